@@ -1,0 +1,227 @@
+"""A DynamoDB table reduced to the few operations this system needs.
+
+Items are flat: strings, integers and booleans, addressed by `pk` and `sk`; anything nested is
+JSON text in an attribute. Writers meet each other through `version`: an item is replaced only
+as the version that was read. Expired items (`expires_at`, epoch seconds) are treated as gone,
+because DynamoDB deletes them only within days.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from ml_connector import clock
+
+Scalar = str | int | bool
+Item = dict[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Insert:
+    """Write a new item; refused when one with its key exists (expired ones do not count)."""
+
+    table: "Table"
+    item: Item
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Write `item` over the one whose `version` is `expected`; refused when it has moved on."""
+
+    table: "Table"
+    item: Item
+    expected: int
+
+
+Write = Insert | Replace
+
+
+class Table(Protocol):
+    """What the doors ask of a table; `DynamoTable` is the real one."""
+
+    name: str
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """Return the item, strongly consistent, or None when absent or expired."""
+        ...
+
+    def insert(self, item: Item) -> bool:
+        """Write a new item; return False when its key is taken."""
+        ...
+
+    def put(self, item: Item) -> None:
+        """Write an item whatever was there."""
+        ...
+
+    def replace(self, item: Item, expected: int) -> bool:
+        """Write over the item of version `expected`; return False when it has moved on."""
+        ...
+
+    def transact(self, writes: Sequence[Write]) -> bool:
+        """Do all writes (of any tables) or none; return False when a condition refused them."""
+        ...
+
+    def delete(self, pk: str, sk: str) -> None:
+        """Remove an item; absent is fine."""
+        ...
+
+    def add(self, pk: str, sk: str, by: int, ceiling: int, expires_at: int) -> bool:
+        """Add to the counter `used` unless the sum would pass `ceiling`; return whether it did."""
+        ...
+
+    def raise_to(self, pk: str, sk: str, used: int, expires_at: int) -> None:
+        """Set the counter `used` to at least this."""
+        ...
+
+    def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
+        """Yield the items under `pk` whose `sk` starts with `prefix`, in key order."""
+        ...
+
+    def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
+        """Yield items of a sparse index (`{index}_group`, `{index}_at`), oldest first, up to."""
+        ...
+
+
+def to_wire(item: Mapping[str, Scalar]) -> dict[str, dict[str, Any]]:
+    """Return the item in DynamoDB's typed JSON."""
+    return {name: _value(value) for name, value in item.items()}
+
+
+def from_wire(item: Mapping[str, Mapping[str, Any]]) -> Item:
+    """Return a flat item from DynamoDB's typed JSON."""
+    out: Item = {}
+    for name, typed in item.items():
+        ((kind, value),) = typed.items()
+        out[name] = int(value) if kind == "N" else value
+    return out
+
+
+def is_expired(item: Mapping[str, Scalar]) -> bool:
+    """Return whether the item's time to live is over."""
+    return "expires_at" in item and int(item["expires_at"]) <= clock.epoch()
+
+
+def _value(value: Scalar) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}
+
+
+def _put(write: Write) -> dict[str, Any]:
+    base = {"TableName": write.table.name, "Item": to_wire(write.item)}
+    if isinstance(write, Replace):
+        return base | {
+            "ConditionExpression": "version = :expected",
+            "ExpressionAttributeValues": {":expected": {"N": str(write.expected)}},
+        }
+    return base | {
+        "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
+        "ExpressionAttributeValues": {":now": {"N": str(int(clock.epoch()))}},
+    }
+
+
+def _is_refused(error: ClientError) -> bool:
+    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
+    return bool(reasons & {"ConditionalCheckFailed", "TransactionConflict"})
+
+
+class DynamoTable:
+    """The real table, over a botocore DynamoDB client."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        """Speak to the table `name` through `client`."""
+        self.client = client
+        self.name = name
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """See `Table.get`."""
+        answer = self.client.get_item(
+            TableName=self.name, Key=to_wire({"pk": pk, "sk": sk}), ConsistentRead=True
+        )
+        item = from_wire(answer["Item"]) if "Item" in answer else None
+        return None if item is None or is_expired(item) else item
+
+    def insert(self, item: Item) -> bool:
+        """See `Table.insert`."""
+        return self._conditional("put_item", **_put(Insert(self, item)))
+
+    def put(self, item: Item) -> None:
+        """See `Table.put`."""
+        self.client.put_item(TableName=self.name, Item=to_wire(item))
+
+    def replace(self, item: Item, expected: int) -> bool:
+        """See `Table.replace`."""
+        return self._conditional("put_item", **_put(Replace(self, item, expected)))
+
+    def transact(self, writes: Sequence[Write]) -> bool:
+        """See `Table.transact`."""
+        try:
+            self.client.transact_write_items(TransactItems=[{"Put": _put(w)} for w in writes])
+        except ClientError as error:
+            if _is_refused(error):
+                return False
+            raise
+        return True
+
+    def delete(self, pk: str, sk: str) -> None:
+        """See `Table.delete`."""
+        self.client.delete_item(TableName=self.name, Key=to_wire({"pk": pk, "sk": sk}))
+
+    def add(self, pk: str, sk: str, by: int, ceiling: int, expires_at: int) -> bool:
+        """See `Table.add`."""
+        if by > ceiling:
+            return False
+        return self._conditional(
+            "update_item",
+            TableName=self.name,
+            Key=to_wire({"pk": pk, "sk": sk}),
+            UpdateExpression="ADD used :by SET expires_at = :expires",
+            ConditionExpression="attribute_not_exists(used) OR used <= :room",
+            ExpressionAttributeValues=to_wire(
+                {":by": by, ":room": ceiling - by, ":expires": expires_at}
+            ),
+        )
+
+    def raise_to(self, pk: str, sk: str, used: int, expires_at: int) -> None:
+        """See `Table.raise_to`."""
+        self._conditional(
+            "update_item",
+            TableName=self.name,
+            Key=to_wire({"pk": pk, "sk": sk}),
+            UpdateExpression="SET used = :used, expires_at = :expires",
+            ConditionExpression="attribute_not_exists(used) OR used < :used",
+            ExpressionAttributeValues=to_wire({":used": used, ":expires": expires_at}),
+        )
+
+    def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
+        """See `Table.query`."""
+        condition = "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk"
+        values = {":pk": pk, ":prefix": prefix} if prefix else {":pk": pk}
+        return self._pages(
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=to_wire(values),
+            ScanIndexForward=not backwards,
+            ConsistentRead=True,
+        )
+
+    def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
+        """See `Table.query_index`."""
+        return self._pages(
+            IndexName=index,
+            KeyConditionExpression=f"{index}_group = :group AND {index}_at <= :until",
+            ExpressionAttributeValues=to_wire({":group": group, ":until": until}),
+        )
+
+    def _pages(self, **request: Any) -> Iterator[Item]:
+        for page in self.client.get_paginator("query").paginate(TableName=self.name, **request):
+            items = (from_wire(raw) for raw in page["Items"])
+            yield from (item for item in items if not is_expired(item))
+
+    def _conditional(self, operation: str, **request: Any) -> bool:
+        try:
+            getattr(self.client, operation)(**request)
+        except self.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
