@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from ml_connector.ids import Division
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -77,7 +79,7 @@ class Review(Fault):
 class Halt(Fault):
     """Stop the connection, or only `division` of it, with one exception for all its records."""
 
-    def __init__(self, problem: Problem, division: int | None = None) -> None:
+    def __init__(self, problem: Problem, division: Division | None = None) -> None:
         """Carry the one problem that stops everything."""
         super().__init__(str(problem))
         self.problem = problem

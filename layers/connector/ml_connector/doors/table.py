@@ -6,7 +6,7 @@ as the version that was read. Expired items (`expires_at`, epoch seconds) are tr
 because DynamoDB deletes them only within days.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,6 +16,8 @@ from ml_connector import clock
 
 Scalar = str | int | bool
 Item = dict[str, Scalar]
+
+_BATCH = 25  # DynamoDB's limit for one BatchWriteItem
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,10 @@ class Table(Protocol):
         """Write an item whatever was there."""
         ...
 
+    def put_all(self, items: Iterable[Item]) -> None:
+        """Write many items whatever was there; not atomic, safe to repeat."""
+        ...
+
     def replace(self, item: Item, expected: int) -> bool:
         """Write over the item of version `expected`; return False when it has moved on."""
         ...
@@ -75,7 +81,9 @@ class Table(Protocol):
         """Set the counter `used` to at least this."""
         ...
 
-    def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
+    def query(
+        self, pk: str, prefix: str = "", *, backwards: bool = False
+    ) -> Iterator[Item]:
         """Yield the items under `pk` whose `sk` starts with `prefix`, in key order."""
         ...
 
@@ -123,7 +131,9 @@ def _put(write: Write) -> dict[str, Any]:
 
 
 def _is_refused(error: ClientError) -> bool:
-    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
+    reasons = {
+        reason.get("Code") for reason in error.response.get("CancellationReasons", ())
+    }
     return bool(reasons & {"ConditionalCheckFailed", "TransactionConflict"})
 
 
@@ -151,6 +161,14 @@ class DynamoTable:
         """See `Table.put`."""
         self.client.put_item(TableName=self.name, Item=to_wire(item))
 
+    def put_all(self, items: Iterable[Item]) -> None:
+        """See `Table.put_all`."""
+        waiting = [{"PutRequest": {"Item": to_wire(item)}} for item in items]
+        while waiting:
+            batch, waiting = waiting[:_BATCH], waiting[_BATCH:]
+            answer = self.client.batch_write_item(RequestItems={self.name: batch})
+            waiting += answer.get("UnprocessedItems", {}).get(self.name, [])
+
     def replace(self, item: Item, expected: int) -> bool:
         """See `Table.replace`."""
         return self._conditional("put_item", **_put(Replace(self, item, expected)))
@@ -158,7 +176,9 @@ class DynamoTable:
     def transact(self, writes: Sequence[Write]) -> bool:
         """See `Table.transact`."""
         try:
-            self.client.transact_write_items(TransactItems=[{"Put": _put(w)} for w in writes])
+            self.client.transact_write_items(
+                TransactItems=[{"Put": _put(w)} for w in writes]
+            )
         except ClientError as error:
             if _is_refused(error):
                 return False
@@ -195,7 +215,9 @@ class DynamoTable:
             ExpressionAttributeValues=to_wire({":used": used, ":expires": expires_at}),
         )
 
-    def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
+    def query(
+        self, pk: str, prefix: str = "", *, backwards: bool = False
+    ) -> Iterator[Item]:
         """See `Table.query`."""
         condition = "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk"
         values = {":pk": pk, ":prefix": prefix} if prefix else {":pk": pk}
@@ -215,7 +237,9 @@ class DynamoTable:
         )
 
     def _pages(self, **request: Any) -> Iterator[Item]:
-        for page in self.client.get_paginator("query").paginate(TableName=self.name, **request):
+        for page in self.client.get_paginator("query").paginate(
+            TableName=self.name, **request
+        ):
             items = (from_wire(raw) for raw in page["Items"])
             yield from (item for item in items if not is_expired(item))
 

@@ -1,0 +1,178 @@
+"""Airbase over HTTP: one tenant's orders and vendors, and its faults by what to do about them."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import httpx
+import jmespath
+
+from ml_connector import backoff, clock
+from ml_connector.airbase.profile import AirbaseProfile
+from ml_connector.codes import problem
+from ml_connector.faults import Halt, Later, Review
+from ml_connector.ids import OrderId, VendorId
+from ml_connector.secret import Secret
+
+_PAGE_SIZE = 100
+_MOST_PAGES = 1000
+_LONGEST_WAIT = timedelta(hours=1)
+_REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+
+
+class Pace(Protocol):
+    """Remembers, for all workers of a connection, until when Airbase wants to be left alone."""
+
+    def wait_until(self) -> datetime | None:
+        """Return the moment before which nothing may be sent, or None."""
+        ...
+
+    def slow_down(self, until: datetime) -> None:
+        """Let nothing be sent before `until`."""
+        ...
+
+
+class AirbaseClient:
+    """One tenant's API.
+
+    Every method raises `Later` (busy, away, garbage), `Review` (this record is not there or
+    refused) or `Halt` (the key is refused).
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        profile: AirbaseProfile,
+        key: Secret,
+        http: httpx.Client,
+        pace: Pace,
+    ) -> None:
+        """Speak to `base_url` as `profile` says."""
+        self._base_url = base_url
+        self._profile = profile
+        self._key = key
+        self._http = http
+        self._pace = pace
+
+    def order(self, id: OrderId) -> Any:
+        """Return Airbase's JSON of an order; numbers with a fraction are `Decimal`."""
+        return self._one(self._profile.order_path, id, f"order {id}")
+
+    def vendor(self, id: VendorId) -> Any | None:
+        """Return Airbase's JSON of a vendor, or None when the tenant has no vendor call."""
+        path = self._profile.vendor_path
+        return self._one(path, id, f"vendor {id}") if path else None
+
+    def orders(self) -> Iterator[Any]:
+        """Yield every order of the tenant, each once, whatever the sort order does meanwhile."""
+        return self._pages(self._profile.orders_path, self._profile.order.id)
+
+    def _one(self, path: str, id: str, record: str) -> Any:
+        answer = self._get(path.format(id=quote(id, safe="")), {}, record)
+        if not isinstance(answer, Mapping):
+            raise _garbage(record)
+        return answer
+
+    def _pages(self, path: str, id_path: str) -> Iterator[Any]:
+        """Airbase answers 200 with no data past the end; how `next` looks is not known."""
+        seen: set[str] = set()
+        for page in range(1, _MOST_PAGES + 1):
+            query = {"page": str(page), "page_size": str(_PAGE_SIZE)}
+            answer = self._get(path, query, f"page {page} of {path}")
+            rows = answer.get("data") if isinstance(answer, Mapping) else None
+            if not isinstance(rows, list):
+                raise _garbage(path)
+            ids = [str(jmespath.search(id_path, row)) for row in rows]
+            yield from (
+                row for id, row in zip(ids, rows, strict=True) if id not in seen
+            )
+            if set(ids) <= seen:
+                return
+            seen.update(ids)
+            following = (answer.get("pagination") or {}).get("next")
+            if following is None and len(rows) < _PAGE_SIZE:
+                return
+
+    def _get(self, path: str, query: Mapping[str, str], record: str) -> Any:
+        if (until := self._pace.wait_until()) and until > clock.now():
+            raise Later("AIRBASE_BUSY", until, "Airbase asked to slow down.")
+        try:
+            response = self._http.get(
+                self._base_url + path, params=dict(query), headers=self._headers()
+            )
+        except httpx.HTTPError as error:
+            raise Later(
+                "AIRBASE_UNREACHABLE",
+                backoff.moment(4),
+                f"no answer ({type(error).__name__}).",
+            ) from None
+        self._respect_rate(response)
+        return self._decipher(response, path, record)
+
+    def _headers(self) -> dict[str, str]:
+        profile = self._profile
+        value = f"{profile.auth_scheme} {self._key.reveal()}".strip()
+        return {profile.auth_header: value, "Accept": "application/json"}
+
+    def _respect_rate(self, response: httpx.Response) -> None:
+        """Slow everybody down near the end of the window, whose length is not published."""
+        remaining = response.headers.get("x-ratelimit-remaining", "")
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            self._pace.slow_down(_retry_after(response) or backoff.moment(5))
+        elif remaining.isdigit() and int(remaining) <= self._profile.rate_floor:
+            self._pace.slow_down(backoff.moment(3))
+
+    def _decipher(self, response: httpx.Response, path: str, record: str) -> Any:
+        status = response.status_code
+        if status in _REFUSED:
+            raise Halt(
+                problem("AIRBASE_KEY_REFUSED", self._base_url, f"It answered {status}.")
+            )
+        if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            until = _retry_after(response) or backoff.moment(5)
+            raise Later("AIRBASE_UNAVAILABLE", until, f"Airbase answered {status}.")
+        if status != HTTPStatus.OK:
+            code = (
+                "NOT_IN_AIRBASE"
+                if status == HTTPStatus.NOT_FOUND
+                else "AIRBASE_REFUSED"
+            )
+            evidence = {"request_id": response.headers.get("x-request-id", "")}
+            detail = f"It answered {status} at {path}."
+            raise Review([problem(code, record, detail, evidence=evidence)])
+        try:
+            answer = json.loads(response.content, parse_float=Decimal)
+        except (ValueError, RecursionError):
+            raise _garbage(record) from None
+        envelope = self._profile.envelope
+        return jmespath.search(envelope, answer) if envelope else answer
+
+
+def _retry_after(response: httpx.Response) -> datetime | None:
+    """Return what `Retry-After` (seconds or a date) says, at most an hour from now."""
+    text = response.headers.get("retry-after", "").strip()
+    if not text:
+        return None
+    try:
+        until = (
+            clock.now() + timedelta(seconds=int(text))
+            if text.isdigit()
+            else parsedate_to_datetime(text).astimezone(UTC)
+        )
+    except (ValueError, OverflowError):
+        return None
+    return min(until, clock.now() + _LONGEST_WAIT)
+
+
+def _garbage(record: str) -> Later:
+    return Later(
+        "AIRBASE_UNREADABLE",
+        backoff.moment(5),
+        f"Airbase's answer for {record} is unreadable.",
+    )

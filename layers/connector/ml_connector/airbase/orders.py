@@ -1,0 +1,289 @@
+"""Read Airbase's JSON into an `Order`, strictly: whatever is doubtful becomes a problem."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from ml_connector.airbase.profile import AirbaseProfile, LineMap
+from ml_connector.codes import problem
+from ml_connector.faults import Problem, Review
+from ml_connector.ids import OrderId
+from ml_connector.money import (
+    Money,
+    MoneyForm,
+    parse_amount,
+    parse_number,
+    round_to_cents,
+)
+from ml_connector.purchase_orders.model import Order, OrderLine, Reference, Tag
+
+_LONGEST_TEXT = 4000
+_LONGEST_ID = 200
+_MOST_LINES = 5000
+_PRICE_STEP = Decimal("0.00000001")
+
+T = TypeVar("T")
+
+_compile = lru_cache(maxsize=256)(jmespath.compile)
+
+
+def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
+    """Return the order that Airbase's JSON describes.
+
+    `fallback_date` (the day of approval as we know it) stands in for an absent order date.
+    Raises `Review` with every problem found, not only the first.
+    """
+    reader = _Reader(raw, profile)
+    fields = profile.order
+    reader.record = (
+        reader.text(fields.number, "number") or reader.text(fields.id, "id") or "order"
+    )
+    currency = reader.currency(fields.currency)
+    order = Order(
+        id=OrderId(reader.required_text(fields.id, "id")),
+        number=reader.text(fields.number, "number"),
+        state=reader.word(
+            fields.state, profile.state_words, "state", "UNKNOWN_STATE", None
+        ),
+        outcome=reader.word(
+            fields.outcome,
+            profile.outcome_words,
+            "outcome",
+            "UNKNOWN_OUTCOME",
+            profile.outcome_when_absent,
+        ),
+        revision=reader.text(fields.revision, "revision"),
+        subsidiary=reader.reference(fields.subsidiary, "subsidiary"),
+        vendor=reader.reference(fields.vendor, "vendor"),
+        total=Money(reader.amount(fields.total, "total", currency), currency),
+        description=reader.text(fields.description, "description"),
+        order_date=reader.day(fields.order_date, "order date") or fallback_date,
+        receipt_date=reader.day(fields.receipt_date, "receipt date"),
+        payment_condition=reader.text(fields.payment_condition, "payment condition"),
+        tags=reader.tags(fields.tags),
+        lines=tuple(reader.lines(fields.lines, fields.line, currency)),
+    )
+    if reader.problems:
+        raise Review(reader.problems)
+    return order
+
+
+class _Reader:
+    """Applies field paths to one JSON object and collects what is wrong with it."""
+
+    def __init__(
+        self,
+        raw: Any,
+        profile: AirbaseProfile,
+        record: str = "order",
+        problems: list[Problem] | None = None,
+    ) -> None:
+        self.raw = raw
+        self.profile = profile
+        self.record = record
+        self.problems: list[Problem] = [] if problems is None else problems
+
+    def find(self, path: str) -> Any:
+        try:
+            return _compile(path).search(self.raw)
+        except JMESPathError as error:
+            self.report(
+                "BAD_FIELD", f"the path {path!r} does not fit the answer: {error}."
+            )
+            return None
+
+    def report(self, code: str, detail: str, **evidence: Any) -> None:
+        self.problems.append(problem(code, self.record, detail, evidence=evidence))
+
+    def text(self, path: str, what: str) -> str:
+        value = self.find(path)
+        return self._text(value, what)
+
+    def _text(self, value: Any, what: str, longest: int = _LONGEST_TEXT) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+            self.report("BAD_FIELD", f"the {what} is not text.", found=_short(value))
+            return ""
+        text = str(value).strip()
+        if len(text) > longest:
+            self.report(
+                "BAD_FIELD", f"the {what} has {len(text)} characters, over {longest}."
+            )
+            return text[:longest]
+        return text
+
+    def required_text(self, path: str, what: str) -> str:
+        text = self._text(self.find(path), what, _LONGEST_ID)
+        if not text:
+            self.report("MISSING_FIELD", f"Airbase gave no {what}.")
+        return text
+
+    def word(
+        self, path: str, words: Mapping[str, T], what: str, code: str, absent: T | None
+    ) -> T:
+        value = self.text(path, what)
+        if not value and absent is not None:
+            return absent
+        found = words.get(value) or words.get(value.lower())
+        if found is None:
+            self.report(
+                code,
+                f"Airbase says the {what} is {value!r}, which has no meaning here.",
+                found=value,
+            )
+            return next(iter(words.values()))
+        return found
+
+    def reference(self, path: str, what: str) -> Reference:
+        value = self.find(path)
+        if not isinstance(value, Mapping):
+            self.report(
+                "MISSING_FIELD", f"Airbase gave no {what}.", found=_short(value)
+            )
+            return Reference()
+        reference = self._reference(value, what)
+        if not reference.keys:
+            self.report("MISSING_FIELD", f"Airbase gave no {what}.")
+        return reference
+
+    def _reference(self, value: Mapping[str, Any], what: str) -> Reference:
+        return Reference(
+            *(
+                self._text(value.get(key), f"{what}'s {key}", _LONGEST_ID)
+                for key in ("id", "code", "name")
+            )
+        )
+
+    def currency(self, path: str) -> str:
+        code = self.required_text(path, "currency").upper()
+        if code and not (len(code) == 3 and code.isascii() and code.isalpha()):
+            self.report("BAD_FIELD", f"the currency {code!r} is no ISO code.")
+        return code
+
+    def amount(self, path: str, what: str, currency: str) -> Decimal:
+        value = self.find(path)
+        if value is None or value == "":
+            self.report("MISSING_FIELD", f"Airbase gave no {what}.")
+            return Decimal(0)
+        try:
+            return parse_amount(value, currency, self.profile.money_form)
+        except ValueError as error:
+            self.report("BAD_AMOUNT", f"the {what}: {error}.", found=_short(value))
+            return Decimal(0)
+
+    def number(self, path: str, what: str) -> Decimal | None:
+        value = self.find(path)
+        if value is None or value == "":
+            return None
+        try:
+            return parse_number(value)
+        except ValueError as error:
+            self.report("BAD_AMOUNT", f"the {what}: {error}.", found=_short(value))
+            return None
+
+    def day(self, path: str, what: str) -> date | None:
+        value = self.find(path)
+        if value is None or value == "":
+            return None
+        try:
+            return read_day(str(value), self.profile.time_zone)
+        except ValueError:
+            self.report("BAD_FIELD", f"the {what} {_short(value)!r} is no ISO date.")
+            return None
+
+    def tags(self, path: str) -> tuple[Tag, ...]:
+        found = self.find(path) or []
+        if not isinstance(found, list) or not all(
+            isinstance(tag, Mapping) for tag in found
+        ):
+            self.report(
+                "BAD_FIELD", "the tags are no list of tags.", found=_short(found)
+            )
+            return ()
+        return tuple(
+            Tag(
+                self._text(tag.get("dimension"), "tag's label"),
+                self._reference(tag, "tag"),
+            )
+            for tag in found
+        )
+
+    def lines(self, path: str, fields: LineMap, currency: str) -> Sequence[OrderLine]:
+        found = self.find(path)
+        if not isinstance(found, list) or not found:
+            self.report("MISSING_FIELD", "Airbase gave no lines.", found=_short(found))
+            return []
+        if len(found) > _MOST_LINES:
+            self.report(
+                "BAD_FIELD", f"the order has {len(found)} lines, over {_MOST_LINES}."
+            )
+            return []
+        return [
+            self._line(position, raw, fields, currency)
+            for position, raw in enumerate(found, start=1)
+        ]
+
+    def _line(
+        self, position: int, raw: Any, fields: LineMap, currency: str
+    ) -> OrderLine:
+        reader = _Reader(
+            raw, self.profile, f"{self.record}, line {position}", self.problems
+        )
+        amount = reader.amount(fields.amount, "amount", currency)
+        quantity = reader.number(fields.quantity, "quantity")
+        quantity = Decimal(1) if quantity is None else quantity
+        return OrderLine(
+            number=position,
+            description=reader.text(fields.description, "description"),
+            gl_account=reader.reference(fields.gl_account, "GL account"),
+            amount=amount,
+            quantity=quantity,
+            unit_price=reader.unit_price(fields.unit_price, amount, quantity, currency),
+            vat_code=reader.text(fields.vat_code, "VAT code"),
+            receipt_date=reader.day(fields.receipt_date, "receipt date"),
+            tags=reader.tags(fields.tags),
+        )
+
+    def unit_price(
+        self, path: str, amount: Decimal, quantity: Decimal, currency: str
+    ) -> Decimal:
+        """Return the price whose product with the quantity is the amount, to the cent."""
+        price = self.number(path, "unit price")
+        if price is not None and self.profile.money_form is MoneyForm.MINOR_UNITS:
+            price = parse_amount(price, currency, MoneyForm.MINOR_UNITS)
+        if quantity <= 0:
+            self.report("BAD_AMOUNT", f"the quantity {quantity} is not above zero.")
+            return amount
+        price = (
+            (amount / quantity).quantize(_PRICE_STEP).normalize()
+            if price is None
+            else price
+        )
+        if round_to_cents(price * quantity, currency) != amount:
+            self.report(
+                "BAD_AMOUNT",
+                f"{quantity} at {price} is not the line's amount of {amount}.",
+            )
+        return price
+
+
+def read_day(text: str, zone: str) -> date:
+    """Return the calendar day, in the tenant's zone, of an ISO date or moment.
+
+    Raises `ValueError` when the text is neither.
+    """
+    if len(text) == len("2026-11-23"):
+        return date.fromisoformat(text)
+    moment = datetime.fromisoformat(text)
+    return (moment.astimezone(ZoneInfo(zone)) if moment.tzinfo else moment).date()
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:80]

@@ -1,0 +1,188 @@
+"""How one customer's Airbase speaks: everything Airbase does not publish, as settings.
+
+Airbase has no public purchase-order API and no documented webhook signature. The defaults here
+are our assumption, modelled on the accounting API's objects; a customer whose tenant differs
+gets another profile in the connection file, not other code.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from ml_connector.money import MoneyForm
+
+
+class State(StrEnum):
+    """The states of an approval as this connector knows them."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    DENIED = "denied"
+    ARCHIVED = "archived"
+    OPEN = "open"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+class Outcome(StrEnum):
+    """What an approved request became: only a purchase order is posted."""
+
+    PURCHASE_ORDER = "purchase_order"
+    OTHER = "other"
+
+
+def _compiles(expression: str) -> str:
+    try:
+        jmespath.compile(expression)
+    except JMESPathError as error:
+        raise ValueError(f"not a JMESPath expression: {error}") from None
+    return expression
+
+
+def _zone_exists(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"unknown time zone {name!r}") from None
+    return name
+
+
+Path = Annotated[str, AfterValidator(_compiles)]
+"""A JMESPath expression into Airbase's JSON."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HmacVerification(_Strict):
+    """A signature header over the raw body, or over `{timestamp}.{raw body}`."""
+
+    scheme: Literal["hmac"] = "hmac"
+    header: str = "X-Airbase-Signature"
+    algorithm: Literal["sha256", "sha512"] = "sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+    prefix: str = "sha256="
+    timestamp_header: str | None = None
+
+
+class StandardWebhooks(_Strict):
+    """The Standard Webhooks headers: webhook-id, webhook-timestamp, webhook-signature."""
+
+    scheme: Literal["standard_webhooks"] = "standard_webhooks"
+
+
+class SharedHeader(_Strict):
+    """A secret sent as it is in a header; with `Authorization` also basic auth."""
+
+    scheme: Literal["shared_header"] = "shared_header"
+    header: str
+
+
+class UrlSecret(_Strict):
+    """A secret in the query string of the webhook URL."""
+
+    scheme: Literal["url_secret"] = "url_secret"
+    parameter: str = "secret"
+
+
+class NoVerification(_Strict):
+    """Nothing: only the order id in the body is used, and all else refetched."""
+
+    scheme: Literal["none"] = "none"
+
+
+Verification = Annotated[
+    HmacVerification | StandardWebhooks | SharedHeader | UrlSecret | NoVerification,
+    Field(discriminator="scheme"),
+]
+
+
+class LineMap(_Strict):
+    """Where a line (Airbase: a category split) keeps what we need; relative to the line."""
+
+    number: Path = "line_number"
+    description: Path = "description"
+    gl_account: Path = (
+        "account.{id: airbase_id, code: account_number || erp_reference_id, name: name}"
+    )
+    amount: Path = "amount"
+    quantity: Path = "quantity"
+    unit_price: Path = "unit_price"
+    vat_code: Path = "tax_code"
+    receipt_date: Path = "expected_date"
+    tags: Path = "tags[].{dimension: type_label, code: erp_reference_id, name: name}"
+
+
+class OrderMap(_Strict):
+    """Where an order keeps what we need; relative to the order."""
+
+    id: Path = "id"
+    number: Path = "number"
+    state: Path = "status"
+    outcome: Path = "outcome"
+    revision: Path = "revision"
+    subsidiary: Path = "subsidiary.{id: airbase_id, code: erp_reference_id, name: name}"
+    vendor: Path = "vendor.{id: airbase_id, code: erp_reference_id, name: name}"
+    currency: Path = "currency.iso_code"
+    total: Path = "total_amount"
+    description: Path = "notes"
+    order_date: Path = "approved_date"
+    receipt_date: Path = "expected_date"
+    payment_condition: Path = "payment_term"
+    tags: Path = (
+        "transaction_tags[].{dimension: type_label, code: erp_reference_id, name: name}"
+    )
+    lines: Path = "expense_list"
+    line: LineMap = LineMap()
+
+
+class VendorMap(_Strict):
+    """Where a vendor keeps what we need; relative to the vendor."""
+
+    id: Path = "airbase_id"
+    code: Path = "erp_reference_id"
+    name: Path = "name"
+    is_active: Path = "is_active"
+    email: Path = "email"
+
+
+class AirbaseProfile(_Strict):
+    """One tenant's way of speaking. Paths take `{id}`; the trailing slash matters to Airbase."""
+
+    auth_scheme: str = "Token"
+    """Word before the key in `auth_header`; empty for the bare key."""
+    auth_header: str = "Authorization"
+    order_path: str = "/v1/purchase_orders/{id}/"
+    orders_path: str = "/v1/purchase_orders/"
+    vendor_path: str | None = "/v1/accounting/vendors/{id}/"
+    """None when the tenant has no vendor call: the order's own vendor is used."""
+    order_source: Literal["detail", "event"] = "detail"
+    """`event`: no detail call exists, the signed event carries the order at `event_order`."""
+    event_order: Path = "data"
+    envelope: Path | None = None
+    """Where an answer keeps the object, when it is wrapped (`data`)."""
+    event_id: Path = "id"
+    event_order_id: Path = "data.id"
+    event_created: Path = "created_date"
+    verification: Verification = HmacVerification()
+    state_words: dict[str, State] = {state.value: state for state in State}
+    outcome_words: dict[str, Outcome] = {
+        "purchase_order": Outcome.PURCHASE_ORDER,
+        "virtual_card": Outcome.OTHER,
+        "one_time_card": Outcome.OTHER,
+        "recurring_card": Outcome.OTHER,
+    }
+    outcome_when_absent: Outcome | None = None
+    """None: an order without an outcome is an exception."""
+    time_zone: Annotated[str, AfterValidator(_zone_exists)] = "UTC"
+    """The zone of times that carry none."""
+    money_form: MoneyForm = MoneyForm.DECIMAL
+    order: OrderMap = OrderMap()
+    vendor: VendorMap = VendorMap()
+    rate_floor: int = 20
+    """Slow down when `X-Ratelimit-Remaining` falls to this."""

@@ -1,0 +1,181 @@
+"""A connection is a customer: one Airbase tenant, one Exact site, and how they fit together."""
+
+import re
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from ml_connector.airbase.profile import AirbaseProfile, NoVerification
+from ml_connector.ids import ConnectionId, Division, Guid
+
+EXACT_SITES = ("nl", "be", "de", "fr", "es", "co.uk", "com")
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+def safe_base_url(url: str) -> str:
+    """Return the URL without a trailing slash.
+
+    Raises `ValueError` unless it is https, or plain http to a loopback host.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{url!r} is not a web address")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError(
+            f"{url!r} must use https (plain http is for loopback hosts alone)"
+        )
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError(f"{url!r} must be a bare base address")
+    return url.rstrip("/")
+
+
+def _connection_id(value: str) -> str:
+    if not _ID.fullmatch(value):
+        raise ValueError("use 1 to 63 lower-case letters, digits and dashes")
+    return value
+
+
+BaseUrl = Annotated[str, AfterValidator(safe_base_url)]
+Dimension = Literal["cost_centre", "cost_unit", "project"]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Mappings(_Strict):
+    """Airbase's word to Exact's code, per division; unlisted words stand for themselves.
+
+    The keys are Airbase's id, code or name of the thing, in that order of preference.
+    """
+
+    gl_accounts: dict[str, str] = {}
+    items: dict[str, Guid] = {}
+    """Exact GL account code to the item that carries it."""
+    cost_centres: dict[str, str] = {}
+    cost_units: dict[str, str] = {}
+    projects: dict[str, str] = {}
+    vat_codes: dict[str, str] = {}
+    payment_conditions: dict[str, str] = {}
+    suppliers: dict[str, str] = {}
+    """Airbase vendor id to Exact supplier: GUID or account code."""
+
+
+class ExactDivision(_Strict):
+    """One Exact division and the Airbase subsidiaries that it serves."""
+
+    division: Division
+    name: str = ""
+    subsidiaries: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Airbase's id, ERP code or name of each subsidiary."""
+    currency: Currency = "EUR"
+    """The division's own currency."""
+    other_currencies: tuple[Currency, ...] = ()
+    """Further currencies that are active in the division: Exact blanks others silently."""
+    default_vat_code: str | None = None
+    default_payment_condition: str | None = None
+    warehouse: Guid | None = None
+    create_items: bool = False
+    """Make a carrier item for a GL account that has none."""
+    item_unit: str | None = None
+    """Unit code for items and supplier links that are made."""
+    link_supplier_items: bool = False
+    """The division refuses lines whose item is not linked to the supplier: make the link."""
+    mappings: Mappings = Mappings()
+
+
+class Limits(_Strict):
+    """Exact's limits for this app and each division; the server's headers correct them."""
+
+    calls_per_minute: Annotated[int, Field(gt=0)] = 60
+    calls_per_day: Annotated[int, Field(gt=0)] = 5000
+
+
+class Connection(_Strict):
+    """All that is configured for one customer. Secrets are kept apart, in Secrets Manager."""
+
+    id: Annotated[ConnectionId, AfterValidator(_connection_id)]
+    name: str = ""
+    exact_site: Literal["nl", "be", "de", "fr", "es", "co.uk", "com"] | None = None
+    exact_base_url: BaseUrl = ""
+    airbase_base_url: BaseUrl = "https://api.airbase.io"
+    exact_callback_url: BaseUrl | None = None
+    """Where Exact shall send notifications; None: no subscriptions are made."""
+    exact_topics: tuple[str, ...] = (
+        "PurchaseOrders",
+        "Accounts",
+        "GLAccounts",
+        "Items",
+    )
+    divisions: Annotated[tuple[ExactDivision, ...], Field(min_length=1)]
+    tag_dimensions: dict[str, Dimension] = {
+        "Department": "cost_centre",
+        "Cost centre": "cost_centre",
+        "Cost center": "cost_centre",
+        "Cost unit": "cost_unit",
+    }
+    """Airbase tag label to Exact dimension; a tag with another label is an exception
+    unless it is named in `ignored_tags`. Projects need an Exact licence of their own, so no
+    label means them unless said here."""
+    ignored_tags: tuple[str, ...] = ()
+    amounts_include_vat: bool = False
+    limits: Limits = Limits()
+    profile: AirbaseProfile = AirbaseProfile()
+    accept_unverified_webhooks: bool = False
+    """Must be set by hand for a profile whose verification is `none`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _site_to_base_url(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.get("exact_base_url"):
+            if data.get("exact_site") not in EXACT_SITES:
+                raise ValueError(
+                    f"name exact_site (one of {', '.join(EXACT_SITES)}) "
+                    "or exact_base_url"
+                )
+            return data | {
+                "exact_base_url": f"https://start.exactonline.{data['exact_site']}"
+            }
+        return data
+
+    @field_validator("divisions")
+    @classmethod
+    def _each_once(
+        cls, divisions: tuple[ExactDivision, ...]
+    ) -> tuple[ExactDivision, ...]:
+        codes = [str(d.division) for d in divisions]
+        served = [s for d in divisions for s in d.subsidiaries]
+        for what, seen in (("division", codes), ("subsidiary", served)):
+            if doubled := {x for x in seen if seen.count(x) > 1}:
+                raise ValueError(f"{what} named twice: {', '.join(sorted(doubled))}")
+        return divisions
+
+    @model_validator(mode="after")
+    def _verified_or_accepted(self) -> Self:
+        if isinstance(self.profile.verification, NoVerification):
+            if not self.accept_unverified_webhooks:
+                raise ValueError(
+                    "verification 'none' also needs accept_unverified_webhooks: true"
+                )
+            if self.profile.order_source == "event":
+                raise ValueError("an unverified event can not carry the order itself")
+        return self
+
+    def division(self, code: Division) -> ExactDivision | None:
+        """Return the division with this code, when the connection has it."""
+        return next((d for d in self.divisions if d.division == code), None)
+
+    @property
+    def tag_kinds(self) -> frozenset[Dimension]:
+        """Return the Exact dimensions that tags of this connection can mean."""
+        return frozenset(self.tag_dimensions.values())

@@ -1,0 +1,83 @@
+"""Connections and vendor links, as kept in the mappings table."""
+
+from collections.abc import Iterator
+
+from ml_connector.connection import Connection
+from ml_connector.doors.table import Table
+from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
+
+_CONNECTIONS = "connections"
+
+
+class Mappings:
+    """Reads and writes what admins and reconciliation decided."""
+
+    def __init__(self, table: Table) -> None:
+        """Keep everything in `table`."""
+        self._table = table
+
+    def connection(self, id: ConnectionId) -> Connection | None:
+        """Return the connection, or None when it was removed or never added."""
+        item = self._table.get(_CONNECTIONS, id)
+        return Connection.model_validate_json(str(item["body"])) if item else None
+
+    def connections(self) -> Iterator[Connection]:
+        """Yield every connection of the stack."""
+        for item in self._table.query(_CONNECTIONS):
+            yield Connection.model_validate_json(str(item["body"]))
+
+    def save(self, connection: Connection) -> None:
+        """Add the connection, or put it in the place of the one with its id."""
+        self._table.put(
+            {
+                "pk": _CONNECTIONS,
+                "sk": connection.id,
+                "body": connection.model_dump_json(),
+            }
+        )
+
+    def remove(self, id: ConnectionId) -> None:
+        """Forget the connection and its vendor links; ledger and audit trail stay."""
+        self._table.delete(_CONNECTIONS, id)
+        for item in list(self._table.query(id)):
+            self._table.delete(id, str(item["sk"]))
+
+    def supplier_of(
+        self, id: ConnectionId, division: Division, vendor: VendorId
+    ) -> str | None:
+        """Return the GUID of the Exact supplier that the vendor is linked to."""
+        item = self._table.get(id, f"link#{division}#{vendor}")
+        return str(item["supplier"]) if item else None
+
+    def link(
+        self,
+        id: ConnectionId,
+        division: Division,
+        vendor: VendorId,
+        supplier: str,
+        rule: str,
+    ) -> None:
+        """Link the vendor to the supplier; `rule` says how that was decided."""
+        self._table.put(
+            {
+                "pk": id,
+                "sk": f"link#{division}#{vendor}",
+                "supplier": supplier,
+                "rule": rule,
+            }
+        )
+
+    def links(self, id: ConnectionId) -> Iterator[tuple[Division, VendorId, str]]:
+        """Yield every vendor link of the connection: division, vendor, supplier GUID."""
+        for item in self._table.query(id, "link#"):
+            _, division, vendor = str(item["sk"]).split("#", 2)
+            yield Division(int(division)), VendorId(vendor), str(item["supplier"])
+
+    def note_posted(self, id: ConnectionId, exact_order: str, order: OrderId) -> None:
+        """Remember which Airbase order a purchase order in Exact came from."""
+        self._table.put({"pk": id, "sk": f"posted#{exact_order}", "order": order})
+
+    def order_of(self, id: ConnectionId, exact_order: str) -> OrderId | None:
+        """Return the Airbase order that a purchase order in Exact came from."""
+        item = self._table.get(id, f"posted#{exact_order}")
+        return OrderId(str(item["order"])) if item else None

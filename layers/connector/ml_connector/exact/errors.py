@@ -1,0 +1,210 @@
+"""Turns Exact's refusals into faults.
+
+Exact reports most business errors as HTTP 500, in the language of the connected user, with
+empty error codes: the text is all there is. So the texts live in one table (`texts.py`), and
+one function reads an answer by it.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ml_connector import backoff, clock
+from ml_connector.codes import DELAYS, problem
+from ml_connector.exact import limits
+from ml_connector.exact.texts import Kind, Rule, looks_like_business, reason_rule, rule_for
+from ml_connector.faults import Fault, Halt, Later, Review
+from ml_connector.ids import Division
+
+_BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 400, 401, 403, 404
+_TIMEOUT, _TOO_MANY = 408, 429
+_LONGEST_TEXT = 500
+_XML_MESSAGE = re.compile(r"<message[^>]*>(.*?)</message>", re.DOTALL | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back: status, headers (any case) and the raw body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Return whether the status is 2xx."""
+        return 200 <= self.status < 300  # noqa: PLR2004  the HTTP standard's own bounds
+
+    def header(self, name: str) -> str:
+        """Return a header's value, or nothing."""
+        wanted = name.lower()
+        return next((v for k, v in self.headers.items() if k.lower() == wanted), "")
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What was asked: where, whether it writes, and the record's name in the user's words."""
+
+    division: Division
+    endpoint: str
+    is_write: bool = False
+    record: str = ""
+    failures: int = 0
+    """Consecutive failures before this one: they lengthen the backoff."""
+
+    @property
+    def name(self) -> str:
+        """Return what to call the record."""
+        return self.record or f"{self.endpoint} in division {self.division}"
+
+
+def decipher(answer: Answer, sent: Sent) -> Fault:
+    """Return the fault that a refusal (any status but 2xx) means.
+
+    A write's outcome is unknown after a passing 5xx, 408 or 599: Exact may have committed it.
+    """
+    text = message(answer.body)
+    if answer.status == _TOO_MANY:
+        return _too_many(answer, sent)
+    if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
+        return _forbidden(answer, sent, text)
+    if answer.status != _TIMEOUT and _BAD_REQUEST <= answer.status < 500:  # noqa: PLR2004
+        return _refused(answer, sent, text)
+    return _server_fault(answer, sent, text)
+
+
+def unreadable(answer: Answer, sent: Sent) -> Later:
+    """Return the fault of a 2xx that cannot be read; a write may have been committed."""
+    return _later("EXACT_UNREADABLE", sent, f"HTTP {answer.status}.")
+
+
+def no_answer(sent: Sent, *, was_sent: bool) -> Later:
+    """Return the fault of a connection that failed before (or after) the request went out."""
+    code = "EXACT_NO_ANSWER" if was_sent else "EXACT_UNREACHABLE"
+    return _later(code, sent, may_be_done=was_sent)
+
+
+def counts_as_error(answer: Answer) -> bool:
+    """Return whether Exact counts this answer against the endpoint's hourly error limit.
+
+    Known to count: 400, 401, 403, 404. Refused business (500 with a text) is counted too,
+    because nothing says that it is not; 429 and passing faults are not.
+    """
+    if answer.status in (_TIMEOUT, _TOO_MANY) or answer.is_success:
+        return False
+    if _BAD_REQUEST <= answer.status < 500:  # noqa: PLR2004
+        return True
+    return answer.status == 500 and _is_business(message(answer.body))  # noqa: PLR2004
+
+
+def message(body: bytes) -> str:
+    """Return Exact's own words from a JSON or XML error body, or nothing."""
+    text = body.decode("utf-8", errors="replace").strip()
+    try:
+        return _clean(_from_json(json.loads(text)))
+    except (ValueError, RecursionError):
+        found = _XML_MESSAGE.search(text)
+        return _clean(found[1]) if found else ""
+
+
+def _from_json(body: Any) -> str:
+    error = body.get("error") if isinstance(body, Mapping) else None
+    inner = error.get("message") if isinstance(error, Mapping) else error
+    value = inner.get("value") if isinstance(inner, Mapping) else inner
+    return value if isinstance(value, str) else ""
+
+
+def _clean(text: str) -> str:
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line)[:_LONGEST_TEXT]
+
+
+def _too_many(answer: Answer, sent: Sent) -> Later:
+    now = clock.now()
+    said = limits.parse(answer.headers, now)
+    for code, window, ends in (
+        ("EXACT_DAY_LIMIT", said.day, limits.next_day(now)),
+        ("EXACT_MINUTE_LIMIT", said.minute, limits.next_minute(now)),
+    ):
+        # Only the set that was exceeded is sent; where both are, the empty one is meant.
+        other = said.minute if window is said.day else said.day
+        if window and (window.remaining == 0 or other is None):
+            return Later(code, window.resets_at or ends, DELAYS[code].cause)
+    return Later("EXACT_RATE_LIMITED", _unsaid(answer, sent, now), _cause("EXACT_RATE_LIMITED"))
+
+
+def _unsaid(answer: Answer, sent: Sent, now: datetime) -> datetime:
+    after = answer.header("retry-after").strip()
+    if after.isascii() and after.isdigit():
+        return now + timedelta(seconds=min(int(after), 86_400))
+    return limits.next_minute(now) + backoff.delay(sent.failures, base=5.0, cap=3600.0)
+
+
+def _forbidden(answer: Answer, sent: Sent, text: str) -> Fault:
+    reason = answer.header("reason")
+    rule = reason_rule(reason) or rule_for(text, answer.status)
+    if rule is None and answer.status == _UNAUTHORIZED:
+        return _later("EXACT_UNAUTHORIZED", sent, may_be_done=False)
+    code = rule.code if rule else "EXACT_FORBIDDEN"
+    division = sent.division if rule is None or rule.concerns_division else None
+    words = "; ".join(part for part in (reason, text) if part)
+    record = f"Exact division {division}" if division else "Exact connection"
+    return Halt(problem(code, record, _quoted(words), evidence=_evidence(answer, sent)), division)
+
+
+def _refused(answer: Answer, sent: Sent, text: str) -> Review:
+    fallback = "EXACT_NOT_FOUND" if answer.status == _NOT_FOUND else "EXACT_BAD_REQUEST"
+    return _review(answer, sent, text, fallback)
+
+
+def _server_fault(answer: Answer, sent: Sent, text: str) -> Fault:
+    if answer.status == 500 and _is_business(text):  # noqa: PLR2004
+        return _review(answer, sent, text, "EXACT_REFUSED")
+    return _later("EXACT_UNAVAILABLE", sent, f"HTTP {answer.status}. {_quoted(text)}".strip())
+
+
+def _is_business(text: str) -> bool:
+    rules = [rule_for(line, 500) for line in text.splitlines()]
+    if any(rule and rule.kind is Kind.LATER for rule in rules):
+        return False
+    return any(rules) or looks_like_business(text)
+
+
+def _review(answer: Answer, sent: Sent, text: str, fallback: str) -> Review:
+    """Make one problem of each line: Exact joins several refusals into one text."""
+    evidence = _evidence(answer, sent)
+    named = [(_code(rule_for(line, answer.status), fallback), line) for line in text.splitlines()]
+    return Review(
+        [
+            problem(code, sent.name, _quoted(line), evidence=evidence)
+            for code, line in named or [(fallback, "")]
+        ]
+    )
+
+
+def _code(rule: Rule | None, fallback: str) -> str:
+    return rule.code if rule and rule.kind is Kind.REVIEW else fallback
+
+
+def _later(code: str, sent: Sent, detail: str = "", *, may_be_done: bool = True) -> Later:
+    return Later(
+        code,
+        backoff.moment(sent.failures),
+        _cause(code, detail),
+        outcome_unknown=sent.is_write and may_be_done,
+    )
+
+
+def _cause(code: str, detail: str = "") -> str:
+    return f"{DELAYS[code].cause} {detail}".strip()
+
+
+def _quoted(text: str) -> str:
+    return f'Exact says: "{" / ".join(text.splitlines())}"' if text else ""
+
+
+def _evidence(answer: Answer, sent: Sent) -> dict[str, Any]:
+    return {"status": answer.status, "endpoint": sent.endpoint, "division": sent.division}

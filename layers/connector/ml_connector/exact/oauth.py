@@ -1,0 +1,232 @@
+"""Exact's OAuth 2 token endpoint: the requests to send, and what its answers mean.
+
+Answers are told apart by their text: sources disagree on the status (400 or 401), and the
+same status means very different things. https://support.exactonline.com (OAuth, good to know).
+"""
+
+import html
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from ml_connector import clock
+from ml_connector.secret import Secret
+
+TOKEN_PATH = "/api/oauth2/token"  # noqa: S105  an address
+AUTHORIZE_PATH = "/api/oauth2/auth"
+DEFAULT_LIFETIME = 600
+LAST_MOMENTS = 30
+"""Seconds before expiry from which Exact lets a new access token be asked for."""
+REFRESH_TOKEN_LIFETIME = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """An access token, the refresh token that renews it, and when they came (aware UTC)."""
+
+    access_token: Secret
+    refresh_token: Secret
+    obtained_at: datetime
+    lifetime: int = DEFAULT_LIFETIME
+    """Seconds that the access token lives."""
+
+    @property
+    def age(self) -> timedelta:
+        """Return how long ago they came: the refresh token dies after 30 days."""
+        return clock.now() - self.obtained_at
+
+    @property
+    def is_valid(self) -> bool:
+        """Return whether the access token should still be accepted."""
+        return self.age < timedelta(seconds=self.lifetime)
+
+    @property
+    def renewable_at(self) -> datetime:
+        """Return the first moment at which Exact allows a renewal."""
+        return self.obtained_at + timedelta(seconds=max(self.lifetime - LAST_MOMENTS, 0))
+
+    def to_json(self) -> Secret:
+        """Return them as text for the vault."""
+        return Secret(
+            json.dumps(
+                {
+                    "access_token": self.access_token.reveal(),
+                    "refresh_token": self.refresh_token.reveal(),
+                    "obtained_at": self.obtained_at.isoformat(),
+                    "lifetime": self.lifetime,
+                }
+            )
+        )
+
+    @classmethod
+    def from_json(cls, text: Secret) -> "Tokens":
+        """Read what `to_json` wrote."""
+        data = json.loads(text.reveal())
+        return cls(
+            Secret(data["access_token"]),
+            Secret(data["refresh_token"]),
+            datetime.fromisoformat(data["obtained_at"]),
+            int(data["lifetime"]),
+        )
+
+
+@dataclass(frozen=True)
+class TokenRequest:
+    """A form to POST to the token endpoint; its content is a secret."""
+
+    url: str
+    form: Secret
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Return the headers that go with it."""
+        return {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Accept": "application/json",
+        }
+
+
+class TokenOutcome:
+    """What the token endpoint meant; `text` is its own wording, without secrets."""
+
+    def __init__(self, text: str = "") -> None:
+        """Keep the wording."""
+        self.text = text
+
+
+class Granted(TokenOutcome):
+    """A new pair."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        """Carry the pair."""
+        super().__init__()
+        self.tokens = tokens
+
+
+class TooEarly(TokenOutcome):
+    """The access token has not expired: keep what there is."""
+
+
+class OldRefreshToken(TokenOutcome):
+    """The refresh token was used before: somebody has, or had, a newer one."""
+
+
+class Expired(TokenOutcome):
+    """The refresh token is older than its 30 days."""
+
+
+class InvalidGrant(TokenOutcome):
+    """The consent chain is broken: revoked, given again elsewhere, or the code was reused."""
+
+
+class InvalidClient(TokenOutcome):
+    """The client id or secret is wrong, or belongs to another country site."""
+
+
+class Transient(TokenOutcome):
+    """No usable answer; whether a new pair was issued is unknown."""
+
+
+class Unknown(TokenOutcome):
+    """Refused in words that are not known here."""
+
+
+_TEXTS: tuple[tuple[str, type[TokenOutcome]], ...] = (
+    ("access_token not expired", TooEarly),
+    ("access token not expired", TooEarly),
+    ("tooearlytorefreshtokens", TooEarly),
+    ("old refresh token", OldRefreshToken),
+    ("refresh token expired", Expired),
+    ("refresh token has expired", Expired),
+    ("chainid", InvalidGrant),
+    ("invalid_grant", InvalidGrant),
+    ("invalid_client", InvalidClient),
+    ("client authentication failed", InvalidClient),
+)
+
+
+def authorize_url(base_url: str, client_id: str, redirect_uri: str, state: str) -> str:
+    """Return where a person gives consent."""
+    query = {
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "response_type": "code",
+        "state": state,
+        "force_login": "1",
+    }
+    return f"{base_url}{AUTHORIZE_PATH}?{urlencode(query)}"
+
+
+def code_request(
+    base_url: str, client_id: str, client_secret: Secret, code: Secret, redirect_uri: str
+) -> TokenRequest:
+    """Return the request that turns a consent code (single use, minutes old) into tokens."""
+    return _request(
+        base_url,
+        grant_type="authorization_code",
+        code=code.reveal(),
+        redirect_uri=redirect_uri,
+        client_id=client_id,
+        client_secret=client_secret.reveal(),
+    )
+
+
+def refresh_request(
+    base_url: str, client_id: str, client_secret: Secret, refresh_token: Secret
+) -> TokenRequest:
+    """Return the request that renews; Exact at times hands tokens out HTML-escaped."""
+    return _request(
+        base_url,
+        grant_type="refresh_token",
+        refresh_token=html.unescape(refresh_token.reveal()),
+        client_id=client_id,
+        client_secret=client_secret.reveal(),
+    )
+
+
+def decipher(status: int, headers: Mapping[str, str], body: bytes, at: datetime) -> TokenOutcome:
+    """Return what an answer means; `at` is when it came."""
+    data = _object(body)
+    if status < 300:  # noqa: PLR2004
+        tokens = _tokens(data, at)
+        return Granted(tokens) if tokens else Transient(f"HTTP {status} without tokens.")
+    text = _wording(headers, data)
+    for part, outcome in _TEXTS:
+        if part in text.lower():
+            return outcome(text)
+    passing = status >= 500 or status in (408, 429) or not text  # noqa: PLR2004
+    return Transient(f"HTTP {status}. {text}".strip()) if passing else Unknown(text)
+
+
+def _request(base_url: str, **form: str) -> TokenRequest:
+    return TokenRequest(f"{base_url}{TOKEN_PATH}", Secret(urlencode(form)))
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, Mapping) else {}
+
+
+def _tokens(data: Mapping[str, Any], at: datetime) -> Tokens | None:
+    access, refresh = data.get("access_token"), data.get("refresh_token")
+    if not (isinstance(access, str) and access and isinstance(refresh, str) and refresh):
+        return None
+    return Tokens(Secret(access), Secret(refresh), at, _lifetime(data.get("expires_in")))
+
+
+def _lifetime(value: Any) -> int:
+    """Read `expires_in`: a string at Exact, a number elsewhere."""
+    text = str(value).strip()
+    return int(text) if text.isascii() and text.isdigit() and int(text) else DEFAULT_LIFETIME
+
+
+def _wording(headers: Mapping[str, str], data: Mapping[str, Any]) -> str:
+    reason = next((v for k, v in headers.items() if k.lower() == "reason"), "")
+    parts = [data.get("error"), data.get("error_description"), reason]
+    return ": ".join(part for part in parts if isinstance(part, str) and part)[:300]

@@ -1,0 +1,159 @@
+"""Exact's dialect of OData 2: literals for queries, the shapes of answers, dates, padded codes."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from ml_connector.ids import Guid
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
+_GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ACCOUNT_CODE_WIDTH = 18
+
+
+class UnreadableError(ValueError):
+    """An answer is not in any shape that Exact is known to give."""
+
+
+def guid(text: str) -> Guid:
+    """Return a key in the one spelling used here: lower case, no braces.
+
+    Raises:
+        ValueError: the text is no GUID.
+    """
+    found = text.strip().strip("{}").lower()
+    if not _GUID.fullmatch(found):
+        raise ValueError(f"not a GUID: {text!r}")
+    return Guid(found)
+
+
+def guid_literal(key: str) -> str:
+    """Return `guid'...'` for a filter or an address."""
+    return f"guid'{guid(key)}'"
+
+
+def text_literal(text: str) -> str:
+    """Return a quoted string; a quote inside is doubled."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def int64_literal(number: int) -> str:
+    """Return an Edm.Int64, as `Timestamp` filters want it."""
+    return f"{number}L"
+
+
+def datetime_literal(moment: datetime) -> str:
+    """Return `datetime'...'` of the moment's own wall clock: Exact's literals have no zone."""
+    return f"datetime'{moment.replace(tzinfo=None).isoformat(timespec='seconds')}'"
+
+
+def address(path: str, key: str) -> str:
+    """Return the path of one entity, such as `crm/Accounts(guid'...')`."""
+    return f"{path}({guid_literal(key)})"
+
+
+def date_in(day: date) -> str:
+    """Return a date as request bodies carry it."""
+    return day.isoformat()
+
+
+def date_out(day: date) -> str:
+    """Return a date as answers carry it: `/Date(ms)/` of its midnight, read as UTC."""
+    return moment_out(datetime(day.year, day.month, day.day, tzinfo=UTC))
+
+
+def moment_out(moment: datetime) -> str:
+    """Return an aware moment as `/Date(ms)/`."""
+    return f"/Date({(moment - _EPOCH) // timedelta(milliseconds=1)})/"
+
+
+def parse_moment(value: str | None) -> datetime | None:
+    """Return what `/Date(ms)/` says, marked UTC; None stays None.
+
+    `Created` and `Modified` are Exact's local wall clock written as if it were UTC: compare
+    them with each other only.
+
+    Raises:
+        UnreadableError: the text has another shape.
+    """
+    if not value:
+        return None
+    found = _DATE.fullmatch(value)
+    if not found:
+        raise UnreadableError(f"not a date: {value!r}")
+    return _moment(int(found[1]))
+
+
+def parse_date(value: str | None) -> date | None:
+    """Return the day of a date-only field (midnight, as UTC)."""
+    moment = parse_moment(value)
+    return moment.date() if moment else None
+
+
+def trimmed(code: str | None) -> str:
+    """Return a code without its padding: accounts are padded left to 18, VAT codes right to 3."""
+    return (code or "").strip()
+
+
+def padded_account_code(code: str) -> str:
+    """Return an account's code as filters on `Code` want it: digits padded left to 18."""
+    plain = code.strip()
+    return plain.rjust(_ACCOUNT_CODE_WIDTH) if plain.isdigit() else plain
+
+
+def read_page(body: bytes | str) -> tuple[list[dict[str, Any]], str | None]:
+    """Return the rows of an answer and the address of its next page.
+
+    Accepts `{"d": [...]}`, `{"d": {"results": [...], "__next": "..."}}` and one bare entity.
+
+    Raises:
+        UnreadableError: the body is none of these.
+    """
+    inner = _inner(body)
+    if isinstance(inner, Mapping) and "results" in inner:
+        return _rows(inner["results"]), _next(inner.get("__next"))
+    return ([dict(inner)] if isinstance(inner, Mapping) else _rows(inner)), None
+
+
+def read_entity(body: bytes | str) -> dict[str, Any]:
+    """Return the single entity of an answer.
+
+    Raises:
+        UnreadableError: there is none, or more than one.
+    """
+    rows, following = read_page(body)
+    if len(rows) != 1 or following or not rows[0]:
+        raise UnreadableError(f"one entity expected, {len(rows)} found")
+    return rows[0]
+
+
+def _moment(milliseconds: int) -> datetime:
+    try:
+        return _EPOCH + timedelta(milliseconds=milliseconds)
+    except OverflowError as error:
+        raise UnreadableError(f"not a date: {milliseconds} ms") from error
+
+
+def _inner(body: bytes | str) -> Any:
+    try:
+        outer = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError("not JSON") from error
+    if not isinstance(outer, Mapping) or "d" not in outer:
+        raise UnreadableError("no `d` in the answer")
+    return outer["d"]
+
+
+def _rows(value: Any) -> list[dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
+        raise UnreadableError("the rows are no list of entities")
+    return [dict(row) for row in value]
+
+
+def _next(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise UnreadableError("the next page has no address")
+    return value or None

@@ -1,0 +1,154 @@
+"""Which of Exact's data planning needs, and how its rows become records of ours.
+
+`sync/*` streams are read by increments (`Timestamp` is a row version, not a time); what has no
+stream is read whole once a day. Sources: the sync and entity pages of Exact's REST reference.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from ml_connector.exact.odata import guid, parse_date
+from ml_connector.ids import Guid
+from ml_connector.purchase_orders.books import Code, CodeKind, GLAccount, Item, Supplier
+
+Row = Mapping[str, Any]
+Entity = Supplier | GLAccount | Item | Code
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A `sync/*` endpoint: its path, fields, the kind of record and how to read a row."""
+
+    path: str
+    select: str
+    kind: str
+    read: Callable[[Row], Entity]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """An endpoint without a sync twin, read whole."""
+
+    path: str
+    select: str
+    kind: CodeKind
+    read: Callable[[Row], Code]
+
+
+def _supplier(row: Row) -> Supplier:
+    return Supplier(
+        id=guid(row["ID"]),
+        code=text(row.get("Code")),
+        name=text(row.get("Name")),
+        is_supplier=bool(row.get("IsSupplier")),
+        is_blocked=bool(row.get("Blocked")),
+        start=_day(row.get("StartDate")),
+        end=_day(row.get("EndDate")),
+        vat_code=text(row.get("PurchaseVATCode")),
+        payment_condition=text(row.get("PaymentConditionPurchase")),
+        currency=text(row.get("PurchaseCurrency")),
+    )
+
+
+def _gl_account(row: Row) -> GLAccount:
+    return GLAccount(
+        id=guid(row["ID"]),
+        code=text(row.get("Code")),
+        description=text(row.get("Description")),
+        is_blocked=bool(row.get("IsBlocked")),
+        use_cost_centre=int(row.get("UseCostcenter") or 0),
+        use_cost_unit=int(row.get("UseCostunit") or 0),
+        vat_code=text(row.get("VATCode")),
+    )
+
+
+def read_item(row: Row) -> Item:
+    """Return the item that a row of `logistics/Items` or its stream describes."""
+    return Item(
+        id=guid(row["ID"]),
+        code=text(row.get("Code")),
+        description=text(row.get("Description")),
+        is_purchase=bool(row.get("IsPurchaseItem")),
+        is_stock=bool(row.get("IsStockItem")),
+        gl_costs=guid(row["GLCosts"]) if row.get("GLCosts") else None,
+        start=_day(row.get("StartDate")),
+        end=_day(row.get("EndDate")),
+        unit=text(row.get("Unit")),
+    )
+
+
+def _plain(row: Row) -> Code:
+    return Code(
+        code=text(row.get("Code")),
+        description=text(row.get("Description")),
+        id=guid(row["ID"]) if row.get("ID") else None,
+        is_blocked=row.get("Active") is False,
+        end=_day(row.get("EndDate")),
+    )
+
+
+def _vat_code(row: Row) -> Code:
+    return Code(
+        code=text(row.get("Code")),
+        description=text(row.get("Description")),
+        is_blocked=bool(row.get("IsBlocked")),
+        percentage_is_included=text(row.get("Type")) == "I",
+        is_for_purchase=text(row.get("VATTransactionType")) != "S",
+    )
+
+
+STREAMS = (
+    Stream(
+        "sync/CRM/Accounts",
+        "Timestamp,ID,Code,Name,IsSupplier,Blocked,StartDate,EndDate,PurchaseVATCode,"
+        "PaymentConditionPurchase,PurchaseCurrency",
+        "supplier",
+        _supplier,
+    ),
+    Stream(
+        "sync/Financial/GLAccounts",
+        "Timestamp,ID,Code,Description,IsBlocked,UseCostcenter,UseCostunit,VATCode",
+        "gl_account",
+        _gl_account,
+    ),
+    Stream(
+        "sync/Logistics/Items",
+        "Timestamp,ID,Code,Description,IsPurchaseItem,IsStockItem,GLCosts,StartDate,EndDate,Unit",
+        "item",
+        read_item,
+    ),
+)
+
+SUPPLIER_ITEMS_PATH = "sync/Logistics/SupplierItem"
+DELETED_PATH = "sync/Deleted"
+DELETED_KINDS = {2: "supplier", 7: "gl_account", 9: "item"}
+"""EntityType of `sync/Deleted` to our kind of record."""
+
+LISTINGS = (
+    Listing(
+        "vat/VATCodes",
+        "Code,Description,IsBlocked,Type,VATTransactionType",
+        "vat_code",
+        _vat_code,
+    ),
+    Listing(
+        "hrm/Costcenters", "ID,Code,Description,Active,EndDate", "cost_centre", _plain
+    ),
+    Listing("hrm/Costunits", "ID,Code,Description,EndDate", "cost_unit", _plain),
+    Listing(
+        "cashflow/PaymentConditions", "ID,Code,Description", "payment_condition", _plain
+    ),
+)
+PROJECTS = Listing("project/Projects", "ID,Code,Description,EndDate", "project", _plain)
+"""Read only for connections that map a tag to projects: it needs a licence of its own."""
+
+
+def text(value: Any) -> str:
+    """Return the text without the padding Exact gives codes."""
+    return str(value if value is not None else "").strip()
+
+
+def _day(value: Any) -> date | None:
+    return parse_date(value)

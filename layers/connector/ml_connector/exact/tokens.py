@@ -1,0 +1,299 @@
+"""Keeps one connection's Exact tokens: one refresher at a time, never early, stored before used.
+
+Every renewal kills the refresh token it was made with. So: renew under a lease, read the vault
+again inside it, store the new pair before anybody uses it, and take "old refresh token" to mean
+"somebody else renewed" until the vault says otherwise.
+"""
+
+import hashlib
+import threading
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+import httpx
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ml_connector import backoff, clock, telemetry
+from ml_connector.codes import DELAYS, problem
+from ml_connector.doors.coordination import ErrorWindow, Leases, Marks
+from ml_connector.doors.table import Table
+from ml_connector.doors.vault import AppCredentials, Vault
+from ml_connector.exact import oauth
+from ml_connector.exact.limits import next_day
+from ml_connector.exact.oauth import Granted, TokenOutcome, TokenRequest, Tokens
+from ml_connector.faults import Halt, Later, Problem
+from ml_connector.ids import ConnectionId
+from ml_connector.secret import Secret
+
+CALLS_A_DAY = 190
+"""Of the 200 that Exact allows: consent given by hand needs a few."""
+_ENDPOINT = "oauth2/token"
+# Later than Exact's own 570 s, so that neither clock makes a renewal early.
+_GRACE = timedelta(seconds=5)
+# Longer than the slowest token call (see doors/http.py): nobody else may start meanwhile.
+_LEASE = timedelta(seconds=90)
+_BUSY = timedelta(seconds=2)
+_STORE_ATTEMPTS = 3
+_LOST_FOR_GOOD, _MAY_BE_REPAIRED = timedelta(days=30), timedelta(hours=1)
+_PAUSE, _REFUSED, _DOUBLE_401 = "token-pause", "token-refused", "token-refused-twice"
+_MOST_DOUBLE_401 = 2
+
+_LOST: dict[type[TokenOutcome], tuple[str, str, timedelta]] = {
+    oauth.OldRefreshToken: (
+        "RECONNECT_NEEDED",
+        "It was used already: another program uses this consent, or a renewed pair was lost "
+        "before it could be stored.",
+        _LOST_FOR_GOOD,
+    ),
+    oauth.Expired: ("RECONNECT_NEEDED", "It was not used for 30 days.", _LOST_FOR_GOOD),
+    oauth.InvalidGrant: (
+        "RECONNECT_NEEDED",
+        "The consent was withdrawn, or given again elsewhere.",
+        _LOST_FOR_GOOD,
+    ),
+    oauth.InvalidClient: ("APP_CREDENTIALS_REFUSED", "", _MAY_BE_REPAIRED),
+    oauth.Unknown: ("EXACT_TOKEN_REFUSED", "", _MAY_BE_REPAIRED),
+}
+
+
+class TokenKeeper:
+    """Hands out a connection's access token, renewing it when its time has come."""
+
+    def __init__(
+        self,
+        connection: ConnectionId,
+        base_url: str,
+        http: httpx.Client,
+        vault: Vault,
+        coordination: Table,
+    ) -> None:
+        """Keep the tokens of `connection` at the Exact site `base_url`."""
+        self._connection = connection
+        self._base_url = base_url
+        self._http = http
+        self._vault = vault
+        self._leases = Leases(coordination, connection)
+        self._marks = Marks(coordination, connection)
+        self._errors = ErrorWindow(coordination, connection, trust=0)
+        self._lock = threading.Lock()
+        self._cached: Tokens | None = None
+        self._unstored: Tokens | None = None
+        self._failures = 0
+
+    def access_token(self) -> Secret:
+        """Return a token to call Exact with.
+
+        Raises:
+            Later: there is none at the moment (busy, too early, or Exact does not answer).
+            Halt: there will be none until a person reconnects.
+        """
+        with self._lock:
+            if self._cached is None or _is_due(self._cached):
+                self._cached = self._renewed()
+            return self._cached.access_token
+
+    def after_refusal(self, refused: Secret) -> Secret:
+        """Return another token than the one Exact answered 401 to.
+
+        Raises:
+            Later: it is too young to be renewed, and nobody has renewed it.
+            Halt: as `access_token`.
+        """
+        with self._lock:
+            self._cached = self._renewed(refused)
+            if self._cached.access_token == refused:
+                until = backoff.moment(0, least=30.0)
+                raise Later("EXACT_UNAUTHORIZED", until, DELAYS["EXACT_UNAUTHORIZED"].cause)
+            return self._cached.access_token
+
+    def refused_twice(self) -> None:
+        """Note that Exact refused a renewed token too.
+
+        Raises:
+            Halt: it happened three times within an hour.
+        """
+        now = clock.now()
+        name = f"{_DOUBLE_401}-{now:%Y-%m-%dT%H}"
+        if not self._marks.count(name, _MOST_DOUBLE_401, now + timedelta(hours=1)):
+            raise Halt(self._problem("RECONNECT_NEEDED", "Renewed tokens are refused as well."))
+
+    def age(self) -> timedelta | None:
+        """Return how old the refresh token is (it dies at 30 days); None without consent."""
+        stored = self._read()
+        return stored.age if stored else None
+
+    def renew_if_idle(self, idle: timedelta = timedelta(hours=24)) -> timedelta:
+        """Renew tokens that nobody has renewed for `idle`; return the refresh token's age.
+
+        Raises:
+            Later, Halt: as `access_token`.
+        """
+        with self._lock:
+            stored = self._stored()
+            if stored.age >= idle:
+                stored = self._cached = self._renewed()
+            return stored.age
+
+    def connect(self, code: Secret, redirect_uri: str) -> None:
+        """Turn a consent code into tokens and store them; earlier tokens die by it.
+
+        Raises:
+            Later: no usable answer, or a renewal is under way: give consent again.
+            Halt: the code or the app's credentials were refused.
+        """
+        app = self._vault.app(self._connection)
+        with self._lock, self._leases.holding("token", _LEASE) as held:
+            if held is None:
+                raise _later("TOKEN_BUSY")
+            outcome = self._send(
+                oauth.code_request(
+                    self._base_url, app.client_id, app.client_secret, code, redirect_uri
+                )
+            )
+            if not isinstance(outcome, Granted):
+                self._raise_for(outcome)
+            self._store(outcome.tokens)
+            self._marks.clear(_REFUSED)
+            self._marks.clear(_PAUSE)
+            self._cached = outcome.tokens
+
+    def _renewed(self, refused: Secret | None = None) -> Tokens:
+        stored = self._stored()
+        if not _is_due(stored, refused):
+            return stored
+        with self._leases.holding("token", _LEASE) as held:
+            if held is None:
+                return _usable(stored, refused, _later("TOKEN_BUSY"))
+            stored = self._stored()
+            try:
+                return self._renew(stored) if _is_due(stored, refused) else stored
+            except Later as fault:
+                return _usable(stored, refused, fault)
+
+    def _renew(self, stored: Tokens) -> Tokens:
+        app = self._vault.app(self._connection)
+        self._check_allowed(app, stored)
+        outcome = self._send(
+            oauth.refresh_request(
+                self._base_url, app.client_id, app.client_secret, stored.refresh_token
+            )
+        )
+        if isinstance(outcome, Granted):
+            self._store(outcome.tokens)
+            return outcome.tokens
+        return self._newer_than(stored) or self._give_up(outcome, app, stored)
+
+    def _check_allowed(self, app: AppCredentials, stored: Tokens) -> None:
+        """Ask Exact nothing whose answer is known, and nothing that would get the key blocked."""
+        code, _, fingerprint = (self._marks.get(_REFUSED) or "").partition(" ")
+        if fingerprint == _fingerprint(app, stored):
+            raise Halt(self._problem(code))
+        code, _, until = (self._marks.get(_PAUSE) or "").partition(" ")
+        if code and clock.now() < datetime.fromisoformat(until):
+            raise Later(code, datetime.fromisoformat(until), DELAYS[code].cause)
+        self._errors.check(None, _ENDPOINT)
+        now = clock.now()
+        if not self._marks.count(f"token-calls-{now:%Y-%m-%d}", CALLS_A_DAY, next_day(now)):
+            cause = DELAYS["TOKEN_CALLS_SPENT"].cause
+            raise Later("TOKEN_CALLS_SPENT", next_day(now), cause)
+
+    def _give_up(self, outcome: TokenOutcome, app: AppCredentials, stored: Tokens) -> NoReturn:
+        if lost := _LOST.get(type(outcome)):
+            code, _, lasts = lost
+            text = f"{code} {_fingerprint(app, stored)}"
+            self._marks.set(_REFUSED, text, clock.now() + lasts)
+        self._raise_for(outcome)
+
+    def _raise_for(self, outcome: TokenOutcome) -> NoReturn:
+        if lost := _LOST.get(type(outcome)):
+            code, why, _ = lost
+            raise Halt(self._problem(code, f'{why} Exact says: "{outcome.text}"'.strip()))
+        too_early = isinstance(outcome, oauth.TooEarly)
+        code = "TOKEN_TOO_EARLY" if too_early else "TOKEN_UNAVAILABLE"
+        # Refused token calls count against the hourly error limit: all workers wait together.
+        least = 60.0 if too_early else 5.0
+        until = backoff.moment(self._failures, least=least)
+        self._marks.set(_PAUSE, f"{code} {until.isoformat()}", until)
+        raise Later(code, until, f"{DELAYS[code].cause} {outcome.text}".strip())
+
+    def _send(self, request: TokenRequest) -> TokenOutcome:
+        try:
+            answer = self._http.post(
+                request.url, content=request.form.reveal(), headers=request.headers
+            )
+        except httpx.HTTPError as error:
+            outcome: TokenOutcome = oauth.Transient(type(error).__name__)
+        else:
+            # Counted from the answer: Exact's own clock for the 570 s started before it.
+            outcome = oauth.decipher(
+                answer.status_code, answer.headers, answer.content, clock.now()
+            )
+        if isinstance(outcome, Granted):
+            _conceal(outcome.tokens)
+        self._failures = 0 if isinstance(outcome, Granted) else self._failures + 1
+        if not isinstance(outcome, Granted | oauth.Transient):
+            self._errors.record(None, _ENDPOINT)
+        return outcome
+
+    def _store(self, tokens: Tokens) -> None:
+        """Store the new pair: whoever fails here holds the only copy of it."""
+        self._unstored = tokens
+        for attempt in range(1, _STORE_ATTEMPTS + 1):
+            try:
+                self._vault.seal_tokens(self._connection, tokens.to_json())
+            except (BotoCoreError, ClientError):
+                if attempt == _STORE_ATTEMPTS:
+                    raise
+            else:
+                self._unstored = None
+                return
+
+    def _stored(self) -> Tokens:
+        stored = self._read()
+        if self._unstored and (stored is None or stored.obtained_at < self._unstored.obtained_at):
+            stored = self._unstored
+            self._store(stored)
+        if stored is None:
+            raise Halt(self._problem("NOT_CONNECTED"))
+        return stored
+
+    def _read(self) -> Tokens | None:
+        text = self._vault.tokens(self._connection)
+        tokens = Tokens.from_json(text) if text else None
+        if tokens:
+            _conceal(tokens)
+        return tokens
+
+    def _newer_than(self, used: Tokens) -> Tokens | None:
+        stored = self._stored()
+        return stored if stored.refresh_token != used.refresh_token else None
+
+    def _problem(self, code: str, detail: str = "") -> Problem:
+        return problem(code, f"Connection {self._connection}", detail)
+
+
+def _is_due(tokens: Tokens, refused: Secret | None = None) -> bool:
+    """Return whether to renew; a token that Exact refused is renewed as soon as that may be."""
+    grace = timedelta(0) if refused == tokens.access_token else _GRACE
+    return clock.now() >= tokens.renewable_at + grace
+
+
+def _usable(stored: Tokens, refused: Secret | None, otherwise: Later) -> Tokens:
+    """Return the old tokens while they live: waiting is for those who have none."""
+    if stored.is_valid and stored.access_token != refused:
+        return stored
+    raise otherwise
+
+
+def _conceal(tokens: Tokens) -> None:
+    telemetry.conceal(tokens.access_token.reveal(), tokens.refresh_token.reveal())
+
+
+def _later(code: str) -> Later:
+    return Later(code, clock.now() + _BUSY, DELAYS[code].cause)
+
+
+def _fingerprint(app: AppCredentials, tokens: Tokens) -> str:
+    """Return what tells one set of credentials from the next without giving any away."""
+    parts = (app.client_id, app.client_secret.reveal(), tokens.refresh_token.reveal())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

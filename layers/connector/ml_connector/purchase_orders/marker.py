@@ -1,0 +1,37 @@
+"""The text that lets us recognise our own purchase orders in Exact.
+
+Exact has no idempotency key, and whether `YourRef` must be unique is not known. So `YourRef`
+carries the Airbase number for people and narrows the search; the marker in `Remarks` decides.
+"""
+
+import re
+from hashlib import sha256
+
+from ml_connector.ids import ConnectionId, OrderId
+
+_MARKER = re.compile(r"\[airbase ([0-9a-f]{20})/([0-9a-f]{8})\]")
+_YOUR_REF_LENGTH = 40
+
+
+def marker(connection: ConnectionId, order: OrderId, revision: str) -> str:
+    """Return the marker of one revision of one order, for `Remarks`."""
+    return f"[airbase {_order_part(connection, order)}/{_digest(revision)[:8]}]"
+
+
+def marks(remarks: str | None, connection: ConnectionId, order: OrderId) -> bool:
+    """Return whether these remarks belong to this order, in any revision."""
+    found = _MARKER.findall(remarks or "")
+    return any(part == _order_part(connection, order) for part, _ in found)
+
+
+def your_ref(number: str, order: OrderId) -> str:
+    """Return what people see in Exact as the reference: at most 40 characters."""
+    return (number or order)[:_YOUR_REF_LENGTH].strip()
+
+
+def _order_part(connection: ConnectionId, order: OrderId) -> str:
+    return _digest(f"{connection}\n{order}")[:20]
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()

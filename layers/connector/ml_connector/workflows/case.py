@@ -1,0 +1,108 @@
+"""One record on its way through a workflow: where it stands, and how it is put aside."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from ml_connector import backoff, clock
+from ml_connector.doors.ledger import Ledger, Record
+from ml_connector.faults import Fault, Halt, Later, Review
+
+HALTED_AGAIN = timedelta(minutes=15)
+_REVIEW_AGAIN = timedelta(hours=24)
+_KEPT_EVENTS = 20
+
+# The remote, or the protocol, has said when: nothing is added to that.
+_PACED = {
+    "EXACT_MINUTE_LIMIT", "EXACT_DAY_LIMIT", "EXACT_RATE_LIMITED", "EXACT_ERROR_LIMIT",
+    "OUTCOME_UNKNOWN", "REFERENCE_DATA_OLD", "HALTED", "TOKEN_BUSY",
+}  # fmt: skip
+
+
+class Case:
+    """Holds the record as it is stored; every step is written before the next is taken."""
+
+    def __init__(self, ledger: Ledger, record: Record) -> None:
+        """Start from the record as read."""
+        self._ledger = ledger
+        self.record = record
+
+    @property
+    def title(self) -> str:
+        """Return what people call this record."""
+        return str(self.record.facts.get("title") or self.record.key.partition("#")[2])
+
+    def step(
+        self,
+        state: str,
+        step: str,
+        again_in: timedelta | None = None,
+        detail: Mapping[str, Any] | None = None,
+        **facts: Any,
+    ) -> None:
+        """Store a new state with `facts`, audited as `step` with facts and `detail`.
+
+        `again_in`: when the sweep shall look, should this worker not get any further.
+        """
+        moved = self.record.now(state, **facts)
+        if again_in is not None:
+            moved = moved.due(clock.now() + again_in)
+        self.record = self._ledger.write(moved, step, **facts, **(detail or {}))
+
+    def note_event(self, event: str | None, again_in: timedelta) -> None:
+        """Record the webhook that spoke of this record; a known one changes nothing."""
+        known = list(self.record.facts.get("events", []))
+        if self.record.version and (event is None or event in known):
+            return
+        state = "received" if self.record.state == "new" else self.record.state
+        events = [*known, event][-_KEPT_EVENTS:] if event else known
+        self.step(state, "received", again_in, {"event": event}, events=events)
+
+    def put_aside(self, fault: Fault) -> None:
+        """Do with the record what the fault demands."""
+        if isinstance(fault, Review):
+            self._review(fault)
+        elif isinstance(fault, Halt):
+            self._ledger.halt(self.record.connection, fault.problem, fault.division)
+            self._wait(Later("HALTED", clock.now() + HALTED_AGAIN, fault.problem.cause))
+        elif isinstance(fault, Later):
+            self._wait(fault)
+        else:
+            raise fault
+
+    def _wait(self, later: Later) -> None:
+        """Park the record; the same wait over again is not audited over again."""
+        waiting = self.record.facts.get("waiting") or {}
+        again = waiting.get("code") == later.code
+        times = waiting["times"] + 1 if again else 1
+        until = later.until
+        if later.code not in _PACED:
+            until = max(until, clock.now() + backoff.delay(times, base=15, cap=1800))
+        facts = {"waiting": {"code": later.code, "times": times}}
+        parked = replace(self.record, facts={**self.record.facts, **facts})
+        if again:
+            self.record = self._ledger.postpone(parked, until)
+        else:
+            self.record = self._ledger.write(
+                parked.due(until),
+                "waiting",
+                code=later.code,
+                until=until.isoformat(),
+                cause=later.cause,
+            )
+
+    def _review(self, review: Review) -> None:
+        """Open the exceptions; tried again daily, since what is missing may have been mended."""
+        problems = [found.as_dict() for found in review.problems]
+        state = (
+            self.record.state
+            if self.record.state in {"posting", "posted"}
+            else "review"
+        )
+        if self.record.problems == problems and self.record.state == state:
+            self.record = self._ledger.postpone(
+                self.record, clock.now() + _REVIEW_AGAIN
+            )
+        else:
+            self.step(state, "review", _REVIEW_AGAIN, problems=problems, waiting=None)

@@ -1,0 +1,78 @@
+"""The one door of the posting worker: what each message of the purchase order queue asks for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_connector.codes import problem
+from ml_connector.faults import Halt, Later, Review
+from ml_connector.ids import ConnectionId, Division, Guid, OrderId, RecordKey
+from ml_connector.telemetry import logger
+from ml_connector.workflows.case import Case
+from ml_connector.workflows.doors import Doors
+from ml_connector.workflows.exact_changes import note_change
+from ml_connector.workflows.posting import advance
+from ml_connector.workflows.refresh import refresh
+from ml_connector.workflows.sweep import queue_reviews, sweep
+
+
+def handle(message: Mapping[str, Any], doors: Doors) -> None:
+    """Do what one message asks for.
+
+    Raises only what must be redriven: a bug, an AWS fault, or a record that another worker
+    changed meanwhile.
+    """
+    kind = message.get("kind")
+    if kind == "sweep":
+        sweep(doors)
+        return
+    connection = ConnectionId(message["connection"])
+    if kind == "order":
+        advance(doors, connection, OrderId(message["order"]), message.get("event"))
+    elif kind == "refresh":
+        refresh_division(doors, connection, Division(message["division"]))
+    else:
+        _note_event(message, doors, connection)
+    if event := message.get("event"):
+        doors.inbox.mark_handled(connection, event, message.get("event_version"))
+
+
+def refresh_division(
+    doors: Doors, connection_id: ConnectionId, division: Division
+) -> None:
+    """Read the division's reference data; what waited for them is queued. The sweep repeats it."""
+    connection = doors.mappings.connection(connection_id)
+    if connection is None or connection.division(division) is None:
+        return
+    try:
+        if refresh(doors, connection, division):
+            queue_reviews(doors, connection_id, division)
+    except Halt as halt:
+        doors.ledger.halt(connection_id, halt.problem, halt.division)
+    except (Later, Review) as fault:
+        logger().warning(
+            "reference data not read",
+            extra={
+                "connection": connection_id,
+                "division": division,
+                "cause": str(fault),
+            },
+        )
+
+
+def _note_event(
+    message: Mapping[str, Any], doors: Doors, connection: ConnectionId
+) -> None:
+    try:
+        if message.get("kind") != "exact":
+            raise Review([problem("UNREADABLE_EVENT", str(message.get("event")))])
+        note_change(
+            doors,
+            connection,
+            Division(message["division"]),
+            message["topic"],
+            Guid(message["key"]),
+            message["action"],
+        )
+    except Review as review:
+        key = RecordKey(f"event#{message.get('event')}")
+        Case(doors.ledger, doors.ledger.read(connection, key)).put_aside(review)

@@ -1,0 +1,107 @@
+"""AWS as moto plays it, on a loopback port of this process."""
+
+import os
+from collections.abc import Iterable
+from threading import Lock, Thread
+from typing import Any
+from urllib.request import Request, urlopen
+
+import boto3
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from local.blueprint import REGION
+
+# A profile of the developer's own, or a proxy, must not come between us and the loopback port.
+_UNWANTED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+
+
+class _Quiet(MotoRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Say nothing."""
+
+
+class _OneAtATime:
+    """AWS checks a condition and writes in one step; moto in two, so its callers take turns."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._locks: dict[str, Lock] = {}
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        service = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[0]
+        with self._locks.setdefault(service, Lock()):
+            return self._app(environ, start_response)  # type: ignore[no-any-return]
+
+
+class Cloud:
+    """One moto server. moto's state belongs to the process: have one running at a time."""
+
+    def __init__(self, port: int = 0) -> None:
+        """Bind the port (0: a free one); `start` begins to serve."""
+        app = _OneAtATime(DomainDispatcherApplication(create_backend_app))  # type: ignore[no-untyped-call]
+        self._server: BaseWSGIServer = make_server(
+            "127.0.0.1", port, app, threaded=True, request_handler=_Quiet
+        )
+        self.endpoint_url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="moto", daemon=True)
+
+    def start(self) -> None:
+        """Serve until stopped."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Forget all state and free the port."""
+        urlopen(Request(f"{self.endpoint_url}/moto-api/reset", method="POST"), timeout=30).close()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that lead any AWS SDK or tool here."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+        }
+
+    def client(self, service: str) -> Any:
+        """Return a client of one AWS service, as moto plays it."""
+        return boto3.Session().client(
+            service,
+            region_name=REGION,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",  # noqa: S106  moto takes anything
+        )
+
+
+class ProcessEnvironment:
+    """Variables set for the whole process, and put back afterwards."""
+
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+        self._before: dict[str, str | None] = {}
+
+    def set(self, variables: dict[str, str]) -> None:
+        """Set these until `restore`."""
+        no_proxy = ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1,localhost")))
+        wanted = {"NO_PROXY": no_proxy, "no_proxy": no_proxy} | variables
+        for name in (*_UNWANTED, *wanted):
+            self._before.setdefault(name, os.environ.get(name))
+            os.environ.pop(name, None)
+        os.environ.update(wanted)
+
+    def restore(self) -> None:
+        """Put back what was there."""
+        for name, value in self._before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        self._before.clear()

@@ -1,0 +1,86 @@
+"""Checks that every kind of row goes through before it is kept."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from local.exact_simulator.entities import Entity
+from local.exact_simulator.fields import FIELDS, wire_ms
+from local.exact_simulator.refusals import BusinessError
+from local.exact_simulator.world import Division, Row, World
+
+Problem = tuple[str, str]
+
+
+def refuse(problems: Iterable[Problem]) -> None:
+    """Raise all problems at once, each said once; nothing when there is none."""
+    if distinct := tuple(dict.fromkeys(problems)):
+        raise BusinessError(*distinct)
+
+
+def missing(entity: Entity, row: Mapping[str, Any], *, but: str = "") -> list[Problem]:
+    """Return a problem for each mandatory field (`but` one) without a value."""
+    return [
+        ("mandatory", entity.labels.get(field.name, field.name))
+        for field in FIELDS[entity.path].values()
+        if field.mandatory and field.name != but and row.get(field.name) in (None, "", [])
+    ]
+
+
+def too_long(entity: Entity, values: Mapping[str, Any]) -> list[Problem]:
+    """Return a problem for each value that does not fit its field."""
+    return [
+        ("too_long", entity.labels.get(name, name))
+        for name, width in entity.widths.items()
+        if len(values.get(name) or "") > width
+    ]
+
+
+def link(division: Division, entity: Entity, row: Row) -> list[Problem]:
+    """Copy the fields that follow from references; return a problem for each dangling one."""
+    problems: list[Problem] = []
+    for name, reference in entity.references.items():
+        value = row.get(name)
+        if value in (None, ""):
+            row.update(dict.fromkeys(reference.copies))
+            continue
+        target = division.find(reference.endpoint, reference.by, value)
+        if target is None:
+            problems.append(("invalid_reference", reference.label))
+            continue
+        row[name] = target[reference.by]
+        row.update({copy: target.get(source) for copy, source in reference.copies.items()})
+    return problems
+
+
+def out_of_date(world: World, row: Mapping[str, Any], label: str) -> list[Problem]:
+    """Return a problem for a row whose start lies ahead or whose end has passed."""
+    today = world.today_ms()
+    if row.get("EndDate") and wire_ms(row["EndDate"]) < today:
+        return [("inactive", label)]
+    if row.get("StartDate") and wire_ms(row["StartDate"]) > today:
+        return [("future", label)]
+    return []
+
+
+def unique(division: Division, entity: Entity, row: Mapping[str, Any]) -> list[Problem]:
+    """Return a problem when another row already has what only one may have."""
+    if not entity.unique:
+        return []
+    mine = [_plain(row.get(name)) for name in entity.unique]
+    for key, other in division.table(entity.path).items():
+        if key != row.get(entity.key) and [_plain(other.get(n)) for n in entity.unique] == mine:
+            return [("exists", "")]
+    return []
+
+
+def in_use(division: Division, entity: Entity, row: Mapping[str, Any], label: str) -> list[Problem]:
+    """Return a problem when rows of other endpoints still name this one."""
+    names = {str(row.get("ID")), str(row.get("Code", "")).strip()}
+    for endpoint, field in entity.used_by:
+        if any(str(r.get(field)).strip() in names for r in division.table(endpoint).values()):
+            return [("in_use", label)]
+    return []
+
+
+def _plain(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value

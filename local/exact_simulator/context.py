@@ -1,0 +1,57 @@
+"""What one call works with, and the switches that change how strict the site is."""
+
+from dataclasses import dataclass, field
+
+from local.exact_simulator.answers import Shape, read_select
+from local.exact_simulator.entities import Entity
+from local.exact_simulator.messages import Request
+from local.exact_simulator.refusals import bad_request
+from local.exact_simulator.world import Division, World
+
+
+@dataclass(slots=True)
+class Policy:
+    """Where the facts are unsure or differ per app: each switch takes one side."""
+
+    mandatory_filter: bool = True
+    """crm/Accounts, logistics/Items and logistics/SupplierItem want a $filter."""
+    your_ref_filter: bool = True
+    """PurchaseOrders may be filtered on YourRef."""
+    select_required: set[str] = field(default_factory=set)
+    """Endpoints that want a $select."""
+    line_updates: bool = True
+    """Single lines may be changed through PurchaseOrderLines."""
+    nested_line_updates: bool = False
+    """PUT on an order may carry its lines, which then replace the old ones."""
+    page_size: int = 60
+    sync_page_size: int = 1000
+    denied: set[str] = field(default_factory=set)
+    """Endpoints outside the app's scopes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One call that was let in."""
+
+    world: World
+    division: Division
+    policy: Policy
+    request: Request
+    as_json: bool
+
+    def shape(self, endpoint: str, key: str = "ID") -> Shape:
+        """Return how rows of an endpoint are written for this caller."""
+        parameters = self.request.parameters()
+        select, top = parameters.get("$select"), parameters.get("$top")
+        if select is None and endpoint in self.policy.select_required and top != "1":
+            raise bad_request("Please add a $select or a $top=1 statement to the query string.")
+        fields = read_select(endpoint, select)
+        return Shape(endpoint, self.request.origin, self.division.code, key, fields)
+
+    def entity_shape(self, entity: Entity) -> Shape:
+        """Return how a row that was just written is answered: every field of it."""
+        return Shape(entity.path, self.request.origin, self.division.code, entity.key)
+
+    def wants_all(self) -> bool:
+        """Say whether the caller prefers the whole row in the answer to a POST."""
+        return "return=representation" in self.request.headers.get("prefer", "")

@@ -1,0 +1,289 @@
+"""What each endpoint is like beyond its fields: keys, references, filters, topics, limits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A field that names a row of another endpoint, and the fields copied from that row."""
+
+    endpoint: str
+    label: str
+    by: Literal["ID", "Code"] = "ID"
+    copies: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """One endpoint. `labels` name fields in business errors; `widths` are maximum lengths."""
+
+    path: str
+    scope: str
+    key: str = "ID"
+    topic: str | None = None
+    deleted_type: int | None = None
+    """EntityType in sync/Deleted."""
+    unique: tuple[str, ...] = ()
+    required_filters: frozenset[str] | None = None
+    """GET needs a $filter, and on these fields alone."""
+    sparse_answer: bool = False
+    """POST without `Prefer: return=representation` answers the key and nulls."""
+    references: Mapping[str, Reference] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    widths: Mapping[str, int] = field(default_factory=dict)
+    used_by: tuple[tuple[str, str], ...] = ()
+    """(endpoint, field) pairs whose rows keep a row of this one from being deleted."""
+
+
+def _gl(name: str) -> Reference:
+    copies = {f"{name}Code": "Code", f"{name}Description": "Description"}
+    return Reference("financial/GLAccounts", "G/L account", copies=copies)
+
+
+def _vat(copied_to: str) -> Reference:
+    return Reference("vat/VATCodes", "VAT code", "Code", {copied_to: "Description"})
+
+
+_COST_CENTER = Reference(
+    "hrm/Costcenters", "Cost center", "Code", {"CostCenterDescription": "Description"}
+)
+_COST_UNIT = Reference("hrm/Costunits", "Cost unit", "Code", {"CostUnitDescription": "Description"})
+_ITEM = Reference(
+    "logistics/Items", "Item", copies={"ItemCode": "Code", "ItemDescription": "Description"}
+)
+_LABELS = {"Code": "Code", "Description": "Description", "Name": "Name"}
+_LINE = "purchaseorder/PurchaseOrderLines"
+_ORDER = "purchaseorder/PurchaseOrders"
+
+_ALL = (
+    Entity(
+        "crm/Accounts",
+        "Crm accounts",
+        topic="Accounts",
+        deleted_type=2,
+        unique=("Code",),
+        required_filters=frozenset(
+            "ID Code Name SearchCode Modified Created IsSupplier Status VATNumber ChamberOfCommerce "
+            "Email Blocked EndDate Country".split()
+        ),
+        sparse_answer=True,
+        references={
+            "GLAccountPurchase": Reference("financial/GLAccounts", "G/L account"),
+            "GLAP": Reference("financial/GLAccounts", "G/L account"),
+            "PurchaseVATCode": _vat("PurchaseVATCodeDescription"),
+            "PaymentConditionPurchase": Reference(
+                "cashflow/PaymentConditions",
+                "Payment condition",
+                "Code",
+                {"PaymentConditionPurchaseDescription": "Description"},
+            ),
+        },
+        defaults={
+            "Blocked": False,
+            "IsSupplier": False,
+            "IsPurchase": True,
+            "IsSales": False,
+            "Status": "A",
+            "Type": "A",
+        },
+        labels={**_LABELS, "Name": "Name"},
+        widths={"Code": 18, "Name": 50, "SearchCode": 30, "VATNumber": 20, "PurchaseCurrency": 3},
+        used_by=((_ORDER, "Supplier"), ("logistics/SupplierItem", "Supplier")),
+    ),
+    Entity(
+        "financial/GLAccounts",
+        "Financial generalledgers",
+        topic="GLAccounts",
+        deleted_type=7,
+        unique=("Code",),
+        references={
+            "VATCode": _vat("VATDescription"),
+            "Costcenter": Reference("hrm/Costcenters", "Cost center", "Code"),
+            "Costunit": Reference("hrm/Costunits", "Cost unit", "Code"),
+        },
+        defaults={
+            "IsBlocked": False,
+            "UseCostcenter": 0,
+            "UseCostunit": 0,
+            "BalanceSide": "D",
+            "BalanceType": "W",
+            "Type": 121,
+        },
+        labels=_LABELS,
+        widths={"Code": 9, "Description": 60},
+        used_by=(("logistics/Items", "GLCosts"), ("logistics/ItemGroups", "GLCosts")),
+    ),
+    Entity(
+        "logistics/Items",
+        "Logistics items",
+        topic="Items",
+        deleted_type=9,
+        unique=("Code",),
+        required_filters=frozenset(
+            "ID Code Barcode Modified Created Description ItemGroup IsPurchaseItem IsSalesItem "
+            "IsStockItem StartDate EndDate SearchCode".split()
+        ),
+        sparse_answer=True,
+        references={
+            "GLCosts": _gl("GLCosts"),
+            "GLRevenue": _gl("GLRevenue"),
+            "GLStock": _gl("GLStock"),
+            "ItemGroup": Reference(
+                "logistics/ItemGroups",
+                "Item group",
+                copies={"ItemGroupCode": "Code", "ItemGroupDescription": "Description"},
+            ),
+            "Unit": Reference(
+                "logistics/Units", "Unit", "Code", {"UnitDescription": "Description"}
+            ),
+            "SalesVatCode": _vat("SalesVatCodeDescription"),
+        },
+        defaults={
+            "IsPurchaseItem": False,
+            "IsSalesItem": False,
+            "IsStockItem": False,
+            "IsSubcontractedItem": False,
+            "IsFractionAllowedItem": True,
+        },
+        labels=_LABELS,
+        widths={"Code": 30, "Description": 60},
+        used_by=((_LINE, "Item"), ("logistics/SupplierItem", "Item")),
+    ),
+    Entity("logistics/ItemGroups", "Logistics items", references={"GLCosts": _gl("GLCosts")}),
+    Entity(
+        "logistics/SupplierItem",
+        "Logistics items",
+        deleted_type=30,
+        unique=("Supplier", "Item"),
+        required_filters=frozenset({"ID"}),
+        references={
+            "Item": _ITEM,
+            "Supplier": Reference(
+                "crm/Accounts",
+                "Supplier",
+                copies={"SupplierCode": "Code", "SupplierDescription": "Name"},
+            ),
+            "ItemUnit": Reference(
+                "logistics/Units",
+                "Unit",
+                copies={"ItemUnitCode": "Code", "ItemUnitDescription": "Description"},
+            ),
+            "PurchaseUnit": Reference(
+                "logistics/Units", "Unit", "Code", {"PurchaseUnitDescription": "Description"}
+            ),
+            "PurchaseVATCode": _vat("PurchaseVATCodeDescription"),
+        },
+        defaults={"PurchaseUnitFactor": 1.0, "PurchaseLotSize": 1, "MinimumQuantity": 0.0},
+        labels={
+            "PurchasePrice": "Purchase price",
+            "Supplier": "Supplier",
+            "Item": "Item",
+            "ItemUnit": "Unit",
+            "PurchaseUnit": "Unit",
+        },
+    ),
+    Entity("logistics/Units", "Logistics items"),
+    Entity(
+        "vat/VATCodes",
+        "Financial accounting",
+        unique=("Code",),
+        defaults={"IsBlocked": False, "Type": "E", "VATTransactionType": "B", "Charged": False},
+        labels=_LABELS,
+        widths={"Code": 3, "Description": 60},
+    ),
+    Entity(
+        "hrm/Costcenters",
+        "Financial costcenters",
+        unique=("Code",),
+        defaults={"Active": True},
+        labels=_LABELS,
+        widths={"Code": 8, "Description": 60},
+        used_by=((_LINE, "CostCenter"),),
+    ),
+    Entity(
+        "hrm/Costunits",
+        "Financial costcenters",
+        unique=("Code",),
+        labels=_LABELS,
+        widths={"Code": 8, "Description": 60},
+    ),
+    Entity(
+        "cashflow/PaymentConditions",
+        "Financial cashflow",
+        unique=("Code",),
+        labels=_LABELS,
+        widths={"Code": 10, "Description": 60},
+    ),
+    Entity(
+        "inventory/Warehouses",
+        "Logistics inventory",
+        unique=("Code",),
+        labels=_LABELS,
+        widths={"Code": 8, "Description": 60},
+    ),
+    Entity("project/Projects", "Projects"),
+    Entity(
+        _ORDER,
+        "Purchase orders",
+        key="PurchaseOrderID",
+        topic="PurchaseOrders",
+        deleted_type=22,
+        unique=("OrderNumber",),
+        references={
+            "Supplier": Reference(
+                "crm/Accounts", "Supplier", copies={"SupplierCode": "Code", "SupplierName": "Name"}
+            ),
+            "Warehouse": Reference(
+                "inventory/Warehouses",
+                "Warehouse",
+                copies={"WarehouseCode": "Code", "WarehouseDescription": "Description"},
+            ),
+            "PaymentCondition": Reference(
+                "cashflow/PaymentConditions",
+                "Payment condition",
+                "Code",
+                {"PaymentConditionDescription": "Description"},
+            ),
+        },
+        defaults={
+            "ApprovalStatus": 1,
+            "DropShipment": False,
+            "InvoiceStatus": 10,
+            "OrderStatus": 10,
+            "ReceiptStatus": 10,
+            "Source": 11,
+            "ExchangeRate": 1.0,
+        },
+        labels={"Supplier": "Supplier", "PurchaseOrderLines": "Lines", "YourRef": "Your ref."},
+        widths={"YourRef": 40, "Description": 60, "PaymentCondition": 10, "IncotermCode": 3},
+    ),
+    Entity(
+        _LINE,
+        "Purchase orders",
+        references={
+            "Item": _ITEM,
+            "CostCenter": _COST_CENTER,
+            "CostUnit": _COST_UNIT,
+            "VATCode": _vat("VATDescription"),
+            "Project": Reference(
+                "project/Projects",
+                "Project",
+                copies={"ProjectCode": "Code", "ProjectDescription": "Description"},
+            ),
+        },
+        defaults={"InvoicedQuantity": 0.0, "ReceivedQuantity": 0.0, "Rebill": False},
+        labels={"Item": "Item", "QuantityInPurchaseUnits": "Quantity"},
+        widths={"Description": 60, "CostCenter": 8, "CostUnit": 8},
+    ),
+    Entity(
+        "webhooks/WebhookSubscriptions",
+        "Organization administration",
+        unique=("Topic",),
+        labels={"CallbackURL": "Callback URL", "Topic": "Topic"},
+    ),
+)
+
+ENTITIES: Mapping[str, Entity] = {entity.path: entity for entity in _ALL}

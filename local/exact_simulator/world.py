@@ -1,0 +1,175 @@
+"""The state of one Exact site: its divisions with their rows, row versions and deletions."""
+
+import random
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from local.exact_simulator.entities import Entity
+from local.exact_simulator.fields import FIELDS, wire_date, wire_ms
+
+Row = dict[str, Any]
+Change = Callable[["Division", Entity, str, str], None]
+"""Told of (division, entity, action, key) after each change."""
+
+SITE_ZONE = ZoneInfo("Europe/Amsterdam")
+_DAY_MS = 86_400_000
+DELETED_KEPT_MS = 61 * _DAY_MS
+
+
+@dataclass(slots=True)
+class Division:
+    """One administration. The switches change what its calls are answered."""
+
+    code: int
+    country: str
+    currency: str
+    description: str
+    currencies: set[str]
+    requires_supplier_items: bool = False
+    """Items may only be bought from suppliers they are linked to."""
+    in_scope: bool = True
+    """The user ticked this division for the app."""
+    blocked: bool = False
+    requires_price: bool = True
+    """A line without a price needs one from the supplier's item."""
+    moved_at: str | None = None
+    next_order_number: int = 1
+    rows: dict[str, dict[str, Row]] = field(default_factory=dict)
+    stamps: dict[str, dict[str, int]] = field(default_factory=dict)
+    """Row version per endpoint and key, for sync."""
+    deleted: list[Row] = field(default_factory=list)
+    history: list[tuple[int, int]] = field(default_factory=list)
+    """(local wall clock in ms, row version) of each change, in order."""
+
+    def table(self, endpoint: str) -> dict[str, Row]:
+        """Return the rows of an endpoint by key."""
+        return self.rows.setdefault(endpoint, {})
+
+    def find(self, endpoint: str, by: str, value: Any) -> Row | None:
+        """Return the row with that key or code; codes compare without their padding."""
+        if by == "ID":
+            return self.table(endpoint).get(value)
+        wanted = str(value).strip()
+        rows = self.table(endpoint).values()
+        return next((row for row in rows if str(row["Code"]).strip() == wanted), None)
+
+    def version_before(self, local_ms: int) -> int:
+        """Return the last row version given out up to a local moment; 0 before any."""
+        position = bisect_right(self.history, (local_ms, 2**63))
+        return self.history[position - 1][1] if position else 0
+
+
+class World:
+    """Everything that all divisions share: the clock, the user, and the row version counter."""
+
+    def __init__(self, clock: Callable[[], float], rng: random.Random) -> None:
+        self.clock = clock
+        self.rng = rng
+        self.language = "EN"
+        """The connected user's language, a key of `texts.LANGUAGES`."""
+        self.divisions: dict[int, Division] = {}
+        self.current_division: int | None = None
+        self.listeners: list[Change] = []
+        self.user_id = self.guid()
+        self.user_name = "Connector"
+        self._version = 1_000_000 + rng.randrange(1_000_000)
+
+    def guid(self) -> str:
+        """Return a fresh random key in lower case."""
+        digits = f"{self.rng.getrandbits(128):032x}"
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+    def secret(self, length: int = 32) -> str:
+        """Return a fresh random word that is no use outside this simulator."""
+        letters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+        return "".join(self.rng.choices(letters, k=length))
+
+    def local(self) -> datetime:
+        """Return the site's wall clock, aware."""
+        return datetime.fromtimestamp(self.clock(), tz=SITE_ZONE)
+
+    def local_ms(self) -> int:
+        """Return the site's wall clock in milliseconds, as if it were UTC."""
+        wall = self.local()
+        return int(wall.replace(tzinfo=UTC).timestamp() * 1000)
+
+    def today_ms(self) -> int:
+        """Return the site's date as midnight UTC in milliseconds."""
+        return self.local_ms() // _DAY_MS * _DAY_MS
+
+    def version(self, division: Division) -> int:
+        """Give out the next row version, remembering when."""
+        self._version += self.rng.randint(1, 9)
+        division.history.append((self.local_ms(), self._version))
+        return self._version
+
+    def save(self, division: Division, entity: Entity, row: Row, action: str) -> Row:
+        """Keep a row (action Create or Update), stamp it, and tell the listeners."""
+        self.keep(division, entity, row)
+        self.tell(division, entity, action, row[entity.key])
+        return row
+
+    def keep(self, division: Division, entity: Entity, row: Row) -> None:
+        """Keep a row and stamp it, silently."""
+        moment = wire_date(self.local_ms())
+        fields = FIELDS[entity.path]
+        if "Created" in fields and row.get("Created") is None:
+            row["Created"] = moment
+            row["Creator"], row["CreatorFullName"] = self.user_id, self.user_name
+        if "Modified" in fields:
+            row["Modified"] = moment
+            row["Modifier"], row["ModifierFullName"] = self.user_id, self.user_name
+        if "Division" in fields:
+            row["Division"] = division.code
+        self.put(division, entity, row)
+
+    def put(self, division: Division, entity: Entity, row: Row) -> None:
+        """Store a row under its key with a new row version."""
+        key = row[entity.key]
+        division.table(entity.path)[key] = row
+        division.stamps.setdefault(entity.path, {})[key] = self.version(division)
+
+    def drop(self, division: Division, entity: Entity, key: str, *, tell: bool = True) -> None:
+        """Delete a row, leave its mark in sync/Deleted, and tell the listeners."""
+        del division.table(entity.path)[key]
+        division.stamps[entity.path].pop(key, None)
+        if entity.deleted_type is not None:
+            division.deleted.append(self._mark(division, entity.deleted_type, key))
+        if tell:
+            self.tell(division, entity, "Delete", key)
+
+    def tell(self, division: Division, entity: Entity, action: str, key: str) -> None:
+        """Tell the listeners of a change."""
+        for listener in self.listeners:
+            listener(division, entity, action, key)
+
+    def deletions(self, division: Division) -> list[Row]:
+        """Return the marks of sync/Deleted; Exact keeps them for two months."""
+        oldest = self.local_ms() - DELETED_KEPT_MS
+        return [row for row in division.deleted if wire_ms(row["DeletedDate"]) >= oldest]
+
+    def move(self, division: Division) -> None:
+        """Move a division to another database: every row gets a new, lower row version."""
+        self._version //= 2
+        division.history.clear()
+        division.moved_at = wire_date(self.local_ms())
+        for stamps in division.stamps.values():
+            for key in stamps:
+                stamps[key] = self.version(division)
+
+    def _mark(self, division: Division, kind: int, key: str) -> Row:
+        return {
+            "Timestamp": self.version(division),
+            "ID": self.guid(),
+            "EntityKey": key,
+            "EntityType": kind,
+            "DeletedBy": self.user_id,
+            "DeletedDate": wire_date(self.local_ms()),
+            "Division": division.code,
+        }
+
+

@@ -1,0 +1,152 @@
+"""What both simulators share: requests and answers as plain values, faults, and two ways in.
+
+A simulator is one function `handle(Request) -> Response`. `HandlerTransport` puts it under an
+`httpx.Client` without a socket; `serve` puts it on loopback as a threaded HTTP/1.1 server.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+
+
+class NoAnswer(Exception):  # noqa: N818  a silence, not an error
+    """Raised by a handler that never answers: a read timeout in process, a closed socket else."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request. Header names are lower case; `query` keeps the last value of a name."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def json(self) -> Any:
+        """Return the body as JSON; raises ValueError when it is none."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class Response:
+    """One HTTP answer; `delay` seconds pass before it is sent (in process: only compared)."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    delay: float = 0.0
+
+    @classmethod
+    def of_json(
+        cls, status: int, value: Any, headers: Mapping[str, str] | None = None
+    ) -> "Response":
+        """Return an answer that carries `value` as JSON."""
+        kind = {"content-type": "application/json"}
+        return cls(status, {**kind, **(headers or {})}, json.dumps(value).encode())
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing to go wrong: `kind` is the simulator's word for it, `seconds` its measure."""
+
+    kind: str
+    seconds: float = 0.0
+
+
+Handler = Callable[[Request], Response]
+
+
+def to_request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request:
+    """Return the request for a raw target (path and query, still percent-encoded query)."""
+    parts = urlsplit(target)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    return Request(method, parts.path, query, {k.lower(): v for k, v in headers.items()}, body)
+
+
+class HandlerTransport(httpx.BaseTransport):
+    """Lets an `httpx.Client` talk to a handler in process; nothing is ever slept."""
+
+    def __init__(self, handle: Handler) -> None:
+        """Answer every request by `handle`."""
+        self._handle = handle
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer as the server would; silence and slowness become `httpx.ReadTimeout`."""
+        target = request.url.raw_path.decode("ascii")
+        try:
+            answer = self._handle(
+                to_request(request.method, target, request.headers, request.read())
+            )
+        except NoAnswer as silence:
+            raise httpx.ReadTimeout("no answer", request=request) from silence
+        patience = request.extensions.get("timeout", {}).get("read")
+        if patience is not None and answer.delay > patience:
+            raise httpx.ReadTimeout("slow answer", request=request)
+        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+
+
+def _route(handle: Handler) -> type[BaseHTTPRequestHandler]:
+    class Door(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+        wbufsize = -1  # head and body leave in one packet
+
+        def _serve(self) -> None:
+            length = int(self.headers.get("content-length") or 0)
+            body = self.rfile.read(length) if length else b""
+            try:
+                answer = handle(to_request(self.command, self.path, dict(self.headers), body))
+            except NoAnswer:
+                self.close_connection = True
+                return
+            if answer.delay:
+                time.sleep(answer.delay)
+            self._send(answer)
+
+        def _send(self, answer: Response) -> None:
+            self.send_response_only(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(answer.body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.body)
+            self.wfile.flush()
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815  the base's names
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base's name
+            """Stay silent: the simulators keep their own journal."""
+
+    return Door
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that hung up is the caller's affair."""
+
+
+@contextmanager
+def serve(handle: Handler, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve `handle` on loopback while the context lasts; yield its base URL."""
+    server = _Server((host, port), _route(handle))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://{host}:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,271 @@
+"""Every text that Exact is known to say, in every language, means what it should."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ml_connector import clock
+from ml_connector.codes import EXPLANATIONS
+from ml_connector.exact import errors, texts
+from ml_connector.exact.errors import Answer, Sent
+from ml_connector.faults import Fault, Halt, Later, Review
+from ml_connector.ids import Division
+
+NL = Division(123456)
+READ = Sent(NL, "crm/Accounts")
+WRITE = Sent(NL, "purchaseorder/PurchaseOrders", is_write=True, record="PO-1043")
+NOON = datetime(2026, 10, 26, 12, tzinfo=UTC)
+
+
+def body(text: str) -> bytes:
+    return json.dumps({"error": {"code": "", "message": {"lang": "", "value": text}}}).encode()
+
+
+def fault(status: int, text: str = "", sent: Sent = WRITE, **headers: str) -> Fault:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return errors.decipher(Answer(status, named, body(text) if text else b""), sent)
+
+
+BUSINESS = [
+    # seen in public traffic
+    (500, "Mandatory: Relationship\r\n", "EXACT_MANDATORY"),
+    (500, "Invalid reference: Cost unit", "EXACT_INVALID_REFERENCE"),
+    (500, "Gegeven bestaat reeds.", "EXACT_ALREADY_EXISTS"),
+    (500, "Data already exists", "EXACT_ALREADY_EXISTS"),
+    (500, "Invalid: VAT percentage []", "EXACT_INVALID"),
+    (500, "Invalid: Email []", "EXACT_INVALID"),
+    (500, "Invalid: Post to callback URL endpoint returns 500", "EXACT_CALLBACK_FAILED"),
+    (500, "Niet gevonden: Inkoopprijs", "EXACT_NO_PURCHASE_PRICE"),
+    (500, "Verplicht: Inkoop", "EXACT_NOT_A_PURCHASE_ITEM"),
+    (500, "Artikel: Non actief", "EXACT_ITEM_INACTIVE"),
+    (500, "Artikel: Toekomstig", "EXACT_ITEM_FUTURE"),
+    (500, "Het artikel en het magazijn zijn niet gekoppeld.", "EXACT_ITEM_NOT_IN_WAREHOUSE"),
+    (500, "Het artikel en de leverancier zijn niet gekoppeld", "EXACT_ITEM_NOT_WITH_SUPPLIER"),
+    (500, "Geblokkeerd: Btw code", "EXACT_VAT_CODE_BLOCKED"),
+    (400, "Error processing request stream. The request should be a valid top-level "
+          "resource object.", "EXACT_BAD_REQUEST"),
+    (400, "Error in query syntax.", "EXACT_BAD_REQUEST"),
+    (400, "Unrecognized 'Edm.Guid' literal 'guid'dsadsds'' in '6'.", "EXACT_BAD_REQUEST"),
+    (400, "Error in converting value for property Supplier to type Guid",
+     "EXACT_INVALID_REFERENCE"),
+    (400, "This endpoint has mandatory filtering applied. A GET request for this endpoint must "
+          "have a $filter parameter with one of the following fields in the url: ID, Code",
+     "EXACT_FILTER_REQUIRED"),
+    (400, "This $filter parameter is not supported for this resource (truncated",
+     "EXACT_FILTER_REQUIRED"),
+    (400, "Please add a $select or a $top=1 statement to the query string.",
+     "EXACT_FILTER_REQUIRED"),
+    # the same in the other languages
+    (500, "Verplicht: Relatie", "EXACT_MANDATORY"),
+    (500, "Obligatoire : Relation", "EXACT_MANDATORY"),
+    (500, "Pflichtfeld: Beziehung", "EXACT_MANDATORY"),
+    (500, "Erforderlich: Beziehung", "EXACT_MANDATORY"),
+    (500, "Ongeldige verwijzing: Kostendrager", "EXACT_INVALID_REFERENCE"),
+    (500, "Référence non valide: Unité de coût", "EXACT_INVALID_REFERENCE"),
+    (500, "Ungültiger Verweis: Kostenträger", "EXACT_INVALID_REFERENCE"),
+    (500, "Les données existent déjà.", "EXACT_ALREADY_EXISTS"),
+    (500, "Daten sind bereits vorhanden.", "EXACT_ALREADY_EXISTS"),
+    (500, "Ongeldig: Btw-percentage []", "EXACT_INVALID"),
+    (500, "Non valide: Adresse e-mail", "EXACT_INVALID"),
+    (500, "Ungültig: E-Mail []", "EXACT_INVALID"),
+    (500, "Not found: Purchase price", "EXACT_NO_PURCHASE_PRICE"),
+    (500, "Introuvable : Prix d'achat", "EXACT_NO_PURCHASE_PRICE"),
+    (500, "Nicht gefunden: Einkaufspreis", "EXACT_NO_PURCHASE_PRICE"),
+    (500, "Mandatory: Purchase", "EXACT_NOT_A_PURCHASE_ITEM"),
+    (500, "Obligatoire: Achat", "EXACT_NOT_A_PURCHASE_ITEM"),
+    (500, "Pflichtfeld: Einkauf", "EXACT_NOT_A_PURCHASE_ITEM"),
+    (500, "Item: Inactive", "EXACT_ITEM_INACTIVE"),
+    (500, "Article: Inactif", "EXACT_ITEM_INACTIVE"),
+    (500, "Artikel: Inaktiv", "EXACT_ITEM_INACTIVE"),
+    (500, "Item: Future", "EXACT_ITEM_FUTURE"),
+    (500, "Article: Futur", "EXACT_ITEM_FUTURE"),
+    (500, "Artikel: Zukünftig", "EXACT_ITEM_FUTURE"),
+    (500, "The item and the warehouse are not linked.", "EXACT_ITEM_NOT_IN_WAREHOUSE"),
+    (500, "L'article et le magasin ne sont pas liés.", "EXACT_ITEM_NOT_IN_WAREHOUSE"),
+    (500, "Der Artikel und das Lager sind nicht verknüpft.", "EXACT_ITEM_NOT_IN_WAREHOUSE"),
+    (500, "The item and the supplier are not linked", "EXACT_ITEM_NOT_WITH_SUPPLIER"),
+    (500, "L'article et le fournisseur ne sont pas liés", "EXACT_ITEM_NOT_WITH_SUPPLIER"),
+    (500, "Der Artikel und der Lieferant sind nicht verknüpft", "EXACT_ITEM_NOT_WITH_SUPPLIER"),
+    (500, "Blocked: VAT code", "EXACT_VAT_CODE_BLOCKED"),
+    (500, "Bloqué: Code TVA", "EXACT_VAT_CODE_BLOCKED"),
+    (500, "Gesperrt: MwSt-Code", "EXACT_VAT_CODE_BLOCKED"),
+    (500, "Geblokkeerd: Grootboekrekening", "EXACT_BLOCKED"),
+    # not in the table, yet plainly about the record
+    (500, "Purchase order: Approval needed by somebody", "EXACT_REFUSED"),
+    (500, "De periode mag niet worden gebruikt", "EXACT_REFUSED"),
+    (500, "La période doit être ouverte", "EXACT_REFUSED"),
+    (500, "Die Periode darf nicht verwendet werden", "EXACT_REFUSED"),
+    (400, "Words from another world", "EXACT_BAD_REQUEST"),
+    (404, "", "EXACT_NOT_FOUND"),
+    (405, "", "EXACT_BAD_REQUEST"),
+]
+
+
+@pytest.mark.parametrize(("status", "text", "code"), BUSINESS)
+def test_a_refusal_goes_to_review_with_its_words(status: int, text: str, code: str) -> None:
+    found = fault(status, text)
+    assert isinstance(found, Review)
+    (problem,) = found.problems
+    assert (problem.code, problem.record) == (code, "PO-1043")
+    assert text.strip() in problem.cause
+    assert problem.remedy
+
+
+def test_joined_refusals_are_taken_apart() -> None:
+    joined = "Mandatory: Relationship\r\nInvalid reference: Cost unit\r\nMandatory: Diary"
+    found = fault(500, joined)
+    assert isinstance(found, Review)
+    codes = [p.code for p in found.problems]
+    assert codes == ["EXACT_MANDATORY", "EXACT_INVALID_REFERENCE", "EXACT_MANDATORY"]
+
+
+GENERIC = [
+    "A problem has occurred. The cause of this issue will be investigated as soon as possible.",
+    "Er is een probleem opgetreden. De oorzaak wordt zo spoedig mogelijk onderzocht.",
+    "Un problème s'est produit.",
+    "Ein Problem ist aufgetreten.",
+    "Object reference not set to an instance of an object.",
+    "Invalid operation: Timeout expired.",
+    "Internal Server Error",
+    "",
+]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 599])
+@pytest.mark.parametrize("text", GENERIC)
+@pytest.mark.parametrize("sent", [READ, WRITE])
+def test_a_passing_fault_leaves_a_write_in_doubt(status: int, text: str, sent: Sent) -> None:
+    found = fault(status, text, sent)
+    assert isinstance(found, Later)
+    assert found.code == "EXACT_UNAVAILABLE"
+    assert found.outcome_unknown is sent.is_write
+    assert clock.now() < found.until <= clock.now() + timedelta(minutes=15, seconds=1)
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_gateways_words_are_never_business(status: int) -> None:
+    assert isinstance(fault(status, "Mandatory: Relationship"), Later)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xff\xfe", b"<html>oops</html>", b"[" * 100_000, b"null"])
+def test_an_unreadable_500_is_a_passing_fault(raw: bytes) -> None:
+    assert isinstance(errors.decipher(Answer(500, {}, raw), WRITE), Later)
+
+
+def test_an_xml_error_is_read_too() -> None:
+    raw = b"<error><code/><message xml:lang=''>Gegeven bestaat reeds.</message></error>"
+    found = errors.decipher(Answer(500, {}, raw), WRITE)
+    assert isinstance(found, Review)
+    assert found.problems[0].code == "EXACT_ALREADY_EXISTS"
+
+
+FORBIDDEN = [
+    ("Forbidden", "", "EXACT_FORBIDDEN", NL),
+    ("", "", "EXACT_FORBIDDEN", NL),
+    ("Forbidden - User division is not within division scope.", "",
+     "EXACT_DIVISION_NOT_ALLOWED", NL),
+    ("Forbidden - Application Scope Violated. Cannot read 'organization.administration' scope.",
+     "", "EXACT_SCOPE_MISSING", None),
+    ("", "BlockedUser", "EXACT_USER_BLOCKED", None),
+    ("", "InactiveUser", "EXACT_USER_BLOCKED", None),
+    ("", "BlockedCustomer", "EXACT_CUSTOMER_BLOCKED", None),
+    ("", "LicenseExpired", "EXACT_LICENCE", None),
+    ("Forbidden", "DivisionBlocked: Division is blocked", "EXACT_DIVISION_BLOCKED", NL),
+    ("Forbidden", "NoDivisionAccess", "EXACT_DIVISION_NOT_ALLOWED", NL),
+    ("Geen licentie voor deze module", "", "EXACT_LICENCE", None),
+    ("Keine Lizenz für dieses Modul", "", "EXACT_LICENCE", None),
+    ("", "SomethingNew", "EXACT_FORBIDDEN", NL),
+]
+
+
+@pytest.mark.parametrize(("text", "reason", "code", "division"), FORBIDDEN)
+def test_403_halts_what_it_concerns(
+    text: str, reason: str, code: str, division: Division | None
+) -> None:
+    found = fault(403, text, Reason=reason)
+    assert isinstance(found, Halt)
+    assert (found.problem.code, found.division) == (code, division)
+    assert reason in found.problem.cause
+
+
+def test_401_for_a_reason_halts_and_without_one_waits() -> None:
+    blocked = fault(401, Reason="BlockedUser")
+    assert isinstance(blocked, Halt)
+    plain = fault(401)
+    assert isinstance(plain, Later)
+    assert not plain.outcome_unknown, "a refused call was not carried out"
+
+
+def ms(moment: datetime) -> str:
+    return str(int(moment.timestamp() * 1000))
+
+
+MINUTE_FULL = {
+    "X_RateLimit_Minutely_Limit": "60",
+    "X_RateLimit_Minutely_Remaining": "0",
+    "X_RateLimit_Minutely_Reset": ms(NOON + timedelta(minutes=1)),
+}
+DAY_FULL = {
+    "X_RateLimit_Limit": "5000",
+    "X_RateLimit_Remaining": "0",
+    "X_RateLimit_Reset": ms(NOON + timedelta(hours=12)),
+}
+
+
+@pytest.mark.parametrize(
+    ("headers", "code", "until"),
+    [
+        (MINUTE_FULL, "EXACT_MINUTE_LIMIT", NOON + timedelta(minutes=1)),
+        (DAY_FULL, "EXACT_DAY_LIMIT", NOON + timedelta(hours=12)),
+        (DAY_FULL | MINUTE_FULL, "EXACT_DAY_LIMIT", NOON + timedelta(hours=12)),
+        (MINUTE_FULL | DAY_FULL | {"X_RateLimit_Remaining": "10"},
+         "EXACT_MINUTE_LIMIT", NOON + timedelta(minutes=1)),
+        # counters of other processes are stale: the set that is sent is still the one meant
+        (MINUTE_FULL | {"X_RateLimit_Minutely_Remaining": "49"},
+         "EXACT_MINUTE_LIMIT", NOON + timedelta(minutes=1)),
+        # a reset in the past: the server's clock is off
+        (MINUTE_FULL | {"X_RateLimit_Minutely_Reset": ms(NOON - timedelta(seconds=245))},
+         "EXACT_MINUTE_LIMIT", NOON + timedelta(minutes=1)),
+        (DAY_FULL | {"X_RateLimit_Reset": "garbage"},
+         "EXACT_DAY_LIMIT", NOON + timedelta(hours=12)),
+    ],
+)
+def test_429_waits_for_the_servers_own_reset(
+    headers: dict[str, str], code: str, until: datetime
+) -> None:
+    found = fault(429, **headers)
+    assert isinstance(found, Later)
+    assert (found.code, found.until) == (code, until)
+    assert not found.outcome_unknown
+
+
+@pytest.mark.parametrize("failures", [0, 1, 5, 50])
+def test_429_without_headers_backs_off_beyond_the_minute(failures: int) -> None:
+    sent = Sent(NL, "crm/Accounts", failures=failures)
+    waits = [errors.decipher(Answer(429, {}, b""), sent) for _ in range(50)]
+    untils = [later.until for later in waits if isinstance(later, Later)]
+    assert len(untils) == 50
+    least = NOON + timedelta(minutes=1)
+    assert all(least <= until <= least + timedelta(hours=1) for until in untils)
+    assert len(set(untils)) > 40, "full jitter"
+
+
+def test_retry_after_is_believed_where_it_is_sent() -> None:
+    found = fault(429, Retry_After="7")
+    assert isinstance(found, Later)
+    assert found.until == NOON + timedelta(seconds=7)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "counts"),
+    [(400, "x", True), (401, "", True), (403, "", True), (404, "", True),
+     (500, "Mandatory: Item", True), (500, "", False), (503, "", False), (429, "", False),
+     (408, "", False), (200, "", False)],
+)
+def test_what_counts_against_the_hourly_limit(status: int, text: str, counts: bool) -> None:
+    assert errors.counts_as_error(Answer(status, {}, body(text))) is counts
+
+
+def test_every_code_of_the_table_is_explained() -> None:
+    assert {rule.code for rule in texts.RULES} <= set(EXPLANATIONS)

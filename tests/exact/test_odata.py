@@ -1,0 +1,112 @@
+"""Literals, answers, dates and codes in Exact's dialect."""
+
+import json
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml_connector.exact import odata
+from ml_connector.exact.odata import UnreadableError
+
+KEY = "0f8fad5b-d9cb-469f-a165-70867728950e"
+MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
+
+
+def test_literals_are_spelt_as_exact_wants_them() -> None:
+    assert odata.guid_literal("{" + KEY.upper() + "}") == f"guid'{KEY}'"
+    assert odata.text_literal("d'Or") == "'d''Or'"
+    assert odata.int64_literal(123) == "123L"
+    at = datetime(2026, 6, 25, 1, 2, 3, 999, tzinfo=UTC)
+    assert odata.datetime_literal(at) == "datetime'2026-06-25T01:02:03'"
+    assert odata.address("crm/Accounts", KEY) == f"crm/Accounts(guid'{KEY}')"
+
+
+@pytest.mark.parametrize("text", ["", "11", KEY[:-1], f"{KEY}' or 1 eq 1", KEY + "\n0"])
+def test_what_is_no_guid_never_reaches_a_query(text: str) -> None:
+    with pytest.raises(ValueError, match="not a GUID"):
+        odata.guid_literal(text)
+
+
+@given(st.text())
+def test_a_text_can_not_leave_its_quotes(text: str) -> None:
+    inner = odata.text_literal(text)[1:-1]
+    assert "'" not in inner.replace("''", "")
+    assert inner.replace("''", "'") == text
+
+
+@given(MOMENTS)
+def test_moments_survive_the_way_out_and_in(moment: datetime) -> None:
+    whole = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    assert odata.parse_moment(odata.moment_out(moment)) == whole
+
+
+@given(st.dates(date(1900, 1, 1), date(2200, 1, 1)))
+def test_dates_survive_the_way_out_and_in(day: date) -> None:
+    assert odata.parse_date(odata.date_out(day)) == day
+
+
+def test_recorded_dates_are_read() -> None:
+    assert odata.parse_date("/Date(1782345600000)/") == date(2026, 6, 25)
+    assert odata.date_in(date(2026, 6, 25)) == "2026-06-25"
+    assert odata.parse_moment(None) is None
+    assert odata.parse_moment("/Date(1782404890063)/") == datetime(
+        2026, 6, 25, 16, 28, 10, 63000, tzinfo=UTC
+    )
+
+
+@pytest.mark.parametrize("text", ["2026-06-25", "/Date()/", "/Date(99999999999999999999)/"])
+def test_odd_dates_are_refused(text: str) -> None:
+    with pytest.raises(UnreadableError):
+        odata.parse_moment(text)
+
+
+def test_padding_comes_and_goes() -> None:
+    assert odata.trimmed("           0000011") == "0000011"
+    assert odata.trimmed("VN ") == "VN"
+    assert odata.trimmed(None) == ""
+    assert odata.padded_account_code("11") == " " * 16 + "11"
+    assert odata.padded_account_code("ABC") == "ABC"
+
+
+@pytest.mark.parametrize(
+    ("body", "rows", "following"),
+    [
+        ({"d": [{"ID": 1}, {"ID": 2}]}, [{"ID": 1}, {"ID": 2}], None),
+        ({"d": {"results": [{"ID": 1}], "__next": "https://x/y"}}, [{"ID": 1}], "https://x/y"),
+        ({"d": {"results": []}}, [], None),
+        ({"d": {"ID": 1}}, [{"ID": 1}], None),
+    ],
+)
+def test_the_shapes_of_answers(body: object, rows: list[object], following: str | None) -> None:
+    assert odata.read_page(json.dumps(body)) == (rows, following)
+
+
+def test_one_entity_is_read_bare_or_from_results() -> None:
+    assert odata.read_entity(b'{"d": {"ID": 1}}') == {"ID": 1}
+    assert odata.read_entity(b'{"d": {"results": [{"ID": 1}]}}') == {"ID": 1}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"null", b"[]", b"{}", b'{"d": 1}', b'{"d": [1]}', b'{"d": {"results": {}}}', b"\xff",
+     b'{"d": {"results": [], "__next": 3}}', b"<feed/>", b'{"d": null}', b"[" * 100_000],
+)
+def test_garbage_is_unreadable_and_nothing_worse(body: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        odata.read_page(body)
+
+
+@pytest.mark.parametrize("body", [b'{"d": []}', b'{"d": {}}', b'{"d": [{"a": 1}, {"b": 2}]}'])
+def test_one_entity_means_one(body: bytes) -> None:
+    with pytest.raises(UnreadableError):
+        odata.read_entity(body)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reader(body: bytes) -> None:
+    try:
+        odata.read_page(body)
+    except UnreadableError:
+        return

@@ -1,0 +1,145 @@
+"""The local stack plays what moto does not: routes, pollers, schedules, environments."""
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from local.stack import LocalStack
+from ml_connector.clock import MovableClock
+
+SMALL = Path(__file__).parent / "small" / "template.yaml"
+NOON = 1_780_315_200.0  # 2026-06-01T12:00:00Z
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[LocalStack]:
+    with LocalStack(SMALL, name="small", clock=MovableClock(NOON)) as running:
+        yield running
+
+
+def queue(stack: LocalStack, body: dict[str, str], group: str = "g") -> None:
+    stack.client("sqs").send_message(
+        QueueUrl=stack.resource("Queue"), MessageBody=json.dumps(body), MessageGroupId=group
+    )
+
+
+def seen(stack: LocalStack, name: str) -> int:
+    item = stack.client("dynamodb").get_item(
+        TableName=stack.resource("Table"), Key={"pk": {"S": name}}
+    )
+    return int(item.get("Item", {}).get("seen", {"N": "0"})["N"])
+
+
+def dead(stack: LocalStack) -> list[dict[str, Any]]:
+    received = stack.client("sqs").receive_message(
+        QueueUrl=stack.resource("DeadQueue"), MaxNumberOfMessages=10
+    )
+    return [json.loads(message["Body"]) for message in received.get("Messages", [])]
+
+
+def echo(stack: LocalStack, content: bytes, content_type: str | None) -> dict[str, Any]:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    answer = httpx.post(f"{stack.url}/echo/a%20b?x=1&x=2", content=content, headers=headers)
+    assert answer.status_code == 201
+    event: dict[str, Any] = answer.json()["event"]
+    return event
+
+
+def test_a_route_calls_its_function_with_a_proxy_event(stack: LocalStack) -> None:
+    event = echo(stack, b'{"n": 1}', "application/json; charset=utf-8")
+    assert event["routeKey"] == "POST /echo/{name}"
+    assert event["pathParameters"] == {"name": "a b"}
+    assert event["queryStringParameters"] == {"x": "1,2"}
+    assert (event["body"], event["isBase64Encoded"]) == ('{"n": 1}', False)
+    assert event["headers"]["content-type"] == "application/json; charset=utf-8"
+
+
+@pytest.mark.parametrize("content_type", [None, "application/octet-stream", "application/x-json"])
+def test_a_body_that_is_not_text_by_its_type_arrives_in_base64(
+    stack: LocalStack, content_type: str | None
+) -> None:
+    event = echo(stack, b'{"n": 1}', content_type)
+    assert event["isBase64Encoded"] is True
+    assert base64.b64decode(event["body"]) == b'{"n": 1}'
+
+
+def test_an_answer_carries_status_headers_and_body(stack: LocalStack) -> None:
+    answer = httpx.post(f"{stack.url}/echo/me", content=b"")
+    assert answer.headers["x-name"] == "me"
+    assert "body" not in answer.json()["event"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/echo/me"), ("POST", "/echo"), ("POST", "/echo/a/b")]
+)
+def test_other_routes_are_not_found(stack: LocalStack, method: str, path: str) -> None:
+    answer = httpx.request(method, stack.url + path)
+    assert (answer.status_code, answer.json()) == (404, {"message": "Not Found"})
+
+
+def test_a_crash_is_500_without_detail_and_is_kept(stack: LocalStack) -> None:
+    answer = httpx.post(f"{stack.url}/echo/crash")
+    assert (answer.status_code, answer.json()) == (500, {"message": "Internal Server Error"})
+    assert stack.crashes[-1].function == "Echo"
+
+
+def test_a_function_is_imported_with_its_own_variables_alone(stack: LocalStack) -> None:
+    answer = httpx.post(f"{stack.url}/echo/me").json()
+    assert (answer["greeting"], answer["sees_table"]) == ("hello", False)
+    assert stack.environment("Worker")["TABLE"] == stack.resource("Table")
+    assert stack.environment()["AWS_ENDPOINT_URL"] == stack.endpoint_url
+
+
+def test_messages_reach_the_worker_and_are_gone(stack: LocalStack) -> None:
+    for number in range(7):
+        queue(stack, {"do": "note", "as": f"m{number}"})
+    assert stack.drain() == 7
+    assert [seen(stack, f"m{number}") for number in range(7)] == [1] * 7
+    assert stack.drain() == 0
+
+
+def test_a_reported_failure_alone_comes_again_until_it_is_redriven(stack: LocalStack) -> None:
+    queue(stack, {"do": "note", "as": "good"}, "one")
+    queue(stack, {"do": "fail", "as": "bad"}, "two")
+    stack.drain()
+    assert (seen(stack, "good"), seen(stack, "bad")) == (1, 3)
+    assert dead(stack) == [{"do": "fail", "as": "bad"}]
+
+
+def test_a_crash_brings_the_whole_batch_again(stack: LocalStack) -> None:
+    queue(stack, {"do": "note", "as": "innocent"}, "one")
+    queue(stack, {"do": "crash", "as": "guilty"}, "two")
+    stack.drain()
+    assert seen(stack, "guilty") == 3
+    assert seen(stack, "innocent") == 3
+    assert stack.crashes[-1].function == "Worker"
+
+
+def test_without_retries_a_failure_waits_for_its_visibility_timeout(stack: LocalStack) -> None:
+    queue(stack, {"do": "fail", "as": "later"})
+    assert stack.drain(retry_at_once=False) == 1
+    assert stack.drain(retry_at_once=False) == 0
+
+
+def test_a_schedule_speaks_through_its_queue_with_its_time(stack: LocalStack) -> None:
+    stack.fire("Minutely")
+    stack.drain()
+    assert seen(stack, "2026-06-01T12:00:00Z") == 1
+
+
+def test_a_schedule_may_call_a_function(stack: LocalStack) -> None:
+    stack.fire("KeeperDaily")
+    item = stack.client("dynamodb").get_item(
+        TableName=stack.resource("Table"), Key={"pk": {"S": "kept"}}
+    )
+    assert "Item" in item
+
+
+def test_outputs_name_the_loopback_url(stack: LocalStack) -> None:
+    assert stack.outputs["EchoUrl"] == f"{stack.url}/echo/{{name}}"
+    assert stack.outputs["Table"] == stack.resource("Table")
