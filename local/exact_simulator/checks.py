@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from local.exact_simulator.entities import Entity
 from local.exact_simulator.fields import FIELDS, wire_ms
 from local.exact_simulator.refusals import BusinessError
+from local.exact_simulator.schema import Entity
 from local.exact_simulator.world import Division, Row, World
 
 Problem = tuple[str, str]

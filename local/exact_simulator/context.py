@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from local.exact_simulator.answers import Shape, read_select
-from local.exact_simulator.entities import Entity
 from local.exact_simulator.messages import Request
 from local.exact_simulator.refusals import bad_request
+from local.exact_simulator.schema import Entity
 from local.exact_simulator.world import Division, World
 
 

@@ -1,41 +1,8 @@
 """What each endpoint is like beyond its fields: keys, references, filters, topics, limits."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
 
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """A field that names a row of another endpoint, and the fields copied from that row."""
-
-    endpoint: str
-    label: str
-    by: Literal["ID", "Code"] = "ID"
-    copies: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Entity:
-    """One endpoint. `labels` name fields in business errors; `widths` are maximum lengths."""
-
-    path: str
-    scope: str
-    key: str = "ID"
-    topic: str | None = None
-    deleted_type: int | None = None
-    """EntityType in sync/Deleted."""
-    unique: tuple[str, ...] = ()
-    required_filters: frozenset[str] | None = None
-    """GET needs a $filter, and on these fields alone."""
-    sparse_answer: bool = False
-    """POST without `Prefer: return=representation` answers the key and nulls."""
-    references: Mapping[str, Reference] = field(default_factory=dict)
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
-    widths: Mapping[str, int] = field(default_factory=dict)
-    used_by: tuple[tuple[str, str], ...] = ()
-    """(endpoint, field) pairs whose rows keep a row of this one from being deleted."""
+from local.exact_simulator.schema import Entity, Reference
 
 
 def _gl(name: str) -> Reference:
@@ -52,9 +19,10 @@ _COST_CENTER = Reference(
 )
 _COST_UNIT = Reference("hrm/Costunits", "Cost unit", "Code", {"CostUnitDescription": "Description"})
 _ITEM = Reference(
-    "logistics/Items", "Item", copies={"ItemCode": "Code", "ItemDescription": "Description"}
+    "logistics/Items",
+    "Item",
+    copies={"ItemCode": "Code", "ItemDescription": "Description"},
 )
-_LABELS = {"Code": "Code", "Description": "Description", "Name": "Name"}
 _LINE = "purchaseorder/PurchaseOrderLines"
 _ORDER = "purchaseorder/PurchaseOrders"
 
@@ -66,8 +34,22 @@ _ALL = (
         deleted_type=2,
         unique=("Code",),
         required_filters=frozenset(
-            "ID Code Name SearchCode Modified Created IsSupplier Status VATNumber ChamberOfCommerce "
-            "Email Blocked EndDate Country".split()
+            [
+                "ID",
+                "Code",
+                "Name",
+                "SearchCode",
+                "Modified",
+                "Created",
+                "IsSupplier",
+                "Status",
+                "VATNumber",
+                "ChamberOfCommerce",
+                "Email",
+                "Blocked",
+                "EndDate",
+                "Country",
+            ]
         ),
         sparse_answer=True,
         references={
@@ -89,8 +71,13 @@ _ALL = (
             "Status": "A",
             "Type": "A",
         },
-        labels={**_LABELS, "Name": "Name"},
-        widths={"Code": 18, "Name": 50, "SearchCode": 30, "VATNumber": 20, "PurchaseCurrency": 3},
+        widths={
+            "Code": 18,
+            "Name": 50,
+            "SearchCode": 30,
+            "VATNumber": 20,
+            "PurchaseCurrency": 3,
+        },
         used_by=((_ORDER, "Supplier"), ("logistics/SupplierItem", "Supplier")),
     ),
     Entity(
@@ -112,7 +99,6 @@ _ALL = (
             "BalanceType": "W",
             "Type": 121,
         },
-        labels=_LABELS,
         widths={"Code": 9, "Description": 60},
         used_by=(("logistics/Items", "GLCosts"), ("logistics/ItemGroups", "GLCosts")),
     ),
@@ -123,8 +109,21 @@ _ALL = (
         deleted_type=9,
         unique=("Code",),
         required_filters=frozenset(
-            "ID Code Barcode Modified Created Description ItemGroup IsPurchaseItem IsSalesItem "
-            "IsStockItem StartDate EndDate SearchCode".split()
+            [
+                "ID",
+                "Code",
+                "Barcode",
+                "Modified",
+                "Created",
+                "Description",
+                "ItemGroup",
+                "IsPurchaseItem",
+                "IsSalesItem",
+                "IsStockItem",
+                "StartDate",
+                "EndDate",
+                "SearchCode",
+            ]
         ),
         sparse_answer=True,
         references={
@@ -148,11 +147,14 @@ _ALL = (
             "IsSubcontractedItem": False,
             "IsFractionAllowedItem": True,
         },
-        labels=_LABELS,
         widths={"Code": 30, "Description": 60},
         used_by=((_LINE, "Item"), ("logistics/SupplierItem", "Item")),
     ),
-    Entity("logistics/ItemGroups", "Logistics items", references={"GLCosts": _gl("GLCosts")}),
+    Entity(
+        "logistics/ItemGroups",
+        "Logistics items",
+        references={"GLCosts": _gl("GLCosts")},
+    ),
     Entity(
         "logistics/SupplierItem",
         "Logistics items",
@@ -172,15 +174,20 @@ _ALL = (
                 copies={"ItemUnitCode": "Code", "ItemUnitDescription": "Description"},
             ),
             "PurchaseUnit": Reference(
-                "logistics/Units", "Unit", "Code", {"PurchaseUnitDescription": "Description"}
+                "logistics/Units",
+                "Unit",
+                "Code",
+                {"PurchaseUnitDescription": "Description"},
             ),
             "PurchaseVATCode": _vat("PurchaseVATCodeDescription"),
         },
-        defaults={"PurchaseUnitFactor": 1.0, "PurchaseLotSize": 1, "MinimumQuantity": 0.0},
+        defaults={
+            "PurchaseUnitFactor": 1.0,
+            "PurchaseLotSize": 1,
+            "MinimumQuantity": 0.0,
+        },
         labels={
             "PurchasePrice": "Purchase price",
-            "Supplier": "Supplier",
-            "Item": "Item",
             "ItemUnit": "Unit",
             "PurchaseUnit": "Unit",
         },
@@ -190,8 +197,12 @@ _ALL = (
         "vat/VATCodes",
         "Financial accounting",
         unique=("Code",),
-        defaults={"IsBlocked": False, "Type": "E", "VATTransactionType": "B", "Charged": False},
-        labels=_LABELS,
+        defaults={
+            "IsBlocked": False,
+            "Type": "E",
+            "VATTransactionType": "B",
+            "Charged": False,
+        },
         widths={"Code": 3, "Description": 60},
     ),
     Entity(
@@ -199,7 +210,6 @@ _ALL = (
         "Financial costcenters",
         unique=("Code",),
         defaults={"Active": True},
-        labels=_LABELS,
         widths={"Code": 8, "Description": 60},
         used_by=((_LINE, "CostCenter"),),
     ),
@@ -207,21 +217,18 @@ _ALL = (
         "hrm/Costunits",
         "Financial costcenters",
         unique=("Code",),
-        labels=_LABELS,
         widths={"Code": 8, "Description": 60},
     ),
     Entity(
         "cashflow/PaymentConditions",
         "Financial cashflow",
         unique=("Code",),
-        labels=_LABELS,
         widths={"Code": 10, "Description": 60},
     ),
     Entity(
         "inventory/Warehouses",
         "Logistics inventory",
         unique=("Code",),
-        labels=_LABELS,
         widths={"Code": 8, "Description": 60},
     ),
     Entity("project/Projects", "Projects"),
@@ -234,7 +241,9 @@ _ALL = (
         unique=("OrderNumber",),
         references={
             "Supplier": Reference(
-                "crm/Accounts", "Supplier", copies={"SupplierCode": "Code", "SupplierName": "Name"}
+                "crm/Accounts",
+                "Supplier",
+                copies={"SupplierCode": "Code", "SupplierName": "Name"},
             ),
             "Warehouse": Reference(
                 "inventory/Warehouses",
@@ -257,8 +266,16 @@ _ALL = (
             "Source": 11,
             "ExchangeRate": 1.0,
         },
-        labels={"Supplier": "Supplier", "PurchaseOrderLines": "Lines", "YourRef": "Your ref."},
-        widths={"YourRef": 40, "Description": 60, "PaymentCondition": 10, "IncotermCode": 3},
+        labels={
+            "PurchaseOrderLines": "Lines",
+            "YourRef": "Your ref.",
+        },
+        widths={
+            "YourRef": 40,
+            "Description": 60,
+            "PaymentCondition": 10,
+            "IncotermCode": 3,
+        },
     ),
     Entity(
         _LINE,
@@ -275,14 +292,14 @@ _ALL = (
             ),
         },
         defaults={"InvoicedQuantity": 0.0, "ReceivedQuantity": 0.0, "Rebill": False},
-        labels={"Item": "Item", "QuantityInPurchaseUnits": "Quantity"},
+        labels={"QuantityInPurchaseUnits": "Quantity"},
         widths={"Description": 60, "CostCenter": 8, "CostUnit": 8},
     ),
     Entity(
         "webhooks/WebhookSubscriptions",
         "Organization administration",
         unique=("Topic",),
-        labels={"CallbackURL": "Callback URL", "Topic": "Topic"},
+        labels={"CallbackURL": "Callback URL"},
     ),
 )
 

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from local.exact_simulator.refusals import bad_stream, bad_request
+from local.exact_simulator.refusals import bad_request, bad_stream
 
 GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _WIRE_DATE = re.compile(r"/Date\((-?\d+)\)/")
 _DAY_MS = 86_400_000
+_LARGEST = 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def wire_ms(text: str) -> int:
 
 def _date(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(value)
+        raise TypeError(value)
     if value.startswith("/Date("):
         milliseconds = wire_ms(value)
     else:
@@ -75,7 +76,7 @@ def _date(value: Any) -> str:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(value)
+        raise TypeError(value)
     return value
 
 
@@ -87,14 +88,17 @@ def _guid(value: Any) -> str:
 
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(value)
+        raise TypeError(value)
     return value
 
 
 def _double(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(value)
+    number = float(value)
+    if not abs(number) <= _LARGEST:
         raise ValueError(value)
-    return float(value)
+    return number
 
 
 def _whole(low: int, high: int) -> Callable[[Any], int]:
@@ -136,7 +140,7 @@ def read_body(body: bytes) -> dict[str, Any]:
     """Return the JSON object of a request (raises the 400 of a body that is none)."""
     try:
         parsed = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise bad_stream() from None
     if not isinstance(parsed, dict):
         raise bad_stream()
@@ -163,6 +167,6 @@ def read_values(endpoint: str, sent: Mapping[str, Any]) -> dict[str, Any]:
 def _converted(field: Field, value: Any) -> Any:
     try:
         return _READERS[field.type](value)
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         text = f"Error in converting value for property {field.name} to type {field.type}"
         raise bad_request(text) from None

@@ -5,7 +5,6 @@ from typing import Any
 
 from local.exact_simulator.answers import Shape, collection, next_link
 from local.exact_simulator.context import Context
-from local.exact_simulator.entities import Entity
 from local.exact_simulator.fields import FIELDS
 from local.exact_simulator.messages import Response
 from local.exact_simulator.odata_query import (
@@ -15,6 +14,7 @@ from local.exact_simulator.odata_query import (
     write_literal,
 )
 from local.exact_simulator.refusals import bad_request, bad_syntax
+from local.exact_simulator.schema import Entity
 
 Row = Mapping[str, Any]
 Expand = Callable[[Row], Mapping[str, Sequence[Row]]]
@@ -32,7 +32,11 @@ def filtered(context: Context, entity: Entity, rows: Iterable[Row]) -> list[Row]
 
 
 def page(
-    context: Context, shape: Shape, rows: list[Row], size: int, expand: Expand | None = None
+    context: Context,
+    shape: Shape,
+    rows: list[Row],
+    size: int,
+    expand: Expand | None = None,
 ) -> Response:
     """Return one page of rows that were already filtered."""
     parameters = context.request.parameters()

@@ -82,7 +82,7 @@ def write_literal(kind: str, value: Any) -> str:
         moment = datetime.fromtimestamp(wire_ms(value) / 1000, tz=UTC)
         return f"datetime'{moment.replace(tzinfo=None).isoformat()}'"
     if kind == "String":
-        return "'" + value.replace("'", "''") + "'"
+        return "'" + str(value).replace("'", "''") + "'"
     return f"{value}L" if kind == "Int64" else str(value).lower()
 
 

@@ -52,7 +52,10 @@ def _offer(buying: Buying, item: Row) -> Row | None:
 def _fill(buying: Buying, line: Row, item: Row, offer: Row | None) -> None:
     factor = (offer or {}).get("PurchaseUnitFactor") or 1.0
     line["Quantity"] = line["QuantityInPurchaseUnits"] * factor
-    line["Unit"], line["UnitDescription"] = item.get("Unit"), item.get("UnitDescription")
+    line["Unit"], line["UnitDescription"] = (
+        item.get("Unit"),
+        item.get("UnitDescription"),
+    )
     line["SupplierItemCode"] = (offer or {}).get("SupplierItemCode")
     line["Description"] = line.get("Description") or item["Description"]
     line["ReceiptDate"] = line.get("ReceiptDate") or buying.order["ReceiptDate"]

@@ -33,7 +33,13 @@ def read_orders(context: Context) -> Response:
     """Answer the orders, with their lines where `$expand` asks for them."""
     rows = filtered(context, ORDER, context.division.table(ORDER.path).values())
     shape = context.shape(ORDER.path, ORDER.key)
-    return page(context, shape, rows, context.policy.page_size, lambda row: _expand(context, row))
+    return page(
+        context,
+        shape,
+        rows,
+        context.policy.page_size,
+        lambda row: _expand(context, row),
+    )
 
 
 def read_order(context: Context, key: str) -> Response:
@@ -55,9 +61,7 @@ def create_order(context: Context) -> Response:
     values = read_values(ORDER.path, read_body(context.request.body))
     sent = _lines_sent(values)
     order: Row = {**ORDER.defaults, **values, "PurchaseOrderID": context.world.guid()}
-    problems = checks.missing(ORDER, {**order, "PurchaseOrderLines": sent})
-    problems += checks.too_long(ORDER, order)
-    lines = _judged(context, order, sent, problems)
+    lines = _fitted(_completed(context, order, sent), sent)
     _number(context.division, order)
     _keep(context.world, context.division, order, _numbered(context.world, lines))
     context.world.tell(context.division, ORDER, "Create", order["PurchaseOrderID"])
@@ -71,13 +75,11 @@ def update_order(context: Context, key: str) -> Response:
     nested = "PurchaseOrderLines" in values
     if nested and not context.policy.nested_line_updates:
         raise BusinessError(("not_allowed", "Lines"))
-    sent = _lines_sent(values) if nested else list(map(dict, lines_of(context.division, key)))
+    lines = _lines_sent(values) if nested else lines_of(context.division, key)
     order = {**row, **values}
-    problems = checks.missing(ORDER, {**order, "PurchaseOrderLines": sent})
-    problems += checks.too_long(ORDER, order)
-    lines = _judged(context, order, sent, problems)
+    buying = _completed(context, order, lines)
     checks.refuse(checks.unique(context.division, ORDER, order))
-    _replace(context, order, lines)
+    _replace(context, order, _fitted(buying, lines) if nested else lines)
     return no_content()
 
 
@@ -106,9 +108,9 @@ def update_line(context: Context, key: str) -> Response:
         raise BusinessError(("not_allowed", "Line"))
     values.pop("PurchaseOrderID", None)
     order = dict(context.division.table(ORDER.path)[old["PurchaseOrderID"]])
-    lines = lines_of(context.division, old["PurchaseOrderID"])
-    sent = [_changed(line, values) if line["ID"] == key else dict(line) for line in lines]
-    _replace(context, order, _judged(context, order, sent, []))
+    [line] = _fitted(_buying(context, order), [_changed(old, values)])
+    lines = lines_of(context.division, order["PurchaseOrderID"])
+    _replace(context, order, [line if other["ID"] == key else other for other in lines])
     return no_content()
 
 
@@ -142,19 +144,26 @@ def _changed(line: Row, values: Mapping[str, Any]) -> Row:
     return {**line, **net, **values}
 
 
-def _judged(
-    context: Context, order: Row, sent: list[dict[str, Any]], problems: list[Problem]
-) -> list[Row]:
-    """Complete the order and return its complete lines (raises what is wrong with them)."""
+def _completed(context: Context, order: Row, lines: Sequence[AnyRow]) -> Buying:
+    """Complete an order's header (raises what is wrong with it); its lines come next."""
     world, division = context.world, context.division
-    problems += checks.link(division, ORDER, order)
-    supplier = division.find("crm/Accounts", "ID", order.get("Supplier")) or {}
-    checks.refuse(problems + _supplier_problems(world, supplier))
+    problems = checks.missing(ORDER, {**order, "PurchaseOrderLines": lines})
+    problems += checks.too_long(ORDER, order) + checks.link(division, ORDER, order)
+    supplier = _buying(context, order).supplier
+    checks.refuse(problems or _supplier_problems(world, supplier))
     _fill(world, division, supplier, order)
-    problems = _currency_problems(division, order) + checks.link(division, ORDER, order)
-    buying = Buying(world, division, supplier, order)
+    checks.refuse(_currency_problems(division, order) + checks.link(division, ORDER, order))
+    return Buying(world, division, supplier, order)
+
+
+def _buying(context: Context, order: Row) -> Buying:
+    supplier = context.division.find("crm/Accounts", "ID", order.get("Supplier")) or {}
+    return Buying(context.world, context.division, supplier, order)
+
+
+def _fitted(buying: Buying, sent: Sequence[AnyRow]) -> list[Row]:
     fitted = [fit(buying, line) for line in sent]
-    checks.refuse(problems + [problem for _, found in fitted for problem in found])
+    checks.refuse(problem for _, found in fitted for problem in found)
     return [line for line, _ in fitted]
 
 

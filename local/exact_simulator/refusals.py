@@ -85,7 +85,12 @@ def method_not_allowed() -> RefusedError:
 def _json(layout: Layout, value: str) -> str:
     text = json.dumps(value, ensure_ascii=False)
     if layout == "crlf":
-        lines = ("{", '"error": {', '"code": "", "message": {', f'"lang": "", "value": {text}')
+        lines = (
+            "{",
+            '"error": {',
+            '"code": "", "message": {',
+            f'"lang": "", "value": {text}',
+        )
         return "\r\n".join((*lines, "}", "}", "}"))
     if layout == "spaced":
         return f'{{ "error": {{ "code": "", "message": {{ "lang": "", "value": {text} }} }} }}'

@@ -6,11 +6,11 @@ from typing import Any
 from local.exact_simulator import checks
 from local.exact_simulator.answers import no_content, single
 from local.exact_simulator.context import Context
-from local.exact_simulator.entities import Entity
 from local.exact_simulator.fields import BLANK, read_body, read_values
 from local.exact_simulator.listing import filtered, page
 from local.exact_simulator.messages import Response
 from local.exact_simulator.refusals import not_found
+from local.exact_simulator.schema import Entity
 from local.exact_simulator.world import Division, Row, World
 
 _CODE_WIDTH = 18
@@ -110,7 +110,10 @@ def _finish_item(division: Division, row: Row) -> None:
     groups = division.table("logistics/ItemGroups").values()
     if row.get("ItemGroup") is None and (group := next(iter(groups), None)):
         row["ItemGroup"] = group["ID"]
-        row["ItemGroupCode"], row["ItemGroupDescription"] = group["Code"], group["Description"]
+        row["ItemGroupCode"], row["ItemGroupDescription"] = (
+            group["Code"],
+            group["Description"],
+        )
     units = division.table("logistics/Units").values()
     if row.get("Unit") is None and (unit := next(iter(units), None)):
         row["Unit"], row["UnitDescription"] = unit["Code"], unit["Description"]

@@ -23,11 +23,24 @@ TIMESTAMP = "read/sync/Sync/SyncTimestamp"
 ENDPOINTS = frozenset({*SOURCES, ORDERS, DELETED})
 
 _ORDER, _LINE = "purchaseorder/PurchaseOrders", "purchaseorder/PurchaseOrderLines"
-_SHARED = (
-    "PurchaseOrderID OrderNumber OrderDate OrderStatus ReceiptStatus InvoiceStatus ApprovalStatus "
-    "Currency Supplier SupplierCode SupplierName Warehouse WarehouseCode WarehouseDescription "
-    "DropShipment Source"
-).split()
+_SHARED = [
+    "PurchaseOrderID",
+    "OrderNumber",
+    "OrderDate",
+    "OrderStatus",
+    "ReceiptStatus",
+    "InvoiceStatus",
+    "ApprovalStatus",
+    "Currency",
+    "Supplier",
+    "SupplierCode",
+    "SupplierName",
+    "Warehouse",
+    "WarehouseCode",
+    "WarehouseDescription",
+    "DropShipment",
+    "Source",
+]
 
 
 def read_changes(context: Context, endpoint: str) -> Response:
@@ -74,9 +87,7 @@ def _rows(context: Context, endpoint: str, wanted: Filter | None) -> list[Row]:
     return _stamped(context, SOURCES[endpoint], endpoint, wanted)
 
 
-def _stamped(
-    context: Context, source: str, endpoint: str, wanted: Filter | None
-) -> list[Row]:
+def _stamped(context: Context, source: str, endpoint: str, wanted: Filter | None) -> list[Row]:
     table = context.division.table(source)
     stamps = context.division.stamps.get(source, {})
     known = FIELDS[endpoint]

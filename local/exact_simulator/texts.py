@@ -6,7 +6,12 @@ follow the same pattern in our own words.
 
 from collections.abc import Mapping
 
-LANGUAGES: Mapping[str, str] = {"EN": "en-US", "NL": "nl-NL", "DE": "de-DE", "FR": "fr-FR"}
+LANGUAGES: Mapping[str, str] = {
+    "EN": "en-US",
+    "NL": "nl-NL",
+    "DE": "de-DE",
+    "FR": "fr-FR",
+}
 
 _ORDER = ("EN", "NL", "DE", "FR")
 
@@ -17,7 +22,12 @@ _TEXTS: Mapping[str, tuple[str, str, str, str]] = {
         "Obligatorisch: {}\r\n",
         "Obligatoire : {}\r\n",
     ),
-    "invalid": ("Invalid: {}\r\n", "Ongeldig: {}\r\n", "Ungültig: {}\r\n", "Non valide : {}\r\n"),
+    "invalid": (
+        "Invalid: {}\r\n",
+        "Ongeldig: {}\r\n",
+        "Ungültig: {}\r\n",
+        "Non valide : {}\r\n",
+    ),
     "invalid_reference": (
         "Invalid reference: {}\r\n",
         "Ongeldige verwijzing: {}\r\n",
@@ -83,7 +93,12 @@ _LABELS: Mapping[str, tuple[str, str, str, str]] = {
     "Relationship": ("Relationship", "Relatie", "Beziehung", "Relation"),
     "Item": ("Item", "Artikel", "Artikel", "Article"),
     "Purchase": ("Purchase", "Inkoop", "Einkauf", "Achat"),
-    "Purchase price": ("Purchase price", "Inkoopprijs", "Einkaufspreis", "Prix d'achat"),
+    "Purchase price": (
+        "Purchase price",
+        "Inkoopprijs",
+        "Einkaufspreis",
+        "Prix d'achat",
+    ),
     "Quantity": ("Quantity", "Aantal", "Menge", "Quantité"),
     "Lines": ("Lines", "Regels", "Zeilen", "Lignes"),
     "Line": ("Line", "Regel", "Zeile", "Ligne"),

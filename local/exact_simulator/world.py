@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from local.exact_simulator.entities import Entity
 from local.exact_simulator.fields import FIELDS, wire_date, wire_ms
+from local.exact_simulator.schema import Entity
 
 Row = dict[str, Any]
 Change = Callable[["Division", Entity, str, str], None]
@@ -38,6 +38,7 @@ class Division:
     """A line without a price needs one from the supplier's item."""
     moved_at: str | None = None
     next_order_number: int = 1
+    last_version: int = 1_000_000
     rows: dict[str, dict[str, Row]] = field(default_factory=dict)
     stamps: dict[str, dict[str, int]] = field(default_factory=dict)
     """Row version per endpoint and key, for sync."""
@@ -76,7 +77,6 @@ class World:
         self.listeners: list[Change] = []
         self.user_id = self.guid()
         self.user_name = "Connector"
-        self._version = 1_000_000 + rng.randrange(1_000_000)
 
     def guid(self) -> str:
         """Return a fresh random key in lower case."""
@@ -103,9 +103,9 @@ class World:
 
     def version(self, division: Division) -> int:
         """Give out the next row version, remembering when."""
-        self._version += self.rng.randint(1, 9)
-        division.history.append((self.local_ms(), self._version))
-        return self._version
+        division.last_version += self.rng.randint(1, 9)
+        division.history.append((self.local_ms(), division.last_version))
+        return division.last_version
 
     def save(self, division: Division, entity: Entity, row: Row, action: str) -> Row:
         """Keep a row (action Create or Update), stamp it, and tell the listeners."""
@@ -154,12 +154,14 @@ class World:
 
     def move(self, division: Division) -> None:
         """Move a division to another database: every row gets a new, lower row version."""
-        self._version //= 2
+        division.last_version //= 2
         division.history.clear()
         division.moved_at = wire_date(self.local_ms())
         for stamps in division.stamps.values():
             for key in stamps:
                 stamps[key] = self.version(division)
+        for mark in division.deleted:
+            mark["Timestamp"] = self.version(division)
 
     def _mark(self, division: Division, kind: int, key: str) -> Row:
         return {
@@ -171,5 +173,3 @@ class World:
             "DeletedDate": wire_date(self.local_ms()),
             "Division": division.code,
         }
-
-

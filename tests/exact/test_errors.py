@@ -43,19 +43,34 @@ BUSINESS = [
     (500, "Het artikel en het magazijn zijn niet gekoppeld.", "EXACT_ITEM_NOT_IN_WAREHOUSE"),
     (500, "Het artikel en de leverancier zijn niet gekoppeld", "EXACT_ITEM_NOT_WITH_SUPPLIER"),
     (500, "Geblokkeerd: Btw code", "EXACT_VAT_CODE_BLOCKED"),
-    (400, "Error processing request stream. The request should be a valid top-level "
-          "resource object.", "EXACT_BAD_REQUEST"),
+    (
+        400,
+        "Error processing request stream. The request should be a valid top-level resource object.",
+        "EXACT_BAD_REQUEST",
+    ),
     (400, "Error in query syntax.", "EXACT_BAD_REQUEST"),
     (400, "Unrecognized 'Edm.Guid' literal 'guid'dsadsds'' in '6'.", "EXACT_BAD_REQUEST"),
-    (400, "Error in converting value for property Supplier to type Guid",
-     "EXACT_INVALID_REFERENCE"),
-    (400, "This endpoint has mandatory filtering applied. A GET request for this endpoint must "
-          "have a $filter parameter with one of the following fields in the url: ID, Code",
-     "EXACT_FILTER_REQUIRED"),
-    (400, "This $filter parameter is not supported for this resource (truncated",
-     "EXACT_FILTER_REQUIRED"),
-    (400, "Please add a $select or a $top=1 statement to the query string.",
-     "EXACT_FILTER_REQUIRED"),
+    (
+        400,
+        "Error in converting value for property Supplier to type Guid",
+        "EXACT_INVALID_REFERENCE",
+    ),
+    (
+        400,
+        "This endpoint has mandatory filtering applied. A GET request for this endpoint must "
+        "have a $filter parameter with one of the following fields in the url: ID, Code",
+        "EXACT_FILTER_REQUIRED",
+    ),
+    (
+        400,
+        "This $filter parameter is not supported for this resource (truncated",
+        "EXACT_FILTER_REQUIRED",
+    ),
+    (
+        400,
+        "Please add a $select or a $top=1 statement to the query string.",
+        "EXACT_FILTER_REQUIRED",
+    ),
     # the same in the other languages
     (500, "Verplicht: Relatie", "EXACT_MANDATORY"),
     (500, "Obligatoire : Relation", "EXACT_MANDATORY"),
@@ -91,6 +106,10 @@ BUSINESS = [
     (500, "Bloqué: Code TVA", "EXACT_VAT_CODE_BLOCKED"),
     (500, "Gesperrt: MwSt-Code", "EXACT_VAT_CODE_BLOCKED"),
     (500, "Geblokkeerd: Grootboekrekening", "EXACT_BLOCKED"),
+    (500, "Supplier: Not active", "EXACT_INACTIVE"),
+    (500, "Leverancier: Non actief", "EXACT_INACTIVE"),
+    (500, "Lieferant: Nicht aktiv", "EXACT_INACTIVE"),
+    (500, "Fournisseur : Inactif", "EXACT_INACTIVE"),
     # not in the table, yet plainly about the record
     (500, "Purchase order: Approval needed by somebody", "EXACT_REFUSED"),
     (500, "De periode mag niet worden gebruikt", "EXACT_REFUSED"),
@@ -163,10 +182,18 @@ def test_an_xml_error_is_read_too() -> None:
 FORBIDDEN = [
     ("Forbidden", "", "EXACT_FORBIDDEN", NL),
     ("", "", "EXACT_FORBIDDEN", NL),
-    ("Forbidden - User division is not within division scope.", "",
-     "EXACT_DIVISION_NOT_ALLOWED", NL),
-    ("Forbidden - Application Scope Violated. Cannot read 'organization.administration' scope.",
-     "", "EXACT_SCOPE_MISSING", None),
+    (
+        "Forbidden - User division is not within division scope.",
+        "",
+        "EXACT_DIVISION_NOT_ALLOWED",
+        NL,
+    ),
+    (
+        "Forbidden - Application Scope Violated. Cannot read 'organization.administration' scope.",
+        "",
+        "EXACT_SCOPE_MISSING",
+        None,
+    ),
     ("", "BlockedUser", "EXACT_USER_BLOCKED", None),
     ("", "InactiveUser", "EXACT_USER_BLOCKED", None),
     ("", "BlockedCustomer", "EXACT_CUSTOMER_BLOCKED", None),
@@ -219,22 +246,35 @@ DAY_FULL = {
         (MINUTE_FULL, "EXACT_MINUTE_LIMIT", NOON + timedelta(minutes=1)),
         (DAY_FULL, "EXACT_DAY_LIMIT", NOON + timedelta(hours=12)),
         (DAY_FULL | MINUTE_FULL, "EXACT_DAY_LIMIT", NOON + timedelta(hours=12)),
-        (MINUTE_FULL | DAY_FULL | {"X_RateLimit_Remaining": "10"},
-         "EXACT_MINUTE_LIMIT", NOON + timedelta(minutes=1)),
+        (
+            MINUTE_FULL | DAY_FULL | {"X_RateLimit_Remaining": "10"},
+            "EXACT_MINUTE_LIMIT",
+            NOON + timedelta(minutes=1),
+        ),
         # counters of other processes are stale: the set that is sent is still the one meant
-        (MINUTE_FULL | {"X_RateLimit_Minutely_Remaining": "49"},
-         "EXACT_MINUTE_LIMIT", NOON + timedelta(minutes=1)),
+        (
+            MINUTE_FULL | {"X_RateLimit_Minutely_Remaining": "49"},
+            "EXACT_MINUTE_LIMIT",
+            NOON + timedelta(minutes=1),
+        ),
         # a reset in the past: the server's clock is off
-        (MINUTE_FULL | {"X_RateLimit_Minutely_Reset": ms(NOON - timedelta(seconds=245))},
-         "EXACT_MINUTE_LIMIT", NOON + timedelta(minutes=1)),
-        (DAY_FULL | {"X_RateLimit_Reset": "garbage"},
-         "EXACT_DAY_LIMIT", NOON + timedelta(hours=12)),
+        (
+            MINUTE_FULL | {"X_RateLimit_Minutely_Reset": ms(NOON - timedelta(seconds=245))},
+            "EXACT_MINUTE_LIMIT",
+            NOON + timedelta(minutes=1),
+        ),
+        (
+            DAY_FULL | {"X_RateLimit_Reset": "garbage"},
+            "EXACT_DAY_LIMIT",
+            NOON + timedelta(hours=12),
+        ),
     ],
 )
 def test_429_waits_for_the_servers_own_reset(
     headers: dict[str, str], code: str, until: datetime
 ) -> None:
-    found = fault(429, **headers)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    found = errors.decipher(Answer(429, named, b""), WRITE)
     assert isinstance(found, Later)
     assert (found.code, found.until) == (code, until)
     assert not found.outcome_unknown
@@ -259,9 +299,18 @@ def test_retry_after_is_believed_where_it_is_sent() -> None:
 
 @pytest.mark.parametrize(
     ("status", "text", "counts"),
-    [(400, "x", True), (401, "", True), (403, "", True), (404, "", True),
-     (500, "Mandatory: Item", True), (500, "", False), (503, "", False), (429, "", False),
-     (408, "", False), (200, "", False)],
+    [
+        (400, "x", True),
+        (401, "", True),
+        (403, "", True),
+        (404, "", True),
+        (500, "Mandatory: Item", True),
+        (500, "", False),
+        (503, "", False),
+        (429, "", False),
+        (408, "", False),
+        (200, "", False),
+    ],
 )
 def test_what_counts_against_the_hourly_limit(status: int, text: str, counts: bool) -> None:
     assert errors.counts_as_error(Answer(status, {}, body(text))) is counts

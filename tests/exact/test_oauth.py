@@ -19,9 +19,7 @@ def outcome(status: int, body: bytes, **headers: str) -> oauth.TokenOutcome:
 
 @pytest.mark.parametrize("expires", ['"600"', "600", "null", '"soon"', "0", "[]"])
 def test_a_granted_pair(expires: str) -> None:
-    body = (
-        '{"access_token":"a","token_type":"bearer","expires_in":%s,"refresh_token":"r"}' % expires
-    )
+    body = f'{{"access_token":"a","expires_in":{expires},"refresh_token":"r"}}'
     found = outcome(200, body.encode())
     assert isinstance(found, Granted)
     assert found.tokens == Tokens(Secret("a"), Secret("r"), AT, 600)
@@ -39,14 +37,28 @@ TOO_EARLY = (
         (400, TOO_EARLY, oauth.TooEarly),
         (401, TOO_EARLY, oauth.TooEarly),
         (401, b'{"error_description":"access token not expired"}', oauth.TooEarly),
-        (401, b'{"error":"unauthorized_client","error_description":"Old refresh token used."}',
-         oauth.OldRefreshToken),
-        (400, b'{"error":"unauthorized_client","error_description":"Old refresh token used."}',
-         oauth.OldRefreshToken),
-        (400, b'{"error":"invalid_request","error_description":"The refresh token expired at '
-              b'1 and it is now 2"}', oauth.Expired),
-        (400, b'{ "error":"invalid_grant","error_description":"Token is not allowed, because of '
-              b'invalid or empty chainId" }', oauth.InvalidGrant),
+        (
+            401,
+            b'{"error":"unauthorized_client","error_description":"Old refresh token used."}',
+            oauth.OldRefreshToken,
+        ),
+        (
+            400,
+            b'{"error":"unauthorized_client","error_description":"Old refresh token used."}',
+            oauth.OldRefreshToken,
+        ),
+        (
+            400,
+            b'{"error":"invalid_request","error_description":"The refresh token expired at '
+            b'1 and it is now 2"}',
+            oauth.Expired,
+        ),
+        (
+            400,
+            b'{ "error":"invalid_grant","error_description":"Token is not allowed, because of '
+            b'invalid or empty chainId" }',
+            oauth.InvalidGrant,
+        ),
         (400, b'{"error":"invalid_client"}', oauth.InvalidClient),
         (400, b'{"error":"brand_new"}', oauth.Unknown),
         (400, b"", oauth.Transient),

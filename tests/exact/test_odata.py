@@ -90,8 +90,20 @@ def test_one_entity_is_read_bare_or_from_results() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"null", b"[]", b"{}", b'{"d": 1}', b'{"d": [1]}', b'{"d": {"results": {}}}', b"\xff",
-     b'{"d": {"results": [], "__next": 3}}', b"<feed/>", b'{"d": null}', b"[" * 100_000],
+    [
+        b"",
+        b"null",
+        b"[]",
+        b"{}",
+        b'{"d": 1}',
+        b'{"d": [1]}',
+        b'{"d": {"results": {}}}',
+        b"\xff",
+        b'{"d": {"results": [], "__next": 3}}',
+        b"<feed/>",
+        b'{"d": null}',
+        b"[" * 100_000,
+    ],
 )
 def test_garbage_is_unreadable_and_nothing_worse(body: bytes) -> None:
     with pytest.raises(UnreadableError):

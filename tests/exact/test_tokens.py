@@ -42,7 +42,9 @@ CHAIN = (400, "invalid_grant", "Token is not allowed, because of invalid or empt
 EXPIRED = (400, "invalid_request", "The refresh token expired at 1-10-2026 and it is now 2-11-2026")
 
 
-def test_a_young_token_is_used_without_asking_anybody(make_keeper: MakeKeeper, site: TokenSite) -> None:
+def test_a_young_token_is_used_without_asking_anybody(
+    make_keeper: MakeKeeper, site: TokenSite
+) -> None:
     keeper = make_keeper()
     assert [token(keeper), token(keeper)] == ["access-0", "access-0"]
     assert not site.calls
@@ -173,7 +175,9 @@ def dying(vault: MemoryVault) -> DyingVault:
     return made
 
 
-def crash_between_answer_and_store(dying: DyingVault, site: TokenSite, table: MemoryTable) -> TokenKeeper:
+def crash_between_answer_and_store(
+    dying: DyingVault, site: TokenSite, table: MemoryTable
+) -> TokenKeeper:
     http = httpx.Client(transport=httpx.MockTransport(site))
     keeper = TokenKeeper(FIRM, BASE, http, dying, table)
     dying.dies = True
@@ -219,7 +223,10 @@ def test_a_lost_consent_halts_and_is_not_asked_about_again(
 
 @pytest.mark.parametrize("answer", [OLD, CHAIN, EXPIRED])
 def test_a_refused_refresh_token_is_no_loss_when_the_vault_has_a_newer_one(
-    make_keeper: MakeKeeper, site: TokenSite, vault: MemoryVault, time: MovableClock,
+    make_keeper: MakeKeeper,
+    site: TokenSite,
+    vault: MemoryVault,
+    time: MovableClock,
     answer: tuple[int, str, str],
 ) -> None:
     time.move(700)
@@ -287,7 +294,7 @@ def test_unknown_words_halt_with_the_words(
 ) -> None:
     time.move(700)
     site.answers = [failed(400, "brand_new", "Never heard of")]
-    with pytest.raises(Halt, match="EXACT_TOKEN_REFUSED.*Never heard of"):
+    with pytest.raises(Halt, match=r"EXACT_TOKEN_REFUSED.*Never heard of"):
         make_keeper().access_token()
 
 

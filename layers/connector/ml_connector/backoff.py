@@ -11,7 +11,7 @@ _MOST_DOUBLINGS = 20
 def delay(failures: int, base: float = 2.0, cap: float = 900.0) -> timedelta:
     """Return a random wait of up to `base * 2**failures` seconds, never above `cap`."""
     most = min(cap, base * 2 ** min(failures, _MOST_DOUBLINGS))
-    return timedelta(seconds=random.uniform(0, most))
+    return timedelta(seconds=random.uniform(0, most))  # noqa: S311  spreads load, hides nothing
 
 
 def moment(failures: int, base: float = 2.0, least: float = 1.0) -> datetime:

@@ -195,6 +195,10 @@ REFUSALS: dict[str, Explanation] = {
         "The VAT code is blocked.",
         "Unblock it or map another VAT code, then retry the order.",
     ),
+    "EXACT_INACTIVE": Explanation(
+        "A record that is used is not active in Exact.",
+        "Activate it or map another one, then retry the order.",
+    ),
     "EXACT_BLOCKED": Explanation(
         "A record that is used is blocked in Exact.",
         "Unblock it or map another one, then retry the order.",
@@ -222,6 +226,10 @@ REFUSALS: dict[str, Explanation] = {
     "EXACT_ODD_ANSWER": Explanation(
         "Exact's answer points outside its own site or in a circle.",
         "Check the connection's base URL; report it with the evidence.",
+    ),
+    "WEBHOOK_ELSEWHERE": Explanation(
+        "Exact sends these notifications to another address.",
+        "Remove that subscription in Exact if it is not yours to keep; the next run makes a new one.",
     ),
     "WEBHOOK_NOT_SUBSCRIBED": Explanation(
         "A webhook subscription could not be made.",

@@ -33,9 +33,13 @@ def safe_base_url(url: str) -> str:
         raise ValueError(
             f"{url!r} must use https (plain http is for loopback hosts alone)"
         )
-    if parts.query or parts.fragment or parts.username:
+    if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError(f"{url!r} must be a bare base address")
     return url.rstrip("/")
+
+
+def _one_spelling(key: str) -> str:
+    return key.strip().strip("{}").lower()
 
 
 def _connection_id(value: str) -> str:
@@ -44,6 +48,7 @@ def _connection_id(value: str) -> str:
     return value
 
 
+GuidText = Annotated[Guid, AfterValidator(_one_spelling)]
 BaseUrl = Annotated[str, AfterValidator(safe_base_url)]
 Dimension = Literal["cost_centre", "cost_unit", "project"]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
@@ -60,7 +65,7 @@ class Mappings(_Strict):
     """
 
     gl_accounts: dict[str, str] = {}
-    items: dict[str, Guid] = {}
+    items: dict[str, GuidText] = {}
     """Exact GL account code to the item that carries it."""
     cost_centres: dict[str, str] = {}
     cost_units: dict[str, str] = {}
@@ -84,7 +89,7 @@ class ExactDivision(_Strict):
     """Further currencies that are active in the division: Exact blanks others silently."""
     default_vat_code: str | None = None
     default_payment_condition: str | None = None
-    warehouse: Guid | None = None
+    warehouse: GuidText | None = None
     create_items: bool = False
     """Make a carrier item for a GL account that has none."""
     item_unit: str | None = None

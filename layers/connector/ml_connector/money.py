@@ -1,7 +1,8 @@
 """Money as both systems write it: exact decimals with a currency, never floats."""
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +32,14 @@ _MINOR_DIGITS = dict.fromkeys(
 
 # Exact stores doubles: 15 significant digits survive the journey unchanged.
 _SAFE_DIGITS = 15
+
+# `Decimal` itself also takes underscores, digits of other scripts and endless exponents.
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
+_LONGEST = 60
+_SHOWN = 40
+
+# Wide enough for the product of any two numbers that `parse_number` lets through.
+_WIDE = Context(prec=64, rounding=ROUND_HALF_UP)
 
 
 class MoneyForm(StrEnum):
@@ -70,10 +79,10 @@ def parse_amount(
     number = parse_number(value)
     if form is MoneyForm.MINOR_UNITS:
         if number != number.to_integral_value():
-            raise ValueError(f"{value!r} is not a whole number of minor units")
+            raise ValueError(f"{_shown(value)} is not a whole number of minor units")
         number = number.scaleb(-minor_digits(currency))
     if number != round_to_cents(number, currency):
-        raise ValueError(f"{value!r} has more decimals than {currency} has")
+        raise ValueError(f"{_shown(value)} has more decimals than {currency} has")
     return round_to_cents(number, currency)
 
 
@@ -84,28 +93,37 @@ def parse_number(value: Any) -> Decimal:
     (JSON is read with `parse_float=Decimal`, so a float can only be a mistake of ours).
     """
     if isinstance(value, bool | float) or not isinstance(value, str | int | Decimal):
-        raise ValueError(f"{value!r} is not an amount")  # noqa: TRY004  a person's input, not a type
-    try:
-        number = Decimal(value.strip() if isinstance(value, str) else value)
-    except InvalidOperation:
-        raise ValueError(f"{value!r} is not an amount") from None
-    if not number.is_finite():
-        raise ValueError(f"{value!r} is not an amount")
-    if (
-        len(number.normalize().as_tuple().digits) > _SAFE_DIGITS
-        or abs(number.adjusted()) >= 15
-    ):
-        raise ValueError(f"{value!r} has more digits than can be kept exactly")
+        raise ValueError(f"{_shown(value)} is not an amount")  # noqa: TRY004  input, not a type
+    text = str(value).strip()
+    if len(text) > _LONGEST:
+        raise ValueError(f"{_shown(value)} has more digits than can be kept exactly")
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{_shown(value)} is not an amount")
+    number = Decimal(text)
+    if _significant(number) > _SAFE_DIGITS or abs(number.adjusted()) >= _SAFE_DIGITS:
+        raise ValueError(f"{_shown(value)} has more digits than can be kept exactly")
     return number
 
 
 def round_to_cents(number: Decimal, currency: str) -> Decimal:
     """Return the number rounded half up to the currency's minor unit."""
-    return number.quantize(
-        Decimal(1).scaleb(-minor_digits(currency)), rounding="ROUND_HALF_UP"
-    )
+    return round_to_step(number, Decimal(1).scaleb(-minor_digits(currency)))
+
+
+def round_to_step(number: Decimal, step: Decimal) -> Decimal:
+    """Return the number rounded half up to as many decimals as `step` has."""
+    return number.quantize(step, context=_WIDE)
 
 
 def to_wire(number: Decimal) -> float | int:
     """Return the JSON number Exact expects; exact, since `parse_number` keeps 15 digits."""
     return int(number) if number == number.to_integral_value() else float(number)
+
+
+def _significant(number: Decimal) -> int:
+    """Count the digits without trailing zeros; `normalize` would round before it counts."""
+    return len("".join(map(str, number.as_tuple().digits)).rstrip("0"))
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:_SHOWN]

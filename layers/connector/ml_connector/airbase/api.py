@@ -1,9 +1,10 @@
 """Airbase over HTTP: one tenant's orders and vendors, and its faults by what to do about them."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -21,7 +22,9 @@ from ml_connector.secret import Secret
 
 _PAGE_SIZE = 100
 _MOST_PAGES = 1000
+_DIGITS = re.compile(r"[0-9]{1,12}")
 _LONGEST_WAIT = timedelta(hours=1)
+_NO_SEGMENTS = {"", ".", ".."}  # a path with these leads somewhere else
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
@@ -74,7 +77,10 @@ class AirbaseClient:
         return self._pages(self._profile.orders_path, self._profile.order.id)
 
     def _one(self, path: str, id: str, record: str) -> Any:
-        answer = self._get(path.format(id=quote(id, safe="")), {}, record)
+        if id in _NO_SEGMENTS:
+            raise Review([problem("NOT_IN_AIRBASE", record, "Its id fits no address.")])
+        segment = quote(id, safe="", errors="replace")
+        answer = self._get(path.format(id=segment), {}, record)
         if not isinstance(answer, Mapping):
             raise _garbage(record)
         return answer
@@ -85,19 +91,18 @@ class AirbaseClient:
         for page in range(1, _MOST_PAGES + 1):
             query = {"page": str(page), "page_size": str(_PAGE_SIZE)}
             answer = self._get(path, query, f"page {page} of {path}")
-            rows = answer.get("data") if isinstance(answer, Mapping) else None
-            if not isinstance(rows, list):
-                raise _garbage(path)
-            ids = [str(jmespath.search(id_path, row)) for row in rows]
-            yield from (
-                row for id, row in zip(ids, rows, strict=True) if id not in seen
-            )
-            if set(ids) <= seen:
+            rows, is_last = _page(answer, path)
+            known = len(seen)
+            for row in rows:
+                id = jmespath.search(id_path, row)
+                if id is None:
+                    yield row  # whoever reads it says what it lacks
+                elif str(id) not in seen:
+                    seen.add(str(id))
+                    yield row
+            if is_last or len(seen) == known:
                 return
-            seen.update(ids)
-            following = (answer.get("pagination") or {}).get("next")
-            if following is None and len(rows) < _PAGE_SIZE:
-                return
+        raise _garbage(path)
 
     def _get(self, path: str, query: Mapping[str, str], record: str) -> Any:
         if (until := self._pace.wait_until()) and until > clock.now():
@@ -106,7 +111,7 @@ class AirbaseClient:
             response = self._http.get(
                 self._base_url + path, params=dict(query), headers=self._headers()
             )
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Later(
                 "AIRBASE_UNREACHABLE",
                 backoff.moment(4),
@@ -125,7 +130,7 @@ class AirbaseClient:
         remaining = response.headers.get("x-ratelimit-remaining", "")
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             self._pace.slow_down(_retry_after(response) or backoff.moment(5))
-        elif remaining.isdigit() and int(remaining) <= self._profile.rate_floor:
+        elif _DIGITS.fullmatch(remaining) and int(remaining) <= self._profile.rate_floor:
             self._pace.slow_down(backoff.moment(3))
 
     def _decipher(self, response: httpx.Response, path: str, record: str) -> Any:
@@ -148,10 +153,20 @@ class AirbaseClient:
             raise Review([problem(code, record, detail, evidence=evidence)])
         try:
             answer = json.loads(response.content, parse_float=Decimal)
-        except (ValueError, RecursionError):
+        except (ValueError, InvalidOperation, RecursionError):
             raise _garbage(record) from None
         envelope = self._profile.envelope
         return jmespath.search(envelope, answer) if envelope else answer
+
+
+def _page(answer: Any, path: str) -> tuple[list[Any], bool]:
+    """Return the rows of a listing's page, and whether Airbase says it is the last."""
+    if not isinstance(answer, Mapping) or not isinstance(answer.get("data"), list):
+        raise _garbage(path)
+    rows, pagination = answer["data"], answer.get("pagination") or {}
+    if not isinstance(pagination, Mapping):
+        raise _garbage(path)
+    return rows, pagination.get("next") is None and len(rows) < _PAGE_SIZE
 
 
 def _retry_after(response: httpx.Response) -> datetime | None:
@@ -162,7 +177,7 @@ def _retry_after(response: httpx.Response) -> datetime | None:
     try:
         until = (
             clock.now() + timedelta(seconds=int(text))
-            if text.isdigit()
+            if _DIGITS.fullmatch(text)
             else parsedate_to_datetime(text).astimezone(UTC)
         )
     except (ValueError, OverflowError):

@@ -1,5 +1,6 @@
 """Read Airbase's JSON into an `Order`, strictly: whatever is doubtful becomes a problem."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,15 +18,20 @@ from ml_connector.ids import OrderId
 from ml_connector.money import (
     Money,
     MoneyForm,
+    minor_digits,
     parse_amount,
     parse_number,
     round_to_cents,
+    round_to_step,
 )
 from ml_connector.purchase_orders.model import Order, OrderLine, Reference, Tag
 
 _LONGEST_TEXT = 4000
-_LONGEST_ID = 200
+LONGEST_ID = 200
+"""Characters of an id, code or name: DynamoDB takes no key of more than 1,024 bytes."""
+
 _MOST_LINES = 5000
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _PRICE_STEP = Decimal("0.00000001")
 
 T = TypeVar("T")
@@ -39,15 +45,16 @@ def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
     `fallback_date` (the day of approval as we know it) stands in for an absent order date.
     Raises `Review` with every problem found, not only the first.
     """
-    reader = _Reader(raw, profile)
+    reader = FieldReader(raw, profile)
     fields = profile.order
-    reader.record = (
-        reader.text(fields.number, "number") or reader.text(fields.id, "id") or "order"
-    )
+    number = reader.text(fields.number, "number", LONGEST_ID)
+    reader.record = number or reader.record
+    id = reader.required_text(fields.id, "id")
+    reader.record = number or id or reader.record
     currency = reader.currency(fields.currency)
     order = Order(
-        id=OrderId(reader.required_text(fields.id, "id")),
-        number=reader.text(fields.number, "number"),
+        id=OrderId(id),
+        number=number,
         state=reader.word(
             fields.state, profile.state_words, "state", "UNKNOWN_STATE", None
         ),
@@ -58,14 +65,16 @@ def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
             "UNKNOWN_OUTCOME",
             profile.outcome_when_absent,
         ),
-        revision=reader.text(fields.revision, "revision"),
+        revision=reader.text(fields.revision, "revision", LONGEST_ID),
         subsidiary=reader.reference(fields.subsidiary, "subsidiary"),
         vendor=reader.reference(fields.vendor, "vendor"),
         total=Money(reader.amount(fields.total, "total", currency), currency),
         description=reader.text(fields.description, "description"),
         order_date=reader.day(fields.order_date, "order date") or fallback_date,
         receipt_date=reader.day(fields.receipt_date, "receipt date"),
-        payment_condition=reader.text(fields.payment_condition, "payment condition"),
+        payment_condition=reader.text(
+            fields.payment_condition, "payment condition", LONGEST_ID
+        ),
         tags=reader.tags(fields.tags),
         lines=tuple(reader.lines(fields.lines, fields.line, currency)),
     )
@@ -74,7 +83,7 @@ def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
     return order
 
 
-class _Reader:
+class FieldReader:
     """Applies field paths to one JSON object and collects what is wrong with it."""
 
     def __init__(
@@ -84,12 +93,14 @@ class _Reader:
         record: str = "order",
         problems: list[Problem] | None = None,
     ) -> None:
+        """Read `raw`, adding to `problems` when they are given."""
         self.raw = raw
         self.profile = profile
         self.record = record
         self.problems: list[Problem] = [] if problems is None else problems
 
     def find(self, path: str) -> Any:
+        """Return what is at the path, None when nothing is."""
         try:
             return _compile(path).search(self.raw)
         except JMESPathError as error:
@@ -99,11 +110,12 @@ class _Reader:
             return None
 
     def report(self, code: str, detail: str, **evidence: Any) -> None:
+        """Note a problem of this object."""
         self.problems.append(problem(code, self.record, detail, evidence=evidence))
 
-    def text(self, path: str, what: str) -> str:
-        value = self.find(path)
-        return self._text(value, what)
+    def text(self, path: str, what: str, longest: int = _LONGEST_TEXT) -> str:
+        """Return the text at the path, trimmed; empty when there is none."""
+        return self._text(self.find(path), what, longest)
 
     def _text(self, value: Any, what: str, longest: int = _LONGEST_TEXT) -> str:
         if value is None:
@@ -112,6 +124,9 @@ class _Reader:
             self.report("BAD_FIELD", f"the {what} is not text.", found=_short(value))
             return ""
         text = str(value).strip()
+        if _SURROGATE.search(text):
+            self.report("BAD_FIELD", f"the {what} is no valid Unicode.", found=_short(value))
+            return ""
         if len(text) > longest:
             self.report(
                 "BAD_FIELD", f"the {what} has {len(text)} characters, over {longest}."
@@ -120,7 +135,8 @@ class _Reader:
         return text
 
     def required_text(self, path: str, what: str) -> str:
-        text = self._text(self.find(path), what, _LONGEST_ID)
+        """Return the text at the path, which must be there."""
+        text = self._text(self.find(path), what, LONGEST_ID)
         if not text:
             self.report("MISSING_FIELD", f"Airbase gave no {what}.")
         return text
@@ -128,7 +144,8 @@ class _Reader:
     def word(
         self, path: str, words: Mapping[str, T], what: str, code: str, absent: T | None
     ) -> T:
-        value = self.text(path, what)
+        """Return what the word at the path means, `absent` when there is none."""
+        value = self.text(path, what, LONGEST_ID)
         if not value and absent is not None:
             return absent
         found = words.get(value) or words.get(value.lower())
@@ -141,7 +158,17 @@ class _Reader:
             return next(iter(words.values()))
         return found
 
+    def flag(self, path: str, what: str, absent: bool) -> bool:
+        """Return the boolean at the path, `absent` when there is none."""
+        value = self.find(path)
+        if value is None:
+            return absent
+        if not isinstance(value, bool):
+            self.report("BAD_FIELD", f"the {what} is not true or false.", found=_short(value))
+        return value is True
+
     def reference(self, path: str, what: str) -> Reference:
+        """Return the id, code and name at the path, of which one must be there."""
         value = self.find(path)
         if not isinstance(value, Mapping):
             self.report(
@@ -156,18 +183,20 @@ class _Reader:
     def _reference(self, value: Mapping[str, Any], what: str) -> Reference:
         return Reference(
             *(
-                self._text(value.get(key), f"{what}'s {key}", _LONGEST_ID)
+                self._text(value.get(key), f"{what}'s {key}", LONGEST_ID)
                 for key in ("id", "code", "name")
             )
         )
 
     def currency(self, path: str) -> str:
+        """Return the ISO code at the path, in capitals."""
         code = self.required_text(path, "currency").upper()
         if code and not (len(code) == 3 and code.isascii() and code.isalpha()):
             self.report("BAD_FIELD", f"the currency {code!r} is no ISO code.")
         return code
 
     def amount(self, path: str, what: str, currency: str) -> Decimal:
+        """Return the amount at the path, in units; it must be there."""
         value = self.find(path)
         if value is None or value == "":
             self.report("MISSING_FIELD", f"Airbase gave no {what}.")
@@ -179,6 +208,7 @@ class _Reader:
             return Decimal(0)
 
     def number(self, path: str, what: str) -> Decimal | None:
+        """Return the number at the path, None when there is none."""
         value = self.find(path)
         if value is None or value == "":
             return None
@@ -189,6 +219,7 @@ class _Reader:
             return None
 
     def day(self, path: str, what: str) -> date | None:
+        """Return the calendar day at the path, None when there is none."""
         value = self.find(path)
         if value is None or value == "":
             return None
@@ -199,6 +230,7 @@ class _Reader:
             return None
 
     def tags(self, path: str) -> tuple[Tag, ...]:
+        """Return the tags at the path."""
         found = self.find(path) or []
         if not isinstance(found, list) or not all(
             isinstance(tag, Mapping) for tag in found
@@ -209,13 +241,14 @@ class _Reader:
             return ()
         return tuple(
             Tag(
-                self._text(tag.get("dimension"), "tag's label"),
+                self._text(tag.get("dimension"), "tag's label", LONGEST_ID),
                 self._reference(tag, "tag"),
             )
             for tag in found
         )
 
     def lines(self, path: str, fields: LineMap, currency: str) -> Sequence[OrderLine]:
+        """Return the lines at the path, numbered in their order; there must be one."""
         found = self.find(path)
         if not isinstance(found, list) or not found:
             self.report("MISSING_FIELD", "Airbase gave no lines.", found=_short(found))
@@ -233,7 +266,7 @@ class _Reader:
     def _line(
         self, position: int, raw: Any, fields: LineMap, currency: str
     ) -> OrderLine:
-        reader = _Reader(
+        reader = FieldReader(
             raw, self.profile, f"{self.record}, line {position}", self.problems
         )
         amount = reader.amount(fields.amount, "amount", currency)
@@ -246,7 +279,7 @@ class _Reader:
             amount=amount,
             quantity=quantity,
             unit_price=reader.unit_price(fields.unit_price, amount, quantity, currency),
-            vat_code=reader.text(fields.vat_code, "VAT code"),
+            vat_code=reader.text(fields.vat_code, "VAT code", LONGEST_ID),
             receipt_date=reader.day(fields.receipt_date, "receipt date"),
             tags=reader.tags(fields.tags),
         )
@@ -255,23 +288,25 @@ class _Reader:
         self, path: str, amount: Decimal, quantity: Decimal, currency: str
     ) -> Decimal:
         """Return the price whose product with the quantity is the amount, to the cent."""
-        price = self.number(path, "unit price")
-        if price is not None and self.profile.money_form is MoneyForm.MINOR_UNITS:
-            price = parse_amount(price, currency, MoneyForm.MINOR_UNITS)
+        price = self._given_price(path, currency)
         if quantity <= 0:
             self.report("BAD_AMOUNT", f"the quantity {quantity} is not above zero.")
             return amount
-        price = (
-            (amount / quantity).quantize(_PRICE_STEP).normalize()
-            if price is None
-            else price
-        )
+        if price is None:
+            price = round_to_step(amount / quantity, _PRICE_STEP).normalize()
         if round_to_cents(price * quantity, currency) != amount:
             self.report(
                 "BAD_AMOUNT",
                 f"{quantity} at {price} is not the line's amount of {amount}.",
             )
         return price
+
+    def _given_price(self, path: str, currency: str) -> Decimal | None:
+        """Return the unit price in units; unlike an amount it may have more decimals."""
+        price = self.number(path, "unit price")
+        if price is None or self.profile.money_form is MoneyForm.DECIMAL:
+            return price
+        return price.scaleb(-minor_digits(currency))
 
 
 def read_day(text: str, zone: str) -> date:
@@ -282,7 +317,10 @@ def read_day(text: str, zone: str) -> date:
     if len(text) == len("2026-11-23"):
         return date.fromisoformat(text)
     moment = datetime.fromisoformat(text)
-    return (moment.astimezone(ZoneInfo(zone)) if moment.tzinfo else moment).date()
+    try:
+        return (moment.astimezone(ZoneInfo(zone)) if moment.tzinfo else moment).date()
+    except OverflowError:
+        raise ValueError(f"{text} is outside the calendar in {zone}") from None
 
 
 def _short(value: Any) -> str:

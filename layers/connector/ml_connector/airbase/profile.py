@@ -51,8 +51,20 @@ def _zone_exists(name: str) -> str:
     return name
 
 
+def _takes_an_id(path: str) -> str:
+    try:
+        if path.format(id="x") == path.format(id="y"):
+            raise ValueError
+    except (KeyError, IndexError, ValueError):
+        raise ValueError("the path needs {id}, and nothing else in braces") from None
+    return path
+
+
 Path = Annotated[str, AfterValidator(_compiles)]
 """A JMESPath expression into Airbase's JSON."""
+
+IdPath = Annotated[str, AfterValidator(_takes_an_id)]
+"""The path of one object, with `{id}` in it."""
 
 
 class _Strict(BaseModel):
@@ -157,9 +169,9 @@ class AirbaseProfile(_Strict):
     auth_scheme: str = "Token"
     """Word before the key in `auth_header`; empty for the bare key."""
     auth_header: str = "Authorization"
-    order_path: str = "/v1/purchase_orders/{id}/"
+    order_path: IdPath = "/v1/purchase_orders/{id}/"
     orders_path: str = "/v1/purchase_orders/"
-    vendor_path: str | None = "/v1/accounting/vendors/{id}/"
+    vendor_path: IdPath | None = "/v1/accounting/vendors/{id}/"
     """None when the tenant has no vendor call: the order's own vendor is used."""
     order_source: Literal["detail", "event"] = "detail"
     """`event`: no detail call exists, the signed event carries the order at `event_order`."""
@@ -170,8 +182,10 @@ class AirbaseProfile(_Strict):
     event_order_id: Path = "data.id"
     event_created: Path = "created_date"
     verification: Verification = HmacVerification()
-    state_words: dict[str, State] = {state.value: state for state in State}
-    outcome_words: dict[str, Outcome] = {
+    state_words: Annotated[dict[str, State], Field(min_length=1)] = {
+        state.value: state for state in State
+    }
+    outcome_words: Annotated[dict[str, Outcome], Field(min_length=1)] = {
         "purchase_order": Outcome.PURCHASE_ORDER,
         "virtual_card": Outcome.OTHER,
         "one_time_card": Outcome.OTHER,

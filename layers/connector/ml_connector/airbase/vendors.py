@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-import jmespath
-
+from ml_connector.airbase.orders import LONGEST_ID, FieldReader
 from ml_connector.airbase.profile import AirbaseProfile
 from ml_connector.codes import problem
 from ml_connector.faults import Review
@@ -24,23 +23,23 @@ class Vendor:
 
 
 def read_vendor(raw: Any, profile: AirbaseProfile) -> Vendor:
-    """Return the vendor that Airbase's JSON describes; `Review` when it has no id."""
-    fields = profile.vendor
-    id, code, name, email = (
-        str(jmespath.search(path, raw) or "").strip()
-        for path in (fields.id, fields.code, fields.name, fields.email)
+    """Return the vendor that Airbase's JSON describes.
+
+    Raises `Review` with every problem found.
+    """
+    fields, reader = profile.vendor, FieldReader(raw, profile, "vendor")
+    name = reader.text(fields.name, "vendor name", LONGEST_ID)
+    reader.record = f"vendor {name}".strip()
+    vendor = Vendor(
+        id=VendorId(reader.required_text(fields.id, "vendor id")),
+        code=reader.text(fields.code, "vendor code", LONGEST_ID),
+        name=name,
+        email=reader.text(fields.email, "vendor's e-mail address"),
+        is_active=reader.flag(fields.is_active, "vendor's activity", absent=True),
     )
-    if not id:
-        raise Review(
-            [problem("MISSING_FIELD", name or "vendor", "Airbase gave no vendor id.")]
-        )
-    return Vendor(
-        VendorId(id),
-        code,
-        name,
-        email,
-        jmespath.search(fields.is_active, raw) is not False,
-    )
+    if reader.problems:
+        raise Review(reader.problems)
+    return vendor
 
 
 def with_vendor(order: Order, raw: Any | None, profile: AirbaseProfile) -> Order:

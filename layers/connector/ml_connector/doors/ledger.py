@@ -21,7 +21,7 @@ from ml_connector.ids import ConnectionId, Division, OrderId, RecordKey, VendorI
 
 CONNECTION = RecordKey("connection")
 
-# DynamoDB takes 400 KB an item; the body of a long order is kept packed.
+# DynamoDB takes 400 KB an item; a long order's body and problems are kept packed.
 _LONGEST_PLAIN = 50_000
 
 
@@ -194,7 +194,9 @@ def _item(record: Record) -> Item:
         "pk": record.connection,
         "sk": record.key,
         "state": record.state,
-        "facts": json.dumps(record.facts, ensure_ascii=False, separators=(",", ":")),
+        "facts": _pack(
+            json.dumps(record.facts, ensure_ascii=False, separators=(",", ":"))
+        ),
         "received_at": record.received_at,
         "version": record.version,
         "audit_seq": record.anchor.seq,
@@ -212,7 +214,7 @@ def _record(item: Item) -> Record:
         connection=ConnectionId(str(item["pk"])),
         key=RecordKey(str(item["sk"])),
         state=str(item["state"]),
-        facts=json.loads(str(item["facts"])),
+        facts=json.loads(_unpack(str(item["facts"]))),
         received_at=str(item["received_at"]),
         due_at=datetime.fromisoformat(due) if due else None,
         version=int(item["version"]),

@@ -6,7 +6,7 @@ from ml_connector.connection import Connection
 from ml_connector.doors.table import Table
 from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
 
-_CONNECTIONS = "connections"
+_CONNECTIONS = "#connections"  # no connection's own id can be this
 
 
 class Mappings:

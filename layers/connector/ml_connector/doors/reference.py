@@ -192,7 +192,7 @@ class DivisionBooks:
         ids = list(self._data.pointed(f"supplier-name#{first}"))[:_MOST_RESEMBLING]
         found = [s for id in dict.fromkeys(ids) if (s := self.supplier(id))]
         return sorted(
-            (s for s in found if s.is_supplier),
+            (s for s in found if s.is_supplier and plain_name(s.name).startswith(first)),
             key=lambda s: -SequenceMatcher(None, wanted, plain_name(s.name)).ratio(),
         )
 

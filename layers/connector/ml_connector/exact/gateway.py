@@ -204,11 +204,11 @@ def open_gateway(
     connection: Connection, http: httpx.Client, vault: Vault, coordination: Table
 ) -> ExactGateway:
     """Return a connection's gateway with all that it stands on."""
-    id, base, allowed = connection.id, connection.exact_base_url, connection.limits
+    base, allowed = connection.exact_base_url, connection.limits
     return ExactGateway(
         base,
         http,
-        TokenKeeper(id, base, http, vault, coordination),
-        Budget(coordination, id, allowed.calls_per_minute, allowed.calls_per_day),
-        ErrorWindow(coordination, id),
+        TokenKeeper(connection.id, base, http, vault, coordination),
+        Budget(coordination, connection.id, allowed.calls_per_minute, allowed.calls_per_day),
+        ErrorWindow(coordination, connection.id),
     )

@@ -127,6 +127,13 @@ RULES: tuple[Rule, ...] = (
         r"(gesperrt|blockiert): (mwst|ust|umsatzsteuer)[.-]*(code|schlüssel|kennzeichen)",
     ),
     _review(
+        "EXACT_INACTIVE",
+        r": (inactive|not active)\b",
+        r": (non|niet|in)[ -]?actief\b",
+        r": (inactif|non actif)",
+        r": (inaktiv|nicht aktiv)\b",
+    ),
+    _review(
         "EXACT_BLOCKED", r"blocked ?:", r"geblokkeerd:", r"bloquée? ?:", r"(gesperrt|blockiert):"
     ),
     _review(

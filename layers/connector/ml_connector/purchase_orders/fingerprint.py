@@ -1,19 +1,30 @@
 """A short text that changes exactly when what we post would change."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
+from ml_connector.airbase.profile import State
 from ml_connector.purchase_orders.model import Order
 
 
 def fingerprint(order: Order) -> str:
-    """Return the digest of everything Airbase approved in this order."""
-    return digest(asdict(order))
+    """Return the digest of everything Airbase approved in this order.
+
+    An approved order that is opened for spending has not changed.
+    """
+    state = State.APPROVED if order.state is State.OPEN else order.state
+    return digest(asdict(replace(order, state=state)))
 
 
 def digest(value: Any) -> str:
     """Return the digest of any JSON-like value, whatever the order of its keys."""
-    text = json.dumps(value, sort_keys=True, default=str, separators=(",", ":"))
+    text = json.dumps(value, sort_keys=True, default=_text, separators=(",", ":"))
     return sha256(text.encode()).hexdigest()
+
+
+def _text(value: Any) -> str:
+    """Write 2, 2.0 and 2.00 alike: they are one quantity."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)

@@ -118,6 +118,7 @@ class _Planner:
     ) -> dict[str, Any]:
         order = self.order
         mark = marker(self.connection.id, order.id, order.revision)
+        title = order.title.replace("[", "(")  # can not pose as another order's marker
         return _without_blanks(
             {
                 "Supplier": supplier and supplier.id,
@@ -126,7 +127,7 @@ class _Planner:
                 "Currency": order.total.currency,
                 "YourRef": your_ref(order.number, order.id),
                 "Description": order.description[:_DESCRIPTION_LENGTH],
-                "Remarks": f"Airbase {order.title} {mark}",
+                "Remarks": f"Airbase {title} {mark}",
                 "PaymentCondition": payment_condition,
                 "Warehouse": self.division.warehouse,
             }

@@ -6,8 +6,7 @@ from typing import Any
 
 from ml_connector.codes import problem
 from ml_connector.faults import Problem
-
-_CENT = Decimal("0.01")
+from ml_connector.money import round_to_step
 
 
 def amount_problems(
@@ -20,7 +19,8 @@ def amount_problems(
     found = entity.get("AmountFC" if includes_vat else "AmountFCExclVat")
     if found is None:
         return []
-    approved, posted = Decimal(intent["amount"]), Decimal(str(found)).quantize(_CENT)
+    approved = Decimal(intent["amount"])
+    posted = round_to_step(Decimal(str(found)), approved)
     if approved == posted:
         return []
     detail = (

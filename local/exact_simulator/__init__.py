@@ -1,0 +1,20 @@
+"""Exact Online on one machine, with state and as strict as what is known of the real one.
+
+`ExactSimulator` is the whole of it and opens no socket: hand calls to `handle`, or give
+`transport()` to an `httpx.Client`. `serve` puts a real HTTP server around it.
+"""
+
+from local.exact_simulator.faults import Fault
+from local.exact_simulator.messages import Call, NoAnswerError, Request, Response
+from local.exact_simulator.server import serve
+from local.exact_simulator.simulator import ExactSimulator
+
+__all__ = [
+    "Call",
+    "ExactSimulator",
+    "Fault",
+    "NoAnswerError",
+    "Request",
+    "Response",
+    "serve",
+]

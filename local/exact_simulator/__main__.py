@@ -1,0 +1,30 @@
+"""`python -m local.exact_simulator [port]`: a furnished simulator until Ctrl-C."""
+
+import signal
+import sys
+import threading
+
+from ml_connector.clock import MovableClock
+
+from local.exact_simulator.server import serve
+from local.exact_simulator.simulator import ExactSimulator
+
+
+def main() -> None:
+    """Serve one Dutch division with a supplier, a ledger account and an item."""
+    simulator = ExactSimulator(MovableClock())
+    simulator.add_division(101)
+    simulator.add_supplier(101, "Example Supplies")
+    account = simulator.add_gl_account(101, "4406", "Office costs")
+    simulator.add_item(101, "GL4406", "Office costs", account)
+    stopped = threading.Event()
+    signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    with serve(simulator, port=int(sys.argv[1]) if len(sys.argv) > 1 else 0) as base_url:
+        sys.stdout.write(f"{base_url}  (controls: {base_url}/_control/state)\n")
+        sys.stdout.flush()
+        stopped.wait()
+
+
+if __name__ == "__main__":
+    main()

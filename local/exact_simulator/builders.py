@@ -1,0 +1,214 @@
+"""Short ways to furnish a site for a story, as its own people would do in Exact itself.
+
+Every `add_*` returns the new row's key. Extra keyword arguments are fields by Exact's own
+names. They go through the same checks as calls do (raises `refusals.BusinessError`).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from local.exact_simulator.entities import ENTITIES
+from local.exact_simulator.fields import FIELDS
+from local.exact_simulator.order_lines import LINE
+from local.exact_simulator.purchase_orders import ORDER, lines_of
+from local.exact_simulator.refusals import BusinessError
+from local.exact_simulator.resources import build
+from local.exact_simulator.world import Division, Row, World
+
+_COMPLETE = 30
+
+
+class Builders:
+    """The builders and the views of `ExactSimulator`."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def add_division(  # noqa: PLR0913 - all but the first have defaults
+        self,
+        code: int,
+        country: str = "NL",
+        currency: str = "EUR",
+        *,
+        description: str = "",
+        currencies: Iterable[str] = (),
+        requires_supplier_items: bool = False,
+    ) -> Division:
+        """Add an administration with one unit, one warehouse and one item group."""
+        allowed = {currency, *currencies}
+        name = description or f"Division {code}"
+        division = Division(code, country, currency, name, allowed, requires_supplier_items)
+        division.next_order_number = 1 + code % 1000 * 100_000
+        self.world.divisions[code] = division
+        self.world.current_division = self.world.current_division or code
+        self.add(code, "logistics/Units", Code="pc", Description="Piece", Active=True)
+        self.add(code, "inventory/Warehouses", Code="1", Description="Main warehouse", Main=1)
+        self.add(code, "logistics/ItemGroups", Code="1", Description="General", IsDefault=1)
+        return division
+
+    def add(self, division: int, endpoint: str, **fields: Any) -> str:
+        """Add a row to any endpoint; read-only fields may be given too."""
+        place, entity = self.world.divisions[division], ENTITIES[endpoint]
+        _check_names(endpoint, fields)
+        row = build(self.world, place, entity, fields)
+        self.world.save(place, entity, row, "Create")
+        return str(row[entity.key])
+
+    def add_supplier(
+        self,
+        division: int,
+        name: str,
+        *,
+        code: str | None = None,
+        blocked: bool = False,
+        **fields: Any,
+    ) -> str:
+        """Add an account that is a supplier; without a code it gets the next number."""
+        given = {
+            "Name": name,
+            "Code": code,
+            "Blocked": blocked,
+            "IsSupplier": True,
+            **fields,
+        }
+        return self.add(division, "crm/Accounts", **given)
+
+    def add_gl_account(  # noqa: PLR0913 - all but three have defaults
+        self,
+        division: int,
+        code: str,
+        description: str,
+        *,
+        blocked: bool = False,
+        use_cost_centre: int = 0,
+        use_cost_unit: int = 0,
+        **fields: Any,
+    ) -> str:
+        """Add a ledger account; `use_*` is 0 optional, 1 mandatory, 2 no."""
+        uses = {"UseCostcenter": use_cost_centre, "UseCostunit": use_cost_unit}
+        given = {
+            "Code": code,
+            "Description": description,
+            "IsBlocked": blocked,
+            **uses,
+            **fields,
+        }
+        return self.add(division, "financial/GLAccounts", **given)
+
+    def add_item(
+        self,
+        division: int,
+        code: str,
+        description: str,
+        gl_costs: str | None = None,
+        **fields: Any,
+    ) -> str:
+        """Add a non-stock purchase item that books on the ledger account with key `gl_costs`."""
+        given = {"Code": code, "Description": description, "GLCosts": gl_costs}
+        return self.add(division, "logistics/Items", **{**given, "IsPurchaseItem": True, **fields})
+
+    def add_supplier_item(
+        self, division: int, supplier: str, item: str, price: float = 0.0, **fields: Any
+    ) -> str:
+        """Link an item to a supplier, at a price per purchase unit."""
+        unit = next(iter(self.world.divisions[division].table("logistics/Units").values()))
+        given = {"Supplier": supplier, "Item": item, "PurchasePrice": price}
+        units = {"ItemUnit": unit["ID"], "PurchaseUnit": unit["Code"]}
+        return self.add(division, "logistics/SupplierItem", **{**given, **units, **fields})
+
+    def add_vat_code(
+        self,
+        division: int,
+        code: str,
+        percentage: float,
+        *,
+        kind: str = "E",
+        blocked: bool = False,
+        **fields: Any,
+    ) -> str:
+        """Add a VAT code: `percentage` a fraction, `kind` E exclusive, I inclusive, N none."""
+        given = {
+            "Code": code,
+            "Percentage": percentage,
+            "Type": kind,
+            "IsBlocked": blocked,
+        }
+        return self.add(division, "vat/VATCodes", **{"Description": code, **given, **fields})
+
+    def add_cost_centre(
+        self, division: int, code: str, description: str = "", *, active: bool = True
+    ) -> str:
+        """Add a cost centre."""
+        given = {"Code": code, "Description": description or code, "Active": active}
+        return self.add(division, "hrm/Costcenters", **given)
+
+    def add_cost_unit(self, division: int, code: str, description: str = "") -> str:
+        """Add a cost unit."""
+        return self.add(division, "hrm/Costunits", Code=code, Description=description or code)
+
+    def add_project(self, division: int, code: str, description: str = "") -> str:
+        """Add a project."""
+        return self.add(division, "project/Projects", Code=code, Description=description or code)
+
+    def add_payment_condition(
+        self, division: int, code: str, description: str = "", days: int = 30
+    ) -> str:
+        """Add a payment condition."""
+        given = {"Code": code, "Description": description or code, "PaymentDays": days}
+        return self.add(division, "cashflow/PaymentConditions", **given)
+
+    def add_warehouse(self, division: int, code: str, description: str = "") -> str:
+        """Add a further warehouse."""
+        given = {"Code": code, "Description": description or code}
+        return self.add(division, "inventory/Warehouses", **given)
+
+    def change(self, division: int, endpoint: str, key: str, **fields: Any) -> None:
+        """Change fields of a row as a person in Exact might, past the rules of the API."""
+        place, entity = self.world.divisions[division], ENTITIES[endpoint]
+        _check_names(endpoint, fields)
+        row = {**place.table(endpoint)[key], **fields}
+        self.world.save(place, entity, row, "Update")
+        if entity is ORDER:
+            for line in lines_of(place, key):
+                self.world.keep(place, LINE, line)
+
+    def remove(self, division: int, endpoint: str, key: str) -> None:
+        """Delete a row as a person in Exact might, and an order's lines with it."""
+        place = self.world.divisions[division]
+        if endpoint == ORDER.path:
+            for line in lines_of(place, key):
+                self.world.drop(place, LINE, line["ID"], tell=False)
+        self.world.drop(place, ENTITIES[endpoint], key)
+
+    def receive(self, division: int, order_id: str) -> None:
+        """Book all goods of an order in: its receipt is complete."""
+        place = self.world.divisions[division]
+        for line in lines_of(place, order_id):
+            line["ReceivedQuantity"] = line["Quantity"]
+        self.change(
+            division,
+            ORDER.path,
+            order_id,
+            ReceiptStatus=_COMPLETE,
+            OrderStatus=_COMPLETE,
+        )
+
+    def purchase_orders(self, division: int) -> list[Row]:
+        """Return copies of a division's orders in the order of their making.
+
+        Each is its header in wire form, with its `lines` by line number.
+        """
+        place = self.world.divisions[division]
+        return [
+            {**order, "lines": [dict(line) for line in lines_of(place, key)]}
+            for key, order in place.table(ORDER.path).items()
+        ]
+
+    def row(self, division: int, endpoint: str, key: str) -> Row:
+        """Return a copy of one row in wire form (raises KeyError)."""
+        return dict(self.world.divisions[division].table(endpoint)[key])
+
+
+def _check_names(endpoint: str, fields: Row) -> None:
+    if unknown := set(fields) - set(FIELDS[endpoint]):
+        raise BusinessError(*(("invalid", name) for name in sorted(unknown)))

@@ -1,0 +1,170 @@
+"""Webhook subscriptions and the signed notifications that changes send to them."""
+
+import hashlib
+import hmac
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import httpx
+
+from local.exact_simulator import checks
+from local.exact_simulator.context import Context
+from local.exact_simulator.entities import ENTITIES
+from local.exact_simulator.fields import read_body, read_values
+from local.exact_simulator.messages import Response
+from local.exact_simulator.refusals import BusinessError
+from local.exact_simulator.resources import created
+from local.exact_simulator.schema import Entity
+from local.exact_simulator.world import Division, World
+
+Deliver = Callable[[str, bytes], int]
+"""Posts a body to an address and returns the answer's status."""
+
+SUBSCRIPTIONS = ENTITIES["webhooks/WebhookSubscriptions"]
+TOPICS = frozenset(
+    [
+        "Accounts",
+        "BankAccounts",
+        "BankEntries",
+        "CashEntries",
+        "Contacts",
+        "Documents",
+        "GeneralJournalEntries",
+        "GLAccounts",
+        "GoodsDeliveries",
+        "Items",
+        "PurchaseEntries",
+        "PurchaseOrders",
+        "Quotations",
+        "SalesEntries",
+        "SalesInvoices",
+        "SalesOrders",
+        "Subscriptions",
+    ]
+)
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One signed notification on its way to a subscriber."""
+
+    url: str
+    body: bytes
+    division: int
+    topic: str
+    action: str
+    key: str
+
+
+def post(url: str, body: bytes) -> int:
+    """Post over HTTP and return the status; 0 when there was no answer."""
+    headers = {"Content-Type": "application/json"}
+    try:
+        return httpx.post(url, content=body, headers=headers, timeout=_SECONDS).status_code
+    except httpx.HTTPError:
+        return 0
+
+
+def sign(content: bytes, secret: str) -> bytes:
+    """Return the whole body for raw Content bytes: upper-case hex HMAC-SHA256 beside them."""
+    code = hmac.new(secret.encode(), content, hashlib.sha256).hexdigest().upper()
+    return b'{"Content":' + content + b',"HashCode":"' + code.encode() + b'"}'
+
+
+class Webhooks:
+    """Queues a notification per change and subscription; `pump` sends what is queued.
+
+    Switches: the next `drop` notifications are lost, the next `duplicate` ones are queued
+    twice, and `reorder` shuffles whatever `pump` finds queued together.
+    """
+
+    def __init__(self, world: World, client_id: str, secret: str, deliver: Deliver) -> None:
+        self.outbox: list[Notification] = []
+        self.delivered: list[tuple[Notification, int]] = []
+        self.drop = 0
+        self.duplicate = 0
+        self.reorder = False
+        self.deliver = deliver
+        self.secret = secret
+        self.origin = "https://start.exactonline.nl"
+        self.queued = threading.Event()
+        self._world = world
+        self._client_id = client_id
+        world.listeners.append(self.on_change)
+
+    def subscribe(self, context: Context) -> Response:
+        """Create a subscription once its address has answered an empty POST with 2xx."""
+        values = read_values(SUBSCRIPTIONS.path, read_body(context.request.body))
+        row = {**values, "ID": context.world.guid(), "ClientID": self._client_id}
+        row["UserID"] = context.world.user_id
+        checks.refuse(checks.missing(SUBSCRIPTIONS, row))
+        checks.refuse(_unfit(row["CallbackURL"], row["Topic"]))
+        checks.refuse(checks.unique(context.division, SUBSCRIPTIONS, row))
+        self._check(row["CallbackURL"])
+        context.world.save(context.division, SUBSCRIPTIONS, row, "Create")
+        return created(context, SUBSCRIPTIONS, row)
+
+    def on_change(self, division: Division, entity: Entity, action: str, key: str) -> None:
+        """Queue what the division's subscribers to this kind of row are to hear."""
+        for row in division.table(SUBSCRIPTIONS.path).values():
+            if row["Topic"] == entity.topic:
+                self._queue(row["CallbackURL"], division, entity, action, key)
+
+    def pump(self) -> list[int]:
+        """Send everything that is queued and return the statuses; nothing is sent again."""
+        batch, self.outbox[:] = list(self.outbox), []
+        self.queued.clear()
+        if self.reorder:
+            self._world.rng.shuffle(batch)
+        return [self._send(notification) for notification in batch]
+
+    def _send(self, notification: Notification) -> int:
+        status = self.deliver(notification.url, notification.body)
+        self.delivered.append((notification, status))
+        return status
+
+    def _check(self, url: str) -> None:
+        status = self.deliver(url, b"")
+        if not httpx.codes.is_success(status):
+            raise BusinessError(("callback", str(status)))
+
+    def _queue(self, url: str, division: Division, entity: Entity, action: str, key: str) -> None:
+        if self.drop:
+            self.drop -= 1
+            return
+        topic = entity.topic or ""
+        content = self._content(division, entity, action, key)
+        note = Notification(url, sign(content, self.secret), division.code, topic, action, key)
+        copies = 2 if self.duplicate else 1
+        self.duplicate = max(0, self.duplicate - 1)
+        self.outbox.extend([note] * copies)
+        self.queued.set()
+
+    def _content(self, division: Division, entity: Entity, action: str, key: str) -> bytes:
+        moment = datetime.fromtimestamp(self._world.clock(), tz=UTC).replace(tzinfo=None)
+        content = {
+            "Topic": entity.topic,
+            "ClientId": self._client_id,
+            "Division": division.code,
+            "Action": action,
+            "Key": key,
+            "ExactOnlineEndpoint": (
+                f"{self.origin}/api/v1/{division.code}/{entity.path}(guid'{key}')"
+            ),
+            "EventCreatedOn": moment.isoformat(timespec="milliseconds"),
+        }
+        return json.dumps(content, separators=(",", ":")).encode()
+
+
+def _unfit(url: str, topic: str) -> list[checks.Problem]:
+    if topic not in TOPICS:
+        return [("invalid", "Topic")]
+    parts = urlsplit(url)
+    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    return [] if safe and parts.hostname else [("invalid", "Callback URL")]

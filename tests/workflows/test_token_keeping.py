@@ -1,0 +1,255 @@
+"""The keeper: every connection gets its turn, lost consents are told, halts are lifted."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from local.exact_simulator import ExactSimulator, Fault
+from local.memory import MemoryTable, MemoryVault
+from ml_connector import clock
+from ml_connector.clock import MovableClock
+from ml_connector.codes import problem
+from ml_connector.connection import Connection, ExactDivision
+from ml_connector.doors import http as http_door
+from ml_connector.doors.ledger import CONNECTION
+from ml_connector.doors.queues import Queues
+from ml_connector.exact.oauth import Tokens
+from ml_connector.ids import ConnectionId, Division
+from ml_connector.secret import Secret
+from ml_connector.workflows.doors import Doors
+from ml_connector.workflows.token_keeping import keep_all
+from ml_connector.workflows.wiring import Tables, join_doors
+
+NL, BE = Division(111), Division(222)
+FIRM = ConnectionId("firm")
+TOPICS = {"PurchaseOrders", "Accounts", "GLAccounts", "Items"}
+CALLBACK = "https://connector.example.test/webhooks/exact/firm"
+
+
+@pytest.fixture(autouse=True)
+def time() -> Iterator[MovableClock]:
+    moving = MovableClock(1_793_016_000.0)
+    real = clock._read
+    clock.read_from(moving)
+    yield moving
+    clock.read_from(real)
+
+
+@pytest.fixture
+def exact(time: MovableClock) -> ExactSimulator:
+    site = ExactSimulator(clock=time, deliver=lambda _url, _body: 200)
+    for division in (NL, BE):
+        site.add_division(division)
+    return site
+
+
+@pytest.fixture
+def vault() -> MemoryVault:
+    return MemoryVault()
+
+
+@pytest.fixture
+def doors(exact: ExactSimulator, vault: MemoryVault) -> Doors:
+    tables = Tables(*(MemoryTable(name) for name in Tables.__dataclass_fields__))
+    http = http_door.client(exact.transport())
+    return join_doors("token_refresh", tables, Queues(None, {}), vault, http)
+
+
+@pytest.fixture
+def connect(doors: Doors, vault: MemoryVault, exact: ExactSimulator) -> Callable[..., Connection]:
+    def make(name: str = "firm", *, consent: bool = True, **more: Any) -> Connection:
+        made = Connection(
+            id=ConnectionId(name),
+            exact_site="nl",
+            divisions=(
+                ExactDivision(division=NL, subsidiaries=("nl",)),
+                ExactDivision(division=BE, subsidiaries=("be",)),
+            ),
+            **more,
+        )
+        doors.mappings.save(made)
+        app = {"client_id": exact.client_id, "client_secret": exact.client_secret}
+        vault.store("exact-app", made.id, app)
+        if consent:
+            given = exact.issue_tokens()
+            pair = (Secret(given["access_token"]), Secret(given["refresh_token"]))
+            vault.seal_tokens(made.id, Tokens(*pair, clock.now()).to_json())
+        return made
+
+    return make
+
+
+def run(doors: Doors) -> dict[str, list[float]]:
+    """Run the keeper once; return what it measured."""
+    measured: dict[str, list[float]] = defaultdict(list)
+    keep_all(doors, lambda name, value: measured[name].append(value))
+    return dict(measured)
+
+
+def halts(doors: Doors, connection: str = FIRM) -> dict[str, str]:
+    facts = doors.ledger.read(ConnectionId(connection), CONNECTION).facts
+    return {where: found["code"] for where, found in facts.get("halts", {}).items()}
+
+
+def test_a_busy_connection_is_left_alone(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator
+) -> None:
+    connect()
+    assert run(doors) == {"TokenRefreshFailed": [0.0], "RefreshTokenAgeDays": [0.0]}
+    assert exact.calls == []
+
+
+def test_an_idle_connection_lives_for_months(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator, time: MovableClock
+) -> None:
+    connect()
+    for _ in range(4 * 90):
+        assert run(doors)["TokenRefreshFailed"] == [0.0]
+        time.move(timedelta(hours=6))
+    assert 80 <= exact.oauth.refreshes <= 90
+
+
+def test_a_lost_consent_halts_its_connection_and_no_other(
+    doors: Doors, connect: Callable[..., Connection], vault: MemoryVault, time: MovableClock
+) -> None:
+    connect("a-lost")
+    connect("b-never", consent=False)
+    connect("c-well")  # one app and user: the newest consent is the one that lives
+    vault.store("exact-app", ConnectionId("b-never"), {})
+    time.move(timedelta(days=2))
+    assert run(doors)["TokenRefreshFailed"] == [1.0, 1.0, 0.0]
+    assert halts(doors, "a-lost") == {"": "RECONNECT_NEEDED"}
+    assert halts(doors, "b-never") == {"": "NOT_CONNECTED"}
+    assert halts(doors, "c-well") == {}
+
+
+def test_a_connection_that_breaks_the_keeper_does_not_stop_the_next(
+    doors: Doors,
+    connect: Callable[..., Connection],
+    vault: MemoryVault,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect("a-broken")
+    connect("b-well")
+    real = vault.tokens
+
+    def broken(connection: ConnectionId) -> Secret | None:
+        if connection == "a-broken":
+            raise RuntimeError("out of order")
+        return real(connection)
+
+    monkeypatch.setattr(vault, "tokens", broken)
+    assert run(doors)["TokenRefreshFailed"] == [1.0, 0.0]
+
+
+def test_an_outage_is_measured_and_warned_about_in_time(
+    doors: Doors,
+    connect: Callable[..., Connection],
+    exact: ExactSimulator,
+    time: MovableClock,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    connect()
+    exact.on_call = lambda _: Fault("unavailable")
+    time.move(timedelta(days=21))
+    measured = run(doors)
+    assert measured == {"TokenRefreshFailed": [1.0], "RefreshTokenAgeDays": [21.0]}
+    assert "dies at 30 days" in capsys.readouterr().out
+
+
+def test_a_new_consent_lets_the_connection_go_on(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator, time: MovableClock
+) -> None:
+    connect()
+    exact.revoke_consent()
+    time.move(timedelta(days=2))
+    run(doors)
+    assert halts(doors) == {"": "RECONNECT_NEEDED"}
+    run(doors)
+    assert halts(doors) == {"": "RECONNECT_NEEDED"}
+    exact.oauth.revoked = False
+    connect()
+    run(doors)
+    assert halts(doors) == {}
+
+
+def test_a_division_goes_on_when_exact_lets_it_in_again(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator
+) -> None:
+    connect()
+    exact.world.divisions[BE].in_scope = False
+    doors.ledger.halt(FIRM, problem("EXACT_DIVISION_NOT_ALLOWED", "Exact division 222"), BE)
+    run(doors)
+    assert halts(doors) == {"222": "EXACT_DIVISION_NOT_ALLOWED"}
+    exact.world.divisions[BE].in_scope = True
+    run(doors)
+    assert halts(doors) == {}
+
+
+def test_what_exact_can_not_prove_stays_halted(
+    doors: Doors, connect: Callable[..., Connection]
+) -> None:
+    connect()
+    doors.ledger.halt(FIRM, problem("AIRBASE_KEY_MISSING", "Connection firm"))
+    run(doors)
+    assert halts(doors) == {"": "AIRBASE_KEY_MISSING"}
+
+
+def subscribed(exact: ExactSimulator, division: int) -> set[tuple[str, str]]:
+    rows = exact.world.divisions[division].table("webhooks/WebhookSubscriptions").values()
+    return {(row["Topic"], row["CallbackURL"]) for row in rows}
+
+
+def test_subscriptions_are_made_once_in_every_division(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator
+) -> None:
+    connect(exact_callback_url=CALLBACK)
+    run(doors)
+    for division in (NL, BE):
+        assert subscribed(exact, division) == {(topic, CALLBACK) for topic in TOPICS}
+    calls = len(exact.calls)
+    run(doors)
+    assert len(exact.calls) == calls + 2, "one look a division"
+    assert doors.ledger.read(FIRM, CONNECTION).problems == []
+
+
+def test_a_subscription_to_another_address_is_told(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator
+) -> None:
+    connect(exact_callback_url=CALLBACK)
+    exact.add(NL, "webhooks/WebhookSubscriptions", Topic="Items", CallbackURL="https://old.test/x")
+    run(doors)
+    found = doors.ledger.read(FIRM, CONNECTION).problems
+    assert [(p["code"], p["record"]) for p in found] == [
+        ("WEBHOOK_ELSEWHERE", "Webhook Items of division 111")
+    ]
+    version = doors.ledger.read(FIRM, CONNECTION).version
+    run(doors)
+    assert doors.ledger.read(FIRM, CONNECTION).version == version, "told once"
+
+
+def test_a_missing_scope_is_told_and_halts_nothing(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator
+) -> None:
+    connect(exact_callback_url=CALLBACK)
+    exact.policy.denied.add("webhooks/WebhookSubscriptions")
+    assert run(doors)["TokenRefreshFailed"] == [0.0]
+    codes = {p["code"] for p in doors.ledger.read(FIRM, CONNECTION).problems}
+    assert codes == {"WEBHOOK_NOT_SUBSCRIBED"}
+    assert halts(doors) == {}
+
+
+def test_an_address_that_exact_can_not_reach_is_told(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator
+) -> None:
+    connect(exact_callback_url=CALLBACK)
+    exact.webhooks.deliver = lambda _url, _body: 500
+    run(doors)
+    codes = {p["code"] for p in doors.ledger.read(FIRM, CONNECTION).problems}
+    assert codes == {"EXACT_CALLBACK_FAILED"}
+    exact.webhooks.deliver = lambda _url, _body: 200
+    run(doors)
+    assert doors.ledger.read(FIRM, CONNECTION).problems == []
