@@ -15,9 +15,8 @@ from ml_connector.workflows.vendor_queue import handle
 from ml_connector.workflows.wiring import open_doors
 
 _doors = open_doors("vendor_reconciliation")
-_processor = SqsFifoPartialProcessor(
-    skip_group_on_error=True, raise_on_entire_batch_failure=False
-)
+_processor = SqsFifoPartialProcessor(skip_group_on_error=True)
+_processor.raise_on_entire_batch_failure = False  # the answer below names what failed
 
 
 def _handle(record: SQSRecord) -> None:

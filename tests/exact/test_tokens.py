@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from local.memory import MemoryTable, MemoryVault
 from ml_connector import clock
@@ -206,6 +207,35 @@ def test_a_lost_pair_is_survived_where_exact_takes_the_old_token(
     site.current = "refresh-0"
     time.move(600)
     assert token(keeper) == "access-2"
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3, 5])
+def test_a_vault_out_of_order_does_not_lose_the_new_pair(
+    make_keeper: MakeKeeper,
+    site: TokenSite,
+    vault: MemoryVault,
+    time: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+    failures: int,
+) -> None:
+    time.move(600)
+    real, left = vault.seal_tokens, [failures]
+
+    def seal(connection: ConnectionId, tokens: Secret) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise ClientError({"Error": {"Code": "InternalServiceError"}}, "PutSecretValue")
+        real(connection, tokens)
+
+    monkeypatch.setattr(vault, "seal_tokens", seal)
+    keeper = make_keeper()
+    if failures >= 3:
+        with pytest.raises(ClientError):
+            keeper.access_token()
+        assert stored(vault).refresh_token.reveal() == "refresh-0", "not used before it is stored"
+    assert token(keeper) == "access-1"
+    assert stored(vault).refresh_token.reveal() == "refresh-1"
+    assert site.calls["refresh_token"] == 1
 
 
 @pytest.mark.parametrize("answer", [OLD, CHAIN, EXPIRED])

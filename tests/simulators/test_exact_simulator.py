@@ -650,9 +650,7 @@ def test_a_timeout_may_hide_a_commit_or_not(site: Site) -> None:
         (Fault("server_error", status=502), 502, set()),
     ],
 )
-def test_faults_answer_instead(
-    site: Site, fault: Fault, status: int, headers: set[str]
-) -> None:
+def test_faults_answer_instead(site: Site, fault: Fault, status: int, headers: set[str]) -> None:
     site.simulator.faults.append(fault)
     answer = site.post()
     assert answer.status_code == status

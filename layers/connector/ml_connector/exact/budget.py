@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
 from ml_connector.codes import DELAYS
-from ml_connector.doors.table import Table
+from ml_connector.doors.table import Item, Table
 from ml_connector.exact import limits
 from ml_connector.exact.limits import Limits, Window, next_day, next_minute
 from ml_connector.faults import Later
@@ -125,9 +125,7 @@ class Budget:
             return
         known.learned = json.loads(str(item["limits"]))
         _apply(known)
-        shared = float(str(item["paused_until"]))
-        if shared > known.paused_until:
-            known.paused_until, known.pause_code = shared, str(item["pause_code"])
+        _heed_pause(known, item)
 
     def _learn(self, division: Division, known: _Known, said: Limits, now: datetime) -> None:
         windows = {"minute": said.minute, "day": said.day}
@@ -139,7 +137,9 @@ class Budget:
             self._share(division, known, now)
 
     def _share(self, division: Division, known: _Known, now: datetime) -> None:
-        expires = now + timedelta(days=2)
+        item = self._table.get(self._pk(division), "known")
+        if item is not None:
+            _heed_pause(known, item)
         self._table.put(
             {
                 "pk": self._pk(division),
@@ -147,7 +147,7 @@ class Budget:
                 "limits": json.dumps(known.learned),
                 "paused_until": repr(known.paused_until),
                 "pause_code": known.pause_code,
-                "expires_at": int(expires.timestamp()),
+                "expires_at": _expiry(now),
             }
         )
 
@@ -179,6 +179,12 @@ class Budget:
 
 def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def _heed_pause(known: _Known, item: Item) -> None:
+    shared = float(str(item["paused_until"]))
+    if shared > known.paused_until:
+        known.paused_until, known.pause_code = shared, str(item["pause_code"])
 
 
 def _apply(known: _Known) -> None:

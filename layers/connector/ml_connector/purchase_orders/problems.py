@@ -8,6 +8,11 @@ from ml_connector.faults import Problem, Review
 _MAP_FILE = "Map it in the connection file, or correct the order in Airbase."
 _REFRESHED = "The order is tried again when Exact's data change."
 
+
+def _spoken(kind: str) -> str:
+    return kind.replace("_", " ").replace("vat", "VAT")
+
+
 # code: (cause, remedy); braces are filled from the evidence.
 _TEXTS: Mapping[str, tuple[str, str]] = (
     {
@@ -92,7 +97,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = (
     }
     | {
         f"UNKNOWN_{kind.upper()}": (
-            f"the {kind.replace('_', ' ')} {{name}} ({{code}}) is not in division {{division}}.",
+            f"the {_spoken(kind)} {{name}} ({{code}}) is not in division {{division}}.",
             _MAP_FILE,
         )
         for kind in (
@@ -105,7 +110,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = (
     }
     | {
         f"{kind.upper()}_BLOCKED": (
-            f"the {kind.replace('_', ' ')} {{code}} is blocked or ended in division {{division}}.",
+            f"the {_spoken(kind)} {{code}} is blocked or ended in division {{division}}.",
             "Choose another one in Airbase, or open it in Exact. " + _REFRESHED,
         )
         for kind in (
