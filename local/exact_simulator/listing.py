@@ -59,7 +59,7 @@ def page(
 class _Order:
     def __init__(self, shape: Shape, text: str | None) -> None:
         self._kinds = {f.name: f.type for f in FIELDS[shape.endpoint].values()}
-        words = (text or shape.key).split()
+        words = (text or "").split() or [shape.key]
         self.descending = words[1:] == ["desc"]
         if words[0] not in self._kinds or words[1:] not in ([], ["asc"], ["desc"]):
             raise bad_syntax()
@@ -80,9 +80,13 @@ class _Order:
         if len(values) != len(self._names):
             raise bad_syntax()
         last = tuple((value is not None, value) for value in values)
-        if self.descending:
-            return [row for row in rows if self.key(row) < last]
-        return [row for row in rows if self.key(row) > last]
+        try:
+            return [row for row in rows if self._follows(self.key(row), last)]
+        except TypeError:
+            raise bad_syntax() from None
+
+    def _follows(self, one: tuple[Any, ...], last: tuple[Any, ...]) -> bool:
+        return one < last if self.descending else one > last
 
 
 def _require_filter(context: Context, entity: Entity) -> None:

@@ -17,6 +17,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<guid>guid'[^']*'+)|datetime'(?P<datetime>[^']*)'|'(?P<string>(?:[^']|'')*)'"
     r"|(?P<number>-?\d+(?:\.\d+)?)[LlDdMmFf]?(?![\w'])|(?P<word>[A-Za-z_]\w*)|(?P<mark>[(),]))"
 )
+_DEEPEST = 100
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -59,6 +60,8 @@ class Filter(NamedTuple):
 @lru_cache(maxsize=512)
 def read_filter(endpoint: str, text: str) -> Filter:
     """Return the filter (raises the 400 of one that cannot be read)."""
+    if text.count("(") + text.count("not ") > _DEEPEST:
+        raise bad_syntax()
     parser = _Parser(endpoint, _tokens(text))
     predicate = parser.either()
     if parser.tokens:

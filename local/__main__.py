@@ -1,0 +1,82 @@
+"""`make local`: the same stack kept running on loopback, for connections of one's own.
+
+Prints the webhook URLs, the simulators and the AWS endpoint, and writes `.connector-local/env`,
+which `connector --local` reads. Ends on Ctrl-C; nothing is kept.
+"""
+
+import argparse
+import signal
+import threading
+from pathlib import Path
+
+from rich.console import Console
+
+from local.firm import CONNECTION_ID
+from local.scene import Ports, Scene
+
+ENVIRONMENT = Path(".connector-local/env")
+_PORTS = Ports(webhooks=8801, aws=8802, exact=8803, airbase=8804)
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    arguments = _arguments()
+    console = Console(highlight=False)
+    with Scene(_PORTS, visibility=None) as scene:
+        if not arguments.bare:
+            scene.connect()
+        scene.stack.run_in_background()
+        _write_environment(scene)
+        _print_addresses(console, scene)
+        try:
+            _wait_for_interrupt()
+        finally:
+            ENVIRONMENT.unlink(missing_ok=True)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local", description=main.__doc__)
+    parser.add_argument("--bare", action="store_true", help="without the firm of the story")
+    return parser.parse_args()
+
+
+def _write_environment(scene: Scene) -> None:
+    variables = {
+        **scene.stack.environment(),
+        "CONNECTOR_STACK": scene.stack.name,
+        "CONNECTOR_WEBHOOK_BASE_URL": scene.stack.url,
+    }
+    ENVIRONMENT.parent.mkdir(exist_ok=True)
+    lines = (f"{name}={value}\n" for name, value in variables.items())
+    ENVIRONMENT.write_text("".join(lines))
+
+
+def _print_addresses(console: Console, scene: Scene) -> None:
+    rows = (
+        ("Airbase webhooks", f"{scene.stack.url}/webhooks/airbase/<connection>"),
+        ("Exact webhooks", f"{scene.stack.url}/webhooks/exact/<connection>"),
+        ("AWS endpoint", scene.stack.endpoint_url),
+        ("Exact simulator", scene.exact_url),
+        ("Airbase simulator", scene.airbase_url),
+        ("Airbase key", scene.airbase.api_key),
+        ("Airbase webhook secret", scene.airbase.outbox.secret),
+        ("Exact client id", scene.exact.client_id),
+        ("Exact client secret", scene.exact.client_secret),
+        ("Exact webhook secret", scene.exact.webhook_secret),
+        ("Connection", CONNECTION_ID),
+        ("For the connector command", f"{ENVIRONMENT} (connector --local ...)"),
+    )
+    for what, value in rows:
+        console.print(f"{what:<26} {value}", soft_wrap=True)
+    console.print("Running; Ctrl-C ends it.")
+
+
+def _wait_for_interrupt() -> None:
+    done = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: done.set())
+    done.wait()
+
+
+if __name__ == "__main__":
+    main()
