@@ -44,14 +44,28 @@ class Ports:
 class Scene:
     """Everything running, sharing one clock that can be moved forward."""
 
-    def __init__(self, ports: Ports = Ports(), *, visibility: int | None = 1) -> None:  # noqa: B008  immutable
-        """Prepare; nothing runs before the context is entered."""
+    def __init__(
+        self,
+        ports: Ports | None = None,
+        *,
+        visibility: int | None = 1,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepare; nothing runs before the context is entered.
+
+        `visibility` (seconds) and `variables` are as for `LocalStack`.
+        """
+        ports = ports or Ports()
         self.clock = MovableClock()
         self.exact = ExactSimulator(clock=self.clock)
         self.airbase = AirbaseSimulator(clock=self.clock)
         self.firm = Firm(self.exact, self.airbase)
         self.stack = LocalStack(
-            clock=self.clock, port=ports.webhooks, aws_port=ports.aws, visibility=visibility
+            clock=self.clock,
+            port=ports.webhooks,
+            aws_port=ports.aws,
+            visibility=visibility,
+            variables=variables,
         )
         self._ports = ports
         self._open = ExitStack()

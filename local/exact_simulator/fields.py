@@ -15,6 +15,8 @@ GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _WIRE_DATE = re.compile(r"/Date\((-?\d+)\)/")
 _DAY_MS = 86_400_000
 _LARGEST = 1e15
+# 1753 to 9999, as in the database behind it.
+_FIRST_MS, _LAST_MS = -6_847_804_800_000, 253_402_300_799_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ def _date(value: Any) -> str:
     else:
         moment = datetime.fromisoformat(value).replace(tzinfo=UTC)
         milliseconds = int(moment.timestamp()) * 1000
+    if not _FIRST_MS <= milliseconds <= _LAST_MS:
+        raise ValueError(value)
     return wire_date(milliseconds // _DAY_MS * _DAY_MS)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from local.exact_simulator import checks
@@ -12,6 +12,7 @@ from local.exact_simulator.world import Division, Row, World
 
 LINE = ENTITIES["purchaseorder/PurchaseOrderLines"]
 _CENT = Decimal("0.01")
+_WIDE = Context(prec=80)
 _MANDATORY_DIMENSION = 1
 
 
@@ -155,4 +156,4 @@ def _decimal(value: Any) -> Decimal:
 
 
 def _cents(amount: Decimal) -> Decimal:
-    return amount.quantize(_CENT, rounding=ROUND_HALF_UP)
+    return amount.quantize(_CENT, rounding=ROUND_HALF_UP, context=_WIDE)

@@ -285,7 +285,15 @@ def test_filters(site: Site, wanted: str, found: int) -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    ["Name eq", "Nonsense eq 1", "Name eq 1", "ID eq 'x'", "Name ~ 'x'", "Name eq 'x' Name", "("],
+    [
+        "Name eq",
+        "Nonsense eq 1",
+        "Name eq 1",
+        "ID eq 'x'",
+        "Name ~ 'x'",
+        "Name eq 'x' Name",
+        "(" * 5000,
+    ],
 )
 def test_filters_that_cannot_be_read(site: Site, wanted: str) -> None:
     answer = site.client.get(ACCOUNTS, params={"$filter": wanted})
@@ -372,6 +380,8 @@ def test_your_ref_can_be_searched_unless_the_site_refuses(site: Site) -> None:
         ({}, {"GLAccount": NOBODY}, "The property name 'GLAccount' is not valid"),
         ({"Supplier": "x"}, {}, "Error in converting value for property Supplier to type Guid"),
         ({"OrderDate": "soon"}, {}, "property OrderDate to type DateTime"),
+        ({"OrderDate": "0001-01-01"}, {}, "property OrderDate to type DateTime"),
+        ({}, {"UnitPrice": 1e300}, "property UnitPrice to type Double"),
         ({"YourRef": 7}, {}, "property YourRef to type String"),
         ({"OrderNumber": 1.5}, {}, "property OrderNumber to type Int32"),
         ({}, {"QuantityInPurchaseUnits": "2"}, "QuantityInPurchaseUnits to type Double"),

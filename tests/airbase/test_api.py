@@ -1,0 +1,511 @@
+"""Airbase's answers, good, late and hostile, and what each of them means for the queue."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ml_connector import clock
+from ml_connector.airbase import api
+from ml_connector.airbase.api import AirbaseClient
+from ml_connector.airbase.profile import AirbaseProfile
+from ml_connector.clock import MovableClock
+from ml_connector.doors import http as http_door
+from ml_connector.faults import Halt, Later, Review
+from ml_connector.ids import OrderId, VendorId
+from ml_connector.secret import Secret
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+BASE = "https://airbase.test"
+KEY = "airbase-key-value"
+ORDER = OrderId("po-1")
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _noon() -> Iterator[None]:
+    real = clock._read
+    clock.read_from(MovableClock(NOON.timestamp()))
+    yield
+    clock.read_from(real)
+
+
+@dataclass
+class FixedPace:
+    """Remembers what it was told."""
+
+    until: datetime | None = None
+
+    def wait_until(self) -> datetime | None:
+        return self.until
+
+    def slow_down(self, until: datetime) -> None:
+        self.until = until
+
+
+@dataclass
+class Site:
+    """An Airbase that answers as told and keeps what it was asked."""
+
+    answer: Answer
+    profile: AirbaseProfile = field(default_factory=AirbaseProfile)
+    asked: list[httpx.Request] = field(default_factory=list)
+    pace: FixedPace = field(default_factory=FixedPace)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(request)
+        return self.answer(request)
+
+    @property
+    def client(self) -> AirbaseClient:
+        http = http_door.client(httpx.MockTransport(self))
+        return AirbaseClient(BASE, self.profile, Secret(KEY), http, self.pace)
+
+    @property
+    def path(self) -> str:
+        return self.asked[-1].url.raw_path.decode()
+
+
+def site(
+    status: int = 200,
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    profile: Mapping[str, Any] | None = None,
+) -> Site:
+    """Return a site with one answer to everything."""
+    content = body if isinstance(body, bytes) else json.dumps(body or {"id": "po-1"}).encode()
+    made = AirbaseProfile.model_validate(profile or {})
+    return Site(lambda _: httpx.Response(status, content=content, headers=dict(headers or {})), made)
+
+
+def paged(*pages: Any) -> Site:
+    """Return a site whose listing has these pages, and none after them."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        number = int(request.url.params["page"])
+        if number > len(pages):
+            return httpx.Response(200, json={"data": []})
+        return httpx.Response(200, json=pages[number - 1])
+
+    return Site(answer)
+
+
+def page(*ids: Any, following: Any = "https://airbase.test/next") -> dict[str, Any]:
+    return {"data": [{"id": id} for id in ids], "pagination": {"next": following}}
+
+
+def ids_of(site: Site) -> list[Any]:
+    return [row["id"] for row in site.client.orders()]
+
+
+def later(site: Site) -> Later:
+    with pytest.raises(Later) as caught:
+        site.client.order(ORDER)
+    assert NOON - timedelta(days=1) <= caught.value.until <= NOON + timedelta(hours=1)
+    assert not caught.value.outcome_unknown
+    return caught.value
+
+
+# --- The question --------------------------------------------------------------------------
+
+
+def test_an_order_is_asked_for_with_the_key_and_within_a_time() -> None:
+    asked = site()
+    assert asked.client.order(ORDER) == {"id": "po-1"}
+    (request,) = asked.asked
+    assert str(request.url) == "https://airbase.test/v1/purchase_orders/po-1/"
+    assert request.method == "GET"
+    assert request.headers["authorization"] == f"Token {KEY}"
+    assert request.headers["accept"] == "application/json"
+    time_outs = request.extensions["timeout"]
+    assert set(time_outs) == {"connect", "read", "write", "pool"}
+    assert all(0 < seconds <= 30 for seconds in time_outs.values())
+
+
+def test_every_page_of_a_listing_has_its_time_outs_too() -> None:
+    asked = paged(page("1"), page("2"))
+    ids_of(asked)
+    assert all(request.extensions["timeout"]["read"] for request in asked.asked)
+
+
+@pytest.mark.parametrize(
+    ("profile", "header", "value"),
+    [
+        ({}, "authorization", f"Token {KEY}"),
+        ({"auth_scheme": "Bearer"}, "authorization", f"Bearer {KEY}"),
+        ({"auth_scheme": "", "auth_header": "X-Api-Key"}, "x-api-key", KEY),
+    ],
+)
+def test_the_key_is_sent_as_the_profile_says(
+    profile: dict[str, str], header: str, value: str
+) -> None:
+    asked = site(profile=profile)
+    asked.client.order(ORDER)
+    assert asked.asked[0].headers[header] == value
+
+
+def test_the_trailing_slash_is_the_profiles() -> None:
+    asked = site(profile={"order_path": "/v2/orders/{id}", "vendor_path": "/v2/vendors/{id}/"})
+    asked.client.order(ORDER)
+    assert asked.path == "/v2/orders/po-1"
+    asked.client.vendor(VendorId("ven-1"))
+    assert asked.path == "/v2/vendors/ven-1/"
+    listing = paged()
+    ids_of(listing)
+    assert listing.path.startswith("/v1/purchase_orders/?page=1&")
+
+
+def test_without_a_vendor_call_nothing_is_asked() -> None:
+    asked = site(profile={"vendor_path": None})
+    assert asked.client.vendor(VendorId("ven-1")) is None
+    assert asked.asked == []
+
+
+@pytest.mark.parametrize(
+    ("id", "segment"),
+    [
+        ("a/b", "a%2Fb"),
+        ("../../admin", "..%2F..%2Fadmin"),
+        ("a?b=c", "a%3Fb%3Dc"),
+        ("a#b", "a%23b"),
+        ("a b", "a%20b"),
+        ("%2e%2e", "%252e%252e"),
+        ("{id}", "%7Bid%7D"),
+        ("a\r\nX-Evil: 1", "a%0D%0AX-Evil%3A%201"),
+        ("é", "%C3%A9"),
+        ("a;b=c", "a%3Bb%3Dc"),
+        ("http://evil.test/", "http%3A%2F%2Fevil.test%2F"),
+        ("@evil.test", "%40evil.test"),
+        ("\\..\\", "%5C..%5C"),
+        ("\ud800", "%3F"),
+    ],
+)
+def test_a_hostile_id_stays_one_segment_of_the_path(id: str, segment: str) -> None:
+    asked = site()
+    asked.client.order(OrderId(id))
+    assert asked.path == f"/v1/purchase_orders/{segment}/"
+    assert asked.asked[0].url.host == "airbase.test"
+
+
+@pytest.mark.parametrize("id", ["", ".", ".."])
+def test_an_id_that_leads_to_another_address_is_never_asked_for(id: str) -> None:
+    asked = site()
+    with pytest.raises(Review) as caught:
+        asked.client.order(OrderId(id))
+    assert [one.code for one in caught.value.problems] == ["NOT_IN_AIRBASE"]
+    assert asked.asked == []
+
+
+@given(st.text(min_size=1, max_size=30))
+def test_any_id_asks_below_the_orders_or_not_at_all(id: str) -> None:
+    asked = site()
+    try:
+        asked.client.order(OrderId(id))
+    except Review:
+        assert asked.asked == []
+    else:
+        assert asked.path.startswith("/v1/purchase_orders/")
+        assert asked.path.count("/") == 4
+
+
+# --- The answer ----------------------------------------------------------------------------
+
+
+def test_numbers_keep_their_decimals() -> None:
+    answer = site(body=b'{"total": 0.1, "big": 1234567890123.45, "whole": 7}').client.order(ORDER)
+    assert answer == {"total": Decimal("0.1"), "big": Decimal("1234567890123.45"), "whole": 7}
+
+
+def test_an_envelope_is_opened() -> None:
+    wrapped = site(body={"data": {"id": "po-1"}}, profile={"envelope": "data"})
+    assert wrapped.client.order(ORDER) == {"id": "po-1"}
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_halts_the_connection_without_showing_the_key(status: int) -> None:
+    with pytest.raises(Halt) as caught:
+        site(status, body={"detail": KEY}).client.order(ORDER)
+    assert caught.value.problem.code == "AIRBASE_KEY_REFUSED"
+    assert str(status) in caught.value.problem.cause
+    assert caught.value.division is None
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (404, "NOT_IN_AIRBASE"),
+        (400, "AIRBASE_REFUSED"),
+        (405, "AIRBASE_REFUSED"),
+        (410, "AIRBASE_REFUSED"),
+        (422, "AIRBASE_REFUSED"),
+        (204, "AIRBASE_REFUSED"),
+        (301, "AIRBASE_REFUSED"),
+        (302, "AIRBASE_REFUSED"),
+    ],
+)
+def test_a_refused_record_is_reviewed(status: int, code: str) -> None:
+    headers = {"x-request-id": "r-1", "location": "https://evil.test/"}
+    asked = site(status, headers=headers)
+    with pytest.raises(Review) as caught:
+        asked.client.order(ORDER)
+    (found,) = caught.value.problems
+    assert (found.code, found.record) == (code, "order po-1")
+    assert f"It answered {status} at /v1/purchase_orders/po-1/." in found.cause
+    assert found.evidence == {"request_id": "r-1"}
+    assert len(asked.asked) == 1
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 520, 599])
+def test_a_passing_fault_is_looked_at_again(status: int) -> None:
+    found = later(site(status, body=b"<html>oops</html>"))
+    assert found.code == "AIRBASE_UNAVAILABLE"
+    assert str(status) in found.cause
+    assert found.until > NOON
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b" ", b"<html></html>", b'{"id": ', b"\xff\xfe\xff", b"null", b"[]", b'"text"', b"7",
+        b"[" * 100_000, b"9" * 5_000, b'{"id": 1e99999999999999999999}', b"\x00",
+    ],
+    ids=lambda b: repr(b)[:24],
+)  # fmt: skip
+def test_garbage_is_looked_at_again(body: bytes) -> None:
+    raw = Site(lambda _: httpx.Response(200, content=body))
+    assert later(raw).code == "AIRBASE_UNREADABLE"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectTimeout("slow"),
+        httpx.ReadTimeout("slow"),
+        httpx.ConnectError(f"refused {KEY}"),
+        httpx.RemoteProtocolError("cut"),
+        httpx.ReadError("cut"),
+        httpx.DecodingError("not gzip"),
+        httpx.InvalidURL("odd"),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_no_answer_is_looked_at_again(error: Exception) -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    found = later(Site(fail))
+    assert found.code == "AIRBASE_UNREACHABLE"
+    assert type(error).__name__ in found.cause
+    assert KEY not in str(found)
+
+
+@given(st.binary(max_size=60), st.integers(200, 599))
+def test_any_answer_is_a_value_or_a_known_fault(body: bytes, status: int) -> None:
+    raw = Site(lambda _: httpx.Response(status, content=body))
+    try:
+        assert isinstance(raw.client.order(ORDER), dict)
+    except (Later, Review, Halt):
+        pass
+
+
+# --- Rates ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(
+    ("said", "until"),
+    [
+        ("30", NOON + timedelta(seconds=30)),
+        (" 30 ", NOON + timedelta(seconds=30)),
+        ("0", NOON),
+        ("Mon, 23 Nov 2026 12:01:00 GMT", NOON + timedelta(minutes=1)),
+        ("Mon, 23 Nov 2026 13:01:00 +0100", NOON + timedelta(minutes=1)),
+        ("7200", NOON + timedelta(hours=1)),
+        ("999999999999", NOON + timedelta(hours=1)),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", NOON + timedelta(hours=1)),
+    ],
+)
+def test_the_servers_own_time_comes_first_up_to_an_hour(
+    status: int, said: str, until: datetime
+) -> None:
+    assert later(site(status, headers={"retry-after": said})).until == until
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "", "soon", "-5", "1.5", "1e3", "NaN", "\u00b2", "9" * 5_000, "Mon, 99 Nov 2026 12:00:00 GMT",
+        "Fri, 31 Dec 99999 23:59:59 GMT", "0x10", ", ,", "Mon, 01 Jan 0001 00:00:00 +1400",
+    ],
+)  # fmt: skip
+def test_a_hostile_retry_after_is_a_short_wait_of_our_own(said: str) -> None:
+    raw = Site(lambda _: httpx.Response(429, headers=[(b"retry-after", said.encode("latin-1"))]))
+    found = later(raw)
+    assert NOON < found.until <= NOON + timedelta(seconds=65)
+
+
+def test_after_a_429_nobody_asks_before_the_time_is_over() -> None:
+    asked = site(429, headers={"retry-after": "30"})
+    later(asked)
+    assert asked.pace.until == NOON + timedelta(seconds=30)
+    found = later(asked)
+    assert (found.code, found.until) == ("AIRBASE_BUSY", NOON + timedelta(seconds=30))
+    assert len(asked.asked) == 1
+
+
+def test_a_time_that_is_over_keeps_nobody_waiting() -> None:
+    asked = site()
+    asked.pace.until = NOON
+    assert asked.client.order(ORDER)
+
+
+@pytest.mark.parametrize(
+    ("remaining", "slower"),
+    [("21", False), ("20", True), ("0", True), ("1000000", False)],
+)
+def test_at_the_floor_of_the_remaining_calls_everybody_slows_down(
+    remaining: str, slower: bool
+) -> None:
+    asked = site(headers={"x-ratelimit-remaining": remaining})
+    assert asked.client.order(ORDER) == {"id": "po-1"}
+    assert (asked.pace.until is not None) == slower
+    if asked.pace.until:
+        assert NOON < asked.pace.until <= NOON + timedelta(seconds=17)
+
+
+def test_the_floor_is_the_profiles() -> None:
+    headers = {"x-ratelimit-remaining": "3"}
+    asked = site(headers=headers, profile={"rate_floor": 2})
+    asked.client.order(ORDER)
+    assert asked.pace.until is None
+
+
+@pytest.mark.parametrize("remaining", ["", "many", "-1", "1.5", "\u00b2", "9" * 5_000])
+def test_a_hostile_count_of_remaining_calls_changes_nothing(remaining: str) -> None:
+    header = (b"x-ratelimit-remaining", remaining.encode("latin-1"))
+    asked = Site(lambda _: httpx.Response(200, json={"id": "po-1"}, headers=[header]))
+    assert asked.client.order(ORDER)
+    assert asked.pace.until is None
+
+
+# --- Pages ---------------------------------------------------------------------------------
+
+
+def test_a_short_page_without_a_next_is_the_last() -> None:
+    asked = paged(page("1", "2"), page("3", following=None), page("4"))
+    assert ids_of(asked) == ["1", "2", "3"]
+    assert [request.url.params["page"] for request in asked.asked] == ["1", "2"]
+    assert asked.asked[0].url.params["page_size"] == "100"
+
+
+def test_a_full_page_without_a_next_is_not_believed_to_be_the_last() -> None:
+    first = page(*range(100), following=None)
+    assert ids_of(paged(first, page(100, following=None))) == list(range(101))
+
+
+def test_an_empty_page_is_the_end() -> None:
+    asked = paged(page("1"), page())
+    assert ids_of(asked) == ["1"]
+    assert len(asked.asked) == 2
+
+
+def test_a_listing_without_pagination_ends_where_it_is_short() -> None:
+    assert ids_of(paged({"data": [{"id": "1"}]})) == ["1"]
+    assert ids_of(paged({"data": [{"id": "1"}], "pagination": None})) == ["1"]
+
+
+def test_a_row_that_moved_to_the_next_page_comes_once() -> None:
+    assert ids_of(paged(page("1", "2"), page("2", "3"), page())) == ["1", "2", "3"]
+
+
+def test_a_row_that_stands_twice_on_a_page_comes_once() -> None:
+    assert ids_of(paged(page("1", "1", following=None))) == ["1"]
+
+
+def test_a_site_that_repeats_its_last_page_for_ever_is_left() -> None:
+    asked = Site(lambda _: httpx.Response(200, json=page("1", "2")))
+    assert ids_of(asked) == ["1", "2"]
+    assert len(asked.asked) == 2
+
+
+def test_rows_without_an_id_are_handed_on_to_be_complained_about() -> None:
+    assert ids_of(paged(page("1", None, None), page("2", following=None))) == ["1", None, None, "2"]
+
+
+def test_an_endless_listing_is_no_silent_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "_MOST_PAGES", 3)
+    asked = Site(lambda request: httpx.Response(200, json=page(request.url.params["page"])))
+    seen = []
+    with pytest.raises(Later) as caught:
+        for row in asked.client.orders():
+            seen.append(row["id"])  # noqa: PERF402  what came before the fault counts
+    assert caught.value.code == "AIRBASE_UNREADABLE"
+    assert seen == ["1", "2", "3"]
+    assert len(asked.asked) == 3
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        [], {}, {"data": None}, {"data": {"id": "1"}}, {"data": "1"}, "x", 7,
+        {"data": [{"id": "1"}], "pagination": "last"}, {"data": [{"id": "1"}], "pagination": [1]},
+    ],
+)  # fmt: skip
+def test_an_odd_page_is_looked_at_again(odd: Any) -> None:
+    with pytest.raises(Later) as caught:
+        ids_of(paged(page("1"), odd))
+    assert caught.value.code == "AIRBASE_UNREADABLE"
+
+
+def test_odd_rows_break_nothing() -> None:
+    rows = [None, 7, "x", [], {"id": {"a": 1}}, {"id": "1"}]
+    asked = paged({"data": rows, "pagination": {"next": None}})
+    assert list(asked.client.orders()) == rows
+
+
+def test_a_busy_page_ends_the_listing_with_a_wait() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.params["page"] == "1":
+            return httpx.Response(200, json=page("1"))
+        return httpx.Response(429, headers={"retry-after": "30"})
+
+    with pytest.raises(Later) as caught:
+        ids_of(Site(answer))
+    assert caught.value.until == NOON + timedelta(seconds=30)
+
+
+# --- Profiles ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"order_path": "/v1/orders/"},
+        {"order_path": "/v1/orders/{order}/"},
+        {"order_path": "/v1/orders/{id}/{}"},
+        {"order_path": "/v1/orders/{id"},
+        {"vendor_path": "/v1/vendors/"},
+        {"event_id": "data.["},
+        {"order": {"lines": "a b"}},
+        {"time_zone": "Mars/Olympus"},
+        {"time_zone": "../etc/passwd"},
+        {"state_words": {}},
+        {"outcome_words": {}},
+        {"state_words": {"ok": "fine"}},
+        {"money_form": "float"},
+        {"verification": {"scheme": "trust"}},
+        {"verification": {"scheme": "hmac", "algorithm": "sha1"}},
+        {"unknown": 1},
+    ],
+)
+def test_a_profile_that_cannot_work_is_refused_when_it_is_read(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        AirbaseProfile.model_validate(wrong)

@@ -1,0 +1,98 @@
+"""The canary: no secret of either system in any log line, table, message or exception."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from local.exact_simulator import Fault, Request, Response
+from local.firm import BE, NL
+from local.scene import Scene
+from local.story import Story
+
+TABLES = (
+    "InboxTable",
+    "LedgerTable",
+    "AuditTable",
+    "MappingsTable",
+    "ReferenceTable",
+    "CoordinationTable",
+)
+
+
+class Canary:
+    """Everything that must not be seen anywhere, tokens that are yet to be issued included."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.secrets = {
+            scene.airbase.api_key,
+            scene.airbase.outbox.secret,
+            scene.exact.client_secret,
+            scene.exact.webhook_secret,
+        }
+        self._handle = scene.exact.handle
+        self._issue = scene.exact.issue_tokens
+        scene.exact.handle = self.handle  # type: ignore[method-assign]
+        scene.exact.issue_tokens = self.issue  # type: ignore[method-assign]
+
+    def handle(self, request: Request) -> Response:
+        response = self._handle(request)
+        if "oauth2/token" in request.path and response.status == 200:
+            self.learn(json.loads(response.body))
+        return response
+
+    def issue(self) -> dict[str, object]:
+        given = self._issue()
+        self.learn(given)
+        return given
+
+    def learn(self, given: dict[str, object]) -> None:
+        self.secrets |= {str(given["access_token"]), str(given["refresh_token"])}
+
+
+@pytest.fixture
+def scene() -> Iterator[Scene]:
+    with Scene(variables={"LOG_LEVEL": "DEBUG"}) as scene:
+        yield scene
+
+
+def test_no_secret_is_seen_anywhere(
+    scene: Scene, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    canary = Canary(scene)
+    caplog.set_level("INFO")  # of all libraries; our own logs are at DEBUG, on standard output
+    scene.connect()
+    story = Story(scene, lambda _: None)
+    story.an_ordinary_morning()
+    story.the_token_expires()
+    _make_trouble(scene, story)
+
+    seen = "".join(capfd.readouterr()) + caplog.text + _tables(scene) + str(scene.stack.crashes)
+    assert "webhook kept" in seen, "the logs were captured"
+    assert len(canary.secrets) >= 8, "the token was renewed"
+    shown = [secret for secret in canary.secrets if secret in seen]
+    assert shown == []
+
+
+def _make_trouble(scene: Scene, story: Story) -> None:
+    """Faults are when secrets slip out: refusals, garbage, lost answers, a revoked consent."""
+    for kind in ("unauthorized", "garbage", "server_error", "timeout_after_commit"):
+        scene.exact.faults.append(Fault(kind, "POST", "purchaseorder"))  # type: ignore[arg-type]
+        order = story._ordinary(NL)  # noqa: SLF001  the story's own way of writing orders
+        scene.airbase.approve(order)
+        scene.stack.drain()
+    scene.airbase.api_key, key = "another", scene.airbase.api_key
+    scene.airbase.approve(story._ordinary(BE))  # noqa: SLF001
+    scene.stack.drain()
+    scene.airbase.api_key = key
+    scene.exact.revoke_consent()
+    scene.wait(timedelta(minutes=20))
+    scene.stack.fire("TokenRefreshFunctionEverySixHours")
+
+
+def _tables(scene: Scene) -> str:
+    dynamodb = scene.stack.client("dynamodb")
+    names = (scene.stack.resource(table) for table in TABLES)
+    pages = (p for n in names for p in dynamodb.get_paginator("scan").paginate(TableName=n))
+    return json.dumps([page["Items"] for page in pages], default=str)
