@@ -65,6 +65,7 @@ class AirbaseSimulator:
         self.ledger_entries: dict[str, Row] = {}
         self.faults: deque[Fault] = deque()
         self.calls: list[Call] = []
+        self.limit = _LIMIT
         self._lock = threading.RLock()
         self._window = (0.0, 0)
 
@@ -174,8 +175,8 @@ class AirbaseSimulator:
             self.calls.append(
                 Call(request.method, request.path, response.status, self.clock())
             )
-            more = {"X-Request-Id": self._id(), "X-Ratelimit-Limit": str(_LIMIT)}
-            more["X-Ratelimit-Remaining"] = str(max(_LIMIT - self._window[1], 0))
+            more = {"X-Request-Id": self._id(), "X-Ratelimit-Limit": str(self.limit)}
+            more["X-Ratelimit-Remaining"] = str(max(self.limit - self._window[1], 0))
             return Response(
                 response.status,
                 {**response.headers, **more},
@@ -190,7 +191,7 @@ class AirbaseSimulator:
         self._window = (started, used + 1)
         if self.faults:
             return self._broken(self.faults.popleft(), request)
-        if used >= _LIMIT:
+        if used >= self.limit:
             return _refusal(429, "Request was throttled.")
         return self._answer(request)
 

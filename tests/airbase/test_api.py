@@ -108,7 +108,7 @@ def ids_of(site: Site) -> list[Any]:
 def later(site: Site) -> Later:
     with pytest.raises(Later) as caught:
         site.client.order(ORDER)
-    assert NOON - timedelta(days=1) <= caught.value.until <= NOON + timedelta(hours=1)
+    assert NOON <= caught.value.until <= NOON + timedelta(hours=1)
     assert not caught.value.outcome_unknown
     return caught.value
 
@@ -329,7 +329,8 @@ def test_any_answer_is_a_value_or_a_known_fault(body: bytes, status: int) -> Non
         ("Mon, 23 Nov 2026 12:01:00 GMT", NOON + timedelta(minutes=1)),
         ("Mon, 23 Nov 2026 13:01:00 +0100", NOON + timedelta(minutes=1)),
         ("7200", NOON + timedelta(hours=1)),
-        ("999999999999", NOON + timedelta(hours=1)),
+        ("999999999", NOON + timedelta(hours=1)),
+        ("Mon, 01 Jan 2001 00:00:00 GMT", NOON),
         ("Fri, 31 Dec 9999 23:59:59 GMT", NOON + timedelta(hours=1)),
     ],
 )
@@ -343,7 +344,7 @@ def test_the_servers_own_time_comes_first_up_to_an_hour(
     "said",
     [
         "", "soon", "-5", "1.5", "1e3", "NaN", "\u00b2", "9" * 5_000, "Mon, 99 Nov 2026 12:00:00 GMT",
-        "Fri, 31 Dec 99999 23:59:59 GMT", "0x10", ", ,", "Mon, 01 Jan 0001 00:00:00 +1400",
+        "Fri, 31 Dec 99999 23:59:59 GMT", "0x10", ", ,", "999999999999",
     ],
 )  # fmt: skip
 def test_a_hostile_retry_after_is_a_short_wait_of_our_own(said: str) -> None:

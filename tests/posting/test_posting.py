@@ -4,23 +4,19 @@ import pytest
 
 from local.exact_simulator import Fault as ExactFault
 from local.firm import BE, NL
+from local.office import FIRM, Office
 from local.simulation import Fault as AirbaseFault
-from tests.posting.conftest import FIRM, Office
 
 _POST = "purchaseorder/PurchaseOrders"
 
 
-def calls(office: Office) -> int:
-    return sum("oauth2" not in call.path for call in office.exact.calls)
-
-
 def test_an_approved_order_costs_one_call_and_is_told_step_by_step(office: Office) -> None:
     office.connect()
-    before = calls(office)
+    before = office.exact_calls()
     order = office.order(description="Licences for the whole firm")
     record = office.post(order)
     assert record.state == "posted"
-    assert calls(office) - before == 1
+    assert office.exact_calls() - before == 1
     assert office.steps(order) == ["received", "fetched", "intent", "posted"]
     (posted,) = office.in_exact()
     assert (posted["YourRef"], posted["AmountFCExclVat"]) == ("PO-1", 1250.0)
@@ -34,10 +30,10 @@ def test_asking_again_changes_nothing(office: Office) -> None:
     office.connect()
     order = office.order()
     office.post(order)
-    before = calls(office)
+    before = office.exact_calls()
     office.clock.move(400)
     office.post(order)
-    assert calls(office) == before
+    assert office.exact_calls() == before
     assert len(office.in_exact()) == 1
 
 
@@ -97,10 +93,10 @@ def test_what_cannot_be_posted_costs_exact_no_call(
     order = office.order()
     asked = dict(order)
     order.update(change)
-    before = calls(office)
+    before = office.exact_calls()
     assert office.post(asked).state == "review"
     assert office.codes(asked) == [code]
-    assert calls(office) == before
+    assert office.exact_calls() == before
     assert office.steps(asked)[-1] == "review"
 
 
@@ -187,10 +183,8 @@ def test_airbase_asks_to_slow_down(office: Office) -> None:
 
 
 def test_a_missing_carrier_item_is_made_once(office: Office) -> None:
-    config = office.firm.connection("https://exact.test", "https://airbase.test", "https://x.test")
-    divisions = [d | {"create_items": True, "item_unit": "pc"} for d in config["divisions"]]
     office.exact.add_gl_account(NL.division, "4700", "Research")
-    office.connect(divisions=divisions)
+    office.connect(**office.config(create_items=True, item_unit="pc"))
     for number in ("PO-1", "PO-2"):
         order = office.order(number, lines=[office.airbase.line("4700", "10.00")])
         assert office.post(order).state == "posted"
@@ -199,10 +193,8 @@ def test_a_missing_carrier_item_is_made_once(office: Office) -> None:
 
 
 def test_supplier_links_are_made_where_the_division_wants_them(office: Office) -> None:
-    config = office.firm.connection("https://exact.test", "https://airbase.test", "https://x.test")
-    divisions = [d | {"link_supplier_items": True} for d in config["divisions"]]
     office.exact.world.divisions[BE.division].requires_supplier_items = True
-    office.connect(divisions=divisions)
+    office.connect(**office.config(link_supplier_items=True))
     for number in ("PO-1", "PO-2"):
         assert office.post(office.order(number, BE)).state == "posted"
     links = office.exact.world.divisions[BE.division].table("logistics/SupplierItem")

@@ -182,7 +182,7 @@ def _retry_after(response: httpx.Response) -> datetime | None:
         )
     except (ValueError, OverflowError):
         return None
-    return min(until, clock.now() + _LONGEST_WAIT)
+    return min(max(until, clock.now()), clock.now() + _LONGEST_WAIT)
 
 
 def _garbage(record: str) -> Later:

@@ -1,0 +1,77 @@
+"""Which stack is meant: by options and environment, or by what `make local` has left."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from connector_cli.complaints import Complaint
+
+LOCAL_FILE = Path(".connector-local/env")
+DEFAULT_STACK = "connector"
+_NEEDED = (
+    "AWS_ENDPOINT_URL",
+    "AWS_DEFAULT_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "CONNECTOR_STACK",
+    "CONNECTOR_WEBHOOK_BASE_URL",
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A stack and the way to it. None leaves a thing to the AWS SDK's own rules."""
+
+    stack: str = DEFAULT_STACK
+    region: str | None = None
+    endpoint_url: str | None = None
+    key_id: str | None = None
+    key: str | None = None
+    webhook_base_url: str | None = None
+
+    def __repr__(self) -> str:
+        """Name the stack alone: the rest may hold a key."""
+        return f"Target({self.stack})"
+
+
+def remote_target(
+    stack: str | None, region: str | None, environment: Mapping[str, str] = os.environ
+) -> Target:
+    """Return the stack in AWS, or wherever AWS_ENDPOINT_URL points."""
+    return Target(
+        stack=stack or DEFAULT_STACK,
+        region=region,
+        webhook_base_url=environment.get("CONNECTOR_WEBHOOK_BASE_URL") or None,
+    )
+
+
+def local_target(folder: Path | None = None) -> Target:
+    """Return the stack that `make local` keeps running, from its file in `folder` or above.
+
+    Raises `Complaint` when there is none, or when the file lacks something.
+    """
+    start = (folder or Path.cwd()).resolve()
+    for each in (start, *start.parents):
+        if (each / LOCAL_FILE).is_file():
+            return _target(_read(each / LOCAL_FILE))
+    raise Complaint(f"there is no {LOCAL_FILE} here or above: start `make local` first")
+
+
+def _read(path: Path) -> dict[str, str]:
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _target(found: Mapping[str, str]) -> Target:
+    if missing := [name for name in _NEEDED if not found.get(name)]:
+        raise Complaint(f"{LOCAL_FILE} lacks {', '.join(missing)}: start `make local` again")
+    return Target(
+        stack=found["CONNECTOR_STACK"],
+        region=found["AWS_DEFAULT_REGION"],
+        endpoint_url=found["AWS_ENDPOINT_URL"],
+        key_id=found["AWS_ACCESS_KEY_ID"],
+        key=found["AWS_SECRET_ACCESS_KEY"],
+        webhook_base_url=found["CONNECTOR_WEBHOOK_BASE_URL"],
+    )
