@@ -18,11 +18,13 @@ from ml_connector.exact.reference import (
     STREAMS,
     Listing,
 )
+from ml_connector.faults import Later
 from ml_connector.ids import Division
 from ml_connector.workflows.doors import Doors
 
 STREAMS_EVERY = timedelta(hours=4)
 LISTINGS_EVERY = timedelta(hours=24)
+_AT_A_TIME = timedelta(seconds=40)  # of a worker's 60: a first load goes on at the next sweep
 _PAGE = 1000  # a sync page; the cursor is saved after each, so an interrupted run goes on there
 
 
@@ -103,3 +105,5 @@ class _Reader:
         freshness = self.data.freshness()
         highest = max(int(row["Timestamp"]) for row in rows)
         self.data.save_freshness(freshness.reached(path, highest))
+        if clock.now() - self.started > _AT_A_TIME:
+            raise Later("REFERENCE_DATA_OLD", clock.now(), f"{path} is read up to {highest}.")
