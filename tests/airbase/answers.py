@@ -4,7 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from ml_connector.airbase.profile import AirbaseProfile
+from ml_connector.profile import AirbaseProfile
 
 _ORDER: Mapping[str, Any] = {
     "id": "po-id-1",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ml_connector import clock
 from ml_connector.airbase import api
 from ml_connector.airbase.api import AirbaseClient
-from ml_connector.airbase.profile import AirbaseProfile
+from ml_connector.profile import AirbaseProfile
 from ml_connector.clock import MovableClock
 from ml_connector.doors import http as http_door
 from ml_connector.faults import Halt, Later, Review

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_connector.airbase.orders import read_day, read_order
-from ml_connector.airbase.profile import AirbaseProfile, Outcome, State
+from ml_connector.profile import AirbaseProfile
+from ml_connector.words import Outcome, State
 from ml_connector.codes import EXPLANATIONS
 from ml_connector.faults import Problem, Review
 from ml_connector.ids import OrderId

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml_connector.airbase.profile import AirbaseProfile
+from ml_connector.profile import AirbaseProfile
 from ml_connector.airbase.vendors import Vendor, read_vendor, with_vendor
 from ml_connector.codes import EXPLANATIONS
 from ml_connector.faults import Review

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ml_connector.airbase.profile import Outcome, State
+from ml_connector.words import Outcome, State
 from ml_connector.connection import Connection, ExactDivision
 from ml_connector.ids import Guid, OrderId
 from ml_connector.money import Money

@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ml_connector.airbase.profile import State
+from ml_connector.words import State
 from ml_connector.ids import ConnectionId, OrderId
 from ml_connector.purchase_orders.fingerprint import digest, fingerprint
 from ml_connector.purchase_orders.marker import marker, marks, your_ref

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from ml_connector.airbase.profile import AirbaseProfile, NoVerification
+from ml_connector.profile import AirbaseProfile, NoVerification
 from ml_connector.ids import ConnectionId, Division, Guid
 
 EXACT_SITES = ("nl", "be", "de", "fr", "es", "co.uk", "com")

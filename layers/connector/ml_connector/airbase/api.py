@@ -14,7 +14,7 @@ import httpx
 import jmespath
 
 from ml_connector import backoff, clock
-from ml_connector.airbase.profile import AirbaseProfile
+from ml_connector.profile import AirbaseProfile
 from ml_connector.codes import problem
 from ml_connector.faults import Halt, Later, Review
 from ml_connector.ids import OrderId, VendorId

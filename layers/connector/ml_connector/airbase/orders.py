@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import jmespath
 from jmespath.exceptions import JMESPathError
 
-from ml_connector.airbase.profile import AirbaseProfile, LineMap
+from ml_connector.profile import AirbaseProfile, LineMap
 from ml_connector.codes import problem
 from ml_connector.faults import Problem, Review
 from ml_connector.ids import OrderId

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ml_connector.airbase.orders import LONGEST_ID, FieldReader
-from ml_connector.airbase.profile import AirbaseProfile
+from ml_connector.profile import AirbaseProfile
 from ml_connector.codes import problem
 from ml_connector.faults import Review
 from ml_connector.ids import VendorId

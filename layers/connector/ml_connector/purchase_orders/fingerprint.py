@@ -6,7 +6,7 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from ml_connector.airbase.profile import State
+from ml_connector.words import State
 from ml_connector.purchase_orders.model import Order
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from ml_connector.airbase.profile import Outcome, State
 from ml_connector.ids import OrderId
 from ml_connector.money import Money
+from ml_connector.words import Outcome, State
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import jmespath
 
 from ml_connector import clock
 from ml_connector.airbase.orders import read_order
-from ml_connector.airbase.profile import Outcome, State
+from ml_connector.words import Outcome, State
 from ml_connector.airbase.vendors import with_vendor
 from ml_connector.codes import problem
 from ml_connector.connection import Connection, ExactDivision

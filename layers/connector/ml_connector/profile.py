@@ -5,7 +5,6 @@ are our assumption, modelled on the accounting API's objects; a customer whose t
 gets another profile in the connection file, not other code.
 """
 
-from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,25 +13,7 @@ from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ml_connector.money import MoneyForm
-
-
-class State(StrEnum):
-    """The states of an approval as this connector knows them."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    DENIED = "denied"
-    ARCHIVED = "archived"
-    OPEN = "open"
-    CLOSED = "closed"
-    CANCELLED = "cancelled"
-
-
-class Outcome(StrEnum):
-    """What an approved request became: only a purchase order is posted."""
-
-    PURCHASE_ORDER = "purchase_order"
-    OTHER = "other"
+from ml_connector.words import Outcome, State
 
 
 def _compiles(expression: str) -> str:

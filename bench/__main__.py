@@ -1,0 +1,55 @@
+"""`make bench`: measures, prints what was found, and fails when a limit is missed."""
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import cold_start, own_code, posting
+from bench.result import Result
+
+_MEASURES = (cold_start, posting, own_code)
+_console = Console(highlight=False)
+
+
+def main() -> int:
+    """Run every measure; return 1 when one of their limits is missed."""
+    _console.print(_machine())
+    results: list[Result] = []
+    for module in _MEASURES:
+        _console.print(f"[cyan]>[/cyan] {(module.__doc__ or '').splitlines()[0]}")
+        results += module.measure()
+    _console.print(_table(results))
+    return 1 if any(result.holds is False for result in results) else 0
+
+
+def _machine() -> str:
+    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+    return (
+        f"{_processor()}, {os.cpu_count()} cores, load {load}; "
+        f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "unknown processor"
+
+
+def _table(results: list[Result]) -> Table:
+    words = {True: "[green]holds[/green]", False: "[red]missed[/red]", None: ""}
+    table = Table("measure", "figure", "limit", "")
+    for result in results:
+        table.add_row(result.name, result.figure, result.limit, words[result.holds])
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""How long functions take to start, against a bare handler, and how large the layer is.
+
+Layer and functions are those `sam build` made (`make bench` builds them for this machine).
+"""
+
+import os
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.emulator import Runtime, emulator_in, init_milliseconds
+from bench.result import Result
+from local.blueprint import Blueprint
+
+_ROUNDS = int(os.environ.get("BENCH_ROUNDS", "15"))
+_BUILT = Path("build/sam").resolve()
+_CLIENT = Path("build/runtime").resolve()
+_MOST_MEGABYTES = 50
+_MOST = {
+    "AirbaseWebhookFunction": 1.25,
+    "ExactWebhookFunction": 1.25,
+    "PoPostingFunction": 2.0,
+}
+_BARE = "BareFunction"
+_BARE_HANDLER = """\
+import boto3
+
+client = boto3.client("dynamodb")
+
+
+def handler(event, context):
+    return None
+"""
+
+
+def measure() -> Iterator[Result]:
+    """Start each function many times in turn; yield medians and their ratios to the bare one."""
+    yield _layer_size()
+    if "LAMBDA_PYTHON" not in os.environ:
+        yield Result("init", "not measured: it takes a python3.13")
+        return
+    medians = _medians()
+    bare = medians.pop(_BARE)
+    yield Result("init of a bare handler with one client", f"{bare:.0f} ms")
+    for name, milliseconds in medians.items():
+        ratio = milliseconds / bare
+        figure = f"{milliseconds:.0f} ms, {ratio:.2f} times bare"
+        yield Result(f"init of {name}", figure, f"at most {_MOST[name]}", ratio <= _MOST[name])
+
+
+def _layer_size() -> Result:
+    files = (path for path in (_BUILT / "ConnectorLayer").rglob("*") if path.is_file())
+    megabytes = sum(path.stat().st_size for path in files) / 1e6
+    holds = 0 < megabytes <= _MOST_MEGABYTES
+    return Result(
+        "layer, unpacked", f"{megabytes:.1f} MB", f"at most {_MOST_MEGABYTES}", holds
+    )
+
+
+def _medians() -> dict[str, float]:
+    runtime = Runtime(
+        emulator_in(Path(".venv-sam").resolve()),
+        Path(os.environ["LAMBDA_PYTHON"]),
+        _CLIENT,
+        _BUILT / "ConnectorLayer" / "python",
+    )
+    folders = {_BARE: _bare_folder()} | {name: _BUILT / name for name in _MOST}
+    variables = {name: _variables(name) for name in folders}
+    times: dict[str, list[float]] = {name: [] for name in folders}
+    for _ in range(_ROUNDS):  # in turn, so that a slow minute of the machine meets all of them
+        for name, folder in folders.items():
+            times[name].append(init_milliseconds(runtime, folder, variables[name]))
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def _bare_folder() -> Path:
+    folder = _BUILT.parent / _BARE
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "app.py").write_text(_BARE_HANDLER)
+    return folder
+
+
+def _variables(function: str) -> dict[str, str]:
+    """Return a value for every variable that template.yaml gives to the function."""
+    properties = Blueprint().of_type("AWS::Lambda::Function").get(function, {})
+    names = properties.get("Environment", {}).get("Variables", {})
+    return {name: "https://bench.invalid/queue.fifo" for name in names} | {"LOG_LEVEL": "INFO"}

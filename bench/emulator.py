@@ -1,0 +1,131 @@
+"""Starts functions as Lambda does, under AWS's own runtime emulator, and reads their init time.
+
+The emulator lies inside the SAM CLI's wheel; nothing here needs Docker.
+"""
+
+import os
+import platform
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, build_opener
+
+_PATIENCE = 30.0
+_INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
+_opener = build_opener(ProxyHandler({}))
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What a function runs on: the emulator, python3.13, Lambda's runtime client, the layer."""
+
+    emulator: Path
+    python: Path
+    client: Path
+    layer: Path
+
+
+def emulator_in(sam_venv: Path) -> Path:
+    """Return the emulator for this machine out of the SAM CLI's venv; raises FileNotFoundError."""
+    kind = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+    found = sorted(sam_venv.glob(f"lib/python*/site-packages/samcli/local/rapid/*rie-{kind}"))
+    if not found:
+        raise FileNotFoundError(f"no runtime emulator in {sam_venv}")
+    return found[0]
+
+
+def init_milliseconds(
+    runtime: Runtime, folder: Path, variables: Mapping[str, str], event: bytes = b"{}"
+) -> float:
+    """Start the function in `folder` cold, call it once, return its init time.
+
+    Raises RuntimeError with the emulator's log when the function did not start.
+    """
+    with tempfile.TemporaryFile("w+") as log:
+        port, api_port = _free_ports()
+        with _running(runtime, folder, variables, (port, api_port), log):
+            _call(port, event)
+        log.seek(0)
+        text = log.read()
+    reported = _INIT.search(text)
+    if reported is None or "INIT RTDONE(status: success)" not in text:
+        raise RuntimeError(f"{folder.name} did not start:\n{text[-2000:]}")
+    return float(reported[1])
+
+
+@contextmanager
+def _running(
+    runtime: Runtime,
+    folder: Path,
+    variables: Mapping[str, str],
+    ports: tuple[int, int],
+    log: IO[str],
+) -> Iterator[None]:
+    addresses = [f"127.0.0.1:{port}" for port in ports]
+    command = [
+        str(runtime.emulator),
+        *("--runtime-interface-emulator-address", addresses[0]),
+        *("--runtime-api-address", addresses[1]),
+        *(str(runtime.python), "-m", "awslambdaric", "app.handler"),
+    ]
+    environment = _environment(runtime, folder) | dict(variables)
+    # A group of its own: the emulator leaves its runtime behind when it is stopped.
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _environment(runtime: Runtime, folder: Path) -> dict[str, str]:
+    return {
+        "PATH": f"{runtime.python.parent}:/usr/bin:/bin",
+        "PYTHONPATH": f"{runtime.layer}:{runtime.client}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "LAMBDA_TASK_ROOT": str(folder),
+        "AWS_LAMBDA_FUNCTION_NAME": folder.name,
+        "AWS_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "bench",
+        "AWS_SECRET_ACCESS_KEY": "bench",
+    }
+
+
+def _call(port: int, event: bytes) -> None:
+    """Call the function once; the emulator starts it then. What it answers does not matter."""
+    url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
+    give_up = time.monotonic() + _PATIENCE
+    while time.monotonic() < give_up:
+        try:
+            _opener.open(url, data=event, timeout=_PATIENCE).close()
+        except HTTPError:
+            return
+        except OSError:
+            time.sleep(0.02)  # it does not listen yet
+        else:
+            return
+
+
+def _free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return one.getsockname()[1], other.getsockname()[1]

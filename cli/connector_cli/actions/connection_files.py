@@ -1,0 +1,68 @@
+"""Read a connection file, TOML or JSON, and say of each error where it is."""
+
+import json
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from connector_cli.complaints import Complaint, safe_lines
+from ml_connector.connection import Connection
+
+_LARGEST = 1_000_000
+_WORDS = {"missing": "is missing", "extra_forbidden": "is not a setting here"}
+
+
+def read_connection(path: Path) -> Connection:
+    """Return the connection in a file; raises `Complaint` with one line for each error."""
+    try:
+        return Connection.model_validate(_read(path))
+    except ValidationError as error:
+        # What was entered is never shown: somebody may have put a secret into the file.
+        found = error.errors(include_input=False, include_url=False)
+        lines = (f"{path.name}: {_place(one['loc'])}{_meaning(one)}" for one in found)
+        raise Complaint(*safe_lines(*lines)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    text = _text(path)
+    try:
+        if path.suffix.lower() == ".toml":
+            return tomllib.loads(text)
+        data = json.loads(text, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
+        raise Complaint(*safe_lines(f"{path.name}: {error}")) from None
+    if not isinstance(data, dict):
+        raise Complaint(f"{path.name}: is not an object with settings")
+    return data
+
+
+def _text(path: Path) -> str:
+    if path.suffix.lower() not in {".toml", ".json"}:
+        raise Complaint(f"{path.name}: name it .toml or .json, after what it holds")
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise Complaint(f"{path.name}: is larger than any connection file")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise Complaint(f"{path}: {error.strerror or 'cannot be read'}") from None
+    except UnicodeDecodeError:
+        raise Complaint(f"{path.name}: is not UTF-8 text") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if doubled := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"named twice: {', '.join(sorted(doubled))}")
+    return dict(pairs)
+
+
+def _place(location: Sequence[int | str]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return f"{text.removeprefix('.')}: " if text else ""
+
+
+def _meaning(error: Any) -> str:
+    return _WORDS.get(error["type"], str(error["msg"]).removeprefix("Value error, "))

@@ -1,0 +1,361 @@
+"""A record and its trail are written together, by one writer at a time, and found when due."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.memory import MemoryTable
+from ml_connector import clock
+from ml_connector.clock import MovableClock
+from ml_connector.codes import problem
+from ml_connector.doors.ledger import (
+    CONNECTION,
+    Conflict,
+    Ledger,
+    Record,
+    order_key,
+    vendor_key,
+)
+from ml_connector.doors.table import Write
+from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
+
+FIRM, OTHER = ConnectionId("firm"), ConnectionId("other")
+KEY = order_key(OrderId("po-1"))
+NL, BE = Division(101), Division(102)
+AWAY = problem("NOT_CONNECTED", "firm")
+BLOCKED = problem("EXACT_DIVISION_BLOCKED", "firm")
+
+
+class CrashingTable(MemoryTable):
+    """A table whose transactions fail before or after they are committed."""
+
+    after = False
+
+    def transact(self, writes: Sequence[Write]) -> bool:
+        if self.after:
+            super().transact(writes)
+        raise ConnectionError
+
+
+def fresh(key: str = "po-1", connection: ConnectionId = FIRM) -> Record:
+    return Record(connection, order_key(OrderId(key)))
+
+
+def steps_of(ledger: Ledger, key: Any = KEY) -> list[str]:
+    return [entry.step for entry in ledger.trail(FIRM, key)]
+
+
+# --- One write -----------------------------------------------------------------------------
+
+
+def test_a_record_that_was_never_written_is_new(ledger: Ledger) -> None:
+    record = ledger.read(FIRM, KEY)
+    assert record == fresh()
+    assert (record.state, record.version, record.problems) == ("new", 0, [])
+    assert ledger.trail(FIRM, KEY) == []
+    assert ledger.find_break(record) is None
+
+
+def test_what_was_written_is_read_again(ledger: Ledger) -> None:
+    at = clock.now() + timedelta(seconds=90)
+    record = fresh().now("received", events=["a"], title="é 漢").due(at)
+    stored = ledger.write(record, "received", event="a")
+    assert stored.version == 1
+    assert stored.received_at == "2026-11-23T12:00:00+00:00"
+    assert ledger.read(FIRM, KEY) == stored
+    (entry,) = ledger.trail(FIRM, KEY)
+    assert (entry.actor, entry.step, entry.detail) == ("po_posting", "received", {"event": "a"})
+    assert entry.at == stored.received_at
+    assert stored.anchor.hash == entry.hash
+
+
+def test_the_moment_of_receipt_stays(ledger: Ledger, time: MovableClock) -> None:
+    first = ledger.write(fresh(), "received")
+    time.move(60)
+    second = ledger.write(first.now("posted"), "posted")
+    assert second.received_at == first.received_at
+    assert second.facts == first.facts
+    assert steps_of(ledger) == ["received", "posted"]
+
+
+def test_a_new_state_keeps_the_facts_and_is_not_due(ledger: Ledger) -> None:
+    record = fresh().now("review", problems=[AWAY.as_dict()]).due(clock.now())
+    moved = ledger.write(record, "review").now("posted", exact={"id": "x"})
+    assert set(moved.facts) == {"problems", "exact"}
+    assert moved.due_at is None
+    assert [one["code"] for one in moved.problems] == ["NOT_CONNECTED"]
+
+
+def test_a_crash_before_the_commit_leaves_neither_record_nor_entry() -> None:
+    records, trails = CrashingTable(), MemoryTable()
+    with pytest.raises(ConnectionError):
+        Ledger(records, trails, "po_posting").write(fresh(), "received")
+    assert records.items() == []
+    assert trails.items() == []
+
+
+def test_a_crash_after_the_commit_leaves_both() -> None:
+    records, trails = CrashingTable(), MemoryTable()
+    records.after = True
+    ledger = Ledger(records, trails, "po_posting")
+    with pytest.raises(ConnectionError):
+        ledger.write(fresh(), "received")
+    record = ledger.read(FIRM, KEY)
+    assert record.version == 1
+    assert ledger.find_break(record) is None
+    assert steps_of(ledger) == ["received"]
+
+
+# --- Two writers ---------------------------------------------------------------------------
+
+
+def test_of_two_first_writers_one_wins(ledger: Ledger) -> None:
+    ledger.write(fresh(), "received")
+    with pytest.raises(Conflict):
+        ledger.write(fresh(), "received")
+    assert steps_of(ledger) == ["received"]
+
+
+def test_a_stale_version_writes_neither_record_nor_entry(
+    ledger: Ledger, records: MemoryTable, trails: MemoryTable
+) -> None:
+    stale = ledger.write(fresh(), "received")
+    ledger.write(stale.now("posting"), "intent")
+    before = records.items(), trails.items()
+    with pytest.raises(Conflict, match="firm#order#po-1"):
+        ledger.write(stale.now("posted"), "posted")
+    with pytest.raises(Conflict):
+        ledger.postpone(stale, clock.now())
+    assert (records.items(), trails.items()) == before
+
+
+def test_a_postponed_record_is_another_version_too(ledger: Ledger) -> None:
+    stale = ledger.write(fresh(), "received")
+    moved = ledger.postpone(stale, clock.now())
+    with pytest.raises(Conflict):
+        ledger.write(stale.now("posted"), "posted")
+    assert ledger.write(moved.now("posted"), "posted").version == 3
+
+
+def test_an_entry_that_is_there_already_is_never_overwritten(
+    ledger: Ledger, trails: MemoryTable
+) -> None:
+    trails.put({"pk": "firm#order#po-1", "sk": "00000001", "step": "planted"})
+    with pytest.raises(Conflict):
+        ledger.write(fresh(), "received")
+    assert ledger.read(FIRM, KEY).version == 0
+
+
+def test_postponing_leaves_no_entry(ledger: Ledger) -> None:
+    record = ledger.write(fresh(), "received")
+    until = clock.now() + timedelta(minutes=5)
+    moved = ledger.postpone(record, until)
+    assert moved == replace(record, due_at=until, version=2)
+    assert ledger.read(FIRM, KEY) == moved
+    assert steps_of(ledger) == ["received"]
+    assert ledger.find_break(moved) is None
+
+
+def test_what_was_never_stored_can_not_be_postponed(ledger: Ledger) -> None:
+    with pytest.raises(Conflict):
+        ledger.postpone(fresh(), clock.now())
+
+
+# --- Due -----------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(-3, 3), max_size=8))
+def test_due_records_come_the_longest_waiting_first(offsets: list[int]) -> None:
+    ledger = Ledger(MemoryTable("ledger"), MemoryTable("audit"), "po_posting")
+    for number, seconds in enumerate(offsets):
+        at = clock.now() + timedelta(seconds=seconds)
+        ledger.write(fresh(str(number)).due(at), "received")
+    due = [(r.due_at, int(r.key.partition("#")[2])) for r in ledger.due(FIRM, clock.now())]
+    assert [moment for moment, _ in due] == sorted(moment for moment, _ in due if moment)
+    assert {number for _, number in due} == {n for n, s in enumerate(offsets) if s <= 0}
+
+
+def test_of_two_due_at_once_the_one_received_first_comes_first(
+    ledger: Ledger, time: MovableClock
+) -> None:
+    at = clock.now() + timedelta(minutes=1)
+    for key in ("po-9", "po-1"):
+        ledger.write(fresh(key).due(at), "received")
+        time.move(1)
+    time.move(60)
+    assert [r.key for r in ledger.due(FIRM, clock.now())] == ["order#po-9", "order#po-1"]
+
+
+def test_a_microsecond_too_early_is_not_due(ledger: Ledger) -> None:
+    at = clock.now() + timedelta(seconds=5, microseconds=1)
+    ledger.write(fresh().due(at), "received")
+    assert list(ledger.due(FIRM, at - timedelta(microseconds=1))) == []
+    assert [r.due_at for r in ledger.due(FIRM, at)] == [at]
+
+
+def test_due_is_a_matter_of_one_connection(ledger: Ledger) -> None:
+    ledger.write(fresh(connection=OTHER).due(clock.now()), "received")
+    assert list(ledger.due(FIRM, clock.now())) == []
+
+
+def test_a_record_that_went_on_is_not_due_any_more(ledger: Ledger) -> None:
+    record = ledger.write(fresh().due(clock.now()), "received")
+    ledger.write(record.now("posted"), "posted")
+    assert list(ledger.due(FIRM, datetime(9999, 1, 1, tzinfo=UTC))) == []
+
+
+def test_records_are_listed_by_kind(ledger: Ledger) -> None:
+    vendor = Record(FIRM, vendor_key(VendorId("po-1")))
+    for record in (fresh("1"), fresh("2"), vendor, fresh("3", OTHER)):
+        ledger.write(record, "received")
+    assert [r.key for r in ledger.records(FIRM, "order#")] == ["order#1", "order#2"]
+    assert [r.key for r in ledger.records(FIRM, "vendor#")] == ["vendor#po-1"]
+    assert len(list(ledger.records(FIRM))) == 3
+
+
+# --- Halts ---------------------------------------------------------------------------------
+
+
+def test_a_halted_connection_stops_all_its_divisions_and_no_other_connection(
+    ledger: Ledger,
+) -> None:
+    assert not ledger.halted(FIRM)
+    ledger.halt(FIRM, AWAY)
+    assert ledger.halted(FIRM)
+    assert ledger.halted(FIRM, NL)
+    assert not ledger.halted(OTHER)
+    assert not ledger.halted(OTHER, NL)
+
+
+def test_a_halted_division_stops_no_other(ledger: Ledger) -> None:
+    ledger.halt(FIRM, BLOCKED, NL)
+    assert ledger.halted(FIRM, NL)
+    assert not ledger.halted(FIRM, BE)
+    assert not ledger.halted(FIRM)
+
+
+def test_the_same_halt_over_again_is_silent(ledger: Ledger) -> None:
+    for _ in range(3):
+        ledger.halt(FIRM, BLOCKED, NL)
+    assert steps_of(ledger, CONNECTION) == ["halted"]
+    ledger.halt(FIRM, BLOCKED, BE)
+    ledger.halt(FIRM, AWAY, NL)
+    assert steps_of(ledger, CONNECTION) == ["halted"] * 3
+    halts = ledger.read(FIRM, CONNECTION).facts["halts"]
+    assert {where: one["code"] for where, one in halts.items()} == {
+        "101": "NOT_CONNECTED",
+        "102": "EXACT_DIVISION_BLOCKED",
+    }
+
+
+def test_one_division_goes_on_and_the_others_stay(ledger: Ledger) -> None:
+    ledger.halt(FIRM, AWAY)
+    ledger.halt(FIRM, BLOCKED, NL)
+    ledger.halt(FIRM, BLOCKED, BE)
+    ledger.clear_halt(FIRM, NL)
+    assert set(ledger.read(FIRM, CONNECTION).facts["halts"]) == {"", "102"}
+    assert ledger.halted(FIRM, NL), "the connection itself is still stopped"
+    assert ledger.read(FIRM, CONNECTION).state == "halted"
+
+
+def test_the_whole_connection_goes_on(ledger: Ledger) -> None:
+    ledger.halt(FIRM, AWAY)
+    ledger.halt(FIRM, BLOCKED, NL)
+    ledger.clear_halt(FIRM)
+    assert not ledger.halted(FIRM, NL)
+    assert ledger.read(FIRM, CONNECTION).state == "active"
+    assert steps_of(ledger, CONNECTION) == ["halted", "halted", "continued"]
+
+
+@pytest.mark.parametrize("division", [None, NL])
+def test_what_is_not_halted_needs_no_clearing(ledger: Ledger, division: Division | None) -> None:
+    ledger.clear_halt(FIRM, division)
+    assert ledger.trail(FIRM, CONNECTION) == []
+    ledger.halt(FIRM, BLOCKED, BE)
+    ledger.clear_halt(FIRM, NL)
+    assert steps_of(ledger, CONNECTION) == ["halted"]
+
+
+# --- Trails --------------------------------------------------------------------------------
+
+LONG = {"lines": [{"Item": f"é{n}", "UnitPrice": n / 4} for n in range(5_000)]}
+
+
+def written(ledger: Ledger, *details: dict[str, Any]) -> Record:
+    record = fresh()
+    for number, detail in enumerate(details):
+        record = ledger.write(record.now(f"state {number}"), f"step {number}", **detail)
+    return record
+
+
+def test_a_long_detail_is_kept_packed_and_verified(ledger: Ledger, trails: MemoryTable) -> None:
+    record = written(ledger, {"a": 1}, LONG, {"a": 2})
+    assert ledger.find_break(record) is None
+    assert ledger.trail(FIRM, KEY)[1].detail == LONG
+    packed = str(trails.items()[1]["detail"])
+    assert len(packed) < 50_000
+    assert not packed.startswith("{")
+
+
+def test_a_record_with_thousands_of_problems_fits_an_item(
+    ledger: Ledger, records: MemoryTable
+) -> None:
+    problems = [problem("BAD_FIELD", f"PO-1, line {n}", "x" * 200).as_dict() for n in range(5_000)]
+    record = ledger.write(fresh().now("review", problems=problems), "review", problems=problems)
+    assert ledger.read(FIRM, KEY).problems == problems
+    assert ledger.find_break(record) is None
+    assert sum(len(str(value)) for value in records.items()[0].values()) < 300_000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("detail", '{"a":2}'),
+        ("step", "step 9"),
+        ("actor", "somebody"),
+        ("at", "2026-11-23T12:00:01+00:00"),
+        ("previous", "1" * 64),
+        ("hash", "1" * 64),
+    ],
+)
+def test_a_changed_attribute_in_the_table_is_found(
+    ledger: Ledger, trails: MemoryTable, name: str, value: str
+) -> None:
+    record = written(ledger, {"a": 1}, {"a": 1}, {"a": 1})
+    trails.put({**trails.items()[1], name: value})
+    assert ledger.find_break(record) == "entry 2 was changed"
+
+
+def test_a_removed_item_is_found(ledger: Ledger, trails: MemoryTable) -> None:
+    record = written(ledger, {}, {}, {})
+    trails.delete("firm#order#po-1", "00000002")
+    assert ledger.find_break(record) == "entry 2 is missing or out of place"
+    trails.delete("firm#order#po-1", "00000003")
+    assert ledger.find_break(record) == "the trail ends at entry 1, the ledger knows 3"
+
+
+def test_a_planted_item_is_found(ledger: Ledger, trails: MemoryTable) -> None:
+    record = written(ledger, {}, {})
+    trails.put({**trails.items()[1], "sk": "00000003"})
+    assert ledger.find_break(record) == "entry 3 was changed"
+
+
+def test_an_item_of_another_record_is_found(ledger: Ledger, trails: MemoryTable) -> None:
+    record = written(ledger, {}, {})
+    ledger.write(fresh("po-2"), "step 0")
+    foreign = trails.get("firm#order#po-2", "00000001") or {}
+    trails.put({**foreign, "pk": "firm#order#po-1"})
+    assert ledger.find_break(record) == "entry 1 was changed"
+
+
+def test_swapped_items_are_found(ledger: Ledger, trails: MemoryTable) -> None:
+    record = written(ledger, {"a": 1}, {"a": 2})
+    first, second = trails.items()
+    trails.put({**first, "sk": second["sk"]})
+    trails.put({**second, "sk": first["sk"]})
+    assert ledger.find_break(record) == "entry 1 was changed"
