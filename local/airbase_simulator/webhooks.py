@@ -25,14 +25,14 @@ class Webhook:
     url: str
     headers: Mapping[str, str]
     body: bytes
+    due: float = 0.0
+    """Epoch seconds before which it is not delivered."""
 
 
 def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
     """Post over HTTP and return the status; 0 when there was no answer."""
     try:
-        return httpx.post(
-            url, headers=dict(headers), content=body, timeout=_SECONDS
-        ).status_code
+        return httpx.post(url, headers=dict(headers), content=body, timeout=_SECONDS).status_code
     except httpx.HTTPError:
         return 0
 
@@ -63,7 +63,8 @@ class Outbox:
     """Webhooks waiting to be delivered, and the ways in which delivery may go wrong.
 
     `drop` and `duplicate` count the next webhooks to be hit; `hold` keeps all of them until
-    `pump`; with `reorder` a pump delivers them in a random order. A call that is not answered
+    `pump`; `delay` keeps each for so many seconds of the simulated clock; with `reorder` a pump
+    delivers them in a random order. A call that is not answered
     with 2xx is repeated up to `tries` times in all.
     """
 
@@ -76,14 +77,13 @@ class Outbox:
     drop: int = 0
     duplicate: int = 0
     hold: bool = False
+    delay: float = 0.0
     reorder: bool = False
     tries: int = 3
     waiting: deque[Webhook] = field(default_factory=deque)
     sent: list[tuple[Webhook, int]] = field(default_factory=list)
 
-    def announce(
-        self, id: str, type_: str, created: str, data: Mapping[str, Any]
-    ) -> None:
+    def announce(self, id: str, type_: str, created: str, data: Mapping[str, Any]) -> None:
         """Send the envelope of one event, or keep it while `hold` is set."""
         if not self.url:
             return
@@ -98,14 +98,17 @@ class Outbox:
         body = json.dumps(envelope).encode()
         headers = {"Content-Type": "application/json"}
         headers |= sign(self.secret, body, self.scheme, id, self.clock())
-        self.waiting.extend([Webhook(self.url, headers, body)] * self._copies())
+        webhook = Webhook(self.url, headers, body, self.clock() + self.delay)
+        self.waiting.extend([webhook] * self._copies())
         if not self.hold:
             self.pump()
 
     def pump(self) -> None:
-        """Deliver what waits."""
-        batch = list(self.waiting)
-        self.waiting.clear()
+        """Deliver what waits and is due."""
+        now = self.clock()
+        batch = [webhook for webhook in self.waiting if webhook.due <= now]
+        for webhook in batch:
+            self.waiting.remove(webhook)
         if self.reorder:
             self.rng.shuffle(batch)
         for webhook in batch:
