@@ -1,13 +1,24 @@
 # `make help` lists the targets. The first two need git, make, python3 >= 3.11 and a package index.
 
-PYTHON ?= python3
+# The first Python that is new enough and can make a venv.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$python && break; done)
+# Lambda's own minor version, wherever it works: `make build` and the init bench take it.
+LAMBDA_PYTHON ?= $(shell for python in python3.13 \
+	$${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13*/bin/python3.13 \
+	$$HOME/.local/share/uv/python/cpython-3.13*/bin/python3.13; do \
+	$$python -c 'import pip, sys; print(sys.executable)' 2>/dev/null && break; done)
 BIN := .venv/bin
 READY := .venv/.ready
 SAM := .venv-sam/bin/sam
 SAM_READY := .venv-sam/.ready
 ARCH ?= arm64
+MACHINE_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
+BUILD_DIR ?= .aws-sam/build
 RUNS ?= 20000
 WORKERS ?= auto
+COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url
 PIP := -m pip install --quiet --disable-pip-version-check --no-input
 
 export SAM_CLI_TELEMETRY := 0
@@ -46,8 +57,17 @@ imports: $(READY) ## who may import whom
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: bench
-bench: $(READY) build ## speed and size, as ratios and counts; ends non-zero beyond a limit
-	$(BIN)/python -m bench
+bench: $(READY) ## speed and size, as ratios and counts; ends non-zero beyond a limit
+	$(if $(LAMBDA_PYTHON),$(MAKE) --no-print-directory build/runtime/.ready build \
+		ARCH=$(MACHINE_ARCH) BUILD_DIR=build/sam)
+	LAMBDA_PYTHON="$(LAMBDA_PYTHON)" $(BIN)/python -m bench
+
+# Lambda's runtime client: there it lies beside the function, so here it is not in the layer.
+build/runtime/.ready: requirements/runtime.txt
+	rm -rf build/runtime
+	$(LAMBDA_PYTHON) $(PIP) --no-deps --require-hashes -r requirements/runtime.txt \
+		--target build/runtime
+	@touch $@
 
 .PHONY: fuzz
 fuzz: $(READY) ## RUNS=20000 seeded histories; HISTORY_SEED=42 replays one
@@ -55,32 +75,40 @@ fuzz: $(READY) ## RUNS=20000 seeded histories; HISTORY_SEED=42 replays one
 
 .PHONY: build
 build: $(SAM_READY) ## sam build, without Docker; ARCH=arm64 or x86_64
-	ARCHITECTURE=$(ARCH) $(SAM) build --parameter-overrides Architecture=$(ARCH)
+	@test -n "$(LAMBDA_PYTHON)" || { echo "a python3.13 with pip is needed" >&2; exit 1; }
+	PATH="$(dir $(LAMBDA_PYTHON)):$$PATH" ARCHITECTURE=$(ARCH) $(SAM) build \
+		--build-dir $(BUILD_DIR) --parameter-overrides Architecture=$(ARCH)
 
 .PHONY: validate
 validate: $(SAM_READY) ## sam validate --lint
-	$(SAM) validate --lint
+	AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-eu-central-1} $(SAM) validate --lint
+
+.PHONY: deploy
+deploy: build ## build, then sam deploy: shows the changes and asks
+	$(SAM) deploy --parameter-overrides Architecture=$(ARCH)
 
 .PHONY: requirements
 requirements: ## compile the pinned requirements anew (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
-		--no-emit-index-url requirements/layer.in -o layers/connector/requirements.txt
-	for set in dev sam; do uv pip compile -q --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-emit-index-url requirements/$$set.in -o requirements/$$set.txt; done
+	$(COMPILE) --python-version 3.11 requirements/dev.in -o requirements/dev.txt
+	# The layer gets what the tests ran with.
+	$(COMPILE) --python-version 3.11 -c requirements/dev.txt requirements/layer.in \
+		-o layers/connector/requirements.txt
+	$(COMPILE) --python-version 3.11 requirements/sam.in -o requirements/sam.txt
+	$(COMPILE) --python-version 3.13 requirements/runtime.in -o requirements/runtime.txt
 
 .PHONY: setup
 setup: $(READY) ## make .venv, with the connector command in it
 
 $(READY): requirements/dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python3 3.11 or later is needed")'
+	@test -n "$(PYTHON)" || { echo "a python3 of 3.11 or later, with venv, is needed" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python $(PIP) --require-hashes -r requirements/dev.txt
+	$(BIN)/python $(PIP) --no-deps --require-hashes -r requirements/dev.txt
 	$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(SAM_READY): requirements/sam.txt
 	$(PYTHON) -m venv .venv-sam
-	.venv-sam/bin/python $(PIP) --require-hashes -r requirements/sam.txt
+	.venv-sam/bin/python $(PIP) --no-deps --require-hashes -r requirements/sam.txt
 	@touch $@
 
 .PHONY: clean

@@ -1,10 +1,12 @@
 """`make local`: the same stack kept running on loopback, for connections of one's own.
 
 Prints the webhook URLs, the simulators and the AWS endpoint, and writes `.connector-local/env`,
-which `connector --local` reads. Ends on Ctrl-C; nothing is kept.
+which `connector --local` reads, and `.connector-local/functions.json`, which `sam local invoke
+--env-vars` reads. Ends on Ctrl-C; nothing is kept.
 """
 
 import argparse
+import json
 import signal
 import threading
 from pathlib import Path
@@ -12,9 +14,11 @@ from pathlib import Path
 from rich.console import Console
 
 from local.firm import CONNECTION_ID
+from local.samples import connect_with_samples
 from local.scene import Ports, Scene
 
 ENVIRONMENT = Path(".connector-local/env")
+FUNCTIONS = Path(".connector-local/functions.json")
 _PORTS = Ports(webhooks=8801, aws=8802, exact=8803, airbase=8804)
 
 
@@ -24,7 +28,7 @@ def main() -> None:
     console = Console(highlight=False)
     with Scene(_PORTS, visibility=None) as scene:
         if not arguments.bare:
-            scene.connect()
+            connect_with_samples(scene)
         scene.stack.run_in_background()
         _write_environment(scene)
         _print_addresses(console, scene)
@@ -32,6 +36,7 @@ def main() -> None:
             _wait_for_interrupt()
         finally:
             ENVIRONMENT.unlink(missing_ok=True)
+            FUNCTIONS.unlink(missing_ok=True)
 
 
 def _arguments() -> argparse.Namespace:
@@ -49,6 +54,8 @@ def _write_environment(scene: Scene) -> None:
     ENVIRONMENT.parent.mkdir(exist_ok=True)
     lines = (f"{name}={value}\n" for name, value in variables.items())
     ENVIRONMENT.write_text("".join(lines))
+    functions = {name: scene.stack.environment(name) for name in scene.stack.functions}
+    FUNCTIONS.write_text(json.dumps(functions, indent=2))
 
 
 def _print_addresses(console: Console, scene: Scene) -> None:
@@ -65,6 +72,7 @@ def _print_addresses(console: Console, scene: Scene) -> None:
         ("Exact webhook secret", scene.exact.webhook_secret),
         ("Connection", CONNECTION_ID),
         ("For the connector command", f"{ENVIRONMENT} (connector --local ...)"),
+        ("For sam local invoke", f"--docker-network host --env-vars {FUNCTIONS}"),
     )
     for what, value in rows:
         console.print(f"{what:<26} {value}", soft_wrap=True)

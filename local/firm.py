@@ -6,7 +6,7 @@ from typing import Any
 from local.airbase_simulator import AirbaseSimulator
 from local.exact_simulator import ExactSimulator
 
-CONNECTION_ID = "noorderlicht"
+CONNECTION_ID = "example-firm"  # the samples in events/ speak of it
 
 
 @dataclass(frozen=True)

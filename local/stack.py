@@ -139,6 +139,11 @@ class LocalStack:
         """Return the physical id: a table's name, a queue's URL, a key's id."""
         return self._ids[logical_id]
 
+    @property
+    def functions(self) -> list[str]:
+        """Return the logical ids of the functions."""
+        return list(self._functions)
+
     def environment(self, function: str | None = None) -> dict[str, str]:
         """Return the variables that lead to this stack, with those of one function."""
         own = self._functions[function].environment if function else {}
@@ -199,12 +204,13 @@ class LocalStack:
 
     def _create(self) -> None:
         formation = self.client("cloudformation")
+        parameters = self._parameters | {"AwsEndpointUrl": self.endpoint_url}
         formation.create_stack(
             StackName=self.name,
             TemplateBody=json.dumps(self.blueprint.for_moto(self.url)),
             Parameters=[
                 {"ParameterKey": key, "ParameterValue": value}
-                for key, value in self._parameters.items()
+                for key, value in parameters.items()
                 if key in self.blueprint.cloudformation.get("Parameters", {})
             ],
         )

@@ -49,7 +49,11 @@ _SIGN_IN = {
     "SignatureDoesNotMatch",
     "IncompleteSignature",
 }
-_MISSING = {"ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+_MISSING = {
+    "ResourceNotFoundException",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "QueueDoesNotExist",
+}
 _OWN: dict[type[BotoCoreError], str] = {
     NoCredentialsError: "no AWS credentials: sign in (aws sso login), or set AWS_PROFILE, "
     "or use --local with `make local` running",
@@ -72,7 +76,9 @@ def understood() -> Iterator[None]:
     except (Later, httpx.HTTPError) as fault:
         raise Trouble(*safe_lines(str(fault))) from fault
     except Conflict as conflict:
-        raise Trouble(f"{conflict} was changed by somebody else meanwhile: run this again") from conflict
+        raise Trouble(
+            f"{conflict} was changed by somebody else meanwhile: run this again"
+        ) from conflict
 
 
 def safe_lines(*texts: str) -> list[str]:

@@ -25,7 +25,7 @@ _ACTOR = "connector"
 _TABLES = {f"{name.upper()}_TABLE": f"{name.title()}Table" for name in Tables.__dataclass_fields__}
 _QUEUES = {PURCHASE_ORDERS: "PurchaseOrderQueueUrl", VENDORS: "VendorQueueUrl"}
 _KEY, _AIRBASE_URL, _EXACT_URL = "KmsKeyId", "AirbaseWebhookUrl", "ExactWebhookUrl"
-_TIMEOUTS: Mapping[str, Any] = {
+_TIMEOUTS: dict[str, Any] = {
     "connect_timeout": 5,
     "read_timeout": 20,
     "retries": {"mode": "standard", "total_max_attempts": 4},
@@ -52,7 +52,7 @@ class Clients:
     def client(self, service: str) -> Any:
         """Return a client; a proxy is never asked for a target of its own address."""
         target = self._target
-        own = {"proxies": {}} if target.endpoint_url else {}
+        own: dict[str, Any] = {"proxies": {}} if target.endpoint_url else {}
         return self._session.create_client(
             service,
             region_name=target.region,
@@ -87,7 +87,11 @@ class Stack:
     """All that the actions need of a stack."""
 
     def __init__(
-        self, clients: Clients, name: str, outputs: Mapping[str, str], http: httpx.Client | None = None
+        self,
+        clients: Clients,
+        name: str,
+        outputs: Mapping[str, str],
+        http: httpx.Client | None = None,
     ) -> None:
         """Open the stack `name` with these outputs; `http` replaces the client for Exact."""
         self._clients = clients

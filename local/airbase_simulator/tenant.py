@@ -42,7 +42,7 @@ class Tenant:
     def add_vendor(self, name: str, code: str = "", id: str = "", **more: Any) -> Row:
         """Add a vendor; `code` is its ERP reference, empty while it is not linked."""
         id = id or self.new_id()
-        row = {"id": id, "airbase_id": id, "erp_reference_id": code, "name": name}
+        row: Row = {"id": id, "airbase_id": id, "erp_reference_id": code, "name": name}
         row |= {"is_active": True, "email": "", "subsidiary_reference_ids": [], **more}
         self.vendors[id] = row
         return row
@@ -57,7 +57,7 @@ class Tenant:
     def add_ledger_entry(self, vendor: Row, total: str, **more: Any) -> Row:
         """Add a ledger entry that is ready to be fetched."""
         id = self.new_id()
-        row = {"id": id, "airbase_id": id, "erp_reference_id": "", "status": "sync_ready"}
+        row: Row = {"id": id, "airbase_id": id, "erp_reference_id": "", "status": "sync_ready"}
         row |= {"vendor": _reference(vendor), "total_amount": total, "error_message": ""}
         self.ledger_entries[id] = row | more
         return self.ledger_entries[id]

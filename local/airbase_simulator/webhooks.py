@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 import random
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ def sign(secret: str, body: bytes, scheme: str, id: str, at: float) -> dict[str,
         return {"X-Airbase-Secret": secret}
     if scheme == "standard_webhooks":
         signed = f"{id}.{int(at)}.".encode() + body
-        signature = base64.b64encode(_hmac(secret.encode(), signed)).decode()
+        key = base64.b64decode(secret[6:]) if secret.startswith("whsec_") else secret.encode()
+        signature = base64.b64encode(_hmac(key, signed)).decode()
         return {
             "webhook-id": id,
             "webhook-timestamp": str(int(at)),
@@ -82,6 +84,7 @@ class Outbox:
     tries: int = 3
     waiting: deque[Webhook] = field(default_factory=deque)
     sent: list[tuple[Webhook, int]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def announce(self, id: str, type_: str, created: str, data: Mapping[str, Any]) -> None:
         """Send the envelope of one event, or keep it while `hold` is set."""
@@ -99,20 +102,26 @@ class Outbox:
         headers = {"Content-Type": "application/json"}
         headers |= sign(self.secret, body, self.scheme, id, self.clock())
         webhook = Webhook(self.url, headers, body, self.clock() + self.delay)
-        self.waiting.extend([webhook] * self._copies())
+        with self._lock:
+            self.waiting.extend([webhook] * self._copies())
         if not self.hold:
             self.pump()
 
     def pump(self) -> None:
         """Deliver what waits and is due."""
-        now = self.clock()
-        batch = [webhook for webhook in self.waiting if webhook.due <= now]
-        for webhook in batch:
-            self.waiting.remove(webhook)
+        batch = self._take_due()
         if self.reorder:
             self.rng.shuffle(batch)
         for webhook in batch:
             self._deliver(webhook)
+
+    def _take_due(self) -> list[Webhook]:
+        now = self.clock()
+        with self._lock:
+            due = [webhook for webhook in self.waiting if webhook.due <= now]
+            later = [webhook for webhook in self.waiting if webhook.due > now]
+            self.waiting = deque(later)
+        return due
 
     def _copies(self) -> int:
         if self.drop > 0:

@@ -106,8 +106,20 @@ def test_an_order_id_that_sqs_takes_in_no_group_is_hashed(world: World, airbase:
 
 @pytest.mark.parametrize(
     "data",
-    [{}, {"id": None}, {"id": ""}, {"id": " "}, {"id": {"a": 1}}, {"id": ["x"]}, {"id": True},
-     {"id": 1.5}, {"id": "x" * 201}, {"id": "a\u0000b"}, {"id": "\ud800"}, {"id": "a\nb"}],
+    [
+        {},
+        {"id": None},
+        {"id": ""},
+        {"id": " "},
+        {"id": {"a": 1}},
+        {"id": ["x"]},
+        {"id": True},
+        {"id": 1.5},
+        {"id": "x" * 201},
+        {"id": "a\u0000b"},
+        {"id": "\ud800"},
+        {"id": "a\nb"},
+    ],
 )
 def test_a_genuine_event_without_a_usable_order_id_reaches_the_worker(
     world: World, airbase: Answering, data: Mapping[str, Any]
@@ -209,7 +221,9 @@ HOSTILE_HEADERS: dict[str, dict[str, str]] = {
     "full-width digits": {"x-airbase-signature": "sha256=" + "\uff11" * 64},
     "a surrogate": {"x-airbase-signature": "sha256=\ud800"},
     "100,000 characters": {"x-airbase-signature": "sha256=" + "0" * 100_000},
-    "base64 in place of hex": {"x-airbase-signature": f"sha256={base64_mac(BODY, SECRET.encode())}"},
+    "base64 in place of hex": {
+        "x-airbase-signature": f"sha256={base64_mac(BODY, SECRET.encode())}"
+    },
     "of another secret": {"x-airbase-signature": f"sha256={hex_mac(BODY, 'guess')}"},
     "of an empty secret": {"x-airbase-signature": f"sha256={hex_mac(BODY, '')}"},
     "of another body": {"x-airbase-signature": f"sha256={hex_mac(BODY + b' ')}"},
@@ -224,8 +238,7 @@ HOSTILE_HEADERS: dict[str, dict[str, str]] = {
     "standard webhooks": {
         "webhook-id": "1",
         "webhook-timestamp": str(int(NOON)),
-        "webhook-signature": "v1,"
-        + base64_mac(f"1.{int(NOON)}.".encode() + BODY, SECRET.encode()),
+        "webhook-signature": "v1," + base64_mac(f"1.{int(NOON)}.".encode() + BODY, SECRET.encode()),
     },
 }
 
@@ -326,7 +339,9 @@ def test_an_event_within_the_retention_is_not_stale(airbase: Answering, time: Mo
     assert airbase(signed()) == 202
 
 
-@pytest.mark.parametrize("created", [None, "", "soon", 7, [], "9999-99-99", "0001-01-01T00:00+14:00"])
+@pytest.mark.parametrize(
+    "created", [None, "", "soon", 7, [], "9999-99-99", "0001-01-01T00:00+14:00"]
+)
 def test_an_unreadable_date_never_crashes(airbase: Answering, created: Any) -> None:
     assert airbase(signed(raw(AIRBASE_EVENT | {"created_date": created}))) == 202
 
@@ -437,9 +452,7 @@ def test_a_shared_header_and_a_url_secret(world: World, given: str, status: int)
     assert answering(event(BODY, connection="by-url")) == 401
 
 
-def test_without_verification_only_the_order_id_is_used(
-    world: World, time: MovableClock
-) -> None:
+def test_without_verification_only_the_order_id_is_used(world: World, time: MovableClock) -> None:
     world.keep_secret("airbase", {"verification": {"scheme": "none"}})
     receiver = airbase_receiver(world.environment, world.clients)
     forged = raw({"id": "evt-9", "created_date": "1999-01-01", "data": {"id": ORDER}})

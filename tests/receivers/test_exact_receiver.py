@@ -110,9 +110,7 @@ def test_a_rotated_secret_is_refused_within_a_minute(
     assert exact(event(exact_body(secret="another-new-secret"))) == 200
 
 
-def test_content_with_the_frame_inside_a_text_is_read_whole(
-    world: World, exact: Answering
-) -> None:
+def test_content_with_the_frame_inside_a_text_is_read_whole(world: World, exact: Answering) -> None:
     """The joint is the last one: text inside the content may look like one."""
     content = b'{"Note":{"a":1,"HashCode":"x"},' + CONTENT[1:]
     assert exact(event(exact_body(content))) == 202
@@ -291,9 +289,7 @@ def test_signed_content_that_is_no_object_is_400(
 
 
 @pytest.mark.parametrize("is_base64", [False, True], ids=["text", "base64"])
-def test_an_oversized_notification_is_413(
-    world: World, exact: Answering, is_base64: bool
-) -> None:
+def test_an_oversized_notification_is_413(world: World, exact: Answering, is_base64: bool) -> None:
     body = exact_body(EXACT_CONTENT | {"Note": "x" * LARGEST_BODY})
     assert exact(event(body, is_base64=is_base64)) == 413
     assert world.has_nothing()

@@ -24,10 +24,8 @@ def explain(code: str | None = None) -> list[dict[str, str]]:
 
 
 def _every() -> list[dict[str, str]]:
-    registered = [
-        _line(code, known.cause, known.remedy) for code, known in EXPLANATIONS.items()
-    ]
-    planning = [_line(code, *texts) for code, texts in problems._TEXTS.items()]
+    registered = [_line(code, known.cause, known.remedy) for code, known in EXPLANATIONS.items()]
+    planning = [_line(code, *texts) for code, texts in problems._TEXTS.items()]  # noqa: SLF001
     return registered + planning
 
 

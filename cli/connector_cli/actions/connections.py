@@ -11,13 +11,13 @@ from connector_cli.actions.secrets_given import SIGNING, WEBHOOK_KINDS, Given
 from connector_cli.complaints import Complaint
 from connector_cli.stack import Stack
 from ml_connector import clock
-from ml_connector.profile import NoVerification, UrlSecret
 from ml_connector.connection import Connection
 from ml_connector.doors.ledger import CONNECTION, Conflict, Record
 from ml_connector.doors.vault import AIRBASE_KEY, EXACT_APP, EXACT_TOKENS
 from ml_connector.exact.oauth import Tokens
 from ml_connector.faults import Halt
 from ml_connector.ids import ConnectionId
+from ml_connector.profile import NoVerification, UrlSecret
 from ml_connector.secret import Secret
 from ml_connector.workflows.messages import refresh_message
 
@@ -101,7 +101,9 @@ def remove(stack: Stack, id: str) -> None:
     stack.doors.mappings.remove(connection.id)
 
 
-def rotate(stack: Stack, id: str, sender: str, given: Given) -> tuple[dict[str, str], Secret | None]:
+def rotate(
+    stack: Stack, id: str, sender: str, given: Given
+) -> tuple[dict[str, str], Secret | None]:
     """Put a new webhook secret before the old one; return the URL and the secret if made here.
 
     Raises `Complaint` while an earlier rotation is not finished.
@@ -204,7 +206,9 @@ def _signing_texts(stack: Stack, connection: Connection, sender: str) -> list[st
     unsigned = isinstance(connection.profile.verification, NoVerification)
     texts = secrets_given.signing_texts(stack.vault, sender, connection.id)
     if not texts or (sender == "airbase" and unsigned):
-        raise Complaint(f"no webhook secret is stored for {sender}: `connector connection add` makes one")
+        raise Complaint(
+            f"no webhook secret is stored for {sender}: `connector connection add` makes one"
+        )
     return texts
 
 

@@ -73,9 +73,13 @@ def read_code(pasted: str, state: Secret) -> Secret:
     if "error" in query:
         raise Complaint("Exact did not give consent: start again, and allow the app's request")
     if not hmac.compare_digest(query.get("state", "").encode(), state.reveal().encode()):
-        raise Complaint("this URL belongs to another attempt: open the URL printed above, then paste")
+        raise Complaint(
+            "this URL belongs to another attempt: open the URL printed above, then paste"
+        )
     if not query.get("code"):
-        raise Complaint("there is no code in this URL: paste the whole address you were sent back to")
+        raise Complaint(
+            "there is no code in this URL: paste the whole address you were sent back to"
+        )
     return _concealed(query["code"])
 
 

@@ -98,7 +98,9 @@ def _order(record: Record) -> dict[str, Any]:
 def _exceptions(stack: Stack, id: ConnectionId) -> Iterator[dict[str, Any]]:
     halts = stack.doors.ledger.read(id, CONNECTION).facts.get("halts", {})
     for where, problem in sorted(halts.items()):
-        yield _exception(id, CONNECTION, problem) | {"stops": f"division {where}" if where else "all"}
+        yield _exception(id, CONNECTION, problem) | {
+            "stops": f"division {where}" if where else "all"
+        }
     for record in stack.doors.ledger.records(id):
         for problem in record.problems:
             yield _exception(id, record.key, problem)

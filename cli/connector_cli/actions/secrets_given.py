@@ -12,7 +12,6 @@ from connector_cli.complaints import Complaint, Trouble
 from connector_cli.stack import AdminVault, Stack
 from ml_connector import clock, telemetry
 from ml_connector.airbase import webhook as airbase_webhook
-from ml_connector.profile import AirbaseProfile, NoVerification, StandardWebhooks
 from ml_connector.connection import Connection
 from ml_connector.doors.coordination import Leases
 from ml_connector.doors.vault import (
@@ -26,6 +25,7 @@ from ml_connector.exact import webhook as exact_webhook
 from ml_connector.exact.oauth import DEFAULT_LIFETIME, Tokens
 from ml_connector.faults import Halt
 from ml_connector.ids import ConnectionId
+from ml_connector.profile import AirbaseProfile, NoVerification, StandardWebhooks
 from ml_connector.secret import Secret
 
 API_KEY, AIRBASE_SIGNING = "CONNECTOR_AIRBASE_API_KEY", "CONNECTOR_AIRBASE_WEBHOOK_SECRET"
@@ -117,9 +117,9 @@ def store_webhooks(vault: AdminVault, connection: Connection, given: Given) -> d
     Stored secrets stay unless another one is given, which then takes the place of all.
     """
     made: dict[str, Secret] = {}
-    for sender in SIGNING:
+    for sender, name in SIGNING.items():
         texts = signing_texts(vault, sender, connection.id)
-        wanted = given.get(SIGNING[sender])
+        wanted = given.get(name)
         if wanted and wanted.reveal() not in texts:
             texts = [wanted.reveal()]
         elif not texts and _is_signed(connection.profile, sender):
@@ -129,9 +129,7 @@ def store_webhooks(vault: AdminVault, connection: Connection, given: Given) -> d
     return made
 
 
-def store_signing(
-    vault: AdminVault, connection: Connection, sender: str, texts: list[str]
-) -> None:
+def store_signing(vault: AdminVault, connection: Connection, sender: str, texts: list[str]) -> None:
     """Store one sender's webhook secrets, the newest first, in the form its receiver reads.
 
     Raises `Complaint` when the receiver could not use them.
@@ -140,7 +138,9 @@ def store_signing(
     if sender == "airbase":
         value = _airbase_settings(connection.profile) | value
     try:
-        parse = airbase_webhook.parse_settings if sender == "airbase" else exact_webhook.parse_settings
+        parse = (
+            airbase_webhook.parse_settings if sender == "airbase" else exact_webhook.parse_settings
+        )
         parse(value)
     except ValueError as error:
         raise Complaint(f"the webhook settings of {sender} cannot be used: {error}") from None
@@ -173,7 +173,9 @@ def store_tokens(stack: Stack, id: ConnectionId, given: Given, taken: str | None
         return None
     with Leases(stack.tables.coordination, id).holding("token", _TOKEN_LEASE) as held:
         if held is None:
-            raise Trouble("the Exact tokens are being renewed right now: run this again in a minute")
+            raise Trouble(
+                "the Exact tokens are being renewed right now: run this again in a minute"
+            )
         stack.vault.seal_tokens(id, _tokens(refresh, access).to_json())
     return digest
 

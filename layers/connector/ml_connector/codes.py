@@ -20,7 +20,7 @@ class Explanation:
 
 _WAITS = "Nothing to do: it is tried again by itself."
 _RECONNECT = (
-    "Reconnect: run `connector connect <connection>` and give consent again in Exact."
+    "Reconnect: run `connector connection consent <connection>` and give consent again in Exact."
 )
 
 DELAYS: dict[str, Explanation] = {
@@ -93,7 +93,7 @@ DELAYS |= {
 HALTS: dict[str, Explanation] = {
     "AIRBASE_KEY_REFUSED": Explanation(
         "Airbase refuses the API key.",
-        "Make a new key in Airbase and store it with `connector add`.",
+        "Make a new key in Airbase and store it with `connector connection add`.",
     ),
     "RECONNECT_NEEDED": Explanation(
         "Exact no longer accepts this connection's refresh token.", _RECONNECT
@@ -103,7 +103,8 @@ HALTS: dict[str, Explanation] = {
     ),
     "APP_CREDENTIALS_MISSING": Explanation(
         "The Exact client id and secret of this connection are not stored.",
-        "Add them with `connector add <connection>`, then run `connector connect <connection>`.",
+        "Add them with `connector connection add <file>`, "
+        "then run `connector connection consent <connection>`.",
     ),
     "APP_CREDENTIALS_REFUSED": Explanation(
         "Exact does not know this client id and secret.",
@@ -111,11 +112,12 @@ HALTS: dict[str, Explanation] = {
     ),
     "AIRBASE_KEY_MISSING": Explanation(
         "The Airbase API key of this connection is not stored.",
-        "Add it with `connector add <connection>`.",
+        "Add it with `connector connection add <file>`.",
     ),
     "SECRET_UNREADABLE": Explanation(
         "A stored secret of this connection cannot be opened.",
-        "Store it again: credentials with `connector add`, tokens with `connector connect`.",
+        "Store it again: credentials with `connector connection add`, "
+        "tokens with `connector connection consent`.",
     ),
     "EXACT_TOKEN_REFUSED": Explanation(
         "Exact refused to renew the token for a reason that is not known here.",
@@ -124,7 +126,7 @@ HALTS: dict[str, Explanation] = {
     "EXACT_DIVISION_NOT_ALLOWED": Explanation(
         "The consent does not cover this division.",
         "In Exact, add the division to the app's divisions or give the user access to it, "
-        "then run `connector connect <connection>`.",
+        "then run `connector connection consent <connection>`.",
     ),
     "EXACT_DIVISION_BLOCKED": Explanation(
         "The division is blocked in Exact.",
@@ -140,7 +142,7 @@ HALTS: dict[str, Explanation] = {
     ),
     "EXACT_USER_BLOCKED": Explanation(
         "The Exact user who gave consent is blocked or inactive.",
-        "Unblock the user, or run `connector connect <connection>` as another one.",
+        "Unblock the user, or run `connector connection consent <connection>` as another one.",
     ),
     "EXACT_CUSTOMER_BLOCKED": Explanation(
         "Exact has blocked the customer's account.", "Settle it with Exact."

@@ -1,0 +1,42 @@
+"""How results look: tables for people, stable JSON for machines."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_WIDTH_IN_A_PIPE = 160
+
+
+def say(text: str = "") -> None:
+    """Print a line to standard output."""
+    typer.echo(_clean(text))
+
+
+def complain(text: str) -> None:
+    """Print a line to standard error."""
+    typer.echo(f"connector: {_clean(text)}", err=True)
+
+
+def say_json(value: Any) -> None:
+    """Print a value as JSON."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """Print a table; what comes from outside can neither colour nor steer the terminal."""
+    table = Table(*columns, title=title or None)
+    for row in rows:
+        table.add_row(*(Text(_clean("" if cell is None else str(cell))) for cell in row))
+    in_a_pipe = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    Console(highlight=False, width=_WIDTH_IN_A_PIPE if in_a_pipe else None).print(table)
+
+
+def _clean(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,0 +1,39 @@
+"""A stack made from the template with both simulators, and a terminal that leads to it."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.scene import Scene
+from tests.cli.terminal import Terminal
+
+Write = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    with Scene() as running:
+        yield running
+
+
+@pytest.fixture
+def terminal(scene: Scene) -> Terminal:
+    assert scene.stack.name == "connector"
+    return Terminal({"CONNECTOR_STACK": None, "CONNECTOR_WEBHOOK_BASE_URL": None})
+
+
+@pytest.fixture
+def write_file(tmp_path: Path) -> Write:
+    """Return a function that writes a small connection file and returns its path."""
+
+    def write(**settings: Any) -> str:
+        division = {"division": 2101, "subsidiaries": ["sub-nl"]}
+        config = {"id": "acme", "exact_site": "nl", "divisions": [division], **settings}
+        path = tmp_path / f"{config['id']}.json"
+        path.write_text(json.dumps(config), encoding="utf-8")
+        return str(path)
+
+    return write

@@ -1,0 +1,58 @@
+"""Every sample in events/ does its work in its function, on the stack of the template."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.samples import EVENTS, connect_with_samples, sample
+from local.scene import FIRM, Scene
+from ml_connector.doors.ledger import order_key
+from ml_connector.ids import OrderId
+
+FUNCTIONS = {
+    "airbase-webhook": "AirbaseWebhookFunction",
+    "exact-webhook": "ExactWebhookFunction",
+    "po-posting": "PoPostingFunction",
+    "token-refresh": "TokenRefreshFunction",
+    "vendor-reconciliation": "VendorReconciliationFunction",
+}
+ANSWERS = {
+    "airbase-webhook-approved": 202,
+    "airbase-webhook-base64": 202,
+    "exact-webhook-purchase-order": 202,
+    "exact-webhook-subscription-check": 200,
+}
+NAMES = sorted(path.stem for path in EVENTS.glob("*.json"))
+
+
+@pytest.fixture(scope="module")
+def scene() -> Iterator[Scene]:
+    with Scene() as scene:
+        connect_with_samples(scene)
+        yield scene
+
+
+def _function(name: str) -> str:
+    return next(function for start, function in FUNCTIONS.items() if name.startswith(start))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_does_its_work(scene: Scene, name: str) -> None:
+    answer = scene.stack.invoke(_function(name), sample(name))
+    if name in ANSWERS:
+        assert answer["statusCode"] == ANSWERS[name]
+    elif "Records" in sample(name):
+        assert answer == {"batchItemFailures": []}
+    else:
+        assert answer is None
+
+
+def test_there_is_a_sample_for_each_function() -> None:
+    assert {_function(name) for name in NAMES} == set(FUNCTIONS.values())
+
+
+def test_the_order_of_the_sample_is_posted(scene: Scene) -> None:
+    scene.stack.invoke("PoPostingFunction", sample("po-posting-order"))
+    scene.stack.drain()
+    (order,) = (o for o in scene.airbase.orders.values() if o["number"] == "PO-SAMPLE")
+    assert scene.doors.ledger.read(FIRM, order_key(OrderId(order["id"]))).state == "posted"
