@@ -38,7 +38,7 @@ test: $(READY) ## run the tests
 
 .PHONY: local
 local: $(READY) ## keep the stack and both simulators running on loopback
-	@$(BIN)/python -m local
+	@$(BIN)/python -m local $(ARGS)
 
 .PHONY: check
 check: lint types imports test ## the one gate: lint, types, import contracts, tests
@@ -78,6 +78,10 @@ build: $(SAM_READY) ## sam build, without Docker; ARCH=arm64 or x86_64
 	@test -n "$(LAMBDA_PYTHON)" || { echo "a python3.13 with pip is needed" >&2; exit 1; }
 	PATH="$(dir $(LAMBDA_PYTHON)):$$PATH" ARCHITECTURE=$(ARCH) $(SAM) build \
 		--build-dir $(BUILD_DIR) --parameter-overrides Architecture=$(ARCH)
+
+.PHONY: lambda-python
+lambda-python:
+	@echo "$(LAMBDA_PYTHON)"
 
 .PHONY: validate
 validate: $(SAM_READY) ## sam validate --lint

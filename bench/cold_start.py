@@ -52,9 +52,7 @@ def _layer_size() -> Result:
     files = (path for path in (_BUILT / "ConnectorLayer").rglob("*") if path.is_file())
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     holds = 0 < megabytes <= _MOST_MEGABYTES
-    return Result(
-        "layer, unpacked", f"{megabytes:.1f} MB", f"at most {_MOST_MEGABYTES}", holds
-    )
+    return Result("layer, unpacked", f"{megabytes:.1f} MB", f"at most {_MOST_MEGABYTES}", holds)
 
 
 def _medians() -> dict[str, float]:
@@ -84,4 +82,4 @@ def _variables(function: str) -> dict[str, str]:
     """Return a value for every variable that template.yaml gives to the function."""
     properties = Blueprint().of_type("AWS::Lambda::Function").get(function, {})
     names = properties.get("Environment", {}).get("Variables", {})
-    return {name: "https://bench.invalid/queue.fifo" for name in names} | {"LOG_LEVEL": "INFO"}
+    return dict.fromkeys(names, "https://bench.invalid/queue.fifo") | {"LOG_LEVEL": "INFO"}

@@ -9,6 +9,7 @@ import argparse
 import json
 import signal
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -26,11 +27,12 @@ def main() -> None:
     """Serve until interrupted."""
     arguments = _arguments()
     console = Console(highlight=False)
-    with Scene(_PORTS, visibility=None) as scene:
+    ports = replace(_PORTS, aws_listen="0.0.0.0") if arguments.containers else _PORTS  # noqa: S104
+    with Scene(ports, visibility=None) as scene:
         if not arguments.bare:
             connect_with_samples(scene)
         scene.stack.run_in_background()
-        _write_environment(scene)
+        _write_environment(scene, arguments.containers or "127.0.0.1")
         _print_addresses(console, scene)
         try:
             _wait_for_interrupt()
@@ -42,10 +44,18 @@ def main() -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local", description=main.__doc__)
     parser.add_argument("--bare", action="store_true", help="without the firm of the story")
+    parser.add_argument(
+        "--containers",
+        metavar="HOST",
+        nargs="?",
+        const="host.docker.internal",
+        help="let containers (sam local invoke) reach the AWS endpoint under this host name: "
+        "it then listens on all addresses (podman: host.containers.internal)",
+    )
     return parser.parse_args()
 
 
-def _write_environment(scene: Scene) -> None:
+def _write_environment(scene: Scene, host: str) -> None:
     variables = {
         **scene.stack.environment(),
         "CONNECTOR_STACK": scene.stack.name,
@@ -55,7 +65,7 @@ def _write_environment(scene: Scene) -> None:
     lines = (f"{name}={value}\n" for name, value in variables.items())
     ENVIRONMENT.write_text("".join(lines))
     functions = {name: scene.stack.environment(name) for name in scene.stack.functions}
-    FUNCTIONS.write_text(json.dumps(functions, indent=2))
+    FUNCTIONS.write_text(json.dumps(functions, indent=2).replace("127.0.0.1", host))
 
 
 def _print_addresses(console: Console, scene: Scene) -> None:
@@ -72,7 +82,7 @@ def _print_addresses(console: Console, scene: Scene) -> None:
         ("Exact webhook secret", scene.exact.webhook_secret),
         ("Connection", CONNECTION_ID),
         ("For the connector command", f"{ENVIRONMENT} (connector --local ...)"),
-        ("For sam local invoke", f"--docker-network host --env-vars {FUNCTIONS}"),
+        ("For sam local invoke", f"--env-vars {FUNCTIONS} (started with --containers)"),
     )
     for what, value in rows:
         console.print(f"{what:<26} {value}", soft_wrap=True)

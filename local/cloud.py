@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from threading import Lock, Thread
 from typing import Any
-from urllib.request import Request, urlopen
+from urllib.request import ProxyHandler, Request, build_opener
 
 import boto3
 from moto.moto_server.werkzeug_app import (
@@ -41,14 +41,16 @@ class _OneAtATime:
 class Cloud:
     """One moto server. moto's state belongs to the process: have one running at a time."""
 
-    def __init__(self, port: int = 0) -> None:
-        """Bind the port (0: a free one); `start` begins to serve."""
-        app = _OneAtATime(DomainDispatcherApplication(create_backend_app))  # type: ignore[no-untyped-call]
+    def __init__(self, port: int = 0, listen: str = "127.0.0.1") -> None:
+        """Bind the port (0: a free one) of the address; `start` begins to serve."""
+        app = _OneAtATime(DomainDispatcherApplication(create_backend_app))
         self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", port, app, threaded=True, request_handler=_Quiet
+            listen, port, app, threaded=True, request_handler=_Quiet
         )
         self.endpoint_url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="moto", daemon=True)
+        self._thread = Thread(
+            target=self._server.serve_forever, args=(0.05,), name="moto", daemon=True
+        )
 
     def start(self) -> None:
         """Serve until stopped."""
@@ -56,7 +58,8 @@ class Cloud:
 
     def stop(self) -> None:
         """Forget all state and free the port."""
-        urlopen(Request(f"{self.endpoint_url}/moto-api/reset", method="POST"), timeout=30).close()
+        reset = Request(f"{self.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310  http
+        build_opener(ProxyHandler({})).open(reset, timeout=30).close()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
@@ -73,12 +76,13 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         """Return a client of one AWS service, as moto plays it."""
-        return boto3.Session().client(
+        session: Any = boto3.Session()
+        return session.client(
             service,
             region_name=REGION,
             endpoint_url=self.endpoint_url,
             aws_access_key_id="local",
-            aws_secret_access_key="local",  # noqa: S106  moto takes anything
+            aws_secret_access_key="local",
         )
 
 

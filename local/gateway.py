@@ -93,7 +93,9 @@ class Gateway:
         self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="gateway", daemon=True)
+        self._thread = Thread(
+            target=self._server.serve_forever, args=(0.05,), name="gateway", daemon=True
+        )
 
     def start(self) -> None:
         """Serve until stopped."""
@@ -142,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815  http.server's names
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  inherited
+    def log_message(self, format: str, *args: Any) -> None:
         logger.debug(format, *args)
 
 

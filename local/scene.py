@@ -33,12 +33,16 @@ WORKER = "PoPostingFunction"
 
 @dataclass(frozen=True)
 class Ports:
-    """Loopback ports of what is served; 0 takes a free one."""
+    """Loopback ports of what is served; 0 takes a free one.
+
+    `aws_listen`: another address for the AWS endpoint, so that containers can reach it.
+    """
 
     webhooks: int = 0
     aws: int = 0
     exact: int = 0
     airbase: int = 0
+    aws_listen: str = "127.0.0.1"
 
 
 class Scene:
@@ -64,6 +68,7 @@ class Scene:
             clock=self.clock,
             port=ports.webhooks,
             aws_port=ports.aws,
+            aws_listen=ports.aws_listen,
             visibility=visibility,
             variables=variables,
         )

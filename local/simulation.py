@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 
-class NoAnswer(Exception):  # noqa: N818  a silence, not an error
+class NoAnswer(Exception):
     """Raised by a handler that never answers: a read timeout in process, a closed socket else."""
 
 
@@ -124,7 +124,7 @@ def _route(handle: Handler) -> type[BaseHTTPRequestHandler]:
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = _serve  # noqa: N815  the base's names
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base's name
+        def log_message(self, format: str, *args: Any) -> None:
             """Stay silent: the simulators keep their own journal."""
 
     return Door

@@ -52,6 +52,7 @@ class LocalStack:
         clock: Callable[[], float] = connector_clock.epoch,
         port: int = 0,
         aws_port: int = 0,
+        aws_listen: str = "127.0.0.1",
         parameters: Mapping[str, str] | None = None,
         variables: Mapping[str, str] | None = None,
         visibility: int | None = None,
@@ -59,7 +60,7 @@ class LocalStack:
         """Prepare the stack `name`; nothing runs before `start`.
 
         `clock` (epoch seconds) drives schedules. `port` and `aws_port` are those of the HTTP API
-        and of the AWS endpoint, 0 for free ones. `parameters` override the template's, `variables`
+        and of the AWS endpoint, 0 for free ones; `aws_listen` is the address of the latter. `parameters` override the template's, `variables`
         are added to every function's environment, `visibility` (seconds) replaces the queues' own
         visibility timeout.
         """
@@ -70,7 +71,7 @@ class LocalStack:
         self._parameters = {"Architecture": _MACHINE} | dict(parameters or {})
         self._variables = dict(variables or {})
         self._visibility = visibility
-        self._cloud = Cloud(aws_port)
+        self._cloud = Cloud(aws_port, aws_listen)
         self._gateway = Gateway(self.blueprint.routes(), self.invoke, port)
         self._process = ProcessEnvironment()
         self._functions: dict[str, LocalFunction] = {}

@@ -56,7 +56,7 @@ class AirbaseSimulator(Tenant):
         rng: random.Random | None = None,
     ) -> None:
         """Start an empty tenant; with an `rng` its ids are the same in every run."""
-        super().__init__(clock, rng or random.Random())  # noqa: S311  a play, no secret of anybody
+        super().__init__(clock, rng or random.Random())
         self.faults: deque[Fault] = deque()
         self.on_call: Callable[[Request], Fault | None] | None = None
         self.calls: list[Call] = []

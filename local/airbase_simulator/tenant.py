@@ -62,7 +62,7 @@ class Tenant:
         self.ledger_entries[id] = row | more
         return self.ledger_entries[id]
 
-    def add_order(  # noqa: PLR0913  an order's own facts
+    def add_order(
         self,
         number: str,
         subsidiary: str,

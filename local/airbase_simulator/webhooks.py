@@ -136,5 +136,5 @@ class Outbox:
         for _ in range(self.tries):
             status = self.deliver(webhook.url, webhook.headers, webhook.body)
             self.sent.append((webhook, status))
-            if status // 100 == 2:  # noqa: PLR2004  any success
+            if status // 100 == 2:
                 return

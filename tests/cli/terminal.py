@@ -62,7 +62,9 @@ class Terminal:
         self.shown += [result.stdout, result.stderr]
         return Run(result.exit_code, result.stdout, result.stderr)
 
-    def ok(self, *words: str, env: Mapping[str, str] | None = None, typed: str | None = None) -> Run:
+    def ok(
+        self, *words: str, env: Mapping[str, str] | None = None, typed: str | None = None
+    ) -> Run:
         """Run a command that must do what it says."""
         run = self.run(*words, env=env, typed=typed)
         assert run.exit_code == 0, run.err
@@ -71,6 +73,6 @@ class Terminal:
     def refused(self, *words: str, env: Mapping[str, str] | None = None, code: int = 2) -> str:
         """Run a command that must be refused, without a trace; return what it says."""
         run = self.run(*words, env=env)
-        assert (run.exit_code, run.out) == (code, ""), run.err
+        assert (run.exit_code, run.out.strip()) == (code, ""), run.err
         assert "Traceback" not in run.err
         return run.err

@@ -7,6 +7,7 @@ import pytest
 
 from local.scene import Scene
 from ml_connector.airbase.webhook import parse_settings
+from ml_connector.codes import problem
 from ml_connector.doors.ledger import CONNECTION
 from ml_connector.ids import ConnectionId
 from tests.cli.conftest import Write
@@ -119,8 +120,6 @@ def test_a_consent_from_elsewhere_is_taken_over_once(
 def test_a_halt_is_lifted_by_adding_again(
     scene: Scene, terminal: Terminal, write_file: Write
 ) -> None:
-    from ml_connector.codes import problem
-
     path = write_file(id="halted")
     terminal.ok("connection", "add", path, env=NEEDED)
     scene.doors.ledger.halt(ConnectionId("halted"), problem("AIRBASE_KEY_REFUSED", "halted"))

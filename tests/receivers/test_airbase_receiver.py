@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.receivers.wiring import airbase_receiver
 from ml_connector.webhooks import LARGEST_BODY
-
 from tests.receivers.conftest import Answering
 from tests.receivers.world import (
     AIRBASE_EVENT,

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+
 from ml_connector.clock import MovableClock
 from ml_connector.webhooks import LARGEST_BODY
-
 from tests.receivers.conftest import Answering
 from tests.receivers.world import (
     EXACT_CONTENT,
@@ -130,7 +130,7 @@ def test_a_key_in_braces_and_capitals_is_the_same_key(world: World, exact: Answe
     ids=str,
 )  # fmt: skip
 def test_a_genuine_notification_that_cannot_be_read_reaches_the_worker(
-    world: World, exact: Answering, change: Mapping[str, Any]
+    world: World, exact: Answering, change: dict[str, Any]
 ) -> None:
     assert exact(event(exact_body(EXACT_CONTENT | change))) == 202
     (message,) = world.messages()
@@ -169,7 +169,7 @@ def test_a_duplicate_of_a_handled_notification_is_not_queued(
 
 
 def test_an_undated_copy_of_a_handled_notification_is_a_new_change(
-    world: World, exact: Answering, time: MovableClock
+    world: World, exact: Answering
 ) -> None:
     exact(event(exact_body(UNDATED)))
     world.messages()

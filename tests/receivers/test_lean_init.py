@@ -26,7 +26,7 @@ def test_a_receiver_imports_nothing_heavy(function: str) -> None:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
     }
-    run = subprocess.run(  # noqa: S603  our own interpreter and code
+    run = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, **variables},
         capture_output=True,

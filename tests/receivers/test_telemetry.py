@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
+
 from ml_connector import telemetry
 from ml_connector.secret import Secret
 from ml_connector.telemetry import REDACTED, redact
-
 from tests.receivers.conftest import Answering
 from tests.receivers.world import OLDER_SECRET, SECRET, airbase_headers, event
 
@@ -59,7 +59,12 @@ def test_a_concealed_value_is_logged_nowhere(capsys: pytest.CaptureFixture[str])
 
 
 def test_what_is_no_secret_is_left_alone() -> None:
-    fields = {"tokens_refreshed": 3, "is_signature_valid": True, "cause": "the code is BAD_FIELD"}
+    fields = {
+        "tokens_refreshed": 3,
+        "is_signature_valid": True,
+        "cause": "the code is BAD_FIELD",
+        "more": "Exact says that the refresh token expired; a basic arrangement",
+    }
     assert redact(fields) == fields
 
 

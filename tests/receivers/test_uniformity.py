@@ -1,18 +1,19 @@
 """Nobody learns which connections exist, and no flipped byte passes."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from ml_connector.airbase import webhook as airbase_webhook
 from ml_connector.clock import MovableClock, now
 from ml_connector.doors.inbox import KEPT_FOR
 from ml_connector.exact import webhook as exact_webhook
 from ml_connector.receivers.wiring import Clients, airbase_receiver, exact_receiver
-from ml_connector.webhooks import Call, UnreadableError, UnverifiedError
-
+from ml_connector.webhooks import Call, Event, UnreadableError, UnverifiedError
 from tests.receivers.world import (
     AIRBASE_EVENT,
     FIRM,
@@ -66,7 +67,8 @@ def test_unknown_and_wrongly_signed_get_the_same_bytes(
 
 
 BROKEN = ["", "{", "[]", "null", "7", "{}", '{"secrets":[]}', '{"secrets":[""]}',
-          '{"secrets":"text"}', '{"secrets":[7]}', '{"secrets":null}', '{"secrets":[null]}']  # fmt: skip
+          '{"secrets":"text"}', '{"secrets":[7]}', '{"secrets":null}',
+          '{"secrets":[null]}']  # fmt: skip
 BROKEN_SCHEMES: list[Any] = [
     "hmac", 7, {"scheme": "magic"}, {"scheme": None}, {"scheme": "hmac", "algorithm": "md5"},
     {"scheme": "hmac", "algorithm": "sha1"}, {"scheme": "hmac", "encoding": "rot13"},
@@ -208,21 +210,25 @@ JSON = st.recursive(
 FIELDS = st.sampled_from([*AIRBASE_EVENT, "Topic", "Key", "Division", "Action", "EventCreatedOn"])
 
 
+KINDS = {"order", "exact", "account", "unreadable"}
+
+
+def outcome(accept: Callable[[], Event]) -> str:
+    try:
+        return str(accept().message["kind"])
+    except UnreadableError:
+        return "no object"
+    except UnverifiedError as error:
+        return str(error)[:5]
+
+
 @RELAXED
 @given(st.dictionaries(FIELDS, JSON) | JSON)
 def test_whatever_genuine_json_holds_is_an_event_or_unreadable(value: Any) -> None:
     body = raw(value)
-    for accept in (
-        lambda: airbase_webhook.accept(
-            Call(airbase_headers(body), {}, body), AIRBASE, now(), KEPT_FOR
-        ),
-        lambda: exact_webhook.accept(Call({}, {}, exact_body(body)), EXACT, now(), KEPT_FOR),
-    ):
-        try:
-            accepted = accept()
-        except UnreadableError:
-            assert not isinstance(value, dict)
-        except UnverifiedError as stale:
-            assert "stale" in str(stale)
-        else:
-            assert accepted.message["kind"] in {"order", "exact", "account", "unreadable"}
+    call, note = Call(airbase_headers(body), {}, body), Call({}, {}, exact_body(body))
+    found = {
+        outcome(lambda: airbase_webhook.accept(call, AIRBASE, now(), KEPT_FOR)),
+        outcome(lambda: exact_webhook.accept(note, EXACT, now(), KEPT_FOR)),
+    }
+    assert found <= ({*KINDS, "stale"} if isinstance(value, dict) else {"no object"})

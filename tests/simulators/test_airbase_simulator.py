@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import httpx
@@ -14,10 +14,10 @@ from local.airbase_simulator.simulator import KINDS
 from local.airbase_simulator.webhooks import Webhook
 from local.simulation import Fault, serve
 from ml_connector.airbase.orders import read_order
-from ml_connector.airbase.profile import AirbaseProfile
 from ml_connector.airbase.webhook import accept, parse_settings
 from ml_connector.clock import MovableClock
 from ml_connector.doors.inbox import KEPT_FOR
+from ml_connector.profile import AirbaseProfile
 from ml_connector.webhooks import Call
 
 NOON = 1_795_435_200.0
@@ -51,7 +51,7 @@ class Tenant:
         self.airbase.add_subsidiary("sub-nl", "Example NL")
         return self.airbase.add_order(number, "sub-nl", vendor, lines, **more)
 
-    def _deliver(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+    def _deliver(self, _url: str, _headers: Mapping[str, str], body: bytes) -> int:
         self.arrived.append(json.loads(body))
         return self.statuses.pop(0) if self.statuses else 202
 
@@ -70,9 +70,9 @@ def test_an_order_is_what_the_default_profile_reads(tenant: Tenant) -> None:
     order = tenant.order(notes="Paper for the year")
     tenant.airbase.approve(order)
     raw = tenant.client.get(f"{ORDERS}{order['id']}/").json()
-    read = read_order(raw, AirbaseProfile(), datetime.fromtimestamp(NOON).date())
+    read = read_order(raw, AirbaseProfile(), date(2026, 11, 23))
     assert read.id == order["id"]
-    assert str(read.total) == "12.60"
+    assert str(read.total) == "EUR 12.60"
     assert [line.gl_account.code for line in read.lines] == ["4406", "4407"]
     assert raw["approved_date"] == "2026-11-23T12:00:00"
 
@@ -235,9 +235,9 @@ def test_an_answer_within_the_patience_of_the_caller_is_not_late(tenant: Tenant)
 
 def test_a_hook_may_order_faults_and_change_the_world(tenant: Tenant) -> None:
     order = tenant.order()
-    tenant.airbase.on_call = lambda request: order.update(status="cancelled")
+    tenant.airbase.on_call = lambda _: order.update(status="cancelled")
     assert tenant.client.get(f"{ORDERS}{order['id']}/").json()["status"] == "cancelled"
-    tenant.airbase.on_call = lambda request: Fault("unavailable")
+    tenant.airbase.on_call = lambda _: Fault("unavailable")
     assert tenant.client.get(ORDERS).status_code == 503
 
 
@@ -342,8 +342,8 @@ def test_it_serves_over_a_socket_and_is_controlled_with_curl(tenant: Tenant) -> 
     key = {"authorization": f"Token {tenant.airbase.api_key}"}
     with serve(tenant.airbase.handle) as base, httpx.Client(base_url=base, headers=key) as client:
 
-        def control(name: str, **sent: Any) -> Any:
-            return client.post(f"/_control/{name}", json=sent).raise_for_status().json()
+        def control(route: str, **sent: Any) -> Any:
+            return client.post(f"/_control/{route}", json=sent).raise_for_status().json()
 
         control("subsidiaries", id="sub-nl", name="Example NL")
         vendor = control("vendors", name="Papier")["airbase_id"]

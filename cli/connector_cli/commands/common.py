@@ -37,4 +37,5 @@ def ask_hidden(what: str, otherwise: str) -> str:
     try:
         return str(typer.prompt(what, hide_input=True, default="", show_default=False, err=True))
     except typer.Abort:
+        typer.echo(err=True)
         raise Complaint(otherwise) from None

@@ -178,6 +178,7 @@ def _is_confirmed(question: str) -> bool:
     try:
         return typer.confirm(question, err=True)
     except typer.Abort:
+        typer.echo(err=True)
         raise Complaint("there is nobody to confirm: use --yes") from None
 
 

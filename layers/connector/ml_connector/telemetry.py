@@ -22,13 +22,15 @@ _MOST_CONCEALED = 500
 _concealed: OrderedDict[str, None] = OrderedDict()
 
 _SECRET_NAMES = re.compile(
-    r"secret|token|password|api_?key|authorization|signature|cookie|credential|hashcode", re.IGNORECASE
+    r"secret|token|password|api_?key|authorization|signature|cookie|credential|hashcode",
+    re.IGNORECASE,
 )
 _SECRET_TEXTS = re.compile(
-    r"(?P<before>\b(?:bearer|token|basic)\s+"
-    r"|[\w-]*(?:secret|token|password|api_?key|authorization|signature|hashcode)[\"']?\s*[=:]\s*[\"']?"
-    r"|[?&]code=)"
-    r"(?P<secret>(?:bearer |token |basic )?[^\s\"'&,;})\]]{6,})",
+    # Words of an Authorization header, before what is too long to be a word of a sentence ...
+    r"(?P<scheme>\b(?:bearer|token|basic)\s+)[^\s\"'&,;})\]]{16,}"
+    # ... and `name=value` or `"name": "value"`.
+    r"|(?P<name>(?:(?:secret|token|password|api_?key|authorization|signature|hashcode)"
+    r"[\"']?\s*[=:]\s*[\"']?|[?&]code=))(?:(?:bearer|token|basic)\s)?[^\s\"'&,;})\]]{6,}",
     re.IGNORECASE,
 )
 
@@ -58,7 +60,11 @@ def redact_text(text: str) -> str:
     """Return the text without concealed values and without what looks like a secret."""
     for secret in list(_concealed):
         text = text.replace(secret, REDACTED)
-    return _SECRET_TEXTS.sub(rf"\g<before>{REDACTED}", text)
+    return _SECRET_TEXTS.sub(_keep_the_name, text)
+
+
+def _keep_the_name(found: re.Match[str]) -> str:
+    return f"{found['scheme'] or found['name']}{REDACTED}"
 
 
 def _redact_field(name: str, value: Any) -> Any:

@@ -22,7 +22,7 @@ class RefusedError(Exception):
 
 def answer(status: int) -> Answer:
     """Return an empty answer: all that callers may learn is in the status."""
-    headers = {"cache-control": "no-store"} | ({"allow": "POST"} if status == 405 else {})  # noqa: PLR2004
+    headers = {"cache-control": "no-store"} | ({"allow": "POST"} if status == 405 else {})
     return {"statusCode": status, "headers": headers, "body": "", "isBase64Encoded": False}
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ml_connector import clock, telemetry
 from ml_connector.doors.inbox import KEPT_FOR, Arrival, Inbox, KeptEvent
 from ml_connector.doors.queues import Queues
@@ -105,7 +107,7 @@ class Receiver(Generic[Settings]):
         """Tell the queue; when that fails the event is safe all the same and the sweep tells it."""
         try:
             self._queues.send(kept.message, once=kept.once)
-        except Exception:
+        except (BotoCoreError, ClientError):
             telemetry.logger().exception(
                 "queue not told, the sweep will", connection=kept.connection, event=kept.sk
             )

@@ -1,0 +1,179 @@
+"""`connector audit verify` finds whatever was done to a trail behind the connector's back."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from local.scene import Scene
+from ml_connector.doors.ledger import CONNECTION, Record, order_key
+from ml_connector.ids import ConnectionId, OrderId
+from tests.cli.conftest import Write
+from tests.cli.terminal import NEEDED, Terminal
+
+STEPS = ("received", "fetched", "intent", "posted", "changed_in_exact")
+
+
+class Trail:
+    """One order's trail, and hands that may do anything to it."""
+
+    def __init__(self, scene: Scene, connection: str, order: str) -> None:
+        self.scene, self.connection, self.order = scene, connection, order
+        self.pk = f"{connection}#order#{order}"
+        self.audit = scene.stack.resource("AuditTable")
+        self.ledger = scene.stack.resource("LedgerTable")
+        self.dynamodb = scene.stack.client("dynamodb")
+        record = Record(ConnectionId(connection), order_key(OrderId(order)))
+        for number, step in enumerate(STEPS):
+            record = scene.doors.ledger.write(record.now(step, title=f"T-{order}"), step, n=number)
+
+    def entry(self, number: int) -> dict[str, Any]:
+        key = {"pk": {"S": self.pk}, "sk": {"S": f"{number:08d}"}}
+        found: dict[str, Any] = self.dynamodb.get_item(TableName=self.audit, Key=key)["Item"]
+        return found
+
+    def put(self, entry: dict[str, Any], **texts: str) -> None:
+        item = entry | {name: {"S": text} for name, text in texts.items()}
+        self.dynamodb.put_item(TableName=self.audit, Item=item)
+
+    def drop(self, number: int) -> None:
+        key = {"pk": {"S": self.pk}, "sk": {"S": f"{number:08d}"}}
+        self.dynamodb.delete_item(TableName=self.audit, Key=key)
+
+    def drop_record(self) -> None:
+        key = {"pk": {"S": self.connection}, "sk": {"S": f"order#{self.order}"}}
+        self.dynamodb.delete_item(TableName=self.ledger, Key=key)
+
+
+def flip_detail(trail: Trail) -> None:
+    trail.put(trail.entry(2), detail='{"n":7}')
+
+
+def flip_step(trail: Trail) -> None:
+    trail.put(trail.entry(4), step="adopted")
+
+
+def flip_actor(trail: Trail) -> None:
+    trail.put(trail.entry(1), actor="somebody")
+
+
+def flip_time(trail: Trail) -> None:
+    trail.put(trail.entry(3), at="2020-01-01T00:00:00+00:00")
+
+
+def garble(trail: Trail) -> None:
+    trail.put(trail.entry(2), detail="neither JSON nor packed")
+
+
+def remove_first(trail: Trail) -> None:
+    trail.drop(1)
+
+
+def remove_middle(trail: Trail) -> None:
+    trail.drop(3)
+
+
+def cut_off(trail: Trail) -> None:
+    trail.drop(5)
+
+
+def cut_off_all(trail: Trail) -> None:
+    for number in range(1, 6):
+        trail.drop(number)
+
+
+def reorder(trail: Trail) -> None:
+    second, third = trail.entry(2), trail.entry(3)
+    trail.put(second, sk=third["sk"]["S"])
+    trail.put(third, sk=second["sk"]["S"])
+
+
+def close_the_gap(trail: Trail) -> None:
+    for number in (3, 4):
+        trail.put(trail.entry(number + 1), sk=f"{number:08d}")
+    trail.drop(5)
+
+
+def append(trail: Trail) -> None:
+    trail.put(trail.entry(5), sk="00000006")
+
+
+def forget_the_record(trail: Trail) -> None:
+    trail.drop_record()
+
+
+TAMPERINGS: dict[Callable[[Trail], None], str] = {
+    flip_detail: "entry 2 was changed",
+    flip_step: "entry 4 was changed",
+    flip_actor: "entry 1 was changed",
+    flip_time: "entry 3 was changed",
+    garble: "cannot be read",
+    remove_first: "entry 1 is missing",
+    remove_middle: "entry 3 is missing",
+    cut_off: "ends at entry 4, the ledger knows 5",
+    cut_off_all: "ends at entry 0, the ledger knows 5",
+    reorder: "entry 2 was changed",
+    close_the_gap: "entry 3 was changed",
+    append: "entry 6 was changed",
+    forget_the_record: "the ledger does not know",
+}
+
+
+@pytest.fixture
+def trail(
+    request: pytest.FixtureRequest, scene: Scene, terminal: Terminal, write_file: Write
+) -> Iterator[Trail]:
+    name = request.node.name.partition("[")[2].rstrip("]").replace("_", "-") or "whole"
+    connection = f"audit-{name}"
+    terminal.ok("connection", "add", write_file(id=connection), env=NEEDED)
+    yield Trail(scene, connection, "o1")
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda tamper: tamper.__name__)
+def test_what_was_done_to_a_trail_is_found_and_named(
+    trail: Trail, terminal: Terminal, tamper: Callable[[Trail], None]
+) -> None:
+    assert terminal.ok("audit", "verify", trail.connection, "--json").data["whole"] == 2
+    tamper(trail)
+    run = terminal.run("audit", "verify", trail.connection)
+    assert run.exit_code == 1
+    assert TAMPERINGS[tamper] in run.out
+    (broken,) = terminal.run("audit", "verify", trail.connection, "--json").data["broken"]
+    assert broken["record"] == "order#o1"
+
+
+def test_one_order_is_verified_alone(trail: Trail, terminal: Terminal) -> None:
+    other = Trail(trail.scene, trail.connection, "o2")
+    flip_detail(other)
+    terminal.ok("audit", "verify", trail.connection, "o1")
+    assert terminal.run("audit", "verify", trail.connection, "T-o2").exit_code == 1
+
+
+def test_a_broken_trail_is_shown_as_broken(trail: Trail, terminal: Terminal) -> None:
+    flip_detail(trail)
+    shown = terminal.run("audit", "show", trail.connection, "o1")
+    assert shown.exit_code == 1
+    assert "BROKEN T-o1 (order#o1): entry 2 was changed." in shown.out
+    garble(trail)
+    assert "cannot be shown" in terminal.refused("audit", "show", trail.connection, "o1")
+
+
+def test_the_connection_has_a_trail_of_its_own(trail: Trail, terminal: Terminal) -> None:
+    shown = terminal.ok("audit", "show", trail.connection, CONNECTION, "--json").data
+    assert [entry["step"] for entry in shown["trail"]] == ["connection_added"]
+
+
+def test_a_step_taken_while_we_look_is_no_break(
+    trail: Trail, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = type(trail.scene.doors.ledger)
+    look, steps = ledger.find_break, iter(("retry_asked", "received"))
+
+    def find_break(self: Any, record: Record) -> str | None:
+        if step := next(steps, None):
+            newest = self.read(record.connection, record.key)
+            self.write(newest, step)
+        return look(self, record)
+
+    monkeypatch.setattr(ledger, "find_break", find_break)
+    terminal.ok("audit", "verify", trail.connection, "o1")

@@ -1,0 +1,166 @@
+"""Who may do what: least privilege, in the policies that deploy."""
+
+from typing import Any
+
+import pytest
+
+from tests.template.deployed import (
+    FUNCTIONS,
+    RECEIVERS,
+    WORKERS,
+    Statement,
+    actions_on,
+    documents,
+    properties,
+    resources,
+    rights,
+    secrets_of,
+    statements,
+)
+
+TABLES = {
+    "InboxTable",
+    "LedgerTable",
+    "AuditTable",
+    "MappingsTable",
+    "ReferenceTable",
+    "CoordinationTable",
+}
+TRACES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}  # X-Ray knows no narrower resource
+OWN_SECRETS = {
+    "AirbaseWebhookFunction": {"airbase-webhook"},
+    "ExactWebhookFunction": {"exact-webhook"},
+    "PoPostingFunction": {"airbase-key", "exact-app", "exact-tokens"},
+    "VendorReconciliationFunction": {"airbase-key", "exact-app", "exact-tokens"},
+    "TokenRefreshFunction": {"exact-app", "exact-tokens"},
+}
+
+
+def every_statement() -> list[Statement]:
+    return [statement for document in documents() for statement in statements(document)]
+
+
+def test_nothing_but_traces_is_allowed_on_every_resource() -> None:
+    for statement in every_statement():
+        if "*" in statement.resources:
+            assert set(statement.actions) <= TRACES
+
+
+def test_no_action_is_a_wildcard_and_nothing_is_allowed_by_exception() -> None:
+    for statement in every_statement():
+        assert statement.effect == "Allow"
+        assert not any("*" in action for action in statement.actions), statement
+
+
+def test_no_policy_of_aws_itself_is_attached() -> None:
+    for name, role in resources("AWS::IAM::Role").items():
+        for policy in role.get("ManagedPolicyArns", []):
+            assert isinstance(policy, dict), f"{name} has {policy}"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_each_function_has_a_role_of_its_own(function: str) -> None:
+    role = properties(function)["Role"]
+    assert [f for f in FUNCTIONS if properties(f)["Role"] == role] == [function]
+
+
+@pytest.mark.parametrize("function", RECEIVERS)
+def test_a_receiver_writes_the_inbox_and_reaches_no_other_table(function: str) -> None:
+    assert actions_on(function, "InboxTable") <= {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+    for table in TABLES - {"InboxTable"}:
+        assert actions_on(function, table) == set()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_reads_its_own_kinds_of_secrets(function: str) -> None:
+    assert secrets_of(function) == OWN_SECRETS[function]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_new_tokens_are_all_that_is_ever_stored_as_a_secret(function: str) -> None:
+    stored = secrets_of(function, "secretsmanager:PutSecretValue")
+    assert stored == ({"exact-tokens"} & OWN_SECRETS[function])
+    others = {a for s in rights(function) for a in s.actions if a.startswith("secretsmanager:")}
+    assert others <= {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_secret_is_decrypted_where_it_may_be_read_and_nowhere_else(function: str) -> None:
+    contexts = [
+        str(s.condition["StringLike"]["kms:EncryptionContext:SecretARN"])
+        for s in rights(function)
+        if "kms:EncryptionContext:SecretARN" in s.condition.get("StringLike", {})
+    ]
+    for kind in set().union(*OWN_SECRETS.values()):
+        assert any(f"/{kind}/*" in text for text in contexts) == (kind in OWN_SECRETS[function])
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_the_key_is_used_through_a_service_or_for_one_connection(function: str) -> None:
+    for statement in rights(function):
+        if any(action.startswith("kms:") for action in statement.actions):
+            assert _is_bound(statement.condition), statement
+
+
+def _is_bound(condition: dict[str, Any]) -> bool:
+    through = "kms:ViaService" in condition.get("StringEquals", {})
+    sealed = condition.get("ForAllValues:StringEquals") == {
+        "kms:EncryptionContextKeys": ["connection"]
+    } and condition.get("Null") == {"kms:EncryptionContext:connection": "false"}
+    return through or sealed
+
+
+@pytest.mark.parametrize("function", RECEIVERS)
+def test_a_receiver_cannot_unseal_a_token(function: str) -> None:
+    for statement in rights(function):
+        assert "ForAllValues:StringEquals" not in statement.condition
+
+
+def test_the_audit_trail_is_append_only_for_everyone() -> None:
+    for statement in every_statement():
+        if statement.reaches("AuditTable"):
+            allowed = {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"}
+            assert set(statement.actions) <= allowed
+
+
+def test_every_worker_and_the_keeper_can_append_to_the_audit_trail() -> None:
+    for function in (*WORKERS, "TokenRefreshFunction"):
+        assert "dynamodb:PutItem" in actions_on(function, "AuditTable")
+
+
+@pytest.mark.parametrize(
+    ("function", "queue"),
+    [("PoPostingFunction", "PurchaseOrderQueue"), ("VendorReconciliationFunction", "VendorQueue")],
+)
+def test_a_worker_takes_from_its_own_queue_alone(function: str, queue: str) -> None:
+    for name in resources("AWS::SQS::Queue"):
+        assert ("sqs:ReceiveMessage" in actions_on(function, name)) == (name == queue)
+
+
+@pytest.mark.parametrize(
+    ("function", "queues"),
+    [
+        ("AirbaseWebhookFunction", {"PurchaseOrderQueue"}),
+        ("ExactWebhookFunction", {"PurchaseOrderQueue", "VendorQueue"}),
+        ("TokenRefreshFunction", set()),
+    ],
+)
+def test_who_may_queue_work(function: str, queues: set[str]) -> None:
+    for name in resources("AWS::SQS::Queue"):
+        assert actions_on(function, name) == ({"sqs:SendMessage"} if name in queues else set())
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_given_the_tables_and_queues_it_may_use(function: str) -> None:
+    variables = properties(function)["Environment"]["Variables"]
+    for name in (*TABLES, "PurchaseOrderQueue", "VendorQueue"):
+        given = any(value == {"Ref": name} for value in variables.values())
+        assert given == bool(actions_on(function, name)), name
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_writes_to_its_own_log_group(function: str) -> None:
+    group = properties(function)["LoggingConfig"]["LogGroup"]["Ref"]
+    assert actions_on(function, group) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+    for other in resources("AWS::Logs::LogGroup"):
+        assert other == group or actions_on(function, other) == set()

@@ -1,0 +1,225 @@
+"""What the stack is made of: encrypted, recoverable, retried, watched."""
+
+from typing import Any
+
+import pytest
+
+from tests.template.deployed import (
+    FUNCTIONS,
+    deployed,
+    documents,
+    named,
+    properties,
+    resources,
+    statements,
+)
+
+TABLES = resources("AWS::DynamoDB::Table")
+QUEUES = resources("AWS::SQS::Queue")
+ALARMS = resources("AWS::CloudWatch::Alarm")
+WORK = {
+    "PurchaseOrderQueue": "PurchaseOrderDeadLetterQueue",
+    "VendorQueue": "VendorDeadLetterQueue",
+}
+KEY = {"Fn::GetAtt": ["StackKey", "Arn"]}
+
+
+def alarm_on(metric: str, dimension: str) -> dict[str, Any]:
+    (found,) = (
+        alarm
+        for alarm in ALARMS.values()
+        if alarm["MetricName"] == metric and dimension in named(alarm["Dimensions"])
+    )
+    return found
+
+
+def test_there_are_six_tables() -> None:
+    names = ("Inbox", "Ledger", "Audit", "Mappings", "Reference", "Coordination")
+    assert set(TABLES) == {f"{name}Table" for name in names}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_on_demand_recoverable_and_encrypted_with_the_stacks_key(name: str) -> None:
+    table = TABLES[name]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": KEY,
+    }
+
+
+@pytest.mark.parametrize("name", [*TABLES, "StackKey"])
+def test_what_cannot_be_made_again_outlives_the_stack(name: str) -> None:
+    resource = deployed().resources[name]
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_protected_unless_a_trial_stack_says_otherwise(name: str) -> None:
+    assert TABLES[name]["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert deployed().cloudformation["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+def test_what_may_expire_does_and_the_audit_trail_never() -> None:
+    expiring = {n for n, t in TABLES.items() if t.get("TimeToLiveSpecification", {}).get("Enabled")}
+    assert expiring == {"InboxTable", "LedgerTable", "CoordinationTable"}
+
+
+@pytest.mark.parametrize(("name", "index"), [("InboxTable", "open"), ("LedgerTable", "due")])
+def test_the_sparse_indexes_go_by_group_and_time(name: str, index: str) -> None:
+    (found,) = TABLES[name]["GlobalSecondaryIndexes"]
+    keys = [(key["AttributeName"], key["KeyType"]) for key in found["KeySchema"]]
+    assert found["IndexName"] == index
+    assert keys == [(f"{index}_group", "HASH"), (f"{index}_at", "RANGE")]
+    assert found["Projection"] == {"ProjectionType": "ALL"}
+
+
+def test_the_key_rotates_and_belongs_to_the_account() -> None:
+    key = properties("StackKey")
+    assert key["EnableKeyRotation"] is True
+    principals = [statement["Principal"] for statement in key["KeyPolicy"]["Statement"]]
+    assert all(principal != "*" and principal.get("AWS") != "*" for principal in principals)
+    for statement in key["KeyPolicy"]["Statement"]:
+        assert "Service" not in statement["Principal"] or "aws:SourceAccount" in str(statement)
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_is_first_in_first_out_and_encrypted(name: str) -> None:
+    queue = QUEUES[name]
+    assert queue["FifoQueue"] is True
+    assert queue["QueueName"]["Fn::Sub"].endswith(".fifo")
+    assert queue["KmsMasterKeyId"] == KEY
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_a_queue_retries_at_least_five_times_and_then_redrives(name: str) -> None:
+    redrive = QUEUES[name]["RedrivePolicy"]
+    assert redrive["maxReceiveCount"] >= 5
+    assert named(redrive["deadLetterTargetArn"]) == {WORK[name]}
+
+
+def test_every_queue_of_work_is_mapped_to_its_worker() -> None:
+    mapped = {source.queue: source for source in deployed().sources()}
+    assert set(mapped) == set(WORK)
+    for name, source in mapped.items():
+        assert source.reports_failures
+        assert QUEUES[name]["VisibilityTimeout"] >= 6 * properties(source.function)["Timeout"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_runs_python_3_13_on_the_chosen_processor(function: str) -> None:
+    found = properties(function)
+    assert found["Runtime"] == "python3.13"
+    assert found["Architectures"] == [{"Ref": "Architecture"}]
+    assert found["TracingConfig"] == {"Mode": "Active"}
+    assert len(found["Layers"]) == 1
+
+
+def test_arm64_is_the_default_and_x86_64_a_choice() -> None:
+    parameter = deployed().cloudformation["Parameters"]["Architecture"]
+    assert parameter["Default"] == "arm64"
+    assert set(parameter["AllowedValues"]) == {"arm64", "x86_64"}
+
+
+@pytest.mark.parametrize("makefile", ["Makefile", "layers/connector/Makefile"])
+def test_the_layer_is_built_for_the_same_default(makefile: str) -> None:
+    text = (deployed().folder / makefile).read_text(encoding="utf-8")
+    assert "\nARCH ?= arm64\n" in text or "\nARCHITECTURE ?= arm64\n" in text
+
+
+def test_secrets_are_never_in_variables_or_parameters() -> None:
+    for function in FUNCTIONS:
+        for name in properties(function)["Environment"]["Variables"]:
+            assert not {"TOKEN", "PASSWORD", "CLIENT"} & set(name.split("_")), name
+    assert not any("secret" in name.lower() for name in deployed().cloudformation["Parameters"])
+
+
+def test_two_routes_lead_to_the_two_receivers() -> None:
+    routes = {(r.method, r.path): r.function for r in deployed().routes()}
+    assert routes == {
+        ("POST", "/webhooks/airbase/{connection}"): "AirbaseWebhookFunction",
+        ("POST", "/webhooks/exact/{connection}"): "ExactWebhookFunction",
+    }
+
+
+def test_the_api_is_throttled_and_logs_neither_path_nor_query() -> None:
+    (stage,) = resources("AWS::ApiGatewayV2::Stage").values()
+    assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(stage["DefaultRouteSettings"])
+    written = stage["AccessLogSettings"]["Format"]
+    assert "$context.routeKey" in written
+    assert not any(word in written for word in ("$context.path", "$context.http.path", "query"))
+
+
+def test_every_log_is_kept_for_a_chosen_time() -> None:
+    groups = resources("AWS::Logs::LogGroup")
+    used = {properties(function)["LoggingConfig"]["LogGroup"]["Ref"] for function in FUNCTIONS}
+    assert used < set(groups)
+    for group in groups.values():
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_schedules_sweep_reconcile_and_refresh() -> None:
+    schedules = {(s.target, s.expression, s.group) for s in deployed().schedules().values()}
+    assert schedules == {
+        ("PurchaseOrderQueue", "rate(1 minute)", "sweep"),
+        ("VendorQueue", "cron(0 3 * * ? *)", "reconcile"),
+        ("TokenRefreshFunction", "rate(6 hours)", None),
+    }
+
+
+def test_a_schedule_through_a_queue_is_not_swallowed_as_a_duplicate() -> None:
+    for schedule in deployed().schedules().values():
+        if schedule.group is not None:
+            assert QUEUES[schedule.target]["ContentBasedDeduplication"] is True
+            assert "<aws.scheduler.scheduled-time>" in schedule.input
+
+
+def test_schedules_may_send_to_the_queues_of_work_and_nothing_else() -> None:
+    role = properties("ScheduleRole")["Policies"][0]["PolicyDocument"]
+    sending = [s for s in statements(role) if "sqs:SendMessage" in s.actions]
+    assert [named(list(s.resources)) for s in sending] == [set(WORK)]
+
+
+@pytest.mark.parametrize("name", WORK.values())
+def test_one_dead_letter_calls_a_person(name: str) -> None:
+    alarm = alarm_on("ApproximateNumberOfMessagesVisible", name)
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_an_old_message_calls_a_person(name: str) -> None:
+    assert alarm_on("ApproximateAgeOfOldestMessage", name)["Statistic"] == "Maximum"
+
+
+def test_a_failed_refresh_calls_a_person_under_the_name_it_is_counted_by() -> None:
+    (alarm,) = (a for a in ALARMS.values() if a["MetricName"] == "TokenRefreshFailed")
+    variables = properties("TokenRefreshFunction")["Environment"]["Variables"]
+    assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+    service = {"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}
+    assert alarm["Dimensions"] == [service]
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_goes_to_the_encrypted_topic(name: str) -> None:
+    assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    assert properties("AlarmTopic")["KmsMasterKeyId"] == KEY
+
+
+def test_mail_is_optional() -> None:
+    assert deployed().resources["AlarmMail"]["Condition"] == "HasAlarmEmail"
+    assert deployed().cloudformation["Parameters"]["AlarmEmail"]["Default"] == ""
+
+
+def test_policies_name_only_what_the_stack_has() -> None:
+    for document in documents():
+        for statement in statements(document):
+            assert named(list(statement.resources)) <= set(deployed().resources)
+
+
+def test_outputs_give_urls_tables_queues_and_the_key() -> None:
+    outputs = deployed().cloudformation["Outputs"]
+    assert set(TABLES) < set(outputs)
+    assert {"AirbaseWebhookUrl", "ExactWebhookUrl", "KmsKeyId"} < set(outputs)
+    assert {f"{name}Url" for name in QUEUES} < set(outputs)
