@@ -15,14 +15,11 @@ from ml_connector.audit_chain import START, Anchor, Entry, find_break, seal
 RECORD = "firm#order#po-1"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
-TEXTS = st.text(st.characters(codec="utf-8"), max_size=10)
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
-    max_leaves=5,
-)
-DETAILS = st.dictionaries(TEXTS, JSON, max_size=3)
-STEPS = st.lists(st.tuples(st.sampled_from(["fetched", "intent", "posted"]), DETAILS), max_size=6)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=5)
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
+JSON = PLAIN | st.lists(PLAIN, max_size=2) | st.dictionaries(TEXTS, PLAIN, max_size=2)
+DETAILS = st.dictionaries(TEXTS, JSON, max_size=2)
+STEPS = st.lists(st.tuples(st.sampled_from(["fetched", "intent", "posted"]), DETAILS), max_size=4)
 Trail = tuple[list[Entry], Anchor]
 
 

@@ -1,6 +1,7 @@
 """`connector audit verify` finds whatever was done to a trail behind the connector's back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
@@ -8,9 +9,9 @@ import pytest
 from local.scene import Scene
 from ml_connector.doors.ledger import CONNECTION, Record, order_key
 from ml_connector.ids import ConnectionId, OrderId
-from tests.cli.conftest import Write
-from tests.cli.terminal import NEEDED, Terminal
+from tests.cli.terminal import Terminal
 
+_numbers = count()
 STEPS = ("received", "fetched", "intent", "posted", "changed_in_exact")
 
 
@@ -120,26 +121,32 @@ TAMPERINGS: dict[Callable[[Trail], None], str] = {
 
 
 @pytest.fixture
-def trail(
-    request: pytest.FixtureRequest, scene: Scene, terminal: Terminal, write_file: Write
-) -> Iterator[Trail]:
-    name = request.node.name.partition("[")[2].rstrip("]").replace("_", "-") or "whole"
-    connection = f"audit-{name}"
-    terminal.ok("connection", "add", write_file(id=connection), env=NEEDED)
-    yield Trail(scene, connection, "o1")
+def trail(scene: Scene) -> Trail:
+    """A connection of its own for each test, with one order."""
+    connection = f"audited-{next(_numbers)}"
+    record = Record(ConnectionId(connection), CONNECTION)
+    scene.doors.ledger.write(record.now("active"), "connection_added")
+    return Trail(scene, connection, "o1")
 
 
 @pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda tamper: tamper.__name__)
 def test_what_was_done_to_a_trail_is_found_and_named(
     trail: Trail, terminal: Terminal, tamper: Callable[[Trail], None]
 ) -> None:
-    assert terminal.ok("audit", "verify", trail.connection, "--json").data["whole"] == 2
     tamper(trail)
+    run = terminal.run("audit", "verify", trail.connection, "--json")
+    assert run.exit_code == 1
+    (broken,) = run.data["broken"]
+    assert broken["record"] == "order#o1"
+    assert TAMPERINGS[tamper] in broken["broken"]
+
+
+def test_whole_trails_are_whole(trail: Trail, terminal: Terminal) -> None:
+    assert "2 trails, 0 broken." in terminal.ok("audit", "verify", trail.connection).out
+    flip_step(trail)
     run = terminal.run("audit", "verify", trail.connection)
     assert run.exit_code == 1
-    assert TAMPERINGS[tamper] in run.out
-    (broken,) = terminal.run("audit", "verify", trail.connection, "--json").data["broken"]
-    assert broken["record"] == "order#o1"
+    assert "BROKEN T-o1 (order#o1): entry 4 was changed." in run.out
 
 
 def test_one_order_is_verified_alone(trail: Trail, terminal: Terminal) -> None:

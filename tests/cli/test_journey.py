@@ -1,7 +1,6 @@
 """From a connection file to posted orders, told and nudged by the command alone."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,11 +17,12 @@ from local.story import Story
 from ml_connector.doors.ledger import CONNECTION
 from tests.cli.terminal import Terminal
 
+pytestmark = pytest.mark.usefixtures("firm")
 BACK = "https://connector.example/back"
 
 
 @pytest.fixture(scope="module")
-def firm(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def firm(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Story:
     """The firm of the demo, connected by the command, with one good and one bad order."""
     scene.firm.furnish()
     config = scene.firm.connection(scene.exact_url, scene.airbase_url, scene.url("exact"))
@@ -36,7 +36,7 @@ def firm(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sto
     story = Story(scene, lambda _: None)
     story.an_ordinary_morning()
     story.what_a_person_must_see()
-    yield story
+    return story
 
 
 def secrets(scene: Scene) -> dict[str, str]:
@@ -56,7 +56,7 @@ def code(scene: Scene) -> str:
     return parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
 
 
-def test_orders_say_where_each_stands(firm: Story, terminal: Terminal) -> None:
+def test_orders_say_where_each_stands(terminal: Terminal) -> None:
     found = terminal.ok("orders", FIRM, "--json").data
     posted = [each for each in found if each["state"] == "posted"]
     assert len(posted) >= 3
@@ -70,14 +70,14 @@ def test_orders_say_where_each_stands(firm: Story, terminal: Terminal) -> None:
     assert review[0]["exceptions"][0]["code"] in table
 
 
-def test_exceptions_say_what_to_do(firm: Story, terminal: Terminal) -> None:
+def test_exceptions_say_what_to_do(terminal: Terminal) -> None:
     found = terminal.ok("exceptions", "--json").data
     assert {each["code"] for each in found} >= {"GL_ACCOUNT_BLOCKED", "COST_CENTRE_MISSING"}
     assert all(each["cause"] and each["remedy"] for each in found)
     assert "To do:" in terminal.ok("exceptions", FIRM).out
 
 
-def test_an_order_is_found_by_each_of_its_names(firm: Story, terminal: Terminal) -> None:
+def test_an_order_is_found_by_each_of_its_names(terminal: Terminal) -> None:
     order = terminal.ok("orders", FIRM, "--state", "posted", "--json").data[0]
     names = (order["order"], order["title"], order["title"].lower(), order["exact_number"])
     for name in names:
@@ -88,9 +88,7 @@ def test_an_order_is_found_by_each_of_its_names(firm: Story, terminal: Terminal)
     assert "is whole" in terminal.ok("audit", "show", FIRM, order["title"]).out
 
 
-def test_a_mended_order_is_posted_after_a_retry(
-    firm: Story, scene: Scene, terminal: Terminal
-) -> None:
+def test_a_mended_order_is_posted_after_a_retry(scene: Scene, terminal: Terminal) -> None:
     waiting = terminal.ok("orders", FIRM, "--state", "review", "--json").data
     order = next(o for o in waiting if o["exceptions"][0]["code"] == "COST_CENTRE_MISSING")
     kept = scene.airbase.orders[order["order"]]
@@ -105,7 +103,7 @@ def test_a_mended_order_is_posted_after_a_retry(
 
 
 def test_retrying_all_or_what_is_posted_posts_nothing_twice(
-    firm: Story, scene: Scene, terminal: Terminal
+    scene: Scene, terminal: Terminal
 ) -> None:
     before = len(scene.posting_calls())
     posted = terminal.ok("orders", FIRM, "--state", "posted", "--json").data
@@ -117,7 +115,7 @@ def test_retrying_all_or_what_is_posted_posts_nothing_twice(
     assert len(scene.posting_calls()) == before
 
 
-def test_a_refresh_reads_the_books_again(firm: Story, scene: Scene, terminal: Terminal) -> None:
+def test_a_refresh_reads_the_books_again(scene: Scene, terminal: Terminal) -> None:
     before = len(scene.posting_calls())
     assert terminal.ok("refresh", FIRM, "2101", "--json").data["divisions"] == [2101]
     scene.stack.drain()
@@ -126,7 +124,7 @@ def test_a_refresh_reads_the_books_again(firm: Story, scene: Scene, terminal: Te
     assert "it has 2101, 2102, 2103" in terminal.refused("refresh", FIRM, "9")
 
 
-def test_the_whole_address_is_checked_and_taken(firm: Story, scene: Scene) -> None:
+def test_the_whole_address_is_checked_and_taken(scene: Scene) -> None:
     stack = open_stack(remote_target("connector", None))
     question = consent.ask(stack, FIRM, BACK)
     answer = httpx.get(question.url)
@@ -144,9 +142,7 @@ def test_the_whole_address_is_checked_and_taken(firm: Story, scene: Scene) -> No
         ("not-a-code-of-exact", "RECONNECT_NEEDED"),
     ],
 )
-def test_a_consent_that_is_not_one_is_refused(
-    firm: Story, terminal: Terminal, pasted: str, said: str
-) -> None:
+def test_a_consent_that_is_not_one_is_refused(terminal: Terminal, pasted: str, said: str) -> None:
     words = ("connection", "consent", FIRM, "--redirect-uri", BACK)
     run = terminal.run(*words, typed=f"{pasted}\n")
     assert (run.exit_code, run.out.strip()) == (2, "")
@@ -156,7 +152,7 @@ def test_a_consent_that_is_not_one_is_refused(
 
 
 def test_the_file_of_make_local_leads_there(
-    firm: Story, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     variables = scene.stack.environment() | {
         "CONNECTOR_STACK": scene.stack.name,

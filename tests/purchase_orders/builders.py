@@ -6,12 +6,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ml_connector.words import Outcome, State
 from ml_connector.connection import Connection, ExactDivision
 from ml_connector.ids import Guid, OrderId
 from ml_connector.money import Money
 from ml_connector.purchase_orders.books import Code, CodeKind, GLAccount, Item, Supplier
 from ml_connector.purchase_orders.model import Order, OrderLine, Reference, Tag
+from ml_connector.words import Outcome, State
 
 TODAY = date(2026, 11, 23)
 YESTERDAY = date(2026, 11, 22)

@@ -6,10 +6,10 @@ from decimal import Decimal
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ml_connector.words import State
 from ml_connector.ids import ConnectionId, OrderId
 from ml_connector.purchase_orders.fingerprint import digest, fingerprint
 from ml_connector.purchase_orders.marker import marker, marks, your_ref
+from ml_connector.words import State
 from tests.purchase_orders.builders import TOMORROW, any_line, any_order, any_tag
 
 IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
@@ -82,9 +82,7 @@ def test_the_same_order_read_twice_has_one_fingerprint() -> None:
 def test_another_way_to_write_a_number_is_no_change() -> None:
     one = any_order(lines=(any_line(quantity=Decimal(100)),))
     for same in ("1E+2", "100.0", "100.00"):
-        assert fingerprint(one) == fingerprint(
-            any_order(lines=(any_line(quantity=Decimal(same)),))
-        )
+        assert fingerprint(one) == fingerprint(any_order(lines=(any_line(quantity=Decimal(same)),)))
 
 
 def test_an_approved_order_that_is_opened_has_not_changed() -> None:

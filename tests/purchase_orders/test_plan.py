@@ -404,7 +404,7 @@ def with_codes(kind: Any, *codes: Code) -> DictBooks:
     return DictBooks(codes={kind: codes})
 
 
-def demanding(**use: int) -> DictBooks:
+def demanding(**use: Any) -> DictBooks:
     accounts = [ACCOUNT, replace(BAD_ACCOUNT, **use)]
     return DictBooks(gl_accounts=accounts, items=[ITEM, BAD_ITEM])
 

@@ -1,6 +1,6 @@
 """What the functions really call, in the whole story, is what their roles allow."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +9,7 @@ import pytest
 from botocore.client import BaseClient
 
 from local.functions import LocalFunction
+from local.samples import EVENTS, connect_with_samples, sample
 from local.scene import Scene
 from local.stack import LocalStack
 from local.story import Story
@@ -66,20 +67,38 @@ class Watch:
 
 
 @pytest.fixture(scope="module")
-def used() -> Iterator[set[Used]]:
+def used() -> set[Used]:
+    """Return what the story and the samples of every trigger made use of."""
+    return _watched(_story) | _watched(_samples)
+
+
+def _watched(play: Callable[[Scene], None]) -> set[Used]:
     with pytest.MonkeyPatch.context() as patch, Scene() as scene:
         watch = Watch(scene.stack)
         _attribute_calls(patch, watch)
-        scene.connect()
-        Story(scene, lambda _: None).play()
-        for schedule in scene.stack.blueprint.schedules():
-            scene.stack.fire(schedule)
+        play(scene)
+        return watch.used
+
+
+def _story(scene: Scene) -> None:
+    scene.connect()
+    Story(scene, lambda _: None).play()
+    for schedule in scene.stack.blueprint.schedules():
+        scene.stack.fire(schedule)
+    scene.stack.drain()
+
+
+def _samples(scene: Scene) -> None:
+    connect_with_samples(scene)
+    for name in sorted(path.stem for path in EVENTS.glob("*-webhook-*.json")) * 2:
+        function = "ExactWebhookFunction" if name.startswith("exact") else "AirbaseWebhookFunction"
+        scene.stack.invoke(function, sample(name))
         scene.stack.drain()
-        yield watch.used
 
 
 def _attribute_calls(patch: pytest.MonkeyPatch, watch: Watch) -> None:
-    call, make = LocalFunction.__call__, BaseClient._make_api_call
+    base: Any = BaseClient
+    call, make = LocalFunction.__call__, base._make_api_call
 
     def running(self: LocalFunction, event: Any) -> Any:
         before = _running.set(self.name)
@@ -93,7 +112,7 @@ def _attribute_calls(patch: pytest.MonkeyPatch, watch: Watch) -> None:
         return make(self, operation, request)
 
     patch.setattr(LocalFunction, "__call__", running)
-    patch.setattr(BaseClient, "_make_api_call", noted)
+    patch.setattr(base, "_make_api_call", noted)
 
 
 def _is_allowed(used: Used) -> bool:
@@ -102,7 +121,9 @@ def _is_allowed(used: Used) -> bool:
         return used.resource in secrets_of(used.function, used.action)
     if service == "kms":
         sealing = (s for s in rights(used.function) if "ForAllValues:StringEquals" in s.condition)
-        return used.resource == "context connection" and any(used.action in s.actions for s in sealing)
+        return used.resource == "context connection" and any(
+            used.action in s.actions for s in sealing
+        )
     return used.action in actions_on(used.function, used.resource)
 
 

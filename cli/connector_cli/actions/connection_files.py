@@ -21,7 +21,7 @@ def read_connection(path: Path) -> Connection:
         return Connection.model_validate(_read(path))
     except ValidationError as error:
         # What was entered is never shown: somebody may have put a secret into the file.
-        found = error.errors(include_input=False, include_url=False)
+        found = _first_causes(error.errors(include_input=False, include_url=False))
         lines = (f"{path.name}: {_place(one['loc'])}{_meaning(one)}" for one in found)
         raise Complaint(*safe_lines(*lines)) from None
 
@@ -57,6 +57,17 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if doubled := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"named twice: {', '.join(sorted(doubled))}")
     return dict(pairs)
+
+
+def _first_causes(errors: Sequence[Any]) -> list[Any]:
+    """Leave out that a list is too short when that is only because what stands in it is wrong."""
+    places = [tuple(one["loc"]) for one in errors]
+    return [
+        one
+        for one in errors
+        if one["type"] != "too_short"
+        or not any(place[: len(one["loc"])] == one["loc"] != place for place in places)
+    ]
 
 
 def _place(location: Sequence[int | str]) -> str:

@@ -1,6 +1,8 @@
 """What all verbs share: the stack that is meant, the JSON option, hidden questions."""
 
+import warnings
 from dataclasses import dataclass
+from getpass import GetPassWarning
 from typing import Annotated
 
 import typer
@@ -35,7 +37,11 @@ def opened(context: typer.Context) -> Stack:
 def ask_hidden(what: str, otherwise: str) -> str:
     """Ask for a secret without showing it; raises `Complaint(otherwise)` if nobody is there."""
     try:
-        return str(typer.prompt(what, hide_input=True, default="", show_default=False, err=True))
-    except typer.Abort:
+        with warnings.catch_warnings():
+            # A terminal that would show the secret is as good as none.
+            warnings.simplefilter("error", GetPassWarning)
+            answer = typer.prompt(what, hide_input=True, default="", show_default=False, err=True)
+    except (typer.Abort, GetPassWarning):
         typer.echo(err=True)
         raise Complaint(otherwise) from None
+    return str(answer)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from difflib import SequenceMatcher
+from itertools import islice
 from typing import Any, TypeVar
 
 from ml_connector.doors.mappings import Mappings
@@ -189,7 +190,9 @@ class DivisionBooks:
         first = wanted.partition(" ")[0]
         if not first:
             return []
-        ids = list(self._data.pointed(f"supplier-name#{first}"))[:_MOST_RESEMBLING]
+        # those that begin with the whole name first: a common word has more than are read
+        prefixes = (f"supplier-name#{wanted}", f"supplier-name#{first}")
+        ids = [id for p in prefixes for id in islice(self._data.pointed(p), _MOST_RESEMBLING)]
         found = [s for id in dict.fromkeys(ids) if (s := self.supplier(id))]
         return sorted(
             (s for s in found if s.is_supplier and plain_name(s.name).startswith(first)),

@@ -1,0 +1,210 @@
+"""A connection file that cannot work, or is not safe, is refused with words for the admin."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from ml_connector.connection import Connection
+from ml_connector.ids import Division
+from tests.purchase_orders.builders import any_connection, any_division
+
+DIVISIONS = [{"division": 101, "subsidiaries": ["sub-nl"]}]
+BASE = {"id": "firm", "exact_site": "nl", "divisions": DIVISIONS}
+
+
+def refused(changes: dict[str, Any]) -> str:
+    with pytest.raises(ValidationError) as caught:
+        Connection.model_validate(BASE | changes)
+    return str(caught.value)
+
+
+def divisions(*each: tuple[int, list[str]]) -> dict[str, Any]:
+    return {"divisions": [{"division": code, "subsidiaries": served} for code, served in each]}
+
+
+# --- Addresses -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("site", "url"),
+    [
+        ("nl", "https://start.exactonline.nl"),
+        ("be", "https://start.exactonline.be"),
+        ("de", "https://start.exactonline.de"),
+        ("fr", "https://start.exactonline.fr"),
+        ("es", "https://start.exactonline.es"),
+        ("co.uk", "https://start.exactonline.co.uk"),
+        ("com", "https://start.exactonline.com"),
+    ],
+)
+def test_a_site_stands_for_its_address(site: str, url: str) -> None:
+    assert any_connection(exact_site=site).exact_base_url == url
+
+
+@pytest.mark.parametrize("site", ["us", "NL", "", None, "nl/evil", "evil.nl"])
+def test_an_unknown_site_is_refused_with_those_that_are(site: Any) -> None:
+    told = refused({"exact_site": site})
+    assert "name exact_site (one of nl, be, de, fr, es, co.uk, com) or exact_base_url" in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://exact.example.com",
+        "https://exact.example.com:8443/base",
+        "http://localhost:8001",
+        "http://127.0.0.1:8001",
+        "http://[::1]:8001",
+    ],
+)
+def test_https_or_plain_http_to_this_machine_is_fine(url: str) -> None:
+    assert any_connection(exact_base_url=f"{url}/").exact_base_url == url
+    assert any_connection(airbase_base_url=url).airbase_base_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://exact.example.com",
+        "http://127.0.0.1.evil.example",
+        "http://localhost.evil.example",
+        "http://localhost@evil.example",
+        "http://10.0.0.1",
+        "http://0.0.0.0",
+        "http://127.0.0.2",
+    ],
+)
+@pytest.mark.parametrize("name", ["exact_base_url", "airbase_base_url", "exact_callback_url"])
+def test_plain_http_to_any_other_host_is_refused(url: str, name: str) -> None:
+    assert "must use https (plain http is for loopback hosts alone)" in refused({name: url})
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("ftp://exact.example.com", "is not a web address"),
+        ("file:///etc/passwd", "is not a web address"),
+        ("exact.example.com", "is not a web address"),
+        ("https://", "is not a web address"),
+        ("https:///path", "is not a web address"),
+        ("https://exact.example.com?a=b", "must be a bare base address"),
+        ("https://exact.example.com#a", "must be a bare base address"),
+        ("https://user@exact.example.com", "must be a bare base address"),
+        ("https://:secret@exact.example.com", "must be a bare base address"),
+    ],
+)
+def test_what_is_no_bare_address_is_refused(url: str, told: str) -> None:
+    assert told in refused({"exact_base_url": url})
+
+
+def test_an_address_of_ones_own_comes_before_the_site() -> None:
+    made = any_connection(exact_base_url="https://exact.example.com")
+    assert made.exact_base_url == "https://exact.example.com"
+
+
+# --- Ids, divisions, subsidiaries ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("id", ["a", "firm-nl", "0", "a" * 63])
+def test_an_id_of_lower_case_letters_digits_and_dashes_is_fine(id: str) -> None:
+    assert any_connection(id=id).id == id
+
+
+@pytest.mark.parametrize("id", ["", "Firm", "-a", "a b", "a#b", "a/b", "é", "a" * 64, "a\n", 7])
+def test_any_other_id_is_refused(id: Any) -> None:
+    assert "id" in refused({"id": id})
+
+
+def test_a_division_is_named_once() -> None:
+    told = refused(divisions((101, ["a"]), (102, ["b"]), (101, ["c"])))
+    assert "division named twice: 101" in told
+
+
+@pytest.mark.parametrize(
+    "doubled", [divisions((101, ["a", "b"]), (102, ["b"])), divisions((101, ["b", "b"]))]
+)
+def test_a_subsidiary_is_served_once(doubled: dict[str, Any]) -> None:
+    assert "subsidiary named twice: b" in refused(doubled)
+
+
+def test_a_connection_has_a_division_and_a_division_a_subsidiary() -> None:
+    assert "divisions" in refused({"divisions": []})
+    assert "subsidiaries" in refused(divisions((101, [])))
+
+
+def test_a_division_is_found_by_its_code() -> None:
+    made = any_connection(any_division(), any_division(division=102, subsidiaries=["b"]))
+    found = made.division(Division(102))
+    assert found
+    assert found.subsidiaries == ("b",)
+    assert made.division(Division(103)) is None
+
+
+@pytest.mark.parametrize("currency", ["eur", "EURO", "E1R", "", "EUR\n"])
+def test_a_currency_is_an_iso_code(currency: str) -> None:
+    division = DIVISIONS[0] | {"currency": currency}
+    assert "currency" in refused({"divisions": [division]})
+    division = DIVISIONS[0] | {"other_currencies": [currency]}
+    assert "other_currencies" in refused({"divisions": [division]})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"secret": "x"},
+        {"divisions": [DIVISIONS[0] | {"gl_accounts": {}}]},
+        {"divisions": [DIVISIONS[0] | {"mappings": {"accounts": {}}}]},
+        {"profile": {"orders": {}}},
+        {"limits": {"calls": 1}},
+    ],
+)
+def test_a_misspelt_setting_is_refused(changes: dict[str, Any]) -> None:
+    assert "Extra inputs are not permitted" in refused(changes)
+
+
+@pytest.mark.parametrize("limit", [0, -1, "many"])
+def test_limits_are_above_zero(limit: Any) -> None:
+    assert "calls_per_minute" in refused({"limits": {"calls_per_minute": limit}})
+
+
+def test_keys_of_exact_have_one_spelling() -> None:
+    key = "{5A000000-0000-4000-8000-00000000ABCD}"
+    division = any_division(warehouse=key, mappings={"items": {"4406": key}})
+    assert division.warehouse == key.strip("{}").lower()
+    assert division.mappings.items == {"4406": division.warehouse}
+
+
+# --- Webhooks ------------------------------------------------------------------------------
+
+UNVERIFIED = {"verification": {"scheme": "none"}}
+
+
+def test_unverified_webhooks_have_to_be_accepted_by_hand() -> None:
+    told = refused({"profile": UNVERIFIED})
+    assert "verification 'none' also needs accept_unverified_webhooks: true" in told
+    assert any_connection(profile=UNVERIFIED, accept_unverified_webhooks=True)
+
+
+def test_an_unverified_event_never_carries_the_order_itself() -> None:
+    changes = {"profile": UNVERIFIED | {"order_source": "event"}}
+    told = refused(changes | {"accept_unverified_webhooks": True})
+    assert "an unverified event can not carry the order itself" in told
+
+
+def test_a_signed_event_may_carry_the_order() -> None:
+    assert any_connection(profile={"order_source": "event"}).profile.order_source == "event"
+
+
+# --- Tags ----------------------------------------------------------------------------------
+
+
+def test_projects_are_meant_only_where_a_label_says_so() -> None:
+    assert any_connection().tag_kinds == {"cost_centre", "cost_unit"}
+    assert any_connection(tag_dimensions={"Project": "project"}).tag_kinds == {"project"}
+    assert "tag_dimensions" in refused({"tag_dimensions": {"Team": "team"}})
+
+
+def test_a_connection_comes_through_json_unchanged() -> None:
+    made = any_connection(any_division(warehouse="5A000000-0000-4000-8000-00000000ABCD"))
+    assert Connection.model_validate_json(made.model_dump_json()) == made

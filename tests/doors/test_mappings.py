@@ -1,0 +1,89 @@
+"""Connections, vendor links and the origin of Exact's orders are kept, each connection's apart."""
+
+import pytest
+
+from local.memory import MemoryTable
+from ml_connector.doors.mappings import Mappings
+from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
+from tests.purchase_orders.builders import another_guid, any_connection, any_division
+
+FIRM, OTHER = ConnectionId("firm"), ConnectionId("firm-2")
+NL, BE = Division(101), Division(102)
+VENDOR = VendorId("ven-1")
+SUPPLIER = another_guid(1)
+
+
+@pytest.fixture
+def mappings() -> Mappings:
+    return Mappings(MemoryTable("mappings"))
+
+
+def test_a_connection_is_kept_whole(mappings: Mappings) -> None:
+    connection = any_connection(
+        any_division(mappings={"gl_accounts": {"Travel": "4500"}}, currency="USD"),
+        profile={"auth_scheme": "Bearer", "order": {"number": "no"}},
+        exact_callback_url="https://hooks.example.com/x",
+    )
+    mappings.save(connection)
+    assert mappings.connection(FIRM) == connection
+    assert list(mappings.connections()) == [connection]
+
+
+def test_a_connection_that_was_never_added_is_none(mappings: Mappings) -> None:
+    assert mappings.connection(FIRM) is None
+    assert list(mappings.connections()) == []
+
+
+def test_saving_again_replaces(mappings: Mappings) -> None:
+    mappings.save(any_connection())
+    mappings.save(any_connection(name="New"))
+    assert [one.name for one in mappings.connections()] == ["New"]
+
+
+def test_removing_a_connection_forgets_its_links_and_nobody_elses(mappings: Mappings) -> None:
+    for id in (FIRM, OTHER):
+        mappings.save(any_connection(id=id))
+        mappings.link(id, NL, VENDOR, SUPPLIER, "admin")
+    mappings.remove(FIRM)
+    assert [one.id for one in mappings.connections()] == [OTHER]
+    assert mappings.supplier_of(FIRM, NL, VENDOR) is None
+    assert mappings.supplier_of(OTHER, NL, VENDOR) == SUPPLIER
+    mappings.remove(FIRM)
+
+
+def test_no_id_of_a_connection_hides_or_removes_the_others(mappings: Mappings) -> None:
+    awkward = ConnectionId("connections")
+    for id in (FIRM, awkward):
+        mappings.save(any_connection(id=id))
+    mappings.link(awkward, NL, VENDOR, SUPPLIER, "admin")
+    assert {one.id for one in mappings.connections()} == {FIRM, awkward}
+    mappings.remove(awkward)
+    assert [one.id for one in mappings.connections()] == [FIRM]
+
+
+def test_a_link_is_of_one_division(mappings: Mappings) -> None:
+    mappings.link(FIRM, NL, VENDOR, SUPPLIER, "erp_reference")
+    assert mappings.supplier_of(FIRM, NL, VENDOR) == SUPPLIER
+    assert mappings.supplier_of(FIRM, BE, VENDOR) is None
+    assert mappings.supplier_of(OTHER, NL, VENDOR) is None
+
+
+def test_a_new_link_replaces_the_old_one(mappings: Mappings) -> None:
+    mappings.link(FIRM, NL, VENDOR, SUPPLIER, "erp_reference")
+    mappings.link(FIRM, NL, VENDOR, another_guid(2), "admin")
+    assert mappings.supplier_of(FIRM, NL, VENDOR) == another_guid(2)
+
+
+@pytest.mark.parametrize("vendor", ["ven-1", "a#b#c", "é 漢", "102#ven"])
+def test_links_are_listed_whatever_the_vendors_id_is(mappings: Mappings, vendor: str) -> None:
+    mappings.link(FIRM, NL, VendorId(vendor), SUPPLIER, "admin")
+    mappings.note_posted(FIRM, "exact-1", OrderId("po-1"))
+    assert list(mappings.links(FIRM)) == [(NL, vendor, SUPPLIER)]
+    assert list(mappings.links(OTHER)) == []
+
+
+def test_the_origin_of_an_order_in_exact_is_known(mappings: Mappings) -> None:
+    mappings.note_posted(FIRM, "exact-1", OrderId("po-1"))
+    assert mappings.order_of(FIRM, "exact-1") == "po-1"
+    assert mappings.order_of(FIRM, "exact-2") is None
+    assert mappings.order_of(OTHER, "exact-1") is None

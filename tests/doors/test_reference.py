@@ -1,0 +1,355 @@
+"""A division's reference data are found by every key, and outdated look-up rows mislead nobody."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.memory import MemoryTable
+from ml_connector.doors.mappings import Mappings
+from ml_connector.doors.reference import DivisionBooks, Freshness, ReferenceData, plain_name
+from ml_connector.ids import ConnectionId, Division, Guid, VendorId
+from ml_connector.purchase_orders.books import Code, CodeKind, GLAccount, Item, Supplier
+from ml_connector.purchase_orders.model import Reference
+
+FIRM = ConnectionId("firm")
+NL, BE = Division(101), Division(102)
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def guid(number: int) -> Guid:
+    return Guid(f"5a000000-0000-4000-8000-{number:012x}")
+
+
+SUPPLIER = Supplier(
+    guid(1),
+    "60001",
+    "Papierhandel B.V.",
+    start=date(2020, 1, 1),
+    end=date(2030, 12, 31),
+    vat_code="4",
+    payment_condition="30",
+    currency="EUR",
+)
+ACCOUNT = GLAccount(guid(2), "4406", "Office", use_cost_centre=1, use_cost_unit=2, vat_code="4")
+ITEM = Item(guid(3), "GL-4406", "Office", gl_costs=guid(2), start=date(2020, 1, 1), unit="pc")
+
+
+@pytest.fixture
+def table() -> MemoryTable:
+    return MemoryTable("reference")
+
+
+@pytest.fixture
+def mappings() -> Mappings:
+    return Mappings(MemoryTable("mappings"))
+
+
+@pytest.fixture
+def data(table: MemoryTable) -> ReferenceData:
+    return ReferenceData(table, FIRM, NL)
+
+
+class Fresh:
+    """Gives the books of each question anew, as each order gets them."""
+
+    def __init__(self, data: ReferenceData, mappings: Mappings) -> None:
+        self._parts = data, mappings
+
+    @property
+    def books(self) -> DivisionBooks:
+        return DivisionBooks(*self._parts, FIRM, NL)
+
+
+@pytest.fixture
+def fresh(data: ReferenceData, mappings: Mappings) -> Fresh:
+    return Fresh(data, mappings)
+
+
+# --- Found by every key --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", [SUPPLIER.id, SUPPLIER.id.upper(), "60001", " 60001 "])
+def test_a_supplier_is_found_whole_by_guid_and_by_code(
+    data: ReferenceData, fresh: Fresh, key: str
+) -> None:
+    data.store("supplier", [SUPPLIER])
+    assert fresh.books.supplier(key) == SUPPLIER
+
+
+@pytest.mark.parametrize("key", [ACCOUNT.id, "4406"])
+def test_a_gl_account_is_found_whole_by_guid_and_by_code(
+    data: ReferenceData, fresh: Fresh, key: str
+) -> None:
+    data.store("gl_account", [ACCOUNT])
+    assert fresh.books.gl_account(key) == ACCOUNT
+
+
+def test_an_item_is_found_whole_by_guid_and_by_its_gl_account(
+    data: ReferenceData, fresh: Fresh
+) -> None:
+    other = replace(ITEM, id=guid(4), gl_costs=guid(9))
+    data.store("item", [ITEM, other, replace(ITEM, id=guid(5), gl_costs=None)])
+    assert fresh.books.item(ITEM.id) == ITEM
+    assert fresh.books.carriers(guid(2)) == [ITEM]
+    assert fresh.books.carriers(guid(8)) == []
+
+
+@pytest.mark.parametrize("key", ["", "6000", "600011", "60001#", "#", guid(7), "Papierhandel"])
+def test_nothing_is_found_by_another_key(data: ReferenceData, fresh: Fresh, key: str) -> None:
+    data.store("supplier", [SUPPLIER, replace(SUPPLIER, id=guid(6), code="A#60001")])
+    assert fresh.books.supplier(key) is None
+    assert fresh.books.gl_account("60001") is None
+
+
+def test_a_code_that_contains_the_separator_is_found_as_itself(
+    data: ReferenceData, fresh: Fresh
+) -> None:
+    odd = replace(SUPPLIER, id=guid(6), code="60001#A")
+    data.store("supplier", [SUPPLIER, odd])
+    assert fresh.books.supplier("60001") == SUPPLIER
+    assert fresh.books.supplier("60001#A") == odd
+
+
+@given(st.lists(st.text("01#A ", min_size=1, max_size=4).map(str.strip), unique=True, max_size=6))
+def test_every_code_leads_to_its_own_record(codes: list[str]) -> None:
+    data = ReferenceData(MemoryTable(), FIRM, NL)
+    stored = [replace(SUPPLIER, id=guid(n), code=code) for n, code in enumerate(codes)]
+    data.store("supplier", stored)
+    books = DivisionBooks(data, Mappings(MemoryTable()), FIRM, NL)
+    assert [books.supplier(code) for code in codes] == stored
+
+
+def test_divisions_and_connections_have_nothing_in_common(
+    table: MemoryTable, data: ReferenceData
+) -> None:
+    data.store("supplier", [SUPPLIER])
+    data.store_supplier_items([(ITEM.id, SUPPLIER.id)])
+    for other in (ReferenceData(table, FIRM, BE), ReferenceData(table, ConnectionId("x"), NL)):
+        assert other.get("supplier", SUPPLIER.id, Supplier) is None
+        assert not other.is_linked(ITEM.id, SUPPLIER.id)
+
+
+def test_an_item_is_linked_to_the_suppliers_that_deliver_it(
+    data: ReferenceData, fresh: Fresh
+) -> None:
+    data.store_supplier_items([(ITEM.id, SUPPLIER.id)])
+    assert fresh.books.is_linked(ITEM.id, SUPPLIER.id)
+    assert not fresh.books.is_linked(ITEM.id, guid(9))
+
+
+# --- Outdated look-up rows -----------------------------------------------------------------
+
+
+def test_a_supplier_with_a_new_code_is_not_found_by_the_old_one(
+    data: ReferenceData, fresh: Fresh
+) -> None:
+    data.store("supplier", [SUPPLIER])
+    data.store("supplier", [replace(SUPPLIER, code="70001")])
+    assert fresh.books.supplier("60001") is None
+    assert fresh.books.supplier("70001") == replace(SUPPLIER, code="70001")
+
+
+def test_a_code_that_went_to_another_supplier_leads_there(
+    data: ReferenceData, fresh: Fresh
+) -> None:
+    heir = replace(SUPPLIER, id=guid(9))
+    data.store("supplier", [SUPPLIER])
+    data.store("supplier", [replace(SUPPLIER, code="70001"), heir])
+    assert fresh.books.supplier("60001") == heir
+
+
+def test_a_renamed_supplier_resembles_its_new_name_alone(data: ReferenceData, fresh: Fresh) -> None:
+    data.store("supplier", [SUPPLIER])
+    renamed = replace(SUPPLIER, name="Kantoorhandel")
+    data.store("supplier", [renamed])
+    assert fresh.books.suppliers_like("Papierhandel") == []
+    assert fresh.books.suppliers_like("Kantoorhandel") == [renamed]
+
+
+def test_an_item_that_moved_carries_its_new_account_alone(
+    data: ReferenceData, fresh: Fresh
+) -> None:
+    data.store("item", [ITEM])
+    moved = replace(ITEM, gl_costs=guid(9))
+    data.store("item", [moved])
+    assert fresh.books.carriers(guid(2)) == []
+    assert fresh.books.carriers(guid(9)) == [moved]
+    data.store("item", [replace(ITEM, gl_costs=None)])
+    assert fresh.books.carriers(guid(9)) == []
+
+
+def test_a_removed_record_is_found_by_no_key(data: ReferenceData, fresh: Fresh) -> None:
+    data.store("supplier", [SUPPLIER])
+    data.store("item", [ITEM])
+    data.remove("supplier", SUPPLIER.id)
+    data.remove("item", ITEM.id)
+    assert fresh.books.supplier("60001") is None
+    assert fresh.books.supplier(SUPPLIER.id) is None
+    assert fresh.books.suppliers_like("Papierhandel") == []
+    assert fresh.books.carriers(guid(2)) == []
+    data.remove("supplier", SUPPLIER.id)
+
+
+# --- Resembling names ----------------------------------------------------------------------
+
+
+def named(*names: str) -> list[Supplier]:
+    return [replace(SUPPLIER, id=guid(n), code=str(n), name=one) for n, one in enumerate(names)]
+
+
+def names_like(fresh: Fresh, name: str) -> list[str]:
+    return [one.name for one in fresh.books.suppliers_like(name)]
+
+
+def test_the_most_resembling_comes_first(data: ReferenceData, fresh: Fresh) -> None:
+    data.store("supplier", named("Bakker Transport", "Bakker & Zn.", "Bakkerij Jansen", "Slager"))
+    assert names_like(fresh, "BAKKER & ZN") == [
+        "Bakker & Zn.",
+        "Bakkerij Jansen",
+        "Bakker Transport",
+    ]
+
+
+def test_case_accents_and_punctuation_do_not_matter(data: ReferenceData, fresh: Fresh) -> None:
+    data.store("supplier", named("Café-Crème S.à r.l."))
+    assert names_like(fresh, "CAFE CREME") == ["Café-Crème S.à r.l."]
+
+
+def test_an_account_that_is_no_supplier_is_no_candidate(data: ReferenceData, fresh: Fresh) -> None:
+    data.store("supplier", [replace(SUPPLIER, is_supplier=False)])
+    assert names_like(fresh, "Papierhandel") == []
+
+
+def test_the_same_name_is_found_among_hundreds_that_begin_alike(
+    data: ReferenceData, fresh: Fresh
+) -> None:
+    data.store("supplier", named(*(f"Stichting {n:03}" for n in range(300)), "Stichting Zuid"))
+    found = names_like(fresh, "Stichting Zuid")
+    assert found[0] == "Stichting Zuid"
+    assert len(found) <= 100
+
+
+@pytest.mark.parametrize("name", ["", " ", "...", "#", "&"])
+def test_a_name_without_a_word_resembles_nothing(
+    data: ReferenceData, fresh: Fresh, name: str
+) -> None:
+    data.store("supplier", named("Papierhandel", "...", ""))
+    assert names_like(fresh, name) == []
+
+
+@given(st.text(max_size=20))
+def test_a_plain_name_stays_as_it_is(name: str) -> None:
+    plain = plain_name(name)
+    assert plain == " ".join(plain.split())
+    assert "#" not in plain
+    assert plain_name(plain.upper().lower()) == plain_name(plain)
+
+
+# --- Linked suppliers ----------------------------------------------------------------------
+
+
+def test_a_link_comes_before_the_erp_reference(mappings: Mappings, fresh: Fresh) -> None:
+    vendor = Reference("ven-1", "60001", "Papierhandel")
+    assert fresh.books.linked_supplier(vendor) == "60001"
+    mappings.link(FIRM, NL, VendorId("ven-1"), guid(9), "admin")
+    assert fresh.books.linked_supplier(vendor) == guid(9)
+
+
+def test_a_vendor_that_is_linked_nowhere_has_no_supplier(mappings: Mappings, fresh: Fresh) -> None:
+    mappings.link(FIRM, BE, VendorId("ven-1"), guid(9), "admin")
+    mappings.link(ConnectionId("x"), NL, VendorId("ven-1"), guid(9), "admin")
+    assert fresh.books.linked_supplier(Reference("ven-1", "", "Papierhandel")) is None
+    assert fresh.books.linked_supplier(Reference("", "", "Papierhandel")) is None
+
+
+# --- Codes ---------------------------------------------------------------------------------
+
+HIGH = Code("4", "High rate", percentage_is_included=True, is_for_purchase=False)
+IT = Code("IT", "Information", guid(8), is_blocked=True, end=date(2026, 1, 1))
+
+
+def test_codes_are_found_whole_by_kind_and_code(data: ReferenceData, fresh: Fresh) -> None:
+    assert data.replace_all("vat_code", [HIGH])
+    assert data.replace_all("cost_centre", [IT])
+    assert fresh.books.code("vat_code", "4") == HIGH
+    assert fresh.books.code("cost_centre", "IT") == IT
+    assert fresh.books.code("cost_unit", "IT") is None
+
+
+def test_a_listing_removes_what_it_does_not_name(data: ReferenceData, fresh: Fresh) -> None:
+    data.replace_all("cost_centre", [IT, Code("HR")])
+    data.replace_all("cost_unit", [Code("IT")])
+    assert data.replace_all("cost_centre", [Code("HR"), Code("FIN")])
+    kinds: list[CodeKind] = ["cost_centre", "cost_unit"]
+    assert [fresh.books.code(kind, "IT") for kind in kinds] == [None, Code("IT")]
+    assert fresh.books.code("cost_centre", "HR") == Code("HR")
+    assert data.replace_all("cost_centre", [])
+    assert fresh.books.code("cost_centre", "HR") is None
+
+
+def test_only_a_difference_counts_as_a_change(data: ReferenceData) -> None:
+    assert not data.replace_all("cost_centre", [])
+    assert data.replace_all("cost_centre", [IT, Code("HR")])
+    assert not data.replace_all("cost_centre", [Code("HR"), IT])
+    assert data.replace_all("cost_centre", [Code("HR"), replace(IT, is_blocked=False)])
+
+
+def test_books_answer_one_order_from_one_state(data: ReferenceData, fresh: Fresh) -> None:
+    data.replace_all("vat_code", [HIGH])
+    books = fresh.books
+    assert books.code("vat_code", "4") == HIGH
+    data.replace_all("vat_code", [])
+    assert books.code("vat_code", "4") == HIGH
+    assert fresh.books.code("vat_code", "4") is None
+
+
+# --- Freshness and notes -------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(-5, 10**18), min_size=1))
+def test_a_stream_is_never_read_backwards(timestamps: list[int]) -> None:
+    known = Freshness()
+    for timestamp in timestamps:
+        before = known.cursors.get("sync/CRM/Accounts", 0)
+        known = known.reached("sync/CRM/Accounts", timestamp)
+        assert known.cursors["sync/CRM/Accounts"] >= before
+    assert known.cursors["sync/CRM/Accounts"] == max(1, *timestamps)
+
+
+def test_each_stream_has_its_own_place() -> None:
+    known = Freshness().reached("a", 5).reached("b", 3).reached("a", 4)
+    assert known.cursors == {"a": 5, "b": 3}
+
+
+def test_listings_have_a_time_of_their_own() -> None:
+    known = Freshness().read(NOON, listings=True).read(NOON + HOUR, listings=False)
+    assert (known.streams_at, known.listings_at) == (NOON + HOUR, NOON)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        Freshness(),
+        Freshness().reached("sync/CRM/Accounts", 10**18),
+        Freshness().reached("a", 2).read(NOON, listings=False),
+        Freshness().reached("a", 2).read(NOON, listings=True),
+    ],
+)
+def test_freshness_is_kept(table: MemoryTable, data: ReferenceData, known: Freshness) -> None:
+    assert data.freshness() == Freshness()
+    data.save_freshness(known)
+    assert data.freshness() == known
+    assert ReferenceData(table, FIRM, BE).freshness() == Freshness()
+
+
+def test_what_was_learned_of_a_division_is_known_there_alone(
+    table: MemoryTable, data: ReferenceData
+) -> None:
+    assert not data.has_note("your_ref_filter_refused")
+    data.note("your_ref_filter_refused")
+    assert data.has_note("your_ref_filter_refused")
+    assert not ReferenceData(table, FIRM, BE).has_note("your_ref_filter_refused")
