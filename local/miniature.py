@@ -53,17 +53,11 @@ class MemoryQueues(Queues):
         busy: set[tuple[str, str]] = set()
         for one in list(self.waiting):
             group = (one.message.queue, one.message.group)
-            if (
-                group not in busy
-                and one.visible_at <= clock.epoch()
-                and one in self.waiting
-            ):
+            if group not in busy and one.visible_at <= clock.epoch() and one in self.waiting:
                 yield one
             busy.add(group)
 
-    def deliver(
-        self, one: Waiting, handle: Callable[[Mapping[str, Any]], None]
-    ) -> None:
+    def deliver(self, one: Waiting, handle: Callable[[Mapping[str, Any]], None]) -> None:
         """Hand the message to a worker; it is gone only when the worker returns."""
         one.visible_at = clock.epoch() + VISIBILITY
         one.receives += 1
@@ -83,9 +77,7 @@ class Miniature:
 
     transport: httpx.BaseTransport
     tables: Tables = field(
-        default_factory=lambda: Tables(
-            *(MemoryTable(n) for n in Tables.__dataclass_fields__)
-        )
+        default_factory=lambda: Tables(*(MemoryTable(n) for n in Tables.__dataclass_fields__))
     )
     queues: MemoryQueues = field(default_factory=MemoryQueues)
     vault: MemoryVault = field(default_factory=MemoryVault)
@@ -97,9 +89,7 @@ class Miniature:
 
     def work(self, message: Message, doors: Doors) -> None:
         """Do what one message asks for, as the function of its queue does."""
-        worker = (
-            purchase_order_queue if message.queue == PURCHASE_ORDERS else vendor_queue
-        )
+        worker = purchase_order_queue if message.queue == PURCHASE_ORDERS else vendor_queue
         worker.handle(message.body, doors)
 
     def drain(self, doors: Doors, most: int = 100_000) -> int:

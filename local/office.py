@@ -33,8 +33,8 @@ class Office:
         """Furnish both systems and take over the clock."""
         self.clock = clock.MovableClock(_MORNING)
         clock.read_from(self.clock)
-        self.exact = ExactSimulator(clock=self.clock, rng=random.Random(1))  # noqa: S311  a play
-        self.airbase = AirbaseSimulator(clock=self.clock, rng=random.Random(2))  # noqa: S311
+        self.exact = ExactSimulator(clock=self.clock, rng=random.Random(1))
+        self.airbase = AirbaseSimulator(clock=self.clock, rng=random.Random(2))
         self.firm = Firm(self.exact, self.airbase)
         self.firm.furnish()
         routes = {"exact.test": self.exact.transport(), "airbase.test": self.airbase.transport()}

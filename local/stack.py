@@ -60,9 +60,9 @@ class LocalStack:
         """Prepare the stack `name`; nothing runs before `start`.
 
         `clock` (epoch seconds) drives schedules. `port` and `aws_port` are those of the HTTP API
-        and of the AWS endpoint, 0 for free ones; `aws_listen` is the address of the latter. `parameters` override the template's, `variables`
-        are added to every function's environment, `visibility` (seconds) replaces the queues' own
-        visibility timeout.
+        and of the AWS endpoint, 0 for free ones; `aws_listen` is the address of the latter.
+        `parameters` override the template's, `variables` are added to every function's
+        environment, `visibility` (seconds) replaces the queues' own visibility timeout.
         """
         self.name = name
         self.blueprint = Blueprint(template)

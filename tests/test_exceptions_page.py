@@ -14,7 +14,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "exceptions.md"
 
 def rows() -> dict[str, tuple[str, str]]:
     """Return cause and remedy by code, as the page has them."""
-    found = re.findall(r"^\| `([A-Z0-9_]+)` \| (.*?) \| (.*?) \|$", PAGE.read_text("utf-8"), re.M)
+    row = re.compile(r"^\| `([A-Z0-9_]+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
+    found = row.findall(PAGE.read_text("utf-8"))
     assert len(found) == len({code for code, _, _ in found}), "a code stands there twice"
     return {code: (cause, remedy) for code, cause, remedy in found}
 

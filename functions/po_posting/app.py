@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.batch import (
     process_partial_response,
 )
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
 from ml_connector.workflows.purchase_order_queue import handle
 from ml_connector.workflows.wiring import open_doors
 

@@ -4,10 +4,9 @@ import signal
 import sys
 import threading
 
-from ml_connector.clock import MovableClock
-
 from local.exact_simulator.server import serve
 from local.exact_simulator.simulator import ExactSimulator
+from ml_connector.clock import MovableClock
 
 
 def main() -> None:

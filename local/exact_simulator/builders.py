@@ -24,7 +24,7 @@ class Builders:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def add_division(  # noqa: PLR0913 - all but the first have defaults
+    def add_division(
         self,
         code: int,
         country: str = "NL",
@@ -73,7 +73,7 @@ class Builders:
         }
         return self.add(division, "crm/Accounts", **given)
 
-    def add_gl_account(  # noqa: PLR0913 - all but three have defaults
+    def add_gl_account(
         self,
         division: int,
         code: str,

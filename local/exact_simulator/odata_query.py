@@ -249,7 +249,7 @@ def _moment(text: str) -> int:
 
 
 def _constant(kind: str, value: Any) -> _Operand:
-    return _Operand(kind, lambda row: value)
+    return _Operand(kind, lambda _: value)
 
 
 def _comparison(

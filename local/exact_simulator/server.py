@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_PUT = do_DELETE = do_PATCH = do_GET  # noqa: N815 - names http.server looks for
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - inherited name
+    def log_message(self, format: str, *args: Any) -> None:
         """Stay silent: the simulator keeps its own list of calls."""
 
     def _write(self, response: Response) -> None:

@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from ml_connector import clock as real_clock
-
 from local.exact_simulator import control, dispatch
 from local.exact_simulator.builders import Builders
 from local.exact_simulator.context import Context, Policy
@@ -26,6 +24,7 @@ from local.exact_simulator.texts import say
 from local.exact_simulator.transport import SimulatorTransport
 from local.exact_simulator.webhooks import Deliver, Webhooks, post
 from local.exact_simulator.world import Division, World
+from ml_connector import clock as real_clock
 
 
 class ExactSimulator(Builders):
@@ -42,7 +41,7 @@ class ExactSimulator(Builders):
         deliver: Deliver = post,
         language: str = "EN",
     ) -> None:
-        super().__init__(World(clock, rng or random.Random()))  # noqa: S311 - no real secrets
+        super().__init__(World(clock, rng or random.Random()))
         self.world.language = language
         self.client_id = self.world.guid()
         self.client_secret = self.world.secret(12)

@@ -19,9 +19,7 @@ Answer = TypeVar("Answer")
 
 _MEANWHILE = 0.02
 _AT_ORDERS = 0.45  # the POST of an order is where most is at stake
-_LATEST = (
-    50.0  # seconds: the remote may still commit what we gave up, within a worker's life
-)
+_LATEST = 50.0  # seconds: the remote may still commit what we gave up, within a worker's life
 _STATUSES = (429, 401, 500, 502, 503, 408)
 _GARBAGE = (b"", b"<html>busy</html>", b'{"d":', b"null", b"[]", b'{"d":{}}')
 
@@ -145,13 +143,9 @@ class ShakyTable(MemoryTable):
         """See `Table.raise_to`."""
         self._fate.aws(lambda: self._steady.raise_to(pk, sk, used, expires_at))
 
-    def query(
-        self, pk: str, prefix: str = "", *, backwards: bool = False
-    ) -> Iterator[Item]:
+    def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
         """See `Table.query`."""
-        return self._fate.aws(
-            lambda: self._steady.query(pk, prefix, backwards=backwards)
-        )
+        return self._fate.aws(lambda: self._steady.query(pk, prefix, backwards=backwards))
 
     def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
         """See `Table.query_index`."""
@@ -223,9 +217,7 @@ class ShakyTransport(httpx.BaseTransport):
         if way.startswith("time out"):
             raise httpx.ReadTimeout("fate", request=request)
         status = self._status(way, answer)
-        return httpx.Response(
-            status, content=self._fate.choose(_GARBAGE), request=request
-        )
+        return httpx.Response(status, content=self._fate.choose(_GARBAGE), request=request)
 
     def _status(self, way: str, answer: httpx.Response | None) -> int:
         """A refusal (429, 401) is never given for what was done: only 5xx may lie about that."""
@@ -238,7 +230,7 @@ class ShakyTransport(httpx.BaseTransport):
 
 def _steadied(write: Write) -> Write:
     table = write.table
-    steady = table._steady if isinstance(table, ShakyTable) else table  # noqa: SLF001
+    steady = table._steady if isinstance(table, ShakyTable) else table
     if isinstance(write, Insert):
         return Insert(steady, write.item)
     return type(write)(steady, write.item, write.expected)

@@ -81,13 +81,9 @@ class History:
     def _miniature(self) -> Miniature:
         airbase = httpx.MockTransport(self._airbase)
         hosts = Hosts({"exact.test": self.exact.transport(), "airbase.test": airbase})
-        tables = Tables(
-            *(ShakyTable(n, self.fate) for n in Tables.__dataclass_fields__)
-        )
+        tables = Tables(*(ShakyTable(n, self.fate) for n in Tables.__dataclass_fields__))
         transport = ShakyTransport(hosts, self.fate)
-        return Miniature(
-            transport, tables, ShakyQueues(self.fate), ShakyVault(self.fate)
-        )
+        return Miniature(transport, tables, ShakyQueues(self.fate), ShakyVault(self.fate))
 
     def _airbase(self, request: httpx.Request) -> httpx.Response:
         id = request.url.path.rstrip("/").rpartition("/")[2]
@@ -185,9 +181,7 @@ class History:
             headers={},
         )
         kept, _ = inbox.keep(arrival)
-        if (
-            kept.is_open and self.rng.random() < 0.9
-        ):  # else: kept, and the queue was not told
+        if kept.is_open and self.rng.random() < 0.9:  # else: kept, and the queue was not told
             self.mini.queues.send(kept.message, once=kept.once)
 
     def _sweep(self) -> None:
@@ -197,15 +191,11 @@ class History:
     def _other_worker(self) -> None:
         """Another worker takes an order while the first one is in the middle of its work."""
         with suppress(Exception):
-            advance(
-                self.mini.doors(), FIRM, OrderId(self.rng.choice(list(self.orders)))
-            )
+            advance(self.mini.doors(), FIRM, OrderId(self.rng.choice(list(self.orders))))
 
     def _deliver(self, one: Waiting) -> None:
         self._deliver_safely(
-            lambda: self.mini.queues.deliver(
-                one, lambda _: self.mini.work(one.message, self.doors)
-            )
+            lambda: self.mini.queues.deliver(one, lambda _: self.mini.work(one.message, self.doors))
         )
 
     def _deliver_safely(self, deliver: Any) -> None:
@@ -242,14 +232,9 @@ class History:
         return self.doors.ledger
 
     def _is_over(self) -> bool:
-        if self.mini.queues.waiting or any(
-            self.doors.inbox.open_events(FIRM, clock.now())
-        ):
+        if self.mini.queues.waiting or any(self.doors.inbox.open_events(FIRM, clock.now())):
             return False
-        return all(
-            self._record(id).state == _FINAL[_kind(raw)]
-            for id, raw in self.orders.items()
-        )
+        return all(self._record(id).state == _FINAL[_kind(raw)] for id, raw in self.orders.items())
 
     def _record(self, id: str) -> Record:
         return self._ledger.read(FIRM, f"order#{id}")  # type: ignore[arg-type]
@@ -268,9 +253,7 @@ class History:
             item["Code"]
             for item in self.exact.world.divisions[BE].table("logistics/Items").values()
         ]
-        assert len(codes) == len(set(codes)), (
-            f"seed {self.seed}: items made twice: {codes}"
-        )
+        assert len(codes) == len(set(codes)), f"seed {self.seed}: items made twice: {codes}"
 
     def _judge_order(self, id: OrderId, kind: str) -> None:
         record = self._record(id)
@@ -281,17 +264,13 @@ class History:
             for order in self.exact.purchase_orders(division)
             if marks(order["Remarks"], FIRM, id)
         ]
-        assert len(found) == (1 if kind == "good" else 0), (
-            f"{where}: {len(found)} in Exact"
-        )
+        assert len(found) == (1 if kind == "good" else 0), f"{where}: {len(found)} in Exact"
         assert record.state == _FINAL[kind], where
         steps = [entry.step for entry in self._ledger.trail(FIRM, record.key)]
         assert steps[0] == "received", f"{where}: {steps}"
         if kind == "good":
             assert record.facts["exact"]["id"] == found[0]["PurchaseOrderID"], where
-            assert steps.count("posted") + steps.count("adopted") == 1, (
-                f"{where}: {steps}"
-            )
+            assert steps.count("posted") + steps.count("adopted") == 1, f"{where}: {steps}"
             assert "intent" in steps, f"{where}: {steps}"
 
 
@@ -306,9 +285,7 @@ def _kind(raw: Mapping[str, Any]) -> str:
 
 def _order(id: str, kind: str, rng: random.Random) -> dict[str, Any]:
     amounts = [f"{rng.randint(1, 99_999) / 100:.2f}" for _ in range(rng.randint(1, 3))]
-    total = sum(round(float(amount) * 100) for amount in amounts) + (
-        kind == "bad total"
-    )
+    total = sum(round(float(amount) * 100) for amount in amounts) + (kind == "bad total")
     return {
         "kind": kind,
         "id": id,
@@ -316,13 +293,10 @@ def _order(id: str, kind: str, rng: random.Random) -> dict[str, Any]:
         "status": "approved",
         "outcome": "virtual_card" if kind == "card" else "purchase_order",
         "subsidiary": {"airbase_id": rng.choice(("sub-nl", "sub-be"))},
-        "vendor": {
-            "airbase_id": "v-unknown" if kind == "unknown vendor" else "v-known"
-        },
+        "vendor": {"airbase_id": "v-unknown" if kind == "unknown vendor" else "v-known"},
         "currency": {"iso_code": "EUR"},
         "total_amount": f"{total / 100:.2f}",
         "expense_list": [
-            {"account": {"account_number": "4406"}, "amount": amount}
-            for amount in amounts
+            {"account": {"account_number": "4406"}, "amount": amount} for amount in amounts
         ],
     }

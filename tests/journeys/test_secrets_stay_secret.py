@@ -78,12 +78,12 @@ def test_no_secret_is_seen_anywhere(
 def _make_trouble(scene: Scene, story: Story) -> None:
     """Faults are when secrets slip out: refusals, garbage, lost answers, a revoked consent."""
     for kind in ("unauthorized", "garbage", "server_error", "timeout_after_commit"):
-        scene.exact.faults.append(Fault(kind, "POST", "purchaseorder"))  # type: ignore[arg-type]
-        order = story._ordinary(NL)  # noqa: SLF001  the story's own way of writing orders
+        scene.exact.faults.append(Fault(kind, "POST", "purchaseorder"))
+        order = story._ordinary(NL)
         scene.airbase.approve(order)
         scene.stack.drain()
     scene.airbase.api_key, key = "another", scene.airbase.api_key
-    scene.airbase.approve(story._ordinary(BE))  # noqa: SLF001
+    scene.airbase.approve(story._ordinary(BE))
     scene.stack.drain()
     scene.airbase.api_key = key
     scene.exact.revoke_consent()

@@ -733,7 +733,7 @@ def subscriber() -> Iterator[Subscriber]:
             if body:
                 mailbox.heard.set()
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - inherited name
+        def log_message(self, format: str, *args: Any) -> None:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -50,9 +50,7 @@ def seal(
     detail: Mapping[str, Any],
 ) -> Entry:
     """Return the entry that follows `anchor`."""
-    content = _content(
-        record, anchor.seq + 1, at.astimezone(UTC).isoformat(), actor, step, detail
-    )
+    content = _content(record, anchor.seq + 1, at.astimezone(UTC).isoformat(), actor, step, detail)
     return Entry(**content, previous=anchor.hash, hash=_digest(content, anchor.hash))
 
 
@@ -67,9 +65,7 @@ def find_break(record: str, entries: Iterable[Entry], anchor: Anchor) -> str | N
             return f"entry {last.seq + 1} is missing or out of place"
         if entry.record != record:
             return f"entry {entry.seq} belongs to another record"
-        content = _content(
-            record, entry.seq, entry.at, entry.actor, entry.step, entry.detail
-        )
+        content = _content(record, entry.seq, entry.at, entry.actor, entry.step, entry.detail)
         if entry.previous != last.hash or entry.hash != _digest(content, last.hash):
             return f"entry {entry.seq} was changed"
         last = Anchor(entry.seq, entry.hash)
@@ -94,7 +90,5 @@ def _content(
 
 
 def _digest(content: Mapping[str, Any], previous: str) -> str:
-    text = json.dumps(
-        content, sort_keys=True, separators=(",", ":"), ensure_ascii=False
-    )
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(f"{previous}\n{text}".encode()).hexdigest()

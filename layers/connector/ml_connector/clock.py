@@ -19,7 +19,7 @@ def epoch() -> float:
 
 def read_from(source: Callable[[], float]) -> None:
     """Take the time from `source` (seconds since the epoch) from now on: local runs and tests."""
-    global _read
+    global _read  # noqa: PLW0603  one process, one clock
     _read = source
 
 

@@ -24,9 +24,7 @@ _RECONNECT = (
 )
 
 DELAYS: dict[str, Explanation] = {
-    "EXACT_MINUTE_LIMIT": Explanation(
-        "The division's calls for this minute are used up.", _WAITS
-    ),
+    "EXACT_MINUTE_LIMIT": Explanation("The division's calls for this minute are used up.", _WAITS),
     "EXACT_DAY_LIMIT": Explanation(
         "The division's calls for today are used up; they return at 00:00 UTC.",
         "Nothing to do. If it happens daily, ask Exact for a higher limit.",
@@ -39,9 +37,7 @@ DELAYS: dict[str, Explanation] = {
         "Resolve the open exceptions of this division; calls go on when the hour is over.",
     ),
     "EXACT_UNAVAILABLE": Explanation("Exact answered with a passing fault.", _WAITS),
-    "EXACT_UNREACHABLE": Explanation(
-        "Exact could not be reached; nothing was sent.", _WAITS
-    ),
+    "EXACT_UNREACHABLE": Explanation("Exact could not be reached; nothing was sent.", _WAITS),
     "EXACT_NO_ANSWER": Explanation(
         "The connection broke or timed out before Exact answered.",
         "Nothing to do: what was sent is looked for before it is sent again.",
@@ -62,17 +58,13 @@ DELAYS: dict[str, Explanation] = {
         "Today's calls to Exact's token endpoint are used up (200 a day).",
         "Nothing to do. If it returns, look for another program that uses this app's consent.",
     ),
-    "TOKEN_UNAVAILABLE": Explanation(
-        "Exact's token endpoint did not answer usefully.", _WAITS
-    ),
+    "TOKEN_UNAVAILABLE": Explanation("Exact's token endpoint did not answer usefully.", _WAITS),
 }
 
 DELAYS |= {
     "AIRBASE_BUSY": Explanation("Airbase asked to slow down.", _WAITS),
     "AIRBASE_UNREACHABLE": Explanation("Airbase did not answer.", _WAITS),
-    "AIRBASE_UNAVAILABLE": Explanation(
-        "Airbase answered with a passing fault.", _WAITS
-    ),
+    "AIRBASE_UNAVAILABLE": Explanation("Airbase answered with a passing fault.", _WAITS),
     "AIRBASE_UNREADABLE": Explanation("Airbase's answer cannot be read.", _WAITS),
     "OUTCOME_UNKNOWN": Explanation(
         "The order was sent, and whether Exact kept it is not known yet.",
@@ -98,9 +90,7 @@ HALTS: dict[str, Explanation] = {
     "RECONNECT_NEEDED": Explanation(
         "Exact no longer accepts this connection's refresh token.", _RECONNECT
     ),
-    "NOT_CONNECTED": Explanation(
-        "This connection has no consent from Exact yet.", _RECONNECT
-    ),
+    "NOT_CONNECTED": Explanation("This connection has no consent from Exact yet.", _RECONNECT),
     "APP_CREDENTIALS_MISSING": Explanation(
         "The Exact client id and secret of this connection are not stored.",
         "Add them with `connector connection add <file>`, "
@@ -231,7 +221,8 @@ REFUSALS: dict[str, Explanation] = {
     ),
     "WEBHOOK_ELSEWHERE": Explanation(
         "Exact sends these notifications to another address.",
-        "Remove that subscription in Exact if it is not yours to keep; the next run makes a new one.",
+        "Remove that subscription in Exact if it is not yours to keep; "
+        "the next run makes a new one.",
     ),
     "WEBHOOK_NOT_SUBSCRIBED": Explanation(
         "A webhook subscription could not be made.",
@@ -242,13 +233,9 @@ REFUSALS: dict[str, Explanation] = {
 _CORRECT = "Correct the order in Airbase, or the field map of the connection's profile."
 
 ORDERS: dict[str, Explanation] = {
-    "BAD_FIELD": Explanation(
-        "A field of the order is not what it should be.", _CORRECT
-    ),
+    "BAD_FIELD": Explanation("A field of the order is not what it should be.", _CORRECT),
     "MISSING_FIELD": Explanation("A field of the order is missing.", _CORRECT),
-    "BAD_AMOUNT": Explanation(
-        "An amount cannot be used.", "Correct the amount in Airbase."
-    ),
+    "BAD_AMOUNT": Explanation("An amount cannot be used.", "Correct the amount in Airbase."),
     "UNKNOWN_STATE": Explanation(
         "Airbase uses a state word that has no meaning here.",
         "Add the word to state_words of the connection's profile.",

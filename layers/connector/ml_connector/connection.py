@@ -13,8 +13,8 @@ from pydantic import (
     model_validator,
 )
 
-from ml_connector.profile import AirbaseProfile, NoVerification
 from ml_connector.ids import ConnectionId, Division, Guid
+from ml_connector.profile import AirbaseProfile, NoVerification
 
 EXACT_SITES = ("nl", "be", "de", "fr", "es", "co.uk", "com")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -30,9 +30,7 @@ def safe_base_url(url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{url!r} is not a web address")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise ValueError(
-            f"{url!r} must use https (plain http is for loopback hosts alone)"
-        )
+        raise ValueError(f"{url!r} must use https (plain http is for loopback hosts alone)")
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError(f"{url!r} must be a bare base address")
     return url.rstrip("/")
@@ -145,19 +143,14 @@ class Connection(_Strict):
         if isinstance(data, dict) and not data.get("exact_base_url"):
             if data.get("exact_site") not in EXACT_SITES:
                 raise ValueError(
-                    f"name exact_site (one of {', '.join(EXACT_SITES)}) "
-                    "or exact_base_url"
+                    f"name exact_site (one of {', '.join(EXACT_SITES)}) or exact_base_url"
                 )
-            return data | {
-                "exact_base_url": f"https://start.exactonline.{data['exact_site']}"
-            }
+            return data | {"exact_base_url": f"https://start.exactonline.{data['exact_site']}"}
         return data
 
     @field_validator("divisions")
     @classmethod
-    def _each_once(
-        cls, divisions: tuple[ExactDivision, ...]
-    ) -> tuple[ExactDivision, ...]:
+    def _each_once(cls, divisions: tuple[ExactDivision, ...]) -> tuple[ExactDivision, ...]:
         codes = [str(d.division) for d in divisions]
         served = [s for d in divisions for s in d.subsidiaries]
         for what, seen in (("division", codes), ("subsidiary", served)):
@@ -169,9 +162,7 @@ class Connection(_Strict):
     def _verified_or_accepted(self) -> Self:
         if isinstance(self.profile.verification, NoVerification):
             if not self.accept_unverified_webhooks:
-                raise ValueError(
-                    "verification 'none' also needs accept_unverified_webhooks: true"
-                )
+                raise ValueError("verification 'none' also needs accept_unverified_webhooks: true")
             if self.profile.order_source == "event":
                 raise ValueError("an unverified event can not carry the order itself")
         return self

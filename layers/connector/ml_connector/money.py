@@ -68,9 +68,7 @@ def minor_digits(currency: str) -> int:
     return _MINOR_DIGITS.get(currency, 2)
 
 
-def parse_amount(
-    value: Any, currency: str, form: MoneyForm = MoneyForm.DECIMAL
-) -> Decimal:
+def parse_amount(value: Any, currency: str, form: MoneyForm = MoneyForm.DECIMAL) -> Decimal:
     """Return the amount in units.
 
     Raises `ValueError` with a sentence for a person when it is no finite number, has more

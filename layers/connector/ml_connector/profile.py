@@ -127,9 +127,7 @@ class OrderMap(_Strict):
     order_date: Path = "approved_date"
     receipt_date: Path = "expected_date"
     payment_condition: Path = "payment_term"
-    tags: Path = (
-        "transaction_tags[].{dimension: type_label, code: erp_reference_id, name: name}"
-    )
+    tags: Path = "transaction_tags[].{dimension: type_label, code: erp_reference_id, name: name}"
     lines: Path = "expense_list"
     line: LineMap = LineMap()
 

@@ -14,10 +14,10 @@ import httpx
 import jmespath
 
 from ml_connector import backoff, clock
-from ml_connector.profile import AirbaseProfile
 from ml_connector.codes import problem
 from ml_connector.faults import Halt, Later, Review
 from ml_connector.ids import OrderId, VendorId
+from ml_connector.profile import AirbaseProfile
 from ml_connector.secret import Secret
 
 _PAGE_SIZE = 100
@@ -136,18 +136,12 @@ class AirbaseClient:
     def _decipher(self, response: httpx.Response, path: str, record: str) -> Any:
         status = response.status_code
         if status in _REFUSED:
-            raise Halt(
-                problem("AIRBASE_KEY_REFUSED", self._base_url, f"It answered {status}.")
-            )
+            raise Halt(problem("AIRBASE_KEY_REFUSED", self._base_url, f"It answered {status}."))
         if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             until = _retry_after(response) or backoff.moment(5)
             raise Later("AIRBASE_UNAVAILABLE", until, f"Airbase answered {status}.")
         if status != HTTPStatus.OK:
-            code = (
-                "NOT_IN_AIRBASE"
-                if status == HTTPStatus.NOT_FOUND
-                else "AIRBASE_REFUSED"
-            )
+            code = "NOT_IN_AIRBASE" if status == HTTPStatus.NOT_FOUND else "AIRBASE_REFUSED"
             evidence = {"request_id": response.headers.get("x-request-id", "")}
             detail = f"It answered {status} at {path}."
             raise Review([problem(code, record, detail, evidence=evidence)])

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 import jmespath
 from jmespath.exceptions import JMESPathError
 
-from ml_connector.profile import AirbaseProfile, LineMap
 from ml_connector.codes import problem
 from ml_connector.faults import Problem, Review
 from ml_connector.ids import OrderId
@@ -24,6 +23,7 @@ from ml_connector.money import (
     round_to_cents,
     round_to_step,
 )
+from ml_connector.profile import AirbaseProfile, LineMap
 from ml_connector.purchase_orders.model import Order, OrderLine, Reference, Tag
 
 _LONGEST_TEXT = 4000
@@ -55,9 +55,7 @@ def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
     order = Order(
         id=OrderId(id),
         number=number,
-        state=reader.word(
-            fields.state, profile.state_words, "state", "UNKNOWN_STATE", None
-        ),
+        state=reader.word(fields.state, profile.state_words, "state", "UNKNOWN_STATE", None),
         outcome=reader.word(
             fields.outcome,
             profile.outcome_words,
@@ -72,9 +70,7 @@ def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
         description=reader.text(fields.description, "description"),
         order_date=reader.day(fields.order_date, "order date") or fallback_date,
         receipt_date=reader.day(fields.receipt_date, "receipt date"),
-        payment_condition=reader.text(
-            fields.payment_condition, "payment condition", LONGEST_ID
-        ),
+        payment_condition=reader.text(fields.payment_condition, "payment condition", LONGEST_ID),
         tags=reader.tags(fields.tags),
         lines=tuple(reader.lines(fields.lines, fields.line, currency)),
     )
@@ -104,9 +100,7 @@ class FieldReader:
         try:
             return _compile(path).search(self.raw)
         except JMESPathError as error:
-            self.report(
-                "BAD_FIELD", f"the path {path!r} does not fit the answer: {error}."
-            )
+            self.report("BAD_FIELD", f"the path {path!r} does not fit the answer: {error}.")
             return None
 
     def report(self, code: str, detail: str, **evidence: Any) -> None:
@@ -128,9 +122,7 @@ class FieldReader:
             self.report("BAD_FIELD", f"the {what} is no valid Unicode.", found=_short(value))
             return ""
         if len(text) > longest:
-            self.report(
-                "BAD_FIELD", f"the {what} has {len(text)} characters, over {longest}."
-            )
+            self.report("BAD_FIELD", f"the {what} has {len(text)} characters, over {longest}.")
             return text[:longest]
         return text
 
@@ -141,9 +133,7 @@ class FieldReader:
             self.report("MISSING_FIELD", f"Airbase gave no {what}.")
         return text
 
-    def word(
-        self, path: str, words: Mapping[str, T], what: str, code: str, absent: T | None
-    ) -> T:
+    def word(self, path: str, words: Mapping[str, T], what: str, code: str, absent: T | None) -> T:
         """Return what the word at the path means, `absent` when there is none."""
         value = self.text(path, what, LONGEST_ID)
         if not value and absent is not None:
@@ -171,9 +161,7 @@ class FieldReader:
         """Return the id, code and name at the path, of which one must be there."""
         value = self.find(path)
         if not isinstance(value, Mapping):
-            self.report(
-                "MISSING_FIELD", f"Airbase gave no {what}.", found=_short(value)
-            )
+            self.report("MISSING_FIELD", f"Airbase gave no {what}.", found=_short(value))
             return Reference()
         reference = self._reference(value, what)
         if not reference.keys:
@@ -232,12 +220,8 @@ class FieldReader:
     def tags(self, path: str) -> tuple[Tag, ...]:
         """Return the tags at the path."""
         found = self.find(path) or []
-        if not isinstance(found, list) or not all(
-            isinstance(tag, Mapping) for tag in found
-        ):
-            self.report(
-                "BAD_FIELD", "the tags are no list of tags.", found=_short(found)
-            )
+        if not isinstance(found, list) or not all(isinstance(tag, Mapping) for tag in found):
+            self.report("BAD_FIELD", "the tags are no list of tags.", found=_short(found))
             return ()
         return tuple(
             Tag(
@@ -254,21 +238,15 @@ class FieldReader:
             self.report("MISSING_FIELD", "Airbase gave no lines.", found=_short(found))
             return []
         if len(found) > _MOST_LINES:
-            self.report(
-                "BAD_FIELD", f"the order has {len(found)} lines, over {_MOST_LINES}."
-            )
+            self.report("BAD_FIELD", f"the order has {len(found)} lines, over {_MOST_LINES}.")
             return []
         return [
             self._line(position, raw, fields, currency)
             for position, raw in enumerate(found, start=1)
         ]
 
-    def _line(
-        self, position: int, raw: Any, fields: LineMap, currency: str
-    ) -> OrderLine:
-        reader = FieldReader(
-            raw, self.profile, f"{self.record}, line {position}", self.problems
-        )
+    def _line(self, position: int, raw: Any, fields: LineMap, currency: str) -> OrderLine:
+        reader = FieldReader(raw, self.profile, f"{self.record}, line {position}", self.problems)
         amount = reader.amount(fields.amount, "amount", currency)
         quantity = reader.number(fields.quantity, "quantity")
         quantity = Decimal(1) if quantity is None else quantity
@@ -284,9 +262,7 @@ class FieldReader:
             tags=reader.tags(fields.tags),
         )
 
-    def unit_price(
-        self, path: str, amount: Decimal, quantity: Decimal, currency: str
-    ) -> Decimal:
+    def unit_price(self, path: str, amount: Decimal, quantity: Decimal, currency: str) -> Decimal:
         """Return the price whose product with the quantity is the amount, to the cent."""
         price = self._given_price(path, currency)
         if quantity <= 0:

@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ml_connector.airbase.orders import LONGEST_ID, FieldReader
-from ml_connector.profile import AirbaseProfile
 from ml_connector.codes import problem
 from ml_connector.faults import Review
 from ml_connector.ids import VendorId
+from ml_connector.profile import AirbaseProfile
 from ml_connector.purchase_orders.model import Order, Reference
 
 
@@ -51,9 +51,7 @@ def with_vendor(order: Order, raw: Any | None, profile: AirbaseProfile) -> Order
         return order
     vendor = read_vendor(raw, profile)
     if vendor.id != order.vendor.id:
-        raise Review(
-            [problem("NOT_THE_ORDER", order.title, f"Vendor {vendor.id} came back.")]
-        )
+        raise Review([problem("NOT_THE_ORDER", order.title, f"Vendor {vendor.id} came back.")])
     if not vendor.is_active:
         raise Review([problem("VENDOR_INACTIVE", order.title, f"It is {vendor.name}.")])
     return replace(order, vendor=Reference(vendor.id, vendor.code, vendor.name))

@@ -43,7 +43,7 @@ class Record:
     received_at: str = ""
     due_at: datetime | None = None
     version: int = 0
-    anchor: Anchor = Anchor()
+    anchor: Anchor = field(default_factory=Anchor)
 
     def now(self, state: str, **facts: Any) -> "Record":
         """Return the record in another state, with these facts added and nothing due."""
@@ -154,28 +154,18 @@ class Ledger:
             problem=problem.as_dict(),
         )
 
-    def clear_halt(
-        self, connection: ConnectionId, division: Division | None = None
-    ) -> None:
+    def clear_halt(self, connection: ConnectionId, division: Division | None = None) -> None:
         """Let the connection (and all its divisions), or one division, go on."""
         record = self.read(connection, CONNECTION)
         halts = dict(record.facts.get("halts", {}))
         if not halts:
             return
-        left = (
-            {}
-            if division is None
-            else {k: v for k, v in halts.items() if k != str(division)}
-        )
+        left = {} if division is None else {k: v for k, v in halts.items() if k != str(division)}
         if left != halts:
             state = "halted" if left else "active"
-            self.write(
-                record.now(state, halts=left), "continued", division=str(division or "")
-            )
+            self.write(record.now(state, halts=left), "continued", division=str(division or ""))
 
-    def halted(
-        self, connection: ConnectionId, division: Division | None = None
-    ) -> bool:
+    def halted(self, connection: ConnectionId, division: Division | None = None) -> bool:
         """Return whether the connection, or this division of it, is stopped."""
         halts = self.read(connection, CONNECTION).facts.get("halts", {})
         return "" in halts or str(division) in halts
@@ -194,9 +184,7 @@ def _item(record: Record) -> Item:
         "pk": record.connection,
         "sk": record.key,
         "state": record.state,
-        "facts": _pack(
-            json.dumps(record.facts, ensure_ascii=False, separators=(",", ":"))
-        ),
+        "facts": _pack(json.dumps(record.facts, ensure_ascii=False, separators=(",", ":"))),
         "received_at": record.received_at,
         "version": record.version,
         "audit_seq": record.anchor.seq,
@@ -218,9 +206,7 @@ def _record(item: Item) -> Record:
         received_at=str(item["received_at"]),
         due_at=datetime.fromisoformat(due) if due else None,
         version=int(item["version"]),
-        anchor=Anchor(
-            int(item.get("audit_seq", 0)), str(item.get("audit_hash", START))
-        ),
+        anchor=Anchor(int(item.get("audit_seq", 0)), str(item.get("audit_hash", START))),
     )
 
 
@@ -231,9 +217,7 @@ def _entry_item(entry: Entry) -> Item:
         "at": entry.at,
         "actor": entry.actor,
         "step": entry.step,
-        "detail": _pack(
-            json.dumps(entry.detail, ensure_ascii=False, separators=(",", ":"))
-        ),
+        "detail": _pack(json.dumps(entry.detail, ensure_ascii=False, separators=(",", ":"))),
         "previous": entry.previous,
         "hash": entry.hash,
     }
@@ -259,8 +243,4 @@ def _pack(text: str) -> str:
 
 
 def _unpack(text: str) -> str:
-    return (
-        text
-        if text.startswith("{")
-        else zlib.decompress(base64.b64decode(text)).decode()
-    )
+    return text if text.startswith("{") else zlib.decompress(base64.b64decode(text)).decode()

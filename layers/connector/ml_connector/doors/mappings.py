@@ -42,9 +42,7 @@ class Mappings:
         for item in list(self._table.query(id)):
             self._table.delete(id, str(item["sk"]))
 
-    def supplier_of(
-        self, id: ConnectionId, division: Division, vendor: VendorId
-    ) -> str | None:
+    def supplier_of(self, id: ConnectionId, division: Division, vendor: VendorId) -> str | None:
         """Return the GUID of the Exact supplier that the vendor is linked to."""
         item = self._table.get(id, f"link#{division}#{vendor}")
         return str(item["supplier"]) if item else None

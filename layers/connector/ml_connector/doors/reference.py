@@ -47,17 +47,13 @@ class Freshness:
 
     def read(self, at: datetime, *, listings: bool) -> "Freshness":
         """Return it with all streams, and if said so all listings, read at `at`."""
-        return replace(
-            self, streams_at=at, listings_at=at if listings else self.listings_at
-        )
+        return replace(self, streams_at=at, listings_at=at if listings else self.listings_at)
 
 
 class ReferenceData:
     """One division's records of suppliers, GL accounts, items and codes."""
 
-    def __init__(
-        self, table: Table, connection: ConnectionId, division: Division
-    ) -> None:
+    def __init__(self, table: Table, connection: ConnectionId, division: Division) -> None:
         """Keep the division's records in `table`."""
         self._table = table
         self._pk = f"{connection}#{division}"
@@ -68,9 +64,7 @@ class ReferenceData:
         if item is None:
             return Freshness()
         body = json.loads(str(item["body"]))
-        return Freshness(
-            body["cursors"], _moment(body["streams_at"]), _moment(body["listings_at"])
-        )
+        return Freshness(body["cursors"], _moment(body["streams_at"]), _moment(body["listings_at"]))
 
     def save_freshness(self, freshness: Freshness) -> None:
         """Remember how far the data have been read."""
@@ -85,9 +79,7 @@ class ReferenceData:
         """Return whether that was learned."""
         return self._table.get(self._pk, f"note#{what}") is not None
 
-    def store(
-        self, kind: str, entities: Iterable[Supplier | GLAccount | Item | Code]
-    ) -> None:
+    def store(self, kind: str, entities: Iterable[Supplier | GLAccount | Item | Code]) -> None:
         """Add or overwrite records of a kind, with their look-up rows."""
         rows: dict[str, Row] = {}
         for entity in entities:
@@ -97,10 +89,7 @@ class ReferenceData:
 
     def replace_all(self, kind: CodeKind, codes: Sequence[Code]) -> bool:
         """Make these the only records of a kind; return whether anything changed."""
-        held = {
-            str(row["sk"]): str(row["body"])
-            for row in self._table.query(self._pk, f"{kind}#")
-        }
+        held = {str(row["sk"]): str(row["body"]) for row in self._table.query(self._pk, f"{kind}#")}
         rows = {str(row["sk"]): row for code in codes for row in self._rows(kind, code)}
         if held == {sk: str(row["body"]) for sk, row in rows.items()}:
             return False
@@ -116,8 +105,7 @@ class ReferenceData:
     def store_supplier_items(self, links: Iterable[tuple[Guid, Guid]]) -> None:
         """Remember which supplier delivers which item."""
         self._table.put_all(
-            {"pk": self._pk, "sk": f"supplied#{item}#{supplier}"}
-            for item, supplier in links
+            {"pk": self._pk, "sk": f"supplied#{item}#{supplier}"} for item, supplier in links
         )
 
     def is_linked(self, item: Guid, supplier: Guid) -> bool:
@@ -134,9 +122,7 @@ class ReferenceData:
         for row in self._table.query(self._pk, prefix):
             yield str(row["points_at"])
 
-    def _rows(
-        self, kind: str, entity: Supplier | GLAccount | Item | Code
-    ) -> Iterator[Row]:
+    def _rows(self, kind: str, entity: Supplier | GLAccount | Item | Code) -> Iterator[Row]:
         key = entity.code if isinstance(entity, Code) else entity.id
         body = json.dumps(asdict(entity), default=date.isoformat, ensure_ascii=False)
         yield {"pk": self._pk, "sk": f"{kind}#{key}", "body": body}
@@ -244,9 +230,7 @@ class DivisionBooks:
 def plain_name(name: str) -> str:
     """Return the name in lower case, without accents and punctuation, for look-ups."""
     decomposed = unicodedata.normalize("NFKD", name.casefold())
-    kept = "".join(
-        c if c.isalnum() else " " for c in decomposed if not unicodedata.combining(c)
-    )
+    kept = "".join(c if c.isalnum() else " " for c in decomposed if not unicodedata.combining(c))
     return " ".join(kept.split())
 
 

@@ -81,9 +81,7 @@ class Table(Protocol):
         """Set the counter `used` to at least this."""
         ...
 
-    def query(
-        self, pk: str, prefix: str = "", *, backwards: bool = False
-    ) -> Iterator[Item]:
+    def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
         """Yield the items under `pk` whose `sk` starts with `prefix`, in key order."""
         ...
 
@@ -131,9 +129,7 @@ def _put(write: Write) -> dict[str, Any]:
 
 
 def _is_refused(error: ClientError) -> bool:
-    reasons = {
-        reason.get("Code") for reason in error.response.get("CancellationReasons", ())
-    }
+    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
     return bool(reasons & {"ConditionalCheckFailed", "TransactionConflict"})
 
 
@@ -176,9 +172,7 @@ class DynamoTable:
     def transact(self, writes: Sequence[Write]) -> bool:
         """See `Table.transact`."""
         try:
-            self.client.transact_write_items(
-                TransactItems=[{"Put": _put(w)} for w in writes]
-            )
+            self.client.transact_write_items(TransactItems=[{"Put": _put(w)} for w in writes])
         except ClientError as error:
             if _is_refused(error):
                 return False
@@ -215,9 +209,7 @@ class DynamoTable:
             ExpressionAttributeValues=to_wire({":used": used, ":expires": expires_at}),
         )
 
-    def query(
-        self, pk: str, prefix: str = "", *, backwards: bool = False
-    ) -> Iterator[Item]:
+    def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
         """See `Table.query`."""
         condition = "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk"
         values = {":pk": pk, ":prefix": prefix} if prefix else {":pk": pk}
@@ -237,9 +229,7 @@ class DynamoTable:
         )
 
     def _pages(self, **request: Any) -> Iterator[Item]:
-        for page in self.client.get_paginator("query").paginate(
-            TableName=self.name, **request
-        ):
+        for page in self.client.get_paginator("query").paginate(TableName=self.name, **request):
             items = (from_wire(raw) for raw in page["Items"])
             yield from (item for item in items if not is_expired(item))
 

@@ -36,7 +36,7 @@ class Answer:
     @property
     def is_success(self) -> bool:
         """Return whether the status is 2xx."""
-        return 200 <= self.status < 300  # noqa: PLR2004  the HTTP standard's own bounds
+        return 200 <= self.status < 300
 
     def header(self, name: str) -> str:
         """Return a header's value, or nothing."""
@@ -71,7 +71,7 @@ def decipher(answer: Answer, sent: Sent) -> Fault:
         return _too_many(answer, sent)
     if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
         return _forbidden(answer, sent, text)
-    if answer.status != _TIMEOUT and _BAD_REQUEST <= answer.status < 500:  # noqa: PLR2004
+    if answer.status != _TIMEOUT and _BAD_REQUEST <= answer.status < 500:
         return _refused(answer, sent, text)
     return _server_fault(answer, sent, text)
 
@@ -95,9 +95,9 @@ def counts_as_error(answer: Answer) -> bool:
     """
     if answer.status in (_TIMEOUT, _TOO_MANY) or answer.is_success:
         return False
-    if _BAD_REQUEST <= answer.status < 500:  # noqa: PLR2004
+    if _BAD_REQUEST <= answer.status < 500:
         return True
-    return answer.status == 500 and _is_business(message(answer.body))  # noqa: PLR2004
+    return answer.status == 500 and _is_business(message(answer.body))
 
 
 def message(body: bytes) -> str:
@@ -161,7 +161,7 @@ def _refused(answer: Answer, sent: Sent, text: str) -> Review:
 
 
 def _server_fault(answer: Answer, sent: Sent, text: str) -> Fault:
-    if answer.status == 500 and _is_business(text):  # noqa: PLR2004
+    if answer.status == 500 and _is_business(text):
         return _review(answer, sent, text, "EXACT_REFUSED")
     return _later("EXACT_UNAVAILABLE", sent, f"HTTP {answer.status}. {_quoted(text)}".strip())
 

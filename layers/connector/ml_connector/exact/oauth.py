@@ -190,14 +190,14 @@ def refresh_request(
 def decipher(status: int, headers: Mapping[str, str], body: bytes, at: datetime) -> TokenOutcome:
     """Return what an answer means; `at` is when it came."""
     data = _object(body)
-    if status < 300:  # noqa: PLR2004
+    if status < 300:
         tokens = _tokens(data, at)
         return Granted(tokens) if tokens else Transient(f"HTTP {status} without tokens.")
     text = _wording(headers, data)
     for part, outcome in _TEXTS:
         if part in text.lower():
             return outcome(text)
-    passing = status >= 500 or status in (408, 429) or not text  # noqa: PLR2004
+    passing = status >= 500 or status in (408, 429) or not text
     return Transient(f"HTTP {status}. {text}".strip()) if passing else Unknown(text)
 
 

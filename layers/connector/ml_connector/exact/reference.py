@@ -10,7 +10,6 @@ from datetime import date
 from typing import Any
 
 from ml_connector.exact.odata import guid, parse_date
-from ml_connector.ids import Guid
 from ml_connector.purchase_orders.books import Code, CodeKind, GLAccount, Item, Supplier
 
 Row = Mapping[str, Any]
@@ -133,13 +132,9 @@ LISTINGS = (
         "vat_code",
         _vat_code,
     ),
-    Listing(
-        "hrm/Costcenters", "ID,Code,Description,Active,EndDate", "cost_centre", _plain
-    ),
+    Listing("hrm/Costcenters", "ID,Code,Description,Active,EndDate", "cost_centre", _plain),
     Listing("hrm/Costunits", "ID,Code,Description,EndDate", "cost_unit", _plain),
-    Listing(
-        "cashflow/PaymentConditions", "ID,Code,Description", "payment_condition", _plain
-    ),
+    Listing("cashflow/PaymentConditions", "ID,Code,Description", "payment_condition", _plain),
 )
 PROJECTS = Listing("project/Projects", "ID,Code,Description,EndDate", "project", _plain)
 """Read only for connections that map a tag to projects: it needs a licence of its own."""

@@ -54,11 +54,7 @@ class Item:
 
     def is_carrier_on(self, day: date) -> bool:
         """Return whether a line of this day may use the item to reach its GL account."""
-        return (
-            self.is_purchase
-            and not self.is_stock
-            and is_active(self.start, self.end, day)
-        )
+        return self.is_purchase and not self.is_stock and is_active(self.start, self.end, day)
 
 
 @dataclass(frozen=True)
@@ -74,9 +70,7 @@ class Code:
     is_for_purchase: bool = True
 
 
-CodeKind = Literal[
-    "cost_centre", "cost_unit", "project", "vat_code", "payment_condition"
-]
+CodeKind = Literal["cost_centre", "cost_unit", "project", "vat_code", "payment_condition"]
 
 
 class Books(Protocol):

@@ -6,8 +6,8 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
-from ml_connector.words import State
 from ml_connector.purchase_orders.model import Order
+from ml_connector.words import State
 
 
 def fingerprint(order: Order) -> str:

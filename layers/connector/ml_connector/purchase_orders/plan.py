@@ -76,9 +76,7 @@ def pick_division(order: Order, connection: Connection) -> ExactDivision:
     raise problems.as_review()
 
 
-def plan(
-    order: Order, connection: Connection, division: ExactDivision, books: Books
-) -> Plan:
+def plan(order: Order, connection: Connection, division: ExactDivision, books: Books) -> Plan:
     """Return what to send for the order.
 
     Raises `Review` with all problems of header and lines together.
@@ -113,9 +111,7 @@ class _Planner:
         body = self._header(supplier, payment_condition) | {"PurchaseOrderLines": lines}
         return Plan(body, (*self.carriers_needed.values(), *self.links_needed.values()))
 
-    def _header(
-        self, supplier: Supplier | None, payment_condition: str
-    ) -> dict[str, Any]:
+    def _header(self, supplier: Supplier | None, payment_condition: str) -> dict[str, Any]:
         order = self.order
         mark = marker(self.connection.id, order.id, order.revision)
         title = order.title.replace("[", "(")  # can not pose as another order's marker
@@ -136,18 +132,14 @@ class _Planner:
     def _check_total(self) -> None:
         total = sum(line.amount for line in self.order.lines)
         if total != self.order.total.amount:
-            self.problems.add(
-                "TOTAL_MISMATCH", total=str(self.order.total), lines=str(total)
-            )
+            self.problems.add("TOTAL_MISMATCH", total=str(self.order.total), lines=str(total))
         if self.order.total.amount <= 0:
             self.problems.add("NOT_POSITIVE", total=str(self.order.total))
 
     def _check_currency(self) -> None:
         currency = self.order.total.currency
         if currency not in {self.division.currency, *self.division.other_currencies}:
-            self.problems.add(
-                "CURRENCY_NOT_ACTIVE", currency=currency, division=self._division
-            )
+            self.problems.add("CURRENCY_NOT_ACTIVE", currency=currency, division=self._division)
 
     @property
     def _division(self) -> str:
@@ -155,9 +147,7 @@ class _Planner:
 
     def _supplier(self) -> Supplier | None:
         vendor = self.order.vendor
-        named = _mapped(self.mappings.suppliers, vendor) or self.books.linked_supplier(
-            vendor
-        )
+        named = _mapped(self.mappings.suppliers, vendor) or self.books.linked_supplier(vendor)
         supplier = self.books.supplier(named) if named else None
         if supplier is None:
             code = "SUPPLIER_GONE" if named else "UNKNOWN_VENDOR"
@@ -178,11 +168,7 @@ class _Planner:
         return supplier
 
     def _supplier_candidates(self) -> list[dict[str, str]]:
-        found = (
-            self.books.suppliers_like(self.order.vendor.name)
-            if self.order.vendor.name
-            else ()
-        )
+        found = self.books.suppliers_like(self.order.vendor.name) if self.order.vendor.name else ()
         return [{"id": s.id, "code": s.code, "name": s.name} for s in found[:3]]
 
     def _unusable(self, supplier: Supplier) -> str | None:
@@ -254,15 +240,11 @@ class _Planner:
         if mapped := self.mappings.items.get(account.code):
             return self._mapped_item(mapped, account, where)
         day = self.order.order_date
-        found = [
-            item for item in self.books.carriers(account.id) if item.is_carrier_on(day)
-        ]
+        found = [item for item in self.books.carriers(account.id) if item.is_carrier_on(day)]
         if len(found) == 1:
             return found[0]
         if found:
-            candidates = [
-                {"id": i.id, "code": i.code, "name": i.description} for i in found
-            ]
+            candidates = [{"id": i.id, "code": i.code, "name": i.description} for i in found]
             self.problems.add(
                 "SEVERAL_CARRIER_ITEMS",
                 candidates,
@@ -297,9 +279,7 @@ class _Planner:
 
     def _need_link(self, item: Item, supplier: Supplier, line: OrderLine) -> None:
         if not self.books.is_linked(item.id, supplier.id):
-            self.links_needed[item.id] = LinkNeeded(
-                item, supplier, to_wire(line.unit_price)
-            )
+            self.links_needed[item.id] = LinkNeeded(item, supplier, to_wire(line.unit_price))
 
     def _vat_code(
         self,
@@ -318,9 +298,7 @@ class _Planner:
             return ""
         vat = self._known_code("vat_code", code, where, line.vat_code or code)
         if vat and vat.percentage_is_included != self.connection.amounts_include_vat:
-            self.problems.add(
-                "VAT_CODE_BASIS", where=where, code=code, division=self._division
-            )
+            self.problems.add("VAT_CODE_BASIS", where=where, code=code, division=self._division)
         if vat and not vat.is_for_purchase:
             self.problems.add(
                 "VAT_CODE_NOT_FOR_PURCHASE",
@@ -346,9 +324,7 @@ class _Planner:
             "Project": project.id if project else None,
         }
 
-    def _check_use(
-        self, account: GLAccount, found: dict[CodeKind, Code], where: str
-    ) -> None:
+    def _check_use(self, account: GLAccount, found: dict[CodeKind, Code], where: str) -> None:
         uses: tuple[tuple[CodeKind, int], ...] = (
             ("cost_centre", account.use_cost_centre),
             ("cost_unit", account.use_cost_unit),
@@ -378,9 +354,7 @@ class _Planner:
                 found[kind] = code
         return found
 
-    def _known_code(
-        self, kind: CodeKind, code: str, where: str, named: str
-    ) -> Code | None:
+    def _known_code(self, kind: CodeKind, code: str, where: str, named: str) -> Code | None:
         found = self.books.code(kind, code) if code else None
         if found is None:
             self.problems.add(

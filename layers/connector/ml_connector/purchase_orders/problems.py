@@ -46,8 +46,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = (
         ),
         "SUPPLIER_BLOCKED": (
             "the supplier {supplier} is blocked in division {division}.",
-            "Unblock the supplier in Exact, or link the vendor to another one. "
-            + _REFRESHED,
+            "Unblock the supplier in Exact, or link the vendor to another one. " + _REFRESHED,
         ),
         "SUPPLIER_ENDED": (
             "the supplier {supplier} is not active on the order date in division {division}.",
@@ -64,14 +63,16 @@ _TEXTS: Mapping[str, tuple[str, str]] = (
         ),
         "NO_CARRIER_ITEM": (
             "no item in division {division} books to GL account {account}.",
-            "Create a non-stock purchase item with this cost account in Exact, or set create_items.",
+            "Create a non-stock purchase item with this cost account in Exact, "
+            "or set create_items.",
         ),
         "SEVERAL_CARRIER_ITEMS": (
             "several items in division {division} book to GL account {account}.",
             "Choose one under mappings.items of the division.",
         ),
         "MAPPED_ITEM_UNUSABLE": (
-            "the mapped item {item} is not an active non-stock purchase item on GL account {account}.",
+            "the mapped item {item} is not an active non-stock purchase item on GL account "
+            "{account}.",
             "Correct mappings.items of division {division}, or the item in Exact.",
         ),
         "VAT_CODE_BASIS": (

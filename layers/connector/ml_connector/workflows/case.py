@@ -95,14 +95,8 @@ class Case:
     def _review(self, review: Review) -> None:
         """Open the exceptions; tried again daily, since what is missing may have been mended."""
         problems = [found.as_dict() for found in review.problems]
-        state = (
-            self.record.state
-            if self.record.state in {"posting", "posted"}
-            else "review"
-        )
+        state = self.record.state if self.record.state in {"posting", "posted"} else "review"
         if self.record.problems == problems and self.record.state == state:
-            self.record = self._ledger.postpone(
-                self.record, clock.now() + _REVIEW_AGAIN
-            )
+            self.record = self._ledger.postpone(self.record, clock.now() + _REVIEW_AGAIN)
         else:
             self.step(state, "review", _REVIEW_AGAIN, problems=problems, waiting=None)

@@ -23,7 +23,5 @@ def amount_problems(
     posted = round_to_step(Decimal(str(found)), approved)
     if approved == posted:
         return []
-    detail = (
-        f"Approved {approved}, in Exact {posted} (order {entity.get('OrderNumber')})."
-    )
+    detail = f"Approved {approved}, in Exact {posted} (order {entity.get('OrderNumber')})."
     return [problem("POSTED_AMOUNT_DIFFERS", title, detail)]

@@ -28,14 +28,10 @@ def note_change(
     elif topic == "PurchaseOrders":
         _note_purchase_order(doors, connection, key, action)
     else:
-        raise Review(
-            [problem("UNKNOWN_TOPIC", topic, f"Division {division}, key {key}.")]
-        )
+        raise Review([problem("UNKNOWN_TOPIC", topic, f"Division {division}, key {key}.")])
 
 
-def _note_purchase_order(
-    doors: Doors, connection: ConnectionId, key: Guid, action: str
-) -> None:
+def _note_purchase_order(doors: Doors, connection: ConnectionId, key: Guid, action: str) -> None:
     """Note the change on the order that we posted; orders typed in by hand are not ours."""
     order = doors.mappings.order_of(connection, key)
     if order is None:

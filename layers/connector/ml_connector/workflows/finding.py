@@ -34,9 +34,7 @@ def find_orders(
             "$select": _FIELDS,
         }
         try:
-            return _ours(
-                gateway.rows(division, PURCHASE_ORDERS, query), connection, order
-            )
+            return _ours(gateway.rows(division, PURCHASE_ORDERS, query), connection, order)
         except Review:
             data.note("your_ref_filter_refused")
     query = {

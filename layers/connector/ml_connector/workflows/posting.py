@@ -15,7 +15,6 @@ import jmespath
 
 from ml_connector import clock
 from ml_connector.airbase.orders import read_order
-from ml_connector.words import Outcome, State
 from ml_connector.airbase.vendors import with_vendor
 from ml_connector.codes import problem
 from ml_connector.connection import Connection, ExactDivision
@@ -28,6 +27,7 @@ from ml_connector.purchase_orders.fingerprint import digest, fingerprint
 from ml_connector.purchase_orders.marker import your_ref
 from ml_connector.purchase_orders.model import Order
 from ml_connector.purchase_orders.plan import Plan, pick_division, plan
+from ml_connector.words import Outcome, State
 from ml_connector.workflows.case import HALTED_AGAIN, Case
 from ml_connector.workflows.confirmation import amount_problems
 from ml_connector.workflows.doors import Doors
@@ -68,9 +68,7 @@ def advance(
 
 
 class _Posting:
-    def __init__(
-        self, doors: Doors, connection: Connection, id: OrderId, case: Case
-    ) -> None:
+    def __init__(self, doors: Doors, connection: Connection, id: OrderId, case: Case) -> None:
         self.doors = doors
         self.connection = connection
         self.id = id
@@ -99,14 +97,8 @@ class _Posting:
         division = self.case.record.facts.get("division")
         if self.case.record.state == "posted" or not division:
             return
-        if until := self.doors.budget(self.connection).exhausted_until(
-            Division(division)
-        ):
-            code = (
-                "EXACT_DAY_LIMIT"
-                if until > next_minute(clock.now())
-                else "EXACT_MINUTE_LIMIT"
-            )
+        if until := self.doors.budget(self.connection).exhausted_until(Division(division)):
+            code = "EXACT_DAY_LIMIT" if until > next_minute(clock.now()) else "EXACT_MINUTE_LIMIT"
             raise Later(code, until, f"the calls of division {division} are used up.")
 
     def _fetch(self) -> Order:
@@ -127,12 +119,8 @@ class _Posting:
         events = self.case.record.facts.get("events") or [""]
         kept = self.doors.inbox.get(self.connection.id, events[-1])
         if kept is None:
-            raise Review(
-                [problem("NOT_IN_AIRBASE", self.id, "Its event is no longer kept.")]
-            )
-        return jmespath.search(
-            profile.event_order, json.loads(kept.body, parse_float=Decimal)
-        )
+            raise Review([problem("NOT_IN_AIRBASE", self.id, "Its event is no longer kept.")])
+        return jmespath.search(profile.event_order, json.loads(kept.body, parse_float=Decimal))
 
     def _post_order(self, order: Order, division: ExactDivision) -> None:
         self._note_fetched(order, division)
@@ -168,12 +156,8 @@ class _Posting:
         try:
             return plan(order, self.connection, division, books)
         except Review as review:
-            if order.vendor.id and any(
-                p.code == "UNKNOWN_VENDOR" for p in review.problems
-            ):
-                self.doors.queues.send(
-                    vendor_message(self.connection.id, order.vendor.id)
-                )
+            if order.vendor.id and any(p.code == "UNKNOWN_VENDOR" for p in review.problems):
+                self.doors.queues.send(vendor_message(self.connection.id, order.vendor.id))
             raise
 
     def _refuse_old_reference(self, division: Division) -> None:
@@ -213,9 +197,7 @@ class _Posting:
             entity = gateway.create(division, PURCHASE_ORDERS, made.body)
         except Later as later:
             if later.outcome_unknown:
-                raise Later(
-                    "OUTCOME_UNKNOWN", clock.now() + SETTLE, later.cause
-                ) from later
+                raise Later("OUTCOME_UNKNOWN", clock.now() + SETTLE, later.cause) from later
             self.case.step("received", "not_sent", SETTLE)
             raise
         except (Review, Halt):
@@ -228,15 +210,11 @@ class _Posting:
         intent = self.case.record.facts["intent"]
         settled = datetime.fromisoformat(intent["at"]) + SETTLE
         if clock.now() < settled:
-            raise Later(
-                "OUTCOME_UNKNOWN", settled, "an earlier attempt may still be under way."
-            )
+            raise Later("OUTCOME_UNKNOWN", settled, "an earlier attempt may still be under way.")
         found = find_orders(self.doors, self.connection, self.id, intent)
         if len(found) > 1:
             numbers = ", ".join(str(one.get("OrderNumber")) for one in found)
-            raise Review(
-                [problem("SEVERAL_IN_EXACT", self.case.title, f"Numbers: {numbers}.")]
-            )
+            raise Review([problem("SEVERAL_IN_EXACT", self.case.title, f"Numbers: {numbers}.")])
         if found:
             self._confirm(found[0], "adopted")
         else:
@@ -247,9 +225,7 @@ class _Posting:
         exact = {"id": entity["PurchaseOrderID"], "number": entity.get("OrderNumber")}
         self.doors.mappings.note_posted(self.connection.id, exact["id"], self.id)
         includes_vat = self.connection.amounts_include_vat
-        problems = amount_problems(
-            self.case.title, record.facts["intent"], entity, includes_vat
-        )
+        problems = amount_problems(self.case.title, record.facts["intent"], entity, includes_vat)
         self.case.step(
             "posted",
             step,
@@ -269,11 +245,10 @@ class _Posting:
             if self.case.record.due_at:
                 self.case.step("posted", "unchanged")
             return
-        detail = f"It was {facts['total']}, now {order.total}; Exact order {facts['exact']['number']}."
+        number = facts["exact"]["number"]
+        detail = f"It was {facts['total']}, now {order.total}; Exact order {number}."
         found = problem("CHANGED_AFTER_POSTING", order.title, detail)
-        self.case.step(
-            "posted", "changed_in_airbase", problems=[found.as_dict()], seen=mark
-        )
+        self.case.step("posted", "changed_in_airbase", problems=[found.as_dict()], seen=mark)
 
 
 def _ending(order: Order) -> str | None:

@@ -21,17 +21,13 @@ from ml_connector.workflows.doors import Doors
 ITEMS = "logistics/Items"
 _LEASE = timedelta(seconds=90)
 _BUSY = timedelta(seconds=5)
-_ITEM_FIELDS = (
-    "ID,Code,Description,IsPurchaseItem,IsStockItem,GLCosts,StartDate,EndDate,Unit"
-)
+_ITEM_FIELDS = "ID,Code,Description,IsPurchaseItem,IsStockItem,GLCosts,StartDate,EndDate,Unit"
 
 
 class Provision:
     """Makes what one order needs, in one division."""
 
-    def __init__(
-        self, doors: Doors, connection: Connection, division: ExactDivision
-    ) -> None:
+    def __init__(self, doors: Doors, connection: Connection, division: ExactDivision) -> None:
         """Work in `division` of `connection`."""
         self._connection = connection
         self._division = division
@@ -47,9 +43,7 @@ class Provision:
             with self._leases.holding(name, _LEASE) as held:
                 if held is None:
                     until = clock.now() + _BUSY
-                    raise Later(
-                        "PROVISION_BUSY", until, f"another order is making {need.name}."
-                    )
+                    raise Later("PROVISION_BUSY", until, f"another order is making {need.name}.")
                 if isinstance(need, CarrierNeeded):
                     self._provide_carrier(need.gl_account)
                 else:
@@ -108,9 +102,7 @@ class Provision:
             "$select": "Timestamp,Item,Supplier",
         }
         rows = list(self._gateway.rows(self._code, SUPPLIER_ITEMS_PATH, query))
-        self._data.store_supplier_items(
-            (guid(r["Item"]), guid(r["Supplier"])) for r in rows
-        )
+        self._data.store_supplier_items((guid(r["Item"]), guid(r["Supplier"])) for r in rows)
         highest = max((int(r["Timestamp"]) for r in rows), default=cursor)
         self._data.save_freshness(freshness.reached(SUPPLIER_ITEMS_PATH, highest))
 

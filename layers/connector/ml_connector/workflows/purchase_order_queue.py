@@ -36,9 +36,7 @@ def handle(message: Mapping[str, Any], doors: Doors) -> None:
         doors.inbox.mark_handled(connection, event, message.get("event_version"))
 
 
-def refresh_division(
-    doors: Doors, connection_id: ConnectionId, division: Division
-) -> None:
+def refresh_division(doors: Doors, connection_id: ConnectionId, division: Division) -> None:
     """Read the division's reference data; what waited for them is queued. The sweep repeats it."""
     connection = doors.mappings.connection(connection_id)
     if connection is None or connection.division(division) is None:
@@ -59,9 +57,7 @@ def refresh_division(
         )
 
 
-def _note_event(
-    message: Mapping[str, Any], doors: Doors, connection: ConnectionId
-) -> None:
+def _note_event(message: Mapping[str, Any], doors: Doors, connection: ConnectionId) -> None:
     try:
         if message.get("kind") != "exact":
             raise Review([problem("UNREADABLE_EVENT", str(message.get("event")))])

@@ -39,23 +39,17 @@ def refresh(doors: Doors, connection: Connection, division: Division) -> bool:
 
     Raises `Later`, `Review` or `Halt` as the gateway does; what was read until then is kept.
     """
-    reader = _Reader(
-        doors.data(connection.id, division), doors.exact(connection), division
-    )
+    reader = _Reader(doors.data(connection.id, division), doors.exact(connection), division)
     changed = [reader.read_stream(s.path, s.select, s.kind, s.read) for s in STREAMS]
     changed.append(reader.read_deleted())
     listings = [*LISTINGS, *([PROJECTS] if "project" in connection.tag_kinds else [])]
-    changed += [
-        reader.read_listing(listing) for listing in listings if reader.listings_due
-    ]
+    changed += [reader.read_listing(listing) for listing in listings if reader.listings_due]
     reader.finish()
     return any(changed)
 
 
 class _Reader:
-    def __init__(
-        self, data: ReferenceData, gateway: ExactGateway, division: Division
-    ) -> None:
+    def __init__(self, data: ReferenceData, gateway: ExactGateway, division: Division) -> None:
         self.data = data
         self.gateway = gateway
         self.division = division
@@ -82,20 +76,14 @@ class _Reader:
         return seen
 
     def read_listing(self, listing: Listing) -> bool:
-        rows = self.gateway.rows(
-            self.division, listing.path, {"$select": listing.select}
-        )
+        rows = self.gateway.rows(self.division, listing.path, {"$select": listing.select})
         return self.data.replace_all(listing.kind, [listing.read(row) for row in rows])
 
     def finish(self) -> None:
         freshness = self.data.freshness()
-        self.data.save_freshness(
-            freshness.read(self.started, listings=self.listings_due)
-        )
+        self.data.save_freshness(freshness.read(self.started, listings=self.listings_due))
 
-    def _increment(
-        self, path: str, select: str
-    ) -> Iterator[Sequence[Mapping[str, Any]]]:
+    def _increment(self, path: str, select: str) -> Iterator[Sequence[Mapping[str, Any]]]:
         cursor = self.data.freshness().cursors.get(path, 1)
         query = {"$filter": f"Timestamp gt {int64_literal(cursor)}", "$select": select}
         rows = self.gateway.rows(self.division, path, query)

@@ -1,4 +1,4 @@
-"""The one door of the reconciliation worker: match a vendor, check links, follow Exact's changes."""
+"""The one door of the reconciliation worker: match a vendor, check links, follow Exact."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -45,31 +45,21 @@ def match_vendor(doors: Doors, connection: Connection, id: VendorId) -> None:
         vendor = read_vendor(raw, connection.profile) if raw is not None else None
         if vendor and _link_everywhere(doors, connection, vendor, case):
             queue_vendor_orders(doors, connection.id, id)
-    except (
-        Later
-    ) as later:  # the order that asked is looked at again daily, and asks again
-        logger().info(
-            "vendor not matched yet", extra={"vendor": id, "cause": str(later)}
-        )
+    except Later as later:  # the order that asked is looked at again daily, and asks again
+        logger().info("vendor not matched yet", extra={"vendor": id, "cause": str(later)})
     except Fault as fault:
         case.put_aside(fault)
 
 
-def _link_everywhere(
-    doors: Doors, connection: Connection, vendor: Vendor, case: Case
-) -> bool:
+def _link_everywhere(doors: Doors, connection: Connection, vendor: Vendor, case: Case) -> bool:
     linked = {}
     for division in connection.divisions:
         code = division.division
-        if not vendor.code or doors.mappings.supplier_of(
-            connection.id, code, vendor.id
-        ):
+        if not vendor.code or doors.mappings.supplier_of(connection.id, code, vendor.id):
             continue
         supplier = doors.books(connection, code).supplier(vendor.code)
         if supplier and _is_usable(supplier):
-            doors.mappings.link(
-                connection.id, code, vendor.id, supplier.id, "erp_reference"
-            )
+            doors.mappings.link(connection.id, code, vendor.id, supplier.id, "erp_reference")
             linked[str(code)] = supplier.id
     if linked:
         case.step(
@@ -87,12 +77,8 @@ def _check_links(doors: Doors, connection: Connection) -> None:
     for division, vendor, supplier_id in doors.mappings.links(connection.id):
         supplier = doors.books(connection, division).supplier(supplier_id)
         if supplier is None or not _is_usable(supplier):
-            case = Case(
-                doors.ledger, doors.ledger.read(connection.id, vendor_key(vendor))
-            )
-            found = problem(
-                "LINK_BROKEN", case.title, f"Division {division}, {supplier_id}."
-            )
+            case = Case(doors.ledger, doors.ledger.read(connection.id, vendor_key(vendor)))
+            found = problem("LINK_BROKEN", case.title, f"Division {division}, {supplier_id}.")
             if found.as_dict() not in case.record.problems:
                 case.step("review", "link_broken", problems=[found.as_dict()])
 

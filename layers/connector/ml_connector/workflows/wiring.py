@@ -73,9 +73,7 @@ def open_doors(
         session.create_client(name, config=_CONFIG)
         for name in ("dynamodb", "sqs", "secretsmanager", "kms")
     )
-    vault = AwsVault(
-        secrets, kms, environment["SECRET_PREFIX"], environment["KMS_KEY_ID"]
-    )
+    vault = AwsVault(secrets, kms, environment["SECRET_PREFIX"], environment["KMS_KEY_ID"])
     urls = {
         name: environment[variable]
         for name, variable in (
@@ -85,9 +83,7 @@ def open_doors(
         if variable in environment
     }
     tables = open_tables(dynamodb, environment)
-    return join_doors(
-        actor, tables, Queues(sqs, urls), vault, http or http_door.client()
-    )
+    return join_doors(actor, tables, Queues(sqs, urls), vault, http or http_door.client())
 
 
 def open_tables(dynamodb: Any, environment: Mapping[str, str]) -> Tables:
@@ -108,9 +104,7 @@ def join_doors(
     def airbase(connection: Connection) -> AirbaseClient:
         pace = Pace(tables.coordination, connection.id)
         key = vault.airbase_key(connection.id)
-        return AirbaseClient(
-            connection.airbase_base_url, connection.profile, key, http, pace
-        )
+        return AirbaseClient(connection.airbase_base_url, connection.profile, key, http, pace)
 
     def exact(connection: Connection) -> ExactGateway:
         return open_gateway(connection, http, vault, tables.coordination)
