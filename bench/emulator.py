@@ -3,10 +3,8 @@
 The emulator lies inside the SAM CLI's wheel; nothing here needs Docker.
 """
 
-import os
 import platform
 import re
-import signal
 import socket
 import subprocess
 import tempfile
@@ -78,7 +76,6 @@ def _running(
         *(str(runtime.python), "-m", "awslambdaric", "app.handler"),
     ]
     environment = _environment(runtime, folder) | dict(variables)
-    # A group of its own: the emulator leaves its runtime behind when it is stopped.
     process = subprocess.Popen(
         command,
         cwd=folder,
@@ -86,13 +83,14 @@ def _running(
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        start_new_session=True,
     )
     try:
         yield
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        # Asked, the emulator ends its runtime too; killed, it would leave it running into the
+        # next measurement.
+        process.terminate()
+        process.wait(_PATIENCE)
 
 
 def _environment(runtime: Runtime, folder: Path) -> dict[str, str]:

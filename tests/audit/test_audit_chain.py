@@ -137,6 +137,18 @@ def test_a_trail_forged_anew_from_a_changed_entry_on_is_found(trail: Trail, deta
     assert found == f"the trail's entry {len(entries)} is not the one the ledger knows"
 
 
+@given(LONG_TRAILS, DETAILS)
+def test_a_changed_entry_that_its_successor_was_pointed_at_is_found(
+    trail: Trail, detail: Any
+) -> None:
+    entries, anchor = trail
+    assume(detail != entries[0].detail)
+    forged = seal(RECORD, Anchor(), NOON, "po_posting", "fetched", detail)
+    pointed = replace(entries[1], previous=forged.hash)
+    found = find_break(RECORD, [forged, pointed, *entries[2:]], anchor)
+    assert found == "entry 2 was changed"
+
+
 @given(FULL_TRAILS, st.data())
 def test_an_entry_of_another_record_is_found(trail: Trail, data: st.DataObject) -> None:
     entries, anchor = trail
