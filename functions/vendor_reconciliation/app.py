@@ -1,29 +1,7 @@
-"""Vendor queue: link Airbase vendors to Exact suppliers and show links that broke.
+"""Vendor queue: link Airbase vendors to Exact suppliers and show links that broke."""
 
-A message that fails is reported alone; later ones of its group wait with it.
-"""
-
-import json
-from typing import Any
-
-from aws_lambda_powertools.utilities.batch import (
-    SqsFifoPartialProcessor,
-    process_partial_response,
-)
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
+from ml_connector.workflows.batches import worker
 from ml_connector.workflows.vendor_queue import handle
 from ml_connector.workflows.wiring import open_doors
 
-_doors = open_doors("vendor_reconciliation")
-_processor = SqsFifoPartialProcessor(skip_group_on_error=True)
-_processor.raise_on_entire_batch_failure = False  # the answer below names what failed
-
-
-def _handle(record: SQSRecord) -> None:
-    handle(json.loads(record.body), _doors)
-
-
-def handler(event: dict[str, Any], context: Any) -> Any:
-    """Work on one SQS batch; answer which messages are to be delivered again."""
-    return process_partial_response(event, _handle, _processor, context)
+handler = worker(handle, open_doors("vendor_reconciliation"))

@@ -47,6 +47,18 @@ def test_a_change_after_posting_is_shown_and_not_posted(office: Office) -> None:
     assert len(office.in_exact()) == 1
 
 
+def test_a_posted_order_that_is_closed_in_airbase_has_not_changed(office: Office) -> None:
+    office.connect()
+    order = office.order()
+    office.post(order)
+    order["status"] = "closed"
+    office.post(order)
+    assert office.codes(order) == []
+    order["status"] = "cancelled"
+    office.post(order)
+    assert office.codes(order) == ["CHANGED_AFTER_POSTING"]
+
+
 @pytest.mark.parametrize(
     ("status", "state"),
     [
@@ -84,6 +96,7 @@ def test_a_card_is_not_an_order(office: Office) -> None:
         ({"payment_term": "90"}, "UNKNOWN_PAYMENT_CONDITION"),
         ({"transaction_tags": [{"type_label": "Colour", "name": "Red"}]}, "UNKNOWN_TAG"),
         ({"id": "another"}, "NOT_THE_ORDER"),
+        ({"transaction_tags": "Department"}, "BAD_FIELD"),
     ],
 )
 def test_what_cannot_be_posted_costs_exact_no_call(

@@ -95,10 +95,13 @@ Verification = Annotated[
 ]
 
 
+# `map` and not a projection: tags that are no list are an error, not silently none.
+_TAGS = "map(&{{dimension: type_label, code: erp_reference_id, name: name}}, {} || `[]`)"
+
+
 class LineMap(_Strict):
     """Where a line (Airbase: a category split) keeps what we need; relative to the line."""
 
-    number: Path = "line_number"
     description: Path = "description"
     gl_account: Path = (
         "account.{id: airbase_id, code: account_number || erp_reference_id, name: name}"
@@ -108,7 +111,7 @@ class LineMap(_Strict):
     unit_price: Path = "unit_price"
     vat_code: Path = "tax_code"
     receipt_date: Path = "expected_date"
-    tags: Path = "tags[].{dimension: type_label, code: erp_reference_id, name: name}"
+    tags: Path = _TAGS.format("tags")
 
 
 class OrderMap(_Strict):
@@ -127,7 +130,7 @@ class OrderMap(_Strict):
     order_date: Path = "approved_date"
     receipt_date: Path = "expected_date"
     payment_condition: Path = "payment_term"
-    tags: Path = "transaction_tags[].{dimension: type_label, code: erp_reference_id, name: name}"
+    tags: Path = _TAGS.format("transaction_tags")
     lines: Path = "expense_list"
     line: LineMap = LineMap()
 

@@ -146,11 +146,19 @@ class AirbaseClient:
             detail = f"It answered {status} at {path}."
             raise Review([problem(code, record, detail, evidence=evidence)])
         try:
-            answer = json.loads(response.content, parse_float=Decimal)
-        except (ValueError, InvalidOperation, RecursionError):
+            answer = read_json(response.content)
+        except ValueError:
             raise _garbage(record) from None
         envelope = self._profile.envelope
         return jmespath.search(envelope, answer) if envelope else answer
+
+
+def read_json(text: bytes) -> Any:
+    """Return Airbase's JSON with exact numbers; raises `ValueError` when it is none."""
+    try:
+        return json.loads(text, parse_float=Decimal)
+    except (InvalidOperation, RecursionError) as error:
+        raise ValueError("not JSON that can be kept exactly") from error
 
 
 def _page(answer: Any, path: str) -> tuple[list[Any], bool]:

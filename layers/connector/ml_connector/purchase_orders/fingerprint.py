@@ -13,9 +13,10 @@ from ml_connector.words import State
 def fingerprint(order: Order) -> str:
     """Return the digest of everything Airbase approved in this order.
 
-    An approved order that is opened for spending has not changed.
+    An approved order that is opened for spending, or closed after it, has not changed.
     """
-    state = State.APPROVED if order.state is State.OPEN else order.state
+    spent = {State.OPEN, State.CLOSED}
+    state = State.APPROVED if order.state in spent else order.state
     return digest(asdict(replace(order, state=state)))
 
 

@@ -5,15 +5,14 @@ says where an order stands; whoever holds its message takes it from there. A rec
 whose outcome is not known is first looked for in Exact, and adopted when it is there.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import jmespath
 
 from ml_connector import clock
+from ml_connector.airbase.api import read_json
 from ml_connector.airbase.orders import read_order
 from ml_connector.airbase.vendors import with_vendor
 from ml_connector.codes import problem
@@ -120,7 +119,10 @@ class _Posting:
         kept = self.doors.inbox.get(self.connection.id, events[-1])
         if kept is None:
             raise Review([problem("NOT_IN_AIRBASE", self.id, "Its event is no longer kept.")])
-        return jmespath.search(profile.event_order, json.loads(kept.body, parse_float=Decimal))
+        try:
+            return jmespath.search(profile.event_order, read_json(kept.body))
+        except ValueError:
+            raise Review([problem("UNREADABLE_EVENT", self.id)]) from None
 
     def _post_order(self, order: Order, division: ExactDivision) -> None:
         self._note_fetched(order, division)

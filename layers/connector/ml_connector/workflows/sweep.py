@@ -34,22 +34,19 @@ def sweep(doors: Doors) -> None:
 
 def queue_reviews(doors: Doors, connection: ConnectionId, division: Division) -> int:
     """Queue the orders whose open exceptions a change in the division may have mended."""
-    waiting = [
-        record
-        for record in doors.ledger.due(connection, _FAR)
-        if record.state == "review" and record.facts.get("division") == division
-    ]
-    for record in waiting:
-        _queue(doors, record)
-    return len(waiting)
+    return _queue_where(doors, connection, "division", division)
 
 
 def queue_vendor_orders(doors: Doors, connection: ConnectionId, vendor: str) -> int:
     """Queue the orders that wait for this vendor's supplier."""
+    return _queue_where(doors, connection, "vendor_id", vendor)
+
+
+def _queue_where(doors: Doors, connection: ConnectionId, fact: str, value: object) -> int:
     waiting = [
         record
         for record in doors.ledger.due(connection, _FAR)
-        if record.state == "review" and record.facts.get("vendor_id") == vendor
+        if record.state == "review" and record.facts.get(fact) == value
     ]
     for record in waiting:
         _queue(doors, record)
