@@ -39,7 +39,7 @@ def every_statement() -> list[Statement]:
     return [statement for document in documents() for statement in statements(document)]
 
 
-def test_nothing_but_traces_is_allowed_on_every_resource() -> None:
+def test_no_right_spans_every_resource() -> None:
     for statement in every_statement():
         assert "*" not in statement.resources, statement
 

@@ -1,9 +1,11 @@
 """What the stack is made of: encrypted, recoverable, retried, watched."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from ml_connector.workflows.posting import SETTLE
 from tests.template.deployed import (
     FUNCTIONS,
     deployed,
@@ -222,3 +224,8 @@ def test_outputs_give_urls_tables_queues_and_the_key() -> None:
     assert set(TABLES) < set(outputs)
     assert {"AirbaseWebhookUrl", "ExactWebhookUrl", "KmsKeyId"} < set(outputs)
     assert {f"{name}Url" for name in QUEUES} < set(outputs)
+
+
+def test_an_intent_settles_only_after_its_worker_is_gone() -> None:
+    timeout = properties("PoPostingFunction")["Timeout"]
+    assert timedelta(seconds=timeout) * 2 <= SETTLE
