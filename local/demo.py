@@ -12,6 +12,7 @@ from rich.table import Table
 from local.scene import FIRM, Scene
 from local.story import Story
 from local.verdict import broken_invariants, calls_per_order, record_of
+from ml_connector.audit_chain import Entry
 from ml_connector.doors.ledger import Record
 
 _console = Console(highlight=False)
@@ -30,7 +31,10 @@ def main() -> int:
         _console.print(_orders_table(scene))
         _print_trail(scene, story)
         made, orders = calls_per_order(scene)
-        _console.print(f"Exact calls for purchase orders: {made} for {orders} orders.")
+        _console.print(
+            f"Exact calls per posted order: {made / orders:.2f} ({made} for {orders} orders; the "
+            "429 and the look for the lost answer are the ones beyond 1)."
+        )
         broken = broken_invariants(scene, story)
     for sentence in broken:
         _console.print(f"[red]Broken:[/red] {sentence}")
@@ -40,7 +44,9 @@ def main() -> int:
 
 
 def _orders_table(scene: Scene) -> Table:
-    table = Table("Order", "Division", "State", "Exact number or exception", "What to do")
+    table = Table("Order", "Division", "State")
+    table.add_column("Exact number or exception", overflow="fold")
+    table.add_column("What to do", overflow="fold")
     records = list(scene.doors.ledger.records(FIRM, "order#"))
     for record in sorted(records, key=lambda one: str(one.facts.get("title", ""))):
         table.add_row(*_cells(record))
@@ -54,7 +60,7 @@ def _cells(record: Record) -> Iterator[str]:
     yield str(facts.get("division", ""))
     yield record.state.replace("_", " ")
     problems = record.problems
-    yield "\n".join(f"{found['code']}: {found['cause']}" for found in problems) or number
+    yield "\n".join(f"{found['code']}\n{found['cause']}" for found in problems) or number
     yield "\n".join(found["remedy"] for found in problems)
 
 
@@ -64,13 +70,19 @@ def _print_trail(scene: Scene, story: Story) -> None:
         record = record_of(scene, order["id"])
         entries = scene.doors.ledger.trail(FIRM, record.key)
         if any(entry.step == "adopted" for entry in entries):
-            table = Table("#", "At", "Who", "Step", "Hash", title=f"Audit of {order['number']}")
+            table = Table("#", "At", "Step", "Facts", "Hash", title=f"Audit of {order['number']}")
             for entry in entries:
-                table.add_row(
-                    str(entry.seq), entry.at[:19], entry.actor, entry.step, entry.hash[:12]
-                )
+                at = entry.at[11:19]
+                table.add_row(str(entry.seq), at, entry.step, _facts(entry), entry.hash[:8])
             _console.print(table)
             return
+
+
+def _facts(entry: Entry) -> str:
+    """Return what a person would ask about the step first."""
+    flat = dict(entry.detail) | entry.detail.get("intent", {}) | entry.detail.get("exact", {})
+    shown = ("total", "division", "your_ref", "code", "number", "amount")
+    return ", ".join(f"{name} {flat[name]}" for name in shown if flat.get(name))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Story:
             self.no_answer_after_the_commit,
             self.the_exception_is_mended,
         ):
-            self.tell(str(chapter.__doc__).splitlines()[0].rstrip("."))
+            self.tell(str(chapter.__doc__).rstrip("."))
             chapter()
 
     def an_ordinary_morning(self) -> None:
