@@ -133,7 +133,6 @@ def test_what_somebody_wrote_into_the_file_is_not_shown(terminal: Terminal, tmp_
     [
         ("CONNECTOR_AIRBASE_API_KEY", "two\nlines", "line breaks"),
         ("CONNECTOR_AIRBASE_API_KEY", " ", "empty"),
-        ("CONNECTOR_EXACT_WEBHOOK_SECRET", "short", "shorter than 16"),
     ],
 )
 def test_a_secret_that_cannot_be_one_is_refused(
@@ -142,7 +141,7 @@ def test_a_secret_that_cannot_be_one_is_refused(
     (line,) = add(terminal, write(tmp_path, json.dumps(GOOD)), **{name: value})
     assert line.startswith(f"connector: {name} is ")
     assert said in line
-    assert value.strip() not in line.replace("shorter", "") or not value.strip()
+    assert not value.strip() or value.strip() not in line
 
 
 def test_secrets_are_no_arguments(terminal: Terminal) -> None:
