@@ -4,7 +4,7 @@ For tests and the bench: a day passes when they say so, and thousands of orders 
 """
 
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from local.airbase_simulator import AirbaseSimulator
@@ -115,6 +115,17 @@ class Office:
     def in_exact(self, branch: Branch = NL) -> list[dict[str, Any]]:
         """Return the purchase orders of a division."""
         return self.exact.purchase_orders(branch.division)
+
+    def connection(self, id: ConnectionId = FIRM) -> Connection:
+        """Return a connection as stored; raises KeyError when there is none."""
+        found = self.doors.mappings.connection(id)
+        if found is None:
+            raise KeyError(id)
+        return found
+
+    def in_a_while(self) -> datetime:
+        """Return a moment after everything that has happened."""
+        return clock.now() + timedelta(days=1)
 
     def exact_calls(self) -> int:
         """Return how many calls Exact has answered, but those for tokens."""

@@ -75,6 +75,10 @@ class ReferenceData:
         """Remember something learned about the division."""
         self._table.put({"pk": self._pk, "sk": f"note#{what}"})
 
+    def forget_note(self, what: str) -> None:
+        """Forget it again."""
+        self._table.delete(self._pk, f"note#{what}")
+
     def has_note(self, what: str) -> bool:
         """Return whether that was learned."""
         return self._table.get(self._pk, f"note#{what}") is not None

@@ -6,7 +6,7 @@ from ml_connector.faults import Review
 from ml_connector.ids import ConnectionId, Division, Guid
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.messages import refresh_message
+from ml_connector.workflows.refresh import STALE
 
 _REFERENCE_TOPICS = {"GLAccounts", "Items", "Accounts"}
 
@@ -21,10 +21,12 @@ def note_change(
 ) -> None:
     """Take note of one notification; it carries only the key of what changed.
 
+    Reference data are read at the next sweep: a storm of notifications is one increment.
+
     Raises `Review` for a topic without a meaning here.
     """
     if topic in _REFERENCE_TOPICS:
-        doors.queues.send(refresh_message(connection, division))
+        doors.data(connection, division).note(STALE)
     elif topic == "PurchaseOrders":
         _note_purchase_order(doors, connection, key, action)
     else:

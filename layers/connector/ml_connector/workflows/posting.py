@@ -35,7 +35,7 @@ from ml_connector.workflows.finding import (
     SYNC_PURCHASE_ORDERS,
     find_orders,
 )
-from ml_connector.workflows.messages import refresh_message, vendor_message
+from ml_connector.workflows.messages import vendor_message
 from ml_connector.workflows.provision import Provision
 
 SETTLE = timedelta(seconds=120)
@@ -166,8 +166,7 @@ class _Posting:
         read_at = self.doors.data(self.connection.id, division).freshness().streams_at
         if read_at and clock.now() - read_at < REFERENCE_MAX_AGE:
             return
-        self.doors.queues.send(refresh_message(self.connection.id, division))
-        raise Later(
+        raise Later(  # the sweep has them read
             "REFERENCE_DATA_OLD",
             clock.now() + _REFRESH_WAIT,
             f"reference data of division {division} are being read.",

@@ -24,14 +24,18 @@ from ml_connector.workflows.doors import Doors
 
 STREAMS_EVERY = timedelta(hours=4)
 LISTINGS_EVERY = timedelta(hours=24)
+STALE = "stale"
+"""The note on a division's data that Exact has said something changed."""
+
 _AT_A_TIME = timedelta(seconds=40)  # of a worker's 60: a first load goes on at the next sweep
 _PAGE = 1000  # a sync page; the cursor is saved after each, so an interrupted run goes on there
 
 
 def is_due(doors: Doors, connection: Connection, division: Division) -> bool:
-    """Return whether the division's streams are due to be read again."""
-    read_at = doors.data(connection.id, division).freshness().streams_at
-    return read_at is None or clock.now() - read_at >= STREAMS_EVERY
+    """Return whether the division's streams are due, or Exact has said that something changed."""
+    data = doors.data(connection.id, division)
+    read_at = data.freshness().streams_at
+    return read_at is None or clock.now() - read_at >= STREAMS_EVERY or data.has_note(STALE)
 
 
 def refresh(doors: Doors, connection: Connection, division: Division) -> bool:
@@ -39,7 +43,9 @@ def refresh(doors: Doors, connection: Connection, division: Division) -> bool:
 
     Raises `Later`, `Review` or `Halt` as the gateway does; what was read until then is kept.
     """
-    reader = _Reader(doors.data(connection.id, division), doors.exact(connection), division)
+    data = doors.data(connection.id, division)
+    data.forget_note(STALE)  # first: what changes from here on is news again
+    reader = _Reader(data, doors.exact(connection), division)
     changed = [reader.read_stream(s.path, s.select, s.kind, s.read) for s in STREAMS]
     changed.append(reader.read_deleted())
     listings = [*LISTINGS, *([PROJECTS] if "project" in connection.tag_kinds else [])]

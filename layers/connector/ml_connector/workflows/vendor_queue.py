@@ -13,7 +13,7 @@ from ml_connector.purchase_orders.books import Supplier
 from ml_connector.telemetry import logger
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.messages import refresh_message
+from ml_connector.workflows.refresh import STALE
 from ml_connector.workflows.sweep import queue_vendor_orders
 
 
@@ -29,7 +29,7 @@ def handle(message: Mapping[str, Any], doors: Doors) -> None:
     if known and kind == "vendor":
         match_vendor(doors, known, VendorId(message["vendor"]))
     elif known and kind == "account":
-        doors.queues.send(refresh_message(connection_id, Division(message["division"])))
+        doors.data(connection_id, Division(message["division"])).note(STALE)
     if event := message.get("event"):
         doors.inbox.mark_handled(connection_id, event, message.get("event_version"))
 

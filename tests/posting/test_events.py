@@ -1,0 +1,151 @@
+"""What the posting worker does with events: Exact's own changes, odd ones, forgotten ones."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from local.exact_simulator import Request
+from local.firm import NL
+from local.office import FIRM, Office
+from ml_connector.doors.inbox import Arrival
+from ml_connector.doors.queues import PURCHASE_ORDERS, Message
+from ml_connector.ids import RecordKey
+
+KEY = "6f0a3f0e-8f0d-4a63-9d2b-1c6a8e0b7d15"
+
+
+def tell(office: Office, kind: str, **facts: Any) -> None:
+    body = {"kind": kind, "connection": FIRM, "event": "exact#1", **facts}
+    office.mini.queues.send(Message(PURCHASE_ORDERS, f"{FIRM}#{facts}", body))
+    office.work()
+
+
+def notify(office: Office, topic: str, key: str = KEY, action: str = "Update") -> None:
+    tell(office, "exact", division=NL.division, topic=topic, key=key, action=action)
+
+
+def event_codes(office: Office) -> list[str]:
+    record = office.doors.ledger.read(FIRM, RecordKey("event#exact#1"))
+    return [found["code"] for found in record.problems]
+
+
+def arrival(order: dict[str, Any], **body: Any) -> Arrival:
+    return Arrival(
+        connection=FIRM,
+        source="airbase",
+        key=f"event-of-{order['id']}",
+        queue=PURCHASE_ORDERS,
+        group=order["id"],
+        message={"kind": "order", "order": order["id"]},
+        body=json.dumps({"id": "1", "data": {"id": order["id"], **body}}).encode(),
+        headers={},
+    )
+
+
+def test_a_storm_of_changed_gl_accounts_is_one_read_and_its_orders_go_on(office: Office) -> None:
+    office.connect()
+    order = office.order(lines=[office.airbase.line("4600", "10.00")])
+    office.post(order)
+    accounts = office.exact.world.divisions[NL.division].table("financial/GLAccounts")
+    key = next(k for k, row in accounts.items() if row["Code"].strip() == "4600")
+    office.exact.change(NL.division, "financial/GLAccounts", key, IsBlocked=False)
+    before = office.exact_calls()
+    for _ in range(20):
+        notify(office, "GLAccounts", key)
+    assert office.exact_calls() == before
+    office.wait(minutes=1)
+    assert office.exact_calls() - before <= 6, "one increment, and the order"
+    assert office.record(order).state == "posted"
+
+
+def test_a_purchase_order_deleted_in_exact_is_an_exception(office: Office) -> None:
+    office.connect()
+    order = office.order()
+    posted = office.post(order).facts["exact"]["id"]
+    notify(office, "PurchaseOrders", posted, "Delete")
+    assert office.codes(order) == ["DELETED_IN_EXACT"]
+    assert len(office.in_exact()) == 1, "the worker itself never deletes"
+
+
+@pytest.mark.parametrize(("action", "noted"), [("Create", False), ("Update", True)])
+def test_other_changes_of_our_orders_are_noted(office: Office, action: str, noted: bool) -> None:
+    office.connect()
+    order = office.order()
+    posted = office.post(order).facts["exact"]["id"]
+    notify(office, "PurchaseOrders", posted, action)
+    assert (office.steps(order)[-1] == "changed_in_exact") is noted
+
+
+def test_orders_typed_in_by_hand_are_not_ours(office: Office) -> None:
+    office.connect()
+    notify(office, "PurchaseOrders")
+    assert event_codes(office) == []
+
+
+def test_a_topic_without_meaning_is_an_exception_with_a_name(office: Office) -> None:
+    office.connect()
+    notify(office, "SalesInvoices")
+    assert event_codes(office) == ["UNKNOWN_TOPIC"]
+
+
+def test_an_event_without_an_order_is_an_exception(office: Office) -> None:
+    office.connect()
+    tell(office, "unreadable")
+    assert event_codes(office) == ["UNREADABLE_EVENT"]
+
+
+def test_an_event_that_the_queue_forgot_is_found_by_the_sweep(office: Office) -> None:
+    office.connect()
+    order = office.order()
+    office.doors.inbox.keep(arrival(order))
+    office.wait(minutes=1)
+    assert office.record(order).state == "new", "its own message may still be under way"
+    office.wait(minutes=3)
+    assert office.record(order).state == "posted"
+    assert not list(office.doors.inbox.open_events(FIRM, office.in_a_while()))
+
+
+def test_a_division_whose_data_are_too_old_reads_them_first(office: Office) -> None:
+    office.connect()
+    office.clock.move(timedelta(hours=25))
+    order = office.order()
+    assert office.post(order).facts["waiting"]["code"] == "REFERENCE_DATA_OLD"
+    assert office.in_exact() == []
+    office.wait(minutes=2)
+    assert office.record(order).state == "posted"
+
+
+def test_a_signed_event_may_carry_the_order_itself(office: Office) -> None:
+    office.connect(profile={"order_source": "event", "event_order": "data"})
+    order = office.order()
+    del office.airbase.orders[order["id"]]
+    kept, _ = office.doors.inbox.keep(arrival(order, **order))
+    office.mini.queues.send(kept.message)
+    office.work()
+    assert office.record(order).state == "posted"
+
+
+def test_a_removed_connection_leaves_its_orders_as_exceptions(office: Office) -> None:
+    office.connect()
+    office.doors.mappings.remove(FIRM)
+    order = office.order()
+    office.post(order)
+    assert office.codes(order) == ["CONNECTION_GONE"]
+
+
+def test_a_long_first_read_goes_on_where_it_stopped(office: Office) -> None:
+    for number in range(2500):
+        office.exact.add_supplier(NL.division, f"Supplier {number}", code=str(10_000 + number))
+
+    def slowly(request: Request) -> None:
+        if "sync/CRM/Accounts" in request.path:
+            office.clock.move(30)
+
+    office.exact.on_call = slowly
+    office.connect()
+    assert office.doors.data(FIRM, NL.division).freshness().streams_at is None  # type: ignore[arg-type]
+    for _ in range(6):
+        office.wait(minutes=1)
+    assert office.doors.books(office.connection(), NL.division).supplier("12499")  # type: ignore[arg-type]
