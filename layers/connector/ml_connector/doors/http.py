@@ -20,7 +20,7 @@ def client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
         transport=transport,
         follow_redirects=False,
         trust_env=False,
-        verify=_trusted(),
+        verify=_trusted() if transport is None else True,
     )
 
 
