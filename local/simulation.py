@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import httpx
 
@@ -23,13 +23,17 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request. Header names are lower case; `query` keeps the last value of a name."""
+    """One HTTP request. Header names are lower case; `query` keeps the last value of a name.
+
+    `origin` is scheme and host as the caller wrote them: answers point back to it.
+    """
 
     method: str
     path: str
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    origin: str = ""
 
     def json(self) -> Any:
         """Return the body as JSON; raises ValueError when it is none."""
@@ -65,11 +69,14 @@ class Fault:
 Handler = Callable[[Request], Response]
 
 
-def to_request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> Request:
-    """Return the request for a raw target (path and query, still percent-encoded query)."""
-    parts = urlsplit(target)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    return Request(method, parts.path, query, {k.lower(): v for k, v in headers.items()}, body)
+def to_request(
+    method: str, target: str, headers: Mapping[str, str], body: bytes, origin: str
+) -> Request:
+    """Return the request for a raw target: path and query, both still percent-encoded."""
+    path, _, query = target.partition("?")
+    values = dict(parse_qsl(query, keep_blank_values=True))
+    lower = {name.lower(): value for name, value in headers.items()}
+    return Request(method, path, values, lower, body, origin)
 
 
 class HandlerTransport(httpx.BaseTransport):
@@ -81,10 +88,12 @@ class HandlerTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer as the server would; silence and slowness become `httpx.ReadTimeout`."""
-        target = request.url.raw_path.decode("ascii")
+        url = request.url
+        target = url.raw_path.decode("ascii")
+        origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
         try:
             answer = self._handle(
-                to_request(request.method, target, request.headers, request.read())
+                to_request(request.method, target, request.headers, request.read(), origin)
             )
         except NoAnswer as silence:
             raise httpx.ReadTimeout("no answer", request=request) from silence
@@ -103,8 +112,10 @@ def _route(handle: Handler) -> type[BaseHTTPRequestHandler]:
         def _serve(self) -> None:
             length = int(self.headers.get("content-length") or 0)
             body = self.rfile.read(length) if length else b""
+            origin = f"http://{self.headers.get('host', '')}"
+            headers = dict(self.headers)
             try:
-                answer = handle(to_request(self.command, self.path, dict(self.headers), body))
+                answer = handle(to_request(self.command, self.path, headers, body, origin))
             except NoAnswer:
                 self.close_connection = True
                 return

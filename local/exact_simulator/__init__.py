@@ -5,15 +5,16 @@
 """
 
 from local.exact_simulator.faults import Fault
-from local.exact_simulator.messages import Call, NoAnswerError, Request, Response
+from local.exact_simulator.journal import Call
 from local.exact_simulator.server import serve
 from local.exact_simulator.simulator import ExactSimulator
+from local.simulation import NoAnswer, Request, Response
 
 __all__ = [
     "Call",
     "ExactSimulator",
     "Fault",
-    "NoAnswerError",
+    "NoAnswer",
     "Request",
     "Response",
     "serve",

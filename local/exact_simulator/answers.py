@@ -8,8 +8,8 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape, quoteattr
 
 from local.exact_simulator.fields import BLANK, COLLECTIONS, FIELDS
-from local.exact_simulator.messages import Response
 from local.exact_simulator.refusals import JSON, bad_syntax
+from local.simulation import Response
 
 Row = Mapping[str, Any]
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 from local.exact_simulator.answers import Shape, read_select
-from local.exact_simulator.messages import Request
 from local.exact_simulator.refusals import bad_request
 from local.exact_simulator.schema import Entity
 from local.exact_simulator.world import Division, World
+from local.simulation import Request
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Context:
 
     def shape(self, endpoint: str, key: str = "ID") -> Shape:
         """Return how rows of an endpoint are written for this caller."""
-        parameters = self.request.parameters()
+        parameters = self.request.query
         select, top = parameters.get("$select"), parameters.get("$top")
         if select is None and endpoint in self.policy.select_required and top != "1":
             raise bad_request("Please add a $select or a $top=1 statement to the query string.")

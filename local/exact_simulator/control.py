@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from local.exact_simulator.faults import Fault
-from local.exact_simulator.messages import Request, Response
 from local.exact_simulator.refusals import BusinessError
 from local.exact_simulator.texts import LANGUAGES, say
 from local.exact_simulator.world import Division
+from local.simulation import Request, Response
 
 if TYPE_CHECKING:
     from local.exact_simulator.simulator import ExactSimulator

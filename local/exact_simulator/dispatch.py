@@ -9,7 +9,6 @@ from local.exact_simulator.context import Context
 from local.exact_simulator.entities import ENTITIES
 from local.exact_simulator.fields import METHODS
 from local.exact_simulator.listing import page
-from local.exact_simulator.messages import Request, Response
 from local.exact_simulator.odata_query import read_filter
 from local.exact_simulator.refusals import bad_stream, method_not_allowed, not_found
 from local.exact_simulator.routes import Route
@@ -17,6 +16,7 @@ from local.exact_simulator.schema import Entity
 from local.exact_simulator.texts import LANGUAGES
 from local.exact_simulator.webhooks import SUBSCRIPTIONS, Webhooks
 from local.exact_simulator.world import Row, World
+from local.simulation import Request, Response
 
 _ORDERS, _LINES = orders.ORDER.path, order_lines.LINE.path
 _DIVISIONS = "system/Divisions"
@@ -129,7 +129,7 @@ def _divisions(context: Context) -> Response:
         for index, division in enumerate(context.world.divisions.values())
         if division.in_scope
     ]
-    if text := context.request.parameters().get("$filter"):
+    if text := context.request.query.get("$filter"):
         rows = [row for row in rows if read_filter(_DIVISIONS, text).lets_through(row)]
     return page(context, shape, rows, context.policy.page_size)
 

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from local.exact_simulator.messages import Request
+from local.simulation import Request
 
 Kind = Literal[
     "slow",

@@ -6,7 +6,6 @@ from typing import Any
 from local.exact_simulator.answers import Shape, collection, next_link
 from local.exact_simulator.context import Context
 from local.exact_simulator.fields import FIELDS
-from local.exact_simulator.messages import Response
 from local.exact_simulator.odata_query import (
     read_filter,
     read_literals,
@@ -15,6 +14,7 @@ from local.exact_simulator.odata_query import (
 )
 from local.exact_simulator.refusals import bad_request, bad_syntax
 from local.exact_simulator.schema import Entity
+from local.simulation import Response
 
 Row = Mapping[str, Any]
 Expand = Callable[[Row], Mapping[str, Sequence[Row]]]
@@ -22,7 +22,7 @@ Expand = Callable[[Row], Mapping[str, Sequence[Row]]]
 
 def filtered(context: Context, entity: Entity, rows: Iterable[Row]) -> list[Row]:
     """Return the rows that `$filter` lets through (raises the 400s of unwanted filters)."""
-    text = context.request.parameters().get("$filter")
+    text = context.request.query.get("$filter")
     if not text:
         _require_filter(context, entity)
         return list(rows)
@@ -39,7 +39,7 @@ def page(
     expand: Expand | None = None,
 ) -> Response:
     """Return one page of rows that were already filtered."""
-    parameters = context.request.parameters()
+    parameters = context.request.query
     order = _Order(shape, parameters.get("$orderby"))
     rest = order.after(sorted(rows, key=order.key, reverse=order.descending), parameters)
     top = _number(parameters, "$top")

@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from local.exact_simulator.limits import ErrorLimit
-from local.exact_simulator.messages import Request, Response
 from local.exact_simulator.world import World
+from local.simulation import Request, Response
 
 ACCESS_SECONDS = 600
 EARLIEST_SECONDS = 570
@@ -80,7 +80,7 @@ class OAuth:
 
     def authorize(self, request: Request) -> Response:
         """Consent at once and send the browser back with a code."""
-        asked = request.parameters()
+        asked = request.query
         back = asked.get("redirect_uri", "")
         registered = self.redirect_uris is None or back in self.redirect_uris
         known = asked.get("client_id") == self._client[0] and bool(back) and registered

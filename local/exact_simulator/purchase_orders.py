@@ -12,11 +12,11 @@ from local.exact_simulator.entities import ENTITIES
 from local.exact_simulator.fields import read_body, read_values, wire_date
 from local.exact_simulator.listing import Row as AnyRow
 from local.exact_simulator.listing import filtered, page
-from local.exact_simulator.messages import Response
 from local.exact_simulator.order_lines import LINE, Buying, converted, fit, total
 from local.exact_simulator.refusals import BusinessError
 from local.exact_simulator.resources import created, existing
 from local.exact_simulator.world import Division, Row, World
+from local.simulation import Response
 
 ORDER = ENTITIES["purchaseorder/PurchaseOrders"]
 _OPEN = 10
@@ -126,7 +126,7 @@ def delete_line(context: Context, key: str) -> Response:
 
 
 def _expand(context: Context, order: AnyRow) -> Mapping[str, Sequence[AnyRow]]:
-    wanted = context.request.parameters().get("$expand", "")
+    wanted = context.request.query.get("$expand", "")
     if "PurchaseOrderLines" not in wanted.split(","):
         return {}
     shape = Shape(LINE.path, context.request.origin, context.division.code)

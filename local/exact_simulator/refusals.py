@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Literal
 from xml.sax.saxutils import escape
 
-from local.exact_simulator.messages import Response
+from local.simulation import Response
 
 Layout = Literal["compact", "spaced", "crlf", "none"]
 JSON = "application/json; charset=utf-8"

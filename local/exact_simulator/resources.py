@@ -8,10 +8,10 @@ from local.exact_simulator.answers import no_content, single
 from local.exact_simulator.context import Context
 from local.exact_simulator.fields import BLANK, read_body, read_values
 from local.exact_simulator.listing import filtered, page
-from local.exact_simulator.messages import Response
 from local.exact_simulator.refusals import not_found
 from local.exact_simulator.schema import Entity
 from local.exact_simulator.world import Division, Row, World
+from local.simulation import Response
 
 _CODE_WIDTH = 18
 

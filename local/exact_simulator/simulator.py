@@ -4,14 +4,16 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote
 
 from local.exact_simulator import control, dispatch
 from local.exact_simulator.builders import Builders
 from local.exact_simulator.context import Context, Policy
 from local.exact_simulator.faults import AFTER_COMMIT, Fault, FaultQueue
+from local.exact_simulator.journal import Call
 from local.exact_simulator.limits import ErrorLimit, RateLimits, none_left
-from local.exact_simulator.messages import Call, NoAnswerError, Request, Response
 from local.exact_simulator.oauth import OAuth
 from local.exact_simulator.refusals import (
     BusinessError,
@@ -21,9 +23,9 @@ from local.exact_simulator.refusals import (
 )
 from local.exact_simulator.routes import Route, route
 from local.exact_simulator.texts import say
-from local.exact_simulator.transport import SimulatorTransport
 from local.exact_simulator.webhooks import Deliver, Webhooks, post
 from local.exact_simulator.world import Division, World
+from local.simulation import HandlerTransport, NoAnswer, Request, Response
 from ml_connector import clock as real_clock
 
 
@@ -57,9 +59,9 @@ class ExactSimulator(Builders):
         self.counters: Counter[tuple[str, str]] = Counter()
         self.lock = threading.RLock()
 
-    def transport(self) -> SimulatorTransport:
+    def transport(self) -> HandlerTransport:
         """Return a transport for `httpx.Client` that answers inside this process."""
-        return SimulatorTransport(self.handle)
+        return HandlerTransport(self.handle)
 
     def issue_tokens(self) -> dict[str, Any]:
         """Return what the token endpoint answers after a fresh consent, and `issued_at`."""
@@ -71,11 +73,12 @@ class ExactSimulator(Builders):
         self.oauth.revoked = True
 
     def handle(self, request: Request) -> Response:
-        """Answer one call (raises NoAnswerError when a fault swallows the answer)."""
+        """Answer one call (raises NoAnswer when a fault swallows the answer)."""
         with self.lock:
             if request.path.startswith(control.PREFIX):
                 return control.handle(self, request)
-            return self._logged(request, route(request.path))
+            decoded = replace(request, path=unquote(request.path))
+            return self._logged(decoded, route(decoded.path))
 
     def _logged(self, request: Request, place: Route) -> Response:
         fault = self._fault(request)
@@ -105,7 +108,7 @@ class ExactSimulator(Builders):
             return self._instead(fault, place)
         response = self._answer(request, place)
         if fault.kind == "timeout_after_commit":
-            raise NoAnswerError
+            raise NoAnswer
         if fault.kind == "slow":
             return Response(response.status, response.headers, response.body, fault.seconds)
         if fault.kind == "garbage":
@@ -116,7 +119,7 @@ class ExactSimulator(Builders):
         now, division = self.world.clock(), place.division or 0
         match fault.kind:
             case "timeout_before_commit":
-                raise NoAnswerError
+                raise NoAnswer
             case "rate_limited_minute":
                 return Response(429, none_left(self.limits.minute_headers(division, now)))
             case "rate_limited_day":

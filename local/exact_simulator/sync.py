@@ -7,10 +7,10 @@ from local.exact_simulator.answers import single
 from local.exact_simulator.context import Context
 from local.exact_simulator.fields import FIELDS, wire_date
 from local.exact_simulator.listing import page
-from local.exact_simulator.messages import Response
 from local.exact_simulator.odata_query import Filter, read_filter, read_literals
 from local.exact_simulator.refusals import bad_request, bad_syntax
 from local.exact_simulator.world import Row
+from local.simulation import Response
 
 SOURCES: Mapping[str, str] = {
     "sync/CRM/Accounts": "crm/Accounts",
@@ -45,7 +45,7 @@ _SHARED = [
 
 def read_changes(context: Context, endpoint: str) -> Response:
     """Answer one sync endpoint, oldest change first."""
-    parameters = context.request.parameters()
+    parameters = context.request.query
     if endpoint == ORDERS and parameters.get("$select", "").strip() == "*":
         raise bad_syntax()
     shape = context.shape(endpoint, "Timestamp")
@@ -55,7 +55,7 @@ def read_changes(context: Context, endpoint: str) -> Response:
 
 def read_timestamp(context: Context) -> Response:
     """Answer the row version at which a sync since some local moment starts."""
-    parameters = context.request.parameters()
+    parameters = context.request.query
     text = parameters.get("modified", "")
     if not text.startswith("datetime'") or not parameters.get("endPoint", "").strip("'"):
         raise bad_syntax()

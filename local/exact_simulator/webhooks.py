@@ -15,11 +15,11 @@ from local.exact_simulator import checks
 from local.exact_simulator.context import Context
 from local.exact_simulator.entities import ENTITIES
 from local.exact_simulator.fields import read_body, read_values
-from local.exact_simulator.messages import Response
 from local.exact_simulator.refusals import BusinessError
 from local.exact_simulator.resources import created
 from local.exact_simulator.schema import Entity
 from local.exact_simulator.world import Division, World
+from local.simulation import Response
 
 Deliver = Callable[[str, bytes], int]
 """Posts a body to an address and returns the answer's status."""
