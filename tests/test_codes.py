@@ -16,7 +16,7 @@ SOURCE = Path(ml_connector.__file__ or "").parent
 PAGE = Path(__file__).parents[1] / "docs" / "exceptions.md"
 KNOWN = set(EXPLANATIONS) | PLANNING_CODES
 TAKES_A_CODE_FIRST = {"problem", "Later", "Problem", "report"}
-CODE = re.compile(r"[A-Z][A-Z0-9_]{4,}")
+CODE = re.compile(r"[A-Z][A-Z0-9_]{3,}[A-Z0-9]")  # whole ones, not the start of an f-string
 
 
 def trees() -> Iterator[tuple[str, ast.Module]]:

@@ -11,15 +11,10 @@ from ml_connector.connection import ExactDivision
 from ml_connector.faults import Problem, Review
 from ml_connector.money import Money
 from ml_connector.purchase_orders.books import Code
+from ml_connector.purchase_orders.carriers import CarrierNeeded, LinkNeeded
 from ml_connector.purchase_orders.marker import marks
 from ml_connector.purchase_orders.model import Order, Reference
-from ml_connector.purchase_orders.plan import (
-    CarrierNeeded,
-    LinkNeeded,
-    Plan,
-    pick_division,
-    plan,
-)
+from ml_connector.purchase_orders.plan import Plan, pick_division, plan
 from ml_connector.purchase_orders.problems import PLANNING_CODES
 from tests.purchase_orders.builders import (
     ACCOUNT,

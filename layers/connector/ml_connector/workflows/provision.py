@@ -15,7 +15,7 @@ from ml_connector.exact.odata import guid, int64_literal, text_literal
 from ml_connector.exact.reference import SUPPLIER_ITEMS_PATH, read_item
 from ml_connector.faults import Later, Review
 from ml_connector.purchase_orders.books import GLAccount, Item
-from ml_connector.purchase_orders.plan import CarrierNeeded, LinkNeeded
+from ml_connector.purchase_orders.carriers import CarrierNeeded, LinkNeeded, Need
 from ml_connector.workflows.doors import Doors
 
 ITEMS = "logistics/Items"
@@ -36,7 +36,7 @@ class Provision:
         self._data = doors.data(connection.id, division.division)
         self._leases = doors.leases(connection.id)
 
-    def provide(self, needs: Sequence[CarrierNeeded | LinkNeeded]) -> None:
+    def provide(self, needs: Sequence[Need]) -> None:
         """Make everything that is needed, or raise the fault that prevents it."""
         for need in needs:
             name = f"{self._code}#{need.name}"
