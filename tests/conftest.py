@@ -1,4 +1,4 @@
-"""The firm of the story, in memory; a test connects it as it needs."""
+"""What tests of several kinds use: the firm of the story, in memory."""
 
 import logging
 from collections.abc import Iterator
