@@ -349,7 +349,7 @@ def test_freshness_is_kept(table: MemoryTable, data: ReferenceData, known: Fresh
 def test_what_was_learned_of_a_division_is_known_there_alone(
     table: MemoryTable, data: ReferenceData
 ) -> None:
-    assert not data.has_note("your_ref_filter_refused")
+    assert data.noted_at("your_ref_filter_refused") is None
     data.note("your_ref_filter_refused")
-    assert data.has_note("your_ref_filter_refused")
+    assert data.noted_at("your_ref_filter_refused")
     assert not ReferenceData(table, FIRM, BE).has_note("your_ref_filter_refused")

@@ -4,9 +4,10 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
-from local.exact_simulator import Request
+from local.exact_simulator import Fault, Request
 from local.firm import NL
 from local.office import FIRM, Office
 from ml_connector.doors.inbox import Arrival
@@ -14,6 +15,18 @@ from ml_connector.doors.queues import PURCHASE_ORDERS, Message
 from ml_connector.ids import RecordKey
 
 KEY = "6f0a3f0e-8f0d-4a63-9d2b-1c6a8e0b7d15"
+
+
+class Without(httpx.BaseTransport):
+    """A network on which some endpoints do not exist."""
+
+    def __init__(self, inner: httpx.BaseTransport, *absent: str) -> None:
+        self.inner, self.absent = inner, absent
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if any(endpoint in request.url.path for endpoint in self.absent):
+            return httpx.Response(404)
+        return self.inner.handle_request(request)
 
 
 def tell(office: Office, kind: str, **facts: Any) -> None:
@@ -149,3 +162,26 @@ def test_a_long_first_read_goes_on_where_it_stopped(office: Office) -> None:
     for _ in range(6):
         office.wait(minutes=1)
     assert office.doors.books(office.connection(), NL.division).supplier("12499")  # type: ignore[arg-type]
+
+
+def test_a_division_that_lacks_an_endpoint_still_gets_its_orders(office: Office) -> None:
+    office.mini.transport = Without(office.mini.transport, "hrm/Costunits", "sync/Deleted")
+    office.doors = office.mini.doors()
+    office.connect()
+    assert office.post(office.order()).state == "posted"
+
+
+def test_a_notification_during_a_failed_read_is_not_forgotten(office: Office) -> None:
+    office.connect()
+    order = office.order(lines=[office.airbase.line("4600", "10.00")])
+    office.post(order)
+    accounts = office.exact.world.divisions[NL.division].table("financial/GLAccounts")
+    key = next(k for k, row in accounts.items() if row["Code"].strip() == "4600")
+    office.exact.change(NL.division, "financial/GLAccounts", key, IsBlocked=False)
+    office.clock.move(timedelta(minutes=2))
+    notify(office, "GLAccounts", key)
+    office.exact.faults.append(Fault("unavailable", "GET", "sync/Financial/GLAccounts"))
+    office.wait(minutes=1)
+    assert office.record(order).state == "review"
+    office.wait(minutes=1)
+    assert office.record(order).state == "posted"

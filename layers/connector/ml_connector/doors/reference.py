@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any, TypeVar
 
+from ml_connector import clock
 from ml_connector.doors.mappings import Mappings
 from ml_connector.doors.table import Item as Row
 from ml_connector.doors.table import Table
@@ -73,15 +74,13 @@ class ReferenceData:
 
     def note(self, what: str) -> None:
         """Remember something learned about the division."""
-        self._table.put({"pk": self._pk, "sk": f"note#{what}"})
+        at = clock.now().isoformat()
+        self._table.put({"pk": self._pk, "sk": f"note#{what}", "at": at})
 
-    def forget_note(self, what: str) -> None:
-        """Forget it again."""
-        self._table.delete(self._pk, f"note#{what}")
-
-    def has_note(self, what: str) -> bool:
-        """Return whether that was learned."""
-        return self._table.get(self._pk, f"note#{what}") is not None
+    def noted_at(self, what: str) -> datetime | None:
+        """Return when that was last learned; None when it never was."""
+        item = self._table.get(self._pk, f"note#{what}")
+        return datetime.fromisoformat(str(item["at"])) if item else None
 
     def store(self, kind: str, entities: Iterable[Supplier | GLAccount | Item | Code]) -> None:
         """Add or overwrite records of a kind, with their look-up rows."""

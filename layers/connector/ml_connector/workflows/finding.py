@@ -28,7 +28,7 @@ def find_orders(
     division = Division(intent["division"])
     gateway = doors.exact(connection)
     data = doors.data(connection.id, division)
-    if not data.has_note("your_ref_filter_refused"):
+    if data.noted_at("your_ref_filter_refused") is None:
         query = {
             "$filter": f"YourRef eq {text_literal(intent['your_ref'])}",
             "$select": _FIELDS,

@@ -1,7 +1,8 @@
 """Keep a division's reference data fresh: increments of the `sync/*` streams, listings daily."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -18,8 +19,9 @@ from ml_connector.exact.reference import (
     STREAMS,
     Listing,
 )
-from ml_connector.faults import Later
+from ml_connector.faults import Later, Review
 from ml_connector.ids import Division
+from ml_connector.telemetry import logger
 from ml_connector.workflows.doors import Doors
 
 STREAMS_EVERY = timedelta(hours=4)
@@ -34,8 +36,10 @@ _PAGE = 1000  # a sync page; the cursor is saved after each, so an interrupted r
 def is_due(doors: Doors, connection: Connection, division: Division) -> bool:
     """Return whether the division's streams are due, or Exact has said that something changed."""
     data = doors.data(connection.id, division)
-    read_at = data.freshness().streams_at
-    return read_at is None or clock.now() - read_at >= STREAMS_EVERY or data.has_note(STALE)
+    read_at, told_at = data.freshness().streams_at, data.noted_at(STALE)
+    if read_at is None or clock.now() - read_at >= STREAMS_EVERY:
+        return True
+    return told_at is not None and told_at >= read_at
 
 
 def refresh(doors: Doors, connection: Connection, division: Division) -> bool:
@@ -43,15 +47,26 @@ def refresh(doors: Doors, connection: Connection, division: Division) -> bool:
 
     Raises `Later`, `Review` or `Halt` as the gateway does; what was read until then is kept.
     """
-    data = doors.data(connection.id, division)
-    data.forget_note(STALE)  # first: what changes from here on is news again
-    reader = _Reader(data, doors.exact(connection), division)
+    reader = _Reader(doors.data(connection.id, division), doors.exact(connection), division)
     changed = [reader.read_stream(s.path, s.select, s.kind, s.read) for s in STREAMS]
-    changed.append(reader.read_deleted())
+    changed.append(_if_there(reader.read_deleted))
     listings = [*LISTINGS, *([PROJECTS] if "project" in connection.tag_kinds else [])]
-    changed += [reader.read_listing(listing) for listing in listings if reader.listings_due]
+    changed += [
+        _if_there(partial(reader.read_listing, listing))
+        for listing in listings
+        if reader.listings_due
+    ]
     reader.finish()
     return any(changed)
+
+
+def _if_there(read: Callable[[], bool]) -> bool:
+    """Read what a division may lack; without it, orders that need it are exceptions."""
+    try:
+        return read()
+    except Review as review:
+        logger().warning("not read from Exact", cause=str(review))
+        return False
 
 
 class _Reader:
