@@ -352,4 +352,4 @@ def test_what_was_learned_of_a_division_is_known_there_alone(
     assert data.noted_at("your_ref_filter_refused") is None
     data.note("your_ref_filter_refused")
     assert data.noted_at("your_ref_filter_refused")
-    assert not ReferenceData(table, FIRM, BE).has_note("your_ref_filter_refused")
+    assert ReferenceData(table, FIRM, BE).noted_at("your_ref_filter_refused") is None
