@@ -3,10 +3,11 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from local.exact_simulator import Fault, Request, Response
+from local.exact_simulator import Fault
 from local.firm import BE, NL
 from local.scene import Scene
 from local.story import Story
@@ -31,24 +32,14 @@ class Canary:
             scene.exact.client_secret,
             scene.exact.webhook_secret,
         }
-        self._handle = scene.exact.handle
-        self._issue = scene.exact.issue_tokens
-        scene.exact.handle = self.handle  # type: ignore[method-assign]
-        scene.exact.issue_tokens = self.issue  # type: ignore[method-assign]
+        self._pair = scene.exact.oauth._pair
+        scene.exact.oauth._pair = self.learn  # type: ignore[method-assign]
 
-    def handle(self, request: Request) -> Response:
-        response = self._handle(request)
-        if "oauth2/token" in request.path and response.status == 200:
-            self.learn(json.loads(response.body))
-        return response
-
-    def issue(self) -> dict[str, object]:
-        given = self._issue()
-        self.learn(given)
-        return given
-
-    def learn(self, given: dict[str, object]) -> None:
+    def learn(self, chain: Any) -> dict[str, Any]:
+        """Hand on each pair that Exact gives out, and remember it."""
+        given = self._pair(chain)
         self.secrets |= {str(given["access_token"]), str(given["refresh_token"])}
+        return given
 
 
 @pytest.fixture
