@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from connector_cli.commands import audits, connections, orders
+from connector_cli.commands import audits, connections, orders, vendors
 from connector_cli.commands.common import Options
 from connector_cli.complaints import Complaint, understood
 from connector_cli.printing import complain
@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 app.add_typer(connections.app, name="connection")
 app.add_typer(audits.app, name="audit")
+app.add_typer(vendors.app, name="vendors")
 for _verb in (orders.orders, orders.exceptions, orders.retry, orders.refresh, orders.codes):
     app.command()(_verb)
 

@@ -1,0 +1,328 @@
+"""Two vendor lists as two teams would keep them, made from a seed, with what is true between them.
+
+A world of companies, no two with the same full name: families with holdings, foreign sisters,
+numbered entities and namesakes in other legal forms. Each list knows a part of it, spells it in
+its own way, and knows numbers of some. Nothing here uses the matcher's tables, and a third of the
+words by which sisters differ are in none of them.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from stdnum import iban
+from stdnum.de import vat as german_vat
+from stdnum.iso7064 import mod_11_10
+from stdnum.nl import bsn
+
+from ml_connector.vendors.party import Party
+
+_MAIN = True
+_FORMS = {
+    "NL": ("B.V.", "BV", "B.V", "bv", "Besloten Vennootschap"),
+    "BE": ("NV", "N.V.", "naamloze vennootschap"),
+    "DE": ("GmbH", "G.m.b.H.", "Gesellschaft mit beschränkter Haftung", "gmbh"),
+    "FR": ("SARL", "S.A.R.L.", "sarl", "Société à responsabilité limitée"),
+    "ES": ("S.L.", "SL", "Sociedad Limitada"),
+    "GB": ("Ltd", "Limited", "Ltd.", "LTD"),
+    "US": ("Inc.", "Inc", "Incorporated"),
+}
+_OTHER_FORMS = {
+    "NL": ("V.O.F.", "N.V.", "Coöperatie U.A."),
+    "BE": ("BVBA", "CVBA", "BV"),
+    "DE": ("AG", "GmbH & Co. KG", "UG (haftungsbeschränkt)"),
+    "FR": ("SAS", "SA", "EURL"),
+    "ES": ("S.A.", "S.L.U."),
+    "GB": ("PLC", "LLP"),
+    "US": ("LLC", "Corp."),
+}
+_SHARE = {"NL": 45, "BE": 15, "DE": 12, "FR": 8, "ES": 5, "GB": 9, "US": 6}
+_TRADES = {
+    "NL": "Bouw Transport Schilders Techniek Installaties Advies Catering Bloemen Verhuur "
+    "Drukkerij Interieur Logistiek Elektro Beveiliging Schoonmaak Software Groothandel Metaal",
+    "BE": "Bouwwerken Transport Traiteur Garage Drukkerij Toitures Verwarming Schrijnwerken "
+    "Consulting Electro Reiniging Tuinen",
+    "DE": "Bau Spedition Elektrotechnik Maschinenbau Reinigung Druckerei Heizung Gebäudetechnik "
+    "Werkzeuge Vertrieb Beratung Metallbau",
+    "FR": "Bâtiment Transports Conseil Électricité Menuiserie Imprimerie Nettoyage Plomberie "
+    "Traiteur Peinture",
+    "ES": "Construcciones Transportes Consultores Instalaciones Imprenta Limpiezas Electricidad",
+    "GB": "Builders Haulage Consulting Electrical Cleaning Printing Joinery Catering Scaffolding",
+    "US": "Software Consulting Analytics Logistics Staffing Security Labs Media",
+}
+_PEOPLE = {
+    "NL": "Jansen|de Vries|van den Berg|Bakker|Visser|Smit|Meijer|de Boer|Mulder|de Groot|Bos|Vos|"
+    "Peters|Hendriks|van Leeuwen|Dekker|Brouwer|de Wit|Dijkstra|Smits|de Graaf|van der Meer",
+    "BE": "Peeters|Janssens|Maes|Jacobs|Mertens|Willems|Claes|Goossens|Wouters|Dubois|Lambert|"
+    "Dupont|Leclercq|Renard|Lemmens|De Smet",
+    "DE": "Müller|Schmidt|Schneider|Fischer|Weber|Becker|Schäfer|Köhler|König|Krüger|Böhm|Lehmann|"
+    "Vogel|Jäger|Groß|Schröder",
+    "FR": "Martin|Bernard|Lefèvre|Moreau|Girard|Fournier|Mercier|Bonnet|Guérin|Chevalier|Rousseau",
+    "ES": "García|Fernández|López|Martínez|Gómez|Muñoz|Álvarez|Romero|Navarro|Domínguez|Núñez",
+    "GB": "Smith|Jones|Taylor|Brown|Wilson|Evans|Walker|Wright|Hughes|O'Neill|Clarke|Hill",
+    "US": "Johnson|Miller|Davis|Anderson|Harris|Nelson|Baker|Carter|Mitchell|Parker",
+}
+_PLACES = {
+    "NL": "Amsterdam Rotterdam Utrecht Eindhoven Breda Zwolle Veenendaal Sneek Goes Oss Weert",
+    "BE": "Antwerpen Gent Brussel Leuven Luik Geel Ronse Torhout",
+    "DE": "Berlin Hamburg München Köln Ulm Gera Borken Kleve",
+    "FR": "Paris Lyon Lille Nantes Arras Niort Vannes",
+    "ES": "Madrid Barcelona Valencia Sevilla Reus Lorca",
+    "GB": "London Leeds Bristol Crewe Wigan Luton",
+    "US": "Boston Austin Denver Tulsa Fresno Reno",
+}
+_MARKS = (
+    "Holding", "Beheer", "Groep", "Group", "Nederland", "Deutschland", "Belgium", "France", "UK",
+    "Ibérica", "II", "2", "3", "2019", "Europe", "Vastgoed", "Noord", "Zuid", "Participaties",
+    "International", "Services", "Benelux", "Personeel", "Materieel", "Retail", "Ventures",
+    "Academy", "Export", "Digital", "Oost-Nederland", "Rijnmond",
+)  # fmt: skip
+_STARTS = "ba be bi bo bra bre ca ce cla co da de dri el en fa fe fi flo ga ge gra ha he in jo ka ko la le li lo lu ma me mi mo na ne no o pa pe pla po qui ra re ri ro sa se sol sta ta te ti tra u va ve vi vo wa wi xa ya za ze zo"  # noqa: E501
+_EXPANDED = str.maketrans({"ü": "ue", "ö": "oe", "ä": "ae", "ß": "ss"})
+_MIDDLES = "ba ca da den di do ga gi go la len li lo lu ma men mi mo na ni no pa ra ri ro sa sen ta ten ti to va ve vi xo"  # noqa: E501
+_ENDS = "x s n ra ro ris sys tec tis va via lio nix na mo do dis com gen lux mar net nova on or um"
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Airbase's vendors, Exact's suppliers, and vendor id to supplier id where both know it."""
+
+    vendors: list[Party]
+    suppliers: list[Party]
+    truth: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Company:
+    stem: str
+    form: int
+    is_main_form: bool
+    country: str
+    city: str
+    mark: str
+    site: str
+    vat: str
+    chamber: str
+    account: str
+
+
+def make_lists(seed: int, size: int, numbers: float = 0.25, columns: bool = True) -> Lists:
+    """Return two lists of about `size`; `numbers` is the share of records that have each number.
+
+    Without `columns` there are names alone.
+    """
+    chance = random.Random(seed)  # noqa: S311
+    world = _world(chance, int(size * 1.25))
+    spell_there = _spellers(noise=0.15)
+    spell_here = _spellers(noise=0.55)
+    vendors, suppliers, truth = [], [], {}
+    for at, company in enumerate(world):
+        fate = chance.random()
+        vendor, supplier = f"v{at:06}", f"s{chance.randrange(10**9):09}-{at}"
+        if fate < 0.8:
+            vendors.append(_party(chance, vendor, company, spell_here, numbers))
+        if fate < 0.6 or fate >= 0.8:
+            suppliers.append(_party(chance, supplier, company, spell_there, numbers))
+        if fate < 0.6:
+            truth[vendor] = supplier
+    if not columns:
+        vendors, suppliers = _names_alone(vendors), _names_alone(suppliers)
+    chance.shuffle(vendors)
+    chance.shuffle(suppliers)
+    return Lists(vendors, suppliers, truth)
+
+
+def _names_alone(parties: list[Party]) -> list[Party]:
+    return [Party(party.id, party.name) for party in parties]
+
+
+def _world(chance: random.Random, size: int) -> list[_Company]:
+    world: list[_Company] = []
+    taken: set[str] = set()
+    numbers: set[str] = set()
+    while len(world) < size:
+        for company in _family(chance):
+            key = _letters(f"{company.stem} {company.mark} {_written_form(company)}")
+            own = {company.vat, company.chamber, company.account} - {""}
+            if key not in taken and numbers.isdisjoint(own):
+                taken.add(key)
+                numbers |= own
+                world.append(company)
+    return world[:size]
+
+
+def _written_form(company: _Company) -> str:
+    forms = _FORMS if company.is_main_form else _OTHER_FORMS
+    return forms[company.country][company.form]
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
+
+
+def _family(chance: random.Random) -> list[_Company]:
+    country = chance.choices(list(_SHARE), list(_SHARE.values()))[0]
+    head = _company(chance, _stem(chance, country), country)
+    family = [head]
+    if chance.random() < 0.2:
+        family += [_sister(chance, head) for _ in range(chance.randint(1, 4))]
+    return family
+
+
+def _sister(chance: random.Random, head: _Company) -> _Company:
+    """Another company of the family: by a mark, by its legal form, or by its country."""
+    fate = chance.random()
+    new = _company(chance, head.stem, head.country)
+    new = replace(new, site=head.site)
+    if fate < 0.75:
+        return replace(new, mark=chance.choice(_MARKS))
+    if fate < 0.9:
+        form = chance.randrange(len(_OTHER_FORMS[head.country]))
+        return replace(new, form=form, is_main_form=False)
+    country = chance.choice([each for each in _SHARE if each != head.country])
+    return replace(_company(chance, head.stem, country), site=head.site)
+
+
+def _stem(chance: random.Random, country: str) -> str:
+    trade = chance.choice(_TRADES[country].split())
+    person = chance.choice(_PEOPLE[country].split("|"))
+    coined = _coined(chance)
+    place = chance.choice(_PLACES[country].split())
+    makers: tuple[Callable[[], str], ...] = (
+        lambda: coined,
+        lambda: f"{coined} {trade}",
+        lambda: f"{coined} {_coined(chance)}",
+        lambda: f"{person} {trade} {place}",
+        lambda: f"{trade} {person} & {chance.choice(_PEOPLE[country].split('|'))}",
+        lambda: (
+            f"{chance.choice('ABCDEFGHJKLMNPRSTVW')}.{chance.choice('ABCDEFGHJKL')}. {person} "
+            f"{trade}"
+        ),
+        lambda: f"{trade} {coined} {person}",
+        lambda: f"{coined}-{_coined(chance)}",
+        lambda: "".join(chance.choices("ABCDEFGHIJKLMNOPRSTUVWXZ", k=3)) + f" {trade}",
+    )
+    return chance.choices(makers, (25, 20, 12, 10, 8, 8, 7, 5, 5))[0]()
+
+
+def _coined(chance: random.Random) -> str:
+    parts = [chance.choice(_STARTS.split())]
+    parts += chance.choices(_MIDDLES.split(), k=chance.randint(1, 2))
+    return ("".join(parts) + chance.choice(_ENDS.split())).capitalize()
+
+
+def _company(chance: random.Random, stem: str, country: str) -> _Company:
+    return _Company(
+        stem, 0, _MAIN, country, chance.choice(_PLACES[country].split()), "",
+        "".join(c for c in stem.lower() if c.isalnum() and c.isascii())[:12] or "mail",
+        _vat(chance, country), f"{chance.randrange(10**7, 10**8)}", _iban(chance, country),
+    )  # fmt: skip
+
+
+def _vat(chance: random.Random, country: str) -> str:
+    if country == "NL":
+        front = f"{chance.randrange(10**7, 10**8)}"
+        digit = sum(int(c) * w for c, w in zip(front, range(9, 1, -1), strict=True)) % 11
+        number = f"{front}{digit}"
+        return f"NL{number}B01" if digit < 10 and bsn.is_valid(number) else _vat(chance, country)
+    if country == "BE":
+        base = chance.randrange(2_000_000, 10_000_000)
+        return f"BE0{base:07}{97 - base % 97:02}"
+    if country == "DE":
+        front = f"{chance.randrange(10**7, 10**8)}"
+        number = front + mod_11_10.calc_check_digit(front)
+        return f"DE{number}" if german_vat.is_valid(number) else ""
+    return ""
+
+
+def _iban(chance: random.Random, country: str) -> str:
+    if country == "NL":
+        body = f"{chance.choice(('INGB', 'RABO', 'ABNA'))}{chance.randrange(10**9):010}"
+        return f"NL{iban.calc_check_digits('NL00' + body)}{body}"
+    if country == "DE":
+        body = f"{chance.randrange(10**17, 10**18)}"
+        return f"DE{iban.calc_check_digits('DE00' + body)}{body}"
+    return ""
+
+
+Speller = Callable[[random.Random, _Company], str]
+
+
+def _spellers(noise: float) -> Speller:
+    def spell(chance: random.Random, company: _Company) -> str:
+        stem = company.stem
+        forms = _FORMS if company.is_main_form else _OTHER_FORMS
+        form = (
+            chance.choice(forms[company.country])
+            if company.is_main_form
+            else forms[company.country][company.form]
+        )
+        if chance.random() < noise:
+            stem = _changed(chance, stem)
+        with_form = chance.random() > noise * 0.55
+        words = [stem, company.mark, form if with_form else ""]
+        name = " ".join(word for word in words if word)
+        return _cased(chance, name, noise)
+
+    return spell
+
+
+def _changed(chance: random.Random, stem: str) -> str:
+    fate = chance.random()
+    if fate < 0.35:
+        return _mistyped(chance, stem)
+    if fate < 0.5:
+        return stem.replace("&", chance.choice(("and", "en", "et", "+")))
+    if fate < 0.6 and " " in stem:
+        words = stem.split()
+        chance.shuffle(words)
+        return " ".join(words)
+    if fate < 0.7:
+        return stem.replace(" ", "").replace("-", "")
+    if fate < 0.78 and stem.count(" ") > 1 and "&" not in stem:
+        return stem.rpartition(" ")[0]
+    if fate < 0.85:
+        return stem.translate(str.maketrans("üöäéèáíóúñâ", "uoaeeaiouna"))
+    if fate < 0.9:
+        return stem.translate(_EXPANDED)
+    return stem.replace(".", "").replace("-", " ")
+
+
+def _mistyped(chance: random.Random, text: str) -> str:
+    for _ in range(chance.choice((1, 1, 1, 2))):
+        at = chance.randrange(max(len(text) - 1, 1))
+        letter = chance.choice("aeionrstlk")
+        text = chance.choice(
+            (
+                text[:at] + text[at + 1 :],
+                text[:at] + letter + text[at:],
+                text[:at] + letter + text[at + 1 :],
+                text[:at] + text[at + 1 : at + 2] + text[at : at + 1] + text[at + 2 :],
+            )
+        )
+    return text
+
+
+def _cased(chance: random.Random, name: str, noise: float) -> str:
+    fate = chance.random() / max(noise, 0.01)
+    if fate < 0.3:
+        return name.upper()
+    return name.lower() if fate < 0.4 else name
+
+
+def _party(
+    chance: random.Random, id: str, company: _Company, spell: Speller, numbers: float
+) -> Party:
+    def some(text: str, share: float) -> str:
+        return text if chance.random() < share else ""
+
+    return Party(
+        id=id,
+        name=spell(chance, company),
+        email=some(f"{chance.choice(('info', 'ar', 'sales'))}@{company.site}.example", 0.5),
+        vat_number=some(company.vat, numbers),
+        chamber_of_commerce=some(company.chamber, numbers) if company.country == "NL" else "",
+        iban=some(company.account, numbers),
+        country=some(company.country, 0.6),
+        city=some(company.city, 0.5),
+    )

@@ -1,0 +1,153 @@
+"""Vendor matching: how often right, how fast, and how it grows. BENCH_LARGE=1 adds the largest.
+
+The lists are made from seeds that nothing was tuned on.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import log
+
+from rapidfuzz import fuzz, process
+
+from bench.result import Result
+from bench.vendor_lists import Lists, make_lists
+from ml_connector.vendors.matching import match
+from ml_connector.vendors.party import Decision
+
+_UNSEEN_SEEDS = (70_001, 70_002, 70_003)
+_KINDS = {
+    "all columns": (0.25, True),
+    "no numbers": (0.0, True),
+    "names alone": (0.0, False),
+}
+_SIZE, _LARGE, _BRUTE = 10_000, 100_000, 5_000
+_MOST_SECONDS = {_SIZE: 5.0, _LARGE: 90.0}
+_MOST_GROWTH, _MOST_MEMORY = 1.3, 1_000
+_SMALL, _DOUBLE = 5_000, 20_000
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Counts over lists of which the truth is known."""
+
+    links: int
+    wrong: int
+    proposed: int
+    true: int
+
+
+def measure() -> Iterator[Result]:
+    """Print precision and recall on unseen lists, seconds, growth, memory, and brute force."""
+    for kind in _KINDS:
+        yield from _quality(kind)
+    seconds = {size: _seconds(size) for size in (_SMALL, _SIZE, _DOUBLE)}
+    yield _timing(_SIZE, seconds[_SIZE])
+    smaller, largest = _SMALL, _DOUBLE
+    if os.environ.get("BENCH_LARGE") == "1":
+        smaller, largest = _SIZE, _LARGE
+        seconds[_LARGE], memory = _apart(_LARGE)
+        yield _timing(_LARGE, seconds[_LARGE])
+        yield Result(
+            f"matching {_LARGE:,} by {_LARGE:,}, memory",
+            f"{memory:.0f} MB",
+            f"at most {_MOST_MEMORY} MB",
+            memory <= _MOST_MEMORY,
+        )
+    growth = log(seconds[largest] / seconds[smaller]) / log(largest / smaller)
+    yield Result(
+        f"matching, growth exponent, {smaller:,} to {largest:,}",
+        f"{growth:.2f}",
+        f"at most {_MOST_GROWTH}",
+        growth <= _MOST_GROWTH,
+    )
+    yield _against_brute_force()
+
+
+def _quality(kind: str) -> Iterator[Result]:
+    numbers, columns = _KINDS[kind]
+    total = Quality(0, 0, 0, 0)
+    for seed in _UNSEEN_SEEDS:
+        lists = make_lists(seed, _SIZE, numbers, columns)
+        total = _added(total, judge(lists, match(lists.vendors, lists.suppliers)))
+    right = total.links - total.wrong
+    yield Result(
+        f"wrong automatic links, {kind}",
+        f"{total.wrong} of {total.links:,} ({right / total.links:.3%} right)",
+        "none",
+        total.wrong == 0,
+    )
+    yield Result(f"true links made automatically, {kind}", f"{right / total.true:.1%}")
+    yield Result(f"true partners linked or proposed, {kind}", f"{total.proposed / total.true:.1%}")
+
+
+def judge(lists: Lists, decisions: list[Decision]) -> Quality:
+    """Return how the decisions compare with what is true."""
+    links = [each for each in decisions if each.verdict == "link"]
+    wrong = sum(lists.truth.get(each.vendor_id) != each.supplier_id for each in links)
+    proposed = sum(
+        partner == each.supplier_id or any(one.id == partner for one in each.candidates)
+        for each in decisions
+        if (partner := lists.truth.get(each.vendor_id))
+    )
+    return Quality(len(links), wrong, proposed, len(lists.truth))
+
+
+def _added(one: Quality, other: Quality) -> Quality:
+    return Quality(
+        one.links + other.links,
+        one.wrong + other.wrong,
+        one.proposed + other.proposed,
+        one.true + other.true,
+    )
+
+
+def _exactly(size: int) -> Lists:
+    lists = make_lists(_UNSEEN_SEEDS[0], size + size // 20)
+    return Lists(lists.vendors[:size], lists.suppliers[:size], {})
+
+
+def _seconds(size: int) -> float:
+    lists = _exactly(size)
+    started = time.perf_counter()
+    match(lists.vendors, lists.suppliers)
+    return time.perf_counter() - started
+
+
+_ALONE = """
+import resource
+from bench.vendor_matching import _seconds
+print(_seconds({size}), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def _apart(size: int) -> tuple[float, float]:
+    """Return seconds and megabytes of a process of its own, lists included."""
+    command = [sys.executable, "-c", _ALONE.format(size=size)]
+    seconds, memory = subprocess.run(
+        command, check=True, capture_output=True, text=True
+    ).stdout.split()
+    return float(seconds), float(memory)
+
+
+def _timing(size: int, seconds: float) -> Result:
+    limit = _MOST_SECONDS[size]
+    name = f"matching {size:,} by {size:,}, one core"
+    return Result(name, f"{seconds:.1f} s", f"at most {limit:.0f} s", seconds <= limit)
+
+
+def _against_brute_force() -> Result:
+    lists = _exactly(_BRUTE)
+    started = time.perf_counter()
+    process.cdist(
+        [each.name for each in lists.vendors],
+        [each.name for each in lists.suppliers],
+        scorer=fuzz.token_sort_ratio,
+    )
+    brute = time.perf_counter() - started
+    ours = _seconds(_BRUTE)
+    name = f"matching against rapidfuzz.process.cdist, {_BRUTE:,} by {_BRUTE:,}"
+    return Result(name, f"{brute / ours:.1f} times as fast ({brute:.1f} s to {ours:.1f} s)")

@@ -1,0 +1,56 @@
+"""`connector vendors ...`."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from connector_cli.actions import vendors as vendors_
+from connector_cli.printing import say
+
+app = typer.Typer(no_args_is_help=True, help="Which Airbase vendor is which Exact supplier.")
+_SHOWN_EVERY = 256
+
+
+@app.callback()
+def _vendors() -> None:
+    """Which Airbase vendor is which Exact supplier."""
+
+
+@app.command()
+def match(
+    airbase: Annotated[Path, typer.Option(help="CSV of Airbase vendors: id, name and more.")],
+    exact: Annotated[Path, typer.Option(help="CSV of Exact suppliers: id, name and more.")],
+    out: Annotated[Path, typer.Option(help="CSV to write: one row for each Airbase vendor.")],
+) -> None:
+    """Preview the links between two exported lists; needs no AWS and no connection."""
+    with _progress() as steps:
+        found = vendors_.preview(airbase, exact, out, steps)
+    say(
+        f"{found.total()} vendors: {found['link']} link, {found['review']} review, "
+        f"{found['none']} none; written to {out}."
+    )
+
+
+@contextmanager
+def _progress() -> Iterator[vendors_.Steps]:
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        bar.disable = not console.is_terminal
+        task = bar.add_task("Reading", total=None)
+
+        def steps(what: str, total: int) -> Callable[[int], None]:
+            bar.update(task, description=what, total=total)
+
+            def at(done: int) -> None:
+                if not done % _SHOWN_EVERY or done == total:
+                    bar.update(task, completed=done)
+
+            return at
+
+        yield steps

@@ -1,0 +1,1 @@
+"""Which Airbase vendor is which Exact supplier: pure rules, without doors."""

@@ -1,0 +1,55 @@
+"""What is known of a vendor or a supplier, and what was decided about a vendor."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["link", "review", "none"]
+Rule = Literal[
+    "external_id", "account_code", "vat_number", "chamber_of_commerce", "iban", "name",
+    "similar_name", "",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One Airbase vendor or one Exact supplier; empty text is what its system does not know.
+
+    `external_id` is a vendor's `erp_reference_id`, `code` a supplier's account code. A supplier
+    that is blocked, ended or no supplier is not usable, and is never linked by itself.
+    """
+
+    id: str
+    name: str
+    email: str = ""
+    vat_number: str = ""
+    chamber_of_commerce: str = ""
+    iban: str = ""
+    country: str = ""
+    city: str = ""
+    code: str = ""
+    external_id: str = ""
+    is_usable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A supplier that may be the vendor's, and how alike they are, 0 to 1."""
+
+    id: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided about a vendor, by which rule and on what evidence.
+
+    `supplier_id` is set only for a link; `candidates` (at most 3, best first) only for a review.
+    """
+
+    vendor_id: str
+    verdict: Verdict
+    score: float
+    rule: Rule
+    supplier_id: str = ""
+    candidates: tuple[Candidate, ...] = ()
+    evidence: tuple[str, ...] = ()
