@@ -7,6 +7,19 @@ import pytest
 
 from local.office import Office
 from ml_connector import clock
+from ml_connector.clock import MovableClock
+
+NOON = 1_793_016_000.0  # 2026-10-26 12:00 UTC
+
+
+@pytest.fixture
+def time() -> Iterator[MovableClock]:
+    """A clock that only moves when told; the connector reads it."""
+    moving = MovableClock(NOON)
+    real = clock._read
+    clock.read_from(moving)
+    yield moving
+    clock.read_from(real)
 
 
 @pytest.fixture

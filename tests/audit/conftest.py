@@ -1,11 +1,8 @@
 """A ledger in memory under a clock that only moves when told."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from local.memory import MemoryTable
-from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.doors.ledger import Ledger
 
@@ -13,12 +10,8 @@ NOON = 1_795_435_200.0  # 2026-11-23 12:00 UTC
 
 
 @pytest.fixture(autouse=True)
-def time() -> Iterator[MovableClock]:
-    moving = MovableClock(NOON)
-    real = clock._read
-    clock.read_from(moving)
-    yield moving
-    clock.read_from(real)
+def _at_noon(time: MovableClock) -> None:
+    time.move(NOON - time())
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Leases, marks and error windows."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -16,14 +15,7 @@ FIRM, OTHER = ConnectionId("firm"), ConnectionId("other")
 NL = Division(1)
 MINUTE = timedelta(minutes=1)
 
-
-@pytest.fixture(autouse=True)
-def time() -> Iterator[MovableClock]:
-    moving = MovableClock(1_793_016_000.0)
-    real = clock._read
-    clock.read_from(moving)
-    yield moving
-    clock.read_from(real)
+pytestmark = pytest.mark.usefixtures("time")
 
 
 @pytest.fixture

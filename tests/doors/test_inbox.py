@@ -1,6 +1,5 @@
 """The inbox keeps an event once, and closes only what was really looked at."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -14,16 +13,9 @@ from ml_connector.doors.inbox import KEPT_FOR, Arrival, Inbox
 from ml_connector.ids import ConnectionId
 
 FIRM = ConnectionId("example-firm")
-NOON = 1_795_435_200.0
+NOON = 1_793_016_000.0
 
-
-@pytest.fixture(autouse=True)
-def time() -> Iterator[MovableClock]:
-    moving = MovableClock(NOON)
-    real = clock._read
-    clock.read_from(moving)
-    yield moving
-    clock.read_from(real)
+pytestmark = pytest.mark.usefixtures("time")
 
 
 @pytest.fixture

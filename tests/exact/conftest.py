@@ -1,6 +1,6 @@
 """A clock that only moves when told, and the doors of one connection in memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -11,16 +11,12 @@ from ml_connector.clock import MovableClock
 from ml_connector.exact.oauth import Tokens
 from ml_connector.exact.tokens import TokenKeeper
 from ml_connector.secret import Secret
-from tests.exact.token_site import BASE, FIRM, NOON, TokenSite
+from tests.exact.token_site import BASE, FIRM, TokenSite
 
 
 @pytest.fixture(autouse=True)
-def time() -> Iterator[MovableClock]:
-    moving = MovableClock(NOON)
-    real = clock._read
-    clock.read_from(moving)
-    yield moving
-    clock.read_from(real)
+def _moved_by_hand(time: MovableClock) -> None:
+    """No test here lives in real time."""
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import botocore.session
 import pytest
 from moto import mock_aws
 
-from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.receivers.wiring import Clients, airbase_receiver, exact_receiver
 from tests.receivers.world import NOON, OLDER_SECRET, SECRET, World
@@ -16,12 +15,8 @@ Answering = Callable[[dict[str, Any]], int]
 
 
 @pytest.fixture(autouse=True)
-def time() -> Iterator[MovableClock]:
-    moving = MovableClock(NOON)
-    real = clock._read
-    clock.read_from(moving)
-    yield moving
-    clock.read_from(real)
+def _at_noon(time: MovableClock) -> None:
+    time.move(NOON - time())
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ FIRM = ConnectionId("example-firm")
 PREFIX = "stack"
 SECRET = "sample-webhook-secret-of-the-tests"
 OLDER_SECRET = "sample-secret-that-is-rotated-out"
-NOON = 1_795_435_200.0
+NOON = 1_795_435_200.0  # 2026-11-23 12:00 UTC
 """2026-11-23T12:00:00Z."""
 
 ORDER = "0f2d6a3e-order"

@@ -1,7 +1,7 @@
 """The keeper: every connection gets its turn, lost consents are told, halts are lifted."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -28,14 +28,7 @@ FIRM = ConnectionId("firm")
 TOPICS = {"PurchaseOrders", "Accounts", "GLAccounts", "Items"}
 CALLBACK = "https://connector.example.test/webhooks/exact/firm"
 
-
-@pytest.fixture(autouse=True)
-def time() -> Iterator[MovableClock]:
-    moving = MovableClock(1_793_016_000.0)
-    real = clock._read
-    clock.read_from(moving)
-    yield moving
-    clock.read_from(real)
+pytestmark = pytest.mark.usefixtures("time")
 
 
 @pytest.fixture
