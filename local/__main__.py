@@ -8,7 +8,9 @@ which `connector --local` reads, and `.connector-local/functions.json`, which `s
 import argparse
 import json
 import signal
+import sys
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,15 +22,24 @@ from local.scene import Ports, Scene
 
 ENVIRONMENT = Path(".connector-local/env")
 FUNCTIONS = Path(".connector-local/functions.json")
-_PORTS = Ports(webhooks=8801, aws=8802, exact=8803, airbase=8804)
+_FIRST_PORT = 8801
 
 
 def main() -> None:
     """Serve until interrupted."""
     arguments = _arguments()
     console = Console(highlight=False)
-    ports = replace(_PORTS, aws_listen="0.0.0.0") if arguments.containers else _PORTS  # noqa: S104
-    with Scene(ports, visibility=None) as scene:
+    ports = Ports(*range(arguments.port, arguments.port + 4))
+    if arguments.containers:
+        ports = replace(ports, aws_listen="0.0.0.0")  # noqa: S104  asked for
+    with ExitStack() as running:
+        try:
+            scene = running.enter_context(Scene(ports, visibility=None))
+        except OSError as error:
+            sys.exit(
+                f"ports {ports.webhooks} to {ports.airbase}: {error.strerror}; "
+                "name others with --port"
+            )
         if not arguments.bare:
             connect_with_samples(scene)
         scene.stack.run_in_background()
@@ -43,6 +54,12 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local", description=main.__doc__)
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=_FIRST_PORT,
+        help="first of four ports: webhooks, AWS, Exact, Airbase (default: %(default)s)",
+    )
     parser.add_argument("--bare", action="store_true", help="without the firm of the story")
     parser.add_argument(
         "--containers",
