@@ -87,3 +87,12 @@ def test_the_origin_of_an_order_in_exact_is_known(mappings: Mappings) -> None:
     assert mappings.order_of(FIRM, "exact-1") == "po-1"
     assert mappings.order_of(FIRM, "exact-2") is None
     assert mappings.order_of(OTHER, "exact-1") is None
+
+
+def test_a_connection_that_cannot_be_read_does_not_stop_the_next() -> None:
+    table = MemoryTable("mappings")
+    mappings = Mappings(table)
+    mappings.save(any_connection(id=FIRM))
+    mappings.save(any_connection(id=OTHER))
+    table.put({"pk": "#connections", "sk": FIRM, "body": '{"of": "another version"}'})
+    assert [one.id for one in mappings.connections()] == [OTHER]

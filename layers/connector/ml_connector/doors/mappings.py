@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 
+from pydantic import ValidationError
+
 from ml_connector.connection import Connection
 from ml_connector.doors.table import Table
 from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.telemetry import logger
 
 _CONNECTIONS = "#connections"  # no connection's own id can be this
 
@@ -22,9 +25,15 @@ class Mappings:
         return Connection.model_validate_json(str(item["body"])) if item else None
 
     def connections(self) -> Iterator[Connection]:
-        """Yield every connection of the stack."""
+        """Yield every connection of the stack.
+
+        One that an upgrade can no longer read is logged and left out: the others go on.
+        """
         for item in self._table.query(_CONNECTIONS):
-            yield Connection.model_validate_json(str(item["body"]))
+            try:
+                yield Connection.model_validate_json(str(item["body"]))
+            except ValidationError:
+                logger().exception("a connection must be added again", connection=item["sk"])
 
     def save(self, connection: Connection) -> None:
         """Add the connection, or put it in the place of the one with its id."""
