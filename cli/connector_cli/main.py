@@ -30,7 +30,14 @@ app = typer.Typer(
 app.add_typer(connections.app, name="connection")
 app.add_typer(audits.app, name="audit")
 app.add_typer(vendors.app, name="vendors")
-for _verb in (orders.orders, orders.exceptions, orders.retry, orders.refresh, orders.codes):
+for _verb in (
+    orders.orders,
+    orders.exceptions,
+    orders.retry,
+    orders.fetch,
+    orders.refresh,
+    orders.codes,
+):
     app.command()(_verb)
 
 

@@ -115,6 +115,24 @@ def test_retrying_all_or_what_is_posted_posts_nothing_twice(
     assert len(scene.posting_calls()) == before
 
 
+def test_an_order_whose_webhook_never_came_is_fetched(
+    scene: Scene, terminal: Terminal, firm: Story
+) -> None:
+    scene.airbase.outbox.drop = 1
+    order = firm._ordinary(NL)
+    scene.airbase.approve(order)
+    scene.stack.drain()
+    for _ in range(2):  # asking twice posts nothing twice
+        terminal.ok("fetch", FIRM, order["id"])
+        scene.stack.drain()
+    (found,) = [
+        each
+        for each in terminal.ok("orders", FIRM, "--json").data
+        if each["title"] == order["number"]
+    ]
+    assert found["state"] == "posted"
+
+
 def test_a_refresh_reads_the_books_again(scene: Scene, terminal: Terminal) -> None:
     before = len(scene.posting_calls())
     assert terminal.ok("refresh", FIRM, "2101", "--json").data["divisions"] == [2101]

@@ -7,7 +7,7 @@ from connector_cli.actions import records
 from connector_cli.complaints import Complaint
 from connector_cli.stack import Stack
 from ml_connector import clock
-from ml_connector.doors.ledger import CONNECTION, Conflict, Record
+from ml_connector.doors.ledger import CONNECTION, Conflict, Record, order_key
 from ml_connector.ids import ConnectionId, Division, OrderId
 from ml_connector.workflows.messages import order_message, refresh_message
 
@@ -36,6 +36,17 @@ def retry(stack: Stack, id: str, order: str) -> str:
     record = records.find_order(stack, connection.id, order)
     _retry(stack, record)
     return records.title(record)
+
+
+def fetch(stack: Stack, id: str, order: str) -> None:
+    """Queue the order with this Airbase id, whether or not a webhook has spoken of it."""
+    connection = stack.connection(id)
+    record = stack.signed.read(connection.id, order_key(OrderId(order)))
+    if record.version:
+        _retry(stack, record)
+        return
+    stack.signed.write(record.now("received").due(clock.now()), "fetch_asked")
+    stack.send(order_message(connection.id, OrderId(order)), f"asked {clock.epoch()}")
 
 
 def retry_all(stack: Stack, id: str) -> list[str]:

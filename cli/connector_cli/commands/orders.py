@@ -74,6 +74,20 @@ def retry(
         say(f"Queued {len(queued)}: {', '.join(queued)}." if queued else "Nothing waits in review.")
 
 
+def fetch(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    order: Annotated[str, typer.Argument(help="Airbase's id of the order.")],
+    as_json: Json = False,
+) -> None:
+    """Have an Airbase order looked at whose webhook never came."""
+    orders_.fetch(opened(context), connection, order)
+    if as_json:
+        say_json({"connection": connection, "queued": [order]})
+    else:
+        say(f"Queued {order}.")
+
+
 def refresh(
     context: typer.Context,
     connection: ConnectionArgument,
