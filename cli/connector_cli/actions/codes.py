@@ -25,7 +25,7 @@ def explain(code: str | None = None) -> list[dict[str, str]]:
 
 def _every() -> list[dict[str, str]]:
     registered = [_line(code, known.cause, known.remedy) for code, known in EXPLANATIONS.items()]
-    planning = [_line(code, *texts) for code, texts in problems._TEXTS.items()]  # noqa: SLF001
+    planning = [_line(code, *texts) for code, texts in problems.PLANNING_TEXTS.items()]
     return registered + planning
 
 

@@ -20,7 +20,6 @@ AUTHORIZE_PATH = "/api/oauth2/auth"
 DEFAULT_LIFETIME = 600
 LAST_MOMENTS = 30
 """Seconds before expiry from which Exact lets a new access token be asked for."""
-REFRESH_TOKEN_LIFETIME = timedelta(days=30)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from ml_connector.ids import Guid
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ACCOUNT_CODE_WIDTH = 18
 
 
 class UnreadableError(ValueError):
@@ -45,29 +44,9 @@ def int64_literal(number: int) -> str:
     return f"{number}L"
 
 
-def datetime_literal(moment: datetime) -> str:
-    """Return `datetime'...'` of the moment's own wall clock: Exact's literals have no zone."""
-    return f"datetime'{moment.replace(tzinfo=None).isoformat(timespec='seconds')}'"
-
-
 def address(path: str, key: str) -> str:
     """Return the path of one entity, such as `crm/Accounts(guid'...')`."""
     return f"{path}({guid_literal(key)})"
-
-
-def date_in(day: date) -> str:
-    """Return a date as request bodies carry it."""
-    return day.isoformat()
-
-
-def date_out(day: date) -> str:
-    """Return a date as answers carry it: `/Date(ms)/` of its midnight, read as UTC."""
-    return moment_out(datetime(day.year, day.month, day.day, tzinfo=UTC))
-
-
-def moment_out(moment: datetime) -> str:
-    """Return an aware moment as `/Date(ms)/`."""
-    return f"/Date({(moment - _EPOCH) // timedelta(milliseconds=1)})/"
 
 
 def parse_moment(value: str | None) -> datetime | None:
@@ -93,15 +72,9 @@ def parse_date(value: str | None) -> date | None:
     return moment.date() if moment else None
 
 
-def trimmed(code: str | None) -> str:
+def trimmed(code: Any) -> str:
     """Return a code without its padding: accounts are padded left to 18, VAT codes right to 3."""
-    return (code or "").strip()
-
-
-def padded_account_code(code: str) -> str:
-    """Return an account's code as filters on `Code` want it: digits padded left to 18."""
-    plain = code.strip()
-    return plain.rjust(_ACCOUNT_CODE_WIDTH) if plain.isdigit() else plain
+    return str("" if code is None else code).strip()
 
 
 def read_page(body: bytes | str) -> tuple[list[dict[str, Any]], str | None]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from ml_connector.exact.odata import guid, parse_date
+from ml_connector.exact.odata import guid, parse_date, trimmed
 from ml_connector.purchase_orders.books import Code, CodeKind, GLAccount, Item, Supplier
 
 Row = Mapping[str, Any]
@@ -39,27 +39,27 @@ class Listing:
 def _supplier(row: Row) -> Supplier:
     return Supplier(
         id=guid(row["ID"]),
-        code=text(row.get("Code")),
-        name=text(row.get("Name")),
+        code=trimmed(row.get("Code")),
+        name=trimmed(row.get("Name")),
         is_supplier=bool(row.get("IsSupplier")),
         is_blocked=bool(row.get("Blocked")),
         start=_day(row.get("StartDate")),
         end=_day(row.get("EndDate")),
-        vat_code=text(row.get("PurchaseVATCode")),
-        payment_condition=text(row.get("PaymentConditionPurchase")),
-        currency=text(row.get("PurchaseCurrency")),
+        vat_code=trimmed(row.get("PurchaseVATCode")),
+        payment_condition=trimmed(row.get("PaymentConditionPurchase")),
+        currency=trimmed(row.get("PurchaseCurrency")),
     )
 
 
 def _gl_account(row: Row) -> GLAccount:
     return GLAccount(
         id=guid(row["ID"]),
-        code=text(row.get("Code")),
-        description=text(row.get("Description")),
+        code=trimmed(row.get("Code")),
+        description=trimmed(row.get("Description")),
         is_blocked=bool(row.get("IsBlocked")),
         use_cost_centre=int(row.get("UseCostcenter") or 0),
         use_cost_unit=int(row.get("UseCostunit") or 0),
-        vat_code=text(row.get("VATCode")),
+        vat_code=trimmed(row.get("VATCode")),
     )
 
 
@@ -67,21 +67,21 @@ def read_item(row: Row) -> Item:
     """Return the item that a row of `logistics/Items` or its stream describes."""
     return Item(
         id=guid(row["ID"]),
-        code=text(row.get("Code")),
-        description=text(row.get("Description")),
+        code=trimmed(row.get("Code")),
+        description=trimmed(row.get("Description")),
         is_purchase=bool(row.get("IsPurchaseItem")),
         is_stock=bool(row.get("IsStockItem")),
         gl_costs=guid(row["GLCosts"]) if row.get("GLCosts") else None,
         start=_day(row.get("StartDate")),
         end=_day(row.get("EndDate")),
-        unit=text(row.get("Unit")),
+        unit=trimmed(row.get("Unit")),
     )
 
 
 def _plain(row: Row) -> Code:
     return Code(
-        code=text(row.get("Code")),
-        description=text(row.get("Description")),
+        code=trimmed(row.get("Code")),
+        description=trimmed(row.get("Description")),
         id=guid(row["ID"]) if row.get("ID") else None,
         is_blocked=row.get("Active") is False,
         end=_day(row.get("EndDate")),
@@ -90,11 +90,11 @@ def _plain(row: Row) -> Code:
 
 def _vat_code(row: Row) -> Code:
     return Code(
-        code=text(row.get("Code")),
-        description=text(row.get("Description")),
+        code=trimmed(row.get("Code")),
+        description=trimmed(row.get("Description")),
         is_blocked=bool(row.get("IsBlocked")),
-        percentage_is_included=text(row.get("Type")) == "I",
-        is_for_purchase=text(row.get("VATTransactionType")) != "S",
+        percentage_is_included=trimmed(row.get("Type")) == "I",
+        is_for_purchase=trimmed(row.get("VATTransactionType")) != "S",
     )
 
 
@@ -138,11 +138,6 @@ LISTINGS = (
 )
 PROJECTS = Listing("project/Projects", "ID,Code,Description,EndDate", "project", _plain)
 """Read only for connections that map a tag to projects: it needs a licence of its own."""
-
-
-def text(value: Any) -> str:
-    """Return the text without the padding Exact gives codes."""
-    return str(value if value is not None else "").strip()
 
 
 def _day(value: Any) -> date | None:

@@ -14,7 +14,7 @@ def _spoken(kind: str) -> str:
 
 
 # code: (cause, remedy); braces are filled from the evidence.
-_TEXTS: Mapping[str, tuple[str, str]] = (
+PLANNING_TEXTS: Mapping[str, tuple[str, str]] = (
     {
         "UNKNOWN_SUBSIDIARY": (
             "no division of this connection serves the subsidiary {subsidiary}.",
@@ -124,7 +124,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = (
     }
 )
 
-PLANNING_CODES = frozenset(_TEXTS)
+PLANNING_CODES = frozenset(PLANNING_TEXTS)
 """Every code that planning can raise; docs/exceptions.md explains each."""
 
 
@@ -145,7 +145,7 @@ class Problems:
         **evidence: Any,
     ) -> None:
         """Note a problem of the order, or of `where` in it ("line 2")."""
-        cause, remedy = (text.format(**evidence) for text in _TEXTS[code])
+        cause, remedy = (text.format(**evidence) for text in PLANNING_TEXTS[code])
         record = f"{self._record}, {where}" if where else self._record
         problem = Problem(code, record, cause, remedy, candidates, evidence)
         if problem not in self._list:
