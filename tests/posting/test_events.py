@@ -12,7 +12,7 @@ from local.firm import NL
 from local.office import FIRM, Office
 from ml_connector.doors.inbox import Arrival
 from ml_connector.doors.queues import PURCHASE_ORDERS, Message
-from ml_connector.ids import RecordKey
+from ml_connector.ids import OrderId, RecordKey
 
 KEY = "6f0a3f0e-8f0d-4a63-9d2b-1c6a8e0b7d15"
 
@@ -89,6 +89,20 @@ def test_other_changes_of_our_orders_are_noted(office: Office, action: str, note
     posted = office.post(order).facts["exact"]["id"]
     notify(office, "PurchaseOrders", posted, action)
     assert (office.steps(order)[-1] == "changed_in_exact") is noted
+
+
+def test_a_notification_never_takes_an_unsettled_order_off_the_sweeps_list(office: Office) -> None:
+    office.connect()
+    lost = Fault("timeout_after_commit", "POST", "purchaseorder/PurchaseOrders")
+    office.exact.faults.append(lost)
+    order = office.order()
+    office.post(order)
+    (there,) = office.in_exact()
+    # A worker that died just before its last step has left this pointer.
+    office.doors.mappings.note_posted(FIRM, there["PurchaseOrderID"], OrderId(order["id"]))
+    notify(office, "PurchaseOrders", there["PurchaseOrderID"])
+    office.wait(minutes=3)
+    assert office.steps(order)[-1] == "adopted"
 
 
 def test_orders_typed_in_by_hand_are_not_ours(office: Office) -> None:

@@ -4,7 +4,7 @@ import ssl
 
 import httpx
 
-# Exact takes seconds for heavy reads; a worker has 60 s for its whole batch step.
+# Exact takes seconds for heavy reads; a worker has 60 s for its message.
 _TIMEOUT = httpx.Timeout(20.0, connect=5.0, pool=5.0)
 _LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=5)
 

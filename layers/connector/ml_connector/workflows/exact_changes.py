@@ -39,8 +39,10 @@ def _note_purchase_order(doors: Doors, connection: ConnectionId, key: Guid, acti
     if order is None:
         return
     case = Case(doors.ledger, doors.ledger.read(connection, order_key(order)))
-    if action == "Delete" and case.record.state == "posted":
+    if case.record.state != "posted":
+        return  # its own worker is still at it, and its due time must stay
+    if action == "Delete":
         found = problem("DELETED_IN_EXACT", case.title)
         case.step("posted", "deleted_in_exact", problems=[found.as_dict()])
     elif action != "Create":  # our own posting comes back as a Create
-        case.step(case.record.state, "changed_in_exact", detail={"action": action})
+        case.step("posted", "changed_in_exact", detail={"action": action})
