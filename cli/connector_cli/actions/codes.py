@@ -4,7 +4,9 @@ import difflib
 import re
 
 from connector_cli.complaints import Complaint
-from ml_connector.codes import DELAYS, EXPLANATIONS, HALTS
+from ml_connector.codes import EXPLANATIONS
+from ml_connector.codes.delays import DELAYS
+from ml_connector.codes.halts import HALTS
 from ml_connector.purchase_orders import problems
 
 _PLACE = re.compile(r"\{(\w+)\}")

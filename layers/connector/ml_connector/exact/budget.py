@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
-from ml_connector.codes import DELAYS
+from ml_connector.codes.delays import DELAYS
 from ml_connector.doors.table import Item, Table
 from ml_connector.exact import limits
 from ml_connector.exact.limits import Limits, Window, next_day, next_minute

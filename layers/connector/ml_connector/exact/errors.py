@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ml_connector import backoff, clock
-from ml_connector.codes import DELAYS, problem
+from ml_connector.codes import problem
+from ml_connector.codes.delays import DELAYS
 from ml_connector.exact import limits
 from ml_connector.exact.texts import Kind, Rule, looks_like_business, reason_rule, rule_for
 from ml_connector.faults import Fault, Halt, Later, Review

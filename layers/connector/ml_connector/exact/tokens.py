@@ -14,7 +14,8 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_connector import backoff, clock, telemetry
-from ml_connector.codes import DELAYS, problem
+from ml_connector.codes import problem
+from ml_connector.codes.delays import DELAYS
 from ml_connector.doors.coordination import ErrorWindow, Leases, Marks
 from ml_connector.doors.table import Table
 from ml_connector.doors.vault import AppCredentials, Vault

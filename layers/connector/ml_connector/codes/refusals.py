@@ -1,0 +1,90 @@
+"""What Exact refused, and what keeps its notifications from coming."""
+
+from ml_connector.codes.explanation import Explanation
+
+REFUSALS: dict[str, Explanation] = {
+    "EXACT_ALREADY_EXISTS": Explanation(
+        "Exact already holds this record.",
+        "Look it up in Exact; change or remove one of the two.",
+    ),
+    "EXACT_MANDATORY": Explanation(
+        "Exact misses a mandatory value.",
+        "Fill it in Airbase or map it, then retry the order.",
+    ),
+    "EXACT_INVALID_REFERENCE": Explanation(
+        "A code or key does not exist in this division.",
+        "Correct the mapping to a record of this division, then retry the order.",
+    ),
+    "EXACT_INVALID": Explanation(
+        "Exact calls a value invalid.", "Correct the value named, then retry the order."
+    ),
+    "EXACT_NO_PURCHASE_PRICE": Explanation(
+        "The item has no purchase price with this supplier.",
+        "Add the supplier and a purchase price to the item in Exact, then retry the order.",
+    ),
+    "EXACT_NOT_A_PURCHASE_ITEM": Explanation(
+        "The item is not marked as a purchase item.",
+        "Mark it so in Exact, or map the GL account to another item, then retry the order.",
+    ),
+    "EXACT_ITEM_INACTIVE": Explanation(
+        "The item is not active.",
+        "Activate it in Exact or map another item, then retry the order.",
+    ),
+    "EXACT_ITEM_FUTURE": Explanation(
+        "The item is active only from a later date.",
+        "Set an earlier start date in Exact or map another item, then retry the order.",
+    ),
+    "EXACT_ITEM_NOT_IN_WAREHOUSE": Explanation(
+        "The item is not linked to the warehouse.",
+        "Link them in Exact or set another warehouse, then retry the order.",
+    ),
+    "EXACT_ITEM_NOT_WITH_SUPPLIER": Explanation(
+        "The item is not linked to the supplier.",
+        "Link them in Exact, or let the connection make links itself, then retry the order.",
+    ),
+    "EXACT_VAT_CODE_BLOCKED": Explanation(
+        "The VAT code is blocked.",
+        "Unblock it or map another VAT code, then retry the order.",
+    ),
+    "EXACT_INACTIVE": Explanation(
+        "A record that is used is not active in Exact.",
+        "Activate it or map another one, then retry the order.",
+    ),
+    "EXACT_BLOCKED": Explanation(
+        "A record that is used is blocked in Exact.",
+        "Unblock it or map another one, then retry the order.",
+    ),
+    "EXACT_NOT_FOUND": Explanation(
+        "Exact does not hold the record or knows no such address.",
+        "See whether it was removed in Exact; refresh the reference data, then retry.",
+    ),
+    "EXACT_FILTER_REQUIRED": Explanation(
+        "Exact demands a filter or a field list for this question.",
+        "Report it: the question that is sent has to be changed.",
+    ),
+    "EXACT_BAD_REQUEST": Explanation(
+        "Exact could not read what was sent.",
+        "Check the values named; if they are right, report it with the evidence.",
+    ),
+    "EXACT_CALLBACK_FAILED": Explanation(
+        "Exact could not reach the webhook address of this connection.",
+        "Check that the address is public, https, and answers; the next run subscribes again.",
+    ),
+    "EXACT_REFUSED": Explanation(
+        "Exact refused the call for a reason that is not in the table.",
+        "Read Exact's own words, repair what they name, then retry.",
+    ),
+    "EXACT_ODD_ANSWER": Explanation(
+        "Exact's answer points outside its own site or in a circle.",
+        "Check the connection's base URL; report it with the evidence.",
+    ),
+    "WEBHOOK_ELSEWHERE": Explanation(
+        "Exact sends these notifications to another address.",
+        "Remove that subscription in Exact if it is not yours to keep; "
+        "the next run makes a new one.",
+    ),
+    "WEBHOOK_NOT_SUBSCRIBED": Explanation(
+        "A webhook subscription could not be made.",
+        "Give the app the scope Organization administration: Manage; the sweep works meanwhile.",
+    ),
+}
