@@ -89,6 +89,13 @@ class Office:
         self.work()
         return self.record(order, id)
 
+    def ask(self, order: dict[str, Any], id: ConnectionId = FIRM) -> None:
+        """Let a person ask for another look at the order, and work."""
+        self.clock.move(0.001)
+        message = order_message(id, OrderId(order["id"]), by_hand=True)
+        self.mini.queues.send(message, f"{message.group} {clock.epoch()}")
+        self.work()
+
     def work(self) -> None:
         """Work off the queues."""
         self.mini.drain(self.doors)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from local.memory import MemoryTable
 from ml_connector.doors.mappings import Mappings
-from ml_connector.doors.reference import DivisionBooks, Freshness, ReferenceData, plain_name
+from ml_connector.doors.reference import DivisionBooks, Reading, ReferenceData, plain_name
 from ml_connector.ids import ConnectionId, Division, Guid, VendorId
 from ml_connector.purchase_orders.books import Code, CodeKind, GLAccount, Item, Supplier
 from ml_connector.purchase_orders.model import Reference
@@ -307,43 +307,27 @@ def test_books_answer_one_order_from_one_state(data: ReferenceData, fresh: Fresh
     assert fresh.books.code("vat_code", "4") is None
 
 
-# --- Freshness and notes -------------------------------------------------------------------
+# --- Readings and notes --------------------------------------------------------------------
 
 
 @given(st.lists(st.integers(-5, 10**18), min_size=1))
 def test_a_stream_is_never_read_backwards(timestamps: list[int]) -> None:
-    known = Freshness()
+    known = Reading()
     for timestamp in timestamps:
-        before = known.cursors.get("sync/CRM/Accounts", 0)
-        known = known.reached("sync/CRM/Accounts", timestamp)
-        assert known.cursors["sync/CRM/Accounts"] >= before
-    assert known.cursors["sync/CRM/Accounts"] == max(1, *timestamps)
+        before = known.cursor
+        known = known.reached(timestamp)
+        assert known.cursor >= before
+    assert known.cursor == max(1, *timestamps)
 
 
-def test_each_stream_has_its_own_place() -> None:
-    known = Freshness().reached("a", 5).reached("b", 3).reached("a", 4)
-    assert known.cursors == {"a": 5, "b": 3}
-
-
-def test_listings_have_a_time_of_their_own() -> None:
-    known = Freshness().read(NOON, listings=True).read(NOON + HOUR, listings=False)
-    assert (known.streams_at, known.listings_at) == (NOON + HOUR, NOON)
-
-
-@pytest.mark.parametrize(
-    "known",
-    [
-        Freshness(),
-        Freshness().reached("sync/CRM/Accounts", 10**18),
-        Freshness().reached("a", 2).read(NOON, listings=False),
-        Freshness().reached("a", 2).read(NOON, listings=True),
-    ],
-)
-def test_freshness_is_kept(table: MemoryTable, data: ReferenceData, known: Freshness) -> None:
-    assert data.freshness() == Freshness()
-    data.save_freshness(known)
-    assert data.freshness() == known
-    assert ReferenceData(table, FIRM, BE).freshness() == Freshness()
+def test_each_stream_has_its_own_place(table: MemoryTable, data: ReferenceData) -> None:
+    there = Reading().reached(10**18).ended(NOON)
+    data.save_reading("sync/CRM/Accounts", there)
+    data.save_reading("sync/Deleted", Reading().reached(3))
+    assert data.reading("sync/CRM/Accounts") == there
+    assert data.readings() == {"sync/CRM/Accounts": there, "sync/Deleted": Reading(3)}
+    assert data.reading("sync/Logistics/Items") == Reading()
+    assert ReferenceData(table, FIRM, BE).readings() == {}
 
 
 def test_what_was_learned_of_a_division_is_known_there_alone(

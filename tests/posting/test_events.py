@@ -5,14 +5,14 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
-import pytest
 
 from local.exact_simulator import Fault, Request
 from local.firm import NL
 from local.office import FIRM, Office
 from ml_connector.doors.inbox import Arrival
 from ml_connector.doors.queues import PURCHASE_ORDERS, Message
-from ml_connector.ids import OrderId, RecordKey
+from ml_connector.ids import Division, OrderId, RecordKey
+from ml_connector.workflows.refresh import fresh_since
 
 KEY = "6f0a3f0e-8f0d-4a63-9d2b-1c6a8e0b7d15"
 
@@ -71,24 +71,6 @@ def test_a_storm_of_changed_gl_accounts_is_one_read_and_its_orders_go_on(office:
     office.wait(minutes=1)
     assert office.exact_calls() - before <= 6, "one increment, and the order"
     assert office.record(order).state == "posted"
-
-
-def test_a_purchase_order_deleted_in_exact_is_an_exception(office: Office) -> None:
-    office.connect()
-    order = office.order()
-    posted = office.post(order).facts["exact"]["id"]
-    notify(office, "PurchaseOrders", posted, "Delete")
-    assert office.codes(order) == ["DELETED_IN_EXACT"]
-    assert len(office.in_exact()) == 1, "the worker itself never deletes"
-
-
-@pytest.mark.parametrize(("action", "noted"), [("Create", False), ("Update", True)])
-def test_other_changes_of_our_orders_are_noted(office: Office, action: str, noted: bool) -> None:
-    office.connect()
-    order = office.order()
-    posted = office.post(order).facts["exact"]["id"]
-    notify(office, "PurchaseOrders", posted, action)
-    assert (office.steps(order)[-1] == "changed_in_exact") is noted
 
 
 def test_a_notification_never_takes_an_unsettled_order_off_the_sweeps_list(office: Office) -> None:
@@ -172,7 +154,7 @@ def test_a_long_first_read_goes_on_where_it_stopped(office: Office) -> None:
 
     office.exact.on_call = slowly
     office.connect()
-    assert office.doors.data(FIRM, NL.division).freshness().streams_at is None  # type: ignore[arg-type]
+    assert fresh_since(office.doors.data(FIRM, Division(NL.division))) is None
     for _ in range(6):
         office.wait(minutes=1)
     assert office.doors.books(office.connection(), NL.division).supplier("12499")  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ml_connector.workflows.posting import SETTLE
+from ml_connector.workflows.case import SETTLE
 from tests.template.deployed import (
     FUNCTIONS,
     deployed,

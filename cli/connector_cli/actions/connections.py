@@ -20,6 +20,7 @@ from ml_connector.ids import ConnectionId
 from ml_connector.profile import NoVerification, UrlSecret
 from ml_connector.secret import Secret
 from ml_connector.workflows.messages import refresh_message
+from ml_connector.workflows.refresh import fresh_since
 
 _ATTEMPTS = 3
 
@@ -254,5 +255,5 @@ def _consent(stack: Stack, id: ConnectionId) -> dict[str, Any]:
 
 
 def _read_at(stack: Stack, connection: Connection, division: Any) -> str | None:
-    read_at = stack.doors.data(connection.id, division).freshness().streams_at
+    read_at = fresh_since(stack.doors.data(connection.id, division))
     return read_at.isoformat(timespec="seconds") if read_at else None

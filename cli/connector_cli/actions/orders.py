@@ -71,7 +71,7 @@ def refresh(stack: Stack, id: str, division: int | None = None) -> list[int]:
         raise Complaint(f"connection {id} has no division {division}; it has {known}")
     wanted = codes if division is None else [Division(division)]
     for code in wanted:
-        stack.send(refresh_message(connection.id, code), f"asked {clock.epoch()}")
+        stack.send(refresh_message(connection.id, code, everything=True), f"asked {clock.epoch()}")
     return [int(code) for code in wanted]
 
 
@@ -85,7 +85,7 @@ def _retry(stack: Stack, record: Record) -> None:
         else:
             break
     order = OrderId(records.airbase_id(record))
-    stack.send(order_message(record.connection, order), f"asked {clock.epoch()}")
+    stack.send(order_message(record.connection, order, by_hand=True), f"asked {clock.epoch()}")
 
 
 def _order(record: Record) -> dict[str, Any]:

@@ -132,6 +132,11 @@ class Connection(_Strict):
     label means them unless said here."""
     ignored_tags: tuple[str, ...] = ()
     amounts_include_vat: bool = False
+    when_cancelled: Literal["report", "delete"] = "report"
+    """What becomes of an Exact order whose Airbase order is cancelled after posting, as long as
+    nothing was received or invoiced: shown to a person, or deleted."""
+    when_closed: Literal["note", "report", "delete"] = "report"
+    """The same for an order that is closed in Airbase while it is still open in Exact."""
     limits: Limits = Limits()
     profile: AirbaseProfile = AirbaseProfile()
     accept_unverified_webhooks: bool = False

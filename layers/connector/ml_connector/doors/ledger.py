@@ -5,9 +5,7 @@ A record is an order (`order#<id>`), a vendor (`vendor#<id>`) or the connection 
 neither exists without the other.
 """
 
-import base64
 import json
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,14 +13,12 @@ from typing import Any
 
 from ml_connector import clock
 from ml_connector.audit_chain import START, Anchor, Entry, find_break, seal
+from ml_connector.doors.packing import pack, unpack
 from ml_connector.doors.table import Insert, Item, Replace, Table
 from ml_connector.faults import Problem
 from ml_connector.ids import ConnectionId, Division, OrderId, RecordKey, VendorId
 
 CONNECTION = RecordKey("connection")
-
-# DynamoDB takes 400 KB an item; a long order's body and problems are kept packed.
-_LONGEST_PLAIN = 50_000
 
 
 class Conflict(Exception):
@@ -184,7 +180,7 @@ def _item(record: Record) -> Item:
         "pk": record.connection,
         "sk": record.key,
         "state": record.state,
-        "facts": _pack(json.dumps(record.facts, ensure_ascii=False, separators=(",", ":"))),
+        "facts": pack(json.dumps(record.facts, ensure_ascii=False, separators=(",", ":"))),
         "received_at": record.received_at,
         "version": record.version,
         "audit_seq": record.anchor.seq,
@@ -202,7 +198,7 @@ def _record(item: Item) -> Record:
         connection=ConnectionId(str(item["pk"])),
         key=RecordKey(str(item["sk"])),
         state=str(item["state"]),
-        facts=json.loads(_unpack(str(item["facts"]))),
+        facts=json.loads(unpack(str(item["facts"]))),
         received_at=str(item["received_at"]),
         due_at=datetime.fromisoformat(due) if due else None,
         version=int(item["version"]),
@@ -217,7 +213,7 @@ def _entry_item(entry: Entry) -> Item:
         "at": entry.at,
         "actor": entry.actor,
         "step": entry.step,
-        "detail": _pack(json.dumps(entry.detail, ensure_ascii=False, separators=(",", ":"))),
+        "detail": pack(json.dumps(entry.detail, ensure_ascii=False, separators=(",", ":"))),
         "previous": entry.previous,
         "hash": entry.hash,
     }
@@ -230,17 +226,7 @@ def _entry(item: Item) -> Entry:
         at=str(item["at"]),
         actor=str(item["actor"]),
         step=str(item["step"]),
-        detail=json.loads(_unpack(str(item["detail"]))),
+        detail=json.loads(unpack(str(item["detail"]))),
         previous=str(item["previous"]),
         hash=str(item["hash"]),
     )
-
-
-def _pack(text: str) -> str:
-    if len(text) <= _LONGEST_PLAIN:
-        return text
-    return base64.b64encode(zlib.compress(text.encode())).decode()
-
-
-def _unpack(text: str) -> str:
-    return text if text.startswith("{") else zlib.decompress(base64.b64decode(text)).decode()

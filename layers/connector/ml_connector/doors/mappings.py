@@ -88,3 +88,12 @@ class Mappings:
         """Return the Airbase order that a purchase order in Exact came from."""
         item = self._table.get(id, f"posted#{exact_order}")
         return OrderId(str(item["order"])) if item else None
+
+    def learn(self, id: ConnectionId, what: str, answer: str) -> None:
+        """Remember what Exact has shown about itself to this connection."""
+        self._table.put({"pk": id, "sk": f"learned#{what}", "answer": answer})
+
+    def learned(self, id: ConnectionId, what: str) -> str:
+        """Return what Exact has shown about itself; empty when it has not yet."""
+        item = self._table.get(id, f"learned#{what}")
+        return str(item["answer"]) if item else ""

@@ -7,8 +7,8 @@ whether it still matches, so an outdated row is passed over and needs no cleanin
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from difflib import SequenceMatcher
 from itertools import islice
@@ -31,24 +31,26 @@ from ml_connector.purchase_orders.model import Reference
 Entity = TypeVar("Entity", Supplier, GLAccount, Item, Code)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_RESEMBLING = 50
+_READING, _NOTE = "reading#", "note#"
 
 
 @dataclass(frozen=True)
-class Freshness:
-    """How far a division's data have been read: stream path to highest `Timestamp` seen."""
+class Reading:
+    """How far a stream has been read: its highest `Timestamp` seen, and when its end was reached.
 
-    cursors: Mapping[str, int] = field(default_factory=dict)
-    streams_at: datetime | None = None
-    listings_at: datetime | None = None
+    A listing, which is read whole, has no cursor.
+    """
 
-    def reached(self, path: str, timestamp: int) -> "Freshness":
-        """Return it with a stream read up to `timestamp`; never backwards."""
-        highest = max(timestamp, self.cursors.get(path, 1))
-        return replace(self, cursors={**self.cursors, path: highest})
+    cursor: int = 1
+    read_at: datetime | None = None
 
-    def read(self, at: datetime, *, listings: bool) -> "Freshness":
-        """Return it with all streams, and if said so all listings, read at `at`."""
-        return replace(self, streams_at=at, listings_at=at if listings else self.listings_at)
+    def reached(self, timestamp: int) -> "Reading":
+        """Return it read up to `timestamp`; never backwards."""
+        return replace(self, cursor=max(timestamp, self.cursor))
+
+    def ended(self, at: datetime) -> "Reading":
+        """Return it read to its end, begun at `at`."""
+        return replace(self, read_at=at)
 
 
 class ReferenceData:
@@ -59,28 +61,39 @@ class ReferenceData:
         self._table = table
         self._pk = f"{connection}#{division}"
 
-    def freshness(self) -> Freshness:
-        """Return how far the data have been read."""
-        item = self._table.get(self._pk, "freshness")
-        if item is None:
-            return Freshness()
-        body = json.loads(str(item["body"]))
-        return Freshness(body["cursors"], _moment(body["streams_at"]), _moment(body["listings_at"]))
+    def readings(self) -> dict[str, Reading]:
+        """Return how far everything that was ever read has been read, by path."""
+        rows = self._table.query(self._pk, _READING)
+        return {str(row["sk"]).removeprefix(_READING): _reading(row) for row in rows}
 
-    def save_freshness(self, freshness: Freshness) -> None:
-        """Remember how far the data have been read."""
-        body = json.dumps(asdict(freshness), default=datetime.isoformat)
-        self._table.put({"pk": self._pk, "sk": "freshness", "body": body})
+    def reading(self, path: str) -> Reading:
+        """Return how far a stream has been read."""
+        row = self._table.get(self._pk, f"{_READING}{path}")
+        return _reading(row) if row else Reading()
+
+    def save_reading(self, path: str, reading: Reading) -> None:
+        """Remember how far a stream has been read."""
+        at = reading.read_at.isoformat() if reading.read_at else ""
+        sk = f"{_READING}{path}"
+        self._table.put({"pk": self._pk, "sk": sk, "cursor": reading.cursor, "read_at": at})
 
     def note(self, what: str) -> None:
         """Remember something learned about the division."""
         at = clock.now().isoformat()
-        self._table.put({"pk": self._pk, "sk": f"note#{what}", "at": at})
+        self._table.put({"pk": self._pk, "sk": f"{_NOTE}{what}", "at": at})
 
     def noted_at(self, what: str) -> datetime | None:
         """Return when that was last learned; None when it never was."""
-        item = self._table.get(self._pk, f"note#{what}")
-        return datetime.fromisoformat(str(item["at"])) if item else None
+        row = self._table.get(self._pk, f"{_NOTE}{what}")
+        return datetime.fromisoformat(str(row["at"])) if row else None
+
+    def notes(self, prefix: str) -> dict[str, datetime]:
+        """Return what was learned under names that start with `prefix`, and when."""
+        rows = self._table.query(self._pk, f"{_NOTE}{prefix}")
+        return {
+            str(row["sk"]).removeprefix(_NOTE): datetime.fromisoformat(str(row["at"]))
+            for row in rows
+        }
 
     def store(self, kind: str, entities: Iterable[Supplier | GLAccount | Item | Code]) -> None:
         """Add or overwrite records of a kind, with their look-up rows."""
@@ -245,5 +258,6 @@ def _load(row: Row, shape: type[Entity]) -> Entity:
     return shape(**body)
 
 
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+def _reading(row: Row) -> Reading:
+    at = str(row["read_at"])
+    return Reading(int(row["cursor"]), datetime.fromisoformat(at) if at else None)

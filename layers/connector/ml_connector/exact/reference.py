@@ -98,9 +98,10 @@ def _vat_code(row: Row) -> Code:
     )
 
 
+ACCOUNTS_PATH = "sync/CRM/Accounts"
 STREAMS = (
     Stream(
-        "sync/CRM/Accounts",
+        ACCOUNTS_PATH,
         "Timestamp,ID,Code,Name,IsSupplier,Blocked,StartDate,EndDate,PurchaseVATCode,"
         "PaymentConditionPurchase,PurchaseCurrency",
         "supplier",
@@ -124,6 +125,8 @@ SUPPLIER_ITEMS_PATH = "sync/Logistics/SupplierItem"
 DELETED_PATH = "sync/Deleted"
 DELETED_KINDS = {2: "supplier", 7: "gl_account", 9: "item"}
 """EntityType of `sync/Deleted` to our kind of record."""
+DELETED_ORDER = 22
+"""EntityType of a purchase order."""
 
 LISTINGS = (
     Listing(

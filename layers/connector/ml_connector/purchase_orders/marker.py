@@ -15,22 +15,27 @@ _YOUR_REF_LENGTH = 40
 
 def marker(connection: ConnectionId, order: OrderId, revision: str) -> str:
     """Return the marker of one revision of one order, for `Remarks`."""
-    return f"[airbase {_order_part(connection, order)}/{_digest(revision)[:8]}]"
+    return f"[airbase {mark(connection, order)}/{_digest(revision)[:8]}]"
+
+
+def mark(connection: ConnectionId, order: OrderId) -> str:
+    """Return what the markers of all revisions of one order have in common."""
+    return _digest(f"{connection}\n{order}")[:20]
+
+
+def marks_in(remarks: str | None) -> set[str]:
+    """Return the marks of orders found in these remarks."""
+    return {found for found, _ in _MARKER.findall(remarks or "")}
 
 
 def marks(remarks: str | None, connection: ConnectionId, order: OrderId) -> bool:
     """Return whether these remarks belong to this order, in any revision."""
-    found = _MARKER.findall(remarks or "")
-    return any(part == _order_part(connection, order) for part, _ in found)
+    return mark(connection, order) in marks_in(remarks)
 
 
 def your_ref(number: str, order: OrderId) -> str:
     """Return what people see in Exact as the reference: at most 40 characters."""
     return (number or order)[:_YOUR_REF_LENGTH].strip()
-
-
-def _order_part(connection: ConnectionId, order: OrderId) -> str:
-    return _digest(f"{connection}\n{order}")[:20]
 
 
 def _digest(text: str) -> str:

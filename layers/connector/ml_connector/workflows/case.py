@@ -9,9 +9,14 @@ from ml_connector import backoff, clock
 from ml_connector.doors.ledger import Ledger, Record
 from ml_connector.faults import Fault, Halt, Later, Review
 
+SETTLE = timedelta(seconds=120)
+"""A worker lives at most 60 s: after this, no write of an earlier intent is still under way."""
+
 HALTED_AGAIN = timedelta(minutes=15)
 _REVIEW_AGAIN = timedelta(hours=24)
 _KEPT_EVENTS = 20
+
+_IN_EXACT = {"posting", "posted", "amending"}  # an exception does not move such an order
 
 # The remote, or the protocol, has said when: nothing is added to that.
 _PACED = {
@@ -95,7 +100,7 @@ class Case:
     def _review(self, review: Review) -> None:
         """Open the exceptions; tried again daily, since what is missing may have been mended."""
         problems = [found.as_dict() for found in review.problems]
-        state = self.record.state if self.record.state in {"posting", "posted"} else "review"
+        state = self.record.state if self.record.state in _IN_EXACT else "review"
         if self.record.problems == problems and self.record.state == state:
             self.record = self._ledger.postpone(self.record, clock.now() + _REVIEW_AGAIN)
         else:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ml_connector.airbase.api import AirbaseClient
 from ml_connector.connection import Connection
 from ml_connector.doors.coordination import Leases
+from ml_connector.doors.exact_orders import ExactOrders
 from ml_connector.doors.inbox import Inbox
 from ml_connector.doors.ledger import Ledger
 from ml_connector.doors.mappings import Mappings
@@ -41,6 +42,10 @@ class Doors:
     def data(self, connection: ConnectionId, division: Division) -> ReferenceData:
         """Return a division's reference data."""
         return ReferenceData(self.reference, connection, division)
+
+    def exact_orders(self, connection: ConnectionId, division: Division) -> ExactOrders:
+        """Return a division's purchase orders as far as Exact has told of them."""
+        return ExactOrders(self.reference, connection, division)
 
     def books(self, connection: Connection, division: Division) -> DivisionBooks:
         """Return fresh books of a division, for one order."""

@@ -1,14 +1,21 @@
-"""What Exact tells us of: changed reference data, and changed purchase orders of ours."""
+"""What Exact tells us of: the stream that has news is read at the next sweep.
+
+A notification carries only the key of what changed, and a storm of them is one increment.
+"""
 
 from ml_connector.codes import problem
-from ml_connector.doors.ledger import order_key
+from ml_connector.exact.orders import STREAM_PATH
+from ml_connector.exact.reference import DELETED_PATH, STREAMS
 from ml_connector.faults import Review
 from ml_connector.ids import ConnectionId, Division, Guid
-from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.refresh import STALE
+from ml_connector.workflows.refresh import note_stale
 
-_REFERENCE_TOPICS = {"GLAccounts", "Items", "Accounts"}
+_KINDS = {"GLAccounts": "gl_account", "Items": "item", "Accounts": "supplier"}
+_STREAM_OF = {"PurchaseOrders": STREAM_PATH} | {
+    topic: next(stream.path for stream in STREAMS if stream.kind == kind)
+    for topic, kind in _KINDS.items()
+}
 
 
 def note_change(
@@ -19,30 +26,11 @@ def note_change(
     key: Guid,
     action: str,
 ) -> None:
-    """Take note of one notification; it carries only the key of what changed.
-
-    Reference data are read at the next sweep: a storm of notifications is one increment.
+    """Take note of one notification.
 
     Raises `Review` for a topic without a meaning here.
     """
-    if topic in _REFERENCE_TOPICS:
-        doors.data(connection, division).note(STALE)
-    elif topic == "PurchaseOrders":
-        _note_purchase_order(doors, connection, key, action)
-    else:
+    if topic not in _STREAM_OF:
         raise Review([problem("UNKNOWN_TOPIC", topic, f"Division {division}, key {key}.")])
-
-
-def _note_purchase_order(doors: Doors, connection: ConnectionId, key: Guid, action: str) -> None:
-    """Note the change on the order that we posted; orders typed in by hand are not ours."""
-    order = doors.mappings.order_of(connection, key)
-    if order is None:
-        return
-    case = Case(doors.ledger, doors.ledger.read(connection, order_key(order)))
-    if case.record.state != "posted":
-        return  # its own worker is still at it, and its due time must stay
-    if action == "Delete":
-        found = problem("DELETED_IN_EXACT", case.title)
-        case.step("posted", "deleted_in_exact", problems=[found.as_dict()])
-    elif action != "Create":  # our own posting comes back as a Create
-        case.step("posted", "changed_in_exact", detail={"action": action})
+    path = DELETED_PATH if action == "Delete" else _STREAM_OF[topic]
+    note_stale(doors.data(connection, division), path)

@@ -5,13 +5,11 @@ from typing import Any
 
 from ml_connector.connection import Connection
 from ml_connector.exact.odata import int64_literal, text_literal
+from ml_connector.exact.orders import ORDERS_PATH, STREAM_PATH
 from ml_connector.faults import Review
 from ml_connector.ids import Division, OrderId
 from ml_connector.purchase_orders.marker import marks
 from ml_connector.workflows.doors import Doors
-
-PURCHASE_ORDERS = "purchaseorder/PurchaseOrders"
-SYNC_PURCHASE_ORDERS = "sync/PurchaseOrder/PurchaseOrders"
 
 _FIELDS = "PurchaseOrderID,OrderNumber,YourRef,Remarks,AmountFC,AmountFCExclVat"
 _SYNC_FIELDS = f"Timestamp,LineNumber,{_FIELDS}"
@@ -34,14 +32,14 @@ def find_orders(
             "$select": _FIELDS,
         }
         try:
-            return _ours(gateway.rows(division, PURCHASE_ORDERS, query), connection, order)
+            return _ours(gateway.rows(division, ORDERS_PATH, query), connection, order)
         except Review:
             data.note("your_ref_filter_refused")
     query = {
         "$filter": f"Timestamp gt {int64_literal(intent['cursor'])}",
         "$select": _SYNC_FIELDS,
     }
-    return _ours(gateway.rows(division, SYNC_PURCHASE_ORDERS, query), connection, order)
+    return _ours(gateway.rows(division, STREAM_PATH, query), connection, order)
 
 
 def _ours(rows: Any, connection: Connection, order: OrderId) -> list[Mapping[str, Any]]:

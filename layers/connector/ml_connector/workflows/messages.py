@@ -1,18 +1,34 @@
 """What the workers tell each other through the queues."""
 
+from typing import Any
+
 from ml_connector.doors.queues import PURCHASE_ORDERS, VENDORS, Message
 from ml_connector.ids import ConnectionId, Division, OrderId
 
 
-def order_message(connection: ConnectionId, order: OrderId) -> Message:
-    """Ask for an order to be looked at."""
-    body = {"kind": "order", "connection": connection, "order": order}
+def order_message(connection: ConnectionId, order: OrderId, *, by_hand: bool = False) -> Message:
+    """Ask for an order to be looked at; `by_hand`: a person has asked."""
+    body: dict[str, Any] = {"kind": "order", "connection": connection, "order": order}
+    if by_hand:
+        body["by_hand"] = True
     return Message(PURCHASE_ORDERS, f"{connection}#{order}", body)
 
 
-def refresh_message(connection: ConnectionId, division: Division) -> Message:
-    """Ask for a division's reference data to be read from where they were left."""
-    body = {"kind": "refresh", "connection": connection, "division": division}
+def changed_order_message(connection: ConnectionId, order: OrderId) -> Message:
+    """Ask for a posted order to be compared with what Exact now holds."""
+    body = {"kind": "exact_order", "connection": connection, "order": order}
+    return Message(PURCHASE_ORDERS, f"{connection}#{order}", body)
+
+
+def refresh_message(
+    connection: ConnectionId, division: Division, *, everything: bool = False
+) -> Message:
+    """Ask for a division's data to be read from where they were left: what is due, or all."""
+    body: dict[str, Any] = {
+        "kind": "refresh", "connection": connection, "division": division,
+    }  # fmt: skip
+    if everything:
+        body["everything"] = True
     return Message(PURCHASE_ORDERS, f"{connection}#{division}#reference", body)
 
 

@@ -6,53 +6,47 @@ whose outcome is not known is first looked for in Exact, and adopted when it is 
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-import jmespath
-
 from ml_connector import clock
-from ml_connector.airbase.api import read_json
-from ml_connector.airbase.orders import read_order
-from ml_connector.airbase.vendors import with_vendor
 from ml_connector.codes import problem
 from ml_connector.connection import Connection, ExactDivision
 from ml_connector.doors.ledger import Record, order_key
 from ml_connector.exact.gateway import ExactGateway
 from ml_connector.exact.limits import next_minute
+from ml_connector.exact.odata import guid
+from ml_connector.exact.orders import ORDERS_PATH, STREAM_PATH
 from ml_connector.faults import Fault, Halt, Later, Review
-from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.ids import ConnectionId, Division, OrderId
+from ml_connector.purchase_orders.exact_order import ExactOrder
 from ml_connector.purchase_orders.fingerprint import digest, fingerprint
 from ml_connector.purchase_orders.marker import your_ref
 from ml_connector.purchase_orders.model import Order
-from ml_connector.purchase_orders.plan import Plan, pick_division, plan
-from ml_connector.words import Outcome, State
-from ml_connector.workflows.case import HALTED_AGAIN, Case
+from ml_connector.purchase_orders.plan import Plan, pick_division
+from ml_connector.workflows.amending import Amending, ended
+from ml_connector.workflows.case import HALTED_AGAIN, SETTLE, Case
 from ml_connector.workflows.confirmation import amount_problems
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.finding import (
-    PURCHASE_ORDERS,
-    SYNC_PURCHASE_ORDERS,
-    find_orders,
-)
-from ml_connector.workflows.messages import vendor_message
-from ml_connector.workflows.provision import Provision
-
-SETTLE = timedelta(seconds=120)
-"""A worker lives at most 60 s: after this, no POST of an earlier intent is still under way."""
-
-REFERENCE_MAX_AGE = timedelta(hours=24)
-_REFRESH_WAIT = timedelta(seconds=60)
-_APPROVED = {State.APPROVED, State.OPEN}
+from ml_connector.workflows.duplicates import find_left_behind, refuse_duplicate
+from ml_connector.workflows.fetching import fetch_order, is_wanted
+from ml_connector.workflows.finding import find_orders
+from ml_connector.workflows.planning import plan_order
 
 
 def advance(
-    doors: Doors, connection_id: ConnectionId, id: OrderId, event: str | None = None
+    doors: Doors,
+    connection_id: ConnectionId,
+    id: OrderId,
+    event: str | None = None,
+    *,
+    by_hand: bool = False,
 ) -> Record:
     """Take one order as far as it can go now and return where it stands.
 
-    `event` is the inbox key of the webhook that asked for it, None when the sweep did.
-    Raises `Conflict` when another worker changed the order meanwhile.
+    `event` is the inbox key of the webhook that asked for it, None when the sweep did;
+    `by_hand`: a person did. Raises `Conflict` when another worker changed the order meanwhile.
     """
     case = Case(doors.ledger, doors.ledger.read(connection_id, order_key(id)))
     case.note_event(event, SETTLE)
@@ -60,31 +54,56 @@ def advance(
         connection = doors.mappings.connection(connection_id)
         if connection is None:
             raise Review([problem("CONNECTION_GONE", id)])
-        _Posting(doors, connection, id, case).run()
+        _Posting(doors, connection, id, case, by_hand=by_hand).run()
     except Fault as fault:
         case.put_aside(fault)
     return case.record
 
 
+def look_at_exact(doors: Doors, connection_id: ConnectionId, id: OrderId) -> None:
+    """Compare a posted order with what Exact now tells of it; our own echoes end here.
+
+    A change by others is looked at closely, as `advance` does.
+    """
+    case = Case(doors.ledger, doors.ledger.read(connection_id, order_key(id)))
+    connection = doors.mappings.connection(connection_id)
+    if connection is None or case.record.state in {"posting", "amending"}:
+        return  # its own worker is still at it, and reads what has become of it
+    if not case.record.facts.get("exact"):
+        return
+    amending = Amending(doors, connection, case)
+    found = doors.exact_orders(connection_id, amending.division).get(amending.id)
+    if found and amending.is_quiet(found):
+        amending.note_status(found)
+        return
+    case.step(case.record.state, "changed_in_exact", SETTLE, look=True)
+    advance(doors, connection_id, id)
+
+
 class _Posting:
-    def __init__(self, doors: Doors, connection: Connection, id: OrderId, case: Case) -> None:
+    def __init__(
+        self, doors: Doors, connection: Connection, id: OrderId, case: Case, *, by_hand: bool
+    ) -> None:
         self.doors = doors
         self.connection = connection
         self.id = id
         self.case = case
+        self.by_hand = by_hand
 
     def run(self) -> None:
         self._refuse_when_halted()
         if self.case.record.state == "posting":
             self._look()
         self._refuse_without_budget()
-        order = self._fetch()
-        if self.case.record.state == "posted":
-            self._compare(order)
-        elif ending := _ending(order):
-            self.case.step(ending, ending, order=order.title, problems=[])
-        else:
+        order = fetch_order(self.doors, self.connection, self.id, self.case.record)
+        if self.case.record.facts.get("exact"):
+            amending = Amending(self.doors, self.connection, self.case, by_hand=self.by_hand)
+            if not amending.follow(order):
+                return
+        if is_wanted(order):
             self._post_order(order, pick_division(order, self.connection))
+        else:
+            self.case.step(ended(order), ended(order), order=order.title, problems=[])
 
     def _refuse_when_halted(self, division: Division | None = None) -> None:
         if self.doors.ledger.halted(self.connection.id, division):
@@ -100,34 +119,15 @@ class _Posting:
             code = "EXACT_DAY_LIMIT" if until > next_minute(clock.now()) else "EXACT_MINUTE_LIMIT"
             raise Later(code, until, f"the calls of division {division} are used up.")
 
-    def _fetch(self) -> Order:
-        profile = self.connection.profile
-        day = datetime.fromisoformat(self.case.record.received_at).date()
-        order = read_order(self._raw_order(), profile, day)
-        if order.id != self.id:
-            raise Review([problem("NOT_THE_ORDER", self.id, f"It was {order.id}.")])
-        if _ending(order) or not order.vendor.id:
-            return order
-        airbase = self.doors.airbase(self.connection)
-        return with_vendor(order, airbase.vendor(VendorId(order.vendor.id)), profile)
-
-    def _raw_order(self) -> Any:
-        profile = self.connection.profile
-        if profile.order_source == "detail":
-            return self.doors.airbase(self.connection).order(self.id)
-        events = self.case.record.facts.get("events") or [""]
-        kept = self.doors.inbox.get(self.connection.id, events[-1])
-        if kept is None:
-            raise Review([problem("NOT_IN_AIRBASE", self.id, "Its event is no longer kept.")])
-        try:
-            return jmespath.search(profile.event_order, read_json(kept.body))
-        except ValueError:
-            raise Review([problem("UNREADABLE_EVENT", self.id)]) from None
-
     def _post_order(self, order: Order, division: ExactDivision) -> None:
         self._note_fetched(order, division)
         self._refuse_when_halted(division.division)
-        made = self._plan(order, division)
+        made = plan_order(self.doors, self.connection, order, division)
+        orders = self.doors.exact_orders(self.connection.id, division.division)
+        if left := find_left_behind(orders, self.connection.id, order):
+            self._adopt_left_behind(order, division, made, left)
+            return
+        self._refuse_duplicate(order, division.division, made)
         gateway = self.doors.exact(self.connection)
         self._intend(order, division, made)
         self._post(gateway, division.division, made)
@@ -145,57 +145,24 @@ class _Posting:
             return
         self.case.step(self.case.record.state, "fetched", SETTLE, **facts)
 
-    def _plan(self, order: Order, division: ExactDivision) -> Plan:
-        self._refuse_old_reference(division.division)
-        made = self._plan_from_books(order, division)
-        if made.needs:
-            Provision(self.doors, self.connection, division).provide(made.needs)
-            made = self._plan_from_books(order, division)
-        return made
-
-    def _plan_from_books(self, order: Order, division: ExactDivision) -> Plan:
-        books = self.doors.books(self.connection, division.division)
-        try:
-            return plan(order, self.connection, division, books)
-        except Review as review:
-            if order.vendor.id and any(p.code == "UNKNOWN_VENDOR" for p in review.problems):
-                self.doors.queues.send(vendor_message(self.connection.id, order.vendor.id))
-            raise
-
-    def _refuse_old_reference(self, division: Division) -> None:
-        read_at = self.doors.data(self.connection.id, division).freshness().streams_at
-        if read_at and clock.now() - read_at < REFERENCE_MAX_AGE:
-            return
-        raise Later(  # the sweep has them read
-            "REFERENCE_DATA_OLD",
-            clock.now() + _REFRESH_WAIT,
-            f"reference data of division {division} are being read.",
-        )
-
     def _intend(self, order: Order, division: ExactDivision, made: Plan) -> None:
         """Record what will be sent before it is: whoever finds this looks in Exact first."""
-        freshness = self.doors.data(self.connection.id, division.division).freshness()
+        reading = self.doors.data(self.connection.id, division.division).reading(STREAM_PATH)
         intent = {
             "at": clock.now().isoformat(),
             "division": division.division,
             "your_ref": your_ref(order.number, order.id),
             "digest": digest(made.body),
-            "cursor": freshness.cursors.get(SYNC_PURCHASE_ORDERS, 1),
+            "cursor": reading.cursor,
             "amount": str(order.total.amount),
         }
         self.case.step(
-            "posting",
-            "intent",
-            SETTLE,
-            {"body": made.body},
-            intent=intent,
-            problems=[],
-            waiting=None,
+            "posting", "intent", SETTLE, intent=intent, body=made.body, problems=[], waiting=None
         )
 
     def _post(self, gateway: ExactGateway, division: Division, made: Plan) -> None:
         try:
-            entity = gateway.create(division, PURCHASE_ORDERS, made.body)
+            entity = gateway.create(division, ORDERS_PATH, made.body)
         except Later as later:
             if later.outcome_unknown:
                 raise Later("OUTCOME_UNKNOWN", clock.now() + SETTLE, later.cause) from later
@@ -221,41 +188,42 @@ class _Posting:
         else:
             self.case.step("received", "looked", SETTLE, {"found": "nothing"})
 
+    def _refuse_duplicate(self, order: Order, division: Division, made: Plan) -> None:
+        orders = self.doors.exact_orders(self.connection.id, division)
+        known = self.case.record.facts.get("not_duplicates", ())
+        refuse_duplicate(orders, self.connection, order, made.body["Supplier"], known)
+
+    def _adopt_left_behind(
+        self, order: Order, division: ExactDivision, made: Plan, left: ExactOrder
+    ) -> None:
+        """An order of ours that the ledger has lost: it is followed, not posted again."""
+        self.doors.mappings.note_posted(self.connection.id, left.id, self.id)
+        change = {"what": "adoption", "at": (clock.now() - SETTLE).isoformat(), "body": made.body}
+        self.case.step(
+            "amending",
+            "found_again",
+            SETTLE,
+            exact={"id": left.id, "number": left.number, "amount": None},
+            division=division.division,
+            body=made.body,
+            change=change,
+            problems=[],
+        )
+        Amending(self.doors, self.connection, self.case).follow(order)
+
     def _confirm(self, entity: Mapping[str, Any], step: str) -> None:
-        record = self.case.record
-        exact = {"id": entity["PurchaseOrderID"], "number": entity.get("OrderNumber")}
-        self.doors.mappings.note_posted(self.connection.id, exact["id"], self.id)
-        includes_vat = self.connection.amounts_include_vat
-        problems = amount_problems(self.case.title, record.facts["intent"], entity, includes_vat)
+        intent = self.case.record.facts["intent"]
+        amount, number = entity.get("AmountFC"), entity.get("OrderNumber")
+        id, posted = guid(entity["PurchaseOrderID"]), None if amount is None else str(amount)
+        self.doors.mappings.note_posted(self.connection.id, id, self.id)
+        found = amount if self.connection.amounts_include_vat else entity.get("AmountFCExclVat")
+        problems = amount_problems(self.case.title, Decimal(intent["amount"]), found, number)
         self.case.step(
             "posted",
             step,
             None,
-            {"amount": str(entity.get("AmountFC"))},
-            exact=exact,
+            exact={"id": id, "number": number, "amount": posted},
             problems=[p.as_dict() for p in problems],
             waiting=None,
             posted_at=clock.now().isoformat(),
         )
-
-    def _compare(self, order: Order) -> None:
-        """A late or repeated approval of a posted order changes nothing; a changed one is shown."""
-        facts = self.case.record.facts
-        mark = fingerprint(order)
-        if mark in {facts["fingerprint"], facts.get("seen")}:
-            if self.case.record.due_at:
-                self.case.step("posted", "unchanged")
-            return
-        number = facts["exact"]["number"]
-        detail = f"It was {facts['total']}, now {order.total}; Exact order {number}."
-        found = problem("CHANGED_AFTER_POSTING", order.title, detail)
-        self.case.step("posted", "changed_in_airbase", problems=[found.as_dict()], seen=mark)
-
-
-def _ending(order: Order) -> str | None:
-    """Return the state in which an order that is not to be posted rests; None for the others."""
-    if order.state is State.PENDING:
-        return "awaiting_approval"
-    if order.state not in _APPROVED:
-        return f"not_posted_{order.state.value}"
-    return None if order.outcome is Outcome.PURCHASE_ORDER else "not_an_order"

@@ -95,16 +95,15 @@ class Provision:
 
     def _read_links(self) -> None:
         """Read the stream of links from where it was left: they can not be filtered."""
-        freshness = self._data.freshness()
-        cursor = freshness.cursors.get(SUPPLIER_ITEMS_PATH, 1)
+        reading = self._data.reading(SUPPLIER_ITEMS_PATH)
         query = {
-            "$filter": f"Timestamp gt {int64_literal(cursor)}",
+            "$filter": f"Timestamp gt {int64_literal(reading.cursor)}",
             "$select": "Timestamp,Item,Supplier",
         }
         rows = list(self._gateway.rows(self._code, SUPPLIER_ITEMS_PATH, query))
         self._data.store_supplier_items((guid(r["Item"]), guid(r["Supplier"])) for r in rows)
-        highest = max((int(r["Timestamp"]) for r in rows), default=cursor)
-        self._data.save_freshness(freshness.reached(SUPPLIER_ITEMS_PATH, highest))
+        highest = max((int(r["Timestamp"]) for r in rows), default=1)
+        self._data.save_reading(SUPPLIER_ITEMS_PATH, reading.reached(highest))
 
     def _unit(self, item: Item) -> Mapping[str, Any]:
         code = item.unit or self._division.item_unit

@@ -10,7 +10,7 @@ from ml_connector.telemetry import logger
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.exact_changes import note_change
-from ml_connector.workflows.posting import advance
+from ml_connector.workflows.posting import advance, look_at_exact
 from ml_connector.workflows.refresh import refresh
 from ml_connector.workflows.sweep import queue_reviews, sweep
 
@@ -27,22 +27,28 @@ def handle(message: Mapping[str, Any], doors: Doors) -> None:
         return
     connection = ConnectionId(message["connection"])
     if kind == "order":
-        advance(doors, connection, OrderId(message["order"]), message.get("event"))
+        id, by_hand = OrderId(message["order"]), bool(message.get("by_hand"))
+        advance(doors, connection, id, message.get("event"), by_hand=by_hand)
+    elif kind == "exact_order":
+        look_at_exact(doors, connection, OrderId(message["order"]))
     elif kind == "refresh":
-        refresh_division(doors, connection, Division(message["division"]))
+        division, everything = Division(message["division"]), bool(message.get("everything"))
+        refresh_division(doors, connection, division, everything=everything)
     else:
         _note_event(message, doors, connection)
     if event := message.get("event"):
         doors.inbox.mark_handled(connection, event, message.get("event_version"))
 
 
-def refresh_division(doors: Doors, connection_id: ConnectionId, division: Division) -> None:
-    """Read the division's reference data; what waited for them is queued. The sweep repeats it."""
+def refresh_division(
+    doors: Doors, connection_id: ConnectionId, division: Division, *, everything: bool = False
+) -> None:
+    """Read what is due of the division; what waited for it is queued. The sweep repeats it."""
     connection = doors.mappings.connection(connection_id)
     if connection is None or connection.division(division) is None:
         return
     try:
-        if refresh(doors, connection, division):
+        if refresh(doors, connection, division, everything=everything):
             queue_reviews(doors, connection_id, division)
     except Halt as halt:
         doors.ledger.halt(connection_id, halt.problem, halt.division)

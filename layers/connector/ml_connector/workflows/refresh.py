@@ -1,63 +1,103 @@
-"""Keep a division's reference data fresh: increments of the `sync/*` streams, listings daily."""
+"""Keep what is known of a division fresh: increments of the `sync/*` streams, listings daily.
+
+A stream is read when its time has come, or soon after a notification said that it has news.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Any
 
 from ml_connector import clock
 from ml_connector.connection import Connection
-from ml_connector.doors.reference import ReferenceData
+from ml_connector.doors.reference import Reading, ReferenceData
 from ml_connector.exact.gateway import ExactGateway
 from ml_connector.exact.odata import guid, int64_literal
+from ml_connector.exact.orders import STREAM_FIELDS, STREAM_PATH, group_stream
 from ml_connector.exact.reference import (
     DELETED_KINDS,
+    DELETED_ORDER,
     DELETED_PATH,
     LISTINGS,
     PROJECTS,
     STREAMS,
     Listing,
+    Stream,
 )
 from ml_connector.faults import Later, Review
-from ml_connector.ids import Division
+from ml_connector.ids import Division, Guid
+from ml_connector.purchase_orders.marker import marks_in
 from ml_connector.telemetry import logger
 from ml_connector.workflows.doors import Doors
+from ml_connector.workflows.messages import changed_order_message
 
 STREAMS_EVERY = timedelta(hours=4)
 LISTINGS_EVERY = timedelta(hours=24)
-STALE = "stale"
-"""The note on a division's data that Exact has said something changed."""
 
+_PATHS = (*(stream.path for stream in STREAMS), STREAM_PATH, DELETED_PATH)
+_NEEDED = _PATHS[:-1]  # a division may lack the stream of deletions
+_LISTINGS = "listings"
+_STALE = "stale "
 _AT_A_TIME = timedelta(seconds=40)  # of a worker's 60: a first load goes on at the next sweep
 _PAGE = 1000  # a sync page; the cursor is saved after each, so an interrupted run goes on there
 
+Page = Sequence[Mapping[str, Any]]
+
+
+def note_stale(data: ReferenceData, path: str) -> None:
+    """Remember that Exact has said the stream has news: the next sweep reads it."""
+    data.note(f"{_STALE}{path}")
+
 
 def is_due(doors: Doors, connection: Connection, division: Division) -> bool:
-    """Return whether the division's streams are due, or Exact has said that something changed."""
+    """Return whether any of the division's streams is to be read now."""
+    return bool(_due(doors.data(connection.id, division)))
+
+
+def fresh_since(data: ReferenceData) -> datetime | None:
+    """Return when the stream that is read the longest ago was read; None when one never was."""
+    readings = data.readings()
+    times = [readings.get(path, Reading()).read_at for path in _NEEDED]
+    return None if None in times else min(at for at in times if at)
+
+
+def refresh(
+    doors: Doors, connection: Connection, division: Division, *, everything: bool = False
+) -> bool:
+    """Read what is due, or all; return whether anything that planning uses had changed.
+
+    Orders of ours that changed in Exact are queued to be looked at.
+    Raises `Later`, `Review` or `Halt` as the gateway does; what was read until then is kept.
+    """
     data = doors.data(connection.id, division)
-    read_at, told_at = data.freshness().streams_at, data.noted_at(STALE)
+    wanted = _PATHS if everything else _due(data)
+    if not wanted:
+        return False
+    reader = _Reader(doors, connection, division, data)
+    changed = [reader.read_stream(s) for s in STREAMS if s.path in wanted]
+    if STREAM_PATH in wanted:
+        reader.read_orders()
+    if DELETED_PATH in wanted:
+        changed.append(_if_there(reader.read_deleted))
+        reader.ended(DELETED_PATH)
+    changed.append(reader.read_listings())
+    return any(changed)
+
+
+def _due(data: ReferenceData) -> tuple[str, ...]:
+    readings, told = data.readings(), data.notes(_STALE)
+    return tuple(
+        path
+        for path in _PATHS
+        if _is_due(readings.get(path, Reading()).read_at, told.get(f"{_STALE}{path}"))
+    )
+
+
+def _is_due(read_at: datetime | None, told_at: datetime | None) -> bool:
     if read_at is None or clock.now() - read_at >= STREAMS_EVERY:
         return True
     return told_at is not None and told_at >= read_at
-
-
-def refresh(doors: Doors, connection: Connection, division: Division) -> bool:
-    """Read what has changed since the last time; return whether anything had.
-
-    Raises `Later`, `Review` or `Halt` as the gateway does; what was read until then is kept.
-    """
-    reader = _Reader(doors.data(connection.id, division), doors.exact(connection), division)
-    changed = [reader.read_stream(s.path, s.select, s.kind, s.read) for s in STREAMS]
-    changed.append(_if_there(reader.read_deleted))
-    listings = [*LISTINGS, *([PROJECTS] if "project" in connection.tag_kinds else [])]
-    changed += [
-        _if_there(partial(reader.read_listing, listing))
-        for listing in listings
-        if reader.listings_due
-    ]
-    reader.finish()
-    return any(changed)
 
 
 def _if_there(read: Callable[[], bool]) -> bool:
@@ -70,49 +110,86 @@ def _if_there(read: Callable[[], bool]) -> bool:
 
 
 class _Reader:
-    def __init__(self, data: ReferenceData, gateway: ExactGateway, division: Division) -> None:
-        self.data = data
-        self.gateway = gateway
+    def __init__(
+        self, doors: Doors, connection: Connection, division: Division, data: ReferenceData
+    ) -> None:
+        self.doors = doors
+        self.connection = connection
         self.division = division
+        self.data = data
+        self.orders = doors.exact_orders(connection.id, division)
+        self.gateway: ExactGateway = doors.exact(connection)
         self.started = clock.now()
-        read_at = data.freshness().listings_at
-        self.listings_due = read_at is None or self.started - read_at >= LISTINGS_EVERY
 
-    def read_stream(self, path: str, select: str, kind: str, read: Any) -> bool:
+    def read_stream(self, stream: Stream) -> bool:
         seen = False
-        for rows in self._increment(path, select):
-            self.data.store(kind, [read(row) for row in rows])
-            self._reached(path, rows)
+        for rows in self._increment(stream.path, stream.select):
+            self.data.store(stream.kind, [stream.read(row) for row in rows])
+            self._reached(stream.path, rows)
             seen = True
+        self.ended(stream.path)
         return seen
+
+    def read_orders(self) -> None:
+        """Keep the orders; those cut by a page's end are asked for again when they look changed."""
+        is_first = self.data.reading(STREAM_PATH).read_at is None
+        for rows in self._increment(STREAM_PATH, STREAM_FIELDS):
+            orders = group_stream(rows)
+            self.orders.keep(orders)
+            for order in orders:
+                if not is_first or marks_in(order.remarks):
+                    self._tell_ours(order.id, _highest(rows))
+            self._reached(STREAM_PATH, rows)
+        self.ended(STREAM_PATH)
 
     def read_deleted(self) -> bool:
         seen = False
         for rows in self._increment(DELETED_PATH, "Timestamp,EntityKey,EntityType"):
             for row in rows:
-                if kind := DELETED_KINDS.get(int(row["EntityType"])):
-                    self.data.remove(kind, guid(row["EntityKey"]))
+                key, type_ = guid(row["EntityKey"]), int(row["EntityType"])
+                if kind := DELETED_KINDS.get(type_):
+                    self.data.remove(kind, key)
                     seen = True
+                elif type_ == DELETED_ORDER:
+                    self.orders.forget(key)
+                    self._tell_ours(key, _highest(rows))
             self._reached(DELETED_PATH, rows)
         return seen
 
-    def read_listing(self, listing: Listing) -> bool:
+    def read_listings(self) -> bool:
+        read_at = self.data.reading(_LISTINGS).read_at
+        if read_at and self.started - read_at < LISTINGS_EVERY:
+            return False
+        listings = [*LISTINGS, *([PROJECTS] if "project" in self.connection.tag_kinds else [])]
+        changed = [_if_there(partial(self._read_listing, listing)) for listing in listings]
+        self.ended(_LISTINGS)
+        return any(changed)
+
+    def ended(self, path: str) -> None:
+        self.data.save_reading(path, self.data.reading(path).ended(self.started))
+
+    def _read_listing(self, listing: Listing) -> bool:
         rows = self.gateway.rows(self.division, listing.path, {"$select": listing.select})
         return self.data.replace_all(listing.kind, [listing.read(row) for row in rows])
 
-    def finish(self) -> None:
-        freshness = self.data.freshness()
-        self.data.save_freshness(freshness.read(self.started, listings=self.listings_due))
-
-    def _increment(self, path: str, select: str) -> Iterator[Sequence[Mapping[str, Any]]]:
-        cursor = self.data.freshness().cursors.get(path, 1)
+    def _increment(self, path: str, select: str) -> Iterator[Page]:
+        cursor = self.data.reading(path).cursor
         query = {"$filter": f"Timestamp gt {int64_literal(cursor)}", "$select": select}
         rows = self.gateway.rows(self.division, path, query)
         return iter(lambda: list(islice(rows, _PAGE)), [])
 
-    def _reached(self, path: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        freshness = self.data.freshness()
-        highest = max(int(row["Timestamp"]) for row in rows)
-        self.data.save_freshness(freshness.reached(path, highest))
+    def _reached(self, path: str, rows: Page) -> None:
+        highest = _highest(rows)
+        self.data.save_reading(path, self.data.reading(path).reached(highest))
         if clock.now() - self.started > _AT_A_TIME:
             raise Later("REFERENCE_DATA_OLD", clock.now(), f"{path} is read up to {highest}.")
+
+    def _tell_ours(self, id: Guid, stamp: int) -> None:
+        """Queue the order that a purchase order in Exact came from, if it is one of ours."""
+        if order := self.doors.mappings.order_of(self.connection.id, id):
+            message = changed_order_message(self.connection.id, order)
+            self.doors.queues.send(message, f"{message.group} exact {stamp}")
+
+
+def _highest(rows: Page) -> int:
+    return max(int(row["Timestamp"]) for row in rows)

@@ -46,7 +46,7 @@ def _queue_where(doors: Doors, connection: ConnectionId, fact: str, value: objec
     waiting = [
         record
         for record in doors.ledger.due(connection, _FAR)
-        if record.state == "review" and record.facts.get(fact) == value
+        if record.problems and record.facts.get(fact) == value
     ]
     for record in waiting:
         _queue(doors, record)

@@ -7,13 +7,14 @@ from ml_connector.airbase.vendors import Vendor, read_vendor
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
 from ml_connector.doors.ledger import vendor_key
+from ml_connector.exact.reference import ACCOUNTS_PATH
 from ml_connector.faults import Fault, Later
 from ml_connector.ids import ConnectionId, Division, VendorId
 from ml_connector.purchase_orders.books import Supplier
 from ml_connector.telemetry import logger
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.refresh import STALE
+from ml_connector.workflows.refresh import note_stale
 from ml_connector.workflows.sweep import queue_vendor_orders
 
 
@@ -29,7 +30,7 @@ def handle(message: Mapping[str, Any], doors: Doors) -> None:
     if known and kind == "vendor":
         match_vendor(doors, known, VendorId(message["vendor"]))
     elif known and kind == "account":
-        doors.data(connection_id, Division(message["division"])).note(STALE)
+        note_stale(doors.data(connection_id, Division(message["division"])), ACCOUNTS_PATH)
     if event := message.get("event"):
         doors.inbox.mark_handled(connection_id, event, message.get("event_version"))
 

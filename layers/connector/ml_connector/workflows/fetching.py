@@ -1,0 +1,76 @@
+"""Read an order from Airbase, in full: the webhook that spoke of it is only a hint."""
+
+from datetime import datetime
+from typing import Any
+
+import jmespath
+
+from ml_connector.airbase.api import read_json
+from ml_connector.airbase.orders import read_order
+from ml_connector.airbase.vendors import with_vendor
+from ml_connector.codes import problem
+from ml_connector.connection import Connection
+from ml_connector.doors.ledger import Record
+from ml_connector.faults import Review
+from ml_connector.ids import OrderId, VendorId
+from ml_connector.purchase_orders.model import Order
+from ml_connector.words import Outcome, State
+from ml_connector.workflows.doors import Doors
+
+_WANTED = {State.APPROVED, State.OPEN}
+
+
+def fetch_order(doors: Doors, connection: Connection, id: OrderId, record: Record) -> Order:
+    """Return the order as Airbase has it now, with its vendor where it is to be posted.
+
+    Raises `Later`, `Review` or `Halt` as Airbase's client does; `Review` for what is unreadable.
+    """
+    profile = connection.profile
+    day = datetime.fromisoformat(record.received_at).date()
+    order = read_order(_raw_order(doors, connection, id, record), profile, day)
+    if order.id != id:
+        raise Review([problem("NOT_THE_ORDER", id, f"It was {order.id}.")])
+    if not is_wanted(order) or not order.vendor.id:
+        return order
+    vendor = doors.airbase(connection).vendor(VendorId(order.vendor.id))
+    return with_vendor(order, vendor, profile)
+
+
+def is_wanted(order: Order) -> bool:
+    """Return whether this is an approved purchase order, and is to be in Exact."""
+    return order.state in _WANTED and order.outcome is Outcome.PURCHASE_ORDER
+
+
+def _raw_order(doors: Doors, connection: Connection, id: OrderId, record: Record) -> Any:
+    profile = connection.profile
+    if profile.order_source == "detail":
+        return doors.airbase(connection).order(id)
+    told = [_told(doors, connection, id, event) for event in record.facts.get("events", ())]
+    known = [(moment, at, raw) for at, (moment, raw) in enumerate(told) if raw is not None]
+    if not known:
+        raise Review([problem("NOT_IN_AIRBASE", id, "Its event is no longer kept.")])
+    return max(known, key=lambda one: one[:2])[2]
+
+
+def _told(doors: Doors, connection: Connection, id: OrderId, event: str) -> tuple[float, Any]:
+    """Return when an event was made and the order it carries; None once it is no longer kept.
+
+    Events come late, twice and in any order: their own time says which is the latest word.
+    """
+    kept = doors.inbox.get(connection.id, event)
+    if kept is None:
+        return 0.0, None
+    try:
+        body = read_json(kept.body)
+    except ValueError:
+        raise Review([problem("UNREADABLE_EVENT", id)]) from None
+    made = jmespath.search(connection.profile.event_created, body)
+    return _moment(made), jmespath.search(connection.profile.event_order, body)
+
+
+def _moment(made: Any) -> float:
+    """Return when it was made; events of one tenant all have a zone, or none has."""
+    try:
+        return datetime.fromisoformat(str(made)).replace(tzinfo=None).timestamp()
+    except ValueError:
+        return 0.0
