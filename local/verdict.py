@@ -22,8 +22,9 @@ def broken_invariants(scene: Scene, story: Story) -> list[str]:
 
 
 def calls_per_order(scene: Scene) -> tuple[int, int]:
-    """Return the POSTs of purchase orders that Exact answered, and the orders it holds."""
-    posts = Counter(call.method for call in scene.posting_calls() if "PurchaseOrders" in call.path)
+    """Return the calls for single purchase orders (increments apart), and the orders it holds."""
+    made = [call for call in scene.posting_calls() if "purchaseorder/PurchaseOrders" in call.path]
+    posts = Counter(call.method for call in made)
     return posts["POST"] + posts["GET"], sum(1 for _ in _in_exact(scene))
 
 
