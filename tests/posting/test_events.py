@@ -11,6 +11,7 @@ from local.firm import NL
 from local.office import FIRM, Office
 from ml_connector.doors.inbox import Arrival
 from ml_connector.doors.queues import PURCHASE_ORDERS, Message
+from ml_connector.exact.reference import ACCOUNTS_PATH
 from ml_connector.ids import Division, OrderId, RecordKey
 from ml_connector.workflows.refresh import fresh_since
 
@@ -181,3 +182,19 @@ def test_a_notification_during_a_failed_read_is_not_forgotten(office: Office) ->
     assert office.record(order).state == "review"
     office.wait(minutes=1)
     assert office.record(order).state == "posted"
+
+
+def test_a_division_that_exact_moved_is_read_anew(office: Office) -> None:
+    office.connect()
+    division = office.exact.world.divisions[NL.division]
+    office.exact.world.move(division)
+    office.exact.add_gl_account(NL.division, "4700", "Travel")
+    before = office.doors.data(FIRM, Division(NL.division)).reading(ACCOUNTS_PATH).cursor
+    office.wait(days=1, minutes=1)
+    office.wait(minutes=1)
+    books = office.doors.books(office.connection(), Division(NL.division))
+    assert books.gl_account("4700"), "its timestamps have begun again"
+    assert office.doors.data(FIRM, Division(NL.division)).reading(ACCOUNTS_PATH).cursor < before
+    reads = office.exact_calls()
+    office.wait(minutes=1)
+    assert office.exact_calls() == reads, "once"

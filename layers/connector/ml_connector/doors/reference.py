@@ -77,6 +77,15 @@ class ReferenceData:
         sk = f"{_READING}{path}"
         self._table.put({"pk": self._pk, "sk": sk, "cursor": reading.cursor, "read_at": at})
 
+    def text(self, what: str) -> str | None:
+        """Return a text that was kept about the division; None when none was."""
+        row = self._table.get(self._pk, f"text#{what}")
+        return str(row["text"]) if row else None
+
+    def set_text(self, what: str, text: str) -> None:
+        """Keep a text about the division."""
+        self._table.put({"pk": self._pk, "sk": f"text#{what}", "text": text})
+
     def note(self, what: str) -> None:
         """Remember something learned about the division."""
         at = clock.now().isoformat()

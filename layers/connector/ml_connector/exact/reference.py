@@ -123,6 +123,7 @@ STREAMS = (
 
 SUPPLIER_ITEMS_PATH = "sync/Logistics/SupplierItem"
 DELETED_PATH = "sync/Deleted"
+DIVISIONS_PATH = "system/Divisions"
 DELETED_KINDS = {2: "supplier", 7: "gl_account", 9: "item"}
 """EntityType of `sync/Deleted` to our kind of record."""
 DELETED_ORDER = 22

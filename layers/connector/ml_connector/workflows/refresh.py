@@ -19,6 +19,7 @@ from ml_connector.exact.reference import (
     DELETED_KINDS,
     DELETED_ORDER,
     DELETED_PATH,
+    DIVISIONS_PATH,
     LISTINGS,
     PROJECTS,
     STREAMS,
@@ -39,6 +40,7 @@ _PATHS = (*(stream.path for stream in STREAMS), STREAM_PATH, DELETED_PATH)
 _NEEDED = _PATHS[:-1]  # a division may lack the stream of deletions
 _LISTINGS = "listings"
 _STALE = "stale "
+_MOVED = "division moved"
 _AT_A_TIME = timedelta(seconds=40)  # of a worker's 60: a first load goes on at the next sweep
 _PAGE = 1000  # a sync page; the cursor is saved after each, so an interrupted run goes on there
 
@@ -160,6 +162,7 @@ class _Reader:
         read_at = self.data.reading(_LISTINGS).read_at
         if read_at and self.started - read_at < LISTINGS_EVERY:
             return False
+        _if_there(self._heed_move)
         listings = [*LISTINGS, *([PROJECTS] if "project" in self.connection.tag_kinds else [])]
         changed = [_if_there(partial(self._read_listing, listing)) for listing in listings]
         self.ended(_LISTINGS)
@@ -167,6 +170,18 @@ class _Reader:
 
     def ended(self, path: str) -> None:
         self.data.save_reading(path, self.data.reading(path).ended(self.started))
+
+    def _heed_move(self) -> bool:
+        """Read all streams anew once Exact has moved the division: its timestamps begin again."""
+        query = {"$filter": f"Code eq {self.division}", "$select": "Code,DivisionMoveDate"}
+        rows = list(self.gateway.rows(self.division, DIVISIONS_PATH, query))
+        moved = str(rows[0].get("DivisionMoveDate") or "") if rows else ""
+        before = self.data.text(_MOVED)
+        if moved and before is not None and moved != before:
+            for path in _PATHS:
+                self.data.save_reading(path, Reading())
+        self.data.set_text(_MOVED, moved)
+        return False
 
     def _read_listing(self, listing: Listing) -> bool:
         rows = self.gateway.rows(self.division, listing.path, {"$select": listing.select})
