@@ -33,7 +33,7 @@ def main() -> int:
         made, orders = calls_per_order(scene)
         _console.print(
             f"Exact calls per posted order: {made / orders:.2f} ({made} for {orders} orders; the "
-            "429 and the look for the lost answer are the ones beyond 1)."
+            "429 is the one beyond 1)."
         )
         broken = broken_invariants(scene, story)
     for sentence in broken:

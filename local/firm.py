@@ -79,6 +79,7 @@ class Firm:
             "exact_base_url": exact_url,
             "airbase_base_url": airbase_url,
             "exact_callback_url": callback_url,
+            "when_cancelled": "delete",
             "divisions": [
                 {
                     "division": branch.division,

@@ -10,7 +10,7 @@ from local.firm import BE, BRANCHES, CONSULTING, DE, FLEET, NL, Branch
 from local.scene import Scene
 
 Order = dict[str, Any]
-_POST = "purchaseorder/PurchaseOrders"
+_POST, _LINES = "purchaseorder/PurchaseOrders", "purchaseorder/PurchaseOrderLines"
 
 # Suppliers, GL accounts and amounts of the ordinary orders, in turn.
 _ORDINARY = (
@@ -31,6 +31,7 @@ class Story:
     posted: list[Order] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     not_orders: list[Order] = field(default_factory=list)
+    cancelled: list[Order] = field(default_factory=list)
     number: int = 1000
 
     def play(self) -> None:
@@ -44,6 +45,7 @@ class Story:
             self.the_minute_is_full,
             self.no_answer_after_the_commit,
             self.the_exception_is_mended,
+            self.minds_are_changed,
         ):
             self.tell(str(chapter.__doc__).rstrip("."))
             chapter()
@@ -126,6 +128,29 @@ class Story:
         del self.refused[mended]
         self.posted.append(self.scene.airbase.orders[mended])
         self.scene.wait(timedelta(hours=4, minutes=1))
+
+    def minds_are_changed(self) -> None:
+        """After posting, one order is amended in Airbase, one cancelled, one changed in Exact."""
+        airbase, exact = self.scene.airbase, self.scene.exact
+        dearer, dropped, touched = self.posted[0], self.posted.pop(1), self.posted[1]
+        line = dearer["expense_list"][0] | {"amount": "1999.00"}
+        airbase.amend(dearer, expense_list=[line], total_amount="1999.00")
+        self.cancelled.append(dropped)
+        airbase.cancel(dropped)
+        self.scene.stack.drain()
+        division, order = self._in_exact(touched)
+        exact.change(division, _LINES, order["lines"][0]["ID"], UnitPrice=1.0)
+        exact.change(division, _POST, order["PurchaseOrderID"])
+        self.refused[touched["id"]] = "CHANGED_IN_EXACT"
+        self.scene.stack.drain()
+        self.scene.wait(timedelta(minutes=1))
+
+    def _in_exact(self, order: Order) -> tuple[int, Order]:
+        for branch in BRANCHES:
+            for found in self.scene.exact.purchase_orders(branch.division):
+                if found["YourRef"] == order["number"]:
+                    return branch.division, found
+        raise LookupError(order["number"])
 
     def _ordinary(self, branch: Branch, turn: int = 0) -> Order:
         vendor, account, amount = _ORDINARY[(turn + branch.division) % len(_ORDINARY)]

@@ -26,14 +26,13 @@ def test_every_chapter_left_its_mark(told: tuple[Scene, Story]) -> None:
     scene, story = told
     statuses = {call.status for call in scene.posting_calls()}
     assert 429 in statuses
-    assert len(story.posted) >= 25
+    assert len(story.posted) + len(story.cancelled) >= 25
     assert sum("oauth2/token" in call.path for call in scene.exact.calls) >= 1
 
 
 def test_calls_per_order_stay_near_one(told: tuple[Scene, Story]) -> None:
     made, orders = calls_per_order(told[0])
-    # Beyond one each: the 429, and the look after the lost answer.
-    assert made == orders + 2
+    assert made == orders + 1, "beyond one each: the 429"
 
 
 def test_dead_letter_queues_stay_empty(told: tuple[Scene, Story]) -> None:
