@@ -132,6 +132,7 @@ class Story:
     def minds_are_changed(self) -> None:
         """After posting, one order is amended in Airbase, one cancelled, one changed in Exact."""
         airbase, exact = self.scene.airbase, self.scene.exact
+        self.scene.stack.fire("TokenRefreshFunctionEverySixHours")  # subscribes to Exact's webhooks
         dearer, dropped, touched = self.posted[0], self.posted.pop(1), self.posted[1]
         line = dearer["expense_list"][0] | {"amount": "1999.00"}
         airbase.amend(dearer, expense_list=[line], total_amount="1999.00")
