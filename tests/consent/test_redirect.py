@@ -135,11 +135,16 @@ def test_the_sample_is_answered_by_the_function(
         monkeypatch.setenv(f"{name}_TABLE", name)
     sample = json.loads((ROOT / "events" / "exact-consent-redirect.json").read_text())
     with mock_aws():
-        keys = [("pk", "HASH"), ("sk", "RANGE")]
         boto3.client("dynamodb").create_table(
             TableName="COORDINATION",
-            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys],
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n, _ in keys],
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
             BillingMode="PAY_PER_REQUEST",
         )
         answered = handler()(sample, None)
