@@ -15,6 +15,7 @@ from local.scene import Scene
 from local.story import Story
 from ml_connector.doors.ledger import CONNECTION
 from ml_connector.ids import ConnectionId
+from tests.cli.conftest import Write
 from tests.cli.terminal import Terminal
 
 TABLES = ("Inbox", "Ledger", "Audit", "Mappings", "Reference")  # coordination counts every call
@@ -188,6 +189,27 @@ def test_a_second_run_changes_nothing(
     assert connected.exact.counters[made] == subscribed
 
 
+def test_a_file_without_divisions_is_enough_and_can_be_repeated(
+    scene: Scene, terminal: Terminal, given: dict[str, str], browser: Any, write_file: Write
+) -> None:
+    urls = {"exact_base_url": scene.exact_url, "airbase_base_url": scene.airbase_url}
+    path = write_file(id="filed", exact_site=None, divisions=[], name="From a file", **urls)
+    words = ("connect", "--config", path, "--yes")
+    terminal.ok(*words, "--browser", env=given, typed="\n")
+    config = config_of(scene, "filed")
+    assert (config["name"], len(config["divisions"])) == ("From a file", 3)
+    assert config["exact_callback_url"] == scene.url("exact", "filed")
+    before = kept(scene)
+    assert terminal.ok(*words, "--json", env=given).data["changed"] is False
+    assert kept(scene) == before
+
+    half = [{"division": 2101, "default_vat_code": "5"}]
+    path = write_file(id="filed", exact_site=None, divisions=half, **urls)
+    terminal.ok("connect", "--config", path, "--yes")
+    (division,) = config_of(scene, "filed")["divisions"]
+    assert (division["subsidiaries"], division["default_vat_code"]) == (["sub-nl"], "5")
+
+
 def test_the_comparison_sees_a_change(
     connected: Scene, terminal: Terminal, given: dict[str, str]
 ) -> None:
@@ -219,6 +241,8 @@ def test_a_division_out_of_reach_or_blocked_is_refused(
     assert "division 9 is not among those this consent reaches: 2101, 2102, 2103" in said
     assert "say CODE=SUBSIDIARY" in terminal.refused("connect", FIRM, "--division", "2101")
     assert "no division code" in terminal.refused("connect", FIRM, "--division", "x=sub-nl")
+    said = terminal.refused("connect", FIRM, "--division", "2101=sub-xx", "--json")
+    assert "Airbase has no subsidiary sub-xx; it has sub-nl, sub-be, sub-de" in said
 
 
 def test_a_key_that_airbase_refuses_stops_before_anything_is_saved(
@@ -335,7 +359,7 @@ def test_secrets_are_shown_when_asked_and_never_in_json(
 ) -> None:
     only = {n: v for n, v in given.items() if "WEBHOOK" not in n}
     words = ("connect", "shown", *servers, "--browser", "--yes", "--show-secrets")
-    run = terminal.ok(*words, env=only, typed="\n\n")
+    run = terminal.ok(*words, env=only, typed="\n")
     assert run.out.count("shown this once") == 2
     assert "never part of --json" in terminal.refused(
         "connect", "shown", "--show-secrets", "--json"

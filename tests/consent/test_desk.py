@@ -2,14 +2,19 @@
 
 import json
 import threading
+from collections import Counter as Counts
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from local.exact_simulator import ExactSimulator, Fault
 from local.miniature import Hosts
+from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.codes import problem
 from ml_connector.consent.desk import NotTaken
@@ -22,6 +27,7 @@ from ml_connector.secret import Secret
 from tests.consent.counter import BACK, FIRM, Counter
 
 OTHER = ConnectionId("other")
+NOON = 1_793_016_000.0  # 2026-10-26 12:00 UTC
 
 
 def refused(counter: Counter, state: Secret, code: Secret) -> str:
@@ -202,3 +208,52 @@ def test_neither_state_nor_code_nor_tokens_are_kept_readable(counter: Counter) -
     kept = json.dumps(counter.items())
     assert str(FIRM) in kept
     assert [secret for secret in hidden if secret.reveal() in kept] == []
+
+
+ACTIONS = st.sampled_from(["ask", "bring", "bring old", "deny", "late", "busy", "no answer"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ACTIONS, max_size=12))
+def test_whatever_happens_a_state_is_exchanged_at_most_once(actions: list[str]) -> None:
+    time, real = MovableClock(NOON), clock._read
+    clock.read_from(time)
+    try:
+        exact = ExactSimulator(clock=time)
+        counter = Counter(exact)
+        states, ends = [counter.ask()], Counts[Secret]()
+        for action in actions:
+            _act(action, counter, time, states, ends)
+        given_steps = counter.steps().count("consent_given")
+        assert given_steps == sum(ends.values()) <= len(states)
+        assert set(ends.values()) <= {1}
+        assert exact.oauth.refreshes == 0
+    finally:
+        clock.read_from(real)
+
+
+def _act(
+    action: str, counter: Counter, time: MovableClock, states: list[Secret], ends: Counts[Secret]
+) -> None:
+    state = states[0 if action == "bring old" else -1]
+    if action == "ask":
+        states.append(counter.ask())
+    elif action == "late":
+        time.move(VALID_FOR)
+    elif action == "busy":
+        with Leases(counter.coordination, FIRM).holding("token", timedelta(seconds=90)):
+            _bring(counter, state, ends)
+    elif action == "deny":
+        with suppress(NotTaken):
+            counter.desk().deny(state)
+    else:
+        if action == "no answer":
+            counter.exact.faults.append(Fault("timeout_before_commit", "POST", "oauth2"))
+        _bring(counter, state, ends)
+        counter.exact.faults.clear()
+
+
+def _bring(counter: Counter, state: Secret, ends: Counts[Secret]) -> None:
+    with suppress(NotTaken, Halt, Later):
+        counter.desk().take(state, counter.code(state))
+        ends[state] += 1

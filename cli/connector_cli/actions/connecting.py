@@ -60,16 +60,34 @@ def begin(stack: Stack, id: str, given: Settings | None, **changes: str | None) 
 
     `changes` go over them where they are not None. Raises `Complaint` for settings that are wrong.
     """
-    stored = stack.doors.mappings.connection(ConnectionId(id))
-    settings = given if given is not None else stored.model_dump(mode="json") if stored else {}
-    settings = {**settings, **{name: text for name, text in changes.items() if text}, "id": id}
+    found = stack.doors.mappings.connection(ConnectionId(id))
+    callback = stack.addresses.of(ConnectionId(id))["exact"]
+    stored = found.model_dump(mode="json") if found else {"exact_callback_url": callback}
+    settings = dict(stored) if given is None else _filled(given, stored)
+    settings |= {name: text for name, text in changes.items() if text} | {"id": id}
     if changes.get("exact_site"):
         settings.pop("exact_base_url", None)
-    if stored is None:
-        callback = stack.addresses.of(ConnectionId(id))["exact"]
-        settings.setdefault("exact_callback_url", callback)
     provisional(settings)
     return settings
+
+
+def _filled(given: Settings, stored: Settings) -> Settings:
+    """Return a file's settings, with what an earlier run found for those that it leaves out."""
+    settings = {"exact_callback_url": stored["exact_callback_url"]} | given
+    before = {each["division"]: each for each in stored.get("divisions", ())}
+    divisions = settings.get("divisions")
+    if not divisions:
+        return settings | {"divisions": list(before.values())}
+    if isinstance(divisions, list) and all(isinstance(each, Mapping) for each in divisions):
+        settings["divisions"] = [_with_subsidiaries(each, before) for each in divisions]
+    return settings
+
+
+def _with_subsidiaries(
+    division: Mapping[str, Any], before: Mapping[int, Mapping[str, Any]]
+) -> dict[str, Any]:
+    known = before.get(division.get("division", 0), {})
+    return {"subsidiaries": known.get("subsidiaries", []), **division}
 
 
 def provisional(settings: Settings) -> Connection:
@@ -208,6 +226,16 @@ def assigned_to(settings: Settings, subsidiary: Subsidiary) -> int | None:
         if subsidiary.words & set(division.get("subsidiaries") or ()):
             return int(division["division"])
     return None
+
+
+def expect_known(keys: Iterable[str], subsidiaries: Sequence[Subsidiary]) -> None:
+    """Raise `Complaint` for a word that names no subsidiary, where Airbase lists them."""
+    known = {word for each in subsidiaries for word in each.words}
+    if known and (strange := sorted(set(keys) - known)):
+        raise Complaint(
+            f"Airbase has no subsidiary {', '.join(strange)}; it has "
+            f"{', '.join(each.key for each in subsidiaries)}"
+        )
 
 
 def assign(

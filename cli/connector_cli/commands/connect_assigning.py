@@ -34,6 +34,8 @@ class Assigning:
             ],
         )
         if self.run.wish.divisions:
+            named = [key for keys in self.run.wish.divisions.values() for key in keys]
+            connecting.expect_known(named, subsidiaries)
             settings = {**settings, "divisions": settings.get("divisions") or []}
             return self._complete(connecting.assign(settings, self.run.wish.divisions, divisions))
         if _is_complete(settings):

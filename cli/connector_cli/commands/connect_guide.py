@@ -30,7 +30,9 @@ class Guide:
         """Have consent given again; nothing else changes."""
         self._consent(connection)
         connections.read_books(self.stack, connection)
-        self.run.say(f"{connection.id} is connected again; what waited goes on within a minute.")
+        self.run.say(
+            f"{connection.id} is connected again; what waited goes on within a quarter of an hour."
+        )
 
     def connect(self, id: str, file: Settings | None, changes: Mapping[str, str | None]) -> None:
         """Go through all steps."""
@@ -62,8 +64,10 @@ class Guide:
         for name in missing:
             words = f"{secrets_given.NEEDED[name]} (not shown)"
             given = given.plus({name: ask_hidden(words, f"{name} is not set: nobody to ask")})
-        exact_is_stored = secrets_given.are_webhooks_stored(vault, known)["exact"]
-        return given if self.run.wish.silent or exact_is_stored else ask_signing(given, "exact")
+        is_stored = secrets_given.are_webhooks_stored(vault, known)["exact"]
+        if is_stored or self.run.wish.silent or self.run.wish.yes:
+            return given
+        return ask_signing(given, "exact")
 
     def _exact(self, known: Connection) -> None:
         try:
