@@ -89,6 +89,7 @@ def _print_addresses(console: Console, scene: Scene) -> None:
     rows = (
         ("Airbase webhooks", f"{scene.stack.url}/webhooks/airbase/<connection>"),
         ("Exact webhooks", f"{scene.stack.url}/webhooks/exact/<connection>"),
+        ("Exact redirect URI", scene.stack.outputs["ExactRedirectUri"]),
         ("AWS endpoint", scene.stack.endpoint_url),
         ("Exact simulator", scene.exact_url),
         ("Airbase simulator", scene.airbase_url),

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from connector_cli.commands import audits, connections, orders, vendors
+from connector_cli.commands import audits, connect, connections, orders, vendors
 from connector_cli.commands.common import Options
 from connector_cli.complaints import Complaint, understood
 from connector_cli.printing import complain
@@ -31,6 +31,7 @@ app.add_typer(connections.app, name="connection")
 app.add_typer(audits.app, name="audit")
 app.add_typer(vendors.app, name="vendors")
 for _verb in (
+    connect.connect,
     orders.orders,
     orders.exceptions,
     orders.retry,

@@ -1,6 +1,7 @@
 """A deployed stack, opened: its tables, queues, secrets and addresses, found by its outputs."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,10 +14,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from connector_cli.complaints import Complaint
 from connector_cli.target import Target
 from ml_connector.connection import Connection
+from ml_connector.consent.desk import Desk
+from ml_connector.consent.wiring import join_desk
 from ml_connector.doors import http as http_door
+from ml_connector.doors.consents import Consents
 from ml_connector.doors.ledger import CONNECTION, Ledger
 from ml_connector.doors.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
-from ml_connector.doors.vault import AwsVault
+from ml_connector.doors.vault import EXACT_TOKENS, AwsVault
 from ml_connector.ids import ConnectionId
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.wiring import Tables, join_doors, open_tables
@@ -25,6 +29,7 @@ _ACTOR = "connector"
 _TABLES = {f"{name.upper()}_TABLE": f"{name.title()}Table" for name in Tables.__dataclass_fields__}
 _QUEUES = {PURCHASE_ORDERS: "PurchaseOrderQueueUrl", VENDORS: "VendorQueueUrl"}
 _KEY, _AIRBASE_URL, _EXACT_URL = "KmsKeyId", "AirbaseWebhookUrl", "ExactWebhookUrl"
+_REDIRECT_URI = "ExactRedirectUri"
 _TIMEOUTS: dict[str, Any] = {
     "connect_timeout": 5,
     "read_timeout": 20,
@@ -39,6 +44,12 @@ class AdminVault(AwsVault):
         """Return the JSON of a secret, None when it is not stored; `Halt` when it is no JSON."""
         found = self._read(kind, connection)
         return None if found is None else dict(found)
+
+    def make_room_for_tokens(self, connection: ConnectionId) -> None:
+        """Create the secret that will hold the sealed tokens: no function may create secrets."""
+        name = self._name(EXACT_TOKENS, connection)
+        with suppress(self._manager.exceptions.ResourceExistsException):
+            self._manager.create_secret(Name=name, KmsKeyId=self._key_id)
 
 
 class Clients:
@@ -65,10 +76,14 @@ class Clients:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the two senders shall deliver; `{connection}` stands for the id."""
+    """Where the two senders shall deliver; `{connection}` stands for the id.
+
+    `redirect_uri` is where Exact sends the browser of whoever consents.
+    """
 
     airbase: str
     exact: str
+    redirect_uri: str
 
     def of(self, connection: ConnectionId) -> dict[str, str]:
         """Return the webhook URLs of a connection, by sender."""
@@ -76,11 +91,6 @@ class Addresses:
             "airbase": self.airbase.replace("{connection}", connection),
             "exact": self.exact.replace("{connection}", connection),
         }
-
-    @property
-    def base(self) -> str:
-        """Return what both begin with."""
-        return self.airbase.removesuffix("/webhooks/airbase/{connection}")
 
 
 class Stack:
@@ -96,7 +106,9 @@ class Stack:
         """Open the stack `name` with these outputs; `http` replaces the client for Exact."""
         self._clients = clients
         self.name = name
-        self.addresses = Addresses(outputs[_AIRBASE_URL], outputs[_EXACT_URL])
+        self.addresses = Addresses(
+            outputs[_AIRBASE_URL], outputs[_EXACT_URL], outputs[_REDIRECT_URI]
+        )
         names = {variable: outputs[output] for variable, output in _TABLES.items()}
         self.tables = open_tables(clients.client("dynamodb"), names)
         self.queues = Queues(
@@ -107,10 +119,24 @@ class Stack:
         self._http = http
 
     @cached_property
+    def http(self) -> httpx.Client:
+        """Return the client for Airbase and Exact."""
+        return self._http or http_door.client()
+
+    @cached_property
     def doors(self) -> Doors:
         """Return the doors of the workflows, for reading; what is written here is signed."""
-        http = self._http or http_door.client()
-        return join_doors(_ACTOR, self.tables, self.queues, self.vault, http)
+        return join_doors(_ACTOR, self.tables, self.queues, self.vault, self.http)
+
+    @cached_property
+    def consents(self) -> Consents:
+        """Return the consents that were asked for."""
+        return Consents(self.tables.coordination)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Return where a consent code is brought, by whoever runs the command."""
+        return join_desk(self.tables.coordination, self.signed, self.vault, self.http)
 
     @cached_property
     def signed(self) -> Ledger:
@@ -149,7 +175,7 @@ def open_stack(target: Target, http: httpx.Client | None = None) -> Stack:
     """Find the stack and open it; raises `Complaint` when it is not there or not one of ours."""
     clients = Clients(target)
     outputs = _outputs(clients.client("cloudformation"), target)
-    needed = {*_TABLES.values(), *_QUEUES.values(), _KEY, _AIRBASE_URL, _EXACT_URL}
+    needed = {*_TABLES.values(), *_QUEUES.values(), _KEY, _AIRBASE_URL, _EXACT_URL, _REDIRECT_URI}
     if missing := sorted(needed - outputs.keys()):
         raise Complaint(f"stack {target.stack!r} is no connector: no output {', '.join(missing)}")
     return Stack(clients, target.stack, outputs, http)
@@ -170,4 +196,5 @@ def _outputs(cloudformation: Any, target: Target) -> dict[str, str]:
     if base := (target.webhook_base_url or "").rstrip("/"):
         outputs[_AIRBASE_URL] = f"{base}/webhooks/airbase/{{connection}}"
         outputs[_EXACT_URL] = f"{base}/webhooks/exact/{{connection}}"
+        outputs[_REDIRECT_URI] = f"{base}/oauth/exact"
     return outputs

@@ -59,6 +59,8 @@ class OAuth:
 
     def __init__(self, world: World, client_id: str, client_secret: str) -> None:
         self.revoked = False
+        self.denies = False
+        """The user says no when an app asks for consent."""
         self.per_day = 200
         self.redirect_uris: set[str] | None = None
         """The app's registered addresses; None takes any."""
@@ -79,14 +81,14 @@ class OAuth:
         return self._pair(self._chains[-1])
 
     def authorize(self, request: Request) -> Response:
-        """Consent at once and send the browser back with a code."""
+        """Consent at once (or say no) and send the browser back."""
         asked = request.query
         back = asked.get("redirect_uri", "")
         registered = self.redirect_uris is None or back in self.redirect_uris
         known = asked.get("client_id") == self._client[0] and bool(back) and registered
         if not known or asked.get("response_type") != "code":
             return TokenRefusedError(400, "invalid_request", "Unknown client.").response()
-        answer = {"code": self.code(back)}
+        answer = {"error": "access_denied"} if self.denies else {"code": self.code(back)}
         if "state" in asked:
             answer["state"] = asked["state"]
         joint = "&" if "?" in back else "?"

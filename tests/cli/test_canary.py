@@ -33,6 +33,8 @@ def busy(terminal: Terminal, write_file: Write, caplog: pytest.LogCaptureFixture
         terminal.ok(*words)
     given = {"CONNECTOR_AIRBASE_WEBHOOK_SECRET": "canary-of-the-rotation-31"}
     terminal.ok("connection", "rotate", "canary", "airbase", env=SECRETS | given)
+    terminal.run("connect", "canary", "--yes", "--json", env=SECRETS)
+    terminal.run("connect", "canary", "--reconnect", "--listen", "0", "--wait", "0", env=SECRETS)
     failed = terminal.run("connection", "consent", "canary", typed="canary-consent-code-42\n")
     assert failed.exit_code == 3, "nobody listens at that address"
     return terminal

@@ -144,9 +144,9 @@ def test_a_refresh_reads_the_books_again(scene: Scene, terminal: Terminal) -> No
 
 def test_the_whole_address_is_checked_and_taken(scene: Scene) -> None:
     stack = open_stack(remote_target("connector", None))
-    question = consent.ask(stack, FIRM, BACK)
+    question = consent.start_consent(stack, stack.connection(FIRM), BACK)
     answer = httpx.get(question.url)
-    consent.answer(stack, question, answer.headers["Location"])
+    consent.bring(stack, question, answer.headers["Location"])
     assert scene.doors.ledger.trail(question.connection.id, CONNECTION)[-1].step == "consent_given"
 
 

@@ -12,6 +12,7 @@ from ml_connector.ids import OrderId
 FUNCTIONS = {
     "airbase-webhook": "AirbaseWebhookFunction",
     "exact-webhook": "ExactWebhookFunction",
+    "exact-consent": "ExactConsentFunction",
     "po-posting": "PoPostingFunction",
     "token-refresh": "TokenRefreshFunction",
     "vendor-reconciliation": "VendorReconciliationFunction",
@@ -21,6 +22,7 @@ ANSWERS = {
     "airbase-webhook-base64": 202,
     "exact-webhook-purchase-order": 202,
     "exact-webhook-subscription-check": 200,
+    "exact-consent-redirect": 404,
 }
 NAMES = sorted(path.stem for path in EVENTS.glob("*.json"))
 

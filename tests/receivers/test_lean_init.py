@@ -1,4 +1,4 @@
-"""The receivers start without what they do not need."""
+"""The functions behind public doors start without what they do not need."""
 
 import os
 import subprocess
@@ -11,24 +11,38 @@ ROOT = Path(__file__).parents[2]
 HEAVY = ("pydantic", "httpx", "cryptography", "boto3", "requests", "ml_connector.connection")
 
 
-@pytest.mark.parametrize("function", ["airbase_webhook", "exact_webhook"])
-def test_a_receiver_imports_nothing_heavy(function: str) -> None:
+NOT_FOR_CONSENT = ("pydantic", "boto3", "requests", "rapidfuzz", "ml_connector.connection")
+VARIABLES = {
+    "SECRET_PREFIX": "stack",
+    "INBOX_TABLE": "inbox",
+    "LEDGER_TABLE": "ledger",
+    "AUDIT_TABLE": "audit",
+    "COORDINATION_TABLE": "coordination",
+    "KMS_KEY_ID": "key",
+    "PURCHASE_ORDER_QUEUE_URL": "https://sqs.test/purchase-orders.fifo",
+    "VENDOR_QUEUE_URL": "https://sqs.test/vendors.fifo",
+    "AWS_DEFAULT_REGION": "eu-west-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "heavy"),
+    [
+        ("airbase_webhook", HEAVY),
+        ("exact_webhook", HEAVY),
+        ("exact_consent", NOT_FOR_CONSENT),
+    ],
+)
+def test_a_public_function_imports_nothing_heavy(function: str, heavy: tuple[str, ...]) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT / 'functions' / function)!r}); import app; "
-        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+        f"print([name for name in {heavy!r} if name in sys.modules])"
     )
-    variables = {
-        "SECRET_PREFIX": "stack",
-        "INBOX_TABLE": "inbox",
-        "PURCHASE_ORDER_QUEUE_URL": "https://sqs.test/purchase-orders.fifo",
-        "VENDOR_QUEUE_URL": "https://sqs.test/vendors.fifo",
-        "AWS_DEFAULT_REGION": "eu-west-1",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-    }
     run = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, **variables},
+        env={**os.environ, **VARIABLES},
         capture_output=True,
         text=True,
         check=True,

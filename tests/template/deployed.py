@@ -10,7 +10,8 @@ from local.blueprint import Blueprint
 
 RECEIVERS = ("AirbaseWebhookFunction", "ExactWebhookFunction")
 WORKERS = ("PoPostingFunction", "VendorReconciliationFunction")
-FUNCTIONS = (*RECEIVERS, *WORKERS, "TokenRefreshFunction")
+CONSENT = "ExactConsentFunction"
+FUNCTIONS = (*RECEIVERS, *WORKERS, "TokenRefreshFunction", CONSENT)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.template.deployed import (
+    CONSENT,
     FUNCTIONS,
     RECEIVERS,
     WORKERS,
@@ -32,6 +33,10 @@ OWN_SECRETS = {
     "PoPostingFunction": {"airbase-key", "exact-app", "exact-tokens"},
     "VendorReconciliationFunction": {"airbase-key", "exact-app", "exact-tokens"},
     "TokenRefreshFunction": {"exact-app", "exact-tokens"},
+    CONSENT: {"exact-app"},
+}
+STORED_SECRETS = {function: own & {"exact-tokens"} for function, own in OWN_SECRETS.items()} | {
+    CONSENT: {"exact-tokens"}
 }
 
 
@@ -77,20 +82,23 @@ def test_a_function_reads_its_own_kinds_of_secrets(function: str) -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_new_tokens_are_all_that_is_ever_stored_as_a_secret(function: str) -> None:
     stored = secrets_of(function, "secretsmanager:PutSecretValue")
-    assert stored == ({"exact-tokens"} & OWN_SECRETS[function])
+    assert stored == STORED_SECRETS[function]
     others = {a for s in rights(function) for a in s.actions if a.startswith("secretsmanager:")}
     assert others <= {"secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_secret_is_decrypted_where_it_may_be_read_and_nowhere_else(function: str) -> None:
+def test_a_secret_is_decrypted_where_it_may_be_used_and_nowhere_else(
+    function: str,
+) -> None:
     contexts = [
         str(s.condition["StringLike"]["kms:EncryptionContext:SecretARN"])
         for s in rights(function)
         if "kms:EncryptionContext:SecretARN" in s.condition.get("StringLike", {})
     ]
+    own = OWN_SECRETS[function] | STORED_SECRETS[function]
     for kind in set().union(*OWN_SECRETS.values()):
-        assert any(f"/{kind}/*" in text for text in contexts) == (kind in OWN_SECRETS[function])
+        assert any(f"/{kind}/*" in text for text in contexts) == (kind in own)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -112,6 +120,22 @@ def _is_bound(condition: dict[str, Any]) -> bool:
 def test_a_receiver_cannot_unseal_a_token(function: str) -> None:
     for statement in rights(function):
         assert "ForAllValues:StringEquals" not in statement.condition
+
+
+def test_the_public_consent_route_can_seal_tokens_and_open_none() -> None:
+    sealing = [s for s in rights(CONSENT) if "ForAllValues:StringEquals" in s.condition]
+    assert [statement.actions for statement in sealing] == [("kms:GenerateDataKey",)]
+    assert "exact-tokens" not in secrets_of(CONSENT)
+
+
+def test_the_consent_route_reaches_three_tables_and_lists_none() -> None:
+    get_put = {"dynamodb:GetItem", "dynamodb:PutItem"}
+    reached = {table: actions_on(CONSENT, table) for table in TABLES}
+    assert reached == {table: set() for table in TABLES} | {
+        "CoordinationTable": get_put | {"dynamodb:DeleteItem"},
+        "LedgerTable": get_put,
+        "AuditTable": {"dynamodb:PutItem"},
+    }
 
 
 def test_the_audit_trail_is_append_only_for_everyone() -> None:
@@ -141,6 +165,7 @@ def test_a_worker_takes_from_its_own_queue_alone(function: str, queue: str) -> N
         ("AirbaseWebhookFunction", {"PurchaseOrderQueue"}),
         ("ExactWebhookFunction", {"PurchaseOrderQueue", "VendorQueue"}),
         ("TokenRefreshFunction", set()),
+        (CONSENT, set()),
     ],
 )
 def test_who_may_queue_work(function: str, queues: set[str]) -> None:

@@ -5,14 +5,17 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 from botocore.client import BaseClient
 
 from local.functions import LocalFunction
 from local.samples import EVENTS, connect_with_samples, sample
-from local.scene import Scene
+from local.scene import FIRM, Scene
 from local.stack import LocalStack
 from local.story import Story
+from ml_connector.doors.consents import Consents
+from ml_connector.exact.oauth import authorize_url
 from tests.template.deployed import FUNCTIONS, actions_on, rights, secrets_of
 
 _running: ContextVar[str | None] = ContextVar("running", default=None)
@@ -90,10 +93,24 @@ def _story(scene: Scene) -> None:
 
 def _samples(scene: Scene) -> None:
     connect_with_samples(scene)
+    _consent(scene)
     for name in sorted(path.stem for path in EVENTS.glob("*-webhook-*.json")) * 2:
         function = "ExactWebhookFunction" if name.startswith("exact") else "AirbaseWebhookFunction"
         scene.stack.invoke(function, sample(name))
         scene.stack.drain()
+
+
+def _consent(scene: Scene) -> None:
+    """Let a browser come back from Exact twice, with a code, and once with a refusal."""
+    consents = Consents(scene.doors.coordination)
+    back = scene.stack.outputs["ExactRedirectUri"]
+    for denies in (False, True):
+        scene.exact.oauth.denies = denies
+        state = consents.ask(FIRM, scene.exact_url, back)
+        url = authorize_url(scene.exact_url, scene.exact.client_id, back, state.reveal())
+        answers = httpx.get(url, follow_redirects=True), httpx.get(url, follow_redirects=True)
+        assert [each.status_code for each in answers] == ([403, 403] if denies else [200, 200])
+    scene.exact.oauth.denies = False
 
 
 def _attribute_calls(patch: pytest.MonkeyPatch, watch: Watch) -> None:

@@ -137,11 +137,12 @@ def test_secrets_are_never_in_variables_or_parameters() -> None:
     assert not any("secret" in name.lower() for name in deployed().cloudformation["Parameters"])
 
 
-def test_two_routes_lead_to_the_two_receivers() -> None:
+def test_two_routes_lead_to_the_receivers_and_one_takes_consent() -> None:
     routes = {(r.method, r.path): r.function for r in deployed().routes()}
     assert routes == {
         ("POST", "/webhooks/airbase/{connection}"): "AirbaseWebhookFunction",
         ("POST", "/webhooks/exact/{connection}"): "ExactWebhookFunction",
+        ("GET", "/oauth/exact"): "ExactConsentFunction",
     }
 
 
@@ -222,8 +223,12 @@ def test_policies_name_only_what_the_stack_has() -> None:
 def test_outputs_give_urls_tables_queues_and_the_key() -> None:
     outputs = deployed().cloudformation["Outputs"]
     assert set(TABLES) < set(outputs)
-    assert {"AirbaseWebhookUrl", "ExactWebhookUrl", "KmsKeyId"} < set(outputs)
+    assert {"AirbaseWebhookUrl", "ExactWebhookUrl", "ExactRedirectUri", "KmsKeyId"} < set(outputs)
     assert {f"{name}Url" for name in QUEUES} < set(outputs)
+
+
+def test_the_consent_route_answers_before_the_gateway_gives_up() -> None:
+    assert properties("ExactConsentFunction")["Timeout"] < 30
 
 
 def test_an_intent_settles_only_after_its_worker_is_gone() -> None:

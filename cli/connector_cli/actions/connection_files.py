@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,22 @@ _WORDS = {"missing": "is missing", "extra_forbidden": "is not a setting here"}
 
 def read_connection(path: Path) -> Connection:
     """Return the connection in a file; raises `Complaint` with one line for each error."""
+    return checked(read_settings(path), path.name)
+
+
+def checked(settings: Mapping[str, Any], source: str) -> Connection:
+    """Return settings as a connection; raises `Complaint`, naming the `source` of each error."""
     try:
-        return Connection.model_validate(_read(path))
+        return Connection.model_validate(settings)
     except ValidationError as error:
         # What was entered is never shown: somebody may have put a secret into the file.
         found = _first_causes(error.errors(include_input=False, include_url=False))
-        lines = (f"{path.name}: {_place(one['loc'])}{_meaning(one)}" for one in found)
+        lines = (f"{source}: {_place(one['loc'])}{_meaning(one)}" for one in found)
         raise Complaint(*safe_lines(*lines)) from None
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return the settings in a file, not yet checked; raises `Complaint` when it has none."""
     text = _text(path)
     try:
         if path.suffix.lower() == ".toml":

@@ -34,6 +34,7 @@ class Added:
     webhooks: Mapping[str, str]
     made: Mapping[str, Secret] = field(default_factory=dict)
     has_consent: bool = False
+    is_changed: bool = True
 
 
 def add(stack: Stack, connection: Connection, given: Given) -> Added:
@@ -49,7 +50,7 @@ def add(stack: Stack, connection: Connection, given: Given) -> Added:
     note(stack, id, step, config=_digest(connection), given=sorted(given.values))
     secrets_given.store_plain(stack.vault, id, given)
     made = secrets_given.store_webhooks(stack.vault, connection, given)
-    _take_over_consent(stack, id, given)
+    take_over_consent(stack, id, given)
     stack.doors.mappings.save(connection)
     go_on(stack, connection)
     has_consent = bool(secrets_given.stored(stack.vault, EXACT_TOKENS, id))
@@ -59,6 +60,11 @@ def add(stack: Stack, connection: Connection, given: Given) -> Added:
 def go_on(stack: Stack, connection: Connection) -> None:
     """Lift what stopped the connection (what still holds stops it again) and read its books."""
     _persist(lambda: stack.signed.clear_halt(connection.id))
+    read_books(stack, connection)
+
+
+def read_books(stack: Stack, connection: Connection) -> None:
+    """Have the reference data of every division read now."""
     for division in connection.divisions:
         message = refresh_message(connection.id, division.division)
         stack.send(message, f"asked {clock.epoch()}")
@@ -185,7 +191,8 @@ def _persist(write: Callable[[], None]) -> None:
     return None
 
 
-def _take_over_consent(stack: Stack, id: ConnectionId, given: Given) -> None:
+def take_over_consent(stack: Stack, id: ConnectionId, given: Given) -> None:
+    """Store a consent that was given elsewhere, when there is one and it is news."""
     facts = stack.doors.ledger.read(id, CONNECTION).facts
     taken = secrets_given.store_tokens(stack, id, given, facts.get("consent_digest"))
     if taken:

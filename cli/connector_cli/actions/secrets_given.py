@@ -96,6 +96,21 @@ def signing_texts(vault: AdminVault, sender: str, id: ConnectionId) -> list[str]
     return [str(text) for text in found] if isinstance(found, list) else []
 
 
+def news(vault: AdminVault, id: ConnectionId, given: Given) -> Given:
+    """Return what is not stored already; tokens apart, which have `store_tokens`."""
+    names = given.values.keys() - {REFRESH_TOKEN, ACCESS_TOKEN}
+    return Given({n: given.values[n] for n in names if not _is_stored(vault, id, n, given)})
+
+
+def _is_stored(vault: AdminVault, id: ConnectionId, name: str, given: Given) -> bool:
+    text = given.values[name].reveal()
+    if name in _STORED_IN:
+        kind, part = _STORED_IN[name]
+        return bool(stored(vault, kind, id).get(part) == text)
+    (sender,) = (sender for sender, signing in SIGNING.items() if signing == name)
+    return text in signing_texts(vault, sender, id)
+
+
 def store_plain(vault: AdminVault, id: ConnectionId, given: Given) -> None:
     """Store the key and the app's credentials that were given; the others stay."""
     for kind in (AIRBASE_KEY, EXACT_APP):
@@ -124,6 +139,15 @@ def store_webhooks(vault: AdminVault, connection: Connection, given: Given) -> d
             texts = [made[sender].reveal()]
         store_signing(vault, connection, sender, texts)
     return made
+
+
+def are_webhooks_stored(vault: AdminVault, connection: Connection) -> dict[str, bool]:
+    """Return by sender whether its calls can be verified already."""
+    return {
+        sender: bool(signing_texts(vault, sender, connection.id))
+        or not _is_signed(connection.profile, sender)
+        for sender in SIGNING
+    }
 
 
 def store_signing(vault: AdminVault, connection: Connection, sender: str, texts: list[str]) -> None:

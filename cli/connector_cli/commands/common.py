@@ -45,3 +45,21 @@ def ask_hidden(what: str, otherwise: str) -> str:
         typer.echo(err=True)
         raise Complaint(otherwise) from None
     return str(answer)
+
+
+def ask(what: str, otherwise: str, default: str = "") -> str:
+    """Ask for a text; raises `Complaint(otherwise)` if nobody is there."""
+    try:
+        return str(typer.prompt(what, default=default, show_default=bool(default), err=True))
+    except typer.Abort:
+        typer.echo(err=True)
+        raise Complaint(otherwise) from None
+
+
+def is_confirmed(question: str, otherwise: str, *, default: bool = False) -> bool:
+    """Ask for a yes or a no; raises `Complaint(otherwise)` if nobody is there."""
+    try:
+        return typer.confirm(question, default=default, err=True)
+    except typer.Abort:
+        typer.echo(err=True)
+        raise Complaint(otherwise) from None

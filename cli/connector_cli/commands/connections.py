@@ -7,11 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from connector_cli.actions import connections, consent, secrets_given
+from connector_cli.actions import connections, secrets_given
 from connector_cli.actions.connection_files import read_connection
 from connector_cli.actions.connections import Added
 from connector_cli.actions.secrets_given import Given
-from connector_cli.commands.common import ConnectionArgument, Json, ask_hidden, opened
+from connector_cli.commands import consenting
+from connector_cli.commands.common import (
+    ConnectionArgument,
+    Json,
+    ask_hidden,
+    is_confirmed,
+    opened,
+)
+from connector_cli.commands.consenting import DEFAULT_WAIT, Browser, Listen, RedirectUri, Wait
 from connector_cli.complaints import Complaint
 from connector_cli.printing import say, say_json, say_table
 from ml_connector.secret import Secret
@@ -47,7 +55,7 @@ def add(
             {name: ask_hidden(words, f"{name} is not set and there is nobody to ask")}
         )
     if ask:
-        given = _ask_signing(given, *_SIGNING_WORDS)
+        given = ask_signing(given, *_SIGNING_WORDS)
     added = connections.add(stack, connection, given)
     say_json(_added_json(added)) if as_json else _say_added(added)
 
@@ -92,7 +100,9 @@ def remove(
     """Forget a connection, its mappings and its secrets; ledger and audit trail stay."""
     stack = opened(context)
     stack.connection(connection)
-    if not yes and not _is_confirmed(f"Remove {connection} and its secrets?"):
+    if not yes and not is_confirmed(
+        f"Remove {connection} and its secrets?", "there is nobody to confirm: use --yes"
+    ):
         raise Complaint(f"{connection} was not removed")
     connections.remove(stack, connection)
     if as_json:
@@ -124,12 +134,12 @@ def rotate(
         return
     given = Given.from_environment(os.environ)
     if ask and sender in _SIGNING_WORDS:
-        given = _ask_signing(given, sender)
+        given = ask_signing(given, sender)
     urls, made = connections.rotate(stack, connection, sender, given)
     if as_json:
         say_json({"connection": connection, "webhooks": urls, "generated": _revealed(sender, made)})
         return
-    _say_webhooks(urls, {sender: made} if made else {})
+    say_webhooks(urls, {sender: made} if made else {})
     say("Both secrets are valid, the new one within a minute. Enter it on the other side, then run")
     say(f"  connector connection rotate {connection} {sender} --finish")
 
@@ -138,33 +148,25 @@ def rotate(
 def consent_(
     context: typer.Context,
     connection: ConnectionArgument,
-    redirect_uri: Annotated[
-        str | None,
-        typer.Option(
-            envvar="CONNECTOR_EXACT_REDIRECT_URI",
-            help="As registered in Exact's App Center; default: the stack's own address.",
-        ),
-    ] = None,
+    redirect_uri: RedirectUri = None,
+    listen: Listen = None,
+    wait: Wait = DEFAULT_WAIT,
+    browser: Browser = False,
     as_json: Json = False,
 ) -> None:
-    """Give Exact's consent: open a URL, allow the app, paste the address you are sent to."""
+    """Give Exact's consent (again): open an address, allow the app; nothing else changes."""
     stack = opened(context)
-    question = consent.ask(stack, connection, redirect_uri)
-    typer.echo("Open this address, sign in to Exact and allow the app:", err=True)
-    typer.echo(f"  {question.url}", err=True)
-    typer.echo(
-        f"You are sent to {question.redirect_uri}; the page may be missing, the address is enough.",
-        err=True,
-    )
-    pasted = ask_hidden("Paste that whole address (not shown)", "there is nobody to paste the code")
-    consent.answer(stack, question, pasted)
+    found = stack.connection(connection)
+    consenting.give(stack, found, consenting.Way(redirect_uri, listen, wait, browser))
+    connections.read_books(stack, found)
     if as_json:
         say_json({"connection": connection, "consent": "stored"})
     else:
         say(f"{connection} is connected; its reference data are being read.")
 
 
-def _ask_signing(given: Given, *senders: str) -> Given:
+def ask_signing(given: Given, *senders: str) -> Given:
+    """Ask for the webhook secrets that were not given; an empty answer leaves one out."""
     for sender in senders:
         name = secrets_given.SIGNING[sender]
         if given.get(name) is None:
@@ -174,19 +176,11 @@ def _ask_signing(given: Given, *senders: str) -> Given:
     return given
 
 
-def _is_confirmed(question: str) -> bool:
-    try:
-        return typer.confirm(question, err=True)
-    except typer.Abort:
-        typer.echo(err=True)
-        raise Complaint("there is nobody to confirm: use --yes") from None
-
-
 def _say_added(added: Added) -> None:
     id = added.connection.id
     codes = ", ".join(str(each.division) for each in added.connection.divisions)
     say(f"{'Added' if added.is_new else 'Changed'} {id} (divisions {codes}).")
-    _say_webhooks(added.webhooks, added.made)
+    say_webhooks(added.webhooks, added.made)
     if "exact" in added.made:
         say("If Exact's App Center shows a webhook secret of its own, that one counts: run")
         say(f"  connector connection rotate {id} exact --ask")
@@ -194,7 +188,8 @@ def _say_added(added: Added) -> None:
         say(f"Next: {step}")
 
 
-def _say_webhooks(urls: Mapping[str, str], made: Mapping[str, Secret]) -> None:
+def say_webhooks(urls: Mapping[str, str], made: Mapping[str, Secret]) -> None:
+    """Say where both senders shall deliver, and the secrets that were made for it."""
     for sender, url in urls.items():
         say(f"{sender.title()} webhook URL: {url}")
     for sender, secret in made.items():

@@ -155,6 +155,8 @@ class AirbaseProfile(_Strict):
     orders_path: str = "/v1/purchase_orders/"
     vendor_path: IdPath | None = "/v1/accounting/vendors/{id}/"
     """None when the tenant has no vendor call: the order's own vendor is used."""
+    subsidiaries_path: str | None = "/v1/accounting/subsidiaries/"
+    """None when the tenant cannot list its subsidiaries: they are named by hand."""
     order_source: Literal["detail", "event"] = "detail"
     """`event`: no detail call exists, the signed event carries the order at `event_order`."""
     event_order: Path = "data"

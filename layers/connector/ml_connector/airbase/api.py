@@ -21,6 +21,8 @@ from ml_connector.profile import AirbaseProfile
 from ml_connector.secret import Secret
 
 _PAGE_SIZE = 100
+# Known clients see no id of Airbase's own on subsidiaries; the ERP reference may be empty.
+_SUBSIDIARY_ID = "airbase_id || erp_reference_id || name"
 _MOST_PAGES = 1000
 _DIGITS = re.compile(r"[0-9]{1,12}")
 _LONGEST_WAIT = timedelta(hours=1)
@@ -75,6 +77,11 @@ class AirbaseClient:
     def orders(self) -> Iterator[Any]:
         """Yield every order of the tenant, each once, whatever the sort order does meanwhile."""
         return self._pages(self._profile.orders_path, self._profile.order.id)
+
+    def subsidiaries(self) -> Iterator[Any]:
+        """Yield every subsidiary of the tenant; none when the tenant cannot list them."""
+        if path := self._profile.subsidiaries_path:
+            yield from self._pages(path, _SUBSIDIARY_ID)
 
     def _one(self, path: str, id: str, record: str) -> Any:
         if id in _NO_SEGMENTS:
