@@ -11,6 +11,9 @@ from ml_connector.exact.gateway import ExactGateway
 from ml_connector.faults import Halt, Problem, Review
 from ml_connector.ids import Division
 
+RECORD = "Webhook"
+"""What the name of every problem's record here begins with."""
+
 PATH = "webhooks/WebhookSubscriptions"
 _FIELDS = {"$select": "ID,Topic,CallbackURL"}
 
@@ -69,4 +72,4 @@ def _not_had(division: Division, topic: str, fault: Halt | Review) -> Problem:
 
 
 def _name(division: Division, topic: str) -> str:
-    return f"Webhook {topic} of division {division}"
+    return f"{RECORD} {topic} of division {division}"

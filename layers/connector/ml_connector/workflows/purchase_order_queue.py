@@ -7,6 +7,7 @@ from ml_connector.codes import problem
 from ml_connector.faults import Halt, Later, Review
 from ml_connector.ids import ConnectionId, Division, Guid, OrderId, RecordKey
 from ml_connector.telemetry import logger
+from ml_connector.workflows.airbase_sweep import sweep_listing
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.exact_changes import note_change
@@ -30,6 +31,8 @@ def handle(message: Mapping[str, Any], doors: Doors) -> None:
         advance(doors, connection, OrderId(message["order"]), message.get("event"))
     elif kind == "refresh":
         refresh_division(doors, connection, Division(message["division"]))
+    elif kind == "listing":
+        sweep_listing(doors, connection)
     else:
         _note_event(message, doors, connection)
     if event := message.get("event"):

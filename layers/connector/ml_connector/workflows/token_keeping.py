@@ -9,11 +9,12 @@ from datetime import timedelta
 
 from ml_connector import telemetry
 from ml_connector.connection import Connection
-from ml_connector.doors.ledger import CONNECTION, Conflict
+from ml_connector.doors.ledger import CONNECTION
 from ml_connector.exact import odata, subscriptions
 from ml_connector.exact.gateway import ExactGateway
 from ml_connector.faults import Halt, Later, Problem, Review
 from ml_connector.ids import Division
+from ml_connector.workflows.connection_problems import report
 from ml_connector.workflows.doors import Doors
 
 WARN_FROM = timedelta(days=20)
@@ -122,17 +123,4 @@ def _subscribe(connection: Connection, gateway: ExactGateway, doors: Doors) -> N
         except Later as later:
             telemetry.logger().info(str(later), connection=connection.id)
             return
-    _report(connection, found, doors)
-
-
-def _report(connection: Connection, found: list[Problem], doors: Doors) -> None:
-    """Keep the subscriptions' problems with the connection's record, when they changed."""
-    record = doors.ledger.read(connection.id, CONNECTION)
-    problems = [problem.as_dict() for problem in found]
-    if problems == record.problems:
-        return
-    state = "active" if record.state == "new" else record.state
-    try:
-        doors.ledger.write(record.now(state, problems=problems), "subscriptions", problems=problems)
-    except Conflict:
-        telemetry.logger().info("the next run reports it", connection=connection.id)
+    report(doors.ledger, connection.id, subscriptions.RECORD, "subscriptions", found)
