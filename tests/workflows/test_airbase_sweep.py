@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.airbase_simulator.tenant import Row
+from local.firm import BRANCHES
 from local.office import FIRM, Office
 from local.simulation import Fault, Request
-from ml_connector import clock
 from ml_connector.doors.ledger import CONNECTION
 from ml_connector.doors.table import Item
-from ml_connector.workflows import airbase_sweep
 from ml_connector.workflows.airbase_sweep import sweep_listing
 from ml_connector.workflows.messages import listing_message
 
@@ -70,11 +70,10 @@ def sorted_by_change(office: Office, *changed: Row) -> None:
 
 def test_each_approval_is_posted_within_one_sweep(office: Office) -> None:
     office.connect()
-    orders = [approved(office, f"PO-{n}") for n in range(1, 251)]
+    orders = [approved(office, f"PO-{n}", branch=BRANCHES[n % 3]) for n in range(120)]
     asked = hour(office)
-    office.wait(minutes=5)
-    assert [office.record(order).state for order in orders] == ["posted"] * 250
-    assert (asked["list"], asked["purchase_orders"]) == (3, 250)
+    assert [office.record(order).state for order in orders] == ["posted"] * 120
+    assert (asked["list"], asked["purchase_orders"]) == (2, 120)
 
 
 def test_unchanged_orders_cost_no_message_and_no_call(office: Office) -> None:
@@ -261,26 +260,26 @@ def while_paging(office: Office, page: int, act: Any) -> None:
 
 def test_rows_that_move_down_while_paging_come_once(office: Office) -> None:
     office.connect()
-    first = [approved(office, f"PO-{n}") for n in range(150)]
+    first = [approved(office, f"PO-{n}", branch=BRANCHES[n % 3]) for n in range(150)]
     while_paging(office, 2, lambda: sorted_by_change(office, approved(office, "LATE")))
     assert hour(office)["purchase_orders"] == 150
-    office.wait(minutes=2)
     assert all(office.record(order).state == "posted" for order in first)
     hour(office)
     assert "LATE" in numbers(office)
 
 
-def test_rows_that_move_up_while_paging_are_not_missed(office: Office) -> None:
-    """An approval at a page's edge moves to the page that was read: reading again finds it."""
+def test_a_row_that_moves_up_while_paging_is_found_by_the_next_reading(office: Office) -> None:
+    """The row after a page's edge moves to the page that was read already."""
     office.connect()
     reconnect(office, profile=profile(office, orders_query={"status": "approved"}))
-    orders = [approved(office, f"PO-{n}") for n in range(150)]
+    orders = [approved(office, f"PO-{n}", branch=BRANCHES[n % 3]) for n in range(150)]
     hour(office)
-    office.wait(minutes=2)
     fresh = approved(office, "FRESH")
     sorted_by_change(office, *orders[:100], fresh)
     while_paging(office, 2, lambda: office.airbase.cancel(orders[0]))
-    assert hour(office)["list"] == 4
+    assert hour(office)["list"] == 2
+    assert "FRESH" not in numbers(office)
+    hour(office)
     assert "FRESH" in numbers(office)
 
 
@@ -380,7 +379,7 @@ def test_a_fault_in_the_middle_ends_it_and_it_goes_on_a_minute_later(
     assert problems(office) == []
     office.wait(minutes=2)
     assert office.record(last).state == "posted"
-    assert left[0] == -4, "three pages, and the one that failed once more"
+    assert left[0] == calls_before - 4, "three pages, and the one that failed once more"
 
 
 def test_two_never_read_at_once(office: Office) -> None:
@@ -396,7 +395,7 @@ def test_two_never_read_at_once(office: Office) -> None:
 
 
 class Killed(BaseException):
-    """The worker is gone, in the middle of something."""
+    """The worker is gone in the middle of something."""
 
 
 @pytest.mark.parametrize("sorting", ["unknown", "recently_changed_first"])
@@ -407,7 +406,7 @@ def test_a_worker_that_dies_at_any_write_loses_nothing(
     office.connect()
     reconnect(office, profile=profile(office, orders_sorting=sorting))
     hour(office)
-    orders = [approved(office, f"PO-{n}") for n in range(120)]
+    orders = [approved(office, f"PO-{n}", branch=BRANCHES[n % 3]) for n in range(120)]
     office.clock.move(HOUR.total_seconds() + 2)
     left = [writes]
 
@@ -424,10 +423,8 @@ def test_a_worker_that_dies_at_any_write_loses_nothing(
         for table in (office.mini.tables.mappings, office.mini.tables.coordination):
             for name in ("put", "put_all", "delete"):
                 patch.setattr(table, name, shaky(getattr(table, name)))
-        try:
+        with suppress(Killed):
             sweep_listing(office.doors, FIRM)
-        except Killed:
-            pass
     office.clock.move(120)
     office.mini.queues.send(listing_message(FIRM), "once more")
     for _ in range(3):
@@ -523,8 +520,8 @@ def test_after_one_sweep_the_posted_orders_are_the_same(
     ]
     for order in orders:
         order["outcome"] = order["outcome"] or "purchase_order"
-    for order, act in acts:
-        getattr(office.airbase, act)(orders[order])
+    for which, act in acts:
+        getattr(office.airbase, act)(orders[which])
     for event in arriving:
         office.post(orders[acts[event][0]])
     hour(office)
@@ -540,5 +537,3 @@ def test_the_digests_of_a_removed_connection_are_gone(office: Office) -> None:
     office.doors.mappings.remove(FIRM)
     items: list[Item] = list(office.mini.tables.mappings.query(FIRM))
     assert items == []
-    assert clock.epoch() > 0
-    assert airbase_sweep.LISTING

@@ -100,10 +100,6 @@ class _Pass:
         self._note_open()
         try:
             ended = self._read()
-            if ended and self._is_proof() and self._unseen():
-                # An order left the listing, or rows moved up across a page's edge and hid others.
-                self.page = 1
-                ended = self._read()
         except Later:
             self._note_page()
             raise
@@ -123,10 +119,6 @@ class _Pass:
                 return False
         return True
 
-    def _is_proof(self) -> bool:
-        """Return whether an order that was not seen is not listed; an empty list proves nothing."""
-        return self.is_whole and not self.may_stop_early and bool(self.seen)
-
     def _note_open(self) -> None:
         self.marks.set(_OPEN, _ODD if self.is_odd else "", clock.now() + 2 * _FULL_EVERY)
 
@@ -135,8 +127,9 @@ class _Pass:
         self.marks.set(_PAGE, str(self.page), clock.now() + _RESUME)
 
     def _finish(self) -> None:
-        if self._is_proof():
-            self._take_leave(self._unseen())
+        # What was cut off has not seen all, and an empty list proves nothing.
+        if self.is_whole and self.seen and not self.may_stop_early:
+            self._take_leave()
         if self.is_odd or not self.may_stop_early:
             found = [problem("LISTED_ROW_UNREADABLE", LISTING)] if self.is_odd else []
             report(self.doors.ledger, self.connection.id, LISTING, "listing_read", found)
@@ -206,13 +199,14 @@ class _Pass:
         self.doors.mappings.keep_listed(self.connection.id, orders)
         self.kept |= orders
 
-    def _unseen(self) -> set[OrderId]:
-        there = {id for id, listed in self.kept.items() if listed.digest != _GONE}
-        return there - self.seen - {_FIRST_PASS}
+    def _take_leave(self) -> None:
+        """Have the orders looked at that left the listing: a filter may hide a cancelled one.
 
-    def _take_leave(self, gone: Iterable[OrderId]) -> None:
-        """Have the orders looked at that left the listing: a filter may hide a cancelled one."""
-        gone = sorted(gone)
+        One that only moved up across a page's edge meanwhile is looked at too, and once more
+        when the next reading finds it.
+        """
+        there = {id for id, listed in self.kept.items() if listed.digest != _GONE}
+        gone = sorted(there - self.seen - {_FIRST_PASS})
         for id in gone:
             if self._is_known(id):
                 self._queue(id, _GONE)
