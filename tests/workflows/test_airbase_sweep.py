@@ -398,6 +398,22 @@ class Killed(BaseException):
     """The worker is gone in the middle of something."""
 
 
+def test_after_a_worker_died_between_two_pages_no_page_is_passed_over(office: Office) -> None:
+    office.connect()
+    reconnect(office, profile=profile(office, orders_sorting="recently_changed_first"))
+    hour(office)
+    orders = [approved(office, f"PO-{n}", branch=BRANCHES[n % 3]) for n in range(120)]
+
+    def die() -> None:
+        raise Killed
+
+    while_paging(office, 2, die)
+    with pytest.raises(Killed):
+        sweep_listing(office.doors, FIRM)
+    hour(office)
+    assert {office.record(order).state for order in orders} == {"posted"}
+
+
 @pytest.mark.parametrize("sorting", ["unknown", "recently_changed_first"])
 @pytest.mark.parametrize("writes", range(12))
 def test_a_worker_that_dies_at_any_write_loses_nothing(
