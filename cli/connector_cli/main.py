@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from connector_cli.commands import audits, connections, orders, vendors
+from connector_cli.commands import audits, bills, connections, orders, vendors
 from connector_cli.commands.common import Options
 from connector_cli.complaints import Complaint, understood
 from connector_cli.printing import complain
@@ -36,6 +36,7 @@ for _verb in (
     orders.retry,
     orders.fetch,
     orders.refresh,
+    bills.bills,
     orders.codes,
 ):
     app.command()(_verb)
