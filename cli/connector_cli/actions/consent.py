@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from connector_cli.actions import connections
+from connector_cli.actions import connections, webhooks
 from connector_cli.complaints import Complaint
 from connector_cli.stack import Stack
 from ml_connector import telemetry
@@ -44,8 +44,10 @@ def ask(stack: Stack, id: str, redirect_uri: str | None = None) -> Question:
     return Question(connection, url, back, Secret(state))
 
 
-def answer(stack: Stack, question: Question, pasted: str) -> None:
-    """Turn what the person pasted into tokens and store them, sealed.
+def answer(stack: Stack, question: Question, pasted: str) -> list[str]:
+    """Turn what the person pasted into tokens and store them, sealed; subscribe to webhooks.
+
+    Returns what kept Exact's webhooks from being subscribed; the token keeper tries it again.
 
     Raises:
         Complaint: it holds no code, or belongs to another question.
@@ -59,6 +61,7 @@ def answer(stack: Stack, question: Question, pasted: str) -> None:
     keeper.connect(code, question.redirect_uri)
     connections.note(stack, id, "consent_given")
     connections.go_on(stack, question.connection)
+    return webhooks.subscribe(stack, question.connection)
 
 
 def read_code(pasted: str, state: Secret) -> Secret:
