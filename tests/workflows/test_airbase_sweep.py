@@ -165,6 +165,14 @@ def test_a_tenant_without_a_listing_is_not_asked_for_one(office: Office) -> None
     assert office.record(order).version == 0
 
 
+def test_where_only_events_carry_orders_a_missed_one_is_an_exception(office: Office) -> None:
+    office.connect()
+    reconnect(office, profile=profile(office, order_source="event"))
+    order = approved(office)
+    assert hour(office) == {"list": 1}
+    assert office.codes(order) == ["NOT_IN_AIRBASE"]
+
+
 def test_a_halted_connection_is_left_alone(office: Office) -> None:
     office.connect()
     office.airbase.faults.append(Fault("unauthorized"))
