@@ -439,6 +439,17 @@ def test_a_site_that_repeats_its_last_page_for_ever_is_left() -> None:
     assert len(asked.asked) == 2
 
 
+def test_a_page_that_is_not_there_is_the_end_but_not_the_first() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        first = request.url.params["page"] == "1"
+        return httpx.Response(200, json=page("1")) if first else httpx.Response(404)
+
+    assert ids_of(Site(answer)) == ["1"]
+    with pytest.raises(Review) as caught:
+        ids_of(site(404))
+    assert caught.value.problems[0].code == "NOT_IN_AIRBASE"
+
+
 def test_rows_without_an_id_are_handed_on_to_be_complained_about() -> None:
     assert ids_of(paged(page("1", None, None), page("2", following=None))) == ["1", None, None, "2"]
 
