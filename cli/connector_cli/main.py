@@ -5,7 +5,15 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from connector_cli.commands import audits, connect, connections, orders, vendors
+from connector_cli.commands import (
+    audits,
+    bills,
+    connect,
+    connections,
+    orders,
+    vendors,
+    webhooks,
+)
 from connector_cli.commands.common import Options
 from connector_cli.complaints import Complaint, understood
 from connector_cli.printing import complain
@@ -37,6 +45,8 @@ for _verb in (
     orders.retry,
     orders.fetch,
     orders.refresh,
+    bills.bills,
+    webhooks.webhooks,
     orders.codes,
 ):
     app.command()(_verb)

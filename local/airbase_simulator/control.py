@@ -1,7 +1,8 @@
 """Control routes under `/_control/` for a person with curl: JSON in, JSON out.
 
 `GET state`, `GET calls`; `POST subsidiaries` ({"id", "name"}), `vendors` ({"name", "code"}),
-`orders` ({"number", "subsidiary", "vendor": id, "lines": [{"gl_account", "amount"}]}), `approve`
+`orders` ({"number", "subsidiary", "vendor": id, "lines": [{"gl_account", "amount"}]}), `bills`
+({"vendor": id, "number", "total"}), `approve`
 and `cancel` ({"order": id}), `amend` ({"order": id, field: value}), `faults` ({"kind",
 "seconds"}), `webhooks` ({"url", "secret", "scheme", "drop", "duplicate", "hold", "reorder",
 "delay", "tries"}), `pump`.
@@ -65,6 +66,10 @@ def _order(simulator: "AirbaseSimulator", sent: dict[str, Any]) -> Any:
     return simulator.add_order(sent.pop("number"), sent.pop("subsidiary"), vendor, lines, **sent)
 
 
+def _bill(simulator: "AirbaseSimulator", sent: dict[str, Any]) -> Any:
+    return simulator.add_bill(simulator.vendors[sent.pop("vendor")], **sent)
+
+
 def _change(act: str) -> Route:
     def route(simulator: "AirbaseSimulator", sent: dict[str, Any]) -> Any:
         order = simulator.orders[sent.pop("order")]
@@ -98,6 +103,7 @@ _ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "subsidiaries"): lambda simulator, sent: simulator.add_subsidiary(**sent),
     ("POST", "vendors"): lambda simulator, sent: simulator.add_vendor(**sent),
     ("POST", "orders"): _order,
+    ("POST", "bills"): _bill,
     ("POST", "approve"): _change("approve"),
     ("POST", "amend"): _change("amend"),
     ("POST", "cancel"): _change("cancel"),

@@ -84,6 +84,8 @@ def _filtered(rows: list[Row], query: Mapping[str, str], table: str) -> list[Row
         rows = [row for row in rows if row.get("erp_reference_id") == query["erp_reference_id"]]
     if table == "ledger_entries":
         rows = [row for row in rows if row["status"] == query.get("status", "sync_ready")]
+    if table == "orders" and "status" in query:
+        rows = [row for row in rows if row["status"] == query["status"]]
     return rows
 
 

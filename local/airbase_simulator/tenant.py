@@ -62,6 +62,14 @@ class Tenant:
         self.ledger_entries[id] = row | more
         return self.ledger_entries[id]
 
+    def add_bill(
+        self, vendor: Row, number: str, total: str, *, currency: str = "EUR", **more: Any
+    ) -> Row:
+        """Add a vendor's bill, which is a ledger entry; `more` overrides its fields."""
+        row: Row = {"type": "bill", "invoice_number": number, "entry_date": self.now()}
+        row |= {"currency": {"erp_reference_id": "", "iso_code": currency}}
+        return self.add_ledger_entry(vendor, total, **{**row, **more})
+
     def add_order(
         self,
         number: str,

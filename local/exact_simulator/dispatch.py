@@ -32,6 +32,8 @@ def answer(context: Context, route: Route, webhooks: Webhooks) -> Response:
     if method in {"POST", "PUT"}:
         _require_json(context.request)
     if method == "GET":
+        if endpoint == SUBSCRIPTIONS.path and key is None:
+            return webhooks.read_many(context)
         return _read(context, route, endpoint, key)
     entity = ENTITIES[endpoint]
     if method == "POST":

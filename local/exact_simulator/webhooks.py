@@ -15,6 +15,7 @@ from local.exact_simulator import checks
 from local.exact_simulator.context import Context
 from local.exact_simulator.entities import ENTITIES
 from local.exact_simulator.fields import read_body, read_values
+from local.exact_simulator.listing import filtered, page
 from local.exact_simulator.refusals import BusinessError
 from local.exact_simulator.resources import created
 from local.exact_simulator.schema import Entity
@@ -109,6 +110,16 @@ class Webhooks:
         self._check(row["CallbackURL"])
         context.world.save(context.division, SUBSCRIPTIONS, row, "Create")
         return created(context, SUBSCRIPTIONS, row)
+
+    def read_many(self, context: Context) -> Response:
+        """Answer the subscriptions that this user's consent made: others cannot be seen."""
+        every = context.division.table(SUBSCRIPTIONS.path).values()
+        own = context.world.user_id
+        rows = [row for row in every if row.get("UserID", own) == own]
+        shape = context.shape(SUBSCRIPTIONS.path, SUBSCRIPTIONS.key)
+        return page(
+            context, shape, filtered(context, SUBSCRIPTIONS, rows), context.policy.page_size
+        )
 
     def on_change(self, division: Division, entity: Entity, action: str, key: str) -> None:
         """Queue what the division's subscribers to this kind of row are to hear."""

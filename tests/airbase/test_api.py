@@ -105,7 +105,7 @@ def page(*ids: Any, following: Any = "https://airbase.test/next") -> dict[str, A
 
 
 def ids_of(site: Site) -> list[Any]:
-    return [row["id"] for row in site.client.orders()]
+    return [row["id"] for rows in site.client.order_pages() for row in rows]
 
 
 def later(site: Site) -> Later:
@@ -439,6 +439,17 @@ def test_a_site_that_repeats_its_last_page_for_ever_is_left() -> None:
     assert len(asked.asked) == 2
 
 
+def test_a_page_that_is_not_there_is_the_end_but_not_the_first() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        first = request.url.params["page"] == "1"
+        return httpx.Response(200, json=page("1")) if first else httpx.Response(404)
+
+    assert ids_of(Site(answer)) == ["1"]
+    with pytest.raises(Review) as caught:
+        ids_of(site(404))
+    assert caught.value.problems[0].code == "NOT_IN_AIRBASE"
+
+
 def test_rows_without_an_id_are_handed_on_to_be_complained_about() -> None:
     assert ids_of(paged(page("1", None, None), page("2", following=None))) == ["1", None, None, "2"]
 
@@ -446,10 +457,10 @@ def test_rows_without_an_id_are_handed_on_to_be_complained_about() -> None:
 def test_an_endless_listing_is_no_silent_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "_MOST_PAGES", 3)
     asked = Site(lambda request: httpx.Response(200, json=page(request.url.params["page"])))
-    rows = asked.client.orders()
-    seen = [next(rows)["id"] for _ in range(3)]
+    pages = asked.client.order_pages()
+    seen = [next(pages)[0]["id"] for _ in range(3)]
     with pytest.raises(Later) as caught:
-        next(rows)
+        next(pages)
     assert caught.value.code == "AIRBASE_UNREADABLE"
     assert seen == ["1", "2", "3"]
     assert len(asked.asked) == 3
@@ -471,7 +482,7 @@ def test_an_odd_page_is_looked_at_again(odd: Any) -> None:
 def test_odd_rows_break_nothing() -> None:
     rows: list[Any] = [None, 7, "x", [], {"id": {"a": 1}}, {"id": "1"}]
     asked = paged({"data": rows, "pagination": {"next": None}})
-    assert list(asked.client.orders()) == rows
+    assert list(asked.client.order_pages()) == [rows]
 
 
 def test_a_busy_page_ends_the_listing_with_a_wait() -> None:

@@ -1,5 +1,6 @@
 """A connection file that cannot work, or is not safe, is refused with words for the admin."""
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -168,6 +169,23 @@ def test_limits_are_above_zero(limit: Any) -> None:
     assert "calls_per_minute" in refused({"limits": {"calls_per_minute": limit}})
 
 
+@pytest.mark.parametrize("minutes", [4, 0, -60, "often"])
+def test_the_listing_is_read_every_five_minutes_at_most(minutes: Any) -> None:
+    assert "airbase_sweep_minutes" in refused({"airbase_sweep_minutes": minutes})
+    assert any_connection(airbase_sweep_minutes=5).airbase_sweep_minutes == 5
+
+
+def test_the_first_day_of_approvals_is_a_date() -> None:
+    assert any_connection(post_orders_from="2026-11-01").post_orders_from == date(2026, 11, 1)
+    assert any_connection().post_orders_from is None
+    assert "post_orders_from" in refused({"post_orders_from": "soon"})
+
+
+def test_an_empty_path_means_that_there_is_no_listing() -> None:
+    assert any_connection(profile={"orders_path": ""}).profile.orders_path is None
+    assert any_connection(profile={"orders_path": None}).profile.orders_path is None
+
+
 def test_keys_of_exact_have_one_spelling() -> None:
     key = "{5A000000-0000-4000-8000-00000000ABCD}"
     division = any_division(warehouse=key, mappings={"items": {"4406": key}})
@@ -206,5 +224,6 @@ def test_projects_are_meant_only_where_a_label_says_so() -> None:
 
 
 def test_a_connection_comes_through_json_unchanged() -> None:
-    made = any_connection(any_division(warehouse="5A000000-0000-4000-8000-00000000ABCD"))
+    division = any_division(warehouse="5A000000-0000-4000-8000-00000000ABCD")
+    made = any_connection(division, post_orders_from="2026-11-01")
     assert Connection.model_validate_json(made.model_dump_json()) == made

@@ -3,7 +3,9 @@
 import pytest
 
 from local.memory import MemoryTable
-from ml_connector.doors.mappings import Mappings
+from ml_connector import clock
+from ml_connector.clock import MovableClock
+from ml_connector.doors.mappings import Listed, Mappings
 from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
 from tests.purchase_orders.builders import another_guid, any_connection, any_division
 
@@ -96,3 +98,30 @@ def test_a_connection_that_cannot_be_read_does_not_stop_the_next() -> None:
     mappings.save(any_connection(id=OTHER))
     table.put({"pk": "#connections", "sk": FIRM, "body": '{"of": "another version"}'})
     assert [one.id for one in mappings.connections()] == [OTHER]
+
+
+def test_the_day_a_connection_was_added_outlives_its_changes(
+    mappings: Mappings, time: MovableClock
+) -> None:
+    assert mappings.added_at(FIRM) is None
+    mappings.save(any_connection())
+    added_at = mappings.added_at(FIRM)
+    assert added_at == clock.now()
+    time.move(86_400)
+    mappings.save(any_connection(name="New"))
+    assert mappings.added_at(FIRM) == added_at
+    mappings.remove(FIRM)
+    mappings.save(any_connection())
+    assert mappings.added_at(FIRM) == clock.now()
+
+
+def test_what_the_listing_had_is_kept_for_each_connection(mappings: Mappings) -> None:
+    first, second = OrderId("a#1"), OrderId("b")
+    mappings.keep_listed(FIRM, {first: Listed("x"), second: Listed("y", is_left=True)})
+    mappings.keep_listed(FIRM, {first: Listed("z")})
+    mappings.keep_listed(FIRM, {})
+    assert mappings.listed(FIRM) == {first: Listed("z"), second: Listed("y", is_left=True)}
+    assert mappings.listed(OTHER) == {}
+    mappings.save(any_connection())
+    mappings.remove(FIRM)
+    assert mappings.listed(FIRM) == {}

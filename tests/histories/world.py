@@ -97,6 +97,8 @@ class History:
                 "is_active": True,
             }
             return httpx.Response(200, json=vendor)
+        if id == "purchase_orders":
+            return httpx.Response(200, json={"data": list(self.orders.values())})
         return httpx.Response(200, json=self.orders[id])
 
     def _furnish(self) -> None:
@@ -126,7 +128,8 @@ class History:
         kinds = ("good", "good", "good", "good", "unknown vendor", "card", "bad total")
         for number in range(self.rng.randint(1, 4)):
             kind = self.rng.choice(kinds)
-            self.orders[f"o{number}"] = _order(f"o{number}", kind, self.rng)
+            order = _order(f"o{number}", kind, self.rng)
+            self.orders[f"o{number}"] = order | {"approved_date": clock.now().isoformat()}
 
     # ------------------------------------------------------------ the play
 
@@ -134,7 +137,7 @@ class History:
         """Play chaos, then calm, then look at what is left."""
         self._write_orders()
         self.mini.drain(self.doors)
-        unsent = [id for id in self.orders for _ in range(self.rng.randint(1, 3))]
+        unsent = [id for id in self.orders for _ in range(self._webhooks(id))]
         self.rng.shuffle(unsent)
         self.fate.is_on = True
         self.fate.meanwhile = self._other_worker
@@ -143,6 +146,10 @@ class History:
         self.fate.is_on = False
         self._calm(unsent)
         self._judge()
+
+    def _webhooks(self, id: str) -> int:
+        """Return how often the sender calls: never, and the sweep of its listing finds it."""
+        return self.rng.randint(1 if _kind(self.orders[id]) == "card" else 0, 3)
 
     def _act(self, unsent: list[str]) -> None:
         self.fate.catch_up()

@@ -9,6 +9,7 @@ import pytest
 
 from local.exact_simulator import ExactSimulator, Fault
 from local.memory import MemoryTable, MemoryVault
+from local.simulation import Request
 from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.codes import problem
@@ -19,6 +20,7 @@ from ml_connector.doors.queues import Queues
 from ml_connector.exact.oauth import Tokens
 from ml_connector.ids import ConnectionId, Division
 from ml_connector.secret import Secret
+from ml_connector.workflows.connection_problems import report
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.token_keeping import keep_all
 from ml_connector.workflows.wiring import Tables, join_doors
@@ -245,4 +247,93 @@ def test_an_address_that_exact_can_not_reach_is_told(
     assert codes == {"EXACT_CALLBACK_FAILED"}
     exact.webhooks.deliver = lambda _url, _body: 200
     run(doors)
+    assert doors.ledger.read(FIRM, CONNECTION).problems == []
+
+
+SUBSCRIPTIONS = "webhooks/WebhookSubscriptions"
+
+
+def unseen(exact: ExactSimulator, division: int, *topics: str) -> None:
+    """Let a colleague's consent hold these topics."""
+    for topic in topics:
+        user = exact.world.guid()
+        exact.add(division, SUBSCRIPTIONS, Topic=topic, CallbackURL=CALLBACK, UserID=user)
+
+
+@pytest.mark.parametrize("language", ["EN", "NL", "DE", "FR"])
+def test_a_colleagues_subscription_is_adopted_and_not_asked_for_each_time(
+    doors: Doors,
+    connect: Callable[..., Connection],
+    exact: ExactSimulator,
+    time: MovableClock,
+    language: str,
+) -> None:
+    exact.world.language = language
+    connect(exact_callback_url=CALLBACK)
+    unseen(exact, NL, *TOPICS)
+    run(doors)
+    assert doors.ledger.read(FIRM, CONNECTION).problems == []
+    assert subscribed(exact, BE) == {(topic, CALLBACK) for topic in TOPICS}
+    refused = [call.status for call in exact.calls if call.method == "POST"].count(500)
+    assert refused == 4
+    for _ in range(4):
+        time.move(timedelta(hours=6))
+        run(doors)
+    assert [call.status for call in exact.calls if call.method == "POST"].count(500) == 4
+    exact.world.divisions[NL].table(SUBSCRIPTIONS).clear()
+    time.move(timedelta(days=8))
+    run(doors)
+    assert subscribed(exact, NL) == {(topic, CALLBACK) for topic in TOPICS}, "asked again"
+
+
+def test_one_that_somebody_else_made_meanwhile_is_found(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator
+) -> None:
+    connect(exact_callback_url=CALLBACK)
+
+    def meanwhile(request: Request) -> None:
+        if request.method == "POST" and not subscribed(exact, NL):
+            exact.add(NL, SUBSCRIPTIONS, Topic="Items", CallbackURL="https://old.test/x")
+
+    exact.on_call = meanwhile
+    run(doors)
+    found = doors.ledger.read(FIRM, CONNECTION).problems
+    assert [each["record"] for each in found] == ["Webhook Items of division 111"]
+    assert "https://old.test/x" in found[0]["cause"]
+
+
+def test_an_older_address_beside_ours_is_no_exception(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator
+) -> None:
+    connect(exact_callback_url=CALLBACK + "/")
+    run(doors)
+    table = exact.world.divisions[NL].table(SUBSCRIPTIONS)
+    row = next(row for row in table.values() if row["Topic"] == "Items")
+    key = exact.world.guid()
+    table[key] = {**row, "ID": key, "CallbackURL": "https://old.test/x"}
+    row["CallbackURL"] = CALLBACK  # Exact may keep it without the slash
+    run(doors)
+    assert doors.ledger.read(FIRM, CONNECTION).problems == []
+
+
+def test_the_connections_other_exceptions_stay_when_its_subscriptions_are_well(
+    doors: Doors, connect: Callable[..., Connection]
+) -> None:
+    connect(exact_callback_url=CALLBACK)
+    other = problem("LISTING_REFUSED", "Airbase's order listing")
+    report(doors.ledger, FIRM, other.record, "listing_refused", [other])
+    run(doors)
+    assert [p["code"] for p in doors.ledger.read(FIRM, CONNECTION).problems] == ["LISTING_REFUSED"]
+
+
+def test_a_subscription_whose_answer_was_lost_is_found_by_the_next_run(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator, time: MovableClock
+) -> None:
+    connect(exact_callback_url=CALLBACK)
+    exact.faults.append(Fault("timeout_after_commit", method="POST", path="webhooks"))
+    assert run(doors)["TokenRefreshFailed"] == [0.0]
+    time.move(timedelta(hours=6))
+    run(doors)
+    for division in (NL, BE):
+        assert subscribed(exact, division) == {(topic, CALLBACK) for topic in TOPICS}
     assert doors.ledger.read(FIRM, CONNECTION).problems == []

@@ -1,13 +1,13 @@
 """`connector connection ...`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from connector_cli.actions import connections, secrets_given
+from connector_cli.actions import connections, secrets_given, webhooks
 from connector_cli.actions.connection_files import read_connection
 from connector_cli.actions.connections import Added
 from connector_cli.actions.secrets_given import Given
@@ -21,7 +21,7 @@ from connector_cli.commands.common import (
 )
 from connector_cli.commands.consenting import DEFAULT_WAIT, Browser, Listen, RedirectUri, Wait
 from connector_cli.complaints import Complaint
-from connector_cli.printing import say, say_json, say_table
+from connector_cli.printing import complain, say, say_json, say_table
 from ml_connector.secret import Secret
 
 app = typer.Typer(no_args_is_help=True, help="Add, show, change and remove connections.")
@@ -57,7 +57,12 @@ def add(
     if ask:
         given = ask_signing(given, *_SIGNING_WORDS)
     added = connections.add(stack, connection, given)
-    say_json(_added_json(added)) if as_json else _say_added(added)
+    trouble = webhooks.subscribe(stack, connection) if added.has_consent else []
+    if as_json:
+        say_json(_added_json(added) | {"trouble": trouble})
+    else:
+        _say_added(added)
+        _complain_of(trouble)
 
 
 @app.command("list")
@@ -159,10 +164,17 @@ def consent_(
     found = stack.connection(connection)
     consenting.give(stack, found, consenting.Way(redirect_uri, listen, wait, browser))
     connections.read_books(stack, found)
+    trouble = webhooks.subscribe(stack, found)
     if as_json:
-        say_json({"connection": connection, "consent": "stored"})
+        say_json({"connection": connection, "consent": "stored", "trouble": trouble})
     else:
         say(f"{connection} is connected; its reference data are being read.")
+        _complain_of(trouble)
+
+
+def _complain_of(trouble: Sequence[str]) -> None:
+    for line in trouble:
+        complain(line)
 
 
 def ask_signing(given: Given, *senders: str) -> Given:

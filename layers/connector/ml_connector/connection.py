@@ -1,6 +1,7 @@
 """A connection is a customer: one Airbase tenant, one Exact site, and how they fit together."""
 
 import re
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -139,6 +140,11 @@ class Connection(_Strict):
     """The same for an order that is closed in Airbase while it is still open in Exact."""
     limits: Limits = Limits()
     profile: AirbaseProfile = AirbaseProfile()
+    airbase_sweep_minutes: Annotated[int, Field(ge=5)] = 60
+    """How often Airbase's listing is searched for approvals and changes that no webhook told."""
+    post_orders_from: date | None = None
+    """The first day of approval (in the tenant's zone) of orders that this search posts; None:
+    the day the connection was added. What was approved before was entered by hand."""
     accept_unverified_webhooks: bool = False
     """Must be set by hand for a profile whose verification is `none`."""
 

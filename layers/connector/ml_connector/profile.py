@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ml_connector.money import MoneyForm
 from ml_connector.words import Outcome, State
@@ -46,6 +46,10 @@ Path = Annotated[str, AfterValidator(_compiles)]
 
 IdPath = Annotated[str, AfterValidator(_takes_an_id)]
 """The path of one object, with `{id}` in it."""
+
+
+ListingPath = Annotated[str | None, BeforeValidator(lambda path: path or None)]
+"""The path of a listing; None, or empty where a file has no null, when there is none."""
 
 
 class _Strict(BaseModel):
@@ -145,6 +149,20 @@ class VendorMap(_Strict):
     email: Path = "email"
 
 
+class BillMap(_Strict):
+    """Where a ledger entry keeps what we show of a bill; relative to the entry."""
+
+    id: Path = "airbase_id || id"
+    type: Path = "type"
+    status: Path = "status"
+    vendor: Path = "vendor.airbase_id"
+    number: Path = "invoice_number"
+    date: Path = "entry_date"
+    currency: Path = "currency.iso_code"
+    total: Path = "total_amount"
+    erp_reference: Path = "erp_reference_id"
+
+
 class AirbaseProfile(_Strict):
     """One tenant's way of speaking. Paths take `{id}`; the trailing slash matters to Airbase."""
 
@@ -152,7 +170,14 @@ class AirbaseProfile(_Strict):
     """Word before the key in `auth_header`; empty for the bare key."""
     auth_header: str = "Authorization"
     order_path: IdPath = "/v1/purchase_orders/{id}/"
-    orders_path: str = "/v1/purchase_orders/"
+    orders_path: ListingPath = "/v1/purchase_orders/"
+    """None when the tenant has no listing: approvals whose webhook never came are not found."""
+    orders_query: dict[str, str] = {}
+    """Further query parameters of the listing, such as a status filter."""
+    orders_sorting: Literal["unknown", "recently_changed_first"] = "unknown"
+    """`unknown`: every page is read. Else reading stops at a page on which nothing is new."""
+    orders_compared: Path = "@"
+    """What of a listed order tells that it changed; the whole of it unless said otherwise."""
     vendor_path: IdPath | None = "/v1/accounting/vendors/{id}/"
     """None when the tenant has no vendor call: the order's own vendor is used."""
     subsidiaries_path: str | None = "/v1/accounting/subsidiaries/"
@@ -182,5 +207,15 @@ class AirbaseProfile(_Strict):
     money_form: MoneyForm = MoneyForm.DECIMAL
     order: OrderMap = OrderMap()
     vendor: VendorMap = VendorMap()
+    bill: BillMap = BillMap()
+    ledger_entries_path: str = "/v1/accounting/ledger_entries/"
+    bill_words: tuple[str, ...] = ("bill",)
+    """Types of a ledger entry that mean a bill."""
+    bill_statuses: Annotated[tuple[str, ...], Field(min_length=1)] = ("sync_ready", "sync_complete")
+    """Status words to ask for: without one Airbase gives the entries of `sync_ready` alone."""
+    entered_words: tuple[str, ...] = ("sync_complete",)
+    """Status words that mean: entered in Exact."""
+    unentered_words: tuple[str, ...] = ("sync_ready",)
+    """Status words that mean: not entered in Exact yet."""
     rate_floor: int = 20
     """Slow down when `X-Ratelimit-Remaining` falls to this."""

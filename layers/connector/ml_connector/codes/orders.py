@@ -52,4 +52,13 @@ ORDERS: dict[str, Explanation] = {
         "The unit for items and supplier links is not in the division.",
         "Set item_unit of the division to a unit code that Exact knows there.",
     ),
+    "LISTED_ROW_UNREADABLE": Explanation(
+        "Airbase's listing has rows that cannot be read.",
+        "Compare the profile's orders_path, order.id and orders_compared with what it answers.",
+    ),
+    "LISTING_REFUSED": Explanation(
+        "Airbase does not give the list of orders, so missed approvals are not found.",
+        "Correct orders_path and orders_query of the profile; where there is no listing, "
+        "leave orders_path empty.",
+    ),
 }

@@ -80,8 +80,7 @@ REFUSALS: dict[str, Explanation] = {
     ),
     "WEBHOOK_ELSEWHERE": Explanation(
         "Exact sends these notifications to another address.",
-        "Remove that subscription in Exact if it is not yours to keep; "
-        "the next run makes a new one.",
+        "If nothing else needs it there, run `connector webhooks <connection> --move`.",
     ),
     "WEBHOOK_NOT_SUBSCRIBED": Explanation(
         "A webhook subscription could not be made.",

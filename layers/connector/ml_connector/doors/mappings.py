@@ -1,15 +1,29 @@
 """Connections and vendor links, as kept in the mappings table."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import ValidationError
 
+from ml_connector import clock
 from ml_connector.connection import Connection
-from ml_connector.doors.table import Table
+from ml_connector.doors.table import Item, Table
 from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
 from ml_connector.telemetry import logger
 
 _CONNECTIONS = "#connections"  # no connection's own id can be this
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An order as Airbase's listing had it last, by digest.
+
+    `is_left`: approved before the connection's first day, so not posted by the sweep.
+    """
+
+    digest: str
+    is_left: bool = False
 
 
 class Mappings:
@@ -37,13 +51,21 @@ class Mappings:
 
     def save(self, connection: Connection) -> None:
         """Add the connection, or put it in the place of the one with its id."""
+        added_at = self.added_at(connection.id) or clock.now()
         self._table.put(
             {
                 "pk": _CONNECTIONS,
                 "sk": connection.id,
                 "body": connection.model_dump_json(),
+                "added_at": added_at.isoformat(),
             }
         )
+
+    def added_at(self, id: ConnectionId) -> datetime | None:
+        """Return when the connection was first added; None when that was not noted yet."""
+        item = self._table.get(_CONNECTIONS, id)
+        text = item.get("added_at") if item else None
+        return datetime.fromisoformat(str(text)) if text else None
 
     def remove(self, id: ConnectionId) -> None:
         """Forget the connection and its vendor links; ledger and audit trail stay."""
@@ -97,3 +119,23 @@ class Mappings:
         """Return what Exact has shown about itself; empty when it has not yet."""
         item = self._table.get(id, f"learned#{what}")
         return str(item["answer"]) if item else ""
+
+    def listed(self, id: ConnectionId) -> dict[OrderId, Listed]:
+        """Return every order that Airbase's listing had, by its id. One query."""
+        found = self._table.query(id, "listed#")
+        return {
+            OrderId(str(item["sk"]).partition("#")[2]): Listed(
+                str(item["digest"]), bool(item["left"])
+            )
+            for item in found
+        }
+
+    def keep_listed(self, id: ConnectionId, orders: Mapping[OrderId, Listed]) -> None:
+        """Remember how the listing had these orders."""
+        self._table.put_all(_listed_items(id, orders))
+
+
+def _listed_items(id: ConnectionId, orders: Mapping[OrderId, Listed]) -> Iterable[Item]:
+    for order, listed in orders.items():
+        row: Item = {"pk": id, "sk": f"listed#{order}"}
+        yield row | {"digest": listed.digest, "left": listed.is_left}

@@ -32,6 +32,12 @@ def refresh_message(
     return Message(PURCHASE_ORDERS, f"{connection}#{division}#reference", body)
 
 
+def listing_message(connection: ConnectionId) -> Message:
+    """Ask for Airbase's listing to be searched for what no webhook told."""
+    body = {"kind": "listing", "connection": connection}
+    return Message(PURCHASE_ORDERS, f"{connection}#listing", body)
+
+
 def vendor_message(connection: ConnectionId, vendor: str) -> Message:
     """Ask for a vendor to be matched."""
     body = {"kind": "vendor", "connection": connection, "vendor": vendor}

@@ -7,6 +7,7 @@ from ml_connector.codes import problem
 from ml_connector.faults import Halt, Later, Review
 from ml_connector.ids import ConnectionId, Division, Guid, OrderId, RecordKey
 from ml_connector.telemetry import logger
+from ml_connector.workflows.airbase_sweep import sweep_listing
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.exact_changes import note_change
@@ -34,6 +35,8 @@ def handle(message: Mapping[str, Any], doors: Doors) -> None:
     elif kind == "refresh":
         division, everything = Division(message["division"]), bool(message.get("everything"))
         refresh_division(doors, connection, division, everything=everything)
+    elif kind == "listing":
+        sweep_listing(doors, connection)
     else:
         _note_event(message, doors, connection)
     if event := message.get("event"):

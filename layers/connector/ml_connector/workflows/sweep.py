@@ -10,6 +10,7 @@ from ml_connector import clock
 from ml_connector.connection import Connection
 from ml_connector.doors.ledger import Conflict, Record
 from ml_connector.ids import ConnectionId, Division, OrderId
+from ml_connector.workflows.airbase_sweep import queue_listing
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.messages import order_message, refresh_message
 from ml_connector.workflows.refresh import is_due
@@ -62,6 +63,7 @@ def _sweep_connection(doors: Doors, connection: Connection) -> None:
             once = f"refresh {clock.epoch() // 60}"
             message = refresh_message(connection.id, division.division)
             doors.queues.send(message, f"{message.group} {once}")
+    queue_listing(doors, connection)
     _queue_due(doors, connection)
 
 

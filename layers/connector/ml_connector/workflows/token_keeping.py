@@ -9,12 +9,13 @@ from datetime import timedelta
 
 from ml_connector import telemetry
 from ml_connector.connection import Connection
-from ml_connector.doors.ledger import CONNECTION, Conflict
-from ml_connector.exact import odata, subscriptions
+from ml_connector.doors.ledger import CONNECTION
+from ml_connector.exact import odata
 from ml_connector.exact.gateway import ExactGateway
-from ml_connector.faults import Halt, Later, Problem, Review
+from ml_connector.faults import Halt, Later, Review
 from ml_connector.ids import Division
 from ml_connector.workflows.doors import Doors
+from ml_connector.workflows.subscribing import keep_subscriptions
 
 WARN_FROM = timedelta(days=20)
 IDLE = timedelta(hours=24)
@@ -43,7 +44,7 @@ def _keep(connection: Connection, doors: Doors, measure: Measure) -> bool:
         _measure_age(connection, gateway, measure)
         if alive:
             _lift_halts(connection, gateway, doors)
-            _subscribe(connection, gateway, doors)
+            _subscribe(connection, doors)
     except Exception:
         # A bug or an outage of our own platform: the other connections still get their turn.
         log.exception("keeping a connection failed", connection=connection.id)
@@ -108,31 +109,8 @@ def _answers(connection: Connection, gateway: ExactGateway, division: Division |
     return True
 
 
-def _subscribe(connection: Connection, gateway: ExactGateway, doors: Doors) -> None:
-    if connection.exact_callback_url is None:
-        return
-    found: list[Problem] = []
-    for each in connection.divisions:
-        if doors.ledger.halted(connection.id, each.division):
-            continue
-        try:
-            found += subscriptions.ensure(
-                gateway, each.division, connection.exact_topics, connection.exact_callback_url
-            )
-        except Later as later:
-            telemetry.logger().info(str(later), connection=connection.id)
-            return
-    _report(connection, found, doors)
-
-
-def _report(connection: Connection, found: list[Problem], doors: Doors) -> None:
-    """Keep the subscriptions' problems with the connection's record, when they changed."""
-    record = doors.ledger.read(connection.id, CONNECTION)
-    problems = [problem.as_dict() for problem in found]
-    if problems == record.problems:
-        return
-    state = "active" if record.state == "new" else record.state
+def _subscribe(connection: Connection, doors: Doors) -> None:
     try:
-        doors.ledger.write(record.now(state, problems=problems), "subscriptions", problems=problems)
-    except Conflict:
-        telemetry.logger().info("the next run reports it", connection=connection.id)
+        keep_subscriptions(doors, connection, doors.ledger)
+    except Later as later:
+        telemetry.logger().info(str(later), connection=connection.id)
