@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import jmespath
 
-from ml_connector import backoff, clock
+from ml_connector import backoff, clock, raw_answer
 from ml_connector.codes import problem
 from ml_connector.faults import Halt, Later, Review
 from ml_connector.ids import OrderId, VendorId
@@ -142,7 +142,11 @@ class AirbaseClient:
             raise Later("AIRBASE_UNAVAILABLE", until, f"Airbase answered {status}.")
         if status != HTTPStatus.OK:
             code = "NOT_IN_AIRBASE" if status == HTTPStatus.NOT_FOUND else "AIRBASE_REFUSED"
-            evidence = {"request_id": response.headers.get("x-request-id", "")}
+            evidence = {
+                "status": status,
+                "request_id": response.headers.get("x-request-id", ""),
+                "answer": raw_answer.kept(response.content),
+            }
             detail = f"It answered {status} at {path}."
             raise Review([problem(code, record, detail, evidence=evidence)])
         try:

@@ -22,6 +22,7 @@ from ml_connector.exact.gateway import ExactGateway
 from ml_connector.exact.limits import next_minute
 from ml_connector.faults import Fault, Halt, Later, Review
 from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.open_exceptions import SET_ASIDE
 from ml_connector.purchase_orders.fingerprint import digest, fingerprint
 from ml_connector.purchase_orders.marker import your_ref
 from ml_connector.purchase_orders.model import Order
@@ -74,6 +75,9 @@ class _Posting:
         self.case = case
 
     def run(self) -> None:
+        if self.case.record.state == SET_ASIDE:
+            self.case.stay_aside()
+            return
         self._refuse_when_halted()
         if self.case.record.state == "posting":
             self._look()

@@ -58,6 +58,9 @@ def refresh_division(doors: Doors, connection_id: ConnectionId, division: Divisi
 
 
 def _note_event(message: Mapping[str, Any], doors: Doors, connection: ConnectionId) -> None:
+    """Do what Exact's notification says; one that cannot be read waits for a person, not for us."""
+    key = RecordKey(f"event#{message.get('event')}")
+    case = Case(doors.ledger, doors.ledger.read(connection, key))
     try:
         if message.get("kind") != "exact":
             raise Review([problem("UNREADABLE_EVENT", str(message.get("event")))])
@@ -70,5 +73,6 @@ def _note_event(message: Mapping[str, Any], doors: Doors, connection: Connection
             message["action"],
         )
     except Review as review:
-        key = RecordKey(f"event#{message.get('event')}")
-        Case(doors.ledger, doors.ledger.read(connection, key)).put_aside(review)
+        case.put_aside(review, again_in=None)
+    else:
+        case.close("handled", "handled")

@@ -14,6 +14,7 @@ from ml_connector.exact import odata, subscriptions
 from ml_connector.exact.gateway import ExactGateway
 from ml_connector.faults import Halt, Later, Problem, Review
 from ml_connector.ids import Division
+from ml_connector.open_exceptions import are_alike
 from ml_connector.workflows.doors import Doors
 
 WARN_FROM = timedelta(days=20)
@@ -110,6 +111,7 @@ def _answers(connection: Connection, gateway: ExactGateway, division: Division |
 
 def _subscribe(connection: Connection, gateway: ExactGateway, doors: Doors) -> None:
     if connection.exact_callback_url is None:
+        _report(connection, [], doors)
         return
     found: list[Problem] = []
     for each in connection.divisions:
@@ -129,7 +131,7 @@ def _report(connection: Connection, found: list[Problem], doors: Doors) -> None:
     """Keep the subscriptions' problems with the connection's record, when they changed."""
     record = doors.ledger.read(connection.id, CONNECTION)
     problems = [problem.as_dict() for problem in found]
-    if problems == record.problems:
+    if are_alike(problems, record.every_problem):
         return
     state = "active" if record.state == "new" else record.state
     try:
