@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from connector_cli.commands import audits, connections, orders, vendors
+from connector_cli.commands import audits, connections, exceptions, orders, vendors
 from connector_cli.commands.common import Options
 from connector_cli.complaints import Complaint, understood
 from connector_cli.printing import complain
@@ -30,9 +30,10 @@ app = typer.Typer(
 app.add_typer(connections.app, name="connection")
 app.add_typer(audits.app, name="audit")
 app.add_typer(vendors.app, name="vendors")
+app.add_typer(exceptions.app, name="exception")
 for _verb in (
     orders.orders,
-    orders.exceptions,
+    exceptions.exceptions,
     orders.retry,
     orders.fetch,
     orders.refresh,
