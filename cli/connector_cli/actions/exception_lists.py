@@ -45,7 +45,7 @@ class Wanted:
         )
 
     def _is_enough(self, total: str | None) -> bool:
-        amount, _, currency = (total or "").partition(" ")
+        currency, _, amount = (total or "").partition(" ")
         if not amount or (self.currency and currency != self.currency):
             return False
         return Decimal(amount) >= (self.least or 0)

@@ -57,7 +57,7 @@ def retry_all(stack: Stack, id: str) -> list[str]:
         for record in stack.doors.ledger.records(connection.id, _ORDERS)
         if record.problems and record.state != "posted"
     ]
-    return [records.title(record) for record in waiting if _retry(stack, record)]
+    return _retry_each(stack, waiting)
 
 
 def retry_where(stack: Stack, id: str, wanted: Wanted) -> list[str]:
@@ -71,7 +71,12 @@ def retry_where(stack: Stack, id: str, wanted: Wanted) -> list[str]:
         for record in stack.doors.ledger.records(connection.id)
         if any(wanted.admits(row) for row in open_rows(record))
     ]
-    return [records.title(record) for record in found if _retry(stack, record)]
+    return _retry_each(stack, found)
+
+
+def _retry_each(stack: Stack, found: list[Record]) -> list[str]:
+    oldest_first = sorted(found, key=lambda record: record.received_at)
+    return [records.title(record) for record in oldest_first if _retry(stack, record)]
 
 
 def refresh(stack: Stack, id: str, division: int | None = None) -> list[int]:
