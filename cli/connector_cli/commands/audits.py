@@ -81,7 +81,8 @@ def export(
     if as_json:
         say_json(done)
     else:
-        say(f"Wrote {done['entries']} entries of {done['records']} records to {out}.")
+        trails = "1 record" if done["records"] == 1 else f"{done['records']} records"
+        say(f"Wrote {done['entries']} entries of {trails} to {out}.")
 
 
 def _end(verdicts: list[Verdict]) -> None:
