@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from connector_cli.complaints import Complaint
 from local.memory import MemoryTable
 from local.office import Office
 from ml_connector import clock
+from ml_connector.audit_chain import Anchor, seal
 from ml_connector.clock import MovableClock
 from ml_connector.doors.ledger import CONNECTION, Ledger, Record, order_key
 from ml_connector.ids import ConnectionId, OrderId, RecordKey
@@ -52,6 +54,7 @@ def script() -> Any:
 
 
 VERIFY = script()
+Change = Callable[[list[bytes], st.DataObject], list[bytes]]
 
 
 def faults(path: Path) -> list[str]:
@@ -199,7 +202,7 @@ def test_a_flipped_character_anywhere_is_found(exported: Path, data: st.DataObje
 @given(st.data())
 @ANY
 def test_lines_that_were_moved_or_removed_are_found(
-    exported: Path, change: Callable[[list[bytes], st.DataObject], list[bytes]], data: st.DataObject
+    exported: Path, change: Change, data: st.DataObject
 ) -> None:
     lines = lines_of(exported)
     made = change(lines, data)
@@ -207,6 +210,57 @@ def test_lines_that_were_moved_or_removed_are_found(
     changed = exported.with_suffix(".changed")
     changed.write_bytes(b"".join(made))
     assert faults(changed)
+
+
+def reframed(lines: list[bytes]) -> bytes:
+    """Return the file with a last line that fits, as one who knows the format would make it."""
+    found = [json.loads(line) for line in lines[:-1]]
+    kinds = Counter(row["kind"] for row in found)
+    digest = sha256(b"".join(lines[:-1])).hexdigest()
+    end = audit_exports.end_row(FIRM, kinds["entry"], kinds["anchor"], digest)
+    return b"".join(lines[:-1]) + audit_files._json_line(end).encode()
+
+
+@pytest.mark.parametrize("change", [drop, swap, duplicate])
+@given(st.data())
+@ANY
+def test_the_chain_finds_it_too_when_the_last_line_was_made_anew(
+    firm: Firm,
+    tmp_path: Path,
+    change: Callable[[list[bytes], st.DataObject], list[bytes]],
+    data: Any,
+) -> None:
+    path = tmp_path / "all.jsonl"
+    path.unlink(missing_ok=True)
+    audit_files.export(firm, FIRM, None, Period(), "jsonl", path)
+    first, *rows, last = lines_of(path)
+    assume((made := change(rows, data)) != rows)
+    path.write_bytes(reframed([first, *made, last]))
+    assert [each for each in faults(path) if "last line" not in each]
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (1, "entry 2 does not follow what is before it"),
+        (2, "entry 3 does not follow what is before it"),
+        (3, "entry 3 is not the one the ledger knows"),
+    ],
+)
+def test_an_entry_that_was_sealed_anew_is_found(
+    firm: Firm, tmp_path: Path, place: int, said: str
+) -> None:
+    path = tmp_path / "one.jsonl"
+    audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    lines = lines_of(path)
+    row = json.loads(lines[place])
+    before = Anchor(row["seq"] - 1, row["previous"])
+    at = datetime.fromisoformat(row["at"])
+    forged = seal(row["record"], before, at, "somebody", row["step"], {"n": 2})
+    lines[place] = audit_files._json_line({"kind": "entry", **forged.as_dict()}).encode()
+    path.write_bytes(reframed(lines))
+    (fault,) = faults(path)
+    assert said in fault
 
 
 ENTRY_FIELDS = ("seq", "at", "actor", "step", "detail", "previous", "hash")
