@@ -10,6 +10,7 @@ from connector_cli.commands import (
     bills,
     connect,
     connections,
+    exceptions,
     orders,
     vendors,
     webhooks,
@@ -38,10 +39,11 @@ app = typer.Typer(
 app.add_typer(connections.app, name="connection")
 app.add_typer(audits.app, name="audit")
 app.add_typer(vendors.app, name="vendors")
+app.add_typer(exceptions.app, name="exception")
 for _verb in (
     connect.connect,
     orders.orders,
-    orders.exceptions,
+    exceptions.exceptions,
     orders.retry,
     orders.fetch,
     orders.refresh,

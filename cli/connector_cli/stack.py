@@ -141,7 +141,12 @@ class Stack:
     @cached_property
     def signed(self) -> Ledger:
         """Return the ledger as whoever runs the command: the audit trail names the AWS identity."""
-        return Ledger(self.tables.ledger, self.tables.audit, f"{_ACTOR} {self._who()}".strip())
+        return Ledger(self.tables.ledger, self.tables.audit, self.actor)
+
+    @cached_property
+    def actor(self) -> str:
+        """Return who runs the command, as the audit trail names them."""
+        return f"{_ACTOR} {self._who()}".strip()
 
     def send(self, message: Message, why: str) -> None:
         """Queue a message that is never taken for an earlier one; `why` is a unique text."""

@@ -262,7 +262,8 @@ def test_a_refused_record_is_reviewed(status: int, code: str) -> None:
     (found,) = caught.value.problems
     assert (found.code, found.record) == (code, "order po-1")
     assert f"It answered {status} at /v1/purchase_orders/po-1/." in found.cause
-    assert found.evidence == {"request_id": "r-1"}
+    assert (found.evidence["request_id"], found.evidence["status"]) == ("r-1", status)
+    assert found.evidence["answer"] == '{"id": "po-1"}'
     assert len(asked.asked) == 1
 
 

@@ -86,7 +86,7 @@ def test_the_moment_of_receipt_stays(ledger: Ledger, time: MovableClock) -> None
 def test_a_new_state_keeps_the_facts_and_is_not_due(ledger: Ledger) -> None:
     record = fresh().now("review", problems=[AWAY.as_dict()]).due(clock.now())
     moved = ledger.write(record, "review").now("posted", exact={"id": "x"})
-    assert set(moved.facts) == {"problems", "exact"}
+    assert set(moved.facts) == {"problems", "opened_at", "exact"}
     assert moved.due_at is None
     assert [one["code"] for one in moved.problems] == ["NOT_CONNECTED"]
 

@@ -1,11 +1,16 @@
 """No secret is seen anywhere: not on the terminal, in logs, in the tables or in the queues."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from local.scene import Scene
+from ml_connector.doors.ledger import Record, order_key
 from ml_connector.doors.vault import EXACT_TOKENS, KINDS
+from ml_connector.exact.errors import Answer, Sent, decipher
+from ml_connector.faults import Review
+from ml_connector.ids import ConnectionId, Division, OrderId
 from tests.cli.conftest import Write
 from tests.cli.terminal import SECRETS, Terminal
 
@@ -14,13 +19,30 @@ TABLES = ("Inbox", "Ledger", "Audit", "Mappings", "Reference", "Coordination")
 
 
 @pytest.fixture
-def busy(terminal: Terminal, write_file: Write, caplog: pytest.LogCaptureFixture) -> Terminal:
+def busy(
+    scene: Scene,
+    terminal: Terminal,
+    write_file: Write,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> Terminal:
     """A connection on which every verb was used, and misused."""
     caplog.set_level("INFO")  # of all libraries
     path = write_file(id="canary", exact_base_url="http://127.0.0.1:9")
     terminal.ok("connection", "add", path, env=SECRETS)
     terminal.ok("connection", "add", path, "--json", env=SECRETS)
+    refuse_with_secrets(scene)
+    files = [tmp_path / f"trail.{form}" for form in ("jsonl", "csv")]
     for words in (
+        ("exceptions", "canary"),
+        ("exceptions", "canary", "--json"),
+        ("exception", "show", "canary", "PO-1"),
+        ("exception", "show", "canary", "PO-1", "--json"),
+        ("exception", "assign", "canary", "PO-1", "finance"),
+        ("exception", "unassign", "canary", "PO-1"),
+        ("exception", "dismiss", "canary", "PO-1", "--all", "--reason", "a play"),
+        ("audit", "export", "canary", "--out", str(files[0])),
+        ("audit", "export", "canary", "--format", "csv", "--out", str(files[1])),
         ("connection", "show", "canary"),
         ("connection", "show", "canary", "--json"),
         ("connection", "list"),
@@ -31,6 +53,7 @@ def busy(terminal: Terminal, write_file: Write, caplog: pytest.LogCaptureFixture
         ("refresh", "canary"),
     ):
         terminal.ok(*words)
+    terminal.shown += [path.read_text(encoding="utf-8") for path in files]
     given = {"CONNECTOR_AIRBASE_WEBHOOK_SECRET": "canary-of-the-rotation-31"}
     terminal.ok("connection", "rotate", "canary", "airbase", env=SECRETS | given)
     terminal.run("connect", "canary", "--yes", "--json", env=SECRETS)
@@ -38,6 +61,19 @@ def busy(terminal: Terminal, write_file: Write, caplog: pytest.LogCaptureFixture
     failed = terminal.run("connection", "consent", "canary", typed="canary-consent-code-42\n")
     assert failed.exit_code == 3, "nobody listens at that address"
     return terminal
+
+
+def refuse_with_secrets(scene: Scene) -> None:
+    """Let Exact refuse an order with every secret in its words, its body and its headers."""
+    said = "\r\n".join(f'Invalid: "refresh_token": "{secret}"' for secret in HIDDEN)
+    error = {"error": {"message": {"value": said}}, "access_token": HIDDEN[0]}
+    headers = {"X-Request-Id": "r-1"} | {f"X-{n}": secret for n, secret in enumerate(HIDDEN)}
+    sent = Sent(Division(2101), "purchaseorder/PurchaseOrders", is_write=True, record="PO-1")
+    fault = decipher(Answer(500, headers, json.dumps(error).encode()), sent)
+    assert isinstance(fault, Review)
+    problems = [found.as_dict() for found in fault.problems]
+    record = Record(ConnectionId("canary"), order_key(OrderId("PO-1")))
+    scene.doors.ledger.write(record.now("review", problems=problems), "review", problems=problems)
 
 
 def test_no_secret_is_seen_anywhere(

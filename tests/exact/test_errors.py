@@ -35,6 +35,8 @@ BUSINESS = [
     (500, "Data already exists", "EXACT_ALREADY_EXISTS"),
     (500, "Invalid: VAT percentage []", "EXACT_INVALID"),
     (500, "Invalid: Email []", "EXACT_INVALID"),
+    (500, "Mandatory: Diary", "EXACT_MANDATORY"),
+    (500, "Invalid: Post to callback URL endpoint returns 503", "EXACT_CALLBACK_FAILED"),
     (500, "Invalid: Post to callback URL endpoint returns 500", "EXACT_CALLBACK_FAILED"),
     (500, "Niet gevonden: Inkoopprijs", "EXACT_NO_PURCHASE_PRICE"),
     (500, "Verplicht: Inkoop", "EXACT_NOT_A_PURCHASE_ITEM"),
@@ -105,6 +107,29 @@ BUSINESS = [
     (500, "Blocked: VAT code", "EXACT_VAT_CODE_BLOCKED"),
     (500, "Bloqué: Code TVA", "EXACT_VAT_CODE_BLOCKED"),
     (500, "Gesperrt: MwSt-Code", "EXACT_VAT_CODE_BLOCKED"),
+    (500, "Ongeldig: Post naar callback-URL geeft 500", "EXACT_CALLBACK_FAILED"),
+    (500, "Invalide : l'URL de rappel répond 500", "EXACT_CALLBACK_FAILED"),
+    (500, "Ungültig: Rückruf-URL antwortet mit 500", "EXACT_CALLBACK_FAILED"),
+    (500, "Verplicht: Dagboek", "EXACT_MANDATORY"),
+    (500, "Ongeldig: E-mail []", "EXACT_INVALID"),
+    (500, "Incorrect : Taux de TVA []", "EXACT_INVALID"),
+    (500, "Ungültig: MwSt.-Prozentsatz []", "EXACT_INVALID"),
+    (500, "Les données existent déjà", "EXACT_ALREADY_EXISTS"),
+    (500, "Die Daten existieren bereits.", "EXACT_ALREADY_EXISTS"),
+    (500, "Relatie bestaat al", "EXACT_ALREADY_EXISTS"),
+    (500, "Artikel: Niet actief", "EXACT_ITEM_INACTIVE"),
+    (500, "Verplicht: inkoop.", "EXACT_NOT_A_PURCHASE_ITEM"),
+    (500, "Het artikel en het magazijn zijn niet gekoppeld", "EXACT_ITEM_NOT_IN_WAREHOUSE"),
+    (500, "L'article et l'entrepôt ne sont pas liés.", "EXACT_ITEM_NOT_IN_WAREHOUSE"),
+    (500, "Bloqué : Code de TVA", "EXACT_VAT_CODE_BLOCKED"),
+    (500, "Gesperrt: USt-Schlüssel", "EXACT_VAT_CODE_BLOCKED"),
+    (500, "Blocked: Supplier", "EXACT_BLOCKED"),
+    (500, "Bloqué : Fournisseur", "EXACT_BLOCKED"),
+    (500, "Gesperrt: Lieferant", "EXACT_BLOCKED"),
+    (500, "Ongeldige referentie: Kostenplaats", "EXACT_INVALID_REFERENCE"),
+    (500, "Niet gevonden: Artikel", "EXACT_INVALID_REFERENCE"),
+    (500, "Introuvable : Article", "EXACT_INVALID_REFERENCE"),
+    (500, "Nicht gefunden: Artikel", "EXACT_INVALID_REFERENCE"),
     (500, "Geblokkeerd: Grootboekrekening", "EXACT_BLOCKED"),
     (500, "Supplier: Not active", "EXACT_INACTIVE"),
     (500, "Leverancier: Non actief", "EXACT_INACTIVE"),
@@ -214,6 +239,57 @@ def test_403_halts_what_it_concerns(
     assert isinstance(found, Halt)
     assert (found.problem.code, found.division) == (code, division)
     assert reason in found.problem.cause
+
+
+RATE = [
+    "API rate limit exceeded",
+    "De limiet van het aantal aanroepen is overschreden",
+    "La limite des appels est dépassée",
+    "Das Limit der Aufrufe wurde überschritten",
+]
+
+
+@pytest.mark.parametrize("status", [400, 403])
+@pytest.mark.parametrize("text", RATE)
+def test_a_refusal_for_the_rate_waits_whatever_its_status(status: int, text: str) -> None:
+    found = fault(status, text)
+    assert isinstance(found, Later)
+    assert found.code == "EXACT_RATE_LIMITED"
+    assert found.until >= NOON + timedelta(minutes=1)
+    assert not found.outcome_unknown
+
+
+def test_the_raw_answer_is_kept_as_evidence() -> None:
+    found = fault(500, "Mandatory: Relationship\r\nMandatory: Diary", X_Request_Id="r-77")
+    assert isinstance(found, Review)
+    for problem in found.problems:
+        assert (problem.evidence["status"], problem.evidence["request_id"]) == (500, "r-77")
+        assert "Mandatory: Relationship" in problem.evidence["answer"]
+
+
+def test_what_is_kept_is_short_and_without_secrets_and_headers() -> None:
+    words = 'Invalid: x "access_token": "canary-4711-4711" \x1b[31m' + "é" * 5_000
+    found = fault(500, words, Authorization="canary-header", Set_Cookie="canary-cookie")
+    assert isinstance(found, Review)
+    kept = json.dumps(found.problems[0].as_dict(), ensure_ascii=False)
+    assert len(found.problems[0].evidence["answer"]) <= 2_000
+    assert "canary" not in kept
+    assert "\x1b" not in found.problems[0].evidence["answer"]
+
+
+def test_an_answer_without_words_is_kept_as_it_came() -> None:
+    raw = b'{"note": "{\\"refresh_token\\": \\"canary-4711-4711\\"}", "why": "closed"}'
+    found = errors.decipher(Answer(400, {}, raw), WRITE)
+    assert isinstance(found, Review)
+    kept = found.problems[0].evidence["answer"]
+    assert "closed" in kept
+    assert "canary" not in kept
+
+
+def test_an_empty_answer_leaves_no_evidence_of_words() -> None:
+    found = fault(404)
+    assert isinstance(found, Review)
+    assert set(found.problems[0].evidence) == {"status", "endpoint", "division"}
 
 
 def test_401_for_a_reason_halts_and_without_one_waits() -> None:

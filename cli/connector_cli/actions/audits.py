@@ -65,11 +65,16 @@ def verify(stack: Stack, id: str, name: str | None = None) -> list[Verdict]:
     if name is not None:
         return [_judge(stack, records.find_record(stack, known, name))]
     verdicts = [_judge(stack, each) for each in stack.doors.ledger.records(known)]
-    kept = {verdict.record for verdict in verdicts}
-    orphans = sorted(_trails(stack.tables.audit, known) - kept)
     return verdicts + [
-        Verdict(key, key, 0, "the ledger does not know the record of this trail") for key in orphans
+        Verdict(key, key, 0, "the ledger does not know the record of this trail")
+        for key in orphans(stack, known)
     ]
+
+
+def orphans(stack: Stack, id: ConnectionId) -> list[str]:
+    """Return the keys of trails whose record is gone from the ledger; reads all of the table."""
+    kept = {str(record.key) for record in stack.doors.ledger.records(id)}
+    return sorted(_trails(stack.tables.audit, id) - kept)
 
 
 def _judge(stack: Stack, record: Record) -> Verdict:

@@ -21,11 +21,11 @@ from connector_cli.stack import Stack
 from ml_connector.airbase.api import AirbaseClient
 from ml_connector.connection import Connection
 from ml_connector.doors.vault import EXACT_TOKENS
-from ml_connector.exact import subscriptions
 from ml_connector.exact.gateway import ExactGateway
 from ml_connector.faults import Halt
 from ml_connector.ids import ConnectionId, Division
 from ml_connector.vendors.names import read_name
+from ml_connector.workflows.subscribing import keep_subscriptions
 from ml_connector.workflows.wiring import Pace
 
 Settings = dict[str, Any]
@@ -169,7 +169,7 @@ def try_airbase(stack: Stack, connection: Connection, given: Given) -> list[Subs
     """
     client = _airbase(stack, connection, given)
     if connection.profile.subsidiaries_path is None:
-        next(client.orders(), None)
+        next(client.order_pages(), None)
         return []
     found = (_subsidiary(row) for row in client.subsidiaries())
     return [each for each in found if each.key]
@@ -302,14 +302,5 @@ def subscribe(stack: Stack, connection: Connection) -> list[dict[str, Any]]:
     None are made for a connection without `exact_callback_url`. Raises `Later` when Exact can not
     be asked now: the token keeper makes them within six hours.
     """
-    callback = connection.exact_callback_url
-    if callback is None:
-        return []
-    gateway = stack.doors.exact(connection)
-    return [
-        problem.as_dict()
-        for each in connection.divisions
-        for problem in subscriptions.ensure(
-            gateway, each.division, connection.exact_topics, callback
-        )
-    ]
+    found = keep_subscriptions(stack.doors, connection, stack.signed)
+    return [problem.as_dict() for problem in found]

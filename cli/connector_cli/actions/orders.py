@@ -1,15 +1,19 @@
-"""Orders and exceptions of a connection, and the nudges: retry an order, read the books again."""
+"""The orders of a connection, and the nudges: retry an order, read the books again."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from connector_cli.actions import records
+from connector_cli.actions.exception_lists import Wanted, brief, open_rows
+from connector_cli.actions.exceptions import ASIDE_FACTS, set_aside
 from connector_cli.complaints import Complaint
 from connector_cli.stack import Stack
 from ml_connector import clock
 from ml_connector.doors.ledger import CONNECTION, Conflict, Record, order_key
-from ml_connector.ids import ConnectionId, Division, OrderId
-from ml_connector.workflows.messages import order_message, refresh_message
+from ml_connector.doors.queues import Message
+from ml_connector.ids import Division, OrderId
+from ml_connector.open_exceptions import SET_ASIDE
+from ml_connector.workflows.messages import order_message, refresh_message, vendor_message
 
 _ORDERS = "order#"
 _ATTEMPTS = 3
@@ -22,19 +26,15 @@ def list_orders(stack: Stack, id: str, states: tuple[str, ...] = ()) -> list[dic
     return [_order(each) for each in sorted(wanted, key=lambda each: each.received_at)]
 
 
-def list_exceptions(stack: Stack, id: str | None = None) -> list[dict[str, Any]]:
-    """Return the open exceptions of one connection or of all: halts first, then its records."""
-    if id is not None:
-        return list(_exceptions(stack, stack.known_id(id)))
-    every = [each.id for each in stack.doors.mappings.connections()]
-    return [found for each in every for found in _exceptions(stack, each)]
+def retry(stack: Stack, id: str, name: str) -> str:
+    """Queue one order (or a vendor or event, by its key) now; return what people call it.
 
-
-def retry(stack: Stack, id: str, order: str) -> str:
-    """Queue one order to be looked at now; return what people call it."""
+    An order that was set aside is taken up again.
+    """
     connection = stack.connection(id)
-    record = records.find_order(stack, connection.id, order)
-    _retry(stack, record)
+    record = records.find_record(stack, connection.id, name)
+    if not _retry(stack, record):
+        raise Complaint(f"{records.title(record)} cannot be retried: {_no_retry(record)}")
     return records.title(record)
 
 
@@ -57,9 +57,26 @@ def retry_all(stack: Stack, id: str) -> list[str]:
         for record in stack.doors.ledger.records(connection.id, _ORDERS)
         if record.problems and record.state != "posted"
     ]
-    for record in waiting:
-        _retry(stack, record)
-    return [records.title(record) for record in waiting]
+    return _retry_each(stack, waiting)
+
+
+def retry_where(stack: Stack, id: str, wanted: Wanted) -> list[str]:
+    """Queue every record with an exception that is `wanted`; return what people call them.
+
+    Nothing can be retried of the connection's own exceptions: the token keeper looks at them.
+    """
+    connection = stack.connection(id)
+    found = [
+        record
+        for record in stack.doors.ledger.records(connection.id)
+        if any(wanted.admits(row) for row in open_rows(record))
+    ]
+    return _retry_each(stack, found)
+
+
+def _retry_each(stack: Stack, found: list[Record]) -> list[str]:
+    oldest_first = sorted(found, key=lambda record: record.received_at)
+    return [records.title(record) for record in oldest_first if _retry(stack, record)]
 
 
 def refresh(stack: Stack, id: str, division: int | None = None) -> list[int]:
@@ -75,17 +92,48 @@ def refresh(stack: Stack, id: str, division: int | None = None) -> list[int]:
     return [int(code) for code in wanted]
 
 
-def _retry(stack: Stack, record: Record) -> None:
-    """Who asked goes into the order's trail; a worker that has the order needs no nudge."""
+def _retry(stack: Stack, record: Record) -> bool:
+    """Ask for it in the record's own name; return whether there was somebody to ask.
+
+    Who asked goes into the trail; a worker that has the record needs no nudge.
+    """
+    message = _message(stack, record)
+    if message is None:
+        return False
     for _ in range(_ATTEMPTS):
         try:
-            stack.signed.write(record, "retry_asked")
+            stack.signed.write(_taken_up(record), "retry_asked")
         except Conflict:
             record = stack.signed.read(record.connection, record.key)
         else:
             break
-    order = OrderId(records.airbase_id(record))
-    stack.send(order_message(record.connection, order, by_hand=True), f"asked {clock.epoch()}")
+    stack.send(message, f"asked {clock.epoch()}")
+    return True
+
+
+def _taken_up(record: Record) -> Record:
+    """Return an order that was set aside as it was before; an unknown outcome is looked for."""
+    if record.state != SET_ASIDE:
+        return record
+    left = {name: value for name, value in record.facts.items() if name not in ASIDE_FACTS}
+    state = str(record.facts.get("aside_from", "received"))
+    return replace(record, facts=left).now(state).due(clock.now())
+
+
+def _message(stack: Stack, record: Record) -> Message | None:
+    kind, _, id = record.key.partition("#")
+    if kind == "order":
+        return order_message(record.connection, OrderId(id), by_hand=True)
+    if kind == "vendor":
+        return vendor_message(record.connection, id)
+    kept = stack.doors.inbox.get(record.connection, id) if kind == "event" else None
+    return kept.message if kept else None
+
+
+def _no_retry(record: Record) -> str:
+    if record.key == CONNECTION:
+        return "what concerns the connection is looked at every six hours"
+    return "its event is no longer kept"
 
 
 def _order(record: Record) -> dict[str, Any]:
@@ -102,25 +150,6 @@ def _order(record: Record) -> dict[str, Any]:
         "received_at": record.received_at,
         "waiting_for": waiting.get("code"),
         "waiting_until": record.due_at.isoformat() if waiting and record.due_at else None,
-        "exceptions": [_brief(problem) for problem in record.problems],
+        "set_aside": set_aside(record),
+        "exceptions": [brief(problem) for problem in record.problems],
     }
-
-
-def _exceptions(stack: Stack, id: ConnectionId) -> Iterator[dict[str, Any]]:
-    halts = stack.doors.ledger.read(id, CONNECTION).facts.get("halts", {})
-    for where, problem in sorted(halts.items()):
-        yield _exception(id, CONNECTION, problem) | {
-            "stops": f"division {where}" if where else "all"
-        }
-    for record in stack.doors.ledger.records(id):
-        for problem in record.problems:
-            yield _exception(id, record.key, problem)
-
-
-def _exception(id: ConnectionId, key: str, problem: dict[str, Any]) -> dict[str, Any]:
-    return {"connection": id, "key": key, **_brief(problem), "stops": None}
-
-
-def _brief(problem: dict[str, Any]) -> dict[str, Any]:
-    names = ("code", "record", "cause", "remedy", "candidates")
-    return {name: problem.get(name, "") for name in names}

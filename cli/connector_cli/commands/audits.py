@@ -1,11 +1,12 @@
 """`connector audit ...`."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from connector_cli.actions import audits
+from connector_cli.actions import audit_exports, audit_files, audits
 from connector_cli.actions.audits import Verdict
 from connector_cli.commands.common import ConnectionArgument, Json, opened
 from connector_cli.printing import say, say_json, say_table
@@ -55,6 +56,33 @@ def verify(
             say(_sentence(each))
         say(f"{len(verdicts)} trails, {len(broken)} broken.")
     _end(verdicts)
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    out: Annotated[Path, typer.Option(help="The file to write; it must not be there yet.")],
+    order: Annotated[
+        str | None, typer.Option(help="One order; default: every record of the connection.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Entries since this date or time (UTC).")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Entries before this date or time (UTC).")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="jsonl or csv.")] = "jsonl",
+    as_json: Json = False,
+) -> None:
+    """Write audit trails to a file that docs/verify_audit.py verifies without AWS."""
+    asked = audit_exports.period(start, end)
+    done = audit_files.export(opened(context), connection, order, asked, form, out)
+    if as_json:
+        say_json(done)
+    else:
+        trails = "1 record" if done["records"] == 1 else f"{done['records']} records"
+        say(f"Wrote {done['entries']} entries of {trails} to {out}.")
 
 
 def _end(verdicts: list[Verdict]) -> None:

@@ -1,4 +1,4 @@
-"""`connector orders`, `exceptions`, `retry`, `refresh` and `codes`."""
+"""`connector orders`, `retry`, `fetch`, `refresh` and `codes`."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -6,8 +6,17 @@ from typing import Annotated, Any
 import typer
 
 from connector_cli.actions import codes as codes_
+from connector_cli.actions import exception_lists as lists
 from connector_cli.actions import orders as orders_
 from connector_cli.commands.common import ConnectionArgument, Json, opened
+from connector_cli.commands.exceptions import (
+    AssignedTo,
+    Codes,
+    MinAmount,
+    NewerThan,
+    OlderThan,
+    Unassigned,
+)
 from connector_cli.complaints import Complaint
 from connector_cli.printing import say, say_json, say_table
 
@@ -19,7 +28,9 @@ def orders(
     connection: ConnectionArgument,
     state: Annotated[
         list[str] | None,
-        typer.Option(help="Only orders in this state, such as posted or review; repeatable."),
+        typer.Option(
+            help="Only orders in this state, such as posted, review or set_aside; repeatable."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -34,44 +45,43 @@ def orders(
         say_table(columns, map(_order_row, found))
 
 
-def exceptions(
-    context: typer.Context,
-    connection: Annotated[str | None, typer.Argument(help="Default: all connections.")] = None,
-    as_json: Json = False,
-) -> None:
-    """List what a person has to look at, with what to do."""
-    found = orders_.list_exceptions(opened(context), connection)
-    if as_json:
-        say_json(found)
-    elif not found:
-        say("No open exceptions.")
-    else:
-        for each in found:
-            _say_exception(each)
-
-
-def retry(
+def retry(  # noqa: PLR0913, PLR0917  one for each option
     context: typer.Context,
     connection: ConnectionArgument,
     order: Annotated[
-        str | None, typer.Argument(help="Order id, number or number in Exact.")
+        str | None, typer.Argument(help="Order id, number, number in Exact, or record key.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every order that waits in review.")] = False,
+    code: Codes = None,
+    older_than: OlderThan = None,
+    newer_than: NewerThan = None,
+    min_amount: MinAmount = None,
+    assigned_to: AssignedTo = None,
+    unassigned: Unassigned = False,
     as_json: Json = False,
 ) -> None:
-    """Have an order looked at now; one that is in Exact already is never posted again."""
-    if every == (order is not None):
-        raise Complaint("say either an order or --all")
-    stack = opened(context)
-    queued = (
-        orders_.retry_all(stack, connection)
-        if order is None
-        else [orders_.retry(stack, connection, order)]
+    """Have an order, or all with certain exceptions, looked at now; nothing is posted twice.
+
+    An order that was set aside is taken up again when it is named.
+    """
+    asked = (code, older_than, newer_than, min_amount, assigned_to, unassigned or None)
+    is_filtered = any(each is not None for each in asked)
+    if sum((every, order is not None, is_filtered)) != 1:
+        raise Complaint("say an order, or --all, or which exceptions (--code, --older-than, ...)")
+    wanted = lists.wanted(
+        code or (), older_than, newer_than, min_amount, assigned_to, unassigned=unassigned
     )
+    stack = opened(context)
+    if order is not None:
+        queued = [orders_.retry(stack, connection, order)]
+    elif every:
+        queued = orders_.retry_all(stack, connection)
+    else:
+        queued = orders_.retry_where(stack, connection, wanted)
     if as_json:
         say_json({"connection": connection, "queued": queued})
     else:
-        say(f"Queued {len(queued)}: {', '.join(queued)}." if queued else "Nothing waits in review.")
+        say(f"Queued {len(queued)}: {', '.join(queued)}." if queued else "Nothing to retry.")
 
 
 def fetch(
@@ -127,16 +137,9 @@ def _order_row(found: Mapping[str, Any]) -> tuple[object, ...]:
 def _why(found: Mapping[str, Any]) -> str:
     if found["exceptions"]:
         return "\n".join(f"{each['code']}: {each['cause']}" for each in found["exceptions"])
+    if aside := found["set_aside"]:
+        return f"{aside['by']}: {aside['reason']}"
     if found["waiting_for"]:
         until = str(found["waiting_until"] or "")[:19].replace("T", " ")
         return f"{found['waiting_for']} until {until} UTC" if until else str(found["waiting_for"])
     return ""
-
-
-def _say_exception(each: Mapping[str, Any]) -> None:
-    stops = f", stops {each['stops']}" if each["stops"] else ""
-    say(f"{each['code']}  {each['record']}  ({each['connection']}{stops})")
-    say(f"  Cause: {each['cause']}")
-    say(f"  To do: {each['remedy']}")
-    for candidate in each["candidates"] or ():
-        say(f"  Candidate: {', '.join(f'{name} {value}' for name, value in candidate.items())}")

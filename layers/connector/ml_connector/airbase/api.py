@@ -14,7 +14,7 @@ import httpx
 import jmespath
 from jmespath.exceptions import JMESPathError
 
-from ml_connector import backoff, clock
+from ml_connector import backoff, clock, raw_answer
 from ml_connector.codes import problem
 from ml_connector.faults import Halt, Later, Review
 from ml_connector.ids import OrderId, VendorId
@@ -94,7 +94,8 @@ class AirbaseClient:
     def subsidiaries(self) -> Iterator[Any]:
         """Yield every subsidiary of the tenant; none when the tenant cannot list them."""
         if path := self._profile.subsidiaries_path:
-            yield from self._pages(path, _SUBSIDIARY_ID)
+            for page in self._pages(path, _SUBSIDIARY_ID, {}):
+                yield from page
 
     def _one(self, path: str, id: str, record: str) -> Any:
         if id in _NO_SEGMENTS:
@@ -170,7 +171,11 @@ class AirbaseClient:
             raise Later("AIRBASE_UNAVAILABLE", until, f"Airbase answered {status}.")
         if status != HTTPStatus.OK:
             code = "NOT_IN_AIRBASE" if status == HTTPStatus.NOT_FOUND else "AIRBASE_REFUSED"
-            evidence = {"request_id": response.headers.get("x-request-id", "")}
+            evidence = {
+                "status": status,
+                "request_id": response.headers.get("x-request-id", ""),
+                "answer": raw_answer.kept(response.content),
+            }
             detail = f"It answered {status} at {path}."
             raise Review([problem(code, record, detail, evidence=evidence)])
         try:

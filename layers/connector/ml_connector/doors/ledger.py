@@ -17,6 +17,7 @@ from ml_connector.doors.packing import pack, unpack
 from ml_connector.doors.table import Insert, Item, Replace, Table
 from ml_connector.faults import Problem
 from ml_connector.ids import ConnectionId, Division, OrderId, RecordKey, VendorId
+from ml_connector.open_exceptions import open_problems, tended
 
 CONNECTION = RecordKey("connection")
 
@@ -52,6 +53,11 @@ class Record:
     @property
     def problems(self) -> list[dict[str, Any]]:
         """Return the open exceptions of the record, as `Problem.as_dict` gave them."""
+        return open_problems(self.facts)
+
+    @property
+    def every_problem(self) -> list[dict[str, Any]]:
+        """Return what the last outcome found, with what a person has dismissed since."""
         return list(self.facts.get("problems", []))
 
 
@@ -82,12 +88,14 @@ class Ledger:
     def write(self, record: Record, step: str, **detail: Any) -> Record:
         """Store the record and append `step` to its trail; return it as stored.
 
+        Its problems are dated, and dismissals of what is gone dropped (`open_exceptions.tended`).
         Raises `Conflict` when it was changed by another since it was read.
         """
         now = clock.now()
         entry = seal(_trail(record), record.anchor, now, self._actor, step, detail)
         stored = replace(
             record,
+            facts=tended(record.state, record.facts, now),
             version=record.version + 1,
             anchor=Anchor(entry.seq, entry.hash),
             received_at=record.received_at or now.isoformat(),
@@ -102,8 +110,8 @@ class Ledger:
             raise Conflict(_trail(record))
         return stored
 
-    def postpone(self, record: Record, until: datetime) -> Record:
-        """Store when the sweep looks again, without a step worth auditing.
+    def postpone(self, record: Record, until: datetime | None) -> Record:
+        """Store when (None: no more) the sweep looks again, without a step worth auditing.
 
         Raises `Conflict` when it was changed by another since it was read.
         """
@@ -123,7 +131,11 @@ class Ledger:
 
     def trail(self, connection: ConnectionId, key: RecordKey) -> list[Entry]:
         """Return the audit entries of a record, oldest first."""
-        return [_entry(item) for item in self._audit.query(f"{connection}#{key}")]
+        return list(self.entries(connection, key))
+
+    def entries(self, connection: ConnectionId, key: RecordKey) -> Iterator[Entry]:
+        """Yield the audit entries of a record, oldest first."""
+        return (_entry(item) for item in self._audit.query(f"{connection}#{key}"))
 
     def find_break(self, record: Record) -> str | None:
         """Return what is wrong with the record's audit trail, or None when it is whole."""

@@ -12,17 +12,28 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ml_connector import backoff, clock
+from ml_connector import backoff, clock, raw_answer
 from ml_connector.codes import problem
 from ml_connector.codes.delays import DELAYS
 from ml_connector.exact import limits
-from ml_connector.exact.texts import Kind, Rule, looks_like_business, reason_rule, rule_for
+from ml_connector.exact.texts import (
+    Kind,
+    Rule,
+    looks_like_business,
+    reason_rule,
+    rule_for,
+    speaks_of_rate,
+)
 from ml_connector.faults import Fault, Halt, Later, Review
 from ml_connector.ids import Division
+from ml_connector.telemetry import redact_text
 
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 400, 401, 403, 404
 _TIMEOUT, _TOO_MANY = 408, 429
+_RATE_STATUSES = {_BAD_REQUEST, _FORBIDDEN}
 _LONGEST_TEXT = 500
+# Exact does not say which header carries it: the usual ones.
+_REQUEST_IDS = ("x-request-id", "request-id", "x-ms-request-id", "x-correlation-id")
 _XML_MESSAGE = re.compile(r"<message[^>]*>(.*?)</message>", re.DOTALL | re.IGNORECASE)
 
 
@@ -68,7 +79,7 @@ def decipher(answer: Answer, sent: Sent) -> Fault:
     A write's outcome is unknown after a passing 5xx, 408 or 599: Exact may have committed it.
     """
     text = message(answer.body)
-    if answer.status == _TOO_MANY:
+    if answer.status == _TOO_MANY or _speaks_of_rate(answer, text):
         return _too_many(answer, sent)
     if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
         return _forbidden(answer, sent, text)
@@ -103,12 +114,17 @@ def counts_as_error(answer: Answer) -> bool:
 
 def message(body: bytes) -> str:
     """Return Exact's own words from a JSON or XML error body, or nothing."""
+    lines = (line.strip() for line in _words(body).splitlines())
+    return "\n".join(line for line in lines if line)[:_LONGEST_TEXT]
+
+
+def _words(body: bytes) -> str:
     text = body.decode("utf-8", errors="replace").strip()
     try:
-        return _clean(_from_json(json.loads(text)))
+        return _from_json(json.loads(text))
     except (ValueError, RecursionError):
         found = _XML_MESSAGE.search(text)
-        return _clean(found[1]) if found else ""
+        return found[1] if found else ""
 
 
 def _from_json(body: Any) -> str:
@@ -118,9 +134,9 @@ def _from_json(body: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _clean(text: str) -> str:
-    lines = (line.strip() for line in text.splitlines())
-    return "\n".join(line for line in lines if line)[:_LONGEST_TEXT]
+def _speaks_of_rate(answer: Answer, text: str) -> bool:
+    """Return whether a 400 or 403 means the rate: so a key blocked for its errors is answered."""
+    return answer.status in _RATE_STATUSES and speaks_of_rate(text)
 
 
 def _too_many(answer: Answer, sent: Sent) -> Later:
@@ -204,8 +220,18 @@ def _cause(code: str, detail: str = "") -> str:
 
 
 def _quoted(text: str) -> str:
-    return f'Exact says: "{" / ".join(text.splitlines())}"' if text else ""
+    return f'Exact says: "{redact_text(" / ".join(text.splitlines()))}"' if text else ""
 
 
 def _evidence(answer: Answer, sent: Sent) -> dict[str, Any]:
-    return {"status": answer.status, "endpoint": sent.endpoint, "division": sent.division}
+    """Return what was asked and what came back; of the headers only the id of the request."""
+    said = {
+        "answer": raw_answer.kept(_words(answer.body).encode() or answer.body),
+        "request_id": raw_answer.kept(_request_id(answer).encode())[:100],
+    }
+    asked = {"status": answer.status, "endpoint": sent.endpoint, "division": sent.division}
+    return asked | {name: text for name, text in said.items() if text}
+
+
+def _request_id(answer: Answer) -> str:
+    return next((id for name in _REQUEST_IDS if (id := answer.header(name))), "")

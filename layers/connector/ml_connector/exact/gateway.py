@@ -154,7 +154,7 @@ class ExactGateway:
 
     def _fault(self, answer: Answer, sent: Sent) -> Fault:
         fault = errors.decipher(answer, self._failed(sent))
-        if isinstance(fault, Later) and answer.status == _TOO_MANY:
+        if isinstance(fault, Later) and _is_about_the_rate(fault, answer):
             self.budget.pause(sent.division, fault.code, fault.until)
         return fault
 
@@ -191,6 +191,11 @@ class ExactGateway:
 def _is_about_the_token(answer: Answer, sent: Sent) -> bool:
     """Return whether a 401 speaks of the token and not of a blocked user or licence."""
     return answer.status == _UNAUTHORIZED and isinstance(errors.decipher(answer, sent), Later)
+
+
+def _is_about_the_rate(fault: Later, answer: Answer) -> bool:
+    """Return whether the division's calls have to pause; not every such answer is a 429."""
+    return answer.status == _TOO_MANY or fault.code == "EXACT_RATE_LIMITED"
 
 
 def _is_json_or_empty(body: bytes) -> bool:

@@ -63,7 +63,9 @@ _PASSING = Rule(
 
 RULES: tuple[Rule, ...] = (
     _PASSING,
-    _review("EXACT_CALLBACK_FAILED", r"post to callback url endpoint", r"callback url"),
+    _review(
+        "EXACT_CALLBACK_FAILED", r"(call-?back|rückruf)[ -]url", r"url (de )?(call-?back|rappel)"
+    ),
     _review(
         "EXACT_ALREADY_EXISTS",
         r"already exists?",
@@ -86,10 +88,10 @@ RULES: tuple[Rule, ...] = (
     ),
     _review(
         "EXACT_NOT_A_PURCHASE_ITEM",
-        r"mandatory: purchase\s*$",
-        r"verplicht: inkoop\s*$",
-        r"obligatoire ?: achats?\s*$",
-        r"(erforderlich|pflichtfeld|obligatorisch): einkauf\s*$",
+        r"mandatory: purchase\.?\s*$",
+        r"verplicht: inkoop\.?\s*$",
+        r"obligatoire ?: achats?\.?\s*$",
+        r"(erforderlich|pflichtfeld|obligatorisch): einkauf\.?\s*$",
     ),
     _review(
         "EXACT_ITEM_INACTIVE",
@@ -192,6 +194,13 @@ _REASONS: dict[str, tuple[str, bool]] = {
 }
 """The `Reason` header of a 401 or 403, in lower case: code, and whether one division is meant."""
 
+_RATE = re.compile(
+    r"rate limit exceeded|too many requests"
+    r"|limiet .*overschreden|te veel (aanvragen|verzoeken)"
+    r"|limite .*(dépassée?|atteinte?)|trop de (demandes|requêtes)"
+    r"|(limit|grenze) .*(überschritten|erreicht)|zu viele (anfragen|anforderungen)"
+)
+
 # A label and a colon ("Mandatory: Relationship"), unless the label speaks of the server itself.
 _LABEL = re.compile(
     r"^(?!error|fout|erreur|fehler|exception|http|system)[^\W\d_][\w '/-]{1,40}: ?\S"
@@ -215,6 +224,11 @@ def reason_rule(reason: str) -> Rule | None:
     """Return the rule of a `Reason` header (`Name` or `Name: text`), where it is known."""
     found = _REASONS.get(reason.partition(":")[0].strip().lower())
     return _halt(found[0], concerns_division=found[1]) if found else None
+
+
+def speaks_of_rate(text: str) -> bool:
+    """Return whether a refusal is about the rate of calls, whatever its status."""
+    return _RATE.search(text.lower()) is not None
 
 
 def looks_like_business(text: str) -> bool:

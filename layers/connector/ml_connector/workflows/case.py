@@ -8,6 +8,7 @@ from typing import Any
 from ml_connector import backoff, clock
 from ml_connector.doors.ledger import Ledger, Record
 from ml_connector.faults import Fault, Halt, Later, Review
+from ml_connector.open_exceptions import SET_ASIDE, are_alike
 
 SETTLE = timedelta(seconds=120)
 """A worker lives at most 60 s: after this, no write of an earlier intent is still under way."""
@@ -64,10 +65,26 @@ class Case:
         events = [*known, event][-_KEPT_EVENTS:] if event else known
         self.step(state, "received", again_in, {"event": event}, events=events)
 
-    def put_aside(self, fault: Fault) -> None:
-        """Do with the record what the fault demands."""
-        if isinstance(fault, Review):
-            self._review(fault)
+    def close(self, state: str, step: str, *, but: str = "") -> None:
+        """Close the exceptions that a later event has made moot, but those of the code `but`."""
+        every = self.record.every_problem
+        kept = [found for found in every if found["code"] == but]
+        if len(kept) < len(every):
+            self.step(self.record.state if kept else state, step, problems=kept)
+
+    def stay_aside(self) -> None:
+        """Leave an order that a person has set aside; the first that asked for it is audited."""
+        if not self.record.facts.get("asked_for"):
+            self.step(SET_ASIDE, "left_aside", asked_for=True)
+        elif self.record.due_at:
+            self.record = self._ledger.postpone(self.record, None)
+
+    def put_aside(self, fault: Fault, again_in: timedelta | None = _REVIEW_AGAIN) -> None:
+        """Do with the record what the fault demands; `again_in`: when to try a review again."""
+        if self.record.state == SET_ASIDE:
+            self.stay_aside()
+        elif isinstance(fault, Review):
+            self._review(fault, again_in)
         elif isinstance(fault, Halt):
             self._ledger.halt(self.record.connection, fault.problem, fault.division)
             self._wait(Later("HALTED", clock.now() + HALTED_AGAIN, fault.problem.cause))
@@ -97,11 +114,12 @@ class Case:
                 cause=later.cause,
             )
 
-    def _review(self, review: Review) -> None:
+    def _review(self, review: Review, again_in: timedelta | None) -> None:
         """Open the exceptions; tried again daily, since what is missing may have been mended."""
         problems = [found.as_dict() for found in review.problems]
         state = self.record.state if self.record.state in _IN_EXACT else "review"
-        if self.record.problems == problems and self.record.state == state:
-            self.record = self._ledger.postpone(self.record, clock.now() + _REVIEW_AGAIN)
+        if are_alike(self.record.every_problem, problems) and self.record.state == state:
+            again = None if again_in is None else clock.now() + again_in
+            self.record = self._ledger.postpone(self.record, again)
         else:
-            self.step(state, "review", _REVIEW_AGAIN, problems=problems, waiting=None)
+            self.step(state, "review", again_in, problems=problems, waiting=None)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ml_connector.doors.ledger import CONNECTION, Conflict, Ledger
 from ml_connector.faults import Problem
 from ml_connector.ids import ConnectionId
+from ml_connector.open_exceptions import are_alike
 from ml_connector.telemetry import logger
 
 
@@ -17,9 +18,9 @@ def report(
     reports it.
     """
     record = ledger.read(connection, CONNECTION)
-    others = [each for each in record.problems if not str(each["record"]).startswith(about)]
+    others = [each for each in record.every_problem if not str(each["record"]).startswith(about)]
     problems = [*others, *(problem.as_dict() for problem in found)]
-    if problems == record.problems:
+    if are_alike(problems, record.every_problem):
         return
     state = "active" if record.state == "new" else record.state
     try:

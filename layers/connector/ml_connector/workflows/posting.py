@@ -20,6 +20,7 @@ from ml_connector.exact.odata import guid
 from ml_connector.exact.orders import ORDERS_PATH, STREAM_PATH
 from ml_connector.faults import Fault, Halt, Later, Review
 from ml_connector.ids import ConnectionId, Division, OrderId
+from ml_connector.open_exceptions import SET_ASIDE
 from ml_connector.purchase_orders.exact_order import ExactOrder
 from ml_connector.purchase_orders.fingerprint import digest, fingerprint
 from ml_connector.purchase_orders.marker import your_ref
@@ -91,6 +92,9 @@ class _Posting:
         self.by_hand = by_hand
 
     def run(self) -> None:
+        if self.case.record.state == SET_ASIDE:
+            self.case.stay_aside()
+            return
         self._refuse_when_halted()
         if self.case.record.state == "posting":
             self._look()

@@ -67,6 +67,9 @@ def refresh_division(
 
 
 def _note_event(message: Mapping[str, Any], doors: Doors, connection: ConnectionId) -> None:
+    """Do what Exact's notification says; one that cannot be read waits for a person, not for us."""
+    key = RecordKey(f"event#{message.get('event')}")
+    case = Case(doors.ledger, doors.ledger.read(connection, key))
     try:
         if message.get("kind") != "exact":
             raise Review([problem("UNREADABLE_EVENT", str(message.get("event")))])
@@ -79,5 +82,6 @@ def _note_event(message: Mapping[str, Any], doors: Doors, connection: Connection
             message["action"],
         )
     except Review as review:
-        key = RecordKey(f"event#{message.get('event')}")
-        Case(doors.ledger, doors.ledger.read(connection, key)).put_aside(review)
+        case.put_aside(review, again_in=None)
+    else:
+        case.close("handled", "handled")

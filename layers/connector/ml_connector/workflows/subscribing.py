@@ -24,9 +24,10 @@ def keep_subscriptions(doors: Doors, connection: Connection, ledger: Ledger) -> 
     Raises `Later` when Exact can not be asked now: nothing is reported then.
     """
     url = connection.exact_callback_url
-    if url is None:
-        return []
     found: list[Problem] = []
+    if url is None:
+        report(ledger, connection.id, subscriptions.RECORD, "subscriptions", found)
+        return found
     gateway = doors.exact(connection)
     for each in connection.divisions:
         if doors.ledger.halted(connection.id, each.division):

@@ -12,7 +12,7 @@ from ml_connector.doors.ledger import Conflict, Record
 from ml_connector.ids import ConnectionId, Division, OrderId
 from ml_connector.workflows.airbase_sweep import queue_listing
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.messages import order_message, refresh_message
+from ml_connector.workflows.messages import order_message, refresh_message, vendor_message
 from ml_connector.workflows.refresh import is_due
 
 _FORGOTTEN = timedelta(minutes=2)
@@ -90,7 +90,7 @@ def _queue_due(doors: Doors, connection: Connection) -> None:
 
 
 def _claim(doors: Doors, record: Record) -> int:
-    """Queue the order and look again in a while, should its message be lost."""
+    """Queue the record and look again in a while, should its message be lost."""
     try:
         doors.ledger.postpone(record, clock.now() + _LOOK_AGAIN)
     except Conflict:
@@ -103,4 +103,8 @@ def _queue(doors: Doors, record: Record) -> None:
     kind, _, id = record.key.partition("#")
     if kind == "order":
         message = order_message(record.connection, OrderId(id))
-        doors.queues.send(message, f"{message.group} {record.version}")
+    elif kind == "vendor":
+        message = vendor_message(record.connection, id)
+    else:
+        return
+    doors.queues.send(message, f"{message.group} {record.version}")

@@ -6,16 +6,19 @@ from typing import Any
 from ml_connector.airbase.vendors import Vendor, read_vendor
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
-from ml_connector.doors.ledger import vendor_key
+from ml_connector.doors.ledger import Record, vendor_key
 from ml_connector.exact.reference import ACCOUNTS_PATH
 from ml_connector.faults import Fault, Later
 from ml_connector.ids import ConnectionId, Division, VendorId
+from ml_connector.open_exceptions import are_alike
 from ml_connector.purchase_orders.books import Supplier
 from ml_connector.telemetry import logger
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.refresh import note_stale
 from ml_connector.workflows.sweep import queue_vendor_orders
+
+_BROKEN = "LINK_BROKEN"
 
 
 def handle(message: Mapping[str, Any], doors: Doors) -> None:
@@ -46,6 +49,7 @@ def match_vendor(doors: Doors, connection: Connection, id: VendorId) -> None:
         vendor = read_vendor(raw, connection.profile) if raw is not None else None
         if vendor and _link_everywhere(doors, connection, vendor, case):
             queue_vendor_orders(doors, connection.id, id)
+        case.close("active", "readable", but=_BROKEN)
     except Later as later:  # the order that asked is looked at again daily, and asks again
         logger().info("vendor not matched yet", extra={"vendor": id, "cause": str(later)})
     except Fault as fault:
@@ -74,14 +78,24 @@ def _link_everywhere(doors: Doors, connection: Connection, vendor: Vendor, case:
 
 
 def _check_links(doors: Doors, connection: Connection) -> None:
-    """Show every link whose supplier can no longer be used."""
+    """Show every link whose supplier can no longer be used; a repaired one closes."""
+    broken: dict[VendorId, list[str]] = {}
     for division, vendor, supplier_id in doors.mappings.links(connection.id):
         supplier = doors.books(connection, division).supplier(supplier_id)
         if supplier is None or not _is_usable(supplier):
-            case = Case(doors.ledger, doors.ledger.read(connection.id, vendor_key(vendor)))
-            found = problem("LINK_BROKEN", case.title, f"Division {division}, {supplier_id}.")
-            if found.as_dict() not in case.record.problems:
-                case.step("review", "link_broken", problems=[found.as_dict()])
+            broken.setdefault(vendor, []).append(f"Division {division}, {supplier_id}.")
+    for vendor, details in broken.items():
+        case = Case(doors.ledger, doors.ledger.read(connection.id, vendor_key(vendor)))
+        found = [problem(_BROKEN, case.title, detail).as_dict() for detail in details]
+        if not are_alike(found, case.record.every_problem):
+            case.step("review", "link_broken", problems=found)
+    for record in doors.ledger.records(connection.id, vendor_key(VendorId(""))):
+        if VendorId(record.key.partition("#")[2]) not in broken and _is_broken(record):
+            Case(doors.ledger, record).close("linked", "link_repaired")
+
+
+def _is_broken(record: Record) -> bool:
+    return any(found["code"] == _BROKEN for found in record.every_problem)
 
 
 def _is_usable(supplier: Supplier) -> bool:

@@ -1,0 +1,118 @@
+"""Verify an exported audit trail (docs/audit-export.md): `python3 verify_audit.py FILE`."""
+
+import csv
+import hashlib
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+FIELDS = ["kind", "record", "seq", "at", "actor", "step", "detail", "previous", "hash"]
+TYPES = [str, str, int, str, str, str, dict, str, str]
+START = "0" * 64  # what the first entry of a record is chained to
+FRAME = {"": "#unreadable", "export": "#export", "end": "#end"}  # rows of no record
+Row = dict[str, Any]
+
+
+def rows(path: Path) -> Iterator[Row]:
+    """Yield each row of a JSON Lines or CSV file; of kind "" for one that cannot be read."""
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        is_json = file.read(1) == "{"
+        file.seek(0)
+        found: Iterator[Any] = file if is_json else csv.reader(file, strict=True)
+        for number in range(1, sys.maxsize):
+            try:
+                one = next(found)
+                if is_json or number > 1 or one != FIELDS:  # but for the header of a CSV file
+                    yield row_of(one)
+            except StopIteration:
+                return
+            except (ValueError, TypeError, AttributeError, RecursionError, csv.Error):
+                yield {"kind": "", "record": "", "seq": number}
+
+
+def row_of(one: str | list[str]) -> Row:
+    """Return a line's row; raises ValueError when it has not all fields, each of its type."""
+    if isinstance(one, list):  # a quote mark before a cell only keeps spreadsheets from calculating
+        row: Row = dict(zip(FIELDS, (cell.removeprefix("'") for cell in one), strict=True))
+        row |= {"seq": int(row["seq"]), "detail": json.loads(row["detail"])}
+    else:
+        row = json.loads(one)
+    if list(row) != FIELDS or [type(value) for value in row.values()] != TYPES:
+        raise ValueError("not a row")
+    return row
+
+
+def judge(found: list[Row], *, is_all: bool) -> Iterator[str]:
+    """Yield what is wrong with one record: its entries, then its anchor."""
+    *entries, anchor = found
+    if anchor["kind"] != "anchor" or any(row["kind"] != "entry" for row in entries):
+        yield "has no anchor at its end: it may be cut off"
+        return
+    after, until, ledger = *map(anchor["detail"].get, ("after", "until")), anchor["seq"]
+    seq, known = after if type(after) is int else 0, {anchor["previous"] if after else START}
+    for row in entries:
+        content = {name: row[name] for name in FIELDS[1:7]}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        sealed = hashlib.sha256(f"{row['previous']}\n{text}".encode(errors="replace")).hexdigest()
+        if row["hash"] != sealed:
+            yield f"entry {row['seq']} was changed"
+        if row["seq"] > seq + 1:
+            yield f"entry {seq + 1} is missing before entry {row['seq']}"
+        elif row["seq"] <= seq:
+            yield f"entry {row['seq']} is repeated or out of place"
+        elif row["previous"] not in known:
+            yield f"entry {row['seq']} does not follow what is before it: one was changed"
+        seq, known = max(seq, row["seq"]), {row["hash"], sealed}
+    if seq != until or seq > ledger or (is_all and (after, until) != (0, ledger)):
+        yield f"ends at entry {seq}; its anchor says {after} to {until}, the ledger knows {ledger}"
+    elif seq == ledger and anchor["hash"] not in known:
+        yield f"entry {seq} is not the one the ledger knows"
+
+
+def faults(path: Path, counts: Counter[str]) -> Iterator[str]:
+    """Yield what is wrong with the file, in its order; count its rows by kind."""
+    head: Row = {"record": "", "seq": 0, "detail": {}}
+    end = head
+    for name, group in groupby(rows(path), key=lambda row: FRAME.get(row["kind"], row["record"])):
+        found = list(group)
+        counts.update(row["kind"] for row in found)
+        if name == FRAME[""]:
+            yield from (f"line {row['seq']} cannot be read" for row in found)
+        elif name in FRAME.values():
+            head, end = (found[0], end) if name == FRAME["export"] else (head, found[0])
+        else:
+            is_all = not any(head["detail"].get(side, "?") for side in ("from", "to"))
+            yield from (f"{name}: {fault}" for fault in judge(found, is_all=is_all))
+    digest, last = hashlib.sha256(), b""
+    with path.open("rb") as file:
+        for line in file:
+            digest.update(last)
+            last = line
+    counted = {"entries": counts["entry"], "anchors": counts["anchor"]}
+    rest = [sum(counted.values()), "", "", "", counted, START, digest.hexdigest()]
+    frame = (head["seq"], counts["export"], counts["end"], last.isascii(), last[-1:])
+    if frame != (1, 1, 1, True, b"\n") or list(end.values()) != ["end", head["record"], *rest]:
+        yield "the file was changed or cut off: its last line does not fit the lines before it"
+
+
+def main() -> int:
+    """Name, a line each, what was changed, removed, reordered or cut off; return 1 for any."""
+    csv.field_size_limit(2**31 - 1)
+    counts = Counter[str]()
+    try:
+        for fault in faults(Path(sys.argv[1]), counts):
+            counts["faults"] += 1
+            print("BROKEN", fault.encode("ascii", "backslashreplace").decode())
+    except (OSError, IndexError) as error:
+        print(f"usage: verify_audit.py FILE ({error})", file=sys.stderr)
+        return 2
+    print(f"{counts['entry']} entries of {counts['anchor']} records, {counts['faults']} faults")
+    return 1 if counts["faults"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

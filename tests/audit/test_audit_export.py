@@ -1,0 +1,470 @@
+"""An exported trail is verified without us, and whatever is done to the file is found."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from connector_cli.actions import audit_exports, audit_files
+from connector_cli.actions.audit_exports import Period, period
+from connector_cli.complaints import Complaint
+from local.memory import MemoryTable
+from local.office import Office
+from ml_connector import clock
+from ml_connector.audit_chain import Anchor, seal
+from ml_connector.clock import MovableClock
+from ml_connector.doors.ledger import CONNECTION, Ledger, Record, order_key
+from ml_connector.ids import ConnectionId, OrderId, RecordKey
+from tests.exceptions.desk import Desk
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "verify_audit.py"
+FIRM = ConnectionId("firm")
+FORMS = ("jsonl", "csv")
+ODD = (
+    "=1+1",
+    "+1",
+    "-1",
+    "@x",
+    "'quoted",
+    "\ttab",
+    "a,b\"c'",
+    "é 漢 \u2028",
+    "\uff1d1",
+    "two\nlines",
+)
+
+
+def script() -> Any:
+    spec = importlib.util.spec_from_file_location("verify_audit", SCRIPT)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+VERIFY = script()
+Change = Callable[[list[bytes], st.DataObject], list[bytes]]
+
+
+def faults(path: Path) -> list[str]:
+    return list(VERIFY.faults(path, Counter()))
+
+
+class Firm(Desk):
+    """A stack of a ledger alone."""
+
+    def __init__(self, office: Office | None = None) -> None:
+        self.audit = MemoryTable("audit")
+        self.ledger = Ledger(MemoryTable("ledger"), self.audit, "po_posting")
+        if office:
+            super().__init__(office)
+        else:
+            vars(self).update(doors=self, actor="connector =arn")
+
+    def known_id(self, id: str) -> ConnectionId:
+        return ConnectionId(id)
+
+    def note(self, key: RecordKey, *steps: str, **detail: Any) -> Record:
+        record = self.ledger.read(FIRM, key)
+        for step in steps:
+            record = self.ledger.write(record.now(step), step, **detail)
+        return record
+
+
+@pytest.fixture(autouse=True)
+def _no_orphans(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_exports, "orphans", lambda _stack, _id: [])
+
+
+@pytest.fixture
+def firm(time: MovableClock) -> Firm:
+    made = Firm()
+    made.note(CONNECTION, "connection_added")
+    for number, text in enumerate(ODD):
+        made.note(
+            order_key(OrderId(f"{text}-{number}")), "received", text, "posted", said=text, n=1.5
+        )
+        time.move(3_600)
+    return made
+
+
+@pytest.fixture(params=FORMS)
+def exported(request: pytest.FixtureRequest, firm: Firm, tmp_path: Path) -> Path:
+    path = tmp_path / f"trail.{request.param}"
+    audit_files.export(firm, FIRM, None, Period(), request.param, path)
+    return path
+
+
+def test_a_whole_export_verifies(exported: Path) -> None:
+    assert faults(exported) == []
+    run = subprocess.run(
+        [sys.executable, "-I", str(SCRIPT), str(exported)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (0, "31 entries of 11 records, 0 faults\n")
+
+
+def test_the_script_says_what_is_broken_and_exits_1(exported: Path, tmp_path: Path) -> None:
+    exported.write_bytes(exported.read_bytes().replace(b"posted", b"pasted", 1))
+    call = [sys.executable, "-I", str(SCRIPT)]
+    run = subprocess.run([*call, str(exported)], capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "entry 3 was changed" in run.stdout
+    for words in ([], [str(tmp_path / "none")]):
+        assert subprocess.run([*call, *words], capture_output=True, check=False).returncode == 2
+
+
+def test_each_line_of_the_script_is_worth_reading() -> None:
+    text = SCRIPT.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 120
+    assert "ml_connector" not in text
+    assert "boto" not in text
+
+
+def test_nothing_but_text_reaches_a_spreadsheet(firm: Firm, tmp_path: Path) -> None:
+    path = tmp_path / "trail.csv"
+    audit_files.export(firm, FIRM, None, Period(), "csv", path)
+    cells = [
+        cell for line in path.read_text("utf-8").split("\n") for cell in line[1:-1].split('","')
+    ]
+    risky = tuple("=+-@\t\r\uff1d")
+    assert [cell for cell in cells if cell.startswith(risky)] == []
+    assert any(cell.startswith("'=") for cell in cells)
+
+
+# --- Whatever is done to the file ------------------------------------------------------------
+
+
+def lines_of(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def flip(text: str, data: st.DataObject) -> str:
+    spot = data.draw(st.integers(0, len(text) - 1))
+    other = data.draw(st.characters(codec="utf-8") | st.sampled_from("0123456789\"',{}[]\n \\"))
+    assume(other != text[spot])
+    return text[:spot] + other + text[spot + 1 :]
+
+
+def drop(lines: list[bytes], data: st.DataObject) -> list[bytes]:
+    place = data.draw(st.integers(0, len(lines) - 1))
+    return lines[:place] + lines[place + 1 :]
+
+
+def swap(lines: list[bytes], data: st.DataObject) -> list[bytes]:
+    one, other = (data.draw(st.integers(0, len(lines) - 1)) for _ in range(2))
+    made = list(lines)
+    made[one], made[other] = made[other], made[one]
+    return made
+
+
+def duplicate(lines: list[bytes], data: st.DataObject) -> list[bytes]:
+    place, to = (data.draw(st.integers(0, len(lines) - 1)) for _ in range(2))
+    return [*lines[:to], lines[place], *lines[to:]]
+
+
+def cut(lines: list[bytes], data: st.DataObject) -> list[bytes]:
+    raw = b"".join(lines)
+    return [raw[: data.draw(st.integers(0, len(raw) - 1))]]
+
+
+def append(lines: list[bytes], data: st.DataObject) -> list[bytes]:
+    return [*lines, data.draw(st.binary(min_size=1, max_size=5))]
+
+
+_FIXTURES = [HealthCheck.function_scoped_fixture]
+ANY = settings(suppress_health_check=_FIXTURES, max_examples=200, deadline=None)
+
+
+@given(st.data())
+@ANY
+def test_a_flipped_character_anywhere_is_found(exported: Path, data: st.DataObject) -> None:
+    was = exported.read_bytes()
+    changed = exported.with_suffix(".changed")
+    changed.write_bytes(flip(was.decode(), data).encode())
+    assert faults(changed)
+
+
+@pytest.mark.parametrize("change", [drop, swap, duplicate, cut, append])
+@given(st.data())
+@ANY
+def test_lines_that_were_moved_or_removed_are_found(
+    exported: Path, change: Change, data: st.DataObject
+) -> None:
+    lines = lines_of(exported)
+    made = change(lines, data)
+    assume(made != lines)
+    changed = exported.with_suffix(".changed")
+    changed.write_bytes(b"".join(made))
+    assert faults(changed)
+
+
+def reframed(lines: list[bytes]) -> bytes:
+    """Return the file with a last line that fits, as one who knows the format would make it."""
+    found = [json.loads(line) for line in lines[:-1]]
+    kinds = Counter(row["kind"] for row in found)
+    digest = sha256(b"".join(lines[:-1])).hexdigest()
+    end = audit_exports.end_row(FIRM, kinds["entry"], kinds["anchor"], digest)
+    return b"".join(lines[:-1]) + audit_files._json_line(end).encode()
+
+
+@pytest.mark.parametrize("change", [drop, swap, duplicate])
+@given(st.data())
+@ANY
+def test_the_chain_finds_it_too_when_the_last_line_was_made_anew(
+    firm: Firm,
+    tmp_path: Path,
+    change: Callable[[list[bytes], st.DataObject], list[bytes]],
+    data: Any,
+) -> None:
+    path = tmp_path / "all.jsonl"
+    path.unlink(missing_ok=True)
+    audit_files.export(firm, FIRM, None, Period(), "jsonl", path)
+    first, *rows, last = lines_of(path)
+    assume((made := change(rows, data)) != rows)
+    path.write_bytes(reframed([first, *made, last]))
+    assert [each for each in faults(path) if "last line" not in each]
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (1, "entry 2 does not follow what is before it"),
+        (2, "entry 3 does not follow what is before it"),
+        (3, "entry 3 is not the one the ledger knows"),
+    ],
+)
+def test_an_entry_that_was_sealed_anew_is_found(
+    firm: Firm, tmp_path: Path, place: int, said: str
+) -> None:
+    path = tmp_path / "one.jsonl"
+    audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    lines = lines_of(path)
+    row = json.loads(lines[place])
+    before = Anchor(row["seq"] - 1, row["previous"])
+    at = datetime.fromisoformat(row["at"])
+    forged = seal(row["record"], before, at, "somebody", row["step"], {"n": 2})
+    lines[place] = audit_files._json_line({"kind": "entry", **forged.as_dict()}).encode()
+    path.write_bytes(reframed(lines))
+    (fault,) = faults(path)
+    assert said in fault
+
+
+ENTRY_FIELDS = ("seq", "at", "actor", "step", "detail", "previous", "hash")
+
+
+@given(st.sampled_from(ENTRY_FIELDS), st.integers(0, 2), st.data())
+@ANY
+def test_a_changed_field_names_its_entry(
+    firm: Firm, tmp_path: Path, name: str, place: int, data: st.DataObject
+) -> None:
+    path = tmp_path / "one.jsonl"
+    path.unlink(missing_ok=True)
+    audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    rows = [json.loads(line) for line in lines_of(path)]
+    was = rows[1 + place][name]
+    made: Any = {"seq": 9, "detail": {"n": 2}}.get(name) or flip(was, data)
+    rows[1 + place][name] = made
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    *named, frame = faults(path)
+    assert "last line does not fit" in frame
+    assert any(f"entry {place + 1} " in each for each in named)
+    if name != "seq":
+        others = {1, 2, 3} - {place + 1}
+        assert not [e for e in named if any(f"entry {n} was changed" in e for n in others)]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda rows: rows[:2] + rows[3:], "entry 2 is missing before entry 3"),
+        (lambda rows: [*rows[:2], rows[3], rows[2], *rows[4:]], "entry 2 is repeated or out of"),
+        (lambda rows: [*rows[:3], rows[2], *rows[3:]], "entry 2 is repeated or out of place"),
+        (lambda rows: rows[:3] + rows[4:], "ends at entry 2; its anchor says 0 to 3"),
+        (lambda rows: rows[:4], "has no anchor at its end"),
+        (lambda rows: rows[:1] + rows[4:], "ends at entry 0; its anchor says 0 to 3"),
+    ],
+)
+def test_what_was_done_is_named(
+    firm: Firm, tmp_path: Path, change: Callable[[list[bytes]], list[bytes]], said: str
+) -> None:
+    path = tmp_path / "one.jsonl"
+    audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    path.write_bytes(b"".join(change(lines_of(path))))
+    assert any(said in each for each in faults(path)), faults(path)
+
+
+# --- Which entries ---------------------------------------------------------------------------
+
+
+def rows_of(path: Path, kind: str) -> list[dict[str, Any]]:
+    return [row for row in map(json.loads, lines_of(path)) if row["kind"] == kind]
+
+
+def test_an_order_is_exported_alone_with_what_the_ledger_knows(firm: Firm, tmp_path: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    done = audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    assert (done["records"], done["entries"]) == (1, 3)
+    (anchor,) = rows_of(path, "anchor")
+    record = firm.ledger.read(FIRM, order_key(OrderId("=1+1-0")))
+    assert (anchor["seq"], anchor["hash"]) == (record.anchor.seq, record.anchor.hash)
+    assert rows_of(path, "export")[0]["detail"] == {"order": record.key, "from": None, "to": None}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_period_begins_at_a_hash_and_ends_before_its_end(
+    firm: Firm, time: MovableClock, tmp_path: Path, form: str
+) -> None:
+    key = order_key(OrderId("long"))
+    firm.note(key, "received", "fetched")
+    time.move(3_600)
+    start = clock.now()
+    firm.note(key, "intent")
+    time.move(60)
+    firm.note(key, "posted")
+    path = tmp_path / "period"
+    asked = Period(start, clock.now())
+    done = audit_files.export(firm, FIRM, None, asked, form, path)
+    assert (done["records"], done["entries"]) == (1, 1), "half-open: the end is not part of it"
+    assert faults(path) == []
+    if form == "jsonl":
+        (anchor,) = rows_of(path, "anchor")
+        before = firm.ledger.trail(FIRM, key)[1]
+        assert anchor["previous"] == before.hash
+        assert anchor["detail"] == {"after": 2, "until": 3}
+        assert anchor["seq"] == 4
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.integers(0, 12), st.integers(1, 12))
+@ANY
+def test_periods_that_follow_each_other_hold_every_entry_once(
+    time: MovableClock, tmp_path_factory: Any, gaps: list[int], cut_at: int, length: int
+) -> None:
+    firm, moments = Firm(), []
+    for gap in gaps:
+        time.move(gap)
+        moments.append(clock.now())
+        firm.note(order_key(OrderId("x")), "step")
+    folder = tmp_path_factory.mktemp("periods")
+    middle = datetime.fromtimestamp(moments[0].timestamp() + cut_at, moments[0].tzinfo)
+    late = datetime.fromtimestamp(middle.timestamp() + length, moments[0].tzinfo)
+    found = []
+    for number, asked in enumerate(
+        (Period(None, middle), Period(middle, late), Period(late, None))
+    ):
+        path = folder / str(number)
+        audit_files.export(firm, FIRM, None, asked, "jsonl", path)
+        assert faults(path) == []
+        found += [row["seq"] for row in rows_of(path, "entry")]
+    assert found == list(range(1, len(gaps) + 1))
+
+
+def test_an_entry_of_a_slow_clock_between_two_of_the_period_belongs(
+    firm: Firm, time: MovableClock, tmp_path: Path
+) -> None:
+    start = clock.now()
+    for move in (10, -20, 30):
+        time.move(move)
+        firm.note(order_key(OrderId("skewed")), "step")
+    path = tmp_path / "period"
+    audit_files.export(firm, FIRM, None, Period(start, None), "jsonl", path)
+    assert [row["seq"] for row in rows_of(path, "entry")] == [1, 2, 3]
+    assert faults(path) == []
+
+
+def test_a_step_taken_meanwhile_is_part_of_it(
+    firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, key = Ledger.entries, order_key(OrderId("=1+1-0"))
+
+    def entries(self: Ledger, connection: ConnectionId, asked: RecordKey) -> Any:
+        if asked == key:
+            firm.note(key, "changed_in_exact")
+        return look(self, connection, asked)
+
+    monkeypatch.setattr(Ledger, "entries", entries)
+    path = tmp_path / "one.jsonl"
+    audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    assert faults(path) == []
+
+
+def test_a_cut_off_trail_is_exported_as_it_is_and_found(firm: Firm, tmp_path: Path) -> None:
+    firm.audit.delete(f"{FIRM}#order#=1+1-0", "00000003")
+    path = tmp_path / "one.jsonl"
+    audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    assert [each.partition(": ")[2] for each in faults(path)] == [
+        "ends at entry 2; its anchor says 0 to 3, the ledger knows 3"
+    ]
+
+
+def test_a_trail_without_a_record_is_exported_and_found(
+    firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firm.note(order_key(OrderId("gone")), "received")
+    monkeypatch.setattr(audit_exports, "orphans", lambda _stack, _id: ["order#gone"])
+    ledger = firm.ledger._ledger
+    assert isinstance(ledger, MemoryTable)
+    ledger.delete(FIRM, "order#gone")
+    path = tmp_path / "all.jsonl"
+    audit_files.export(firm, FIRM, None, Period(), "jsonl", path)
+    (fault,) = faults(path)
+    assert "order#gone: has no anchor" in fault
+
+
+def test_it_is_written_as_it_is_read(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No trail is read before the one before it was written."""
+    read: list[str] = []
+    look = Ledger.entries
+
+    def entries(self: Ledger, connection: ConnectionId, key: RecordKey) -> Any:
+        read.append(key)
+        return look(self, connection, key)
+
+    monkeypatch.setattr(Ledger, "entries", entries)
+    found = audit_exports.rows(firm, FIRM, None, Period())
+    seen = [row["record"] for row, _ in zip(found, range(4), strict=False)]
+    assert len(set(seen)) <= 3
+    assert len(read) <= 2
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "", "20261001T"])
+def test_a_period_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(Complaint, match="is no date"):
+        period(text, None)
+
+
+def test_dates_are_utc_and_half_open() -> None:
+    asked = period("2026-10-01", "2026-11-01T02:00:00+02:00")
+    assert asked.start == datetime.fromisoformat("2026-10-01T00:00:00+00:00")
+    assert asked.end == datetime.fromisoformat("2026-11-01T00:00:00+00:00")
+    with pytest.raises(Complaint, match="before --to"):
+        period("2026-11-01", "2026-11-01")
+
+
+@pytest.mark.parametrize("where", ["none/trail.csv", "."])
+def test_a_file_that_cannot_be_written_is_refused(firm: Firm, tmp_path: Path, where: str) -> None:
+    with pytest.raises(Complaint):
+        audit_files.export(firm, FIRM, None, Period(), "csv", tmp_path / where)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_left_of_an_export_that_failed(
+    firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_files, "end_row", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        audit_files.export(firm, FIRM, None, Period(), "csv", tmp_path / "trail")
+    assert list(tmp_path.iterdir()) == []
