@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from connector_cli.commands import audits, connections, orders, vendors
+from connector_cli.commands import audits, connections, orders, pings, vendors
 from connector_cli.commands.common import Options
 from connector_cli.complaints import Complaint, understood
 from connector_cli.printing import complain
@@ -37,6 +37,7 @@ for _verb in (
     orders.fetch,
     orders.refresh,
     orders.codes,
+    pings.ping,
 ):
     app.command()(_verb)
 

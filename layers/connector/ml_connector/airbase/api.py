@@ -62,6 +62,8 @@ class AirbaseClient:
         self._key = key
         self._http = http
         self._pace = pace
+        self.headers: Mapping[str, str] = {}
+        """Those of the last answer; their names in any case."""
 
     def order(self, id: OrderId) -> Any:
         """Return Airbase's JSON of an order; numbers with a fraction are `Decimal`."""
@@ -75,6 +77,17 @@ class AirbaseClient:
     def orders(self) -> Iterator[Any]:
         """Yield every order of the tenant, each once, whatever the sort order does meanwhile."""
         return self._pages(self._profile.orders_path, self._profile.order.id)
+
+    def accounts(self) -> Iterator[Any]:
+        """Yield the GL accounts that Airbase knows; none when the tenant has no such list."""
+        return self._master_data(self._profile.accounts_path)
+
+    def subsidiaries(self) -> Iterator[Any]:
+        """Yield the tenant's subsidiaries; none when the tenant has no such list."""
+        return self._master_data(self._profile.subsidiaries_path)
+
+    def _master_data(self, path: str | None) -> Iterator[Any]:
+        return self._pages(path, "airbase_id") if path else iter(())
 
     def _one(self, path: str, id: str, record: str) -> Any:
         if id in _NO_SEGMENTS:
@@ -117,6 +130,7 @@ class AirbaseClient:
                 backoff.moment(4),
                 f"no answer ({type(error).__name__}).",
             ) from None
+        self.headers = response.headers
         self._respect_rate(response)
         return self._decipher(response, path, record)
 

@@ -4,7 +4,8 @@ Exact allows one per app, division and topic, shows an app only its own, and ans
 with a business error: so a duplicate means that it is there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from ml_connector.codes import problem
 from ml_connector.exact.gateway import ExactGateway
@@ -12,7 +13,7 @@ from ml_connector.faults import Halt, Problem, Review
 from ml_connector.ids import Division
 
 PATH = "webhooks/WebhookSubscriptions"
-_FIELDS = {"$select": "ID,Topic,CallbackURL"}
+FIELDS = {"$select": "ID,Topic,CallbackURL"}
 
 
 def ensure(
@@ -26,13 +27,20 @@ def ensure(
         Later: Exact can not be asked now.
     """
     try:
-        there = {
-            str(row.get("Topic")): str(row.get("CallbackURL"))
-            for row in gateway.rows(division, PATH, _FIELDS)
-        }
+        there = by_topic(gateway.rows(division, PATH, FIELDS))
     except (Halt, Review) as fault:
         return [_not_had(division, "all topics", fault)]
     return list(_missing(gateway, division, topics, callback_url, there))
+
+
+def by_topic(rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return where the notifications go, by topic, of the subscriptions in these rows."""
+    return {str(row.get("Topic")): str(row.get("CallbackURL")) for row in rows}
+
+
+def is_same(url: str, callback_url: str) -> bool:
+    """Return whether both are one address."""
+    return url.rstrip("/") == callback_url.rstrip("/")
 
 
 def _missing(
@@ -45,7 +53,7 @@ def _missing(
     for topic in topics:
         if topic not in there:
             yield from _subscribe(gateway, division, topic, callback_url)
-        elif there[topic].rstrip("/") != callback_url.rstrip("/"):
+        elif not is_same(there[topic], callback_url):
             detail = f"It points to {there[topic]}."
             yield problem("WEBHOOK_ELSEWHERE", _name(division, topic), detail)
 
