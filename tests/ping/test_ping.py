@@ -33,13 +33,9 @@ def firm(office: Office) -> Office:
     office.exact.webhooks.deliver = lambda _url, _body: 200
     connection = office.connect()
     gateway = office.doors.exact(connection)
-    for branch in BRANCHES:
-        assert not subscriptions.ensure(
-            gateway,
-            branch.division,
-            connection.exact_topics,
-            CALLBACK,  # type: ignore[arg-type]
-        )
+    for each in connection.divisions:
+        topics = connection.exact_topics
+        assert not subscriptions.ensure(gateway, each.division, topics, CALLBACK)
     assert office.post(office.order()).state == "posted"
     office.clock.move(61)
     return office

@@ -1,11 +1,12 @@
 """Connections and vendor links, as kept in the mappings table."""
 
 from collections.abc import Iterator
+from hashlib import sha256
 
 from pydantic import ValidationError
 
 from ml_connector.connection import Connection
-from ml_connector.doors.table import Table
+from ml_connector.doors.table import Item, Table
 from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
 from ml_connector.telemetry import logger
 
@@ -35,15 +36,22 @@ class Mappings:
             except ValidationError:
                 logger().exception("a connection must be added again", connection=item["sk"])
 
+    def versioned(self, id: ConnectionId) -> tuple[Connection, int] | None:
+        """Return the connection and the version under which it is kept, for `save_over`."""
+        item = self._table.get(_CONNECTIONS, id)
+        if item is None:
+            return None
+        # One that an older release saved has no version: it has to be saved as a whole once.
+        version = int(item.get("version", -1))
+        return Connection.model_validate_json(str(item["body"])), version
+
     def save(self, connection: Connection) -> None:
         """Add the connection, or put it in the place of the one with its id."""
-        self._table.put(
-            {
-                "pk": _CONNECTIONS,
-                "sk": connection.id,
-                "body": connection.model_dump_json(),
-            }
-        )
+        self._table.put(_item(connection))
+
+    def save_over(self, connection: Connection, version: int) -> bool:
+        """Save it unless it was changed since it was read in this version; say whether it was."""
+        return self._table.replace(_item(connection), expected=version)
 
     def remove(self, id: ConnectionId) -> None:
         """Forget the connection and its vendor links; ledger and audit trail stay."""
@@ -88,3 +96,10 @@ class Mappings:
         """Return the Airbase order that a purchase order in Exact came from."""
         item = self._table.get(id, f"posted#{exact_order}")
         return OrderId(str(item["order"])) if item else None
+
+
+def _item(connection: Connection) -> Item:
+    """The version says what is saved: the same settings twice are no change."""
+    body = connection.model_dump_json()
+    version = int(sha256(body.encode()).hexdigest()[:12], 16)
+    return {"pk": _CONNECTIONS, "sk": connection.id, "body": body, "version": version}
