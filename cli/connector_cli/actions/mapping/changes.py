@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import ValidationError
-
 from connector_cli.actions.mapping.books import LoadedBooks
 from connector_cli.actions.mapping.files import Line, Wrong
 from connector_cli.actions.mapping.kinds import ITEMS, KINDS, SUBSIDIARIES, Judge
@@ -58,10 +56,9 @@ class Changes:
                 self._note_repeated(line, change, *known)
             elif change.before != change.after:
                 self.made.append(change)
-        changed = self._changed() if not self.wrong else None
-        if changed:
-            self._check(changed)
-            self.result = changed if not self.wrong else None
+        self._check()
+        result = self._changed(self.made)
+        self.result = result if not self.wrong else None
 
     def _note_repeated(self, line: Line, change: Change, number: int, after: str) -> None:
         if change.after != after:
@@ -83,6 +80,8 @@ class Changes:
         airbase = self._airbase(line, table.keys())
         before = table.get(airbase, "")
         after = self._exact(line, kind, division, before)
+        if after is None:
+            return None
         if not airbase and before != after:
             self._wrong(line.number, "names nothing of Airbase")
             return None
@@ -115,7 +114,7 @@ class Changes:
     def _airbase(self, line: Line, known: Any) -> str:
         return line.airbase if line.airbase in known else line.airbase.strip()
 
-    def _exact(self, line: Line, kind: str, division: Division, before: str) -> str:
+    def _exact(self, line: Line, kind: str, division: Division, before: str) -> str | None:
         """Return what is to be stored; an item may be named by its code."""
         exact = line.exact.strip()
         if exact == before.strip():
@@ -124,40 +123,40 @@ class Changes:
             return exact
         if _GUID.fullmatch(exact):
             return exact.strip("{}").lower()
-        item = self.books(division).item_with_code(exact)
-        if item is None:
-            self._wrong(line.number, f"no item of division {division} has the code {exact!r}")
-        return item.id if item else exact
+        books = self.books(division)
+        item = books.item_with_code(exact)
+        if item or not books.is_read:
+            return item.id if item else exact
+        self._wrong(line.number, f"no item of division {division} has the code {exact!r}")
+        return None
 
-    def _changed(self) -> Connection | None:
-        data = self.connection.model_dump(mode="json")
-        for change in self.made:
-            for division in data["divisions"]:
-                _apply(change, division)
-        for division in data["divisions"]:
-            if not division["subsidiaries"]:
-                self._note_unserving(division["division"])
-        if self.wrong:
-            return None
-        try:
-            return Connection.model_validate(data)
-        except ValidationError as error:
-            numbers = [change.line for change in self.made] or [1]
-            self._wrong(numbers[0], str(error.errors()[0]["msg"]))
-            return None
-
-    def _note_unserving(self, division: int) -> None:
-        left = [change.line for change in self.made
-                if change.kind == SUBSIDIARIES and change.before == str(division)]  # fmt: skip
-        what = f"division {division} would be left without a subsidiary"
-        self._wrong(left[-1] if left else 1, what)
-
-    def _check(self, changed: Connection) -> None:
+    def _check(self) -> None:
         """Judge each new mapping as planning would, with all the others in place."""
+        changes = [change for change in self.made if change.kind != SUBSIDIARIES]
+        changed = self._changed(changes)
         judges = {d.division: Judge(changed, d, self.books(d.division)) for d in changed.divisions}
-        for change in self.made:
+        for change in changes:
             if change.division is not None and change.after:
                 self.wrong += _judged(change, judges[change.division])
+
+    def _changed(self, changes: Sequence[Change]) -> Connection:
+        """Return the connection with the changes, unless a division is left unserving."""
+        data = self.connection.model_dump(mode="json")
+        for division in data["divisions"]:
+            for change in changes:
+                _apply(change, division)
+            if not division["subsidiaries"]:
+                self._note_unserving(division["division"])
+                return self.connection
+        return Connection.model_validate(data)
+
+    def _note_unserving(self, division: int) -> None:
+        left = [
+            change.line
+            for change in self.made
+            if change.kind == SUBSIDIARIES and change.before == str(division)
+        ]
+        self._wrong(left[-1], f"division {division} would be left without a subsidiary")
 
     def _wrong(self, number: int, what: str) -> None:
         self.wrong.append(Wrong(number, what))

@@ -54,7 +54,7 @@ def _carriers(wanted: Reference, books: LoadedBooks) -> list[Proposal]:
     account = books.gl_account(wanted.keys[0])
     day = clock.now().date()
     found = books.carriers(account.id) if account else ()
-    usable = [item for item in found if item.is_carrier_on(day)]
+    usable = sorted((i for i in found if i.is_carrier_on(day)), key=lambda item: item.code)
     return [
         Proposal(item.id, f"{item.code} {item.description}", "books to it")
         for item in usable[:_MOST]
