@@ -1,6 +1,7 @@
 """No secret is seen anywhere: not on the terminal, in logs, in the tables or in the queues."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +15,13 @@ TABLES = ("Inbox", "Ledger", "Audit", "Mappings", "Reference", "Coordination")
 
 
 @pytest.fixture
-def busy(terminal: Terminal, write_file: Write, caplog: pytest.LogCaptureFixture) -> Terminal:
+def busy(
+    terminal: Terminal, write_file: Write, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> Terminal:
     """A connection on which every verb was used, and misused."""
     caplog.set_level("INFO")  # of all libraries
-    path = write_file(id="canary", exact_base_url="http://127.0.0.1:9")
+    nobody = "http://127.0.0.1:9"
+    path = write_file(id="canary", exact_base_url=nobody, airbase_base_url=nobody)
     terminal.ok("connection", "add", path, env=SECRETS)
     terminal.ok("connection", "add", path, "--json", env=SECRETS)
     for words in (
@@ -31,6 +35,16 @@ def busy(terminal: Terminal, write_file: Write, caplog: pytest.LogCaptureFixture
         ("refresh", "canary"),
     ):
         terminal.ok(*words)
+    mapping = tmp_path / "map.csv"
+    mapping.write_text("division,kind,airbase,exact\n2101,gl_accounts,a,\n", encoding="utf-8")
+    terminal.ok("map", "import", "canary", str(mapping))
+    for words in (
+        ("ping", "canary"),
+        ("ping", "canary", "--json"),
+        ("map", "show", "canary"),
+        ("map", "export", "canary", "--out", str(tmp_path / "out.csv")),
+    ):
+        assert terminal.run(*words).exit_code, "nobody listens at that address"
     given = {"CONNECTOR_AIRBASE_WEBHOOK_SECRET": "canary-of-the-rotation-31"}
     terminal.ok("connection", "rotate", "canary", "airbase", env=SECRETS | given)
     failed = terminal.run("connection", "consent", "canary", typed="canary-consent-code-42\n")

@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from connector_cli.actions.mapping import verbs
+from connector_cli.actions.mapping.kinds import ITEMS
 from connector_cli.actions.mapping.overview import Row
+from connector_cli.actions.mapping.proposals import Proposal
 from connector_cli.commands.common import ConnectionArgument, Json, opened
 from connector_cli.printing import say, say_json, say_table
 
@@ -40,7 +42,7 @@ def show(
         say_table(columns, map(_row, found.rows))
     else:
         say("Nothing is unmapped." if unmapped else "Nothing to show.")
-    say(f"{found.orders} orders were looked at.")
+    say(f"Orders looked at: {found.orders}.")
     for code in found.not_read:
         say(f"Division {code} is left out: its data are not read yet; `connector refresh`.")
     if found.unknown_tags:
@@ -80,13 +82,21 @@ def import_(
     if done.changes:
         rows = ((c.division, c.kind, c.airbase, c.before, c.after) for c in done.changes)
         say_table(columns, rows)
-    word = "would change" if dry_run else "changed"
-    say(f"{len(done.changes)} mappings {word}; {done.queued} orders are looked at again.")
+    word = "that would change" if dry_run else "changed"
+    say(f"Mappings {word}: {len(done.changes)}; orders looked at again: {done.queued}.")
 
 
 def _row(row: Row) -> tuple[object, ...]:
-    airbase = f"{row.airbase}\n{row.name}" if row.name not in ("", row.airbase) else row.airbase
-    exact = " ".join(filter(None, (row.exact, row.exact_name)))
-    proposals = "\n".join(f"{p.exact} {p.name} ({p.why})" for p in row.proposals)
+    """Put names before ids: those are what people know."""
+    airbase = "\n".join(dict.fromkeys(filter(None, (row.name, row.airbase))))
+    shown = (
+        (row.exact_name,) if row.kind == ITEMS and row.exact_name else (row.exact, row.exact_name)
+    )
+    proposals = "\n".join(f"{_named(row, p)} ({p.why})" for p in row.proposals)
     told = proposals or row.cause if row.stops_orders else ""
+    exact = " ".join(filter(None, shown))
     return row.division, row.kind, airbase, exact, row.state, row.orders, told
+
+
+def _named(row: Row, proposal: Proposal) -> str:
+    return proposal.name if row.kind == ITEMS else f"{proposal.exact} {proposal.name}"

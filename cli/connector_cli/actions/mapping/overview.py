@@ -154,7 +154,7 @@ def _with_problem(row: Row, judge: Judge, wanted: Reference, verdict: Verdict) -
     problem = verdict.problems[0]
     return Row(
         row.division, row.kind, row.airbase, row.name, row.exact, row.exact_name, row.state,
-        row.orders, problem.code, problem.cause, problem.remedy,
+        row.orders, problem.code, problem.cause[:1].upper() + problem.cause[1:], problem.remedy,
         tuple(propose(row.kind, wanted, judge.books)),
     )  # fmt: skip
 

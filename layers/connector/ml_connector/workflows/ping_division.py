@@ -126,7 +126,8 @@ class DivisionPing:
         if answer is None:
             self._not_asked(probe.check)
         elif isinstance(answer, Fault):
-            hint = f"Scope: {probe.scope}." if code_of(answer) == "EXACT_SCOPE_MISSING" else ""
+            named = probe.scope and code_of(answer) == "EXACT_SCOPE_MISSING"
+            hint = f"Scope: {probe.scope}." if named else ""
             self._list.red(probe.check, answer, self._code, hint)
         elif probe.check == "webhooks":
             self._judge_webhooks(subscriptions.by_topic(answer))

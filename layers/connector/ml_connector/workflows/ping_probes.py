@@ -60,7 +60,7 @@ def probes_of(connection: Connection, division: ExactDivision) -> list[Probe]:
         _supplier(),
         _read(PURCHASE_ORDER_LINES, _ORDERS, {"$filter": f"PurchaseOrderID eq {_NOBODY}"}, "ID"),
         Probe(f"read:{SYNC_PURCHASE_ORDERS}", SYNC_PURCHASE_ORDERS, _ORDERS, _NEVER),
-        *(Probe(f"read:{s.path}", s.path, _SCOPES[s.path], _NEVER) for s in STREAMS),
+        *(Probe(f"read:{s.path}", s.path, _SCOPES.get(s.path, ""), _NEVER) for s in STREAMS),
         Probe(f"read:{DELETED_PATH}", DELETED_PATH, _ADMINISTRATION, _NEVER),
         *(_listing(listing) for listing in LISTINGS),
         *_optional(connection, division),
@@ -91,7 +91,7 @@ def _supplier() -> Probe:
 
 
 def _listing(listing: Listing) -> Probe:
-    return _read(listing.path, _SCOPES[listing.path], {}, "Code")
+    return _read(listing.path, _SCOPES.get(listing.path, ""), {}, "Code")
 
 
 def _read(path: str, scope: str, query: Mapping[str, str], field: str) -> Probe:
