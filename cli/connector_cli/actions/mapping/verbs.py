@@ -115,9 +115,9 @@ def import_(stack: Stack, id: str, path: Path, *, dry_run: bool = False) -> Impo
     lines, wrong = files.read(path)
     changes = Changes(connection, books, wrong)
     changes.plan(lines)
-    if changes.wrong:
+    if changes.result is None:
         raise files.complaint(path, changes.wrong)
-    if dry_run or not changes.made or changes.result is None:
+    if dry_run or not changes.made:
         return Imported(changes.made)
     _save(stack, changes.result, version, changes.made)
     return Imported(changes.made, _queue(stack, connection.id, changes.made))
