@@ -332,6 +332,19 @@ def test_what_little_is_left_of_the_budget_is_left_to_the_orders(
                 and "Me" not in c.path]  # fmt: skip
 
 
+def test_a_pause_that_exact_asked_for_is_told_with_its_end(firm: Office) -> None:
+    until = clock.now() + timedelta(minutes=7)
+    division = firm.connection().divisions[0].division
+    firm.doors.exact(firm.connection()).budget.pause(division, "EXACT_RATE_LIMITED", until)
+    firm.clock.move(120)
+    before = len(firm.exact.calls)
+    found = red(pinged(firm))
+    assert found[NL.division, "budget"].code == "EXACT_RATE_LIMITED"
+    assert f"{until:%H:%M:%S}" in found[NL.division, "budget"].remedy
+    assert {place for place, _ in found} == {NL.division}
+    assert [c for c in firm.exact.calls[before:] if c.division == NL.division] == []
+
+
 def test_errors_of_the_last_hour_are_respected(firm: Office) -> None:
     window = ErrorWindow(firm.mini.tables.coordination, FIRM)
     for _ in range(6):

@@ -87,7 +87,6 @@ class DivisionPing:
             return None
         now = clock.now()
         until = next_minute(now) if day >= calls else next_day(now)
-        until = max(until, self._gateway.budget.exhausted_until(self._code) or until)
         code = "EXACT_MINUTE_LIMIT" if day >= calls else "EXACT_DAY_LIMIT"
         detail = f"{minute} of this minute and {day} of today are left, a ping takes {calls}."
         return Later(code, until, f"{DELAYS[code].cause} {detail}")
