@@ -11,7 +11,9 @@ from connector_cli.commands import (
     connect,
     connections,
     exceptions,
+    maps,
     orders,
+    pings,
     vendors,
     webhooks,
 )
@@ -40,6 +42,7 @@ app.add_typer(connections.app, name="connection")
 app.add_typer(audits.app, name="audit")
 app.add_typer(vendors.app, name="vendors")
 app.add_typer(exceptions.app, name="exception")
+app.add_typer(maps.app, name="map")
 for _verb in (
     connect.connect,
     orders.orders,
@@ -50,6 +53,7 @@ for _verb in (
     bills.bills,
     webhooks.webhooks,
     orders.codes,
+    pings.ping,
 ):
     app.command()(_verb)
 

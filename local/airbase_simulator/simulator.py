@@ -5,6 +5,8 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from urllib.parse import urlencode
 
 from local.airbase_simulator import control
@@ -153,6 +155,7 @@ class AirbaseSimulator(Tenant):
     def _with_headers(self, response: Response) -> Response:
         remaining = max(self.limit - self._window[1], 0)
         more = {
+            "Date": format_datetime(datetime.fromtimestamp(self.clock(), tz=UTC), usegmt=True),
             "X-Request-Id": self.new_id(),
             "X-Ratelimit-Limit": str(self.limit),
             "X-Ratelimit-Remaining": str(remaining),

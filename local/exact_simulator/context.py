@@ -27,6 +27,8 @@ class Policy:
     sync_page_size: int = 1000
     denied: set[str] = field(default_factory=set)
     """Endpoints outside the app's scopes."""
+    unlicensed: set[str] = field(default_factory=set)
+    """Endpoints of a module that the licence lacks; the text of that 403 is not known."""
 
 
 @dataclass(frozen=True, slots=True)

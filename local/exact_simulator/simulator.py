@@ -184,6 +184,8 @@ class ExactSimulator(Builders):
             raise forbidden("User division is not within division scope.", "NoDivisionAccess")
         if division.blocked:
             raise forbidden(reason="DivisionBlocked")
+        if place.endpoint in self.policy.unlicensed:
+            raise forbidden()
         if place.endpoint in self.policy.denied:
             scope = dispatch.scope_of(place.endpoint)
             raise forbidden(f"Application Scope Violated. Cannot read '{scope}' scope.")

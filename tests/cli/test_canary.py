@@ -28,7 +28,8 @@ def busy(
 ) -> Terminal:
     """A connection on which every verb was used, and misused."""
     caplog.set_level("INFO")  # of all libraries
-    path = write_file(id="canary", exact_base_url="http://127.0.0.1:9")
+    nobody = "http://127.0.0.1:9"
+    path = write_file(id="canary", exact_base_url=nobody, airbase_base_url=nobody)
     terminal.ok("connection", "add", path, env=SECRETS)
     terminal.ok("connection", "add", path, "--json", env=SECRETS)
     refuse_with_secrets(scene)
@@ -54,6 +55,16 @@ def busy(
     ):
         terminal.ok(*words)
     terminal.shown += [path.read_text(encoding="utf-8") for path in files]
+    mapping = tmp_path / "map.csv"
+    mapping.write_text("division,kind,airbase,exact\n2101,gl_accounts,a,\n", encoding="utf-8")
+    terminal.ok("map", "import", "canary", str(mapping))
+    for words in (
+        ("ping", "canary"),
+        ("ping", "canary", "--json"),
+        ("map", "show", "canary"),
+        ("map", "export", "canary", "--out", str(tmp_path / "out.csv")),
+    ):
+        assert terminal.run(*words).exit_code, "nobody listens at that address"
     given = {"CONNECTOR_AIRBASE_WEBHOOK_SECRET": "canary-of-the-rotation-31"}
     terminal.ok("connection", "rotate", "canary", "airbase", env=SECRETS | given)
     terminal.run("connect", "canary", "--yes", "--json", env=SECRETS)

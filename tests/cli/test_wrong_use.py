@@ -199,6 +199,9 @@ def test_local_without_make_local_says_so(
         ("refresh", "acme", "north"),
         ("codes", "NONSENSE"),
         ("connection", "rotate", "acme"),
+        ("ping", "acme", "other"),
+        ("map", "import", "acme"),
+        ("map", "export", "acme"),
     ],
     ids=" ".join,
 )

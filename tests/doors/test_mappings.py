@@ -125,3 +125,26 @@ def test_what_the_listing_had_is_kept_for_each_connection(mappings: Mappings) ->
     mappings.save(any_connection())
     mappings.remove(FIRM)
     assert mappings.listed(FIRM) == {}
+
+
+def test_a_connection_is_saved_over_only_as_it_was_read(mappings: Mappings) -> None:
+    mappings.save(any_connection(name="First"))
+    read = mappings.versioned(FIRM)
+    assert read is not None
+    connection, version = read
+    assert connection == any_connection(name="First")
+    mappings.save(any_connection(name="Theirs"))
+    assert not mappings.save_over(any_connection(name="Ours"), version)
+    assert [one.name for one in mappings.connections()] == ["Theirs"]
+    mappings.remove(FIRM)
+    assert not mappings.save_over(any_connection(name="Ours"), version)
+    assert mappings.versioned(FIRM) is None
+
+
+def test_saving_the_same_again_is_no_change(mappings: Mappings) -> None:
+    mappings.save(any_connection(name="First"))
+    read = mappings.versioned(FIRM)
+    assert read is not None
+    mappings.save(any_connection(name="First"))
+    assert mappings.save_over(any_connection(name="Ours"), read[1])
+    assert [one.name for one in mappings.connections()] == ["Ours"]

@@ -189,3 +189,16 @@ def test_no_window_of_exact_ever_holds_more_than_its_limit(
     for window, limit in ((60, 6), (86_400, 40)):
         counts = [int(at // window) for at in arrived]
         assert all(counts.count(each) <= limit for each in set(counts))
+
+
+def test_what_is_left_is_told_by_window(time: MovableClock) -> None:
+    budget = Budget(MemoryTable(), FIRM, 10, 100)
+    minute, day = budget.left(NL)
+    budget.reserve(NL, 4)
+    assert budget.left(NL) == (minute - 4, day - 4)
+    time.move(MINUTE)
+    assert budget.left(NL) == (minute, day - 4)
+    budget.pause(NL, "EXACT_RATE_LIMITED", clock.now() + 2 * MINUTE)
+    time.move(MINUTE)
+    assert (budget.left(NL), budget.room(NL)) == ((minute, day - 4), 0)
+    assert budget.left(BE) == (minute, day)

@@ -23,7 +23,7 @@ from ml_connector.secret import Secret
 
 _PAGE_SIZE = 100
 # Known clients see no id of Airbase's own on subsidiaries; the ERP reference may be empty.
-_SUBSIDIARY_ID = "airbase_id || erp_reference_id || name"
+_ANY_ID = "airbase_id || erp_reference_id || name"
 _MOST_PAGES = 1000
 _DIGITS = re.compile(r"[0-9]{1,12}")
 _LONGEST_WAIT = timedelta(hours=1)
@@ -65,6 +65,8 @@ class AirbaseClient:
         self._key = key
         self._http = http
         self._pace = pace
+        self.headers: Mapping[str, str] = {}
+        """Those of the last answer; their names in any case."""
 
     def order(self, id: OrderId) -> Any:
         """Return Airbase's JSON of an order; numbers with a fraction are `Decimal`."""
@@ -85,17 +87,26 @@ class AirbaseClient:
             return iter(())
         return self._pages(profile.orders_path, profile.order.id, profile.orders_query, first)
 
+    def orders(self) -> Iterator[Any]:
+        """Yield every order of the tenant's listing, each once."""
+        return (row for page in self.order_pages() for row in page)
+
     def ledger_entries(self, status: str) -> Iterator[Any]:
         """Yield every ledger entry with this status word, each once."""
         profile = self._profile
-        pages = self._pages(profile.ledger_entries_path, profile.bill.id, {"status": status})
-        return (row for page in pages for row in page)
+        return self._rows(profile.ledger_entries_path, profile.bill.id, {"status": status})
 
     def subsidiaries(self) -> Iterator[Any]:
         """Yield every subsidiary of the tenant; none when the tenant cannot list them."""
-        if path := self._profile.subsidiaries_path:
-            for page in self._pages(path, _SUBSIDIARY_ID, {}):
-                yield from page
+        return self._rows(self._profile.subsidiaries_path, _ANY_ID, {})
+
+    def accounts(self) -> Iterator[Any]:
+        """Yield the GL accounts that Airbase knows; none when the tenant cannot list them."""
+        return self._rows(self._profile.accounts_path, _ANY_ID, {})
+
+    def _rows(self, path: str | None, id_path: str, query: Mapping[str, str]) -> Iterator[Any]:
+        pages = self._pages(path, id_path, query) if path else iter(())
+        return (row for page in pages for row in page)
 
     def _one(self, path: str, id: str, record: str) -> Any:
         if id in _NO_SEGMENTS:
@@ -146,6 +157,7 @@ class AirbaseClient:
                 backoff.moment(4),
                 f"no answer ({type(error).__name__}).",
             ) from None
+        self.headers = response.headers
         self._respect_rate(response)
         return self._decipher(response, path, record)
 

@@ -1,4 +1,4 @@
-"""What Exact refused, and what keeps its notifications from coming."""
+"""What Exact refused, what keeps its notifications from coming, and what a ping finds."""
 
 from ml_connector.codes.explanation import Explanation
 
@@ -85,5 +85,22 @@ REFUSALS: dict[str, Explanation] = {
     "WEBHOOK_NOT_SUBSCRIBED": Explanation(
         "A webhook subscription could not be made.",
         "Give the app the scope Organization administration: Manage; the sweep works meanwhile.",
+    ),
+    "WEBHOOK_MISSING": Explanation(
+        "Exact holds no subscription for these notifications.",
+        "The next run of token_refresh makes it; the sweep finds changes meanwhile.",
+    ),
+    "EXACT_NO_PURCHASE_ORDERS": Explanation(
+        "This division does not let the app see purchase orders.",
+        "Check that the Exact licence has purchase orders (accounting alone has none), "
+        "and that the user who consented may use them.",
+    ),
+    "CLOCK_DIFFERS": Explanation(
+        "The clock of this machine and the other one's differ.",
+        "Set this machine's clock by a time server; if it is right, report it to the other side.",
+    ),
+    "CONSENT_AGEING": Explanation(
+        "Nobody has renewed the consent for weeks; it dies at 30 days.",
+        "Look at the token_refresh function: its schedule should renew it daily.",
     ),
 }

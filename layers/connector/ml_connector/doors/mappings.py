@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 
 from pydantic import ValidationError
 
@@ -49,17 +50,24 @@ class Mappings:
             except ValidationError:
                 logger().exception("a connection must be added again", connection=item["sk"])
 
+    def versioned(self, id: ConnectionId) -> tuple[Connection, int] | None:
+        """Return the connection and the version under which it is kept, for `save_over`."""
+        item = self._table.get(_CONNECTIONS, id)
+        if item is None:
+            return None
+        # One that an older release saved has no version: it has to be saved as a whole once.
+        version = int(item.get("version", -1))
+        return Connection.model_validate_json(str(item["body"])), version
+
     def save(self, connection: Connection) -> None:
         """Add the connection, or put it in the place of the one with its id."""
         added_at = self.added_at(connection.id) or clock.now()
-        self._table.put(
-            {
-                "pk": _CONNECTIONS,
-                "sk": connection.id,
-                "body": connection.model_dump_json(),
-                "added_at": added_at.isoformat(),
-            }
-        )
+        self._table.put(_item(connection, added_at))
+
+    def save_over(self, connection: Connection, version: int) -> bool:
+        """Save it unless it was changed since it was read in this version; say whether it was."""
+        added_at = self.added_at(connection.id) or clock.now()
+        return self._table.replace(_item(connection, added_at), expected=version)
 
     def added_at(self, id: ConnectionId) -> datetime | None:
         """Return when the connection was first added; None when that was not noted yet."""
@@ -139,3 +147,11 @@ def _listed_items(id: ConnectionId, orders: Mapping[OrderId, Listed]) -> Iterabl
     for order, listed in orders.items():
         row: Item = {"pk": id, "sk": f"listed#{order}"}
         yield row | {"digest": listed.digest, "left": listed.is_left}
+
+
+def _item(connection: Connection, added_at: datetime) -> Item:
+    """The version says what is saved: the same settings twice are no change."""
+    body = connection.model_dump_json()
+    version = int(sha256(body.encode()).hexdigest()[:12], 16)
+    item: Item = {"pk": _CONNECTIONS, "sk": connection.id, "body": body, "version": version}
+    return item | {"added_at": added_at.isoformat()}

@@ -142,6 +142,10 @@ class ReferenceData:
         row = self._table.get(self._pk, f"{kind}#{key}")
         return _load(row, shape) if row else None
 
+    def every(self, kind: str, shape: type[Entity]) -> Iterator[Entity]:
+        """Yield all records of a kind."""
+        return (_load(row, shape) for row in self._table.query(self._pk, f"{kind}#"))
+
     def pointed(self, prefix: str) -> Iterator[str]:
         """Yield what the look-up rows that start with `prefix` point at."""
         for row in self._table.query(self._pk, prefix):

@@ -68,12 +68,17 @@ class Budget:
     def room(self, division: Division) -> int:
         """Return how many calls can still be reserved this minute."""
         now = clock.now()
-        known = self._known(division, now)
-        if known.paused_until > now.timestamp():
+        if self._known(division, now).paused_until > now.timestamp():
             return 0
+        return min(self.left(division))
+
+    def left(self, division: Division) -> tuple[int, int]:
+        """Return what this minute and this day have left, whether or not Exact has said to wait."""
+        now = clock.now()
+        known = self._known(division, now)
         minute = _minute_ceiling(known) - self._used(division, _minute_key(now))
         day = _day_ceiling(known) - self._used(division, _day_key(now))
-        return max(min(minute, day), 0)
+        return max(minute, 0), max(day, 0)
 
     def exhausted_until(self, division: Division) -> datetime | None:
         """Return when calls are possible again, or None when they are now."""

@@ -5,8 +5,9 @@ with a business error in the user's language, also when a colleague's consent ma
 so a duplicate means that it is there.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from ml_connector.codes import problem
 from ml_connector.exact.gateway import ExactGateway
@@ -18,7 +19,7 @@ RECORD = "Webhook"
 """What the name of every problem's record here begins with."""
 
 PATH = "webhooks/WebhookSubscriptions"
-_FIELDS = {"$select": "ID,Topic,CallbackURL"}
+FIELDS = {"$select": "ID,Topic,CallbackURL"}
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,13 @@ class Kept:
 
 def listed(gateway: ExactGateway, division: Division) -> list[Subscription]:
     """Return the division's subscriptions that the app can see; raises as the gateway does."""
-    rows = gateway.rows(division, PATH, _FIELDS)
-    return [
-        Subscription(guid(row["ID"]), str(row.get("Topic")), str(row.get("CallbackURL")))
-        for row in rows
-    ]
+    rows = gateway.rows(division, PATH, FIELDS)
+    return [read(row) for row in rows]
+
+
+def read(row: Mapping[str, Any]) -> Subscription:
+    """Return the subscription that a row describes."""
+    return Subscription(guid(row["ID"]), str(row.get("Topic")), str(row.get("CallbackURL")))
 
 
 def ensure(

@@ -18,7 +18,7 @@ from ml_connector.purchase_orders.books import GLAccount, Item
 from ml_connector.purchase_orders.carriers import CarrierNeeded, LinkNeeded, Need
 from ml_connector.workflows.doors import Doors
 
-ITEMS = "logistics/Items"
+ITEMS, UNITS = "logistics/Items", "logistics/Units"
 _LEASE = timedelta(seconds=90)
 _BUSY = timedelta(seconds=5)
 _ITEM_FIELDS = "ID,Code,Description,IsPurchaseItem,IsStockItem,GLCosts,StartDate,EndDate,Unit"
@@ -108,7 +108,7 @@ class Provision:
     def _unit(self, item: Item) -> Mapping[str, Any]:
         code = item.unit or self._division.item_unit
         query = {"$select": "ID,Code"}
-        units = list(self._gateway.rows(self._code, "logistics/Units", query))
+        units = list(self._gateway.rows(self._code, UNITS, query))
         for unit in units:
             if str(unit["Code"]).strip() == code:
                 return unit

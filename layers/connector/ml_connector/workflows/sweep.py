@@ -38,6 +38,11 @@ def queue_reviews(doors: Doors, connection: ConnectionId, division: Division) ->
     return _queue_where(doors, connection, "division", division)
 
 
+def queue_unplaced(doors: Doors, connection: ConnectionId) -> int:
+    """Queue the orders whose subsidiary no division served."""
+    return _queue_where(doors, connection, "division", None)
+
+
 def queue_vendor_orders(doors: Doors, connection: ConnectionId, vendor: str) -> int:
     """Queue the orders that wait for this vendor's supplier."""
     return _queue_where(doors, connection, "vendor_id", vendor)

@@ -1,0 +1,1 @@
+"""Airbase's words and Exact's codes: what is mapped, what is not, and what could be."""
