@@ -129,8 +129,10 @@ class _Posting:
         self._refuse_when_halted(division.division)
         made = self._plan(order, division)
         gateway = self.doors.exact(self.connection)
-        self._intend(order, division, made)
-        self._post(gateway, division.division, made)
+        is_restored = self.doors.ledger.looks_first(self.connection.id)
+        self._intend(order, division, made, is_restored=is_restored)
+        if not (is_restored and self._adopt()):
+            self._post(gateway, division.division, made)
 
     def _note_fetched(self, order: Order, division: ExactDivision) -> None:
         facts: dict[str, Any] = {
@@ -172,15 +174,20 @@ class _Posting:
             f"reference data of division {division} are being read.",
         )
 
-    def _intend(self, order: Order, division: ExactDivision, made: Plan) -> None:
-        """Record what will be sent before it is: whoever finds this looks in Exact first."""
+    def _intend(
+        self, order: Order, division: ExactDivision, made: Plan, *, is_restored: bool
+    ) -> None:
+        """Record what will be sent before it is: whoever finds this looks in Exact first.
+
+        `is_restored`: it may have been posted in a time that the ledger has forgotten.
+        """
         freshness = self.doors.data(self.connection.id, division.division).freshness()
         intent = {
             "at": clock.now().isoformat(),
             "division": division.division,
             "your_ref": your_ref(order.number, order.id),
             "digest": digest(made.body),
-            "cursor": freshness.cursors.get(SYNC_PURCHASE_ORDERS, 1),
+            "cursor": 1 if is_restored else freshness.cursors.get(SYNC_PURCHASE_ORDERS, 1),
             "amount": str(order.total.amount),
         }
         self.case.step(
@@ -212,14 +219,19 @@ class _Posting:
         settled = datetime.fromisoformat(intent["at"]) + SETTLE
         if clock.now() < settled:
             raise Later("OUTCOME_UNKNOWN", settled, "an earlier attempt may still be under way.")
+        if not self._adopt():
+            self.case.step("received", "looked", SETTLE, {"found": "nothing"})
+
+    def _adopt(self) -> bool:
+        """Take for ours the order that is in Exact already; return whether there is one."""
+        intent = self.case.record.facts["intent"]
         found = find_orders(self.doors, self.connection, self.id, intent)
         if len(found) > 1:
             numbers = ", ".join(str(one.get("OrderNumber")) for one in found)
             raise Review([problem("SEVERAL_IN_EXACT", self.case.title, f"Numbers: {numbers}.")])
         if found:
             self._confirm(found[0], "adopted")
-        else:
-            self.case.step("received", "looked", SETTLE, {"found": "nothing"})
+        return bool(found)
 
     def _confirm(self, entity: Mapping[str, Any], step: str) -> None:
         record = self.case.record
@@ -237,6 +249,7 @@ class _Posting:
             waiting=None,
             posted_at=clock.now().isoformat(),
         )
+        self.doors.measure({"OrdersPosted": 1}, connection=self.connection.id)
 
     def _compare(self, order: Order) -> None:
         """A late or repeated approval of a posted order changes nothing; a changed one is shown."""

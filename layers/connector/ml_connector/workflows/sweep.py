@@ -11,7 +11,9 @@ from ml_connector.connection import Connection
 from ml_connector.doors.ledger import Conflict, Record
 from ml_connector.ids import ConnectionId, Division, OrderId
 from ml_connector.workflows.doors import Doors
+from ml_connector.workflows.figures import measure_all
 from ml_connector.workflows.messages import order_message, refresh_message
+from ml_connector.workflows.news import tell_all
 from ml_connector.workflows.refresh import is_due
 
 _FORGOTTEN = timedelta(minutes=2)
@@ -28,6 +30,8 @@ def sweep(doors: Doors) -> None:
             _sweep_connection(doors, connection)
         except Exception as error:  # noqa: BLE001  tenants apart: raised again below
             failures.append(error)
+    measure_all(doors)
+    tell_all(doors)
     if failures:
         raise ExceptionGroup("sweep", failures)
 
