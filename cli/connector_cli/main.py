@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from connector_cli.commands import audits, connections, orders, vendors
+from connector_cli.commands import audits, connections, notify, operating, orders, vendors
 from connector_cli.commands.common import Options
 from connector_cli.complaints import Complaint, understood
 from connector_cli.printing import complain
@@ -30,6 +30,7 @@ app = typer.Typer(
 app.add_typer(connections.app, name="connection")
 app.add_typer(audits.app, name="audit")
 app.add_typer(vendors.app, name="vendors")
+app.add_typer(notify.app, name="notify")
 for _verb in (
     orders.orders,
     orders.exceptions,
@@ -37,6 +38,8 @@ for _verb in (
     orders.fetch,
     orders.refresh,
     orders.codes,
+    operating.redrive,
+    operating.restored,
 ):
     app.command()(_verb)
 

@@ -51,7 +51,7 @@ def tell(doors: Doors, connection: Connection) -> None:
     A channel that fails is logged, counted, and tried again by the next sweep.
     """
     outlets = [_Outlet(doors, connection, each) for each in doors.channels(connection)]
-    if not any(outlet.due(_waiting(doors, connection)) for outlet in outlets):
+    if not outlets or not _is_time(outlets, _waiting(doors, connection)):
         return
     with doors.leases(connection.id).holding("news", _LEASE) as held:
         if held is None:
@@ -61,6 +61,13 @@ def tell(doors: Doors, connection: Connection) -> None:
         for outlet in outlets:
             outlet.deliver(outlet.due(rows))
         doors.news.remove(connection.id, _finished(rows, [outlet.had() for outlet in outlets]))
+
+
+def _is_time(outlets: "Sequence[_Outlet]", rows: Sequence[Row]) -> bool:
+    """Return whether there is something to deliver, or left to be removed after a crash."""
+    if any(outlet.due(rows) for outlet in outlets):
+        return True
+    return bool(rows and _finished(rows, [outlet.had() for outlet in outlets]))
 
 
 def _waiting(doors: Doors, connection: Connection) -> list[Row]:
