@@ -107,6 +107,7 @@ def _restored(stack: Stack, connection: Connection, to: datetime) -> dict[str, A
 
 
 def _take(stack: Stack, queue: str) -> Iterator[_Letter]:
+    seen: set[str] = set()
     while True:
         answer = stack.sqs.receive_message(
             QueueUrl=stack.dead_letter_urls[queue],
@@ -115,9 +116,10 @@ def _take(stack: Stack, queue: str) -> Iterator[_Letter]:
             WaitTimeSeconds=1,
             MessageSystemAttributeNames=["MessageGroupId"],
         )
-        found = answer.get("Messages", [])
+        found = [each for each in answer.get("Messages", []) if each["MessageId"] not in seen]
         if not found:
             return
+        seen |= {each["MessageId"] for each in found}
         for each in found:
             group = each["Attributes"]["MessageGroupId"]
             yield _Letter(queue, each["MessageId"], group, each["Body"], each["ReceiptHandle"])

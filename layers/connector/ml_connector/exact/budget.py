@@ -90,7 +90,7 @@ class Budget:
         """Return how much is used of a minute's calls, at the most of the last few, and a day's."""
         now = clock.now()
         known = self._known(division, now)
-        keys = [_minute_key(now - timedelta(minutes=back)) for back in range(minutes)]
+        keys = [_minute_key(now - timedelta(minutes=back)) for back in range(minutes + 1)]
         busiest = max(self._used(division, key) for key in keys)
         today = self._used(division, _day_key(now))
         return 100 * busiest / known.minute_limit, 100 * today / known.day_limit
