@@ -9,10 +9,9 @@ channel is configured) expire.
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
 from datetime import timedelta
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ml_connector import clock
 from ml_connector.doors.table import Item, Table
@@ -24,8 +23,7 @@ Kind = Literal["exception", "halt", "lifted"]
 _SHORT = 120
 
 
-@dataclass(frozen=True)
-class News:
+class News(NamedTuple):
     """One exception that was opened, or one halt that began or was lifted.
 
     `name`, `vendor` and `total` are what people recognise the record by; `division` is what a
@@ -41,8 +39,7 @@ class News:
     remedy: str = ""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """The news of one write: `key` is where they lie."""
 
     key: str
@@ -78,7 +75,7 @@ def row(
     return {
         "pk": _pk(connection),
         "sk": f"{now.isoformat(timespec='microseconds')}#{secrets.token_hex(4)}",
-        "news": json.dumps([asdict(each) for each in found], ensure_ascii=False),
+        "news": json.dumps([each._asdict() for each in found], ensure_ascii=False),
         "expires_at": int((now + KEPT_FOR).timestamp()),
     }
 

@@ -11,9 +11,7 @@ from ml_connector.connection import Connection
 from ml_connector.doors.ledger import Conflict, Record
 from ml_connector.ids import ConnectionId, Division, OrderId
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.figures import measure_all
 from ml_connector.workflows.messages import order_message, refresh_message
-from ml_connector.workflows.news import tell_all
 from ml_connector.workflows.refresh import is_due
 
 _FORGOTTEN = timedelta(minutes=2)
@@ -30,10 +28,18 @@ def sweep(doors: Doors) -> None:
             _sweep_connection(doors, connection)
         except Exception as error:  # noqa: BLE001  tenants apart: raised again below
             failures.append(error)
-    measure_all(doors)
-    tell_all(doors)
+    measure_and_tell(doors)
     if failures:
         raise ExceptionGroup("sweep", failures)
+
+
+def measure_and_tell(doors: Doors) -> None:
+    """Take the figures and tell people what is new; never raises."""
+    # Loaded by the first sweep of a process: an order's worker starts without them.
+    from ml_connector.workflows import figures, news  # noqa: PLC0415
+
+    figures.measure_all(doors)
+    news.tell_all(doors)
 
 
 def queue_reviews(doors: Doors, connection: ConnectionId, division: Division) -> int:
