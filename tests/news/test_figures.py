@@ -1,6 +1,7 @@
 """The figures of the dashboard are what a person would count, and cost few reads."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import botocore.session
@@ -10,9 +11,11 @@ from local.exact_simulator import Fault
 from local.firm import NL
 from local.memory import MemoryTable
 from local.office import FIRM, Office
-from ml_connector import telemetry
+from ml_connector import clock, telemetry
+from ml_connector.clock import MovableClock
 from ml_connector.codes import problem
-from ml_connector.ids import Division
+from ml_connector.doors.ledger import Ledger
+from ml_connector.ids import Division, RecordKey
 from ml_connector.workflows.wiring import open_doors
 
 
@@ -70,6 +73,22 @@ def test_an_exception_of_a_posted_order_counts_and_a_posted_order_does_not(offic
     office.doors.ledger.write(record.now("posted", problems=[]), "mended")
     sweep(office)
     assert measured(office, connection=FIRM)["OpenExceptions"] == 0
+
+
+def test_what_is_merely_looked_at_again_does_not_wait(time: MovableClock) -> None:
+    ledger = Ledger(MemoryTable(), MemoryTable(), "test")
+    later = clock.now() + timedelta(hours=1)
+
+    def keep(key: str, state: str, **facts: Any) -> None:
+        record = ledger.read(FIRM, RecordKey(key)).now(state, **facts).due(later)
+        ledger.write(record, "kept")
+
+    keep("order#posted", "posted")
+    keep("vendor#new", "received")
+    assert list(ledger.unfinished(FIRM)) == []
+    keep("order#received", "received")
+    keep("order#amended", "posted", waiting={"code": "EXACT_UNREACHABLE", "times": 1})
+    assert [each["waits"] for each in ledger.unfinished(FIRM)] == [True, True]
 
 
 def test_posted_orders_are_counted_as_they_are_posted(office: Office) -> None:

@@ -86,11 +86,11 @@ def _opened(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[News]:
     return [
         News(
             "exception",
-            problem["code"],
-            str(problem["record"])[:_SHORT],
+            mark[0],
+            mark[1][:_SHORT],
             str(after.get("vendor") or "")[:_SHORT],
             str(after.get("total") or ""),
-            remedy=str(problem["remedy"]),
+            remedy=str(problem.get("remedy", "")),
         )
         for mark, problem in fresh.items()
         if mark not in known
@@ -100,7 +100,7 @@ def _opened(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[News]:
 def _halts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[News]:
     old, new = before.get("halts") or {}, after.get("halts") or {}
     begun = [
-        News("halt", problem["code"], division=where, remedy=str(problem["remedy"]))
+        News("halt", problem["code"], division=where, remedy=str(problem.get("remedy", "")))
         for where, problem in new.items()
         if old.get(where, {}).get("code") != problem["code"]
     ]
@@ -114,7 +114,7 @@ def _halts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[News]:
 
 def _mark(problem: Mapping[str, Any]) -> tuple[str, str]:
     """Return what makes two problems the same one, however their details change."""
-    return problem["code"], problem["record"]
+    return str(problem["code"]), str(problem.get("record", ""))
 
 
 def _pk(connection: ConnectionId) -> str:

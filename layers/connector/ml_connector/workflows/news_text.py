@@ -8,7 +8,7 @@ from ml_connector.doors.news import News, Row
 from ml_connector.telemetry import redact_text
 
 _EXAMPLES = 3
-_MOST_GROUPS = 20
+_MOST_GROUPS = _MOST_HALTS = 20
 
 
 def compose(connection: Connection, rows: Sequence[Row]) -> tuple[str, str]:
@@ -16,7 +16,8 @@ def compose(connection: Connection, rows: Sequence[Row]) -> tuple[str, str]:
     news = [each for row in rows for each in row.news]
     opened = [each for each in news if each.kind == "exception"]
     lines = [_opening(connection, rows[0])]
-    lines += [line for each in news for line in _halt(each)]
+    halts = [each for each in news if each.kind != "exception"]
+    lines += [line for each in halts[-_MOST_HALTS:] for line in _halt(each)]
     if opened:
         lines += ["", f"New exceptions: {len(opened)}"]
         lines += _groups(opened, details=connection.notify.details)
@@ -47,7 +48,7 @@ def _halt(news: News) -> Iterator[str]:
         yield f"{where} is STOPPED: {news.code}"
         yield from _explained(news)
         yield "  Its orders wait meanwhile, and go on by themselves."
-    elif news.kind == "lifted":
+    else:
         yield ""
         yield f"{where} goes on again: {news.code} is over."
 
