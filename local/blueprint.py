@@ -26,6 +26,7 @@ _NOT_CREATED = frozenset(
         "AWS::ApiGatewayV2::Api",
         "AWS::ApiGatewayV2::Stage",
         "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
         "AWS::Lambda::LayerVersion",
         "AWS::Lambda::Permission",
         "AWS::Scheduler::Schedule",

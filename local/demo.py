@@ -21,6 +21,7 @@ _console = Console(highlight=False)
 def main() -> int:
     """Play the story; return 1 when an invariant broke."""
     os.environ.setdefault("LOG_LEVEL", "CRITICAL")  # the functions' own logs would hide the story
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")  # they are lines of the log too
     logging.disable(logging.CRITICAL)
     started = time.monotonic()
     _console.print("[bold]Starting the stack of template.yaml and both simulators[/bold]")

@@ -67,6 +67,11 @@ class MemoryTable:
         with _everything:
             self._parts.get(pk, {}).pop(sk, None)
 
+    def delete_all(self, pk: str, sks: Iterable[str]) -> None:
+        """See `Table.delete_all`."""
+        for sk in list(sks):
+            self.delete(pk, sk)
+
     def add(self, pk: str, sk: str, by: int, ceiling: int, expires_at: int) -> bool:
         """See `Table.add`."""
         with _everything:
@@ -149,6 +154,11 @@ class MemoryVault:
         """See `Vault.airbase_key`."""
         value = self._read(vault.AIRBASE_KEY, connection, "AIRBASE_KEY_MISSING")
         return vault.airbase_key(value, connection)
+
+    def slack_url(self, connection: ConnectionId) -> Secret | None:
+        """See `Vault.slack_url`."""
+        kept = (self._plain.get((vault.NOTIFY_SLACK, id)) for id in (connection, vault.WHOLE_STACK))
+        return next((vault.slack_address(value, connection) for value in kept if value), None)
 
     def tokens(self, connection: ConnectionId) -> Secret | None:
         """See `Vault.tokens`."""

@@ -13,6 +13,7 @@ import httpx
 from local.memory import MemoryTable, MemoryVault
 from ml_connector import clock
 from ml_connector.doors import http as http_door
+from ml_connector.doors.channels import Channel
 from ml_connector.doors.queues import PURCHASE_ORDERS, Message, Queues
 from ml_connector.workflows import purchase_order_queue, vendor_queue
 from ml_connector.workflows.doors import Doors
@@ -81,11 +82,19 @@ class Miniature:
     )
     queues: MemoryQueues = field(default_factory=MemoryQueues)
     vault: MemoryVault = field(default_factory=MemoryVault)
+    topics: list[Channel] = field(default_factory=list)
+    """The channels by which people are told; none unless some are put here."""
+    figures: list[tuple[dict[str, float], dict[str, str]]] = field(default_factory=list)
+    """Every figure that was measured, and what it was of."""
 
     def doors(self, actor: str = "po_posting") -> Doors:
         """Return the doors of a fresh worker process: no token, no budget remembered."""
         http = http_door.client(self.transport)
-        return join_doors(actor, self.tables, self.queues, self.vault, http)
+        parts = self.tables, self.queues, self.vault, http, self.topics, self._measure
+        return join_doors(actor, *parts)
+
+    def _measure(self, figures: Mapping[str, float], **of: str) -> None:
+        self.figures.append((dict(figures), of))
 
     def work(self, message: Message, doors: Doors) -> None:
         """Do what one message asks for, as the function of its queue does."""

@@ -12,6 +12,8 @@ from connector_cli.commands import (
     connections,
     exceptions,
     maps,
+    notify,
+    operating,
     orders,
     pings,
     vendors,
@@ -43,6 +45,7 @@ app.add_typer(audits.app, name="audit")
 app.add_typer(vendors.app, name="vendors")
 app.add_typer(exceptions.app, name="exception")
 app.add_typer(maps.app, name="map")
+app.add_typer(notify.app, name="notify")
 for _verb in (
     connect.connect,
     orders.orders,
@@ -54,6 +57,8 @@ for _verb in (
     webhooks.webhooks,
     orders.codes,
     pings.ping,
+    operating.redrive,
+    operating.restored,
 ):
     app.command()(_verb)
 

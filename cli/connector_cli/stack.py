@@ -17,6 +17,7 @@ from ml_connector.connection import Connection
 from ml_connector.consent.desk import Desk
 from ml_connector.consent.wiring import join_desk
 from ml_connector.doors import http as http_door
+from ml_connector.doors.channels import Topic
 from ml_connector.doors.consents import Consents
 from ml_connector.doors.ledger import CONNECTION, Ledger
 from ml_connector.doors.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
@@ -28,6 +29,11 @@ from ml_connector.workflows.wiring import Tables, join_doors, open_tables
 _ACTOR = "connector"
 _TABLES = {f"{name.upper()}_TABLE": f"{name.title()}Table" for name in Tables.__dataclass_fields__}
 _QUEUES = {PURCHASE_ORDERS: "PurchaseOrderQueueUrl", VENDORS: "VendorQueueUrl"}
+_DEAD_LETTERS = {
+    PURCHASE_ORDERS: "PurchaseOrderDeadLetterQueueUrl",
+    VENDORS: "VendorDeadLetterQueueUrl",
+}
+_TOPIC = "NotificationTopicArn"
 _KEY, _AIRBASE_URL, _EXACT_URL = "KmsKeyId", "AirbaseWebhookUrl", "ExactWebhookUrl"
 _REDIRECT_URI = "ExactRedirectUri"
 _TIMEOUTS: dict[str, Any] = {
@@ -50,6 +56,15 @@ class AdminVault(AwsVault):
         name = self._name(EXACT_TOKENS, connection)
         with suppress(self._manager.exceptions.ResourceExistsException):
             self._manager.create_secret(Name=name, KmsKeyId=self._key_id)
+
+    def drop(self, kind: str, connection: ConnectionId) -> None:
+        """Remove one plain secret; absent is fine."""
+        try:
+            self._manager.delete_secret(
+                SecretId=self._name(kind, connection), ForceDeleteWithoutRecovery=True
+            )
+        except self._manager.exceptions.ResourceNotFoundException:
+            return
 
 
 class Clients:
@@ -111,9 +126,11 @@ class Stack:
         )
         names = {variable: outputs[output] for variable, output in _TABLES.items()}
         self.tables = open_tables(clients.client("dynamodb"), names)
-        self.queues = Queues(
-            clients.client("sqs"), {queue: outputs[output] for queue, output in _QUEUES.items()}
-        )
+        self.sqs = clients.client("sqs")
+        self.queue_urls = {queue: outputs[output] for queue, output in _QUEUES.items()}
+        self.dead_letter_urls = {queue: outputs[output] for queue, output in _DEAD_LETTERS.items()}
+        self.queues = Queues(self.sqs, self.queue_urls)
+        self._topic = Topic(lambda: clients.client("sns"), outputs[_TOPIC])
         secrets, kms = clients.client("secretsmanager"), clients.client("kms")
         self.vault = AdminVault(secrets, kms, name, outputs[_KEY])
         self._http = http
@@ -126,7 +143,7 @@ class Stack:
     @cached_property
     def doors(self) -> Doors:
         """Return the doors of the workflows, for reading; what is written here is signed."""
-        return join_doors(_ACTOR, self.tables, self.queues, self.vault, self.http)
+        return join_doors(_ACTOR, self.tables, self.queues, self.vault, self.http, [self._topic])
 
     @cached_property
     def consents(self) -> Consents:
@@ -180,7 +197,8 @@ def open_stack(target: Target, http: httpx.Client | None = None) -> Stack:
     """Find the stack and open it; raises `Complaint` when it is not there or not one of ours."""
     clients = Clients(target)
     outputs = _outputs(clients.client("cloudformation"), target)
-    needed = {*_TABLES.values(), *_QUEUES.values(), _KEY, _AIRBASE_URL, _EXACT_URL, _REDIRECT_URI}
+    needed = {*_TABLES.values(), *_QUEUES.values(), *_DEAD_LETTERS.values()}
+    needed |= {_KEY, _TOPIC, _AIRBASE_URL, _EXACT_URL, _REDIRECT_URI}
     if missing := sorted(needed - outputs.keys()):
         raise Complaint(f"stack {target.stack!r} is no connector: no output {', '.join(missing)}")
     return Stack(clients, target.stack, outputs, http)

@@ -191,3 +191,12 @@ def test_an_index_yields_what_is_due_oldest_first(table: Table) -> None:
     table.insert(any_item("w", due_group="other", due_at="2026-01"))
     table.insert(any_item("v"))
     assert [item["sk"] for item in table.query_index("due", "firm", "2026-03")] == ["y", "x"]
+
+
+def test_many_items_of_one_key_are_removed_and_no_others(table: Table) -> None:
+    table.put_all({"pk": "a", "sk": f"{n:03d}"} for n in range(60))
+    table.put({"pk": "b", "sk": "001"})
+    table.delete_all("a", [f"{n:03d}" for n in range(1, 60)] + ["never there"])
+    assert [item["sk"] for item in table.query("a")] == ["000"]
+    assert table.get("b", "001")
+    table.delete_all("a", [])

@@ -135,6 +135,10 @@ class ShakyTable(MemoryTable):
         """See `Table.delete`."""
         self._fate.aws(lambda: self._steady.delete(pk, sk))
 
+    def delete_all(self, pk: str, sks: Iterable[str]) -> None:
+        """See `Table.delete_all`."""
+        self._fate.aws(lambda: self._steady.delete_all(pk, sks))
+
     def add(self, pk: str, sk: str, by: int, ceiling: int, expires_at: int) -> bool:
         """See `Table.add`."""
         return self._fate.aws(lambda: self._steady.add(pk, sk, by, ceiling, expires_at))

@@ -30,7 +30,7 @@ TABLES = {
 OWN_SECRETS = {
     "AirbaseWebhookFunction": {"airbase-webhook"},
     "ExactWebhookFunction": {"exact-webhook"},
-    "PoPostingFunction": {"airbase-key", "exact-app", "exact-tokens"},
+    "PoPostingFunction": {"airbase-key", "exact-app", "exact-tokens", "notify-slack"},
     "VendorReconciliationFunction": {"airbase-key", "exact-app", "exact-tokens"},
     "TokenRefreshFunction": {"exact-app", "exact-tokens"},
     CONSENT: {"exact-app"},
@@ -114,6 +114,26 @@ def _is_bound(condition: dict[str, Any]) -> bool:
         "kms:EncryptionContextKeys": ["connection"]
     } and condition.get("Null") == {"kms:EncryptionContext:connection": "false"}
     return through or sealed
+
+
+def test_nothing_but_news_is_ever_removed_from_the_ledger() -> None:
+    removing = {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:UpdateItem"}
+    found = [s for s in every_statement() if s.reaches("LedgerTable") and removing & {*s.actions}]
+    assert [(s.actions, s.condition) for s in found] == [
+        (
+            ("dynamodb:BatchWriteItem",),
+            {
+                "Null": {"dynamodb:LeadingKeys": "false"},
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "*#news"},
+            },
+        )
+    ]
+
+
+def test_people_are_told_by_the_posting_worker_and_on_their_topic_alone() -> None:
+    for function in FUNCTIONS:
+        told = {name for name in resources("AWS::SNS::Topic") if actions_on(function, name)}
+        assert told == ({"NotificationTopic"} if function == "PoPostingFunction" else set())
 
 
 @pytest.mark.parametrize("function", RECEIVERS)

@@ -35,7 +35,7 @@ class Watch:
 
     def __init__(self, stack: LocalStack) -> None:
         self.used: set[Used] = set()
-        kinds = ("AWS::DynamoDB::Table", "AWS::SQS::Queue")
+        kinds = ("AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::SNS::Topic")
         names = [name for kind in kinds for name in stack.blueprint.of_type(kind)]
         self._logical = {stack.resource(name): name for name in names}
         self._names = {stack.resource(function): function for function in FUNCTIONS}
@@ -62,6 +62,8 @@ class Watch:
         elif service == "sqs":
             action = operation.removesuffix("Batch")
             yield f"sqs:{action}", self._logical[request["QueueUrl"]]
+        elif service == "sns":
+            yield f"sns:{operation}", self._logical[request["TopicArn"]]
         elif service == "secretsmanager":
             yield f"secretsmanager:{operation}", request["SecretId"].split("/")[-2]
         else:

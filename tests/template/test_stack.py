@@ -69,13 +69,20 @@ def test_what_may_expire_does_and_the_audit_trail_never() -> None:
     assert expiring == {"InboxTable", "LedgerTable", "CoordinationTable"}
 
 
-@pytest.mark.parametrize(("name", "index"), [("InboxTable", "open"), ("LedgerTable", "due")])
-def test_the_sparse_indexes_go_by_group_and_time(name: str, index: str) -> None:
-    (found,) = TABLES[name]["GlobalSecondaryIndexes"]
-    keys = [(key["AttributeName"], key["KeyType"]) for key in found["KeySchema"]]
-    assert found["IndexName"] == index
-    assert keys == [(f"{index}_group", "HASH"), (f"{index}_at", "RANGE")]
-    assert found["Projection"] == {"ProjectionType": "ALL"}
+WHOLE = {"ProjectionType": "ALL"}
+BRIEF = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["codes", "state", "waits"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "indexes"),
+    [("InboxTable", {"open": WHOLE}), ("LedgerTable", {"due": WHOLE, "open": BRIEF})],
+)
+def test_the_sparse_indexes_go_by_group_and_time(name: str, indexes: dict[str, Any]) -> None:
+    found = {one["IndexName"]: one for one in TABLES[name]["GlobalSecondaryIndexes"]}
+    assert {index: one["Projection"] for index, one in found.items()} == indexes
+    for index, one in found.items():
+        keys = [(key["AttributeName"], key["KeyType"]) for key in one["KeySchema"]]
+        assert keys == [(f"{index}_group", "HASH"), (f"{index}_at", "RANGE")]
 
 
 def test_the_key_rotates_and_belongs_to_the_account() -> None:
@@ -209,9 +216,16 @@ def test_an_alarm_goes_to_the_encrypted_topic(name: str) -> None:
     assert properties("AlarmTopic")["KmsMasterKeyId"] == KEY
 
 
-def test_mail_is_optional() -> None:
-    assert deployed().resources["AlarmMail"]["Condition"] == "HasAlarmEmail"
-    assert deployed().cloudformation["Parameters"]["AlarmEmail"]["Default"] == ""
+@pytest.mark.parametrize("kind", ["Alarm", "Notification"])
+def test_mail_is_optional_and_topics_are_encrypted(kind: str) -> None:
+    assert deployed().resources[f"{kind}Mail"]["Condition"] == f"Has{kind}Email"
+    assert deployed().cloudformation["Parameters"][f"{kind}Email"]["Default"] == ""
+    assert properties(f"{kind}Topic")["KmsMasterKeyId"] == KEY
+
+
+def test_an_empty_topic_is_how_people_are_not_told() -> None:
+    given = properties("PoPostingFunction")["Environment"]["Variables"]["NOTIFICATION_TOPIC_ARN"]
+    assert given == {"Fn::If": ["TellsPeople", {"Ref": "NotificationTopic"}, ""]}
 
 
 def test_policies_name_only_what_the_stack_has() -> None:

@@ -105,6 +105,17 @@ class Limits(_Strict):
     calls_per_day: Annotated[int, Field(gt=0)] = 5000
 
 
+class Notify(_Strict):
+    """How people are told of new exceptions and halts."""
+
+    every_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
+    """Exceptions are gathered for so long after a message; a halt is told at once."""
+    details: bool = True
+    """Name orders, vendors and amounts; otherwise only codes and numbers leave the account."""
+    slack: bool = False
+    """Tell Slack too, through the webhook stored by `connector notify slack`."""
+
+
 class Connection(_Strict):
     """All that is configured for one customer. Secrets are kept apart, in Secrets Manager."""
 
@@ -139,6 +150,7 @@ class Connection(_Strict):
     when_closed: Literal["note", "report", "delete"] = "report"
     """The same for an order that is closed in Airbase while it is still open in Exact."""
     limits: Limits = Limits()
+    notify: Notify = Notify()
     profile: AirbaseProfile = AirbaseProfile()
     airbase_sweep_minutes: Annotated[int, Field(ge=5)] = 60
     """How often Airbase's listing is searched for approvals and changes that no webhook told."""

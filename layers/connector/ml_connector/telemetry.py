@@ -10,10 +10,11 @@ import sys
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 REDACTED = "[redacted]"
 
@@ -33,6 +34,32 @@ _SECRET_TEXTS = re.compile(
     r"[\"']?\s*[=:]\s*[\"']?|[?&]code=))(?:(?:bearer|token|basic)\s)?[^\s\"'&,;})\]]{6,}",
     re.IGNORECASE,
 )
+
+
+class Measure(Protocol):
+    """Takes figures by name, and what they are of."""
+
+    def __call__(self, figures: Mapping[str, float], **of: str) -> None:
+        """Take the figures; `of` tells them apart: connection, division, code."""
+        ...
+
+
+def emit(figures: Mapping[str, float], **of: str) -> None:
+    """Write the figures for CloudWatch, which reads them from the log: one line.
+
+    The unit is the name's last word, where that is one; other figures are counts.
+    """
+    metrics = EphemeralMetrics()
+    for name, value in figures.items():
+        metrics.add_metric(name, _unit(name), value)
+    for name, text in of.items():
+        metrics.add_dimension(name, text)
+    metrics.flush_metrics()
+
+
+def _unit(name: str) -> MetricUnit:
+    words = {"Seconds": MetricUnit.Seconds, "Percent": MetricUnit.Percent}
+    return next((unit for word, unit in words.items() if name.endswith(word)), MetricUnit.Count)
 
 
 def conceal(*secrets: str) -> None:

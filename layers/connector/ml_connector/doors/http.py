@@ -1,8 +1,12 @@
 """The one place that makes HTTP clients: every call has time-outs, none follows redirects."""
 
+import logging
 import ssl
 
 import httpx
+
+# It logs every address at INFO, and that of a Slack webhook is a secret.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 # Exact takes seconds for heavy reads; a worker has 60 s for its message.
 _TIMEOUT = httpx.Timeout(20.0, connect=5.0, pool=5.0)

@@ -115,6 +115,11 @@ class Inbox:
         found = self._table.query_index(_INDEX, connection, _stamp(older_than))
         return (_read(item) for item in found)
 
+    def received_since(self, connection: ConnectionId, moment: datetime) -> Iterator[KeptEvent]:
+        """Yield every kept event received at `moment` (aware) or later, handled ones too."""
+        events = (_read(item) for item in self._table.query(connection))
+        return (event for event in events if event.received_at >= moment)
+
 
 def _stamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")

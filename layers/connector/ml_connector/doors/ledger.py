@@ -2,7 +2,7 @@
 
 A record is an order (`order#<id>`), a vendor (`vendor#<id>`) or the connection itself
 (`connection`). Every change of a record appends an audit entry in the same transaction, so
-neither exists without the other.
+neither exists without the other; so does what people are to be told of (see `doors/news.py`).
 """
 
 import json
@@ -13,8 +13,9 @@ from typing import Any
 
 from ml_connector import clock
 from ml_connector.audit_chain import START, Anchor, Entry, find_break, seal
+from ml_connector.doors import news
 from ml_connector.doors.packing import pack, unpack
-from ml_connector.doors.table import Insert, Item, Replace, Table
+from ml_connector.doors.table import Insert, Item, Replace, Table, Write
 from ml_connector.faults import Problem
 from ml_connector.ids import ConnectionId, Division, OrderId, RecordKey, VendorId
 from ml_connector.open_exceptions import open_problems, tended
@@ -41,6 +42,8 @@ class Record:
     due_at: datetime | None = None
     version: int = 0
     anchor: Anchor = field(default_factory=Anchor)
+    stored: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """The facts as last read or written: what is new is told from them."""
 
     def now(self, state: str, **facts: Any) -> "Record":
         """Return the record in another state, with these facts added and nothing due."""
@@ -99,6 +102,7 @@ class Ledger:
             version=record.version + 1,
             anchor=Anchor(entry.seq, entry.hash),
             received_at=record.received_at or now.isoformat(),
+            stored=record.facts,
         )
         item = _item(stored)
         write = (
@@ -106,7 +110,10 @@ class Ledger:
             if record.version
             else Insert(self._ledger, item)
         )
-        if not self._ledger.transact([write, Insert(self._audit, _entry_item(entry))]):
+        writes: list[Write] = [write, Insert(self._audit, _entry_item(entry))]
+        if row := news.row(record.connection, record.stored, record.facts):
+            writes.append(Insert(self._ledger, row))
+        if not self._ledger.transact(writes):
             raise Conflict(_trail(record))
         return stored
 
@@ -128,6 +135,13 @@ class Ledger:
     def records(self, connection: ConnectionId, prefix: str = "") -> Iterator[Record]:
         """Yield all records whose key starts with `prefix`."""
         return (_record(item) for item in self._ledger.query(connection, prefix))
+
+    def unfinished(self, connection: ConnectionId) -> Iterator[Item]:
+        """Yield `received_at`, `state`, `codes` and `waits` of records that are not at rest.
+
+        Read from a small index of its own: cheap however many orders there are.
+        """
+        return self._ledger.query_index("open", connection, "~")
 
     def trail(self, connection: ConnectionId, key: RecordKey) -> list[Entry]:
         """Return the audit entries of a record, oldest first."""
@@ -178,6 +192,21 @@ class Ledger:
         halts = self.read(connection, CONNECTION).facts.get("halts", {})
         return "" in halts or str(division) in halts
 
+    def looks_first(self, connection: ConnectionId) -> bool:
+        """Return whether the ledger may have forgotten orders that it posted (see `restored`)."""
+        until = self.read(connection, CONNECTION).facts.get("looks_first_until")
+        return until is not None and clock.now() < datetime.fromisoformat(until)
+
+    def restored(self, connection: ConnectionId, to: datetime, until: datetime) -> None:
+        """Note that ledger and audit trail are those of the moment `to`.
+
+        Until the other moment, every order is looked for in Exact before it is posted.
+        """
+        record = self.read(connection, CONNECTION)
+        state = "active" if record.state == "new" else record.state
+        facts = {"looks_first_until": until.isoformat()}
+        self.write(record.now(state, **facts), "restored", to=to.isoformat(), **facts)
+
 
 def _trail(record: Record) -> str:
     return f"{record.connection}#{record.key}"
@@ -201,16 +230,33 @@ def _item(record: Record) -> Item:
     if record.due_at:
         item["due_group"] = record.connection
         item["due_at"] = f"{_stamp(record.due_at)}#{record.received_at}"
-    return item
+    return item | _unfinished(record)
+
+
+def _unfinished(record: Record) -> Item:
+    """Return what the index `open` keeps: exceptions by code, and what waits for something."""
+    codes = " ".join(str(found["code"]) for found in record.problems)
+    at_rest = record.state == "posted" and not record.facts.get("waiting")
+    waits = record.key.startswith("order#") and bool(record.due_at) and not codes and not at_rest
+    if not codes and not waits:
+        return {}
+    return {
+        "open_group": record.connection,
+        "open_at": record.received_at,
+        "codes": codes,
+        "waits": waits,
+    }
 
 
 def _record(item: Item) -> Record:
     due = str(item.get("due_at", "")).partition("#")[0]
+    facts = json.loads(unpack(str(item["facts"])))
     return Record(
         connection=ConnectionId(str(item["pk"])),
         key=RecordKey(str(item["sk"])),
         state=str(item["state"]),
-        facts=json.loads(unpack(str(item["facts"]))),
+        facts=facts,
+        stored=facts,
         received_at=str(item["received_at"]),
         due_at=datetime.fromisoformat(due) if due else None,
         version=int(item["version"]),

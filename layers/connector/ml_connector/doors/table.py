@@ -73,6 +73,10 @@ class Table(Protocol):
         """Remove an item; absent is fine."""
         ...
 
+    def delete_all(self, pk: str, sks: Iterable[str]) -> None:
+        """Remove many items of one `pk`; not atomic, safe to repeat."""
+        ...
+
     def add(self, pk: str, sk: str, by: int, ceiling: int, expires_at: int) -> bool:
         """Add to the counter `used` unless the sum would pass `ceiling`; return whether it did."""
         ...
@@ -159,7 +163,14 @@ class DynamoTable:
 
     def put_all(self, items: Iterable[Item]) -> None:
         """See `Table.put_all`."""
-        waiting = [{"PutRequest": {"Item": to_wire(item)}} for item in items]
+        self._batch([{"PutRequest": {"Item": to_wire(item)}} for item in items])
+
+    def delete_all(self, pk: str, sks: Iterable[str]) -> None:
+        """See `Table.delete_all`."""
+        keys = (to_wire({"pk": pk, "sk": sk}) for sk in sks)
+        self._batch([{"DeleteRequest": {"Key": key}} for key in keys])
+
+    def _batch(self, waiting: list[dict[str, Any]]) -> None:
         while waiting:
             batch, waiting = waiting[:_BATCH], waiting[_BATCH:]
             answer = self.client.batch_write_item(RequestItems={self.name: batch})

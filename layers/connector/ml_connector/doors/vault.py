@@ -18,13 +18,17 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ml_connector import clock, telemetry
 from ml_connector.codes import problem
+from ml_connector.doors.channels import slack_url
 from ml_connector.faults import Halt
 from ml_connector.ids import ConnectionId
 from ml_connector.secret import Secret
 
 AIRBASE_WEBHOOK, EXACT_WEBHOOK = "airbase-webhook", "exact-webhook"
 AIRBASE_KEY, EXACT_APP, EXACT_TOKENS = "airbase-key", "exact-app", "exact-tokens"
-KINDS = (AIRBASE_WEBHOOK, EXACT_WEBHOOK, AIRBASE_KEY, EXACT_APP, EXACT_TOKENS)
+NOTIFY_SLACK = "notify-slack"
+KINDS = (AIRBASE_WEBHOOK, EXACT_WEBHOOK, AIRBASE_KEY, EXACT_APP, EXACT_TOKENS, NOTIFY_SLACK)
+WHOLE_STACK = ConnectionId("_stack")
+"""Stands for all connections, where a secret may be theirs together: no id can be this."""
 
 _NONCE_BYTES = 12
 _CACHE_SECONDS = 300
@@ -48,6 +52,13 @@ class Vault(Protocol):
 
     def airbase_key(self, connection: ConnectionId) -> Secret:
         """Return the Airbase API key; raises `Halt` when it is not stored."""
+        ...
+
+    def slack_url(self, connection: ConnectionId) -> Secret | None:
+        """Return where Slack takes the connection's messages: its own address or the stack's.
+
+        None when neither is stored; raises `Halt` for one that cannot be used.
+        """
         ...
 
     def tokens(self, connection: ConnectionId) -> Secret | None:
@@ -89,6 +100,11 @@ class AwsVault:
         """See `Vault.airbase_key`."""
         value = self._cached(AIRBASE_KEY, connection, "AIRBASE_KEY_MISSING")
         return airbase_key(value, connection)
+
+    def slack_url(self, connection: ConnectionId) -> Secret | None:
+        """See `Vault.slack_url`."""
+        value = self._read(NOTIFY_SLACK, connection) or self._read(NOTIFY_SLACK, WHOLE_STACK)
+        return None if value is None else slack_address(value, connection)
 
     def tokens(self, connection: ConnectionId) -> Secret | None:
         """See `Vault.tokens`."""
@@ -213,6 +229,18 @@ def airbase_key(value: Mapping[str, Any], connection: ConnectionId) -> Secret:
         raise _unreadable(AIRBASE_KEY, connection)
     telemetry.conceal(key)
     return Secret(key)
+
+
+def slack_address(value: Mapping[str, Any], connection: ConnectionId) -> Secret:
+    """Read the stored form `{"url"}`; raises `Halt` for another one."""
+    url = value.get("url")
+    if not isinstance(url, str):
+        raise _unreadable(NOTIFY_SLACK, connection)
+    telemetry.conceal(url)
+    try:
+        return slack_url(url)
+    except ValueError:
+        raise _unreadable(NOTIFY_SLACK, connection) from None
 
 
 def _parsed(text: str, kind: str, connection: ConnectionId) -> Mapping[str, Any]:

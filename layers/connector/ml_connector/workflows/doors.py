@@ -1,21 +1,24 @@
 """All the doors a workflow may use, opened in one place and handed in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ml_connector.airbase.api import AirbaseClient
 from ml_connector.connection import Connection
-from ml_connector.doors.coordination import Leases
+from ml_connector.doors.channels import Channel
+from ml_connector.doors.coordination import Leases, Marks
 from ml_connector.doors.exact_orders import ExactOrders
 from ml_connector.doors.inbox import Inbox
 from ml_connector.doors.ledger import Ledger
 from ml_connector.doors.mappings import Mappings
+from ml_connector.doors.news import NewsDesk
 from ml_connector.doors.queues import Queues
 from ml_connector.doors.reference import DivisionBooks, ReferenceData
 from ml_connector.doors.table import Table
 from ml_connector.exact.budget import Budget
 from ml_connector.exact.gateway import ExactGateway
 from ml_connector.ids import ConnectionId, Division
+from ml_connector.telemetry import Measure
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class Doors:
     queues: Queues
     airbase: Callable[[Connection], AirbaseClient]
     exact: Callable[[Connection], ExactGateway]
+    news: NewsDesk
+    channels: Callable[[Connection], Sequence[Channel]]
+    """How people of a connection are told of news: empty when nobody is."""
+    measure: Measure
 
     def budget(self, connection: Connection) -> Budget:
         """Return the calls that the connection may still make to Exact."""
@@ -38,6 +45,10 @@ class Doors:
     def leases(self, connection: ConnectionId) -> Leases:
         """Return the leases that the connection's workers take from each other."""
         return Leases(self.coordination, connection)
+
+    def marks(self, connection: ConnectionId) -> Marks:
+        """Return the small facts that the connection's workers share."""
+        return Marks(self.coordination, connection)
 
     def data(self, connection: ConnectionId, division: Division) -> ReferenceData:
         """Return a division's reference data."""

@@ -133,8 +133,10 @@ class _Posting:
             return
         self._refuse_duplicate(order, division.division, made)
         gateway = self.doors.exact(self.connection)
-        self._intend(order, division, made)
-        self._post(gateway, division.division, made)
+        is_restored = self.doors.ledger.looks_first(self.connection.id)
+        self._intend(order, division, made, is_restored=is_restored)
+        if not (is_restored and self._adopt()):
+            self._post(gateway, division.division, made)
 
     def _note_fetched(self, order: Order, division: ExactDivision) -> None:
         facts: dict[str, Any] = {
@@ -149,15 +151,20 @@ class _Posting:
             return
         self.case.step(self.case.record.state, "fetched", SETTLE, **facts)
 
-    def _intend(self, order: Order, division: ExactDivision, made: Plan) -> None:
-        """Record what will be sent before it is: whoever finds this looks in Exact first."""
+    def _intend(
+        self, order: Order, division: ExactDivision, made: Plan, *, is_restored: bool
+    ) -> None:
+        """Record what will be sent before it is: whoever finds this looks in Exact first.
+
+        `is_restored`: it may have been posted in a time that the ledger has forgotten.
+        """
         reading = self.doors.data(self.connection.id, division.division).reading(STREAM_PATH)
         intent = {
             "at": clock.now().isoformat(),
             "division": division.division,
             "your_ref": your_ref(order.number, order.id),
             "digest": digest(made.body),
-            "cursor": reading.cursor,
+            "cursor": 1 if is_restored else reading.cursor,
             "amount": str(order.total.amount),
         }
         self.case.step(
@@ -183,14 +190,19 @@ class _Posting:
         settled = datetime.fromisoformat(intent["at"]) + SETTLE
         if clock.now() < settled:
             raise Later("OUTCOME_UNKNOWN", settled, "an earlier attempt may still be under way.")
+        if not self._adopt():
+            self.case.step("received", "looked", SETTLE, {"found": "nothing"})
+
+    def _adopt(self) -> bool:
+        """Take for ours the order that is in Exact already; return whether there is one."""
+        intent = self.case.record.facts["intent"]
         found = find_orders(self.doors, self.connection, self.id, intent)
         if len(found) > 1:
             numbers = ", ".join(str(one.get("OrderNumber")) for one in found)
             raise Review([problem("SEVERAL_IN_EXACT", self.case.title, f"Numbers: {numbers}.")])
         if found:
             self._confirm(found[0], "adopted")
-        else:
-            self.case.step("received", "looked", SETTLE, {"found": "nothing"})
+        return bool(found)
 
     def _refuse_duplicate(self, order: Order, division: Division, made: Plan) -> None:
         orders = self.doors.exact_orders(self.connection.id, division)
@@ -231,3 +243,4 @@ class _Posting:
             waiting=None,
             posted_at=clock.now().isoformat(),
         )
+        self.doors.measure({"OrdersPosted": 1}, connection=self.connection.id)

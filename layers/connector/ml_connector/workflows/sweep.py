@@ -29,8 +29,18 @@ def sweep(doors: Doors) -> None:
             _sweep_connection(doors, connection)
         except Exception as error:  # noqa: BLE001  tenants apart: raised again below
             failures.append(error)
+    measure_and_tell(doors)
     if failures:
         raise ExceptionGroup("sweep", failures)
+
+
+def measure_and_tell(doors: Doors) -> None:
+    """Take the figures and tell people what is new; never raises."""
+    # Loaded by the first sweep of a process: an order's worker starts without them.
+    from ml_connector.workflows import figures, news  # noqa: PLC0415
+
+    figures.measure_all(doors)
+    news.tell_all(doors)
 
 
 def queue_reviews(doors: Doors, connection: ConnectionId, division: Division) -> int:

@@ -1,9 +1,10 @@
 """The one place where the workers get their real doors, from the environment."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import botocore.session
@@ -13,15 +14,18 @@ from botocore.config import Config
 from ml_connector.airbase.api import AirbaseClient
 from ml_connector.connection import Connection
 from ml_connector.doors import http as http_door
+from ml_connector.doors.channels import Channel, Slack, Topic
 from ml_connector.doors.coordination import Marks
 from ml_connector.doors.inbox import Inbox
 from ml_connector.doors.ledger import Ledger
 from ml_connector.doors.mappings import Mappings
+from ml_connector.doors.news import NewsDesk
 from ml_connector.doors.queues import PURCHASE_ORDERS, VENDORS, Queues
 from ml_connector.doors.table import DynamoTable, Table
 from ml_connector.doors.vault import AwsVault, Vault
 from ml_connector.exact.gateway import ExactGateway, open_gateway
 from ml_connector.ids import ConnectionId
+from ml_connector.telemetry import Measure, emit
 from ml_connector.workflows.doors import Doors
 
 _CONFIG = Config(
@@ -29,6 +33,8 @@ _CONFIG = Config(
     read_timeout=10,
     retries={"mode": "standard", "total_max_attempts": 4},
 )
+# Whoever cannot be told now is told by the next sweep: no reason to keep this one.
+_TELLING = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
 _PACE = "airbase-pace"
 Opened = TypeVar("Opened")
 
@@ -83,7 +89,12 @@ def open_doors(
         if variable in environment
     }
     tables = open_tables(dynamodb, environment)
-    return join_doors(actor, tables, Queues(sqs, urls), vault, http or http_door.client())
+    topics = []
+    if arn := environment.get("NOTIFICATION_TOPIC_ARN"):
+        # Few sweeps have something to tell: the client is made by the first that has.
+        topics.append(Topic(cache(partial(session.create_client, "sns", config=_TELLING)), arn))
+    http = http or http_door.client()
+    return join_doors(actor, tables, Queues(sqs, urls), vault, http, topics, emit)
 
 
 def open_tables(dynamodb: Any, environment: Mapping[str, str]) -> Tables:
@@ -97,9 +108,18 @@ def open_tables(dynamodb: Any, environment: Mapping[str, str]) -> Tables:
 
 
 def join_doors(
-    actor: str, tables: Tables, queues: Queues, vault: Vault, http: httpx.Client
+    actor: str,
+    tables: Tables,
+    queues: Queues,
+    vault: Vault,
+    http: httpx.Client,
+    topics: Sequence[Channel] = (),
+    measure: Measure = lambda *_, **__: None,
 ) -> Doors:
-    """Return the doors over these tables, queues, vault and HTTP client."""
+    """Return the doors over these tables, queues, vault, HTTP client and topics.
+
+    `measure` takes the figures; by default nobody does.
+    """
 
     def airbase(connection: Connection) -> AirbaseClient:
         pace = Pace(tables.coordination, connection.id)
@@ -108,6 +128,13 @@ def join_doors(
 
     def exact(connection: Connection) -> ExactGateway:
         return open_gateway(connection, http, vault, tables.coordination)
+
+    def channels(connection: Connection) -> list[Channel]:
+        wanted = connection.notify.slack
+        return [
+            *topics,
+            *([Slack(http, partial(vault.slack_url, connection.id))] if wanted else []),
+        ]
 
     return Doors(
         ledger=Ledger(tables.ledger, tables.audit, actor),
@@ -118,6 +145,9 @@ def join_doors(
         queues=queues,
         airbase=airbase,
         exact=_once_each(exact),
+        news=NewsDesk(tables.ledger),
+        channels=channels,
+        measure=measure,
     )
 
 
