@@ -15,6 +15,8 @@ import jmespath
 
 from ml_connector import backoff, clock
 from ml_connector.codes import problem
+from ml_connector.doors import http as http_door
+from ml_connector.doors.circuit import Circuit
 from ml_connector.faults import Halt, Later, Review
 from ml_connector.ids import OrderId, VendorId
 from ml_connector.profile import AirbaseProfile
@@ -55,6 +57,7 @@ class AirbaseClient:
         key: Secret,
         http: httpx.Client,
         pace: Pace,
+        circuit: Circuit,
     ) -> None:
         """Speak to `base_url` as `profile` says."""
         self._base_url = base_url
@@ -62,6 +65,7 @@ class AirbaseClient:
         self._key = key
         self._http = http
         self._pace = pace
+        self.circuit = circuit
 
     def order(self, id: OrderId) -> Any:
         """Return Airbase's JSON of an order; numbers with a fraction are `Decimal`."""
@@ -75,6 +79,15 @@ class AirbaseClient:
     def orders(self) -> Iterator[Any]:
         """Yield every order of the tenant, each once, whatever the sort order does meanwhile."""
         return self._pages(self._profile.orders_path, self._profile.order.id)
+
+    def ask(self) -> None:
+        """Ask for one order of the listing, to see whether Airbase answers and takes the key."""
+        path = self._profile.orders_path
+        self._get(path, {"page": "1", "page_size": "1"}, path)
+
+    def site_answers(self) -> bool:
+        """Return whether Airbase's site answers at all: no credentials."""
+        return http_door.answers(self._http, self._base_url)
 
     def _one(self, path: str, id: str, record: str) -> Any:
         if id in _NO_SEGMENTS:
@@ -107,6 +120,10 @@ class AirbaseClient:
     def _get(self, path: str, query: Mapping[str, str], record: str) -> Any:
         if (until := self._pace.wait_until()) and until > clock.now():
             raise Later("AIRBASE_BUSY", until, "Airbase asked to slow down.")
+        with self.circuit.calling():
+            return self._answer(path, query, record)
+
+    def _answer(self, path: str, query: Mapping[str, str], record: str) -> Any:
         try:
             response = self._http.get(
                 self._base_url + path, params=dict(query), headers=self._headers()
@@ -139,7 +156,9 @@ class AirbaseClient:
             raise Halt(problem("AIRBASE_KEY_REFUSED", self._base_url, f"It answered {status}."))
         if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             until = _retry_after(response) or backoff.moment(5)
-            raise Later("AIRBASE_UNAVAILABLE", until, f"Airbase answered {status}.")
+            busy = status == HTTPStatus.TOO_MANY_REQUESTS
+            code = "AIRBASE_BUSY" if busy else "AIRBASE_UNAVAILABLE"
+            raise Later(code, until, f"Airbase answered {status}.")
         if status != HTTPStatus.OK:
             code = "NOT_IN_AIRBASE" if status == HTTPStatus.NOT_FOUND else "AIRBASE_REFUSED"
             evidence = {"request_id": response.headers.get("x-request-id", "")}

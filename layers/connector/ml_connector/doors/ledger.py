@@ -23,6 +23,8 @@ CONNECTION = RecordKey("connection")
 
 # DynamoDB takes 400 KB an item; a long order's body and problems are kept packed.
 _LONGEST_PLAIN = 50_000
+# What is parked has a due list of its own: a sweep does not even read it while its time is not.
+_PARKED = "#"
 
 
 class Conflict(Exception):
@@ -34,6 +36,7 @@ class Record:
     """The state of one record. `facts` is what its state means, JSON-serialisable.
 
     `due_at`: when the sweep shall queue it again; None when nothing is to be done.
+    `parked`: the code of the delay that has to end first; empty when time alone decides.
     """
 
     connection: ConnectionId
@@ -42,16 +45,22 @@ class Record:
     facts: Mapping[str, Any] = field(default_factory=dict)
     received_at: str = ""
     due_at: datetime | None = None
+    parked: str = ""
     version: int = 0
     anchor: Anchor = field(default_factory=Anchor)
 
     def now(self, state: str, **facts: Any) -> "Record":
         """Return the record in another state, with these facts added and nothing due."""
-        return replace(self, state=state, facts={**self.facts, **facts}, due_at=None)
+        return replace(self, state=state, facts={**self.facts, **facts}, due_at=None, parked="")
 
     def due(self, at: datetime) -> "Record":
         """Return the record to be queued again at `at`."""
-        return replace(self, due_at=at)
+        return replace(self, due_at=at, parked="")
+
+    def park(self, code: str) -> "Record":
+        """Return the record to be queued when the delay `code` is over, in its old place."""
+        received_at = self.received_at or clock.now().isoformat()
+        return replace(self, due_at=datetime.fromisoformat(received_at), parked=code)
 
     @property
     def problems(self) -> list[dict[str, Any]]:
@@ -111,14 +120,22 @@ class Ledger:
 
         Raises `Conflict` when it was changed by another since it was read.
         """
-        moved = replace(record, due_at=until, version=record.version + 1)
+        return self.keep(record.due(until))
+
+    def keep(self, record: Record) -> Record:
+        """Store the record without a step worth auditing.
+
+        Raises `Conflict` when it was changed by another since it was read.
+        """
+        moved = replace(record, version=record.version + 1)
         if not self._ledger.replace(_item(moved), record.version):
             raise Conflict(_trail(record))
         return moved
 
-    def due(self, connection: ConnectionId, until: datetime) -> Iterator[Record]:
-        """Yield records that are due, the longest waiting first."""
-        for item in self._ledger.query_index("due", connection, f"{_stamp(until)}~"):
+    def due(self, connection: ConnectionId, until: datetime, parked: str = "") -> Iterator[Record]:
+        """Yield records that are due (or parked for a reason), the longest waiting first."""
+        group = _due_group(connection, parked)
+        for item in self._ledger.query_index("due", group, f"{_stamp(until)}~"):
             yield _record(item)
 
     def records(self, connection: ConnectionId, prefix: str = "") -> Iterator[Record]:
@@ -156,23 +173,41 @@ class Ledger:
 
     def clear_halt(self, connection: ConnectionId, division: Division | None = None) -> None:
         """Let the connection (and all its divisions), or one division, go on."""
+        halts = {where: found["code"] for where, found in self.halts(connection).items()}
+        wanted = halts if division is None else {str(division): halts.get(str(division), "")}
+        self.lift(connection, wanted)
+
+    def lift(self, connection: ConnectionId, halts: Mapping[str, str]) -> bool:
+        """Let go on what is stopped with these codes ("" or a division to code).
+
+        Returns whether anything was. Raises `Conflict` as `write` does.
+        """
         record = self.read(connection, CONNECTION)
-        halts = dict(record.facts.get("halts", {}))
-        if not halts:
-            return
-        left = {} if division is None else {k: v for k, v in halts.items() if k != str(division)}
-        if left != halts:
-            state = "halted" if left else "active"
-            self.write(record.now(state, halts=left), "continued", division=str(division or ""))
+        held = dict(record.facts.get("halts", {}))
+        left = {k: v for k, v in held.items() if halts.get(k) != v["code"]}
+        if left == held:
+            return False
+        lifted = ", ".join(sorted(held.keys() - left.keys()))
+        state = "halted" if left else "active"
+        self.write(record.now(state, halts=left), "continued", division=lifted)
+        return True
+
+    def halts(self, connection: ConnectionId) -> dict[str, dict[str, Any]]:
+        """Return the exceptions that stop the connection (under "") or its divisions."""
+        return dict(self.read(connection, CONNECTION).facts.get("halts", {}))
 
     def halted(self, connection: ConnectionId, division: Division | None = None) -> bool:
         """Return whether the connection, or this division of it, is stopped."""
-        halts = self.read(connection, CONNECTION).facts.get("halts", {})
+        halts = self.halts(connection)
         return "" in halts or str(division) in halts
 
 
 def _trail(record: Record) -> str:
     return f"{record.connection}#{record.key}"
+
+
+def _due_group(connection: ConnectionId, parked: str) -> str:
+    return f"{connection}{_PARKED}{parked}" if parked else connection
 
 
 def _stamp(moment: datetime) -> str:
@@ -191,7 +226,7 @@ def _item(record: Record) -> Item:
         "audit_hash": record.anchor.hash,
     }
     if record.due_at:
-        item["due_group"] = record.connection
+        item["due_group"] = _due_group(record.connection, record.parked)
         item["due_at"] = f"{_stamp(record.due_at)}#{record.received_at}"
     return item
 
@@ -205,6 +240,7 @@ def _record(item: Item) -> Record:
         facts=json.loads(_unpack(str(item["facts"]))),
         received_at=str(item["received_at"]),
         due_at=datetime.fromisoformat(due) if due else None,
+        parked=str(item.get("due_group", "")).partition(_PARKED)[2],
         version=int(item["version"]),
         anchor=Anchor(int(item.get("audit_seq", 0)), str(item.get("audit_hash", START))),
     )

@@ -37,11 +37,11 @@ from ml_connector.workflows.finding import (
 )
 from ml_connector.workflows.messages import vendor_message
 from ml_connector.workflows.provision import Provision
+from ml_connector.workflows.refresh import is_usable
 
 SETTLE = timedelta(seconds=120)
 """A worker lives at most 60 s: after this, no POST of an earlier intent is still under way."""
 
-REFERENCE_MAX_AGE = timedelta(hours=24)
 _REFRESH_WAIT = timedelta(seconds=60)
 _APPROVED = {State.APPROVED, State.OPEN}
 
@@ -96,6 +96,7 @@ class _Posting:
         division = self.case.record.facts.get("division")
         if self.case.record.state == "posted" or not division:
             return
+        self.doors.exact(self.connection).circuit.check()
         if until := self.doors.budget(self.connection).exhausted_until(Division(division)):
             code = "EXACT_DAY_LIMIT" if until > next_minute(clock.now()) else "EXACT_MINUTE_LIMIT"
             raise Later(code, until, f"the calls of division {division} are used up.")
@@ -127,8 +128,9 @@ class _Posting:
     def _post_order(self, order: Order, division: ExactDivision) -> None:
         self._note_fetched(order, division)
         self._refuse_when_halted(division.division)
-        made = self._plan(order, division)
         gateway = self.doors.exact(self.connection)
+        gateway.circuit.check()
+        made = self._plan(order, division)
         self._intend(order, division, made)
         self._post(gateway, division.division, made)
 
@@ -163,8 +165,7 @@ class _Posting:
             raise
 
     def _refuse_old_reference(self, division: Division) -> None:
-        read_at = self.doors.data(self.connection.id, division).freshness().streams_at
-        if read_at and clock.now() - read_at < REFERENCE_MAX_AGE:
+        if is_usable(self.doors, self.connection.id, division):
             return
         raise Later(  # the sweep has them read
             "REFERENCE_DATA_OLD",

@@ -10,9 +10,10 @@ from ml_connector.telemetry import logger
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.exact_changes import note_change
+from ml_connector.workflows.outage import recover
 from ml_connector.workflows.posting import advance
-from ml_connector.workflows.refresh import refresh
-from ml_connector.workflows.sweep import queue_reviews, sweep
+from ml_connector.workflows.refresh import is_usable, refresh
+from ml_connector.workflows.sweep import queue_due, queue_reviews, sweep
 
 
 def handle(message: Mapping[str, Any], doors: Doors) -> None:
@@ -30,6 +31,8 @@ def handle(message: Mapping[str, Any], doors: Doors) -> None:
         advance(doors, connection, OrderId(message["order"]), message.get("event"))
     elif kind == "refresh":
         refresh_division(doors, connection, Division(message["division"]))
+    elif kind == "recover":
+        recover(doors, connection, message["what"])
     else:
         _note_event(message, doors, connection)
     if event := message.get("event"):
@@ -38,12 +41,15 @@ def handle(message: Mapping[str, Any], doors: Doors) -> None:
 
 def refresh_division(doors: Doors, connection_id: ConnectionId, division: Division) -> None:
     """Read the division's reference data; what waited for them is queued. The sweep repeats it."""
+    was_usable = is_usable(doors, connection_id, division)
     connection = doors.mappings.connection(connection_id)
     if connection is None or connection.division(division) is None:
         return
     try:
         if refresh(doors, connection, division):
             queue_reviews(doors, connection_id, division)
+        if not was_usable:
+            queue_due(doors, connection)
     except Halt as halt:
         doors.ledger.halt(connection_id, halt.problem, halt.division)
     except (Later, Review) as fault:

@@ -20,11 +20,13 @@ from ml_connector.exact.reference import (
     Listing,
 )
 from ml_connector.faults import Later, Review
-from ml_connector.ids import Division
+from ml_connector.ids import ConnectionId, Division
 from ml_connector.telemetry import logger
 from ml_connector.workflows.doors import Doors
 
 STREAMS_EVERY = timedelta(hours=4)
+MAX_AGE = timedelta(hours=24)
+"""Streams older than this stop posting in their division until they are read."""
 LISTINGS_EVERY = timedelta(hours=24)
 STALE = "stale"
 """The note on a division's data that Exact has said something changed."""
@@ -40,6 +42,12 @@ def is_due(doors: Doors, connection: Connection, division: Division) -> bool:
     if read_at is None or clock.now() - read_at >= STREAMS_EVERY:
         return True
     return told_at is not None and told_at >= read_at
+
+
+def is_usable(doors: Doors, connection: ConnectionId, division: Division) -> bool:
+    """Return whether orders may be planned on the division's data."""
+    read_at = doors.data(connection, division).freshness().streams_at
+    return read_at is not None and clock.now() - read_at < MAX_AGE
 
 
 def refresh(doors: Doors, connection: Connection, division: Division) -> bool:

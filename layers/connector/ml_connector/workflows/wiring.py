@@ -13,6 +13,7 @@ from botocore.config import Config
 from ml_connector.airbase.api import AirbaseClient
 from ml_connector.connection import Connection
 from ml_connector.doors import http as http_door
+from ml_connector.doors.circuit import AIRBASE, Circuit
 from ml_connector.doors.coordination import Marks
 from ml_connector.doors.inbox import Inbox
 from ml_connector.doors.ledger import Ledger
@@ -104,11 +105,16 @@ def join_doors(
     def airbase(connection: Connection) -> AirbaseClient:
         pace = Pace(tables.coordination, connection.id)
         key = vault.airbase_key(connection.id)
-        return AirbaseClient(connection.airbase_base_url, connection.profile, key, http, pace)
+        base, profile = connection.airbase_base_url, connection.profile
+        return AirbaseClient(base, profile, key, http, pace, circuit(connection))
+
+    def open_circuit(connection: Connection) -> Circuit:
+        return Circuit(tables.coordination, connection.id, AIRBASE)
 
     def exact(connection: Connection) -> ExactGateway:
         return open_gateway(connection, http, vault, tables.coordination)
 
+    circuit = _once_each(open_circuit)  # it remembers that all was well a moment ago
     return Doors(
         ledger=Ledger(tables.ledger, tables.audit, actor),
         inbox=Inbox(tables.inbox),
