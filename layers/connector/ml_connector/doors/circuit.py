@@ -21,7 +21,7 @@ from ml_connector.ids import ConnectionId
 
 OPENS_AT = 3
 _FIRST_PROBE, _SLOWEST_PROBE = timedelta(minutes=1), timedelta(minutes=10)
-_JITTER = 0.75
+_JITTER = 0.9  # no more: a probe may cost a token call, of which a day has 200
 # Longer than a worker lives: no second prober while the first one's call is under way.
 _LEASE = timedelta(seconds=90)
 _KEPT = timedelta(days=7)
