@@ -9,12 +9,14 @@ import pytest
 from local.exact_simulator import Fault as ExactFault
 from local.exact_simulator.faults import Kind
 from local.firm import BE, BRANCHES, DE, NL
+from local.memory import MemoryTable
 from local.office import FIRM, Office
 from local.simulation import Fault as AirbaseFault
 from ml_connector import clock
 from ml_connector.codes import problem
 from ml_connector.doors.circuit import AIRBASE, EXACT, Remote
 from ml_connector.doors.ledger import CONNECTION
+from ml_connector.doors.queues import PURCHASE_ORDERS, Message
 
 Order = dict[str, Any]
 _DAY = 24 * 60
@@ -217,6 +219,17 @@ def test_a_token_endpoint_away_is_an_outage_too(firm: Office) -> None:
     assert states(firm, orders) == {"posted": 24}
 
 
+def test_a_pause_of_the_token_calls_ends_with_the_outage(firm: Office) -> None:
+    """The pauses had grown to a quarter of an hour: the next renewal must not meet one."""
+    goes_away(firm, EXACT)
+    live_through(firm, 8 * 60, approve_each=60)
+    comes_back(firm)
+    for _ in range(3):
+        firm.wait(minutes=1)
+    firm.wait(minutes=10)
+    assert firm.post(firm.order("PO-later")).state == "posted"
+
+
 def test_a_token_that_cannot_be_renewed_once_is_no_outage(firm: Office) -> None:
     firm.clock.move(700)
     firm.exact.faults.append(ExactFault("unavailable", path="oauth2"))
@@ -250,6 +263,42 @@ def test_a_rate_limit_is_no_outage(firm: Office) -> None:
         firm.post(firm.order(f"PO-{number}"))
         firm.wait(minutes=15)
     assert not firm.doors.circuit(FIRM, AIRBASE).outage().is_open
+
+
+def test_a_sweep_reads_little_when_nothing_is_due(
+    firm: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_away(firm, EXACT)
+    live_through(firm, 60, approve_each=1)
+    firm.wait(minutes=10)
+    items, reads = Counter[str](), Counter[str]()
+    for name in ("query_index", "query", "get"):
+        monkeypatch.setattr(MemoryTable, name, _counted(getattr(MemoryTable, name), items, reads))
+    firm.mini.work(Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"}), firm.doors)
+    assert items["query_index"] == 0, "what an outage keeps is not even read"
+    assert reads.total() <= 8
+    comes_back(firm)
+    monkeypatch.undo()
+    firm.wait(minutes=1)
+    firm.wait(minutes=1)
+    for name in ("query_index", "query", "get"):
+        monkeypatch.setattr(MemoryTable, name, _counted(getattr(MemoryTable, name), items, reads))
+    reads.clear()
+    firm.mini.work(Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"}), firm.doors)
+    assert reads.total() <= 16
+
+
+def _counted(real: Any, items: Counter[str], reads: Counter[str]) -> Any:
+    def counted(*args: Any, **more: Any) -> Any:
+        answer = real(*args, **more)
+        reads[real.__name__] += 1
+        if real.__name__ == "get":
+            return answer
+        rows = list(answer)
+        items[real.__name__] += len(rows)
+        return iter(rows)
+
+    return counted
 
 
 # ---------------------------------------------------------------- halts

@@ -184,6 +184,8 @@ class TokenKeeper:
         )
         if isinstance(outcome, Granted):
             self._store(outcome.tokens)
+            if self.circuit.is_probing:
+                self._marks.clear(_PAUSE)  # it stepped over one that is pointless now
             return outcome.tokens
         return self._newer_than(stored) or self._give_up(outcome, app, stored)
 
