@@ -17,6 +17,7 @@ from ml_connector.codes import problem
 from ml_connector.doors.circuit import AIRBASE, EXACT, Remote
 from ml_connector.doors.ledger import CONNECTION
 from ml_connector.doors.queues import PURCHASE_ORDERS, Message
+from ml_connector.ids import Division
 
 Order = dict[str, Any]
 _DAY = 24 * 60
@@ -385,6 +386,12 @@ def test_a_halt_is_proved_where_it_was_met(firm: Office) -> None:
     firm.exact.policy.denied.clear()
     for _ in range(16):
         firm.wait(minutes=1)
+    assert halts(firm) == {}
+
+
+def test_a_division_that_is_no_longer_configured_keeps_no_halt(firm: Office) -> None:
+    firm.doors.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "Exact division 1"), Division(1))
+    firm.wait(minutes=1)
     assert halts(firm) == {}
 
 

@@ -9,6 +9,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +26,7 @@ CONNECTION = RecordKey("connection")
 _LONGEST_PLAIN = 50_000
 # What is parked has a due list of its own: a sweep does not even read it while its time is not.
 _PARKED = "#"
+_MOST_TRIES = 5
 
 
 class Conflict(Exception):
@@ -157,10 +159,19 @@ class Ledger:
         problem: Problem,
         division: Division | None = None,
     ) -> None:
-        """Stop the connection, or one division of it, with one exception. Repeating is silent."""
+        """Stop the connection, or one division of it, with one exception. Repeating is silent.
+
+        Raises `Conflict` when others keep changing the connection's record.
+        """
+        for _ in range(_MOST_TRIES):  # all workers meet a lost consent at once
+            with suppress(Conflict):
+                self._halt(connection, problem, str(division or ""))
+                return
+        raise Conflict(f"{connection}#{CONNECTION}")
+
+    def _halt(self, connection: ConnectionId, problem: Problem, where: str) -> None:
         record = self.read(connection, CONNECTION)
         halts = dict(record.facts.get("halts", {}))
-        where = str(division or "")
         if halts.get(where, {}).get("code") == problem.code:
             return
         halts[where] = problem.as_dict()
