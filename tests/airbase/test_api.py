@@ -13,13 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.memory import MemoryTable
 from ml_connector import clock
 from ml_connector.airbase import api
 from ml_connector.airbase.api import AirbaseClient
 from ml_connector.clock import MovableClock
 from ml_connector.doors import http as http_door
+from ml_connector.doors.circuit import AIRBASE, Circuit
 from ml_connector.faults import Halt, Later, Review
-from ml_connector.ids import OrderId, VendorId
+from ml_connector.ids import ConnectionId, OrderId, VendorId
 from ml_connector.profile import AirbaseProfile
 from ml_connector.secret import Secret
 
@@ -67,7 +69,8 @@ class Site:
     @property
     def client(self) -> AirbaseClient:
         http = http_door.client(httpx.MockTransport(self))
-        return AirbaseClient(BASE, self.profile, Secret(KEY), http, self.pace)
+        circuit = Circuit(MemoryTable(), ConnectionId("firm"), AIRBASE)
+        return AirbaseClient(BASE, self.profile, Secret(KEY), http, self.pace, circuit)
 
     @property
     def path(self) -> str:
@@ -270,7 +273,7 @@ def test_a_refused_record_is_reviewed(status: int, code: str) -> None:
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504, 520, 599])
 def test_a_passing_fault_is_looked_at_again(status: int) -> None:
     found = later(site(status, body=b"<html>oops</html>"))
-    assert found.code == "AIRBASE_UNAVAILABLE"
+    assert found.code == ("AIRBASE_BUSY" if status == 429 else "AIRBASE_UNAVAILABLE")
     assert str(status) in found.cause
     assert found.until > NOON
 

@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.airbase_simulator import AirbaseSimulator
+from local.memory import MemoryTable
 from local.simulation import Fault
 from ml_connector.airbase.api import AirbaseClient
 from ml_connector.airbase.bills import VendorBills, bills_of
 from ml_connector.clock import MovableClock
 from ml_connector.codes import EXPLANATIONS
 from ml_connector.doors import http as http_door
+from ml_connector.doors.circuit import AIRBASE, Circuit
 from ml_connector.faults import Later, Review
-from ml_connector.ids import VendorId
+from ml_connector.ids import ConnectionId, VendorId
 from ml_connector.money import Money
 from ml_connector.profile import AirbaseProfile
 from ml_connector.secret import Secret
@@ -166,10 +168,15 @@ class _Free:
         assert until
 
 
+CIRCUIT = Circuit(MemoryTable(), ConnectionId("firm"), AIRBASE)
+
+
 @pytest.fixture
 def ask(site: AirbaseSimulator) -> Ask:
     http = http_door.client(site.transport())
-    client = AirbaseClient("https://airbase.test", DEFAULT, Secret(site.api_key), http, _Free())
+    client = AirbaseClient(
+        "https://airbase.test", DEFAULT, Secret(site.api_key), http, _Free(), CIRCUIT
+    )
 
     def bills() -> VendorBills:
         entries = (row for word in DEFAULT.bill_statuses for row in client.ledger_entries(word))
@@ -203,6 +210,6 @@ def test_a_listing_that_is_not_there_or_busy_is_said(site: AirbaseSimulator, ask
     assert ask() == VendorBills()
     http, key = http_door.client(site.transport()), Secret(site.api_key)
     profile = AirbaseProfile(ledger_entries_path="/v1/no_such_list/")
-    wrong = AirbaseClient("https://airbase.test", profile, key, http, _Free())
+    wrong = AirbaseClient("https://airbase.test", profile, key, http, _Free(), CIRCUIT)
     with pytest.raises(Review):
         next(wrong.ledger_entries("sync_ready"))

@@ -213,7 +213,54 @@ def test_records_are_listed_by_kind(ledger: Ledger) -> None:
     assert len(list(ledger.records(FIRM))) == 3
 
 
+def test_what_is_parked_keeps_its_place_on_a_list_of_its_own(
+    ledger: Ledger, time: MovableClock
+) -> None:
+    for key in ("po-9", "po-1"):
+        ledger.write(fresh(key).due(clock.now()), "received")
+        time.move(60)
+    for key in ("po-1", "po-9"):
+        ledger.keep(ledger.read(FIRM, order_key(OrderId(key))).park("EXACT_AWAY"))
+    assert list(ledger.due(FIRM, clock.now())) == []
+    parked = list(ledger.due(FIRM, clock.now(), "EXACT_AWAY"))
+    assert [r.key for r in parked] == ["order#po-9", "order#po-1"], "the oldest first"
+    assert {r.parked for r in parked} == {"EXACT_AWAY"}
+    assert list(ledger.due(FIRM, clock.now(), "HALTED")) == []
+    moved = ledger.postpone(parked[0], clock.now())
+    assert ledger.read(FIRM, moved.key) == moved
+    assert [r.key for r in ledger.due(FIRM, clock.now())] == ["order#po-9"]
+    assert ledger.write(parked[1].now("posted"), "posted").parked == ""
+
+
 # --- Halts ---------------------------------------------------------------------------------
+
+
+def test_a_halt_gets_through_while_others_write(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, rivals = ledger.read, [BE, NL]
+
+    def overtaken(connection: ConnectionId, key: Any) -> Record:
+        record = real(connection, key)
+        if rivals:
+            ledger.halt(connection, BLOCKED, rivals.pop())
+        return record
+
+    monkeypatch.setattr(ledger, "read", overtaken)
+    ledger.halt(FIRM, AWAY)
+    assert {where: p["code"] for where, p in ledger.halts(FIRM).items()} == {
+        "": "NOT_CONNECTED",
+        "101": "EXACT_DIVISION_BLOCKED",
+        "102": "EXACT_DIVISION_BLOCKED",
+    }
+
+
+def test_only_the_halt_that_was_meant_is_lifted(ledger: Ledger) -> None:
+    ledger.halt(FIRM, AWAY)
+    ledger.halt(FIRM, BLOCKED, NL)
+    assert not ledger.lift(FIRM, {"": "EXACT_USER_BLOCKED", "102": "EXACT_DIVISION_BLOCKED"})
+    assert ledger.lift(FIRM, {"": "NOT_CONNECTED"})
+    assert set(ledger.halts(FIRM)) == {"101"}
 
 
 def test_a_halted_connection_stops_all_its_divisions_and_no_other_connection(

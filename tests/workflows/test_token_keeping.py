@@ -1,4 +1,4 @@
-"""The keeper: every connection gets its turn, lost consents are told, halts are lifted."""
+"""The keeper: every connection gets its turn, lost consents are told, subscriptions are kept."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -155,60 +155,45 @@ def test_an_outage_is_measured_and_warned_about_in_time(
     assert "dies at 30 days" in capsys.readouterr().out
 
 
-def test_a_new_consent_lets_the_connection_go_on(
-    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator, time: MovableClock
-) -> None:
-    connect()
-    exact.revoke_consent()
-    time.move(timedelta(days=2))
-    run(doors)
-    assert halts(doors) == {"": "RECONNECT_NEEDED"}
-    run(doors)
-    assert halts(doors) == {"": "RECONNECT_NEEDED"}
-    exact.oauth.revoked = False
-    connect()
-    run(doors)
-    assert halts(doors) == {}
-
-
-def test_a_division_goes_on_when_exact_lets_it_in_again(
-    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator
-) -> None:
-    connect()
-    exact.world.divisions[BE].in_scope = False
-    doors.ledger.halt(FIRM, problem("EXACT_DIVISION_NOT_ALLOWED", "Exact division 222"), BE)
-    run(doors)
-    assert halts(doors) == {"222": "EXACT_DIVISION_NOT_ALLOWED"}
-    exact.world.divisions[BE].in_scope = True
-    run(doors)
-    assert halts(doors) == {}
-
-
-def test_what_exact_can_not_prove_stays_halted(
-    doors: Doors, connect: Callable[..., Connection]
-) -> None:
-    connect()
-    doors.ledger.halt(FIRM, problem("AIRBASE_KEY_MISSING", "Connection firm"))
-    run(doors)
-    assert halts(doors) == {"": "AIRBASE_KEY_MISSING"}
-
-
 def subscribed(exact: ExactSimulator, division: int) -> set[tuple[str, str]]:
     rows = exact.world.divisions[division].table("webhooks/WebhookSubscriptions").values()
     return {(row["Topic"], row["CallbackURL"]) for row in rows}
 
 
 def test_subscriptions_are_made_once_in_every_division(
-    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator, time: MovableClock
 ) -> None:
     connect(exact_callback_url=CALLBACK)
     run(doors)
     for division in (NL, BE):
         assert subscribed(exact, division) == {(topic, CALLBACK) for topic in TOPICS}
     calls = len(exact.calls)
-    run(doors)
-    assert len(exact.calls) == calls + 2, "one look a division"
+    for _ in range(4):
+        time.move(timedelta(hours=6))
+        run(doors)
+    looks = [call for call in exact.calls[calls:] if "oauth2" not in call.path]
+    assert len(looks) == 2, "one look a division and day"
     assert doors.ledger.read(FIRM, CONNECTION).problems == []
+
+
+def test_another_wish_for_subscriptions_is_met_at_the_next_run(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator
+) -> None:
+    connect(exact_callback_url=CALLBACK, exact_topics=("Items",))
+    run(doors)
+    connect(exact_callback_url=CALLBACK)
+    run(doors)
+    assert subscribed(exact, BE) == {(topic, CALLBACK) for topic in TOPICS}
+
+
+def test_subscriptions_that_could_not_be_asked_for_are_at_the_next_run(
+    doors: Doors, connect: Callable[..., Connection], exact: ExactSimulator
+) -> None:
+    connect(exact_callback_url=CALLBACK)
+    exact.faults.append(Fault("unavailable"))
+    run(doors)
+    run(doors)
+    assert subscribed(exact, BE) == {(topic, CALLBACK) for topic in TOPICS}
 
 
 def test_a_subscription_to_another_address_is_told(

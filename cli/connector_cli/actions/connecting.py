@@ -20,6 +20,7 @@ from connector_cli.complaints import Complaint
 from connector_cli.stack import Stack
 from ml_connector.airbase.api import AirbaseClient
 from ml_connector.connection import Connection
+from ml_connector.doors.circuit import AIRBASE, Circuit
 from ml_connector.doors.vault import EXACT_TOKENS
 from ml_connector.exact.gateway import ExactGateway
 from ml_connector.faults import Halt
@@ -178,7 +179,9 @@ def try_airbase(stack: Stack, connection: Connection, given: Given) -> list[Subs
 def _airbase(stack: Stack, connection: Connection, given: Given) -> AirbaseClient:
     key = given.get(API_KEY) or stack.vault.airbase_key(connection.id)
     pace = Pace(stack.tables.coordination, connection.id)
-    return AirbaseClient(connection.airbase_base_url, connection.profile, key, stack.http, pace)
+    circuit = Circuit(stack.tables.coordination, connection.id, AIRBASE)
+    base, profile = connection.airbase_base_url, connection.profile
+    return AirbaseClient(base, profile, key, stack.http, pace, circuit)
 
 
 def _subsidiary(row: Any) -> Subsidiary:

@@ -149,7 +149,12 @@ def _order(record: Record) -> dict[str, Any]:
         "total": facts.get("total"),
         "received_at": record.received_at,
         "waiting_for": waiting.get("code"),
-        "waiting_until": record.due_at.isoformat() if waiting and record.due_at else None,
+        "waiting_until": _until(record) if waiting else None,
         "set_aside": set_aside(record),
         "exceptions": [brief(problem) for problem in record.problems],
     }
+
+
+def _until(record: Record) -> str | None:
+    """Return when the order is looked at again; for an outage or a halt nobody can say."""
+    return record.due_at.isoformat() if record.due_at and not record.parked else None

@@ -16,6 +16,8 @@ from jmespath.exceptions import JMESPathError
 
 from ml_connector import backoff, clock, raw_answer
 from ml_connector.codes import problem
+from ml_connector.doors import http as http_door
+from ml_connector.doors.circuit import Circuit
 from ml_connector.faults import Halt, Later, Review
 from ml_connector.ids import OrderId, VendorId
 from ml_connector.profile import AirbaseProfile
@@ -58,6 +60,7 @@ class AirbaseClient:
         key: Secret,
         http: httpx.Client,
         pace: Pace,
+        circuit: Circuit,
     ) -> None:
         """Speak to `base_url` as `profile` says."""
         self._base_url = base_url
@@ -67,6 +70,7 @@ class AirbaseClient:
         self._pace = pace
         self.headers: Mapping[str, str] = {}
         """Those of the last answer; their names in any case."""
+        self.circuit = circuit
 
     def order(self, id: OrderId) -> Any:
         """Return Airbase's JSON of an order; numbers with a fraction are `Decimal`."""
@@ -108,6 +112,16 @@ class AirbaseClient:
         pages = self._pages(path, id_path, query) if path else iter(())
         return (row for page in pages for row in page)
 
+    def ask(self) -> None:
+        """Ask for one row of a listing, to see whether Airbase answers and takes the key."""
+        path = self._profile.orders_path or self._profile.subsidiaries_path
+        if path is not None:
+            self._get(path, {"page": "1", "page_size": "1"}, path)
+
+    def site_answers(self) -> bool:
+        """Return whether Airbase's site answers at all: no credentials."""
+        return http_door.answers(self._http, self._base_url)
+
     def _one(self, path: str, id: str, record: str) -> Any:
         if id in _NO_SEGMENTS:
             raise Review([problem("NOT_IN_AIRBASE", record, "Its id fits no address.")])
@@ -147,6 +161,10 @@ class AirbaseClient:
     def _get(self, path: str, query: Mapping[str, str], record: str) -> Any:
         if (until := self._pace.wait_until()) and until > clock.now():
             raise Later("AIRBASE_BUSY", until, "Airbase asked to slow down.")
+        with self.circuit.calling():
+            return self._answer(path, query, record)
+
+    def _answer(self, path: str, query: Mapping[str, str], record: str) -> Any:
         try:
             response = self._http.get(
                 self._base_url + path, params=dict(query), headers=self._headers()
@@ -180,7 +198,9 @@ class AirbaseClient:
             raise Halt(problem("AIRBASE_KEY_REFUSED", self._base_url, f"It answered {status}."))
         if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             until = _retry_after(response) or backoff.moment(5)
-            raise Later("AIRBASE_UNAVAILABLE", until, f"Airbase answered {status}.")
+            busy = status == HTTPStatus.TOO_MANY_REQUESTS
+            code = "AIRBASE_BUSY" if busy else "AIRBASE_UNAVAILABLE"
+            raise Later(code, until, f"Airbase answered {status}.")
         if status != HTTPStatus.OK:
             code = "NOT_IN_AIRBASE" if status == HTTPStatus.NOT_FOUND else "AIRBASE_REFUSED"
             evidence = {

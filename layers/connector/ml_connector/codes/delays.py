@@ -27,6 +27,10 @@ DELAYS: dict[str, Explanation] = {
         "Exact answered with something that cannot be read.",
         "Nothing to do: what was sent is looked for before it is sent again.",
     ),
+    "EXACT_AWAY": Explanation(
+        "Exact has not answered for a while; one question at a time looks whether it is back.",
+        "Nothing to do: everything that waits goes on by itself, the oldest first.",
+    ),
     "EXACT_UNAUTHORIZED": Explanation(
         "Exact refused a young access token; it cannot be renewed yet.", _WAITS
     ),
@@ -43,6 +47,10 @@ DELAYS: dict[str, Explanation] = {
 }
 
 DELAYS |= {
+    "AIRBASE_AWAY": Explanation(
+        "Airbase has not answered for a while; one question at a time looks whether it is back.",
+        "Nothing to do: everything that waits goes on by itself, the oldest first.",
+    ),
     "AIRBASE_BUSY": Explanation("Airbase asked to slow down.", _WAITS),
     "AIRBASE_UNREACHABLE": Explanation("Airbase did not answer.", _WAITS),
     "AIRBASE_UNAVAILABLE": Explanation("Airbase answered with a passing fault.", _WAITS),

@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+from http import HTTPStatus
 
 import httpx
 
@@ -10,6 +11,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 # Exact takes seconds for heavy reads; a worker has 60 s for its message.
 _TIMEOUT = httpx.Timeout(20.0, connect=5.0, pool=5.0)
+_KNOCK = httpx.Timeout(5.0)
 _LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=5)
 
 
@@ -26,6 +28,15 @@ def client(transport: httpx.BaseTransport | None = None) -> httpx.Client:
         trust_env=False,
         verify=_trusted() if transport is None else True,
     )
+
+
+def answers(http: httpx.Client, base_url: str) -> bool:
+    """Return whether something useful is at this address: any answer but a passing fault."""
+    try:
+        status = http.get(base_url, timeout=_KNOCK).status_code
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+    return status < HTTPStatus.INTERNAL_SERVER_ERROR and status != HTTPStatus.REQUEST_TIMEOUT
 
 
 def _trusted() -> ssl.SSLContext | bool:

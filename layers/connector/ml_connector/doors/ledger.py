@@ -7,6 +7,7 @@ neither exists without the other; so does what people are to be told of (see `do
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,10 @@ from ml_connector.open_exceptions import open_problems, tended
 
 CONNECTION = RecordKey("connection")
 
+# What is parked has a due list of its own: a sweep does not even read it while its time is not.
+_PARKED = "#"
+_MOST_TRIES = 5
+
 
 class Conflict(Exception):
     """Somebody else changed the record since it was read: read it again."""
@@ -32,6 +37,7 @@ class Record:
     """The state of one record. `facts` is what its state means, JSON-serialisable.
 
     `due_at`: when the sweep shall queue it again; None when nothing is to be done.
+    `parked`: the code of the delay that has to end first; empty when time alone decides.
     """
 
     connection: ConnectionId
@@ -40,6 +46,7 @@ class Record:
     facts: Mapping[str, Any] = field(default_factory=dict)
     received_at: str = ""
     due_at: datetime | None = None
+    parked: str = ""
     version: int = 0
     anchor: Anchor = field(default_factory=Anchor)
     stored: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
@@ -47,11 +54,16 @@ class Record:
 
     def now(self, state: str, **facts: Any) -> "Record":
         """Return the record in another state, with these facts added and nothing due."""
-        return replace(self, state=state, facts={**self.facts, **facts}, due_at=None)
+        return replace(self, state=state, facts={**self.facts, **facts}, due_at=None, parked="")
 
-    def due(self, at: datetime) -> "Record":
-        """Return the record to be queued again at `at`."""
-        return replace(self, due_at=at)
+    def due(self, at: datetime | None) -> "Record":
+        """Return the record to be queued again at `at`; None: not any more."""
+        return replace(self, due_at=at, parked="")
+
+    def park(self, code: str) -> "Record":
+        """Return the record to be queued when the delay `code` is over, in its old place."""
+        received_at = self.received_at or clock.now().isoformat()
+        return replace(self, due_at=datetime.fromisoformat(received_at), parked=code)
 
     @property
     def problems(self) -> list[dict[str, Any]]:
@@ -122,14 +134,22 @@ class Ledger:
 
         Raises `Conflict` when it was changed by another since it was read.
         """
-        moved = replace(record, due_at=until, version=record.version + 1)
+        return self.keep(record.due(until))
+
+    def keep(self, record: Record) -> Record:
+        """Store the record without a step worth auditing.
+
+        Raises `Conflict` when it was changed by another since it was read.
+        """
+        moved = replace(record, version=record.version + 1)
         if not self._ledger.replace(_item(moved), record.version):
             raise Conflict(_trail(record))
         return moved
 
-    def due(self, connection: ConnectionId, until: datetime) -> Iterator[Record]:
-        """Yield records that are due, the longest waiting first."""
-        for item in self._ledger.query_index("due", connection, f"{_stamp(until)}~"):
+    def due(self, connection: ConnectionId, until: datetime, parked: str = "") -> Iterator[Record]:
+        """Yield records that are due (or parked for a reason), the longest waiting first."""
+        group = _due_group(connection, parked)
+        for item in self._ledger.query_index("due", group, f"{_stamp(until)}~"):
             yield _record(item)
 
     def records(self, connection: ConnectionId, prefix: str = "") -> Iterator[Record]:
@@ -162,10 +182,19 @@ class Ledger:
         problem: Problem,
         division: Division | None = None,
     ) -> None:
-        """Stop the connection, or one division of it, with one exception. Repeating is silent."""
+        """Stop the connection, or one division of it, with one exception. Repeating is silent.
+
+        Raises `Conflict` when others keep changing the connection's record.
+        """
+        for _ in range(_MOST_TRIES):  # all workers meet a lost consent at once
+            with suppress(Conflict):
+                self._halt(connection, problem, str(division or ""))
+                return
+        raise Conflict(f"{connection}#{CONNECTION}")
+
+    def _halt(self, connection: ConnectionId, problem: Problem, where: str) -> None:
         record = self.read(connection, CONNECTION)
         halts = dict(record.facts.get("halts", {}))
-        where = str(division or "")
         if halts.get(where, {}).get("code") == problem.code:
             return
         halts[where] = problem.as_dict()
@@ -178,18 +207,32 @@ class Ledger:
 
     def clear_halt(self, connection: ConnectionId, division: Division | None = None) -> None:
         """Let the connection (and all its divisions), or one division, go on."""
+        halts = {where: found["code"] for where, found in self.halts(connection).items()}
+        wanted = halts if division is None else {str(division): halts.get(str(division), "")}
+        self.lift(connection, wanted)
+
+    def lift(self, connection: ConnectionId, halts: Mapping[str, str]) -> bool:
+        """Let go on what is stopped with these codes ("" or a division to code).
+
+        Returns whether anything was. Raises `Conflict` as `write` does.
+        """
         record = self.read(connection, CONNECTION)
-        halts = dict(record.facts.get("halts", {}))
-        if not halts:
-            return
-        left = {} if division is None else {k: v for k, v in halts.items() if k != str(division)}
-        if left != halts:
-            state = "halted" if left else "active"
-            self.write(record.now(state, halts=left), "continued", division=str(division or ""))
+        held = dict(record.facts.get("halts", {}))
+        left = {k: v for k, v in held.items() if halts.get(k) != v["code"]}
+        if left == held:
+            return False
+        lifted = ", ".join(sorted(held.keys() - left.keys()))
+        state = "halted" if left else "active"
+        self.write(record.now(state, halts=left), "continued", division=lifted)
+        return True
+
+    def halts(self, connection: ConnectionId) -> dict[str, dict[str, Any]]:
+        """Return the exceptions that stop the connection (under "") or its divisions."""
+        return dict(self.read(connection, CONNECTION).facts.get("halts", {}))
 
     def halted(self, connection: ConnectionId, division: Division | None = None) -> bool:
         """Return whether the connection, or this division of it, is stopped."""
-        halts = self.read(connection, CONNECTION).facts.get("halts", {})
+        halts = self.halts(connection)
         return "" in halts or str(division) in halts
 
     def looks_first(self, connection: ConnectionId) -> bool:
@@ -212,6 +255,10 @@ def _trail(record: Record) -> str:
     return f"{record.connection}#{record.key}"
 
 
+def _due_group(connection: ConnectionId, parked: str) -> str:
+    return f"{connection}{_PARKED}{parked}" if parked else connection
+
+
 def _stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
@@ -228,7 +275,7 @@ def _item(record: Record) -> Item:
         "audit_hash": record.anchor.hash,
     }
     if record.due_at:
-        item["due_group"] = record.connection
+        item["due_group"] = _due_group(record.connection, record.parked)
         item["due_at"] = f"{_stamp(record.due_at)}#{record.received_at}"
     return item | _unfinished(record)
 
@@ -259,6 +306,7 @@ def _record(item: Item) -> Record:
         stored=facts,
         received_at=str(item["received_at"]),
         due_at=datetime.fromisoformat(due) if due else None,
+        parked=str(item.get("due_group", "")).partition(_PARKED)[2],
         version=int(item["version"]),
         anchor=Anchor(int(item.get("audit_seq", 0)), str(item.get("audit_hash", START))),
     )

@@ -11,6 +11,8 @@ import httpx
 
 from ml_connector.codes import problem
 from ml_connector.connection import Connection, safe_base_url
+from ml_connector.doors import http as http_door
+from ml_connector.doors.circuit import Circuit
 from ml_connector.doors.coordination import ErrorWindow
 from ml_connector.doors.table import Table
 from ml_connector.doors.vault import Vault
@@ -53,6 +55,15 @@ class ExactGateway:
         self._window = window
         self._failures: Counter[Division] = Counter()
 
+    @property
+    def circuit(self) -> Circuit:
+        """Return what the connection's workers know of Exact being away."""
+        return self.tokens.circuit
+
+    def site_answers(self) -> bool:
+        """Return whether Exact's site answers at all: no credentials, no counted call."""
+        return http_door.answers(self._http, self._base)
+
     def rows(
         self, division: Division, path: str, params: Mapping[str, str] | None = None
     ) -> Iterator[dict[str, Any]]:
@@ -62,8 +73,8 @@ class ExactGateway:
         seen: set[str] = set()
         while url:
             seen.add(url)
-            answer = self._call(sent, "GET", url)
-            found, url = self._page(answer, sent)
+            with self.circuit.calling():
+                found, url = self._page(self._call(sent, "GET", url), sent)
             if url and (url in seen or not self._is_own(url)):
                 evidence = {"next": url, "division": division}
                 raise Review([problem("EXACT_ODD_ANSWER", sent.name, evidence=evidence)])
@@ -74,11 +85,9 @@ class ExactGateway:
     ) -> dict[str, Any]:
         """Create an entity and return it as Exact holds it; `record` names it in problems."""
         sent = Sent(division, path, is_write=True, record=record)
-        answer = self._call(sent, "POST", self._url(division, path), body)
-        try:
-            return odata.read_entity(answer.body)
-        except odata.UnreadableError as error:
-            raise errors.unreadable(answer, sent) from error
+        with self.circuit.calling():
+            answer = self._call(sent, "POST", self._url(division, path), body)
+            return self._entity(answer, sent)
 
     def update(
         self,
@@ -99,17 +108,22 @@ class ExactGateway:
     def me(self) -> dict[str, Any]:
         """Return who consented (`current/Me`): the one call that belongs to no division."""
         sent = Sent(NO_DIVISION, "current/Me")
-        answer = self._call(sent, "GET", f"{self._base}/api/v1/current/Me")
+        with self.circuit.calling():
+            answer = self._call(sent, "GET", f"{self._base}/api/v1/current/Me")
+            return self._entity(answer, sent)
+
+    def _change(self, method: str, sent: Sent, key: Guid, body: Mapping[str, Any] | None) -> None:
+        url = self._url(sent.division, odata.address(sent.endpoint, key))
+        with self.circuit.calling():
+            answer = self._call(sent, method, url, body)
+            if answer.status != _NO_CONTENT and not _is_json_or_empty(answer.body):
+                raise errors.unreadable(answer, sent)
+
+    def _entity(self, answer: Answer, sent: Sent) -> dict[str, Any]:
         try:
             return odata.read_entity(answer.body)
         except odata.UnreadableError as error:
             raise errors.unreadable(answer, sent) from error
-
-    def _change(self, method: str, sent: Sent, key: Guid, body: Mapping[str, Any] | None) -> None:
-        url = self._url(sent.division, odata.address(sent.endpoint, key))
-        answer = self._call(sent, method, url, body)
-        if answer.status != _NO_CONTENT and not _is_json_or_empty(answer.body):
-            raise errors.unreadable(answer, sent)
 
     def _page(self, answer: Answer, sent: Sent) -> tuple[list[dict[str, Any]], str | None]:
         try:

@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ml_connector import backoff, clock, telemetry
 from ml_connector.codes import problem
 from ml_connector.codes.delays import DELAYS
+from ml_connector.doors.circuit import EXACT, Circuit
 from ml_connector.doors.coordination import ErrorWindow, Leases, Marks
 from ml_connector.doors.table import Table
 from ml_connector.doors.vault import AppCredentials, Vault
@@ -38,6 +39,7 @@ _STORE_ATTEMPTS = 3
 _LOST_FOR_GOOD, _MAY_BE_REPAIRED = timedelta(days=30), timedelta(hours=1)
 _PAUSE, _REFUSED, _DOUBLE_401 = "token-pause", "token-refused", "token-refused-twice"
 _MOST_DOUBLE_401 = 2
+_AWAY = "TOKEN_UNAVAILABLE"
 
 _LOST: dict[type[TokenOutcome], tuple[str, str, timedelta]] = {
     oauth.OldRefreshToken: (
@@ -76,6 +78,7 @@ class TokenKeeper:
         self._leases = Leases(coordination, connection)
         self._marks = Marks(coordination, connection)
         self._errors = ErrorWindow(coordination, connection, trust=0)
+        self.circuit = Circuit(coordination, connection, EXACT)
         self._lock = threading.Lock()
         self._cached: Tokens | None = None
         self._unstored: Tokens | None = None
@@ -181,6 +184,8 @@ class TokenKeeper:
         )
         if isinstance(outcome, Granted):
             self._store(outcome.tokens)
+            if self.circuit.is_probing:
+                self._marks.clear(_PAUSE)  # it stepped over one that is pointless now
             return outcome.tokens
         return self._newer_than(stored) or self._give_up(outcome, app, stored)
 
@@ -189,8 +194,10 @@ class TokenKeeper:
         code, _, fingerprint = (self._marks.get(_REFUSED) or "").partition(" ")
         if fingerprint == _fingerprint(app, stored):
             raise Halt(self._problem(code))
+        self.circuit.check()
         code, _, until = (self._marks.get(_PAUSE) or "").partition(" ")
-        if code and clock.now() < datetime.fromisoformat(until):
+        is_for_all = code and not (code == _AWAY and self.circuit.is_probing)
+        if is_for_all and clock.now() < datetime.fromisoformat(until):
             raise Later(code, datetime.fromisoformat(until), DELAYS[code].cause)
         self._errors.check(None, _ENDPOINT)
         now = clock.now()
@@ -210,11 +217,13 @@ class TokenKeeper:
             code, why, _ = lost
             raise Halt(self._problem(code, f'{why} Exact says: "{outcome.text}"'.strip()))
         too_early = isinstance(outcome, oauth.TooEarly)
-        code = "TOKEN_TOO_EARLY" if too_early else "TOKEN_UNAVAILABLE"
+        code = "TOKEN_TOO_EARLY" if too_early else _AWAY
         # Refused token calls count against the hourly error limit: all workers wait together.
         least = 60.0 if too_early else 5.0
         until = backoff.moment(self._failures, least=least)
         self._marks.set(_PAUSE, f"{code} {until.isoformat()}", until)
+        if not too_early:
+            self.circuit.failed()
         raise Later(code, until, f"{DELAYS[code].cause} {outcome.text}".strip())
 
     def _send(self, request: TokenRequest) -> TokenOutcome:

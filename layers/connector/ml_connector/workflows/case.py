@@ -16,13 +16,15 @@ SETTLE = timedelta(seconds=120)
 HALTED_AGAIN = timedelta(minutes=15)
 _REVIEW_AGAIN = timedelta(hours=24)
 _KEPT_EVENTS = 20
+# No moment ends these but an event: their records keep their place in the queue until then.
+PARKING = ("EXACT_AWAY", "AIRBASE_AWAY", "HALTED")
 
 _IN_EXACT = {"posting", "posted", "amending"}  # an exception does not move such an order
 
 # The remote, or the protocol, has said when: nothing is added to that.
 _PACED = {
     "EXACT_MINUTE_LIMIT", "EXACT_DAY_LIMIT", "EXACT_RATE_LIMITED", "EXACT_ERROR_LIMIT",
-    "OUTCOME_UNKNOWN", "REFERENCE_DATA_OLD", "HALTED", "TOKEN_BUSY",
+    "OUTCOME_UNKNOWN", "REFERENCE_DATA_OLD", "TOKEN_BUSY", *PARKING,
 }  # fmt: skip
 
 
@@ -95,19 +97,20 @@ class Case:
 
     def _wait(self, later: Later) -> None:
         """Park the record; the same wait over again is not audited over again."""
-        waiting = self.record.facts.get("waiting") or {}
-        again = waiting.get("code") == later.code
-        times = waiting["times"] + 1 if again else 1
+        before = self.record.facts.get("waiting") or {}
+        again = before.get("code") == later.code
+        times = before["times"] + 1 if again else 1
         until = later.until
         if later.code not in _PACED:
             until = max(until, clock.now() + backoff.delay(times, base=15, cap=1800))
         facts = {"waiting": {"code": later.code, "times": times}}
-        parked = replace(self.record, facts={**self.record.facts, **facts})
+        waiting = replace(self.record, facts={**self.record.facts, **facts})
+        aside = waiting.park(later.code) if later.code in PARKING else waiting.due(until)
         if again:
-            self.record = self._ledger.postpone(parked, until)
+            self.record = self._ledger.keep(aside)
         else:
             self.record = self._ledger.write(
-                parked.due(until),
+                aside,
                 "waiting",
                 code=later.code,
                 until=until.isoformat(),

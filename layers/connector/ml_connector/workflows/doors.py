@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ml_connector.airbase.api import AirbaseClient
 from ml_connector.connection import Connection
 from ml_connector.doors.channels import Channel
+from ml_connector.doors.circuit import Circuit, Remote
 from ml_connector.doors.coordination import Leases, Marks
 from ml_connector.doors.exact_orders import ExactOrders
 from ml_connector.doors.inbox import Inbox
@@ -41,6 +42,10 @@ class Doors:
     def budget(self, connection: Connection) -> Budget:
         """Return the calls that the connection may still make to Exact."""
         return self.exact(connection).budget
+
+    def circuit(self, connection: ConnectionId, remote: Remote) -> Circuit:
+        """Return what the connection's workers know of a remote being away."""
+        return Circuit(self.coordination, connection, remote)
 
     def leases(self, connection: ConnectionId) -> Leases:
         """Return the leases that the connection's workers take from each other."""

@@ -38,6 +38,12 @@ def listing_message(connection: ConnectionId) -> Message:
     return Message(PURCHASE_ORDERS, f"{connection}#listing", body)
 
 
+def recover_message(connection: ConnectionId, what: str) -> Message:
+    """Ask whether what stops a connection is over: "exact" or "airbase" away, or "halts"."""
+    body = {"kind": "recover", "connection": connection, "what": what}
+    return Message(PURCHASE_ORDERS, f"{connection}#recover#{what}", body)
+
+
 def vendor_message(connection: ConnectionId, vendor: str) -> Message:
     """Ask for a vendor to be matched."""
     body = {"kind": "vendor", "connection": connection, "vendor": vendor}

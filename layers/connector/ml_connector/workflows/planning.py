@@ -11,9 +11,8 @@ from ml_connector.purchase_orders.plan import Plan, plan
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.messages import vendor_message
 from ml_connector.workflows.provision import Provision
-from ml_connector.workflows.refresh import fresh_since
+from ml_connector.workflows.refresh import is_usable
 
-REFERENCE_MAX_AGE = timedelta(hours=24)
 _REFRESH_WAIT = timedelta(seconds=60)
 
 
@@ -45,8 +44,7 @@ def plan_from_books(
 
 def refuse_old_data(doors: Doors, connection: Connection, division: Division) -> None:
     """Raise `Later` while the division's data were read too long ago; the sweep has them read."""
-    read_at = fresh_since(doors.data(connection.id, division))
-    if read_at is None or clock.now() - read_at >= REFERENCE_MAX_AGE:
+    if not is_usable(doors, connection.id, division):
         until = clock.now() + _REFRESH_WAIT
         cause = f"reference data of division {division} are being read."
         raise Later("REFERENCE_DATA_OLD", until, cause)

@@ -119,6 +119,7 @@ class _Posting:
         division = self.case.record.facts.get("division")
         if self.case.record.state == "posted" or not division:
             return
+        self.doors.exact(self.connection).circuit.check()
         if until := self.doors.budget(self.connection).exhausted_until(Division(division)):
             code = "EXACT_DAY_LIMIT" if until > next_minute(clock.now()) else "EXACT_MINUTE_LIMIT"
             raise Later(code, until, f"the calls of division {division} are used up.")
@@ -126,13 +127,14 @@ class _Posting:
     def _post_order(self, order: Order, division: ExactDivision) -> None:
         self._note_fetched(order, division)
         self._refuse_when_halted(division.division)
+        gateway = self.doors.exact(self.connection)
+        gateway.circuit.check()
         made = plan_order(self.doors, self.connection, order, division)
         orders = self.doors.exact_orders(self.connection.id, division.division)
         if left := find_left_behind(orders, self.connection.id, order):
             self._adopt_left_behind(order, division, made, left)
             return
         self._refuse_duplicate(order, division.division, made)
-        gateway = self.doors.exact(self.connection)
         is_restored = self.doors.ledger.looks_first(self.connection.id)
         self._intend(order, division, made, is_restored=is_restored)
         if not (is_restored and self._adopt()):

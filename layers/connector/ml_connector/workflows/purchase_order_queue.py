@@ -11,9 +11,10 @@ from ml_connector.workflows.airbase_sweep import sweep_listing
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.exact_changes import note_change
+from ml_connector.workflows.outage import recover
 from ml_connector.workflows.posting import advance, look_at_exact
-from ml_connector.workflows.refresh import refresh
-from ml_connector.workflows.sweep import queue_reviews, sweep
+from ml_connector.workflows.refresh import is_usable, refresh
+from ml_connector.workflows.sweep import queue_due, queue_reviews, sweep
 
 
 def handle(message: Mapping[str, Any], doors: Doors) -> None:
@@ -37,6 +38,8 @@ def handle(message: Mapping[str, Any], doors: Doors) -> None:
         refresh_division(doors, connection, division, everything=everything)
     elif kind == "listing":
         sweep_listing(doors, connection)
+    elif kind == "recover":
+        recover(doors, connection, message["what"])
     else:
         _note_event(message, doors, connection)
     if event := message.get("event"):
@@ -47,12 +50,15 @@ def refresh_division(
     doors: Doors, connection_id: ConnectionId, division: Division, *, everything: bool = False
 ) -> None:
     """Read what is due of the division; what waited for it is queued. The sweep repeats it."""
+    was_usable = is_usable(doors, connection_id, division)
     connection = doors.mappings.connection(connection_id)
     if connection is None or connection.division(division) is None:
         return
     try:
         if refresh(doors, connection, division, everything=everything):
             queue_reviews(doors, connection_id, division)
+        if not was_usable:
+            queue_due(doors, connection)
     except Halt as halt:
         doors.ledger.halt(connection_id, halt.problem, halt.division)
     except (Later, Review) as fault:

@@ -27,13 +27,15 @@ from ml_connector.exact.reference import (
     Stream,
 )
 from ml_connector.faults import Later, Review
-from ml_connector.ids import Division, Guid
+from ml_connector.ids import ConnectionId, Division, Guid
 from ml_connector.purchase_orders.marker import marks_in
 from ml_connector.telemetry import logger
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.messages import changed_order_message
 
 STREAMS_EVERY = timedelta(hours=4)
+MAX_AGE = timedelta(hours=24)
+"""Streams older than this stop posting in their division until they are read."""
 LISTINGS_EVERY = timedelta(hours=24)
 
 _PATHS = (*(stream.path for stream in STREAMS), STREAM_PATH, DELETED_PATH)
@@ -100,6 +102,12 @@ def _is_due(read_at: datetime | None, told_at: datetime | None) -> bool:
     if read_at is None or clock.now() - read_at >= STREAMS_EVERY:
         return True
     return told_at is not None and told_at >= read_at
+
+
+def is_usable(doors: Doors, connection: ConnectionId, division: Division) -> bool:
+    """Return whether orders may be planned on the division's data."""
+    read_at = fresh_since(doors.data(connection, division))
+    return read_at is not None and clock.now() - read_at < MAX_AGE
 
 
 def _if_there(read: Callable[[], bool]) -> bool:

@@ -3,17 +3,25 @@
 The queue only says "look": a message that is lost, sent twice or late changes nothing.
 """
 
-from collections import Counter
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
 from ml_connector.connection import Connection
+from ml_connector.doors.circuit import AIRBASE, EXACT, REMOTES, Remote
 from ml_connector.doors.ledger import Conflict, Record
 from ml_connector.ids import ConnectionId, Division, OrderId
 from ml_connector.workflows.airbase_sweep import queue_listing
+from ml_connector.workflows.case import PARKING
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.messages import order_message, refresh_message, vendor_message
+from ml_connector.workflows.messages import (
+    order_message,
+    recover_message,
+    refresh_message,
+    vendor_message,
+)
 from ml_connector.workflows.refresh import is_due
+from ml_connector.workflows.room import Room
 
 _FORGOTTEN = timedelta(minutes=2)
 _LOOK_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout
@@ -26,7 +34,8 @@ def sweep(doors: Doors) -> None:
     failures = []
     for connection in doors.mappings.connections():
         try:
-            _sweep_connection(doors, connection)
+            _queue_forgotten_events(doors, connection.id)
+            sweep_connection(doors, connection)
         except Exception as error:  # noqa: BLE001  tenants apart: raised again below
             failures.append(error)
     measure_and_tell(doors)
@@ -69,17 +78,28 @@ def _queue_where(doors: Doors, connection: ConnectionId, fact: str, value: objec
     return len(waiting)
 
 
-def _sweep_connection(doors: Doors, connection: Connection) -> None:
-    _queue_forgotten_events(doors, connection.id)
-    if doors.ledger.halted(connection.id):
+def sweep_connection(doors: Doors, connection: Connection) -> None:
+    """Queue what is due of one connection, and what may end an outage or a halt."""
+    halts = doors.ledger.halts(connection.id)
+    away = _away(doors, connection)
+    for what in [*(remote.name for remote in away), *(["halts"] if halts else [])]:
+        message = recover_message(connection.id, what)
+        doors.queues.send(message, f"{message.group} {clock.epoch() // 60}")
+    if "" in halts:
         return
+    if EXACT not in away:
+        _queue_refreshes(doors, connection, halts.keys())
+    if AIRBASE not in away:
+        queue_listing(doors, connection)
+    _queue_due(doors, connection, halts.keys(), away)
+
+
+def _queue_refreshes(doors: Doors, connection: Connection, halted: Collection[str]) -> None:
     for division in connection.divisions:
-        if is_due(doors, connection, division.division):
+        if str(division.division) not in halted and is_due(doors, connection, division.division):
             once = f"refresh {clock.epoch() // 60}"
             message = refresh_message(connection.id, division.division)
             doors.queues.send(message, f"{message.group} {once}")
-    queue_listing(doors, connection)
-    _queue_due(doors, connection)
 
 
 def _queue_forgotten_events(doors: Doors, connection: ConnectionId) -> None:
@@ -87,21 +107,35 @@ def _queue_forgotten_events(doors: Doors, connection: ConnectionId) -> None:
         doors.queues.send(event.message, f"{event.once} {clock.epoch() // 600}")
 
 
-def _queue_due(doors: Doors, connection: Connection) -> None:
+def queue_due(doors: Doors, connection: Connection) -> None:
     """Queue due orders, oldest first, no more of a division than it has calls for."""
-    budget = doors.budget(connection)
-    room: Counter[int] = Counter(
-        {d.division: budget.room(d.division) for d in connection.divisions}
-    )
+    halted = doors.ledger.halts(connection.id).keys()
+    if "" not in halted:
+        _queue_due(doors, connection, halted, _away(doors, connection))
+
+
+def _queue_due(
+    doors: Doors, connection: Connection, halted: Collection[str], away: Collection[Remote]
+) -> None:
+    room = Room(doors, connection, halted)
     queued = 0
-    for record in doors.ledger.due(connection.id, clock.now()):
-        division = int(record.facts.get("division") or 0)
-        if queued >= _MOST_AT_ONCE:
+    for record in _due(doors, connection.id, {remote.away for remote in away}):
+        if queued >= _MOST_AT_ONCE or room.is_used_up:
             return
-        if division in room and room[division] <= 0:
-            continue
-        room[division] -= 1
-        queued += _claim(doors, record)
+        if room.take(record):
+            queued += _claim(doors, record)
+
+
+def _due(doors: Doors, connection: ConnectionId, away: Collection[str]) -> Iterator[Record]:
+    """Yield what is due by its time, then what was parked for a reason that is over."""
+    yield from doors.ledger.due(connection, clock.now())
+    for reason in PARKING:
+        if reason not in away:
+            yield from doors.ledger.due(connection, clock.now(), reason)
+
+
+def _away(doors: Doors, connection: Connection) -> list[Remote]:
+    return [r for r in REMOTES if doors.circuit(connection.id, r).outage().is_open]
 
 
 def _claim(doors: Doors, record: Record) -> int:

@@ -1,29 +1,25 @@
-"""Keeps every connection alive: its tokens, its webhook subscriptions, and its way back.
+"""Keeps every connection alive: its tokens and its webhook subscriptions.
 
 A refresh token dies after 30 days without use. Connections that post daily never get near that;
 this is for those on holiday, and for finding out early that a consent was lost.
 """
 
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 
 from ml_connector import telemetry
 from ml_connector.connection import Connection
-from ml_connector.doors.ledger import CONNECTION
-from ml_connector.exact import odata
 from ml_connector.exact.gateway import ExactGateway
-from ml_connector.faults import Halt, Later, Review
-from ml_connector.ids import Division
+from ml_connector.faults import Halt, Later
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.subscribing import keep_subscriptions
 
 WARN_FROM = timedelta(days=20)
 IDLE = timedelta(hours=24)
 _DAY = timedelta(days=1)
-# What asking Exact can prove to be over; anything else is for others to lift.
-_PROVABLE = ("EXACT_", "RECONNECT_", "NOT_CONNECTED", "APP_CREDENTIALS_", "SECRET_")
-_PROBE = "purchaseorder/PurchaseOrders"
-_NOBODY = "00000000-0000-0000-0000-000000000000"
+# Less than a day: the schedule's runs are not a day apart to the second.
+_SUBSCRIPTIONS_EVERY = timedelta(hours=23)
 
 Measure = Callable[[str, float], None]
 """Takes a metric's name and one value."""
@@ -43,7 +39,6 @@ def _keep(connection: Connection, doors: Doors, measure: Measure) -> bool:
         alive = _renew(connection, gateway, doors)
         _measure_age(connection, gateway, measure)
         if alive:
-            _lift_halts(connection, gateway, doors)
             _subscribe(connection, doors)
     except Exception:
         # A bug or an outage of our own platform: the other connections still get their turn.
@@ -78,39 +73,23 @@ def _measure_age(connection: Connection, gateway: ExactGateway, measure: Measure
         )
 
 
-def _lift_halts(connection: Connection, gateway: ExactGateway, doors: Doors) -> None:
-    """Let go on what was stopped, where one harmless question shows that Exact answers again."""
-    for where, code in sorted(_halts(connection, doors).items()):
-        division = Division(int(where)) if where else None
-        if code.startswith(_PROVABLE) and _answers(connection, gateway, division):
-            telemetry.logger().info("a halt is over", connection=connection.id, division=where)
-            doors.ledger.clear_halt(connection.id, division)
-
-
-def _halts(connection: Connection, doors: Doors) -> dict[str, str]:
-    record = doors.ledger.read(connection.id, CONNECTION)
-    halts = record.facts.get("halts", {})
-    return {str(where): str(problem["code"]) for where, problem in halts.items()}
-
-
-def _answers(connection: Connection, gateway: ExactGateway, division: Division | None) -> bool:
-    asked = connection.divisions[0].division if division is None else division
-    query = {
-        "$filter": f"PurchaseOrderID eq {odata.guid_literal(_NOBODY)}",
-        "$select": "PurchaseOrderID",
-    }
-    try:
-        list(gateway.rows(asked, _PROBE, query))
-    except Halt as halt:
-        # Another division's trouble is no reason to keep the whole connection stopped.
-        return division is None and halt.division is not None
-    except (Later, Review):
-        return False
-    return True
-
-
 def _subscribe(connection: Connection, doors: Doors) -> None:
+    """Check the subscriptions once a day, and again at the next run when something is amiss."""
+    leases = doors.leases(connection.id)
+    turn = leases.acquire(f"subscriptions {_wanted(connection)}", _SUBSCRIPTIONS_EVERY)
+    if turn is None:
+        return
+    is_amiss = True
     try:
-        keep_subscriptions(doors, connection, doors.ledger)
+        is_amiss = bool(keep_subscriptions(doors, connection, doors.ledger))
     except Later as later:
         telemetry.logger().info(str(later), connection=connection.id)
+    if is_amiss:
+        leases.release(turn)
+
+
+def _wanted(connection: Connection) -> str:
+    """Return what tells one wish for subscriptions from the next: a changed one is new."""
+    divisions = [each.division for each in connection.divisions]
+    wish = (connection.exact_callback_url, connection.exact_topics, divisions)
+    return hashlib.sha256(repr(wish).encode()).hexdigest()[:16]

@@ -15,6 +15,7 @@ from ml_connector.airbase.api import AirbaseClient
 from ml_connector.connection import Connection
 from ml_connector.doors import http as http_door
 from ml_connector.doors.channels import Channel, Slack, Topic
+from ml_connector.doors.circuit import AIRBASE, Circuit
 from ml_connector.doors.coordination import Marks
 from ml_connector.doors.inbox import Inbox
 from ml_connector.doors.ledger import Ledger
@@ -124,7 +125,11 @@ def join_doors(
     def airbase(connection: Connection) -> AirbaseClient:
         pace = Pace(tables.coordination, connection.id)
         key = vault.airbase_key(connection.id)
-        return AirbaseClient(connection.airbase_base_url, connection.profile, key, http, pace)
+        base, profile = connection.airbase_base_url, connection.profile
+        return AirbaseClient(base, profile, key, http, pace, circuit(connection))
+
+    def open_circuit(connection: Connection) -> Circuit:
+        return Circuit(tables.coordination, connection.id, AIRBASE)
 
     def exact(connection: Connection) -> ExactGateway:
         return open_gateway(connection, http, vault, tables.coordination)
@@ -136,6 +141,7 @@ def join_doors(
             *([Slack(http, partial(vault.slack_url, connection.id))] if wanted else []),
         ]
 
+    circuit = _once_each(open_circuit)  # it remembers that all was well a moment ago
     return Doors(
         ledger=Ledger(tables.ledger, tables.audit, actor),
         inbox=Inbox(tables.inbox),

@@ -1,0 +1,236 @@
+"""Exact or Airbase away for a minute, an hour, a day: no hand, few calls, everything in order."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from local.exact_simulator import Fault as ExactFault
+from local.firm import BRANCHES
+from local.memory import MemoryTable
+from local.office import FIRM, Office
+from local.simulation import Fault as AirbaseFault
+from ml_connector.doors.circuit import AIRBASE, EXACT, Remote
+from ml_connector.doors.queues import PURCHASE_ORDERS, Message
+from tests.workflows.away import (
+    Journal,
+    comes_back,
+    goes_away,
+    live_through,
+    posted_in_turn,
+    states,
+)
+
+_DAY = 24 * 60
+
+
+@pytest.mark.parametrize("remote", [EXACT, AIRBASE], ids=lambda remote: remote.name)
+@pytest.mark.parametrize("kind", ["unavailable", "timeout", "garbage"])
+def test_an_hour_away(firm: Office, remote: Remote, kind: str) -> None:
+    goes_away(firm, remote, kind)
+    journal = Journal(firm, remote)
+    orders = live_through(firm, 60, approve_each=2)
+    assert len(journal.calls) <= 3 + 2 * 10, "three faults, then probes: a token and a question"
+    assert journal.knocks <= 60
+    assert "posted" not in states(firm, orders)
+    comes_back(firm)
+    for _ in range(11 if kind == "garbage" else 4):  # a site that answers garbage does answer
+        firm.wait(minutes=1)
+    assert states(firm, orders) == {"posted": 30}
+    assert sum(len(firm.in_exact(branch)) for branch in BRANCHES) == 30
+    assert firm.mini.queues.dead == []
+    assert not firm.doors.ledger.halted(FIRM)
+
+
+@pytest.mark.parametrize("remote", [EXACT, AIRBASE], ids=lambda remote: remote.name)
+def test_a_day_away(firm: Office, remote: Remote) -> None:
+    goes_away(firm, remote)
+    journal = Journal(firm, remote)
+    orders = live_through(firm, _DAY, approve_each=20)
+    # Probes ten minutes apart; Exact's token calls are among them (200 a day).
+    assert len(journal.calls) <= 3 + 24 * 7
+    assert journal.knocks <= _DAY
+    comes_back(firm)
+    firm.wait(minutes=1)
+    firm.wait(minutes=1)
+    assert states(firm, orders) == {"posted": len(orders)}
+    assert posted_in_turn(firm, orders[3:])
+    assert firm.mini.queues.dead == []
+
+
+@pytest.mark.parametrize("remote", [EXACT, AIRBASE], ids=lambda remote: remote.name)
+def test_a_minute_away(firm: Office, remote: Remote) -> None:
+    orders = [firm.order(f"PO-{n}") for n in range(20)]
+    goes_away(firm, remote)
+    journal = Journal(firm, remote)
+    for order in orders:
+        firm.post(order)
+    assert len(journal.calls) == 3, "nobody asks after the third"
+    firm.wait(seconds=59)
+    comes_back(firm)
+    for _ in range(4):
+        firm.wait(minutes=1)
+    assert states(firm, orders) == {"posted": 20}
+    assert firm.mini.queues.dead == []
+
+
+def test_a_blip_is_what_it_was(firm: Office) -> None:
+    firm.exact.faults.append(ExactFault("unavailable"))
+    orders = [firm.order(f"PO-{n}") for n in range(3)]
+    for order in orders:
+        firm.post(order)
+    assert states(firm, orders) == {"posting": 1, "posted": 2}
+    assert not firm.doors.circuit(FIRM, EXACT).outage().is_open
+
+
+def test_what_waits_says_for_what_and_is_audited_once(firm: Office) -> None:
+    goes_away(firm, EXACT)
+    orders = [firm.order(f"PO-{n}") for n in range(4)]
+    for order in orders:
+        firm.post(order)
+    for _ in range(30):
+        firm.wait(minutes=1)
+    record = firm.record(orders[-1])
+    assert record.facts["waiting"]["code"] == record.parked == "EXACT_AWAY"
+    assert firm.steps(orders[-1]) == ["received", "fetched", "waiting"]
+
+
+def test_only_the_prober_asks_and_then_all_go_at_full_speed(firm: Office) -> None:
+    goes_away(firm, EXACT)
+    orders = live_through(firm, 200, approve_each=1)
+    comes_back(firm)
+    journal = Journal(firm, EXACT)
+    firm.wait(minutes=1)
+    first, *rest = [call for call in journal.calls if "oauth2" not in call.path]
+    assert first.path.endswith("current/Me")
+    assert 1 + len(rest) == 3 * 59, "every call that the minute allows, in the minute of the probe"
+    assert posted_in_turn(firm, orders[3:])
+
+
+def test_orders_of_one_purchase_order_stay_in_order(firm: Office) -> None:
+    """A change that arrives during the outage is the one that is posted."""
+    goes_away(firm, EXACT)
+    order = firm.order("PO-1")
+    for _ in range(5):
+        firm.post(order)
+        firm.wait(minutes=1)
+    order["expense_list"][0]["amount"] = order["total_amount"] = "1300.00"
+    firm.post(order)
+    comes_back(firm)
+    firm.wait(minutes=1)
+    firm.wait(minutes=3)
+    (posted,) = firm.in_exact()
+    assert posted["AmountFCExclVat"] == 1300.0
+
+
+def test_exact_away_does_not_keep_airbase_from_being_asked(firm: Office) -> None:
+    goes_away(firm, EXACT)
+    live_through(firm, 3, approve_each=1)
+    order = firm.order(status="pending")
+    assert firm.post(order).state == "awaiting_approval"
+
+
+def test_an_outage_that_the_site_does_not_show_is_probed_for(firm: Office) -> None:
+    firm.exact.on_call = lambda r: ExactFault("unavailable") if "/api/" in r.path else None
+    journal = Journal(firm, EXACT)
+    orders = live_through(firm, 60, approve_each=10)
+    assert len(journal.calls) <= 3 + 2 * 10
+    comes_back(firm)
+    for _ in range(11):
+        firm.wait(minutes=1)
+    assert states(firm, orders) == {"posted": 6}
+
+
+def test_a_token_endpoint_away_is_an_outage_too(firm: Office) -> None:
+    firm.clock.move(700)
+    firm.exact.on_call = lambda r: ExactFault("unavailable") if "oauth2" in r.path else None
+    journal = Journal(firm, EXACT)
+    orders = live_through(firm, _DAY, approve_each=60)
+    assert len(journal.calls) <= 3 + 24 * 7, "190 token calls are what a day has"
+    assert {call.fault for call in journal.calls} == {"unavailable"}
+    comes_back(firm)
+    for _ in range(12):
+        firm.wait(minutes=1)
+    assert states(firm, orders) == {"posted": 24}
+
+
+def test_a_pause_of_the_token_calls_ends_with_the_outage(firm: Office) -> None:
+    """The pauses had grown to a quarter of an hour: the next renewal must not meet one."""
+    goes_away(firm, EXACT)
+    live_through(firm, 8 * 60, approve_each=60)
+    comes_back(firm)
+    for _ in range(3):
+        firm.wait(minutes=1)
+    firm.wait(minutes=10)
+    assert firm.post(firm.order("PO-later")).state == "posted"
+
+
+def test_a_token_that_cannot_be_renewed_once_is_no_outage(firm: Office) -> None:
+    firm.clock.move(700)
+    firm.exact.faults.append(ExactFault("unavailable", path="oauth2"))
+    for number in range(10):
+        firm.post(firm.order(f"PO-{number}"))
+    assert not firm.doors.circuit(FIRM, EXACT).outage().is_open
+
+
+def test_one_broken_order_does_not_keep_the_others_waiting(firm: Office) -> None:
+    """Airbase fails for this one alone: the probe asks for something else."""
+    broken = firm.order("PO-broken")
+    firm.airbase.on_call = lambda r: AirbaseFault("unavailable") if broken["id"] in r.path else None
+    firm.queue(broken)
+    for _ in range(60):
+        firm.wait(minutes=1)
+    order = firm.order("PO-2")
+    firm.post(order)
+    firm.wait(minutes=1)
+    assert firm.record(order).state == "posted"
+
+
+def test_a_rate_limit_is_no_outage(firm: Office) -> None:
+    for _ in range(5):
+        firm.exact.faults.append(ExactFault("rate_limited_minute", "POST"))
+    for number in range(5):
+        firm.post(firm.order(f"PO-{number}"))
+        firm.wait(minutes=1)
+    assert not firm.doors.circuit(FIRM, EXACT).outage().is_open
+    firm.airbase.limit = 0
+    for number in range(5, 10):
+        firm.post(firm.order(f"PO-{number}"))
+        firm.wait(minutes=15)
+    assert not firm.doors.circuit(FIRM, AIRBASE).outage().is_open
+
+
+def test_a_sweep_reads_little_when_nothing_is_due(
+    firm: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_away(firm, EXACT)
+    live_through(firm, 60, approve_each=1)
+    firm.wait(minutes=10)
+    items, reads = Counter[str](), Counter[str]()
+    for name in ("query_index", "query", "get"):
+        monkeypatch.setattr(MemoryTable, name, _counted(getattr(MemoryTable, name), items, reads))
+    firm.mini.work(Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"}), firm.doors)
+    assert items["query_index"] == 0, "what an outage keeps is not even read"
+    assert reads.total() <= 8
+    comes_back(firm)
+    monkeypatch.undo()
+    firm.wait(minutes=1)
+    firm.wait(minutes=1)
+    for name in ("query_index", "query", "get"):
+        monkeypatch.setattr(MemoryTable, name, _counted(getattr(MemoryTable, name), items, reads))
+    reads.clear()
+    firm.mini.work(Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"}), firm.doors)
+    assert reads.total() <= 16
+
+
+def _counted(real: Any, items: Counter[str], reads: Counter[str]) -> Any:
+    def counted(*args: Any, **more: Any) -> Any:
+        answer = real(*args, **more)
+        reads[real.__name__] += 1
+        if real.__name__ == "get":
+            return answer
+        rows = list(answer)
+        items[real.__name__] += len(rows)
+        return iter(rows)
+
+    return counted
