@@ -1,8 +1,6 @@
 """`connector ping` and `connector map` as a person types them, on the stack of the template."""
 
 import csv
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,9 +20,9 @@ ROW = {
 
 
 @pytest.fixture(scope="module")
-def firm(scene: Scene) -> Iterator[None]:
+def firm(scene: Scene) -> None:
     """The firm, connected and subscribed, with one good order and one of strange words."""
-    logging.disable(logging.CRITICAL)  # of notifications, which arrive while a command runs
+    scene.exact.webhooks.deliver = lambda _url, _body: 200  # nothing arrives during a command
     scene.connect()
     airbase = scene.airbase
     airbase.add_account("4100", "Software subscriptions")
@@ -43,10 +41,15 @@ def firm(scene: Scene) -> Iterator[None]:
     scene.stack.drain()
     scene.stack.fire("TokenRefreshFunctionEverySixHours")
     scene.stack.drain()
-    yield
-    logging.disable(logging.NOTSET)
 
 
+@pytest.fixture
+def _next_minute(scene: Scene) -> None:
+    """The calls of the last minute are another's."""
+    scene.clock.move(61)
+
+
+@pytest.mark.usefixtures("_next_minute")
 def test_a_ping_is_all_green(terminal: Terminal) -> None:
     found = terminal.ok("ping", FIRM, "--json").data
     assert all(each.keys() == SHAPE for each in found)
@@ -58,6 +61,7 @@ def test_a_ping_is_all_green(terminal: Terminal) -> None:
     assert table.count("10 endpoints are readable.") == len(BRANCHES)
 
 
+@pytest.mark.usefixtures("_next_minute")
 def test_a_red_line_says_cause_and_remedy_and_ends_with_1(scene: Scene, terminal: Terminal) -> None:
     scene.exact.policy.denied = {"vat/VATCodes"}
     run = terminal.run("ping", FIRM)
