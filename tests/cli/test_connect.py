@@ -335,7 +335,7 @@ def test_a_person_is_led_through_all_of_it(
     assert served == {2101: ["sub-nl"], 2102: ["sub-be"]}
     assert not [t for t in (airbase.api_key, exact.client_secret) if t in run.out + run.err]
 
-    again = terminal.ok("connect", "typed", typed="\n")
+    again = terminal.ok("connect", "typed")
     assert "Nothing to change" in again.out
     assert "shown this once" not in again.out
 
