@@ -245,6 +245,15 @@ def test_a_division_out_of_reach_or_blocked_is_refused(
     assert "Airbase has no subsidiary sub-xx; it has sub-nl, sub-be, sub-de" in said
 
 
+def test_a_division_that_left_the_consent_is_named_though_the_user_works_in_it(
+    connected: Scene, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert connected.exact.world.current_division == 2101
+    monkeypatch.setattr(connected.exact.world.divisions[2101], "in_scope", False)
+    said = terminal.refused("connect", FIRM, "--yes", "--json")
+    assert "division 2101 is not among those this consent reaches: 2102, 2103" in said
+
+
 def test_a_key_that_airbase_refuses_stops_before_anything_is_saved(
     connected: Scene, terminal: Terminal
 ) -> None:
