@@ -203,11 +203,24 @@ def test_a_file_without_divisions_is_enough_and_can_be_repeated(
     assert terminal.ok(*words, "--json", env=given).data["changed"] is False
     assert kept(scene) == before
 
-    half = [{"division": 2101, "default_vat_code": "5"}]
+    half = [{"division": 2101, "default_vat_code": "5"}, {"division": 2102, "subsidiaries": ["x"]}]
     path = write_file(id="filed", exact_site=None, divisions=half, **urls)
     terminal.ok("connect", "--config", path, "--yes")
-    (division,) = config_of(scene, "filed")["divisions"]
-    assert (division["subsidiaries"], division["default_vat_code"]) == (["sub-nl"], "5")
+    found = config_of(scene, "filed")["divisions"]
+    assert [each["subsidiaries"] for each in found] == [["sub-nl"], ["x"]]
+    assert found[0]["default_vat_code"] == "5"
+
+
+def test_what_a_file_assigns_stays_and_the_rest_is_proposed(
+    scene: Scene, terminal: Terminal, given: dict[str, str], browser: Any, write_file: Write
+) -> None:
+    urls = {"exact_base_url": scene.exact_url, "airbase_base_url": scene.airbase_url}
+    two = [{"division": 2102, "subsidiaries": ["Noorderlicht Nederland"]}, {"division": 2103}]
+    path = write_file(id="partly", exact_site=None, divisions=two, **urls)
+    words = ("connect", "--config", path, "--yes", "--browser")
+    terminal.ok(*words, env=given, typed="\n")
+    served = {d["division"]: d["subsidiaries"] for d in config_of(scene, "partly")["divisions"]}
+    assert served == {2102: ["Noorderlicht Nederland", "sub-be"], 2103: ["sub-de"]}
 
 
 def test_the_comparison_sees_a_change(

@@ -74,7 +74,7 @@ def begin(stack: Stack, id: str, given: Settings | None, **changes: str | None) 
 def _filled(given: Settings, stored: Settings) -> Settings:
     """Return a file's settings, with what an earlier run found for those that it leaves out."""
     settings = {"exact_callback_url": stored["exact_callback_url"]} | given
-    before = {each["division"]: each for each in stored.get("divisions", ())}
+    before = {str(each["division"]): each for each in stored.get("divisions", ())}
     divisions = settings.get("divisions")
     if not divisions:
         return settings | {"divisions": list(before.values())}
@@ -84,9 +84,9 @@ def _filled(given: Settings, stored: Settings) -> Settings:
 
 
 def _with_subsidiaries(
-    division: Mapping[str, Any], before: Mapping[int, Mapping[str, Any]]
+    division: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    known = before.get(division.get("division", 0), {})
+    known = before.get(str(division.get("division")), {})
     return {"subsidiaries": known.get("subsidiaries", []), **division}
 
 
