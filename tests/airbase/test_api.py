@@ -527,3 +527,18 @@ def test_a_busy_page_ends_the_listing_with_a_wait() -> None:
 def test_a_profile_that_cannot_work_is_refused_when_it_is_read(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         AirbaseProfile.model_validate(wrong)
+
+
+def test_subsidiaries_of_all_pages_come_once_whatever_they_are_known_by() -> None:
+    first = {"airbase_id": "1", "name": "One"}, {"erp_reference_id": "NL", "name": "Two"}
+    second = {"erp_reference_id": "", "name": "Three"}, {"airbase_id": "1", "name": "One"}
+    next_page = {"pagination": {"next": "https://airbase.test/next"}}
+    asked = paged({"data": [*first], **next_page}, {"data": [*second]})
+    assert [row["name"] for row in asked.client.subsidiaries()] == ["One", "Two", "Three"]
+    assert asked.path.startswith("/v1/accounting/subsidiaries/?")
+
+
+def test_a_tenant_without_such_a_listing_is_not_asked_for_it() -> None:
+    silent = site(404, profile={"subsidiaries_path": None})
+    assert list(silent.client.subsidiaries()) == []
+    assert silent.asked == []

@@ -203,11 +203,24 @@ def test_a_file_without_divisions_is_enough_and_can_be_repeated(
     assert terminal.ok(*words, "--json", env=given).data["changed"] is False
     assert kept(scene) == before
 
-    half = [{"division": 2101, "default_vat_code": "5"}]
+    half = [{"division": 2101, "default_vat_code": "5"}, {"division": 2102, "subsidiaries": ["x"]}]
     path = write_file(id="filed", exact_site=None, divisions=half, **urls)
     terminal.ok("connect", "--config", path, "--yes")
-    (division,) = config_of(scene, "filed")["divisions"]
-    assert (division["subsidiaries"], division["default_vat_code"]) == (["sub-nl"], "5")
+    found = config_of(scene, "filed")["divisions"]
+    assert [each["subsidiaries"] for each in found] == [["sub-nl"], ["x"]]
+    assert found[0]["default_vat_code"] == "5"
+
+
+def test_what_a_file_assigns_stays_and_the_rest_is_proposed(
+    scene: Scene, terminal: Terminal, given: dict[str, str], browser: Any, write_file: Write
+) -> None:
+    urls = {"exact_base_url": scene.exact_url, "airbase_base_url": scene.airbase_url}
+    two = [{"division": 2102, "subsidiaries": ["Noorderlicht Nederland"]}, {"division": 2103}]
+    path = write_file(id="partly", exact_site=None, divisions=two, **urls)
+    words = ("connect", "--config", path, "--yes", "--browser")
+    terminal.ok(*words, env=given, typed="\n")
+    served = {d["division"]: d["subsidiaries"] for d in config_of(scene, "partly")["divisions"]}
+    assert served == {2102: ["Noorderlicht Nederland", "sub-be"], 2103: ["sub-de"]}
 
 
 def test_the_comparison_sees_a_change(
@@ -243,6 +256,15 @@ def test_a_division_out_of_reach_or_blocked_is_refused(
     assert "no division code" in terminal.refused("connect", FIRM, "--division", "x=sub-nl")
     said = terminal.refused("connect", FIRM, "--division", "2101=sub-xx", "--json")
     assert "Airbase has no subsidiary sub-xx; it has sub-nl, sub-be, sub-de" in said
+
+
+def test_a_division_that_left_the_consent_is_named_though_the_user_works_in_it(
+    connected: Scene, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert connected.exact.world.current_division == 2101
+    monkeypatch.setattr(connected.exact.world.divisions[2101], "in_scope", False)
+    said = terminal.refused("connect", FIRM, "--yes", "--json")
+    assert "division 2101 is not among those this consent reaches: 2102, 2103" in said
 
 
 def test_a_key_that_airbase_refuses_stops_before_anything_is_saved(
@@ -335,7 +357,7 @@ def test_a_person_is_led_through_all_of_it(
     assert served == {2101: ["sub-nl"], 2102: ["sub-be"]}
     assert not [t for t in (airbase.api_key, exact.client_secret) if t in run.out + run.err]
 
-    again = terminal.ok("connect", "typed", typed="\n")
+    again = terminal.ok("connect", "typed")
     assert "Nothing to change" in again.out
     assert "shown this once" not in again.out
 

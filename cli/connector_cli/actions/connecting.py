@@ -75,7 +75,7 @@ def begin(stack: Stack, id: str, given: Settings | None, **changes: str | None) 
 def _filled(given: Settings, stored: Settings) -> Settings:
     """Return a file's settings, with what an earlier run found for those that it leaves out."""
     settings = {"exact_callback_url": stored["exact_callback_url"]} | given
-    before = {each["division"]: each for each in stored.get("divisions", ())}
+    before = {str(each["division"]): each for each in stored.get("divisions", ())}
     divisions = settings.get("divisions")
     if not divisions:
         return settings | {"divisions": list(before.values())}
@@ -85,9 +85,9 @@ def _filled(given: Settings, stored: Settings) -> Settings:
 
 
 def _with_subsidiaries(
-    division: Mapping[str, Any], before: Mapping[int, Mapping[str, Any]]
+    division: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
-    known = before.get(division.get("division", 0), {})
+    known = before.get(str(division.get("division")), {})
     return {"subsidiaries": known.get("subsidiaries", []), **division}
 
 
@@ -272,26 +272,26 @@ def _entry(division: Mapping[str, Any]) -> dict[str, Any]:
     return entry | ({"currency": division["currency"]} if division["currency"] else {})
 
 
-def save(stack: Stack, settings: Settings, given: Given) -> Added:
-    """Save the connection, at this one moment; what is stored already is not written again.
-
-    Raises `Complaint` for settings that are wrong or a secret that is missing.
-    """
-    connection = checked(settings, "the settings")
-    news = secrets_given.news(stack.vault, connection.id, given)
-    if not news.values and _is_saved(stack, connection):
-        urls = connections.webhook_urls(stack, connection)
-        return Added(connection, False, urls, {}, has_consent(stack, connection), is_changed=False)
-    return connections.add(stack, connection, news)
-
-
-def _is_saved(stack: Stack, connection: Connection) -> bool:
+def is_saved(stack: Stack, connection: Connection, given: Given) -> bool:
+    """Return whether the connection, with these secrets, is in place already."""
     id = connection.id
     return (
         stack.doors.mappings.connection(id) == connection
+        and not secrets_given.news(stack.vault, id, given).values
         and not secrets_given.names_missing(stack.vault, id, Given())
         and all(secrets_given.are_webhooks_stored(stack.vault, connection).values())
     )
+
+
+def save(stack: Stack, connection: Connection, given: Given) -> Added:
+    """Save the connection, at this one moment; what is stored already is not written again.
+
+    Raises `Complaint` when a secret is missing.
+    """
+    if is_saved(stack, connection, given):
+        urls = connections.webhook_urls(stack, connection)
+        return Added(connection, False, urls, {}, has_consent(stack, connection), is_changed=False)
+    return connections.add(stack, connection, secrets_given.news(stack.vault, connection.id, given))
 
 
 def has_consent(stack: Stack, connection: Connection) -> bool:

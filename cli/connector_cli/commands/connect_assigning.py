@@ -57,14 +57,15 @@ class Assigning:
         if self.run.wish.silent and not self.run.wish.yes:
             raise Missing(f"which division serves which subsidiary: {_HOW}")
         picked = self._picked(settings)
-        chosen: dict[int, list[str]] = {}
+        chosen = {
+            int(each["division"]): list(each.get("subsidiaries") or ())
+            for each in settings.get("divisions") or ()
+        }
         for each in self.run.report.subsidiaries:
-            proposal = each["division"] if each["division"] in picked else None
-            code = proposal if self.run.wish.yes else self._asked_division(each, proposal, picked)
-            if code is not None:
+            if each["served_by"] is None and (code := self._division_for(each, picked)):
                 chosen.setdefault(code, []).append(each["subsidiary"])
         if not subsidiaries and not self.run.wish.yes:
-            chosen = {code: self._named(code) for code in picked}
+            chosen |= {code: self._named(code) for code in picked if not chosen.get(code)}
         left_out = [str(code) for code in picked if not chosen.get(code)]
         if left_out and chosen:
             self.run.say(f"Left out, as they serve no subsidiary: {', '.join(left_out)}.")
@@ -83,9 +84,10 @@ class Assigning:
         connecting.assign({}, dict.fromkeys(picked, ()), self.run.report.divisions)
         return picked
 
-    def _asked_division(
-        self, subsidiary: Mapping[str, Any], proposal: int | None, picked: Sequence[int]
-    ) -> int | None:
+    def _division_for(self, subsidiary: Mapping[str, Any], picked: Sequence[int]) -> int | None:
+        proposal = subsidiary["division"] if subsidiary["division"] in picked else None
+        if self.run.wish.yes:
+            return proposal
         text = self.run.asked(
             f"Division for {subsidiary['name']} ({_NONE} for none)",
             "--division",

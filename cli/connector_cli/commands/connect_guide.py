@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from connector_cli.actions import connecting, connections, consent, secrets_given
 from connector_cli.actions.connecting import Settings, Subsidiary
+from connector_cli.actions.connection_files import checked
 from connector_cli.actions.secrets_given import Given
 from connector_cli.commands import consenting
 from connector_cli.commands.common import ask_hidden, is_confirmed
 from connector_cli.commands.connect_assigning import Assigning
 from connector_cli.commands.connect_run import Missing, Run
-from connector_cli.commands.connections import ask_signing, say_webhooks
+from connector_cli.commands.connections import ask_signing, say_next_for_exact, say_webhooks
 from connector_cli.complaints import Complaint
 from connector_cli.printing import say
 from connector_cli.stack import Stack
@@ -99,22 +100,21 @@ class Guide:
         return found
 
     def _save(self, settings: Settings, given: Given) -> None:
-        id = settings["id"]
-        if not self.run.wish.yes and not self.run.wish.silent:
-            served = {d["division"]: ", ".join(d["subsidiaries"]) for d in settings["divisions"]}
-            for code, keys in served.items():
-                self.run.say(f"Division {code} serves {keys}.")
-            question = f"Save {id}?"
-            if not is_confirmed(question, f"{id} was not saved: use --yes", default=True):
+        connection = checked(settings, "the settings")
+        id, is_saved = connection.id, connecting.is_saved(self.stack, connection, given)
+        if not (is_saved or self.run.wish.yes or self.run.wish.silent):
+            for each in connection.divisions:
+                self.run.say(f"Division {each.division} serves {', '.join(each.subsidiaries)}.")
+            if not is_confirmed(f"Save {id}?", f"{id} was not saved: use --yes", default=True):
                 raise Complaint(f"{id} was not saved")
-        added = connecting.save(self.stack, settings, given)
-        report, connection = self.run.report, added.connection
+        added = connecting.save(self.stack, connection, given)
+        report = self.run.report
         report.changed = added.is_changed
         report.webhooks = connections.webhook_urls(self.stack, connection)
         report.webhook_secrets_made = sorted(added.made)
         self.run.say(f"{'Saved' if added.is_changed else 'Nothing to change in'} {id}.")
-        self._webhooks(added)
         self._subscribe(connection)
+        self._webhooks(added)
 
     def _webhooks(self, added: connections.Added) -> None:
         if self.run.wish.silent:
@@ -124,15 +124,19 @@ class Guide:
         )
         if shown:
             say_webhooks(added.webhooks, added.made)
+            say_next_for_exact(added)
             return
         say_webhooks(self.run.report.webhooks, {})
         for sender in added.made:
             say(f"A webhook secret was made for {sender}; a new one is shown by")
             say(f"  connector connection rotate {added.connection.id} {sender}")
+        say_next_for_exact(added)
 
     def _show(self) -> bool:
-        question = "Webhook secrets were made. Show them now, this once?"
-        return is_confirmed(question, "use --show-secrets to see webhook secrets")
+        try:
+            return is_confirmed("Webhook secrets were made. Show them now, this once?", "")
+        except Complaint:  # nobody is there to see them
+            return False
 
     def _subscribe(self, connection: Connection) -> None:
         if connection.exact_callback_url is None:

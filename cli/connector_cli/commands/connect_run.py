@@ -51,7 +51,7 @@ class Run:
 
     def asked(self, what: str, option: str, default: str = "") -> str:
         """Ask a person; raises `Complaint` naming the option when nobody is there."""
-        otherwise = f"{what[0].lower()}{what[1:]}: nobody to ask; say {option}"
+        otherwise = f"{option} is missing and there is nobody to ask"
         if self.wish.silent:
             raise Missing(otherwise)
         return ask(what, otherwise, default)

@@ -193,9 +193,7 @@ def _say_added(added: Added) -> None:
     codes = ", ".join(str(each.division) for each in added.connection.divisions)
     say(f"{'Added' if added.is_new else 'Changed'} {id} (divisions {codes}).")
     say_webhooks(added.webhooks, added.made)
-    if "exact" in added.made:
-        say("If Exact's App Center shows a webhook secret of its own, that one counts: run")
-        say(f"  connector connection rotate {id} exact --ask")
+    say_next_for_exact(added)
     for step in _next_steps(added):
         say(f"Next: {step}")
 
@@ -206,6 +204,13 @@ def say_webhooks(urls: Mapping[str, str], made: Mapping[str, Secret]) -> None:
         say(f"{sender.title()} webhook URL: {url}")
     for sender, secret in made.items():
         say(f"{_SIGNING_WORDS[sender]}, shown this once: {secret.reveal()}")
+
+
+def say_next_for_exact(added: Added) -> None:
+    """Say what to do when the secret that was made for Exact is not Exact's own."""
+    if "exact" in added.made:
+        say("If Exact's App Center shows a webhook secret of its own, that one counts: run")
+        say(f"  connector connection rotate {added.connection.id} exact --ask")
 
 
 def _next_steps(added: Added) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple
 from ml_connector import clock
 from ml_connector.doors.table import Item, Table
 from ml_connector.ids import ConnectionId
+from ml_connector.open_exceptions import digest
 
 KEPT_FOR = timedelta(days=7)
 
@@ -81,8 +82,13 @@ def row(
 
 
 def _opened(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[News]:
+    dated = before.get("opened_at") or {}  # also of what only hides while its order is on its way
     known = {_mark(problem) for problem in before.get("problems") or ()}
-    fresh = {_mark(problem): problem for problem in after.get("problems") or ()}
+    fresh = {
+        _mark(problem): problem
+        for problem in after.get("problems") or ()
+        if digest(problem) not in dated
+    }
     return [
         News(
             "exception",
