@@ -153,3 +153,8 @@ def test_every_call_of_the_story_is_allowed(used: set[Used]) -> None:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_every_function_was_watched_at_work(used: set[Used], function: str) -> None:
     assert any(call.function == function for call in used)
+
+
+def test_people_were_told_and_their_news_removed(used: set[Used]) -> None:
+    assert Used("PoPostingFunction", "sns:Publish", "NotificationTopic") in used
+    assert Used("PoPostingFunction", "dynamodb:BatchWriteItem", "LedgerTable") in used
