@@ -118,7 +118,7 @@ def test_a_link_that_is_repaired(office: Office) -> None:
 def test_subscriptions_that_are_made_later_or_no_longer_wanted(office: Office) -> None:
     office.exact.webhooks.deliver = lambda _url, _body: 200
     office.connect(exact_callback_url="https://callback.test/exact")
-    found = problem("WEBHOOK_NOT_SUBSCRIBED", f"Exact division {NL.division}").as_dict()
+    found = problem("WEBHOOK_NOT_SUBSCRIBED", f"Webhook Items of division {NL.division}").as_dict()
     for settings in ({}, {"exact_callback_url": None}):
         record = office.doors.ledger.read(FIRM, CONNECTION)
         office.doors.ledger.write(record.now("active", problems=[found]), "subscriptions")

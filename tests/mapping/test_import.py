@@ -255,7 +255,7 @@ def test_a_change_in_between_is_not_overwritten(
 def test_a_division_that_was_never_read_cannot_be_checked(
     fresh: OfficeStack, write_file: Write
 ) -> None:
-    fresh.office.mini.tables.reference.delete(f"{FIRM}#2101", "freshness")
+    fresh.office.mini.tables.reference.delete(f"{FIRM}#2101", "reading#sync/CRM/Accounts")
     (told,) = refused(fresh, write_file("2101,gl_accounts,a,4100,"))
     assert "not read yet: `connector refresh`" in told
 

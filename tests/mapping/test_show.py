@@ -130,7 +130,7 @@ def test_a_division_that_was_never_read_is_left_out_and_named(office: Office) ->
     furnish(office)
     connection = office.connect()
     reference = office.mini.tables.reference
-    reference.delete(f"{connection.id}#{BE}", "freshness")
+    reference.delete(f"{connection.id}#{BE}", "reading#sync/CRM/Accounts")
     shown = verbs.show(OfficeStack(office), FIRM)
     assert shown.not_read == [BE]
     assert {row.division for row in shown.rows} == {None, 2101, 2103}

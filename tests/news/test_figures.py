@@ -70,6 +70,7 @@ def test_an_exception_of_a_posted_order_counts_and_a_posted_order_does_not(offic
     sweep(office)
     assert measured(office, connection=FIRM)["OpenExceptions"] == 1
     assert measured(office, connection=FIRM)["OrdersWaiting"] == 0
+    record = office.record(order)
     office.doors.ledger.write(record.now("posted", problems=[]), "mended")
     sweep(office)
     assert measured(office, connection=FIRM)["OpenExceptions"] == 0

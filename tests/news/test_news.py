@@ -98,6 +98,7 @@ def test_others_wait_for_the_quiet_time_and_a_halt_does_not(office: Office, box:
     bad(office, 2)
     office.wait(minutes=30)
     assert len(box.messages) == 1
+    office.exact.world.divisions[2101].blocked = True
     office.doors.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
     office.wait(minutes=1)
     subject, text = box.messages[1]
@@ -105,6 +106,7 @@ def test_others_wait_for_the_quiet_time_and_a_halt_does_not(office: Office, box:
     assert "Division 2101 is STOPPED: EXACT_DIVISION_BLOCKED" in text
     assert "To do: Ask the Exact administrator" in text
     office.doors.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
+    office.exact.world.divisions[2101].blocked = False
     office.doors.ledger.clear_halt(FIRM, Division(2101))
     office.wait(minutes=1)
     assert len(box.messages) == 2, "the same halt is not told twice, and its end can wait"
@@ -210,7 +212,7 @@ def test_the_same_problem_with_other_words_is_not_news(time: MovableClock) -> No
     desk = NewsDesk(table)
 
     def show(detail: str) -> None:
-        found = problem("CHANGED_AFTER_POSTING", "PO-1", detail).as_dict()
+        found = problem("CHANGED_IN_EXACT", "PO-1", detail).as_dict()
         ledger.write(ledger.read(FIRM, key).now("posted", problems=[found]), "changed")
 
     show("It was 1.")

@@ -35,7 +35,7 @@ def firm(office: Office) -> Office:
     gateway = office.doors.exact(connection)
     for each in connection.divisions:
         topics = connection.exact_topics
-        assert not subscriptions.ensure(gateway, each.division, topics, CALLBACK)
+        assert not subscriptions.ensure(gateway, each.division, topics, CALLBACK).problems
     assert office.post(office.order()).state == "posted"
     office.clock.move(61)
     return office
@@ -104,7 +104,7 @@ def test_it_takes_few_calls(firm: Office) -> None:
     before = len(firm.exact.calls)
     pinged(firm)
     made = firm.exact.calls[before:]
-    assert len(made) == 1 + 13 * len(BRANCHES)
+    assert len(made) == 1 + 14 * len(BRANCHES)
     asked = [call.path for call in made if call.division == BE.division]
     assert len(asked) == len(set(asked)), "each endpoint once"
 
@@ -117,7 +117,7 @@ def every_option(office: Office) -> Connection:
 
 def test_every_option_takes_a_few_more(firm: Office) -> None:
     connection = every_option(firm)
-    assert len(probes_of(connection, connection.divisions[0])) == 17
+    assert len(probes_of(connection, connection.divisions[0])) == 18
     assert not red(pinged(firm, connection))
 
 
@@ -285,7 +285,7 @@ def test_subscriptions_that_point_elsewhere(firm: Office) -> None:
     found = red(pinged(firm, Connection.model_validate(config)))
     assert found.keys() == {(b.division, "webhooks") for b in BRANCHES}
     assert {c.code for c in found.values()} == {"WEBHOOK_ELSEWHERE"}
-    assert all(CALLBACK in c.cause and "Remove that subscription" in c.remedy
+    assert all(CALLBACK in c.cause and "connector webhooks" in c.remedy
                for c in found.values())  # fmt: skip
 
 

@@ -161,8 +161,8 @@ class TestAmended:
 
 
 class TestCancelled:
-    def test_it_is_shown_by_default(self, office: Office) -> None:
-        office.connect()
+    def test_it_is_shown_unless_the_connection_says_otherwise(self, office: Office) -> None:
+        office.connect(when_cancelled="report")
         order = posted(office)
         assert cancelled(office, order) == "posted"
         assert office.codes(order) == ["CANCELLED_AFTER_POSTING"]

@@ -160,11 +160,17 @@ class Circuit:
             if not known.is_open:
                 yield None
                 return
-            before = _probing.set(_probing.get() | {self._key})
-            try:
+            with self.regardless():
                 yield known
-            finally:
-                _probing.reset(before)
+
+    @contextmanager
+    def regardless(self) -> Iterator[None]:
+        """Call within a `with` block though the remote may be away: somebody wants to see it."""
+        before = _probing.set(_probing.get() | {self._key})
+        try:
+            yield
+        finally:
+            _probing.reset(before)
 
     @property
     def _is_well(self) -> bool:

@@ -4,11 +4,13 @@ What it leaves behind is bookkeeping: the calls count against Exact's limits lik
 an access token that has expired is renewed as before any call.
 """
 
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
+from ml_connector.doors.circuit import REMOTES
 from ml_connector.doors.ledger import CONNECTION
 from ml_connector.exact.gateway import ExactGateway
 from ml_connector.exact.odata import parse_moment
@@ -29,10 +31,13 @@ def ping(doors: Doors, connection: Connection) -> list[Check]:
     checklist = Checklist(connection.id)
     with checklist.guarding("running"):
         _check_running(checklist, doors, connection)
-    with checklist.guarding("airbase_key"):
-        AirbasePing(checklist, doors, connection).run()
-    with checklist.guarding("consent"):
-        _ping_exact(checklist, doors.exact(connection), connection)
+    with ExitStack() as stack:  # an outage is for this to see, not to believe
+        for remote in REMOTES:
+            stack.enter_context(doors.circuit(connection.id, remote).regardless())
+        with checklist.guarding("airbase_key"):
+            AirbasePing(checklist, doors, connection).run()
+        with checklist.guarding("consent"):
+            _ping_exact(checklist, doors.exact(connection), connection)
     return checklist.checks
 
 

@@ -12,6 +12,7 @@ from ml_connector.exact import odata, subscriptions
 from ml_connector.exact.orders import LINES_PATH, ORDERS_PATH, STREAM_PATH
 from ml_connector.exact.reference import (
     DELETED_PATH,
+    DIVISIONS_PATH,
     LISTINGS,
     PROJECTS,
     STREAMS,
@@ -53,7 +54,7 @@ class Probe:
 
 
 def probes_of(connection: Connection, division: ExactDivision) -> list[Probe]:
-    """Return what to ask in a division: 13 questions, up to 17 with every option in use."""
+    """Return what to ask in a division: 14 questions, up to 18 with every option in use."""
     return [
         _order(),
         _supplier(),
@@ -62,6 +63,7 @@ def probes_of(connection: Connection, division: ExactDivision) -> list[Probe]:
         *(Probe(f"read:{s.path}", s.path, _SCOPES.get(s.path, ""), _NEVER) for s in STREAMS),
         Probe(f"read:{DELETED_PATH}", DELETED_PATH, _ADMINISTRATION, _NEVER),
         *(_listing(listing) for listing in LISTINGS),
+        _read(DIVISIONS_PATH, _ADMINISTRATION, {"$filter": f"Code eq {division.division}"}, "Code"),
         *_optional(connection, division),
         Probe("webhooks", subscriptions.PATH, _ADMINISTRATION, subscriptions.FIELDS),
     ]
