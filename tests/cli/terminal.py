@@ -55,7 +55,10 @@ class Terminal:
         """Run `connector WORDS`; `typed` is what a person types. A bug is raised."""
         own: dict[str, str | None] = dict.fromkeys(SECRETS, None)
         result = CliRunner().invoke(
-            app, words, env={**own, **self.environment, **(env or {})}, input=typed or ""
+            app,
+            words,
+            env={"COLUMNS": "160", **own, **self.environment, **(env or {})},
+            input=typed or "",
         )
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception

@@ -415,7 +415,7 @@ def test_a_listener_on_loopback_takes_the_redirect_once(
 
     monkeypatch.setattr(typer, "launch", launch)
     run = terminal.ok("connection", "consent", FIRM, "--listen", "0", "--browser", "--json")
-    assert run.data == {"connection": FIRM, "consent": "stored"}
+    assert (run.data["connection"], run.data["consent"]) == (FIRM, "stored")
     assert [page.status_code for page in seen] == [404, 404, 200]
     assert seen[2].headers["cache-control"] == "no-store"
     with pytest.raises(httpx.ConnectError):

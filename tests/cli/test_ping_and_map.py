@@ -58,7 +58,7 @@ def test_a_ping_is_all_green(terminal: Terminal) -> None:
     assert "Order PO-1 was read." in table
     assert f"{len(found)} green, 0 red, 0 unknown." in table
     assert "RED" not in table
-    assert table.count("10 endpoints are readable.") == len(BRANCHES)
+    assert table.count("11 endpoints are readable.") == len(BRANCHES)
 
 
 @pytest.mark.usefixtures("_next_minute")
