@@ -9,6 +9,7 @@ from ml_connector.purchase_orders.comparison import (
     HEADER,
     LINE,
     LINES,
+    WEIGHTY,
     Body,
     changed_fields,
     changed_header,
@@ -18,12 +19,6 @@ from ml_connector.purchase_orders.comparison import (
 from ml_connector.purchase_orders.exact_order import ExactLine, ExactOrder
 
 _A_LINE = "line"
-_WEIGHTY = {
-    "Supplier", "Currency", "Item", "QuantityInPurchaseUnits", "UnitPrice", "VATCode",
-    "CostCenter", "CostUnit", "Project",
-}  # fmt: skip
-"""What an approval is about. Texts and dates in Exact belong to whoever works there."""
-
 _LEAST = ("Item", "QuantityInPurchaseUnits", "UnitPrice")
 
 
@@ -160,7 +155,7 @@ def _wanted(target: Body, held: Body, held_texts: Body) -> dict[str, Any]:
     return {
         name: value
         for name, value in whole.items()
-        if name in _WEIGHTY or name not in held_texts or held_texts[name] != value
+        if name in WEIGHTY or name not in held_texts or held_texts[name] != value
     }
 
 
