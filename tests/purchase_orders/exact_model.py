@@ -75,7 +75,7 @@ def _some_of(*values: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from(values)
 
 
-a_sent_line = st.builds(
+a_sent_line: st.SearchStrategy[dict[str, Any]] = st.builds(
     dict,
     st.fixed_dictionaries(
         {

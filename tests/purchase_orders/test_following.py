@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_connector.purchase_orders.amendment import drift
+from ml_connector.purchase_orders.comparison import Body
 from ml_connector.purchase_orders.exact_order import ExactOrder
 from ml_connector.purchase_orders.following import (
     Act,
-    Body,
     Decision,
     WhenCancelled,
     WhenClosed,
