@@ -32,6 +32,7 @@ from ml_connector.workflows.live import read_live
 from ml_connector.workflows.planning import plan_order
 
 _MOST_SHOWN = 20
+_OVER = {State.CANCELLED, "not_an_order"}  # Airbase wants no such order in Exact
 
 T = TypeVar("T")
 
@@ -56,9 +57,12 @@ class Amending:
 
     def is_quiet(self, found: ExactOrder | None) -> bool:
         """Return whether what Exact told of the order needs no closer look."""
-        if found is None or found.is_cancelled or self.case.record.problems:
+        record = self.case.record
+        if found is None or record.problems:
             return False
-        return not drift(self.held, self._held_amount, found)
+        if record.state in _OVER or found.is_cancelled:
+            return record.state in _OVER and found.is_cancelled
+        return record.state == State.CLOSED or not drift(self.held, self._held_amount, found)
 
     def note_status(self, found: ExactOrder) -> None:
         """Keep how far the order has come in Exact: received, invoiced."""
@@ -155,9 +159,11 @@ class Amending:
         shown = [each.as_dict() for each in decision.differences[:_MOST_SHOWN]]
         evidence = {"differences": shown} if shown else {}
         detail = f"Exact order {self.number}. {_in_words(decision.differences)}".strip()
-        if found and self.case.record.facts.get("change"):
-            facts = self._as_found(found, self.held)
-            self.case.step("posted", "change_given_up", SETTLE, **facts, status=found.status)
+        if self.case.record.facts.get("change"):
+            facts: dict[str, Any] = {"change": None}
+            if found:
+                facts = self._as_found(found, self.held) | {"status": found.status}
+            self.case.step("posted", "change_given_up", SETTLE, **facts)
         elif found:
             self.note_status(found)
         raise Review([problem(decision.code, order.title, detail, evidence=evidence)])
