@@ -88,6 +88,18 @@ def test_a_removal_that_somebody_else_was_faster_at_is_done(office: Office) -> N
     assert office.codes(order) == []
 
 
+def test_approved_again_while_a_removal_was_under_way_it_is_posted_again(office: Office) -> None:
+    office.connect(when_cancelled="delete")
+    order = posted(office)
+    office.exact.faults.append(Fault("timeout_after_commit", "DELETE", _ORDERS))
+    cancelled(office, order)
+    order["status"] = "approved"
+    office.post(order)
+    office.wait(minutes=3)
+    assert office.codes(order) == []
+    assert len(office.in_exact()) == 1
+
+
 def test_a_change_that_was_not_sent_is_taken_back(office: Office) -> None:
     office.connect()
     order = posted(office, "100.00")

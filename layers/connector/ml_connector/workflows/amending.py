@@ -133,7 +133,7 @@ class Amending:
             state=state,
             body=body,
             is_under_way=bool(change),
-            is_asked=self.by_hand,
+            is_asked=self.by_hand or self._may_be_gone,
             held_amount=self._held_amount,
             when_cancelled=self.connection.when_cancelled,
             when_closed=self.connection.when_closed,
@@ -298,11 +298,14 @@ class Amending:
         )
 
     def _read_live(self) -> ExactOrder | None:
-        change = self.case.record.facts.get("change") or {}
-        may_be_gone = change.get("what") == "removal"
         return read_live(
-            self.doors, self.connection, self.division, self.id, may_be_gone=may_be_gone
+            self.doors, self.connection, self.division, self.id, may_be_gone=self._may_be_gone
         )
+
+    @property
+    def _may_be_gone(self) -> bool:
+        """Return whether a removal of ours is under way: then it is nobody else's."""
+        return (self.case.record.facts.get("change") or {}).get("what") == "removal"
 
     def _exact(self, found: ExactOrder) -> dict[str, Any]:
         amount = None if found.amount is None else str(found.amount)
