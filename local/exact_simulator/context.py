@@ -21,8 +21,14 @@ class Policy:
     """Endpoints that want a $select."""
     line_updates: bool = True
     """Single lines may be changed through PurchaseOrderLines."""
+    line_additions: bool = False
+    """Single lines may be added through PurchaseOrderLines."""
     nested_line_updates: bool = False
     """PUT on an order may carry its lines, which then replace the old ones."""
+    nested_merge: bool = False
+    """PUT on an order may carry lines: those with an ID are changed, others added, none removed."""
+    order_updates: bool = True
+    """PUT on an order is a method of its address."""
     page_size: int = 60
     sync_page_size: int = 1000
     denied: set[str] = field(default_factory=set)

@@ -13,7 +13,7 @@ from local.exact_simulator.fields import read_body, read_values, wire_date
 from local.exact_simulator.listing import Row as AnyRow
 from local.exact_simulator.listing import filtered, page
 from local.exact_simulator.order_lines import LINE, Buying, converted, fit, total
-from local.exact_simulator.refusals import BusinessError
+from local.exact_simulator.refusals import BusinessError, method_not_allowed
 from local.exact_simulator.resources import created, existing
 from local.exact_simulator.world import Division, Row, World
 from local.simulation import Response
@@ -70,12 +70,19 @@ def create_order(context: Context) -> Response:
 
 def update_order(context: Context, key: str) -> Response:
     """Change an order's header, and its lines where the site's policy lets that pass."""
+    policy = context.policy
+    if not policy.order_updates:
+        raise method_not_allowed()
     row = existing(context, ORDER, key)
     values = read_values(ORDER.path, read_body(context.request.body))
     nested = "PurchaseOrderLines" in values
-    if nested and not context.policy.nested_line_updates:
+    if nested and not (policy.nested_line_updates or policy.nested_merge):
         raise BusinessError(("not_allowed", "Lines"))
-    lines = _lines_sent(values) if nested else lines_of(context.division, key)
+    old = lines_of(context.division, key)
+    keys = [line.get("ID") for line in values.get("PurchaseOrderLines") or []]
+    lines = _lines_sent(values) if nested else old
+    if nested and policy.nested_merge:
+        lines = _merged(old, keys, lines)
     order = {**row, **values}
     buying = _completed(context, order, lines)
     checks.refuse(checks.unique(context.division, ORDER, order))
@@ -95,9 +102,14 @@ def delete_order(context: Context, key: str) -> Response:
 
 
 def create_line(context: Context) -> Response:
-    """Refuse: lines come with their order and never alone."""
-    read_values(LINE.path, read_body(context.request.body))
-    raise BusinessError(("not_allowed", "Line"))
+    """Add one line to its order, where the site's policy lets that pass."""
+    values = read_values(LINE.path, read_body(context.request.body))
+    if not context.policy.line_additions:
+        raise BusinessError(("not_allowed", "Line"))
+    order = dict(existing(context, ORDER, str(values.get("PurchaseOrderID"))))
+    [line] = _fitted(_buying(context, order), [values])
+    _replace(context, order, [*lines_of(context.division, order["PurchaseOrderID"]), line])
+    return created(context, LINE, line)
 
 
 def update_line(context: Context, key: str) -> Response:
@@ -136,6 +148,15 @@ def _expand(context: Context, order: AnyRow) -> Mapping[str, Sequence[AnyRow]]:
 
 def _lines_sent(values: dict[str, Any]) -> list[dict[str, Any]]:
     return [read_values(LINE.path, sent) for sent in values.pop("PurchaseOrderLines", None) or []]
+
+
+def _merged(
+    old: Sequence[Row], keys: Sequence[str | None], sent: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the old lines with what was sent for them, then the new ones."""
+    by_key = {keys[at]: line for at, line in enumerate(sent) if keys[at]}
+    new = [line for at, line in enumerate(sent) if not keys[at]]
+    return [_changed(line, by_key.get(line["ID"], {})) for line in old] + new
 
 
 def _changed(line: Row, values: Mapping[str, Any]) -> Row:

@@ -18,7 +18,7 @@ from ml_connector.secret import Secret
 Answer = TypeVar("Answer")
 
 _MEANWHILE = 0.02
-_AT_ORDERS = 0.45  # the POST of an order is where most is at stake
+_AT_ORDERS = 0.45  # writing an order is where most is at stake
 _LATEST = 50.0  # seconds: the remote may still commit what we gave up, within a worker's life
 _STATUSES = (429, 401, 500, 502, 503, 408)
 _GARBAGE = (b"", b"<html>busy</html>", b'{"d":', b"null", b"[]", b'{"d":{}}')
@@ -196,7 +196,7 @@ class ShakyTransport(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Carry the call, or lose it, or its answer, or answer in the remote's place."""
-        is_order = request.method == "POST" and "purchaseorder" in request.url.path
+        is_order = request.method != "GET" and "purchaseorder" in request.url.path
         if not self._fate.strikes(_AT_ORDERS if is_order else None):
             return self._inner.handle_request(request)
         way = self._fate.pick(

@@ -120,8 +120,8 @@ class ErrorWindow:
         self._trust = trust
         self._clean_at: dict[str, float] = {}
 
-    def check(self, division: Division | None, endpoint: str) -> None:
-        """Pass while there is room.
+    def check(self, division: Division | None, endpoint: str, *, leave: int = 0) -> None:
+        """Pass while there is room for more than `leave` errors.
 
         Raises:
             Later: too many errors; until enough of them have left the window.
@@ -132,9 +132,10 @@ class ErrorWindow:
         times = self._times(key)
         if not times:
             self._clean_at[key] = clock.epoch()
-        if len(times) >= self._most:
+        most = self._most - leave
+        if len(times) >= most:
             cause = f"{len(times)} errors at {endpoint} within the hour: Exact blocks after 10."
-            raise Later("EXACT_ERROR_LIMIT", times[-self._most] + _HOUR, cause)
+            raise Later("EXACT_ERROR_LIMIT", times[-most] + _HOUR, cause)
 
     def record(self, division: Division | None, endpoint: str) -> None:
         """Count one error, now."""

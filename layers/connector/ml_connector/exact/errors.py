@@ -64,6 +64,8 @@ class Sent:
     endpoint: str
     is_write: bool = False
     record: str = ""
+    is_change: bool = False
+    """It changes what is there; a new record does without others' errors."""
     failures: int = 0
     """Consecutive failures before this one: they lengthen the backoff."""
 

@@ -88,7 +88,11 @@ def read_page(body: bytes | str) -> tuple[list[dict[str, Any]], str | None]:
     inner = _inner(body)
     if isinstance(inner, Mapping) and "results" in inner:
         return _rows(inner["results"]), _next(inner.get("__next"))
-    return ([dict(inner)] if isinstance(inner, Mapping) else _rows(inner)), None
+    if isinstance(inner, Mapping):
+        if not inner:
+            raise UnreadableError("an entity without fields")
+        return [dict(inner)], None
+    return _rows(inner), None
 
 
 def read_entity(body: bytes | str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from ml_connector.purchase_orders.comparison import (
     HEADER,
     LINE,
     LINES,
+    WEIGHTY,
     Body,
     changed_fields,
     changed_header,
@@ -18,12 +19,6 @@ from ml_connector.purchase_orders.comparison import (
 from ml_connector.purchase_orders.exact_order import ExactLine, ExactOrder
 
 _A_LINE = "line"
-_WEIGHTY = {
-    "Supplier", "Currency", "Item", "QuantityInPurchaseUnits", "UnitPrice", "VATCode",
-    "CostCenter", "CostUnit", "Project",
-}  # fmt: skip
-"""What an approval is about. Texts and dates in Exact belong to whoever works there."""
-
 _LEAST = ("Item", "QuantityInPurchaseUnits", "UnitPrice")
 
 
@@ -125,6 +120,22 @@ def drift(held: Body, held_amount: Decimal | None, order: ExactOrder) -> list[Di
     return found
 
 
+def not_taken(change: Edits, target: Body, order: ExactOrder) -> list[Difference]:
+    """Return what `order` lacks of `target` after a change was written.
+
+    Texts count as far as they were sent. What was emptied, Exact may have filled by itself.
+    """
+    left = edits(target, target, order)
+    header = changed_header(_sent(change.header), order) | dict(left.header)
+    lines = {line.id: (line, dict(fields)) for line, fields in left.changed}
+    now = {line.id: line for line in order.lines}
+    for line, fields in change.changed:
+        if line.id in now and (texts := changed_fields(_sent(fields), now[line.id])):
+            _, weighty = lines.get(line.id, (line, {}))
+            lines[line.id] = now[line.id], texts | weighty
+    return differences(Edits(header, list(lines.values()), left.added, left.removed), order)
+
+
 def as_body(order: ExactOrder, like: Body) -> dict[str, Any]:
     """Return what the order in Exact would have been sent as, in the fields that `like` has."""
     header = {name: plain(getattr(order, HEADER[name])) for name in like if name in HEADER}
@@ -160,8 +171,13 @@ def _wanted(target: Body, held: Body, held_texts: Body) -> dict[str, Any]:
     return {
         name: value
         for name, value in whole.items()
-        if name in _WEIGHTY or name not in held_texts or held_texts[name] != value
+        if name in WEIGHTY or name not in held_texts or held_texts[name] != value
     }
+
+
+def _sent(fields: Body) -> dict[str, Any]:
+    """Return the texts that were sent."""
+    return {n: value for n, value in fields.items() if value is not None and n not in WEIGHTY}
 
 
 def _difference(where: str, name: str, expected: Any, found: Any) -> Difference:

@@ -4,8 +4,7 @@ The expected side is a body as it was sent: Exact's own field names, JSON values
 not sent is Exact's to fill and is not compared; one that is None was there and has to be gone.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -42,6 +41,20 @@ LINE: dict[str, str] = {
     "Notes": "notes",
     "ReceiptDate": "receipt_date",
 }
+WEIGHTY = frozenset(
+    {
+        "Supplier", "Currency", "Item", "QuantityInPurchaseUnits", "UnitPrice", "VATCode",
+        "CostCenter", "CostUnit", "Project",
+    }
+)  # fmt: skip
+"""What an approval is about. Texts and dates in Exact belong to whoever works there."""
+
+_LIKENESSES: tuple[tuple[str, ...], ...] = (
+    tuple(name for name in LINE if name in WEIGHTY),
+    ("Item", "Description", "UnitPrice"),
+    ("Item", "Description"),
+    ("Item",),
+)
 
 
 @dataclass(frozen=True)
@@ -66,19 +79,22 @@ def changed_fields(expected: Body, line: ExactLine) -> dict[str, Any]:
     return {
         name: expected[name]
         for name, attribute in LINE.items()
-        if name in expected and not _same_on_line(name, expected[name], line, attribute)
+        if name in expected
+        and not _same(expected[name], getattr(line, attribute))
+        and not (name == "UnitPrice" and _is_same_price(expected, line))
     }
 
 
 def pair_lines(expected: Sequence[Body], found: Sequence[ExactLine]) -> list[Pair]:
     """Join the lines that are equal, then those most alike, then the rest in their order.
 
-    Exact numbers lines itself and knows nothing of ours, so likeness is all there is.
+    Exact numbers lines itself and knows nothing of ours, so likeness is all there is. What a line
+    buys counts before its texts, which people in Exact may change.
     """
     wanted, there = list(expected), list(found)
-    pairs: list[Pair] = []
-    for key_of_wanted, key_of_there in _LIKENESSES:
-        pairs += _take_alike(wanted, there, key_of_wanted, key_of_there)
+    pairs = _take_alike(wanted, there, tuple(LINE), is_whole=True)
+    for names in _LIKENESSES:
+        pairs += _take_alike(wanted, there, names)
     both = min(len(wanted), len(there))
     pairs += [Pair(w, t) for w, t in zip(wanted[:both], there[:both], strict=True)]
     pairs += [Pair(w, None) for w in wanted[both:]]
@@ -86,49 +102,46 @@ def pair_lines(expected: Sequence[Body], found: Sequence[ExactLine]) -> list[Pai
 
 
 def _take_alike(
-    wanted: list[Body],
-    there: list[ExactLine],
-    key_of_wanted: Callable[[Body], Hashable],
-    key_of_there: Callable[[ExactLine], Hashable],
+    wanted: list[Body], there: list[ExactLine], names: Sequence[str], *, is_whole: bool = False
 ) -> list[Pair]:
-    free: defaultdict[Hashable, list[ExactLine]] = defaultdict(list)
-    for line in reversed(there):
-        free[key_of_there(line)].append(line)
-    pairs, left = [], []
-    for one in wanted:
-        alike = free[key_of_wanted(one)]
+    """Take out the pairs that are equal in these fields, as far as the expected line names them.
+
+    Those that name more come first: for one that names less, another line would do as well.
+    `is_whole`: what is not named has to be empty.
+    """
+    free: dict[Sequence[str], dict[Hashable, list[ExactLine]]] = {}
+    pairs: dict[int, Pair] = {}
+    taken: set[str] = set()
+    named = [tuple(n for n in names if is_whole or n in one) for one in wanted]
+    for at in sorted(range(len(wanted)), key=lambda at: -len(named[at])):
+        index = free.setdefault(named[at], {}) or _index(free[named[at]], there, named[at])
+        alike = index.get(tuple(plain(wanted[at].get(name)) for name in named[at]), [])
+        while alike and alike[-1].id in taken:
+            alike.pop()
         if alike:
-            pairs.append(Pair(one, alike.pop()))
-        else:
-            left.append(one)
-    taken = {pair.found.id for pair in pairs if pair.found}
-    wanted[:], there[:] = left, [line for line in there if line.id not in taken]
-    return pairs
+            taken.add(alike[-1].id)
+            pairs[at] = Pair(wanted[at], alike.pop())
+    wanted[:] = [one for at, one in enumerate(wanted) if at not in pairs]
+    there[:] = [line for line in there if line.id not in taken]
+    return list(pairs.values())
 
 
-_LIKENESSES: tuple[tuple[Callable[[Body], Hashable], Callable[[ExactLine], Hashable]], ...] = (
-    (
-        lambda b: tuple(plain(b.get(name)) for name in LINE),
-        lambda t: tuple(plain(getattr(t, attribute)) for attribute in LINE.values()),
-    ),
-    (
-        lambda b: (b.get("Item"), plain(b.get("Description")), plain(b.get("UnitPrice"))),
-        lambda t: (t.item, plain(t.description), plain(t.unit_price)),
-    ),
-    (
-        lambda b: (b.get("Item"), plain(b.get("Description"))),
-        lambda t: (t.item, plain(t.description)),
-    ),
-    (lambda b: b.get("Item"), lambda t: t.item),
-)
+def _index(
+    index: dict[Hashable, list[ExactLine]], lines: Sequence[ExactLine], names: Sequence[str]
+) -> dict[Hashable, list[ExactLine]]:
+    for line in reversed(lines):
+        key = tuple(plain(getattr(line, LINE[name])) for name in names)
+        index.setdefault(key, []).append(line)
+    return index
 
 
-def _same_on_line(name: str, expected: Any, line: ExactLine, attribute: str) -> bool:
-    if name == "UnitPrice" and expected is not None:
-        # Exact may keep fewer decimals of a price: what counts is the line's amount.
-        off = abs(Decimal(str(expected)) - line.unit_price) * max(line.quantity, Decimal(1))
-        return off < _HALF_A_CENT
-    return _same(expected, getattr(line, attribute))
+def _is_same_price(expected: Body, line: ExactLine) -> bool:
+    """Exact may keep fewer decimals of a price: what counts is the line's amount."""
+    price, quantity = expected["UnitPrice"], expected.get("QuantityInPurchaseUnits")
+    if price is None:
+        return False
+    most = max(Decimal(str(quantity or 1)), line.quantity, Decimal(1))
+    return abs(Decimal(str(price)) - line.unit_price) * most < _HALF_A_CENT
 
 
 def _same(expected: Any, found: Any) -> bool:

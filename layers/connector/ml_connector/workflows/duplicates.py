@@ -26,7 +26,7 @@ def find_left_behind(
     Raises `Review` when there are several.
     """
     found = orders.marked(mark(connection, order.id))
-    alive = [one for one in found if not one.is_cancelled]
+    alive = [one for one in found if not one.is_cancelled and not orders.is_gone(one.id)]
     if len(alive) > 1:
         numbers = ", ".join(one.number for one in alive)
         raise Review([problem("SEVERAL_IN_EXACT", order.title, f"Numbers: {numbers}.")])
