@@ -20,7 +20,6 @@ from local.office import FIRM, Office
 from ml_connector import clock
 from ml_connector.connection import Connection
 from ml_connector.doors.inbox import Arrival
-from ml_connector.doors.mappings import Mappings
 from ml_connector.doors.queues import PURCHASE_ORDERS
 from ml_connector.purchase_orders.marker import marks
 
