@@ -45,7 +45,7 @@ def test_the_airbase_key(scene: Scene, story: Story, terminal: Terminal, file: s
     an_order_passes(scene, story)
     terminal.ok("connection", "add", file, env={"CONNECTOR_AIRBASE_API_KEY": "the-second-key"})
     an_order_passes(scene, story)  # with the old key, which is still valid
-    scene.wait(WORKERS_KNOW)
+    scene.clock.move(WORKERS_KNOW)
     scene.airbase.api_key = "the-second-key"  # the old one is removed in Airbase
     an_order_passes(scene, story)
     assert halts(scene) == {}

@@ -57,7 +57,7 @@ def test_a_change_under_way_ends_before_the_next_is_approved(office: Office) -> 
 
 
 def test_an_order_that_comes_alive_again_in_exact_is_looked_at(office: Office) -> None:
-    office.connect()
+    office.connect(when_cancelled="report")
     order = posted(office)
     key = exact_id(office)
     office.exact.change(NL.division, _ORDERS, key, OrderStatus=40)
@@ -126,7 +126,7 @@ def test_an_order_deleted_during_a_change_is_looked_at_like_any_other(office: Of
 
 
 def test_a_change_given_up_leaves_no_drift_of_its_own(office: Office) -> None:
-    office.connect()
+    office.connect(when_cancelled="report")
     order = posted(office, "100.00", "200.00")
     office.exact.faults.append(Fault("timeout_after_commit", "PUT", _LINES))
     amend(office, order, "110.00", "200.00")

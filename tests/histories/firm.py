@@ -1,0 +1,57 @@
+"""The firm of the histories: two divisions, and the purchase orders that Airbase holds of it."""
+
+import random
+from collections.abc import Mapping
+from typing import Any
+
+from ml_connector.connection import Connection
+from ml_connector.ids import ConnectionId, Division
+
+NL, BE = Division(101), Division(102)
+FIRM = ConnectionId("firm")
+CONNECTION = Connection.model_validate(
+    {
+        "id": FIRM,
+        "exact_base_url": "https://exact.test",
+        "airbase_base_url": "https://airbase.test",
+        "when_cancelled": "delete",
+        "divisions": [
+            {"division": NL, "subsidiaries": ["sub-nl"], "link_supplier_items": True},
+            {
+                "division": BE,
+                "subsidiaries": ["sub-be"],
+                "create_items": True,
+                "item_unit": "pc",
+            },
+        ],
+    }
+)
+
+FINAL = {
+    "good": "posted", "unknown vendor": "review", "bad total": "review", "card": "not_an_order"
+}  # fmt: skip
+
+
+def kind_of(raw: Mapping[str, Any]) -> str:
+    """Return what an order is an example of."""
+    return str(raw["kind"])
+
+
+def make_order(id: str, kind: str, rng: random.Random) -> dict[str, Any]:
+    """Return an approved order as Airbase answers it."""
+    amounts = [f"{rng.randint(1, 99_999) / 100:.2f}" for _ in range(rng.randint(1, 3))]
+    total = sum(round(float(amount) * 100) for amount in amounts) + (kind == "bad total")
+    return {
+        "kind": kind,
+        "id": id,
+        "number": f"PO-{rng.choice((id, 'same'))}",  # numbers need not be unique
+        "status": "approved",
+        "outcome": "virtual_card" if kind == "card" else "purchase_order",
+        "subsidiary": {"airbase_id": rng.choice(("sub-nl", "sub-be"))},
+        "vendor": {"airbase_id": "v-unknown" if kind == "unknown vendor" else "v-known"},
+        "currency": {"iso_code": "EUR"},
+        "total_amount": f"{total / 100:.2f}",
+        "expense_list": [
+            {"account": {"account_number": "4406"}, "amount": amount} for amount in amounts
+        ],
+    }
