@@ -154,7 +154,7 @@ class History:
 
     def _webhooks(self, id: str) -> int:
         """Return how often the sender calls: never, and the sweep of its listing finds it."""
-        return self.rng.randint(1 if _kind(self.orders[id]) == "card" else 0, 3)
+        return self.rng.randint(1 if kind_of(self.orders[id]) == "card" else 0, 3)
 
     def _act(self, unsent: list[str]) -> None:
         self.fate.catch_up()
