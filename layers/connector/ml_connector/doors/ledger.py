@@ -8,14 +8,14 @@ neither exists without the other.
 import base64
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ml_connector import clock
 from ml_connector.audit_chain import START, Anchor, Entry, find_break, seal
-from ml_connector.doors.table import Insert, Item, Replace, Table
+from ml_connector.doors.table import Insert, Item, Replace, Table, Write
 from ml_connector.faults import Problem
 from ml_connector.ids import ConnectionId, Division, OrderId, RecordKey, VendorId
 
@@ -76,20 +76,23 @@ class Ledger:
         """Keep records in `ledger` and their trails in `audit`."""
         self._ledger = ledger
         self._audit = audit
-        self._actor = actor
+        self.actor = actor
 
     def read(self, connection: ConnectionId, key: RecordKey) -> Record:
         """Return the record; a new one, not yet stored, when there is none."""
         item = self._ledger.get(connection, key)
         return _record(item) if item else Record(connection, key)
 
-    def write(self, record: Record, step: str, **detail: Any) -> Record:
+    def write(
+        self, record: Record, step: str, *, also: Sequence[Write] = (), **detail: Any
+    ) -> Record:
         """Store the record and append `step` to its trail; return it as stored.
 
+        `also` is written in the same transaction: what the step means for other tables.
         Raises `Conflict` when it was changed by another since it was read.
         """
         now = clock.now()
-        entry = seal(_trail(record), record.anchor, now, self._actor, step, detail)
+        entry = seal(_trail(record), record.anchor, now, self.actor, step, detail)
         stored = replace(
             record,
             version=record.version + 1,
@@ -102,7 +105,7 @@ class Ledger:
             if record.version
             else Insert(self._ledger, item)
         )
-        if not self._ledger.transact([write, Insert(self._audit, _entry_item(entry))]):
+        if not self._ledger.transact([write, Insert(self._audit, _entry_item(entry)), *also]):
             raise Conflict(_trail(record))
         return stored
 

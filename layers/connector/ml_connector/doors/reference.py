@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from ml_connector import clock
-from ml_connector.doors.mappings import Mappings
+from ml_connector.doors.links import Links
 from ml_connector.doors.table import Item as Row
 from ml_connector.doors.table import Table
 from ml_connector.ids import ConnectionId, Division, Guid, VendorId
@@ -151,23 +151,21 @@ class DivisionBooks:
     def __init__(
         self,
         data: ReferenceData,
-        mappings: Mappings,
+        links: Links,
         connection: ConnectionId,
         division: Division,
     ) -> None:
         """Answer for one division of one connection."""
         self._data = data
-        self._mappings = mappings
+        self._links = links
         self._connection = connection
         self._division = division
         self._seen: dict[tuple[str, str], Any] = {}
 
     def linked_supplier(self, vendor: Reference) -> str | None:
         """See `Books.linked_supplier`; an Airbase ERP reference counts as a link."""
-        link = vendor.id and self._mappings.supplier_of(
-            self._connection, self._division, VendorId(vendor.id)
-        )
-        return link or vendor.code or None
+        link = vendor.id and self._links.get(self._connection, self._division, VendorId(vendor.id))
+        return link.supplier if link else vendor.code or None
 
     def supplier(self, id_or_code: str) -> Supplier | None:
         """See `Books.supplier`."""

@@ -48,6 +48,11 @@ def _supplier(row: Row) -> Supplier:
         vat_code=trimmed(row.get("PurchaseVATCode")),
         payment_condition=trimmed(row.get("PaymentConditionPurchase")),
         currency=trimmed(row.get("PurchaseCurrency")),
+        email=trimmed(row.get("Email")),
+        vat_number=trimmed(row.get("VATNumber")),
+        chamber_of_commerce=trimmed(row.get("ChamberOfCommerce")),
+        country=trimmed(row.get("Country")),
+        city=trimmed(row.get("City")),
     )
 
 
@@ -102,7 +107,7 @@ STREAMS = (
     Stream(
         "sync/CRM/Accounts",
         "Timestamp,ID,Code,Name,IsSupplier,Blocked,StartDate,EndDate,PurchaseVATCode,"
-        "PaymentConditionPurchase,PurchaseCurrency",
+        "PaymentConditionPurchase,PurchaseCurrency,Email,VATNumber,ChamberOfCommerce,Country,City",
         "supplier",
         _supplier,
     ),

@@ -8,6 +8,7 @@ from ml_connector.connection import Connection
 from ml_connector.doors.coordination import Leases
 from ml_connector.doors.inbox import Inbox
 from ml_connector.doors.ledger import Ledger
+from ml_connector.doors.links import Links, Proposals
 from ml_connector.doors.mappings import Mappings
 from ml_connector.doors.queues import Queues
 from ml_connector.doors.reference import DivisionBooks, ReferenceData
@@ -24,6 +25,8 @@ class Doors:
     ledger: Ledger
     inbox: Inbox
     mappings: Mappings
+    links: Links
+    proposals: Proposals
     reference: Table
     coordination: Table
     queues: Queues
@@ -45,4 +48,4 @@ class Doors:
     def books(self, connection: Connection, division: Division) -> DivisionBooks:
         """Return fresh books of a division, for one order."""
         data = self.data(connection.id, division)
-        return DivisionBooks(data, self.mappings, connection.id, division)
+        return DivisionBooks(data, self.links, connection.id, division)

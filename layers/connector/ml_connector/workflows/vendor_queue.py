@@ -7,6 +7,7 @@ from ml_connector.airbase.vendors import Vendor, read_vendor
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
 from ml_connector.doors.ledger import vendor_key
+from ml_connector.doors.links import Link
 from ml_connector.faults import Fault, Later
 from ml_connector.ids import ConnectionId, Division, VendorId
 from ml_connector.purchase_orders.books import Supplier
@@ -55,11 +56,12 @@ def _link_everywhere(doors: Doors, connection: Connection, vendor: Vendor, case:
     linked = {}
     for division in connection.divisions:
         code = division.division
-        if not vendor.code or doors.mappings.supplier_of(connection.id, code, vendor.id):
+        if not vendor.code or doors.links.get(connection.id, code, vendor.id):
             continue
         supplier = doors.books(connection, code).supplier(vendor.code)
         if supplier and _is_usable(supplier):
-            doors.mappings.link(connection.id, code, vendor.id, supplier.id, "erp_reference")
+            found = Link(code, vendor.id, supplier.id, "external_id")
+            doors.links.save(connection.id, found)
             linked[str(code)] = supplier.id
     if linked:
         case.step(
@@ -74,7 +76,8 @@ def _link_everywhere(doors: Doors, connection: Connection, vendor: Vendor, case:
 
 def _check_links(doors: Doors, connection: Connection) -> None:
     """Show every link whose supplier can no longer be used."""
-    for division, vendor, supplier_id in doors.mappings.links(connection.id):
+    for link in doors.links.all(connection.id):
+        division, vendor, supplier_id = link.division, link.vendor, link.supplier
         supplier = doors.books(connection, division).supplier(supplier_id)
         if supplier is None or not _is_usable(supplier):
             case = Case(doors.ledger, doors.ledger.read(connection.id, vendor_key(vendor)))

@@ -16,6 +16,7 @@ from ml_connector.doors import http as http_door
 from ml_connector.doors.coordination import Marks
 from ml_connector.doors.inbox import Inbox
 from ml_connector.doors.ledger import Ledger
+from ml_connector.doors.links import Links, Proposals
 from ml_connector.doors.mappings import Mappings
 from ml_connector.doors.queues import PURCHASE_ORDERS, VENDORS, Queues
 from ml_connector.doors.table import DynamoTable, Table
@@ -113,6 +114,8 @@ def join_doors(
         ledger=Ledger(tables.ledger, tables.audit, actor),
         inbox=Inbox(tables.inbox),
         mappings=Mappings(tables.mappings),
+        links=Links(tables.mappings),
+        proposals=Proposals(tables.mappings),
         reference=tables.reference,
         coordination=tables.coordination,
         queues=queues,
