@@ -252,11 +252,20 @@ def test_a_plain_name_stays_as_it_is(name: str) -> None:
 # --- Linked suppliers ----------------------------------------------------------------------
 
 
-def test_a_link_comes_before_the_erp_reference(links: Links, fresh: Fresh) -> None:
+def test_a_link_counts_and_not_the_erp_reference(links: Links, fresh: Fresh) -> None:
     vendor = Reference("ven-1", "60001", "Papierhandel")
-    assert fresh.books.linked_supplier(vendor) == "60001"
+    assert fresh.books.linked_supplier(vendor) is None
+    assert fresh.books.linked_supplier(Reference("", "60001", "Papierhandel")) == "60001"
     links.save(FIRM, Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
     assert fresh.books.linked_supplier(vendor) == guid(9)
+
+
+def test_a_link_in_doubt_says_so_for_its_own_supplier(links: Links, fresh: Fresh) -> None:
+    vendor = Reference("ven-1")
+    links.save(FIRM, Link(NL, VendorId("ven-1"), guid(9), "name", doubt="LINK_BROKEN"))
+    assert fresh.books.doubt(vendor, guid(9)) == "LINK_BROKEN"
+    assert fresh.books.doubt(vendor, guid(8)) == ""
+    assert fresh.books.doubt(Reference("", "60001"), guid(9)) == ""
 
 
 def test_a_vendor_that_is_linked_nowhere_has_no_supplier(links: Links, fresh: Fresh) -> None:

@@ -97,6 +97,27 @@ class ExactDivision(_Strict):
     mappings: Mappings = Mappings()
 
 
+FieldPolicy = Literal["exact_leads", "airbase_leads", "review", "ignore"]
+
+
+class VendorPolicy(_Strict):
+    """How the vendors of both systems are kept alike; nothing is written to either by default."""
+
+    links: Literal["automatic", "review"] = "automatic"
+    """`review`: even a certain link waits for a person."""
+    name: FieldPolicy = "review"
+    """Who is right when a linked vendor or supplier is renamed; `review` makes its orders wait."""
+    email: FieldPolicy = "ignore"
+    active: FieldPolicy = "review"
+    """`exact_leads`: a supplier that cannot be used closes its vendor, and the reverse."""
+    create_suppliers: bool = False
+    """Make the Exact supplier that an approved order needs, when none is alike."""
+    create_vendors: bool = False
+    """Make an Airbase vendor for a supplier that appears in Exact, when none is alike."""
+    write_reference: bool = False
+    """Write the supplier's Exact id to the vendor's ERP reference."""
+
+
 class Limits(_Strict):
     """Exact's limits for this app and each division; the server's headers correct them."""
 
@@ -132,6 +153,7 @@ class Connection(_Strict):
     label means them unless said here."""
     ignored_tags: tuple[str, ...] = ()
     amounts_include_vat: bool = False
+    vendors: VendorPolicy = VendorPolicy()
     limits: Limits = Limits()
     profile: AirbaseProfile = AirbaseProfile()
     accept_unverified_webhooks: bool = False

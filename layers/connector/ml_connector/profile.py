@@ -143,6 +143,11 @@ class VendorMap(_Strict):
     name: Path = "name"
     is_active: Path = "is_active"
     email: Path = "email"
+    vat_number: Path = "vat_number"
+    chamber_of_commerce: Path = "chamber_of_commerce"
+    iban: Path = "iban"
+    country: Path = "country"
+    city: Path = "city"
 
 
 class AirbaseProfile(_Strict):
@@ -155,6 +160,12 @@ class AirbaseProfile(_Strict):
     orders_path: str = "/v1/purchase_orders/"
     vendor_path: IdPath | None = "/v1/accounting/vendors/{id}/"
     """None when the tenant has no vendor call: the order's own vendor is used."""
+    vendors_path: str | None = "/v1/accounting/vendors/"
+    """None when the tenant does not list its vendors: each is read when an order names it."""
+    vendor_change_path: IdPath = "/v1/accounting/vendors/{id}/"
+    """Takes a PATCH of `name`, `email` or `is_active`."""
+    vendor_upsert_path: str = "/v1/accounting/vendors/bulk_upsert/"
+    """Takes a POST of rows with `airbase_id` or `erp_reference_id`: links and makes vendors."""
     order_source: Literal["detail", "event"] = "detail"
     """`event`: no detail call exists, the signed event carries the order at `event_order`."""
     event_order: Path = "data"
@@ -162,6 +173,10 @@ class AirbaseProfile(_Strict):
     """Where an answer keeps the object, when it is wrapped (`data`)."""
     event_id: Path = "id"
     event_order_id: Path = "data.id"
+    event_vendor_id: Path = "data.id"
+    event_type: Path = "type"
+    vendor_event_word: str = "vendor"
+    """An event whose type has this word is about the vendor at `event_vendor_id`."""
     event_created: Path = "created_date"
     verification: Verification = HmacVerification()
     state_words: Annotated[dict[str, State], Field(min_length=1)] = {

@@ -20,6 +20,8 @@ from ml_connector.faults import Problem
 from ml_connector.ids import ConnectionId, Division, OrderId, RecordKey, VendorId
 
 CONNECTION = RecordKey("connection")
+VENDORS = RecordKey("vendors")
+"""The comparison of both vendor lists of a connection."""
 
 # DynamoDB takes 400 KB an item; a long order's body and problems are kept packed.
 _LONGEST_PLAIN = 50_000

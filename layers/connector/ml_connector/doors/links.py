@@ -153,6 +153,11 @@ class Links:
         """Return the write that lets the pair be linked again; one never rejected is fine."""
         return Delete(self._table, connection, _rejected(division, vendor, supplier))
 
+    def all_rejections(self, connection: ConnectionId, division: Division) -> Iterator[Rejection]:
+        """Yield what was rejected in the division, whatever has changed since."""
+        rows = self._table.query(connection, f"rejected#{division}#")
+        return (_rejection(item) for item in rows)
+
     def rejections(
         self, connection: ConnectionId, division: Division, vendor: VendorId
     ) -> list[Rejection]:

@@ -89,6 +89,10 @@ class Books(Protocol):
         """Return the GUID or code of the supplier that the vendor is linked to."""
         ...
 
+    def doubt(self, vendor: Reference, supplier: Guid) -> str:
+        """Return the code of what makes the vendor's link to this supplier doubtful, or nothing."""
+        ...
+
     def supplier(self, id_or_code: str) -> Supplier | None:
         """Return the supplier with this GUID or account code."""
         ...

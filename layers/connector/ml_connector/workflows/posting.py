@@ -63,7 +63,16 @@ def advance(
         _Posting(doors, connection, id, case).run()
     except Fault as fault:
         case.put_aside(fault)
+        _ask_for_vendor(doors, case.record)
     return case.record
+
+
+def _ask_for_vendor(doors: Doors, record: Record) -> None:
+    """Have an unknown vendor matched, once its order is seen to wait for it."""
+    vendor = record.facts.get("vendor_id")
+    if vendor and any(found["code"] == "UNKNOWN_VENDOR" for found in record.problems):
+        known = {"name": record.facts["vendor_name"], "code": record.facts["vendor_code"]}
+        doors.queues.send(vendor_message(record.connection, vendor, **known))
 
 
 class _Posting:
@@ -139,6 +148,8 @@ class _Posting:
             "title": order.title,
             "vendor": str(order.vendor),
             "vendor_id": order.vendor.id,
+            "vendor_name": order.vendor.name,
+            "vendor_code": order.vendor.code,
             "total": str(order.total),
         }
         if facts.items() <= self.case.record.facts.items():
@@ -155,12 +166,7 @@ class _Posting:
 
     def _plan_from_books(self, order: Order, division: ExactDivision) -> Plan:
         books = self.doors.books(self.connection, division.division)
-        try:
-            return plan(order, self.connection, division, books)
-        except Review as review:
-            if order.vendor.id and any(p.code == "UNKNOWN_VENDOR" for p in review.problems):
-                self.doors.queues.send(vendor_message(self.connection.id, order.vendor.id))
-            raise
+        return plan(order, self.connection, division, books)
 
     def _refuse_old_reference(self, division: Division) -> None:
         read_at = self.doors.data(self.connection.id, division).freshness().streams_at

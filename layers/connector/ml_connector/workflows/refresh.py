@@ -23,6 +23,7 @@ from ml_connector.faults import Later, Review
 from ml_connector.ids import Division
 from ml_connector.telemetry import logger
 from ml_connector.workflows.doors import Doors
+from ml_connector.workflows.supplier_changes import note_deleted, note_suppliers, tell_suppliers
 
 STREAMS_EVERY = timedelta(hours=4)
 LISTINGS_EVERY = timedelta(hours=24)
@@ -57,6 +58,7 @@ def refresh(doors: Doors, connection: Connection, division: Division) -> bool:
         if reader.listings_due
     ]
     reader.finish()
+    tell_suppliers(doors, connection.id, division)
     return any(changed)
 
 
@@ -81,6 +83,8 @@ class _Reader:
     def read_stream(self, path: str, select: str, kind: str, read: Any) -> bool:
         seen = False
         for rows in self._increment(path, select):
+            if kind == "supplier":
+                note_suppliers(self.data, rows, read)
             self.data.store(kind, [read(row) for row in rows])
             self._reached(path, rows)
             seen = True
@@ -91,6 +95,8 @@ class _Reader:
         for rows in self._increment(DELETED_PATH, "Timestamp,EntityKey,EntityType"):
             for row in rows:
                 if kind := DELETED_KINDS.get(int(row["EntityType"])):
+                    if kind == "supplier":
+                        note_deleted(self.data, row)
                     self.data.remove(kind, guid(row["EntityKey"]))
                     seen = True
             self._reached(DELETED_PATH, rows)

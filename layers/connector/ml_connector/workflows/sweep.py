@@ -11,7 +11,12 @@ from ml_connector.connection import Connection
 from ml_connector.doors.ledger import Conflict, Record
 from ml_connector.ids import ConnectionId, Division, OrderId
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.messages import order_message, refresh_message
+from ml_connector.workflows.messages import (
+    order_message,
+    reconcile_message,
+    refresh_message,
+    vendor_message,
+)
 from ml_connector.workflows.refresh import is_due
 
 _FORGOTTEN = timedelta(minutes=2)
@@ -102,3 +107,7 @@ def _queue(doors: Doors, record: Record) -> None:
     if kind == "order":
         message = order_message(record.connection, OrderId(id))
         doors.queues.send(message, f"{message.group} {record.version}")
+    elif kind in {"vendor", "vendors"}:
+        connection = record.connection
+        message = vendor_message(connection, id) if id else reconcile_message(connection)
+        doors.queues.send(message, f"{message.group} {record.key} {record.version}")

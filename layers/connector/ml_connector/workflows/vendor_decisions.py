@@ -10,16 +10,16 @@ from ml_connector import clock
 from ml_connector.codes import problem
 from ml_connector.doors.ledger import Ledger
 from ml_connector.doors.links import Link, Proposal, Rejection
-from ml_connector.doors.parties import vendors_of
+from ml_connector.doors.parties import kept_vendor
 from ml_connector.faults import Review
 from ml_connector.ids import ConnectionId, Division, Guid, VendorId
 from ml_connector.purchase_orders.books import Supplier
 from ml_connector.vendors.party import Party, digest
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.messages import vendor_message
-from ml_connector.workflows.supplier_parties import supplier_party
 from ml_connector.workflows.sweep import queue_vendor_orders
-from ml_connector.workflows.vendor_case import VendorCase
+from ml_connector.workflows.vendor_desk import agreed_names, open_case
+from ml_connector.workflows.vendor_parties import supplier_party
 
 BY_HAND = "by_hand"
 """The rule of a link that a person made."""
@@ -77,7 +77,7 @@ def reject(
     """
     known = _vendor(doors, connection, vendor)
     rejection = _rejection(doors, ledger, connection, division, known, supplier, reason)
-    case = VendorCase(doors, ledger, connection, vendor, known.name)
+    case = open_case(doors, ledger, connection, known)
     held = doors.links.get(connection, division, vendor)
     if held and held.supplier == supplier:
         case.unlink(division, rejection, supplier=supplier, reason=reason, by=ledger.actor)
@@ -102,9 +102,9 @@ def unlink(
     held = doors.links.get(connection, division, vendor)
     if held is None:
         raise Review([problem("NOT_LINKED", vendor, f"Division {division}.")])
-    known = vendors_of(doors.reference, connection).get(vendor) or Party(vendor, "")
+    known = kept_vendor(doors.reference, connection, vendor) or Party(vendor, vendor)
     rejection = _rejection(doors, ledger, connection, division, known, held.supplier, reason)
-    case = VendorCase(doors, ledger, connection, vendor, known.name)
+    case = open_case(doors, ledger, connection, known)
     case.unlink(division, rejection, supplier=held.supplier, reason=reason, by=ledger.actor)
     _look_again(doors, connection, vendor)
 
@@ -124,15 +124,15 @@ def _link(
     _refuse_taken(doors, connection, division, vendor, supplier)
     evidence = (f"proposed as {proposal.rule}", *proposal.evidence) if proposal else ()
     made = Link(division, vendor, supplier.id, BY_HAND, evidence, ledger.actor)
-    agreed = {"vendor": known.name, "supplier": supplier.name}
-    case = VendorCase(doors, ledger, connection, vendor, known.name)
+    agreed = agreed_names(known, supplier_party(supplier))
+    case = open_case(doors, ledger, connection, known)
     case.link(made, agreed, reason=reason, name=supplier.name)
     queue_vendor_orders(doors, connection, vendor)
     return made
 
 
 def _vendor(doors: Doors, connection: ConnectionId, vendor: VendorId) -> Party:
-    known = vendors_of(doors.reference, connection).get(vendor)
+    known = kept_vendor(doors.reference, connection, vendor)
     if known is None:
         raise Review([problem("VENDOR_UNKNOWN", vendor)])
     return known
@@ -168,9 +168,8 @@ def _refuse_taken(
     supplier: Supplier,
 ) -> None:
     """One supplier is one vendor; a vendor that is gone or closed in Airbase keeps none."""
-    vendors = vendors_of(doors.reference, connection)
     for other in doors.links.vendors_of(connection, division, supplier.id):
-        party = vendors.get(other)
+        party = kept_vendor(doors.reference, connection, other)
         if other != vendor and party and party.is_usable:
             name = f"{supplier.code} {supplier.name}"
             raise Review([problem("SUPPLIER_TAKEN", name, f"It is {party.name} ({other}).")])
