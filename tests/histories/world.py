@@ -60,6 +60,11 @@ CONNECTION = Connection.model_validate(
     }
 )
 
+VENDORS = {
+    id: {"airbase_id": id, "erp_reference_id": code, "name": name, "is_active": True}
+    for id, code, name in (("v-known", "7", "Papier"), ("v-unknown", "", "Zorendis"))
+}
+
 
 class History:
     """Plays one seed."""
@@ -88,15 +93,10 @@ class History:
 
     def _airbase(self, request: httpx.Request) -> httpx.Response:
         id = request.url.path.rstrip("/").rpartition("/")[2]
+        if id == "vendors":
+            return httpx.Response(200, json={"data": list(VENDORS.values()), "pagination": {}})
         if "vendors" in request.url.path:
-            code = "7" if id == "v-known" else ""
-            vendor = {
-                "airbase_id": id,
-                "erp_reference_id": code,
-                "name": "Papier",
-                "is_active": True,
-            }
-            return httpx.Response(200, json=vendor)
+            return httpx.Response(200, json=VENDORS[id])
         return httpx.Response(200, json=self.orders[id])
 
     def _furnish(self) -> None:
