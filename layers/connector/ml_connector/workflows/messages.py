@@ -1,5 +1,7 @@
 """What the workers tell each other through the queues."""
 
+import secrets
+
 from ml_connector.doors.queues import PURCHASE_ORDERS, VENDORS, Message
 from ml_connector.ids import ConnectionId, Division, OrderId
 
@@ -35,6 +37,11 @@ def suppliers_message(connection: ConnectionId, division: Division) -> Message:
 def reconcile_message(connection: ConnectionId) -> Message:
     """Ask for the vendors of both systems to be compared, or for that to go on."""
     return Message(VENDORS, _vendors(connection), {"kind": "reconcile", "connection": connection})
+
+
+def never_seen() -> str:
+    """Return what makes a message a new one, whatever was said before."""
+    return secrets.token_hex(8)
 
 
 def _vendors(connection: ConnectionId) -> str:

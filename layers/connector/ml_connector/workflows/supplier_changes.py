@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ml_connector import clock
 from ml_connector.doors.reference import ReferenceData
 from ml_connector.exact.odata import guid
 from ml_connector.ids import ConnectionId, Division
 from ml_connector.purchase_orders.books import Supplier
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.messages import suppliers_message
+from ml_connector.workflows.messages import never_seen, suppliers_message
 
 _FOLLOWED = "suppliers_followed"
 
@@ -46,4 +45,4 @@ def tell_suppliers(doors: Doors, connection: ConnectionId, division: Division) -
         data.note(_FOLLOWED)
     if is_first or next(data.supplier_changes(), None):
         message = suppliers_message(connection, division)
-        doors.queues.send(message, f"{message.group} {division} {clock.epoch()}")
+        doors.queues.send(message, never_seen())

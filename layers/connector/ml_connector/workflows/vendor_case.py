@@ -37,14 +37,14 @@ class VendorCase:
         vendor: VendorId,
         title: str,
     ) -> None:
-        """Read the vendor's record; `ledger` names who acts, `title` the vendor."""
+        """Read the vendor's record; `ledger` names who acts, `title` the vendor if it is known."""
         self._ledger = ledger
         self._links = links
         self._proposals = proposals
         self._connection = connection
         self.vendor = vendor
-        self.title = title
         self.record = ledger.read(connection, vendor_key(vendor))
+        self.title = title or str(self.record.facts.get("title") or vendor)
 
     def here(self, division: Division | None) -> Mapping[str, Any]:
         """Return what the record knows of one division, or of no single one."""
@@ -95,6 +95,7 @@ class VendorCase:
 
         The same over again is silent; neither of both closes what was open.
         """
+        problem = _with_candidates(problem, proposal)
         if self._is_known(division, problem, proposal):
             return
         here = {**self.here(division), **_told(problem, proposal)}
@@ -106,6 +107,7 @@ class VendorCase:
         self, link: Link, problem: Problem, proposal: Proposal | None, *, waits: bool
     ) -> None:
         """Open an exception about a link; when it `waits`, so do its orders."""
+        problem = _with_candidates(problem, proposal) or problem
         doubted = replace(link, doubt=problem.code if waits else "")
         if self._is_known(link.division, problem, proposal) and doubted == link:
             return
@@ -201,6 +203,14 @@ def _state(divisions: Mapping[str, Mapping[str, Any]]) -> str:
         if any(fact in here for here in divisions.values()):
             return state
     return "unmatched"
+
+
+def _with_candidates(problem: Problem | None, proposal: Proposal | None) -> Problem | None:
+    """Show with an exception what is proposed about it."""
+    if problem is None or proposal is None:
+        return problem
+    shown = [{"id": c.id, "code": c.code, "name": c.name} for c in proposal.candidates]
+    return replace(problem, candidates=shown)
 
 
 def _ids(proposal: Proposal) -> list[str]:

@@ -16,7 +16,7 @@ from ml_connector.ids import ConnectionId, Division, Guid, VendorId
 from ml_connector.purchase_orders.books import Supplier
 from ml_connector.vendors.party import Party, digest
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.messages import vendor_message
+from ml_connector.workflows.messages import never_seen, vendor_message
 from ml_connector.workflows.sweep import queue_vendor_orders
 from ml_connector.workflows.vendor_desk import agreed_names, open_case
 from ml_connector.workflows.vendor_parties import supplier_party
@@ -79,12 +79,15 @@ def reject(
     rejection = _rejection(doors, ledger, connection, division, known, supplier, reason)
     case = open_case(doors, ledger, connection, known)
     held = doors.links.get(connection, division, vendor)
+    others = {vendor}
     if held and held.supplier == supplier:
+        others |= _sharing(doors, connection, held)
         case.unlink(division, rejection, supplier=supplier, reason=reason, by=ledger.actor)
     else:
         left = _left(doors.proposals.get(connection, division, vendor), supplier)
         case.reject(rejection, left, reason=reason, by=ledger.actor)
-    _look_again(doors, connection, vendor)
+    for each in others:
+        _look_again(doors, connection, each)
 
 
 def unlink(
@@ -105,8 +108,10 @@ def unlink(
     known = kept_vendor(doors.reference, connection, vendor) or Party(vendor, vendor)
     rejection = _rejection(doors, ledger, connection, division, known, held.supplier, reason)
     case = open_case(doors, ledger, connection, known)
+    others = _sharing(doors, connection, held)
     case.unlink(division, rejection, supplier=held.supplier, reason=reason, by=ledger.actor)
-    _look_again(doors, connection, vendor)
+    for each in others | {vendor}:
+        _look_again(doors, connection, each)
 
 
 def _link(
@@ -125,10 +130,38 @@ def _link(
     evidence = (f"proposed as {proposal.rule}", *proposal.evidence) if proposal else ()
     made = Link(division, vendor, supplier.id, BY_HAND, evidence, ledger.actor)
     agreed = agreed_names(known, supplier_party(supplier))
+    before = doors.links.get(connection, division, vendor)
+    others = _sharing(doors, connection, made) | (
+        _sharing(doors, connection, before) if before else set()
+    )
     case = open_case(doors, ledger, connection, known)
     case.link(made, agreed, reason=reason, name=supplier.name)
+    for other in others - {vendor}:
+        _give_up(doors, ledger, connection, division, other, vendor)
+        _look_again(doors, connection, other)
     queue_vendor_orders(doors, connection, vendor)
     return made
+
+
+def _sharing(doors: Doors, connection: ConnectionId, link: Link) -> set[VendorId]:
+    return set(doors.links.vendors_of(connection, link.division, link.supplier))
+
+
+def _give_up(
+    doors: Doors,
+    ledger: Ledger,
+    connection: ConnectionId,
+    division: Division,
+    gone: VendorId,
+    heir: VendorId,
+) -> None:
+    """Take the link of a vendor that is gone or closed away: its supplier has a new vendor."""
+    held = doors.links.get(connection, division, gone)
+    now = doors.links.get(connection, division, heir)
+    party = kept_vendor(doors.reference, connection, gone)
+    if held and now and held.supplier == now.supplier and not (party and party.is_usable):
+        case = open_case(doors, ledger, connection, party or Party(gone, ""))
+        case.unlink(division, supplier=held.supplier, reason=f"now of {heir}", by=ledger.actor)
 
 
 def _vendor(doors: Doors, connection: ConnectionId, vendor: VendorId) -> Party:
@@ -199,6 +232,6 @@ def _left(proposal: Proposal | None, without: Guid) -> Proposal | None:
 
 
 def _look_again(doors: Doors, connection: ConnectionId, vendor: VendorId) -> None:
-    """Let the worker propose what is left; its message is new each time."""
+    """Let the worker look at what is left; its message is new each time."""
     message = vendor_message(connection, vendor)
-    doors.queues.send(message, f"{message.group} {clock.epoch()}")
+    doors.queues.send(message, never_seen())

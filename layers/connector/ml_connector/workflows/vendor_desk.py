@@ -67,7 +67,7 @@ def open_desk(doors: Doors, connection: Connection) -> VendorDesk:
 def open_case(doors: Doors, ledger: Ledger, connection: ConnectionId, vendor: Party) -> VendorCase:
     """Return the vendor's record; `ledger` names who acts."""
     id = VendorId(vendor.id)
-    return VendorCase(ledger, doors.links, doors.proposals, connection, id, vendor.name or id)
+    return VendorCase(ledger, doors.links, doors.proposals, connection, id, vendor.name)
 
 
 def agreed_names(vendor: Party, supplier: Party) -> dict[str, str]:

@@ -6,7 +6,6 @@ last, so that an interrupted look starts over.
 
 from collections.abc import Iterable, Iterator
 
-from ml_connector import clock
 from ml_connector.connection import ExactDivision
 from ml_connector.doors.ledger import Conflict
 from ml_connector.doors.links import Link
@@ -18,7 +17,7 @@ from ml_connector.vendors.neighbourhood import (
     vendors_touched_by_supplier,
 )
 from ml_connector.vendors.party import Party
-from ml_connector.workflows.messages import vendor_message
+from ml_connector.workflows.messages import never_seen, vendor_message
 from ml_connector.workflows.supplier_creation import create_supplier
 from ml_connector.workflows.vendor_alignment import Pair, align
 from ml_connector.workflows.vendor_case import VendorCase
@@ -31,6 +30,7 @@ from ml_connector.workflows.vendor_watch import CONFIGURED, configured_link, wat
 
 def look_at(desk: VendorDesk, vendor: Party) -> None:
     """Look at a vendor as Airbase has it now."""
+    before = desk.vendors.get(vendor.id)
     desk.vendors.post(vendor)
     case = open_case(desk.doors, desk.doors.ledger, desk.id, vendor)
     rivals = _rivals(desk, case)
@@ -41,7 +41,11 @@ def look_at(desk: VendorDesk, vendor: Party) -> None:
         case.go_on()
     except Fault as fault:
         case.put_aside(fault)
-    tell(desk, (rivals | _rivals(desk, case) | _touched(desk, vendor)) - {vendor.id})
+    touched = rivals ^ _rivals(desk, case)
+    if before != vendor:
+        touched |= rivals | _reached(desk, vendor)
+        touched |= _reached(desk, before) if before else set()
+    tell(desk, touched - {vendor.id})
     release_orders(desk.doors, desk.id, case.vendor)
     desk.vendors.keep(vendor)
 
@@ -58,6 +62,7 @@ def look_at_gone(desk: VendorDesk, id: VendorId) -> None:
             watch_link(desk, case, division, link, None)
         elif case.here(division.division):
             case.report(division.division, None, None)
+    case.go_on()
     tell(desk, touched - {id})
     desk.vendors.remove(id)
 
@@ -66,7 +71,7 @@ def tell(desk: VendorDesk, vendors: Iterable[str]) -> None:
     """Let these be looked at as they were last read."""
     for id in sorted(vendors):
         message = vendor_message(desk.id, id, kept=True)
-        desk.doors.queues.send(message, f"{message.group} {id} {clock.epoch()}")
+        desk.doors.queues.send(message, never_seen())
 
 
 def touched_by_supplier(desk: VendorDesk, division: Division, supplier: Party) -> set[str]:
@@ -153,14 +158,6 @@ def _rivals(desk: VendorDesk, case: VendorCase) -> set[str]:
         if link:
             found.update(desk.doors.links.vendors_of(desk.id, link.division, link.supplier))
     return found
-
-
-def _touched(desk: VendorDesk, vendor: Party) -> set[str]:
-    """Return the vendors that a change of this one can matter to, if it has changed."""
-    before = desk.vendors.get(vendor.id)
-    if before == vendor:
-        return set()
-    return _reached(desk, vendor) | (_reached(desk, before) if before else set())
 
 
 def _reached(desk: VendorDesk, vendor: Party) -> set[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ml_connector import clock
 from ml_connector.airbase.vendors import read_vendor
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
@@ -13,7 +12,7 @@ from ml_connector.ids import ConnectionId, Division, VendorId
 from ml_connector.vendors.party import Party
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.messages import reconcile_message
+from ml_connector.workflows.messages import never_seen, reconcile_message
 from ml_connector.workflows.refresh import STALE
 from ml_connector.workflows.vendor_desk import VendorDesk, open_case, open_desk
 from ml_connector.workflows.vendor_look import look_at, look_at_gone
@@ -26,7 +25,7 @@ def handle(message: Mapping[str, Any], doors: Doors) -> None:
     """Do what one message of the vendor queue asks for; raises only what must be redriven."""
     if message.get("kind") == "reconcile" and "connection" not in message:
         for connection in doors.mappings.connections():
-            doors.queues.send(reconcile_message(connection.id), f"{connection.id} {clock.epoch()}")
+            doors.queues.send(reconcile_message(connection.id), never_seen())
         return
     connection_id = ConnectionId(message["connection"])
     known = doors.mappings.connection(connection_id)
@@ -52,7 +51,7 @@ def _look(desk: VendorDesk, message: Mapping[str, Any]) -> None:
     id = VendorId(message["vendor"])
     known = desk.vendors.get(id)
     try:
-        vendor = known if message.get("kept") else _read(desk, id, message) or known
+        vendor = known if message.get("kept") else _read(desk, id, message)
     except Fault as fault:
         _put_aside(desk, known or Party(id, id), fault)
         return
@@ -67,10 +66,8 @@ def _read(desk: VendorDesk, id: VendorId, message: Mapping[str, Any]) -> Party |
     except Review as review:
         if any(found.code != "NOT_IN_AIRBASE" for found in review.problems):
             raise
-        if desk.vendors.get(id):
-            look_at_gone(desk, id)
-            return None
-        raise
+        look_at_gone(desk, id)
+        return None
     if raw is None:  # the tenant has no vendor call: the order knows what there is to know
         told = {"name": message.get("name", ""), "external_id": message.get("code", "")}
         return desk.vendors.get(id) or Party(id, **told)

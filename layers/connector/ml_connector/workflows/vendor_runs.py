@@ -24,7 +24,7 @@ from ml_connector.telemetry import logger
 from ml_connector.vendors.party import Party
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.messages import reconcile_message
+from ml_connector.workflows.messages import never_seen, reconcile_message
 from ml_connector.workflows.vendor_desk import VendorDesk, open_desk
 from ml_connector.workflows.vendor_look import look_at_gone, look_safely
 from ml_connector.workflows.vendor_orders import release_orders
@@ -55,7 +55,7 @@ def reconcile(doors: Doors, connection: Connection) -> None:
     try:
         run_.work()
     except _CutOff:
-        doors.queues.send(reconcile_message(connection.id), f"{connection.id} {clock.epoch()}")
+        doors.queues.send(reconcile_message(connection.id), never_seen())
     except Fault as fault:
         case.put_aside(fault)
 

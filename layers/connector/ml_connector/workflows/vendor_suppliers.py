@@ -12,7 +12,7 @@ from ml_connector.purchase_orders.books import Supplier
 from ml_connector.vendors.neighbourhood import vendors_alike, vendors_touched_by_supplier
 from ml_connector.vendors.party import Party
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.messages import reconcile_message
+from ml_connector.workflows.messages import never_seen, reconcile_message
 from ml_connector.workflows.vendor_creation import create_vendor
 from ml_connector.workflows.vendor_desk import VendorDesk, open_desk
 from ml_connector.workflows.vendor_look import tell, touched_by_supplier
@@ -26,7 +26,7 @@ def follow_suppliers(doors: Doors, connection: Connection, division: Division) -
     """
     desk = open_desk(doors, connection)
     if not desk.suppliers(division).is_indexed:
-        doors.queues.send(reconcile_message(connection.id), f"{connection.id} first {division}")
+        doors.queues.send(reconcile_message(connection.id), never_seen())
         return
     data = doors.data(connection.id, division)
     for row in list(data.supplier_changes()):
