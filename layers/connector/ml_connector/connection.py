@@ -117,6 +117,12 @@ class VendorPolicy(_Strict):
     write_reference: bool = False
     """Write the supplier's Exact id to the vendor's ERP reference."""
 
+    @property
+    def writes(self) -> bool:
+        """Return whether linked vendors or suppliers may be written to."""
+        leads = {"exact_leads", "airbase_leads"} & {self.name, self.email, self.active}
+        return self.write_reference or bool(leads)
+
 
 class Limits(_Strict):
     """Exact's limits for this app and each division; the server's headers correct them."""

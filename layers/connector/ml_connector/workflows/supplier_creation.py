@@ -18,7 +18,7 @@ from ml_connector.exact.odata import guid, text_literal, trimmed
 from ml_connector.faults import Halt, Later, Review
 from ml_connector.purchase_orders.books import Supplier
 from ml_connector.vendors.party import Party
-from ml_connector.workflows.messages import refresh_message
+from ml_connector.workflows.messages import never_seen, refresh_message
 from ml_connector.workflows.vendor_alignment import ACCOUNTS, LONGEST_NAME
 from ml_connector.workflows.vendor_case import VendorCase
 from ml_connector.workflows.vendor_desk import VendorDesk, agreed_names
@@ -88,7 +88,8 @@ class _Creation:
 
     def _refuse_namesake(self) -> None:
         if any(trimmed(row.get("Name")) == self.name for row in self._named(self.name)):
-            self.desk.doors.queues.send(refresh_message(self.desk.id, self.code))
+            message = refresh_message(self.desk.id, self.code)
+            self.desk.doors.queues.send(message, never_seen())
             detail = f"Division {self.code}: {self.name}."
             raise Review([problem("SUPPLIER_EXISTS", self.case.title, detail)])
 

@@ -104,7 +104,7 @@ def _write_reference(
     A reference that leads elsewhere is not ours to overwrite; an account code of the supplier is.
     """
     ids = {pair.supplier.id for pair in pairs}
-    if not desk.connection.vendors.write_reference or not ids:
+    if not (desk.connection.vendors.write_reference and ids and desk.is_complete):
         return vendor
     if len(ids) > 1:
         if not case.here(None).get("reference"):

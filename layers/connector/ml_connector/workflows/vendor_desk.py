@@ -1,7 +1,7 @@
 """What lies on the desk while a connection's vendors are looked at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ml_connector.connection import Connection, ExactDivision
 from ml_connector.doors.ledger import Ledger
@@ -46,6 +46,24 @@ class VendorDesk:
         told = next((named[key] for key in keys if key and key in named), None)
         books = self.doors.books(self.connection, division.division)
         return books.supplier(told) if told else None
+
+    def as_seen_from(self, division: Division, vendor: Party) -> Party:
+        """Return the vendor without a reference that names its supplier in another division.
+
+        Airbase has room for one, and each division has accounts of its own.
+        """
+        told = vendor.external_id.strip("{}").lower()
+        for other in self.connection.divisions if "-" in told else ():
+            if other.division != division:
+                link = self.doors.links.get(self.id, other.division, VendorId(vendor.id))
+                if link and link.supplier == told:
+                    return replace(vendor, external_id="")
+        return vendor
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether the lists of all divisions have been read."""
+        return all(self.suppliers(each.division).is_indexed for each in self.connection.divisions)
 
     def proposed(
         self, division: Division, candidates: Sequence[Candidate]

@@ -20,6 +20,7 @@ from ml_connector.workflows.vendor_parties import supplier_party
 
 def decide_alone(desk: VendorDesk, division: Division, vendor: Party) -> Decision:
     """Return the decision about one vendor, reading only its neighbourhood."""
+    vendor = desk.as_seen_from(division, vendor)
     return decide(vendor, desk.vendors.find, desk.suppliers(division).find)
 
 

@@ -26,7 +26,7 @@ from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.messages import never_seen, reconcile_message
 from ml_connector.workflows.vendor_desk import VendorDesk, open_desk
-from ml_connector.workflows.vendor_look import look_at_gone, look_safely
+from ml_connector.workflows.vendor_look import look_at_gone, look_safely, tell
 from ml_connector.workflows.vendor_orders import release_orders
 from ml_connector.workflows.vendor_parties import supplier_party, vendor_party
 from ml_connector.workflows.vendor_suppliers import follow
@@ -185,6 +185,8 @@ class _Run:
                 self._reach(whole=[*self._run["whole"], str(division)])
             if str(division) in self._run["whole"]:
                 self._decide(division)
+        if "decided" in self.counts and self.desk.connection.vendors.writes:
+            tell(self.desk, {link.vendor for link in self.doors.links.all(self.desk.id)})
 
     def _decide(self, division: Division) -> None:
         after = str(self._run.get("after", ""))

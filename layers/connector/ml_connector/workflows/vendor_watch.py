@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ml_connector.codes import problem
-from ml_connector.connection import ExactDivision
+from ml_connector.connection import ExactDivision, VendorPolicy
 from ml_connector.doors.links import Link, Proposal
 from ml_connector.faults import Problem
 from ml_connector.purchase_orders.books import Supplier
@@ -78,8 +78,9 @@ def _findings(
     if vendor is None:
         yield Finding("VENDOR_GONE", "It is not in Airbase's list.")
         return
-    is_closed_with_it = not vendor.is_usable and policy.active not in {"review", "ignore"}
-    if supplier is None or not (supplier_party(supplier).is_usable or is_closed_with_it):
+    if supplier is None or not (
+        supplier_party(supplier).is_usable or _is_aligned(policy, vendor, supplier)
+    ):
         yield Finding("LINK_BROKEN", _broken(supplier), _others(desk, link, vendor))
         return
     if not vendor.is_usable and policy.active == "review":
@@ -90,6 +91,13 @@ def _findings(
         vendor, supplier_party(supplier)
     )
     yield from _changed(desk, link, vendor, supplier, agreed)
+
+
+def _is_aligned(policy: VendorPolicy, vendor: Party, supplier: Supplier) -> bool:
+    """Tell whether the policy closes or opens one side after the other, so that nothing is odd."""
+    if policy.active == "airbase_leads":
+        return supplier.is_supplier and (supplier.is_blocked or not vendor.is_usable)
+    return policy.active == "exact_leads" and supplier.is_supplier
 
 
 def _broken(supplier: Supplier | None) -> str:

@@ -31,8 +31,9 @@ def decide_division(desk: VendorDesk, division: Division, after: str) -> Iterato
     for each in desk.doors.links.all_rejections(desk.id, division):
         rejections[each.vendor].append(each)
     linked = {link.vendor for link in desk.doors.links.all(desk.id, division)}
-    for vendor, decision in _decisions(vendors, suppliers, after):
-        id = VendorId(vendor.id)
+    seen = [desk.as_seen_from(division, each) for each in vendors]
+    for at, decision in _decisions(seen, suppliers, after):
+        vendor, id = vendors[at], VendorId(vendors[at].id)
         if id in linked or _is_special(desk, division, vendor, decision):
             look_safely(desk, vendor)
         elif decision.verdict != "none" or rejections[id]:
@@ -42,11 +43,11 @@ def decide_division(desk: VendorDesk, division: Division, after: str) -> Iterato
 
 def _decisions(
     vendors: list[Party], suppliers: list[Party], after: str
-) -> Iterator[tuple[Party, Decision]]:
+) -> Iterator[tuple[int, Decision]]:
     matcher = Matcher(vendors, suppliers)
     for at, step in enumerate(matcher.climb()):
         if vendors[at].id > after:
-            yield vendors[at], matcher.decide(at, step)
+            yield at, matcher.decide(at, step)
 
 
 def _is_special(desk: VendorDesk, division: Division, vendor: Party, decision: Decision) -> bool:
@@ -64,14 +65,9 @@ def _apply(
     decision: Decision,
     rejections: list[Rejection],
 ) -> None:
-    """Decide as one look at the vendor would; where the policy writes, the look itself does."""
+    """Decide as one look at the vendor would; what the policy writes comes when all is decided."""
     case = open_case(desk.doors, desk.doors.ledger, desk.id, vendor)
     try:
-        linked = match_vendor(desk, case, division, vendor, decision, rejections)
+        match_vendor(desk, case, division, vendor, decision, rejections)
     except (Conflict, Fault):
-        look_safely(desk, vendor)
-        return
-    policy = desk.connection.vendors
-    leads = {"exact_leads", "airbase_leads"}
-    if linked and (policy.write_reference or leads & {policy.name, policy.email, policy.active}):
         look_safely(desk, vendor)
