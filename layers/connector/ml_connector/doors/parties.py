@@ -113,14 +113,15 @@ class Parties:
 
     def _repost(self, id: str, before: set[str], after: set[str]) -> None:
         by_row: defaultdict[str, list[str]] = defaultdict(list)
-        for key in before ^ after:
+        for key in before | after:  # one that was withdrawn is posted again under all its keys
             by_row[self._row_of(key)].append(key)
         for row, keys in sorted(by_row.items()):
             while not self._change(row, id, {key: key in after for key in keys}):
                 pass  # another worker changed the row: it is read again
 
     def _change(self, row: str, id: str, wanted: Mapping[str, bool]) -> bool:
-        version, posted = self._read_row(row)
+        version, held = self._read_row(row)
+        posted = dict(held)
         for key, is_wanted in wanted.items():
             ids = posted.get(key, [])
             if is_wanted and id not in ids and len(ids) < self._limit(key):
@@ -128,7 +129,7 @@ class Parties:
             elif not is_wanted and id in ids:
                 posted[key] = [each for each in ids if each != id]
         posted = {key: ids for key, ids in posted.items() if ids}
-        return self._table.replace(self._item(row, posted, version + 1), version)
+        return posted == held or self._table.replace(self._item(row, posted, version + 1), version)
 
     def _read_row(self, row: str) -> tuple[int, Posted]:
         item = self._table.get(self._pk, row)
@@ -187,4 +188,4 @@ def _text(party: Party) -> str:
 
 
 def _read(item: Item) -> Party:
-    return Party(**json.loads(str(item["body"])))
+    return Party(**{"name": "", **json.loads(str(item["body"]))})
