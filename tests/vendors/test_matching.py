@@ -96,6 +96,15 @@ def test_without_a_legal_form_the_family_must_have_one_member_and_a_city_confirm
     assert decide(replace(vendor, city=""), supplier).verdict == "review"
 
 
+def test_a_town_may_have_been_left_out_of_a_name() -> None:
+    vendor, supplier = Party("v", "De Graaf Bouw B.V."), Party("s", "de Graaf Bouw BV", city="Gent")
+    sister = Party("t", "De Graaf Bouw Amsterdam B.V.")
+    assert decide(vendor, supplier).verdict == "link"
+    assert decide(vendor, supplier, sister).verdict == "review"
+    assert match([vendor, replace(sister, id="w")], [supplier])[0].verdict == "review"
+    assert decide(replace(vendor, city="Gent"), supplier, sister).verdict == "link"
+
+
 def test_the_ladder_names_its_rule() -> None:
     supplier = Party(
         GUID, "Kanimo B.V.", vat_number=VAT, iban=IBAN, code="  1042", country="NL",
