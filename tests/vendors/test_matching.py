@@ -96,6 +96,13 @@ def test_without_a_legal_form_the_family_must_have_one_member_and_a_city_confirm
     assert decide(replace(vendor, city=""), supplier).verdict == "review"
 
 
+def test_e_mail_addresses_of_two_companies_keep_one_name_from_linking() -> None:
+    vendor = Party("v", "Kanimo B.V.", email="ar@kanimo.example")
+    assert decide(vendor, Party("s", "Kanimo BV", email="info@kanimo.example")).verdict == "link"
+    assert decide(vendor, Party("s", "Kanimo BV", email="info@zorendis.example")).verdict != "link"
+    assert named("& Kanimo B.V.", "& Kanimo BV").verdict != "link"
+
+
 def test_a_town_may_have_been_left_out_of_a_name() -> None:
     vendor, supplier = Party("v", "De Graaf Bouw B.V."), Party("s", "de Graaf Bouw BV", city="Gent")
     sister = Party("t", "De Graaf Bouw Amsterdam B.V.")
