@@ -3,6 +3,7 @@
 The lists are made from seeds that nothing was tuned on.
 """
 
+import logging
 import os
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from rapidfuzz import fuzz, process
 
 from bench.result import Result
 from bench.vendor_lists import Lists, make_lists
+from local.office import FIRM, Office
 from ml_connector.vendors.matching import match
 from ml_connector.vendors.party import Decision
+from ml_connector.workflows.messages import reconcile_message
 
 _UNSEEN_SEEDS = (70_001, 70_002, 70_003)
 _KINDS = {
@@ -28,6 +31,7 @@ _SIZE, _LARGE, _BRUTE = 10_000, 100_000, 5_000
 _MOST_SECONDS = {_SIZE: 5.0, _LARGE: 90.0}
 _MOST_GROWTH, _MOST_MEMORY = 1.3, 1_000
 _SMALL, _DOUBLE = 5_000, 20_000
+_MOST_CALLS = 2
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ def measure() -> Iterator[Result]:
         growth <= _MOST_GROWTH,
     )
     yield _against_brute_force()
+    yield _unchanged_run()
 
 
 def _quality(kind: str) -> Iterator[Result]:
@@ -151,3 +156,16 @@ def _against_brute_force() -> Result:
     ours = _seconds(_BRUTE)
     name = f"matching against rapidfuzz.process.cdist, {_BRUTE:,} by {_BRUTE:,}"
     return Result(name, f"{brute / ours:.1f} times as fast ({brute:.1f} s to {ours:.1f} s)")
+
+
+def _unchanged_run() -> Result:
+    """Compare both lists of three divisions when nothing has changed."""
+    logging.disable(logging.CRITICAL)
+    office = Office()
+    office.connect()
+    before = office.exact_calls()
+    office.mini.queues.send(reconcile_message(FIRM), "unchanged")
+    office.work()
+    calls = (office.exact_calls() - before) / len(office.connection().divisions)
+    name = "Exact calls of an unchanged comparison, a division"
+    return Result(name, f"{calls:.0f}", f"at most {_MOST_CALLS}", calls <= _MOST_CALLS)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ml_connector.codes import problem
 from ml_connector.doors import vault
-from ml_connector.doors.table import Insert, Item, Replace, Write, is_expired
+from ml_connector.doors.table import Delete, Insert, Item, Put, Replace, Write, is_expired
 from ml_connector.faults import Halt
 from ml_connector.ids import ConnectionId
 from ml_connector.secret import Secret
@@ -59,7 +59,10 @@ class MemoryTable:
             if not all(_is_allowed(write) for write in writes):
                 return False
             for write in writes:
-                write.table.put(write.item)
+                if isinstance(write, Delete):
+                    write.table.delete(write.pk, write.sk)
+                else:
+                    write.table.put(write.item)
             return True
 
     def delete(self, pk: str, sk: str) -> None:
@@ -119,20 +122,26 @@ def _raw_of(write: Write) -> Mapping[str, Any] | None:
     table = write.table
     if not isinstance(table, MemoryTable):
         raise TypeError(f"{table.name} is not in memory")
-    return table._raw(  # noqa: SLF001  its own module
-        str(write.item["pk"]), str(write.item["sk"])
-    )
+    return table._raw(*_key(write))  # noqa: SLF001  its own module
+
+
+def _key(write: Write) -> tuple[str, str]:
+    if isinstance(write, Delete):
+        return write.pk, write.sk
+    return str(write.item["pk"]), str(write.item["sk"])
 
 
 def _is_allowed(write: Write) -> bool:
     there = _raw_of(write)
+    if isinstance(write, Put | Delete):
+        return True
     if isinstance(write, Replace):
         return there is not None and there.get("version") == write.expected
     return there is None or is_expired(there)
 
 
 def _check_one_write_an_item(writes: Sequence[Write]) -> None:
-    keys = {(id(w.table), w.item["pk"], w.item["sk"]) for w in writes}
+    keys = {(id(w.table), *_key(w)) for w in writes}
     if len(keys) < len(writes) or not 0 < len(writes) <= _ITEMS_OF_A_TRANSACTION:
         raise ValueError("a transaction writes 1 to 100 items, each once")
 

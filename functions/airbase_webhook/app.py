@@ -1,6 +1,6 @@
-"""POST /webhooks/airbase/{connection}: Airbase says that a purchase request has changed.
+"""POST /webhooks/airbase/{connection}: Airbase says that a purchase request or vendor changed.
 
-The call is verified on its raw bytes, kept in the inbox, queued for `po_posting` and answered
+The call is verified on its raw bytes, kept in the inbox, queued for its worker and answered
 with 2xx. Who may not know gets the same 401, whatever was wrong.
 """
 

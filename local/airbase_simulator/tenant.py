@@ -135,6 +135,20 @@ class Tenant:
         data = {"id": order["id"], "status": order["status"]}
         self.outbox.announce(self.new_id(), type_, self.now(), data)
 
+    def change_vendor(self, vendor: Row, **changes: Any) -> None:
+        """Change a vendor as its people do, and announce it."""
+        vendor |= changes
+        self.announce_vendor(vendor, "vendor.updated")
+
+    def remove_vendor(self, vendor: Row) -> None:
+        """Take a vendor off the list, as a merge does with one of the two, and announce it."""
+        del self.vendors[vendor["id"]]
+        self.announce_vendor(vendor, "vendor.deleted")
+
+    def announce_vendor(self, vendor: Row, type_: str) -> None:
+        """Send a webhook about the vendor."""
+        self.outbox.announce(self.new_id(), type_, self.now(), {"id": vendor["id"]})
+
     def new_id(self) -> str:
         """Return an id like Airbase's."""
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))

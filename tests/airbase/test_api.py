@@ -542,3 +542,66 @@ def test_a_tenant_without_such_a_listing_is_not_asked_for_it() -> None:
     silent = site(404, profile={"subsidiaries_path": None})
     assert list(silent.client.subsidiaries()) == []
     assert silent.asked == []
+
+
+# --- Vendors: the list, and what is written --------------------------------------------------
+
+ROW = {"airbase_id": "v-1", "name": "Kanimo"}
+
+
+def test_a_page_of_vendors_is_asked_for_and_says_whether_it_is_the_last() -> None:
+    last = site(body={"data": [ROW], "pagination": {"next": None}})
+    assert last.client.vendors(3) == ([ROW], True)
+    assert last.path == "/v1/accounting/vendors/?page=3&page_size=250"
+    more = site(body={"data": [ROW], "pagination": {"next": "https://airbase.test/next"}})
+    assert more.client.vendors() == ([ROW], False)
+
+
+def test_a_vendor_is_changed_by_its_id_and_linked_by_upsert() -> None:
+    changed = site(body=ROW)
+    changed.client.change_vendor(VendorId("v/1"), name="Zorendis")
+    assert (changed.asked[-1].method, changed.path) == ("PATCH", "/v1/accounting/vendors/v%2F1/")
+    assert json.loads(changed.asked[-1].content) == {"name": "Zorendis"}
+    linked = site(status=201, body=[ROW])
+    assert linked.client.upsert_vendor({"airbase_id": "v-1"}, "Kanimo") == ROW
+    assert (linked.asked[-1].method, linked.path) == ("POST", "/v1/accounting/vendors/bulk_upsert/")
+    assert json.loads(linked.asked[-1].content) == [{"airbase_id": "v-1"}]
+
+
+@pytest.mark.parametrize("status", [408, 500, 502, 503])
+def test_a_write_that_may_have_been_done_says_so(status: int) -> None:
+    with pytest.raises(Later) as raised:
+        site(status=status).client.change_vendor(VendorId("v-1"), name="x")
+    assert raised.value.outcome_unknown
+    with pytest.raises(Later) as raised:
+        site(status=status).client.vendors()
+    assert not raised.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    ("error", "unknown"), [(httpx.ConnectError, False), (httpx.ReadTimeout, True)]
+)
+def test_only_what_left_this_machine_may_have_been_done(
+    error: type[httpx.TransportError], unknown: bool
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise error("away", request=request)
+
+    with pytest.raises(Later) as raised:
+        Site(answer).client.upsert_vendor(ROW, "Kanimo")
+    assert raised.value.outcome_unknown == unknown
+
+
+def test_a_refused_write_is_for_a_person_and_a_throttled_one_was_not_done() -> None:
+    with pytest.raises(Review):
+        site(status=400, body={"validation_errors": []}).client.upsert_vendor(ROW, "Kanimo")
+    with pytest.raises(Later) as raised:
+        site(status=429).client.upsert_vendor(ROW, "Kanimo")
+    assert not raised.value.outcome_unknown
+
+
+@pytest.mark.parametrize("body", [None, {}, [], [ROW, ROW], [7], {"data": {}}])
+def test_garbage_after_a_write_leaves_its_outcome_unknown(body: Any) -> None:
+    with pytest.raises(Later) as raised:
+        site(body=body).client.upsert_vendor(ROW, "Kanimo")
+    assert raised.value.outcome_unknown

@@ -1,10 +1,11 @@
-"""Connections, vendor links and the origin of Exact's orders are kept, each connection's apart."""
+"""Connections and the origin of Exact's orders are kept, each connection's apart."""
 
 import pytest
 
 from local.memory import MemoryTable
 from ml_connector import clock
 from ml_connector.clock import MovableClock
+from ml_connector.doors.links import Link, Links
 from ml_connector.doors.mappings import Listed, Mappings
 from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
 from tests.purchase_orders.builders import another_guid, any_connection, any_division
@@ -12,12 +13,22 @@ from tests.purchase_orders.builders import another_guid, any_connection, any_div
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("firm-2")
 NL, BE = Division(101), Division(102)
 VENDOR = VendorId("ven-1")
-SUPPLIER = another_guid(1)
+LINK = Link(NL, VENDOR, another_guid(1), "name")
 
 
 @pytest.fixture
-def mappings() -> Mappings:
-    return Mappings(MemoryTable("mappings"))
+def table() -> MemoryTable:
+    return MemoryTable("mappings")
+
+
+@pytest.fixture
+def mappings(table: MemoryTable) -> Mappings:
+    return Mappings(table)
+
+
+@pytest.fixture
+def links(table: MemoryTable) -> Links:
+    return Links(table)
 
 
 def test_a_connection_is_kept_whole(mappings: Mappings) -> None:
@@ -42,46 +53,29 @@ def test_saving_again_replaces(mappings: Mappings) -> None:
     assert [one.name for one in mappings.connections()] == ["New"]
 
 
-def test_removing_a_connection_forgets_its_links_and_nobody_elses(mappings: Mappings) -> None:
+def test_removing_a_connection_forgets_its_links_and_nobody_elses(
+    mappings: Mappings, links: Links
+) -> None:
     for id in (FIRM, OTHER):
         mappings.save(any_connection(id=id))
-        mappings.link(id, NL, VENDOR, SUPPLIER, "admin")
+        links.save(id, LINK)
     mappings.remove(FIRM)
     assert [one.id for one in mappings.connections()] == [OTHER]
-    assert mappings.supplier_of(FIRM, NL, VENDOR) is None
-    assert mappings.supplier_of(OTHER, NL, VENDOR) == SUPPLIER
+    assert links.get(FIRM, NL, VENDOR) is None
+    assert links.get(OTHER, NL, VENDOR) == LINK
     mappings.remove(FIRM)
 
 
-def test_no_id_of_a_connection_hides_or_removes_the_others(mappings: Mappings) -> None:
+def test_no_id_of_a_connection_hides_or_removes_the_others(
+    mappings: Mappings, links: Links
+) -> None:
     awkward = ConnectionId("connections")
     for id in (FIRM, awkward):
         mappings.save(any_connection(id=id))
-    mappings.link(awkward, NL, VENDOR, SUPPLIER, "admin")
+    links.save(awkward, LINK)
     assert {one.id for one in mappings.connections()} == {FIRM, awkward}
     mappings.remove(awkward)
     assert [one.id for one in mappings.connections()] == [FIRM]
-
-
-def test_a_link_is_of_one_division(mappings: Mappings) -> None:
-    mappings.link(FIRM, NL, VENDOR, SUPPLIER, "erp_reference")
-    assert mappings.supplier_of(FIRM, NL, VENDOR) == SUPPLIER
-    assert mappings.supplier_of(FIRM, BE, VENDOR) is None
-    assert mappings.supplier_of(OTHER, NL, VENDOR) is None
-
-
-def test_a_new_link_replaces_the_old_one(mappings: Mappings) -> None:
-    mappings.link(FIRM, NL, VENDOR, SUPPLIER, "erp_reference")
-    mappings.link(FIRM, NL, VENDOR, another_guid(2), "admin")
-    assert mappings.supplier_of(FIRM, NL, VENDOR) == another_guid(2)
-
-
-@pytest.mark.parametrize("vendor", ["ven-1", "a#b#c", "é 漢", "102#ven"])
-def test_links_are_listed_whatever_the_vendors_id_is(mappings: Mappings, vendor: str) -> None:
-    mappings.link(FIRM, NL, VendorId(vendor), SUPPLIER, "admin")
-    mappings.note_posted(FIRM, "exact-1", OrderId("po-1"))
-    assert list(mappings.links(FIRM)) == [(NL, vendor, SUPPLIER)]
-    assert list(mappings.links(OTHER)) == []
 
 
 def test_the_origin_of_an_order_in_exact_is_known(mappings: Mappings) -> None:
@@ -91,9 +85,9 @@ def test_the_origin_of_an_order_in_exact_is_known(mappings: Mappings) -> None:
     assert mappings.order_of(OTHER, "exact-1") is None
 
 
-def test_a_connection_that_cannot_be_read_does_not_stop_the_next() -> None:
-    table = MemoryTable("mappings")
-    mappings = Mappings(table)
+def test_a_connection_that_cannot_be_read_does_not_stop_the_next(
+    table: MemoryTable, mappings: Mappings
+) -> None:
     mappings.save(any_connection(id=FIRM))
     mappings.save(any_connection(id=OTHER))
     table.put({"pk": "#connections", "sk": FIRM, "body": '{"of": "another version"}'})

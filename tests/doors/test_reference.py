@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.memory import MemoryTable
-from ml_connector.doors.mappings import Mappings
+from ml_connector.doors.links import Link, Links
 from ml_connector.doors.reference import DivisionBooks, Reading, ReferenceData, plain_name
 from ml_connector.ids import ConnectionId, Division, Guid, VendorId
 from ml_connector.purchase_orders.books import Code, CodeKind, GLAccount, Item, Supplier
@@ -44,8 +44,8 @@ def table() -> MemoryTable:
 
 
 @pytest.fixture
-def mappings() -> Mappings:
-    return Mappings(MemoryTable("mappings"))
+def links() -> Links:
+    return Links(MemoryTable("mappings"))
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def data(table: MemoryTable) -> ReferenceData:
 class Fresh:
     """Gives the books of each question anew, as each order gets them."""
 
-    def __init__(self, data: ReferenceData, mappings: Mappings) -> None:
-        self._parts = data, mappings
+    def __init__(self, data: ReferenceData, links: Links) -> None:
+        self._parts = data, links
 
     @property
     def books(self) -> DivisionBooks:
@@ -65,8 +65,8 @@ class Fresh:
 
 
 @pytest.fixture
-def fresh(data: ReferenceData, mappings: Mappings) -> Fresh:
-    return Fresh(data, mappings)
+def fresh(data: ReferenceData, links: Links) -> Fresh:
+    return Fresh(data, links)
 
 
 # --- Found by every key --------------------------------------------------------------------
@@ -119,7 +119,7 @@ def test_every_code_leads_to_its_own_record(codes: list[str]) -> None:
     data = ReferenceData(MemoryTable(), FIRM, NL)
     stored = [replace(SUPPLIER, id=guid(n), code=code) for n, code in enumerate(codes)]
     data.store("supplier", stored)
-    books = DivisionBooks(data, Mappings(MemoryTable()), FIRM, NL)
+    books = DivisionBooks(data, Links(MemoryTable()), FIRM, NL)
     assert [books.supplier(code) for code in codes] == stored
 
 
@@ -252,16 +252,25 @@ def test_a_plain_name_stays_as_it_is(name: str) -> None:
 # --- Linked suppliers ----------------------------------------------------------------------
 
 
-def test_a_link_comes_before_the_erp_reference(mappings: Mappings, fresh: Fresh) -> None:
+def test_a_link_counts_and_not_the_erp_reference(links: Links, fresh: Fresh) -> None:
     vendor = Reference("ven-1", "60001", "Papierhandel")
-    assert fresh.books.linked_supplier(vendor) == "60001"
-    mappings.link(FIRM, NL, VendorId("ven-1"), guid(9), "admin")
+    assert fresh.books.linked_supplier(vendor) is None
+    assert fresh.books.linked_supplier(Reference("", "60001", "Papierhandel")) == "60001"
+    links.save(FIRM, Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
     assert fresh.books.linked_supplier(vendor) == guid(9)
 
 
-def test_a_vendor_that_is_linked_nowhere_has_no_supplier(mappings: Mappings, fresh: Fresh) -> None:
-    mappings.link(FIRM, BE, VendorId("ven-1"), guid(9), "admin")
-    mappings.link(ConnectionId("x"), NL, VendorId("ven-1"), guid(9), "admin")
+def test_a_link_in_doubt_says_so_for_its_own_supplier(links: Links, fresh: Fresh) -> None:
+    vendor = Reference("ven-1")
+    links.save(FIRM, Link(NL, VendorId("ven-1"), guid(9), "name", doubt="LINK_BROKEN"))
+    assert fresh.books.doubt(vendor, guid(9)) == "LINK_BROKEN"
+    assert fresh.books.doubt(vendor, guid(8)) == ""
+    assert fresh.books.doubt(Reference("", "60001"), guid(9)) == ""
+
+
+def test_a_vendor_that_is_linked_nowhere_has_no_supplier(links: Links, fresh: Fresh) -> None:
+    links.save(FIRM, Link(BE, VendorId("ven-1"), guid(9), "by_hand"))
+    links.save(ConnectionId("x"), Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
     assert fresh.books.linked_supplier(Reference("ven-1", "", "Papierhandel")) is None
     assert fresh.books.linked_supplier(Reference("", "", "Papierhandel")) is None
 

@@ -9,7 +9,7 @@ from moto import mock_aws
 
 from local.memory import MemoryTable
 from ml_connector import clock
-from ml_connector.doors.table import DynamoTable, Insert, Item, Replace, Table
+from ml_connector.doors.table import Delete, DynamoTable, Insert, Item, Put, Replace, Table, Write
 
 HOUR = 3600
 MakeTable = Callable[[str], Table]
@@ -147,6 +147,25 @@ def test_a_refused_transaction_does_nothing(make_table: MakeTable, refused: str)
     assert not one.transact([Insert(one, any_item()), bad])
     assert one.get("firm", "a") is None
     assert two.get("firm", "a") == any_item()
+
+
+def test_a_transaction_may_put_and_delete_whatever_is_there(table: Table) -> None:
+    table.insert(any_item("old", 7))
+    writes: list[Write] = [
+        Put(table, any_item("old", 1)), Put(table, any_item("new")), Delete(table, "firm", "x"),
+    ]  # fmt: skip
+    assert table.transact(writes)
+    assert table.transact([Delete(table, "firm", "new"), Replace(table, any_item("old", 2), 1)])
+    assert [(item["sk"], item["version"]) for item in table.query("firm")] == [("old", 2)]
+
+
+def test_what_is_put_or_deleted_is_so_only_with_the_rest(table: Table) -> None:
+    table.insert(any_item("kept"))
+    writes: list[Write] = [Delete(table, "firm", "kept"), Put(table, any_item("new"))]
+    writes.append(Insert(table, any_item()))
+    table.insert(any_item())
+    assert not table.transact(writes)
+    assert [item["sk"] for item in table.query("firm")] == ["a", "kept"]
 
 
 def test_a_transaction_never_writes_one_item_twice(table: Table) -> None:

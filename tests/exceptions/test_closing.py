@@ -9,9 +9,9 @@ from local.firm import NL
 from local.office import FIRM, Office
 from ml_connector.codes import problem
 from ml_connector.doors.inbox import Arrival
-from ml_connector.doors.ledger import CONNECTION, vendor_key
+from ml_connector.doors.ledger import CONNECTION
 from ml_connector.doors.queues import PURCHASE_ORDERS, VENDORS, Message
-from ml_connector.ids import Division, RecordKey, VendorId
+from ml_connector.ids import RecordKey, VendorId
 from ml_connector.workflows import token_keeping
 from tests.exceptions.desk import Desk
 
@@ -94,25 +94,6 @@ def test_a_vendor_that_can_be_read_again(office: Office) -> None:
     vendor["is_active"] = True
     office.wait(hours=24, minutes=1)
     assert codes(office) == [], "the sweep asks for the vendor again"
-
-
-def test_a_link_that_is_repaired(office: Office) -> None:
-    connection = office.connect()
-    id = VendorId("v-1")
-    office.doors.mappings.link(connection.id, Division(NL.division), id, KEY, "mapping")
-    reconcile = Message(VENDORS, "all", {"kind": "reconcile"})
-    for _ in range(2):
-        office.mini.work(reconcile, office.doors)
-    assert codes(office) == ["LINK_BROKEN"]
-    key = vendor_key(id)
-    assert len(office.doors.ledger.trail(FIRM, key)) == 1, "told once"
-    suppliers = office.exact.world.divisions[NL.division].table("crm/Accounts")
-    office.doors.mappings.link(
-        connection.id, Division(NL.division), id, str(next(iter(suppliers))), "hand"
-    )
-    office.mini.work(reconcile, office.doors)
-    assert codes(office) == []
-    assert office.doors.ledger.read(FIRM, key).state == "linked"
 
 
 def test_subscriptions_that_are_made_later_or_no_longer_wanted(office: Office) -> None:

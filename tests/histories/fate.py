@@ -1,5 +1,6 @@
 """Fate: at any call to AWS or to a remote, things may go wrong, decided by one seeded generator."""
 
+import dataclasses
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from local.memory import MemoryTable, MemoryVault
 from local.miniature import MemoryQueues
 from ml_connector import clock
 from ml_connector.doors.queues import Message
-from ml_connector.doors.table import Insert, Item, Write
+from ml_connector.doors.table import Item, Write
 from ml_connector.ids import ConnectionId
 from ml_connector.secret import Secret
 
@@ -235,6 +236,4 @@ class ShakyTransport(httpx.BaseTransport):
 def _steadied(write: Write) -> Write:
     table = write.table
     steady = table._steady if isinstance(table, ShakyTable) else table
-    if isinstance(write, Insert):
-        return Insert(steady, write.item)
-    return type(write)(steady, write.item, write.expected)
+    return dataclasses.replace(write, table=steady)

@@ -44,6 +44,11 @@ _FOUR_HOURS = 4 * 3600 + 60
 _SETTLED = 130
 _LIVELY = 10  # of so many histories one goes on after the posting
 _A_SWEEP_LATER = 8
+
+VENDORS = {
+    id: {"airbase_id": id, "erp_reference_id": code, "name": name, "is_active": True}
+    for id, code, name in (("v-known", "7", "Papier"), ("v-unknown", "", "Zorendis"))
+}
 _SHARES = (0.005, 0.015, 0.05)  # of all calls go wrong
 
 
@@ -75,15 +80,10 @@ class History:
 
     def _airbase(self, request: httpx.Request) -> httpx.Response:
         id = request.url.path.rstrip("/").rpartition("/")[2]
+        if id == "vendors":
+            return httpx.Response(200, json={"data": list(VENDORS.values()), "pagination": {}})
         if "vendors" in request.url.path:
-            code = "7" if id == "v-known" else ""
-            vendor = {
-                "airbase_id": id,
-                "erp_reference_id": code,
-                "name": "Papier",
-                "is_active": True,
-            }
-            return httpx.Response(200, json=vendor)
+            return httpx.Response(200, json=VENDORS[id])
         if id == "purchase_orders":
             return httpx.Response(200, json={"data": list(self.orders.values())})
         return httpx.Response(200, json=self.orders[id])

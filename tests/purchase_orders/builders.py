@@ -103,6 +103,10 @@ class DictBooks:
     items: Sequence[Item] = (ITEM,)
     codes: dict[CodeKind, Sequence[Code]] = field(default_factory=dict)
     supplied: set[tuple[Guid, Guid]] = field(default_factory=set)
+    doubts: dict[str, str] = field(default_factory=dict)
+
+    def doubt(self, vendor: Reference, supplier: Guid) -> str:
+        return self.doubts.get(supplier, "") if self.links.get(vendor.id) == supplier else ""
 
     def linked_supplier(self, vendor: Reference) -> str | None:
         return self.links.get(vendor.id) or vendor.code or None

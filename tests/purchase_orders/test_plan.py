@@ -442,6 +442,12 @@ SPOILED = [
         books=DictBooks(suppliers=[]),
     ),
     Spoiled(
+        "VENDOR_LINK_IN_DOUBT",
+        "PO-1",
+        "the link of vendor Papierhandel B.V. in division 101 NL is in doubt (NAME_CHANGED).",
+        books=DictBooks(doubts={SUPPLIER_ID: "NAME_CHANGED"}),
+    ),
+    Spoiled(
         "NOT_A_SUPPLIER",
         "PO-1",
         "60001 Papierhandel is no supplier in division 101 NL.",

@@ -488,3 +488,47 @@ def test_other_places_of_the_ids(world: World) -> None:
     assert receiver.answer(signed(body))["statusCode"] == 202
     assert world.messages()[0]["body"]["order"] == "o-1"
     assert world.kept()[0].sk.startswith("airbase#12#")
+
+
+# ---------------------------------------------------------------- vendors
+
+
+def vendor_event(**more: Any) -> bytes:
+    return raw({**AIRBASE_EVENT, "type": "vendor.Updated", "data": {"id": "ven-1"}, **more})
+
+
+def test_an_event_about_a_vendor_goes_to_the_vendor_queue(world: World, airbase: Answering) -> None:
+    assert airbase(signed(vendor_event())) == 202
+    (kept,) = world.kept()
+    assert kept.message.queue == "vendors"
+    assert kept.message.group == f"{FIRM}#vendors"
+    assert {"kind": "vendor", "vendor": "ven-1"}.items() <= kept.message.body.items()
+    assert world.messages() == []
+
+
+def test_a_vendor_event_without_an_id_is_not_taken_for_a_vendor(
+    world: World, airbase: Answering
+) -> None:
+    assert airbase(signed(vendor_event(data={"vendor": "ven-1"}))) == 202
+    assert world.messages()[0]["body"]["kind"] == "unreadable"
+
+
+def test_where_the_vendor_stands_and_how_its_events_are_called_are_settings(world: World) -> None:
+    config = {
+        "secrets": [SECRET], "vendor_id": "supplier.nr", "event_type": "kind",
+        "vendor_word": "Payee",
+    }  # fmt: skip
+    world.keep_secret("airbase", config)
+    receiver = airbase_receiver(world.environment, world.clients)
+    body = raw({"id": "e", "kind": "PAYEE_CHANGED", "supplier": {"nr": 7}, "data": {"id": "x"}})
+    assert receiver.answer(signed(body))["statusCode"] == 202
+    assert {"vendor": "7"}.items() <= world.kept()[0].message.body.items()
+    assert receiver.answer(signed(vendor_event()))["statusCode"] == 202
+    assert world.messages()[0]["body"]["order"] == "ven-1"
+
+
+def test_without_verification_only_the_vendors_id_is_used(world: World) -> None:
+    world.keep_secret("airbase", {"verification": {"scheme": "none"}})
+    receiver = airbase_receiver(world.environment, world.clients)
+    assert receiver.answer(event(vendor_event()))["statusCode"] == 202
+    assert world.kept()[0].sk == "airbase#vendor#ven-1"

@@ -182,7 +182,7 @@ def test_a_worker_takes_from_its_own_queue_alone(function: str, queue: str) -> N
 @pytest.mark.parametrize(
     ("function", "queues"),
     [
-        ("AirbaseWebhookFunction", {"PurchaseOrderQueue"}),
+        ("AirbaseWebhookFunction", {"PurchaseOrderQueue", "VendorQueue"}),
         ("ExactWebhookFunction", {"PurchaseOrderQueue", "VendorQueue"}),
         ("TokenRefreshFunction", set()),
         (CONSENT, set()),

@@ -214,6 +214,9 @@ def _airbase_settings(profile: AirbaseProfile) -> dict[str, Any]:
         "order_id": profile.event_order_id,
         "event_id": profile.event_id,
         "created": profile.event_created,
+        "vendor_id": profile.event_vendor_id,
+        "event_type": profile.event_type,
+        "vendor_word": profile.vendor_event_word,
     }
 
 

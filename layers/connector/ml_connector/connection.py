@@ -98,6 +98,33 @@ class ExactDivision(_Strict):
     mappings: Mappings = Mappings()
 
 
+FieldPolicy = Literal["exact_leads", "airbase_leads", "review", "ignore"]
+
+
+class VendorPolicy(_Strict):
+    """How the vendors of both systems are kept alike; nothing is written to either by default."""
+
+    links: Literal["automatic", "review"] = "automatic"
+    """`review`: even a certain link waits for a person."""
+    name: FieldPolicy = "review"
+    """Who is right when a linked vendor or supplier is renamed; `review` makes its orders wait."""
+    email: FieldPolicy = "ignore"
+    active: FieldPolicy = "review"
+    """`exact_leads`: a supplier that cannot be used closes its vendor, and the reverse."""
+    create_suppliers: bool = False
+    """Make the Exact supplier that an approved order needs, when none is alike."""
+    create_vendors: bool = False
+    """Make an Airbase vendor for a supplier that appears in Exact, when none is alike."""
+    write_reference: bool = False
+    """Write the supplier's Exact id to the vendor's ERP reference."""
+
+    @property
+    def writes(self) -> bool:
+        """Return whether linked vendors or suppliers may be written to."""
+        leads = {"exact_leads", "airbase_leads"} & {self.name, self.email, self.active}
+        return self.write_reference or bool(leads)
+
+
 class Limits(_Strict):
     """Exact's limits for this app and each division; the server's headers correct them."""
 
@@ -149,6 +176,7 @@ class Connection(_Strict):
     nothing was received or invoiced: shown to a person, or deleted."""
     when_closed: Literal["note", "report", "delete"] = "report"
     """The same for an order that is closed in Airbase while it is still open in Exact."""
+    vendors: VendorPolicy = VendorPolicy()
     limits: Limits = Limits()
     notify: Notify = Notify()
     profile: AirbaseProfile = AirbaseProfile()

@@ -147,6 +147,11 @@ class VendorMap(_Strict):
     name: Path = "name"
     is_active: Path = "is_active"
     email: Path = "email"
+    vat_number: Path = "vat_number"
+    chamber_of_commerce: Path = "chamber_of_commerce"
+    iban: Path = "iban"
+    country: Path = "country"
+    city: Path = "city"
 
 
 class BillMap(_Strict):
@@ -184,6 +189,12 @@ class AirbaseProfile(_Strict):
     """None when the tenant lists no GL accounts."""
     subsidiaries_path: str | None = "/v1/accounting/subsidiaries/"
     """None when the tenant lists no subsidiaries."""
+    vendors_path: str | None = "/v1/accounting/vendors/"
+    """None when the tenant does not list its vendors: each is read when an order names it."""
+    vendor_change_path: IdPath = "/v1/accounting/vendors/{id}/"
+    """Takes a PATCH of `name`, `email` or `is_active`."""
+    vendor_upsert_path: str = "/v1/accounting/vendors/bulk_upsert/"
+    """Takes a POST of rows with `airbase_id` or `erp_reference_id`: links and makes vendors."""
     order_source: Literal["detail", "event"] = "detail"
     """`event`: no detail call exists, the signed event carries the order at `event_order`."""
     event_order: Path = "data"
@@ -191,6 +202,10 @@ class AirbaseProfile(_Strict):
     """Where an answer keeps the object, when it is wrapped (`data`)."""
     event_id: Path = "id"
     event_order_id: Path = "data.id"
+    event_vendor_id: Path = "data.id"
+    event_type: Path = "type"
+    vendor_event_word: str = "vendor"
+    """An event whose type has this word is about the vendor at `event_vendor_id`."""
     event_created: Path = "created_date"
     verification: Verification = HmacVerification()
     state_words: Annotated[dict[str, State], Field(min_length=1)] = {

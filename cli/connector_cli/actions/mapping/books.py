@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import get_args
 
-from ml_connector.doors.mappings import Mappings
+from ml_connector.doors.links import Links
 from ml_connector.doors.reference import DivisionBooks, ReferenceData
 from ml_connector.ids import ConnectionId, Division, Guid
 from ml_connector.purchase_orders.books import Code, CodeKind, GLAccount, Item
@@ -18,12 +18,12 @@ class LoadedBooks(DivisionBooks):
     def __init__(
         self,
         data: ReferenceData,
-        mappings: Mappings,
+        links: Links,
         connection: ConnectionId,
         division: Division,
     ) -> None:
         """Answer for one division of one connection."""
-        super().__init__(data, mappings, connection, division)
+        super().__init__(data, links, connection, division)
         self._from = data
 
     @property

@@ -142,7 +142,7 @@ def _queue(stack: Stack, id: ConnectionId, made: list[Change]) -> int:
 
 def _books(stack: Stack, connection: Connection, division: Division) -> LoadedBooks:
     data = stack.doors.data(connection.id, division)
-    return LoadedBooks(data, stack.doors.mappings, connection.id, division)
+    return LoadedBooks(data, stack.doors.links, connection.id, division)
 
 
 def _check_division(connection: Connection, division: int | None) -> None:

@@ -26,10 +26,13 @@ from ml_connector.secret import Secret
 _PAGE_SIZE = 100
 # Known clients see no id of Airbase's own on subsidiaries; the ERP reference may be empty.
 _ANY_ID = "airbase_id || erp_reference_id || name"
+_VENDORS_A_PAGE = 250  # what known clients ask for
 _MOST_PAGES = 1000
 _DIGITS = re.compile(r"[0-9]{1,12}")
 _LONGEST_WAIT = timedelta(hours=1)
 _NO_SEGMENTS = {"", ".", ".."}  # a path with these leads somewhere else
+# Nothing has left this machine when one of these is raised.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL)
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
@@ -50,7 +53,8 @@ class AirbaseClient:
     """One tenant's API.
 
     Every method raises `Later` (busy, away, garbage), `Review` (this record is not there or
-    refused) or `Halt` (the key is refused).
+    refused) or `Halt` (the key is refused). A write's `Later` has `outcome_unknown` set when
+    Airbase may have done what was asked.
     """
 
     def __init__(
@@ -122,11 +126,34 @@ class AirbaseClient:
         """Return whether Airbase's site answers at all: no credentials."""
         return http_door.answers(self._http, self._base_url)
 
+    def vendors(self, page: int = 1) -> tuple[list[Any], bool]:
+        """Return one page of the tenant's vendors, from 1 on, and whether it is the last.
+
+        Vendors that are made or changed meanwhile may be on two pages or on none.
+        """
+        path = self._profile.vendors_path or ""
+        query = {"page": str(page), "page_size": str(_VENDORS_A_PAGE)}
+        answer = self._get(path, query, f"page {page} of {path}")
+        return _page(answer, path, _VENDORS_A_PAGE)
+
+    def change_vendor(self, id: VendorId, **changes: Any) -> None:
+        """Change a vendor's `name`, `email` or `is_active`; repeating it changes nothing."""
+        path, record = self._profile.vendor_change_path, f"vendor {id}"
+        self._write("PATCH", path.format(id=_segment(id, record)), changes, record)
+
+    def upsert_vendor(self, row: Mapping[str, Any], record: str) -> Any:
+        """Link the vendor named by `airbase_id`, or make the one named by `erp_reference_id`.
+
+        Return Airbase's JSON of it. Repeating it changes nothing.
+        """
+        answer = self._write("POST", self._profile.vendor_upsert_path, [row], record)
+        rows = answer.get("data") if isinstance(answer, Mapping) else answer
+        if not isinstance(rows, list) or len(rows) != 1 or not isinstance(rows[0], Mapping):
+            raise _garbage(record, outcome_unknown=True)
+        return rows[0]
+
     def _one(self, path: str, id: str, record: str) -> Any:
-        if id in _NO_SEGMENTS:
-            raise Review([problem("NOT_IN_AIRBASE", record, "Its id fits no address.")])
-        segment = quote(id, safe="", errors="replace")
-        answer = self._get(path.format(id=segment), {}, record)
+        answer = self._get(path.format(id=_segment(id, record)), {}, record)
         if not isinstance(answer, Mapping):
             raise _garbage(record)
         return answer
@@ -159,25 +186,35 @@ class AirbaseClient:
         raise _garbage(path)
 
     def _get(self, path: str, query: Mapping[str, str], record: str) -> Any:
+        request = self._request("GET", path, params=dict(query))
+        return self._exchange(request, path, record)
+
+    def _write(self, method: str, path: str, body: Any, record: str) -> Any:
+        return self._exchange(self._request(method, path, json=body), path, record)
+
+    def _request(self, method: str, path: str, **more: Any) -> httpx.Request:
+        try:
+            return self._http.build_request(
+                method, self._base_url + path, headers=self._headers(), **more
+            )
+        except httpx.InvalidURL as error:
+            raise _unreachable(error) from None
+
+    def _exchange(self, request: httpx.Request, path: str, record: str) -> Any:
         if (until := self._pace.wait_until()) and until > clock.now():
             raise Later("AIRBASE_BUSY", until, "Airbase asked to slow down.")
         with self.circuit.calling():
-            return self._answer(path, query, record)
+            return self._decipher(self._send(request), path, record)
 
-    def _answer(self, path: str, query: Mapping[str, str], record: str) -> Any:
+    def _send(self, request: httpx.Request) -> httpx.Response:
         try:
-            response = self._http.get(
-                self._base_url + path, params=dict(query), headers=self._headers()
-            )
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise Later(
-                "AIRBASE_UNREACHABLE",
-                backoff.moment(4),
-                f"no answer ({type(error).__name__}).",
-            ) from None
+            response = self._http.send(request)
+        except httpx.HTTPError as error:
+            was_sent = request.method != "GET" and not isinstance(error, _NOT_SENT)
+            raise _unreachable(error, outcome_unknown=was_sent) from None
         self.headers = response.headers
         self._respect_rate(response)
-        return self._decipher(response, path, record)
+        return response
 
     def _headers(self) -> dict[str, str]:
         profile = self._profile
@@ -196,12 +233,14 @@ class AirbaseClient:
         status = response.status_code
         if status in _REFUSED:
             raise Halt(problem("AIRBASE_KEY_REFUSED", self._base_url, f"It answered {status}."))
+        is_write = response.request.method != "GET"
         if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             until = _retry_after(response) or backoff.moment(5)
             busy = status == HTTPStatus.TOO_MANY_REQUESTS
             code = "AIRBASE_BUSY" if busy else "AIRBASE_UNAVAILABLE"
-            raise Later(code, until, f"Airbase answered {status}.")
-        if status != HTTPStatus.OK:
+            cause, unknown = f"Airbase answered {status}.", is_write and not busy
+            raise Later(code, until, cause, outcome_unknown=unknown)
+        if status != HTTPStatus.OK and not (is_write and status == HTTPStatus.CREATED):
             code = "NOT_IN_AIRBASE" if status == HTTPStatus.NOT_FOUND else "AIRBASE_REFUSED"
             evidence = {
                 "status": status,
@@ -213,7 +252,7 @@ class AirbaseClient:
         try:
             answer = read_json(response.content)
         except ValueError:
-            raise _garbage(record) from None
+            raise _garbage(record, outcome_unknown=is_write) from None
         envelope = self._profile.envelope
         return jmespath.search(envelope, answer) if envelope else answer
 
@@ -226,14 +265,20 @@ def read_json(text: bytes) -> Any:
         raise ValueError("not JSON that can be kept exactly") from error
 
 
-def _page(answer: Any, path: str) -> tuple[list[Any], bool]:
+def _segment(id: str, record: str) -> str:
+    if id in _NO_SEGMENTS:
+        raise Review([problem("NOT_IN_AIRBASE", record, "Its id fits no address.")])
+    return quote(id, safe="", errors="replace")
+
+
+def _page(answer: Any, path: str, size: int = _PAGE_SIZE) -> tuple[list[Any], bool]:
     """Return the rows of a listing's page, and whether Airbase says it is the last."""
     if not isinstance(answer, Mapping) or not isinstance(answer.get("data"), list):
         raise _garbage(path)
     rows, pagination = answer["data"], answer.get("pagination") or {}
     if not isinstance(pagination, Mapping):
         raise _garbage(path)
-    return rows, pagination.get("next") is None and len(rows) < _PAGE_SIZE
+    return rows, pagination.get("next") is None and len(rows) < size
 
 
 def _id(row: Any, path: str) -> str | None:
@@ -260,9 +305,16 @@ def _retry_after(response: httpx.Response) -> datetime | None:
     return min(max(until, clock.now()), clock.now() + _LONGEST_WAIT)
 
 
-def _garbage(record: str) -> Later:
+def _unreachable(error: Exception, *, outcome_unknown: bool = False) -> Later:
+    cause = f"no answer ({type(error).__name__})."
+    until = backoff.moment(4)
+    return Later("AIRBASE_UNREACHABLE", until, cause, outcome_unknown=outcome_unknown)
+
+
+def _garbage(record: str, *, outcome_unknown: bool = False) -> Later:
     return Later(
         "AIRBASE_UNREADABLE",
         backoff.moment(5),
         f"Airbase's answer for {record} is unreadable.",
+        outcome_unknown=outcome_unknown,
     )

@@ -20,6 +20,11 @@ class Vendor:
     name: str
     email: str
     is_active: bool
+    vat_number: str = ""
+    chamber_of_commerce: str = ""
+    iban: str = ""
+    country: str = ""
+    city: str = ""
 
 
 def read_vendor(raw: Any, profile: AirbaseProfile) -> Vendor:
@@ -36,6 +41,11 @@ def read_vendor(raw: Any, profile: AirbaseProfile) -> Vendor:
         name=name,
         email=reader.text(fields.email, "vendor's e-mail address"),
         is_active=reader.flag(fields.is_active, "vendor's activity", absent=True),
+        vat_number=reader.text(fields.vat_number, "vendor's VAT number"),
+        chamber_of_commerce=reader.text(fields.chamber_of_commerce, "vendor's company number"),
+        iban=reader.text(fields.iban, "vendor's bank account"),
+        country=reader.text(fields.country, "vendor's country"),
+        city=reader.text(fields.city, "vendor's city"),
     )
     if reader.problems:
         raise Review(reader.problems)

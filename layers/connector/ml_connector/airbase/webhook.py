@@ -51,6 +51,9 @@ class WebhookSettings:
     order_id: str = "data.id"
     event_id: str = "id"
     created: str = "created_date"
+    vendor_id: str = "data.id"
+    event_type: str = "type"
+    vendor_word: str = "vendor"
 
 
 def parse_settings(config: Mapping[str, Any]) -> WebhookSettings:
@@ -63,8 +66,9 @@ def parse_settings(config: Mapping[str, Any]) -> WebhookSettings:
         raise ValueError("verification is an object")  # noqa: TRY004  one kind of error for callers
     is_verified = verification.get("scheme") != "none"
     paths = {name: _path(config[name]) for name in _PATHS if name in config}
+    word = _text(config, "vendor_word", "vendor").lower()
     secrets = parse_secrets(config) if is_verified else ()
-    return WebhookSettings(_check(verification), secrets, is_verified, **paths)
+    return WebhookSettings(_check(verification), secrets, is_verified, vendor_word=word, **paths)
 
 
 def unknown_connection() -> WebhookSettings:
@@ -82,18 +86,38 @@ def accept(call: Call, settings: WebhookSettings, now: datetime, kept_for: timed
         raise UnverifiedError("not signed by a valid secret")
     body = json_object(call.body)
     order = identifier(jmespath.search(settings.order_id, body))
+    vendor = _vendor(body, settings)
     if not settings.is_verified:
-        return _hint(order)
+        return _hint_of_vendor(vendor) if vendor else _hint(order)
     refuse_stale(moment(jmespath.search(settings.created, body)), now, kept_for)
-    return _event(order, identifier(jmespath.search(settings.event_id, body)), call.body)
+    key = _key(identifier(jmespath.search(settings.event_id, body)), call.body)
+    if vendor:
+        return Event(key, "vendors", _VENDORS, {"kind": "vendor", "vendor": vendor})
+    return _event(order, key)
 
 
-def _event(order: str | None, event: str | None, body: bytes) -> Event:
+def _vendor(body: Mapping[str, Any], settings: WebhookSettings) -> str | None:
+    """Return the id of the vendor that the event is about, None when it is about an order."""
+    kind = identifier(jmespath.search(settings.event_type, body)) or ""
+    if not settings.vendor_word or settings.vendor_word not in kind.lower():
+        return None
+    return identifier(jmespath.search(settings.vendor_id, body))
+
+
+def _key(event: str | None, body: bytes) -> str:
     # The digest is part of the key: an id that is used again with other content is news.
-    key = f"{event or '-'}#{hashlib.sha256(body).hexdigest()[:32]}"
+    return f"{event or '-'}#{hashlib.sha256(body).hexdigest()[:32]}"
+
+
+def _event(order: str | None, key: str) -> Event:
     if order is None:
         return Event(key, "purchase_orders", None, {"kind": "unreadable"})
     return Event(key, "purchase_orders", order, {"kind": "order", "order": order})
+
+
+def _hint_of_vendor(vendor: str) -> Event:
+    message = {"kind": "vendor", "vendor": vendor}
+    return Event(f"vendor#{vendor}", "vendors", _VENDORS, message, is_news_each_time=True)
 
 
 def _hint(order: str | None) -> Event:
@@ -104,7 +128,8 @@ def _hint(order: str | None) -> Event:
     return Event(f"order#{order}", "purchase_orders", order, message, is_news_each_time=True)
 
 
-_PATHS = ("order_id", "event_id", "created")
+_PATHS = ("order_id", "event_id", "created", "vendor_id", "event_type")
+_VENDORS = "vendors"  # one group a connection: whether a supplier is free is asked in turn
 
 
 def _path(expression: Any) -> str:

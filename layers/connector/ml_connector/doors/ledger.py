@@ -6,7 +6,7 @@ neither exists without the other; so does what people are to be told of (see `do
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,6 +22,8 @@ from ml_connector.ids import ConnectionId, Division, OrderId, RecordKey, VendorI
 from ml_connector.open_exceptions import open_problems, tended
 
 CONNECTION = RecordKey("connection")
+VENDORS = RecordKey("vendors")
+"""The comparison of both vendor lists of a connection."""
 
 # What is parked has a due list of its own: a sweep does not even read it while its time is not.
 _PARKED = "#"
@@ -93,21 +95,24 @@ class Ledger:
         """Keep records in `ledger` and their trails in `audit`."""
         self._ledger = ledger
         self._audit = audit
-        self._actor = actor
+        self.actor = actor
 
     def read(self, connection: ConnectionId, key: RecordKey) -> Record:
         """Return the record; a new one, not yet stored, when there is none."""
         item = self._ledger.get(connection, key)
         return _record(item) if item else Record(connection, key)
 
-    def write(self, record: Record, step: str, **detail: Any) -> Record:
+    def write(
+        self, record: Record, step: str, *, also: Sequence[Write] = (), **detail: Any
+    ) -> Record:
         """Store the record and append `step` to its trail; return it as stored.
 
         Its problems are dated, and dismissals of what is gone dropped (`open_exceptions.tended`).
+        `also` is written in the same transaction: what the step means for other tables.
         Raises `Conflict` when it was changed by another since it was read.
         """
         now = clock.now()
-        entry = seal(_trail(record), record.anchor, now, self._actor, step, detail)
+        entry = seal(_trail(record), record.anchor, now, self.actor, step, detail)
         stored = replace(
             record,
             facts=tended(record.state, record.facts, now),
@@ -122,7 +127,7 @@ class Ledger:
             if record.version
             else Insert(self._ledger, item)
         )
-        writes: list[Write] = [write, Insert(self._audit, _entry_item(entry))]
+        writes: list[Write] = [write, Insert(self._audit, _entry_item(entry)), *also]
         if row := news.row(record.connection, record.stored, record.facts):
             writes.append(Insert(self._ledger, row))
         if not self._ledger.transact(writes):
@@ -247,8 +252,9 @@ class Ledger:
         """
         record = self.read(connection, CONNECTION)
         state = "active" if record.state == "new" else record.state
-        facts = {"looks_first_until": until.isoformat()}
-        self.write(record.now(state, **facts), "restored", to=to.isoformat(), **facts)
+        end = until.isoformat()
+        moved = record.now(state, looks_first_until=end)
+        self.write(moved, "restored", to=to.isoformat(), looks_first_until=end)
 
 
 def _trail(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""Connections and vendor links, as kept in the mappings table."""
+"""Connections and the origin of Exact's orders, as kept in the mappings table."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ml_connector import clock
 from ml_connector.connection import Connection
 from ml_connector.doors.table import Item, Table
-from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.ids import ConnectionId, OrderId
 from ml_connector.telemetry import logger
 
 _CONNECTIONS = "#connections"  # no connection's own id can be this
@@ -28,7 +28,7 @@ class Listed:
 
 
 class Mappings:
-    """Reads and writes what admins and reconciliation decided."""
+    """Reads and writes what admins configured, and which order became which in Exact."""
 
     def __init__(self, table: Table) -> None:
         """Keep everything in `table`."""
@@ -80,35 +80,6 @@ class Mappings:
         self._table.delete(_CONNECTIONS, id)
         for item in list(self._table.query(id)):
             self._table.delete(id, str(item["sk"]))
-
-    def supplier_of(self, id: ConnectionId, division: Division, vendor: VendorId) -> str | None:
-        """Return the GUID of the Exact supplier that the vendor is linked to."""
-        item = self._table.get(id, f"link#{division}#{vendor}")
-        return str(item["supplier"]) if item else None
-
-    def link(
-        self,
-        id: ConnectionId,
-        division: Division,
-        vendor: VendorId,
-        supplier: str,
-        rule: str,
-    ) -> None:
-        """Link the vendor to the supplier; `rule` says how that was decided."""
-        self._table.put(
-            {
-                "pk": id,
-                "sk": f"link#{division}#{vendor}",
-                "supplier": supplier,
-                "rule": rule,
-            }
-        )
-
-    def links(self, id: ConnectionId) -> Iterator[tuple[Division, VendorId, str]]:
-        """Yield every vendor link of the connection: division, vendor, supplier GUID."""
-        for item in self._table.query(id, "link#"):
-            _, division, vendor = str(item["sk"]).split("#", 2)
-            yield Division(int(division)), VendorId(vendor), str(item["supplier"])
 
     def note_posted(self, id: ConnectionId, exact_order: str, order: OrderId) -> None:
         """Remember which Airbase order a purchase order in Exact came from."""

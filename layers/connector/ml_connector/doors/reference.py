@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from ml_connector import clock
-from ml_connector.doors.mappings import Mappings
+from ml_connector.doors.links import Link, Links
 from ml_connector.doors.table import Item as Row
 from ml_connector.doors.table import Table
 from ml_connector.ids import ConnectionId, Division, Guid, VendorId
@@ -32,6 +32,7 @@ Entity = TypeVar("Entity", Supplier, GLAccount, Item, Code)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOST_RESEMBLING = 50
 _READING, _NOTE = "reading#", "note#"
+_CHANGE = "supplier-change#"
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,14 @@ class Reading:
     def ended(self, at: datetime) -> "Reading":
         """Return it read to its end, begun at `at`."""
         return replace(self, read_at=at)
+
+
+@dataclass(frozen=True)
+class SupplierChange:
+    """A supplier was changed or deleted in Exact; `key` tells this change from later ones."""
+
+    supplier: Guid
+    key: str
 
 
 class ReferenceData:
@@ -123,6 +132,19 @@ class ReferenceData:
             self._table.delete(self._pk, sk)
         return True
 
+    def note_supplier_change(self, id: Guid, timestamp: int) -> None:
+        """Remember that a supplier changed; `timestamp` is the row version of the change."""
+        self._table.put({"pk": self._pk, "sk": f"{_CHANGE}{id}#{timestamp}", "supplier": id})
+
+    def supplier_changes(self) -> Iterator[SupplierChange]:
+        """Yield the changes that nobody has followed yet."""
+        for row in self._table.query(self._pk, _CHANGE):
+            yield SupplierChange(Guid(str(row["supplier"])), str(row["sk"]))
+
+    def forget_change(self, change: SupplierChange) -> None:
+        """Forget one change that was followed; a later one of the same supplier stays."""
+        self._table.delete(self._pk, change.key)
+
     def remove(self, kind: str, id: Guid) -> None:
         """Forget a record that Exact no longer has."""
         self._table.delete(self._pk, f"{kind}#{id}")
@@ -177,23 +199,38 @@ class DivisionBooks:
     def __init__(
         self,
         data: ReferenceData,
-        mappings: Mappings,
+        links: Links,
         connection: ConnectionId,
         division: Division,
     ) -> None:
         """Answer for one division of one connection."""
         self._data = data
-        self._mappings = mappings
+        self._links = links
         self._connection = connection
         self._division = division
         self._seen: dict[tuple[str, str], Any] = {}
 
     def linked_supplier(self, vendor: Reference) -> str | None:
-        """See `Books.linked_supplier`; an Airbase ERP reference counts as a link."""
-        link = vendor.id and self._mappings.supplier_of(
-            self._connection, self._division, VendorId(vendor.id)
-        )
-        return link or vendor.code or None
+        """See `Books.linked_supplier`; an ERP reference counts only where no id can be linked."""
+        if not vendor.id:
+            return vendor.code or None
+        link = self._link(vendor)
+        return link.supplier if link else None
+
+    def doubt(self, vendor: Reference, supplier: Guid) -> str:
+        """See `Books.doubt`."""
+        link = self._link(vendor)
+        return link.doubt if link and link.supplier == supplier else ""
+
+    def _link(self, vendor: Reference) -> Link | None:
+        if not vendor.id:
+            return None
+        key = ("link", vendor.id)
+        if key not in self._seen:
+            id = VendorId(vendor.id)
+            self._seen[key] = self._links.get(self._connection, self._division, id)
+        found: Link | None = self._seen[key]
+        return found
 
     def supplier(self, id_or_code: str) -> Supplier | None:
         """See `Books.supplier`."""

@@ -37,7 +37,24 @@ class Replace:
     expected: int
 
 
-Write = Insert | Replace
+@dataclass(frozen=True)
+class Put:
+    """Write `item` whatever was there."""
+
+    table: "Table"
+    item: Item
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Remove an item; absent is fine."""
+
+    table: "Table"
+    pk: str
+    sk: str
+
+
+Write = Insert | Replace | Put | Delete
 
 
 class Table(Protocol):
@@ -119,8 +136,18 @@ def _value(value: Scalar) -> dict[str, Any]:
     return {"N": str(value)} if isinstance(value, int) else {"S": value}
 
 
-def _put(write: Write) -> dict[str, Any]:
+def _act(write: Write) -> dict[str, Any]:
+    """Return the write as one action of a transaction."""
+    if isinstance(write, Delete):
+        key = to_wire({"pk": write.pk, "sk": write.sk})
+        return {"Delete": {"TableName": write.table.name, "Key": key}}
+    return {"Put": _put(write)}
+
+
+def _put(write: Insert | Replace | Put) -> dict[str, Any]:
     base = {"TableName": write.table.name, "Item": to_wire(write.item)}
+    if isinstance(write, Put):
+        return base
     if isinstance(write, Replace):
         return base | {
             "ConditionExpression": "version = :expected",
@@ -183,7 +210,7 @@ class DynamoTable:
     def transact(self, writes: Sequence[Write]) -> bool:
         """See `Table.transact`."""
         try:
-            self.client.transact_write_items(TransactItems=[{"Put": _put(w)} for w in writes])
+            self.client.transact_write_items(TransactItems=[_act(w) for w in writes])
         except ClientError as error:
             if _is_refused(error):
                 return False

@@ -36,7 +36,8 @@ class Listing:
     read: Callable[[Row], Code]
 
 
-def _supplier(row: Row) -> Supplier:
+def read_supplier(row: Row) -> Supplier:
+    """Return the supplier that a row of `crm/Accounts` or its stream describes."""
     return Supplier(
         id=guid(row["ID"]),
         code=trimmed(row.get("Code")),
@@ -48,6 +49,11 @@ def _supplier(row: Row) -> Supplier:
         vat_code=trimmed(row.get("PurchaseVATCode")),
         payment_condition=trimmed(row.get("PaymentConditionPurchase")),
         currency=trimmed(row.get("PurchaseCurrency")),
+        email=trimmed(row.get("Email")),
+        vat_number=trimmed(row.get("VATNumber")),
+        chamber_of_commerce=trimmed(row.get("ChamberOfCommerce")),
+        country=trimmed(row.get("Country")),
+        city=trimmed(row.get("City")),
     )
 
 
@@ -103,9 +109,9 @@ STREAMS = (
     Stream(
         ACCOUNTS_PATH,
         "Timestamp,ID,Code,Name,IsSupplier,Blocked,StartDate,EndDate,PurchaseVATCode,"
-        "PaymentConditionPurchase,PurchaseCurrency",
+        "PaymentConditionPurchase,PurchaseCurrency,Email,VATNumber,ChamberOfCommerce,Country,City",
         "supplier",
-        _supplier,
+        read_supplier,
     ),
     Stream(
         "sync/Financial/GLAccounts",

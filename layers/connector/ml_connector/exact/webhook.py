@@ -99,7 +99,7 @@ def _event(content: Mapping[str, Any], digest: str, *, is_dated: bool) -> Event:
     message = {"division": division, "key": key, "action": identifier(content.get("Action")) or ""}
     if topic == _ACCOUNTS:
         kind = {"kind": "account"}
-        return Event(f"{topic}#{key}#{digest}", "vendors", key, kind | message, not is_dated)
+        return Event(f"{topic}#{key}#{digest}", "vendors", "vendors", kind | message, not is_dated)
     kind = {"kind": "exact", "topic": topic}
     return Event(f"{topic}#{key}#{digest}", "purchase_orders", key, kind | message, not is_dated)
 

@@ -11,7 +11,7 @@ from ml_connector.purchase_orders.model import Reference
 
 @dataclass(frozen=True)
 class Supplier:
-    """An Exact account, as far as an order needs it."""
+    """An Exact account, as far as orders and the matching of vendors need it."""
 
     id: Guid
     code: str
@@ -23,6 +23,15 @@ class Supplier:
     vat_code: str = ""
     payment_condition: str = ""
     currency: str = ""
+    email: str = ""
+    vat_number: str = ""
+    chamber_of_commerce: str = ""
+    country: str = ""
+    city: str = ""
+
+    def is_usable_on(self, day: date) -> bool:
+        """Return whether an order of this day may go to it."""
+        return self.is_supplier and not self.is_blocked and is_active(self.start, self.end, day)
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,10 @@ class Books(Protocol):
 
     def linked_supplier(self, vendor: Reference) -> str | None:
         """Return the GUID or code of the supplier that the vendor is linked to."""
+        ...
+
+    def doubt(self, vendor: Reference, supplier: Guid) -> str:
+        """Return the code of what makes the vendor's link to this supplier doubtful, or nothing."""
         ...
 
     def supplier(self, id_or_code: str) -> Supplier | None:

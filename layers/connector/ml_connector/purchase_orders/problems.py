@@ -36,6 +36,11 @@ PLANNING_TEXTS: Mapping[str, tuple[str, str]] = (
             "the vendor {vendor} is not linked to a supplier in division {division}.",
             "Link the vendor to a supplier, or create the supplier in Exact first.",
         ),
+        "VENDOR_LINK_IN_DOUBT": (
+            "the link of vendor {vendor} in division {division} is in doubt ({doubt}).",
+            "Settle the vendor's exception: accept its link or link it to another supplier. "
+            "The order then goes on by itself.",
+        ),
         "SUPPLIER_GONE": (
             "the supplier that vendor {vendor} is linked to is not in division {division}.",
             "Link the vendor to a supplier of this division.",

@@ -14,6 +14,8 @@ def choose_supplier(desk: Desk) -> Supplier | None:
         desk.report(code, _candidates(desk), vendor=str(vendor))
     elif code := _unusable(supplier, desk):
         desk.report(code, vendor=str(vendor), supplier=f"{supplier.code} {supplier.name}")
+    elif doubt := desk.books.doubt(vendor, supplier.id):
+        desk.report("VENDOR_LINK_IN_DOUBT", vendor=str(vendor), doubt=doubt)
     return supplier
 
 

@@ -40,9 +40,10 @@ class Environment:
     @classmethod
     def read(cls, variables: Mapping[str, str] = os.environ) -> "Environment":
         """Return the settings; raises `KeyError` naming the first one that is missing."""
-        urls = {PURCHASE_ORDERS: variables["PURCHASE_ORDER_QUEUE_URL"]}
-        if "VENDOR_QUEUE_URL" in variables:  # the Airbase receiver has no business with it
-            urls[VENDORS] = variables["VENDOR_QUEUE_URL"]
+        urls = {
+            PURCHASE_ORDERS: variables["PURCHASE_ORDER_QUEUE_URL"],
+            VENDORS: variables["VENDOR_QUEUE_URL"],
+        }
         return cls(variables["SECRET_PREFIX"], variables["INBOX_TABLE"], urls)
 
 

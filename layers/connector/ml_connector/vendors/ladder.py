@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ml_connector.vendors.directory import Directory, reference
 from ml_connector.vendors.identifiers import KINDS
 from ml_connector.vendors.legal_forms import may_be_one, shared
-from ml_connector.vendors.marks import conflict
+from ml_connector.vendors.marks import conflict, towns
 from ml_connector.vendors.names import Name
 from ml_connector.vendors.party import Rule
 from ml_connector.vendors.profile import Profile
@@ -139,8 +139,21 @@ class Ladder:
             yield "another vendor has the same name"
         if not are_one_place(one.city, other.city):
             yield "the cities differ"
+        elif self._has_sister_in_town(at, supplier):
+            yield "a company of this name in a named town could be meant"
+        if one.site and other.site and one.site != other.site:
+            yield "the e-mail addresses are of different companies"
         if not one.name.legal_form or not other.name.legal_form:
             yield from self._doubts_of_open_form(at, supplier)
+
+    def _has_sister_in_town(self, at: int, supplier: int) -> bool:
+        """Tell whether a town may have been left out of a name, and nothing says which one."""
+        one, other = self._vendors.profiles[at], self._suppliers.profiles[supplier]
+        if (one.city and one.city == other.city) or (one.site and one.site == other.site):
+            return False
+        sisters = [self._suppliers.profiles[x] for x in self._suppliers.family_of(one)]
+        sisters += [self._vendors.profiles[x] for x in self._vendors.family_of(other)]
+        return any(towns(each.name.marks - one.name.marks) for each in sisters)
 
     def _doubts_of_open_form(self, at: int, supplier: int) -> Iterator[str]:
         """A side without legal form may mean any company of the family, so there must be one."""
@@ -156,8 +169,6 @@ class Ladder:
         core = one.name.core
         if self._suppliers.goes_on(core) or (len(core) == 1 and self._vendors.goes_on(core)):
             yield "another company's name goes on where this one ends"
-        if one.site and other.site and one.site != other.site:
-            yield "the e-mail addresses are of different companies"
 
 
 def _contradictions(one: Profile, other: Profile) -> Iterator[str]:

@@ -111,6 +111,7 @@ _PAIRS = {
     ("real", "estate"),
 }  # fmt: skip
 _PAIR_STARTS = {first for first, _ in _PAIRS}
+_TOWNS = frozenset(f"place:{word}" for word in _CITIES.split())
 _NUMBER = re.compile(r"\d+")
 
 
@@ -173,6 +174,11 @@ def conflict(one: frozenset[str], other: frozenset[str]) -> bool:
     if places and others and places.isdisjoint(others):
         return True
     return one - places != other - others
+
+
+def towns(marks: frozenset[str]) -> frozenset[str]:
+    """Return the marks that name a town."""
+    return marks & _TOWNS
 
 
 def _places(marks: frozenset[str]) -> frozenset[str]:

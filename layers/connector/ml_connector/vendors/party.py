@@ -1,6 +1,7 @@
 """What is known of a vendor or a supplier, and what was decided about a vendor."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import Literal
 
 Verdict = Literal["link", "review", "none"]
@@ -53,3 +54,9 @@ class Decision:
     supplier_id: str = ""
     candidates: tuple[Candidate, ...] = ()
     evidence: tuple[str, ...] = ()
+
+
+def digest(*parties: Party) -> str:
+    """Return a digest of all that is known of these, whether or not they are usable."""
+    known = "".join(repr({**asdict(each), "is_usable": True}) for each in parties)
+    return sha256(known.encode()).hexdigest()

@@ -11,6 +11,7 @@ from ml_connector.doors.coordination import Leases, Marks
 from ml_connector.doors.exact_orders import ExactOrders
 from ml_connector.doors.inbox import Inbox
 from ml_connector.doors.ledger import Ledger
+from ml_connector.doors.links import Links, Proposals
 from ml_connector.doors.mappings import Mappings
 from ml_connector.doors.news import NewsDesk
 from ml_connector.doors.queues import Queues
@@ -29,6 +30,8 @@ class Doors:
     ledger: Ledger
     inbox: Inbox
     mappings: Mappings
+    links: Links
+    proposals: Proposals
     reference: Table
     coordination: Table
     queues: Queues
@@ -66,4 +69,4 @@ class Doors:
     def books(self, connection: Connection, division: Division) -> DivisionBooks:
         """Return fresh books of a division, for one order."""
         data = self.data(connection.id, division)
-        return DivisionBooks(data, self.mappings, connection.id, division)
+        return DivisionBooks(data, self.links, connection.id, division)

@@ -1,5 +1,6 @@
 """What the workers tell each other through the queues."""
 
+import secrets
 from typing import Any
 
 from ml_connector.doors.queues import PURCHASE_ORDERS, VENDORS, Message
@@ -44,7 +45,32 @@ def recover_message(connection: ConnectionId, what: str) -> Message:
     return Message(PURCHASE_ORDERS, f"{connection}#recover#{what}", body)
 
 
-def vendor_message(connection: ConnectionId, vendor: str) -> Message:
-    """Ask for a vendor to be matched."""
-    body = {"kind": "vendor", "connection": connection, "vendor": vendor}
-    return Message(VENDORS, f"{connection}#{vendor}", body)
+def vendor_message(connection: ConnectionId, vendor: str, **more: str | bool) -> Message:
+    """Ask for a vendor to be matched.
+
+    `more`: `name` and `code` as an order has them, for a tenant without a vendor call; `kept`, to
+    look at it as it was last read.
+    """
+    body = {"kind": "vendor", "connection": connection, "vendor": vendor, **more}
+    return Message(VENDORS, _vendors(connection), body)
+
+
+def suppliers_message(connection: ConnectionId, division: Division) -> Message:
+    """Ask for a division's changed suppliers to be followed."""
+    body = {"kind": "suppliers", "connection": connection, "division": division}
+    return Message(VENDORS, _vendors(connection), body)
+
+
+def reconcile_message(connection: ConnectionId) -> Message:
+    """Ask for the vendors of both systems to be compared, or for that to go on."""
+    return Message(VENDORS, _vendors(connection), {"kind": "reconcile", "connection": connection})
+
+
+def never_seen() -> str:
+    """Return what makes a message a new one, whatever was said before."""
+    return secrets.token_hex(8)
+
+
+def _vendors(connection: ConnectionId) -> str:
+    """One group a connection: whether a supplier is free is asked and answered in turn."""
+    return f"{connection}#vendors"

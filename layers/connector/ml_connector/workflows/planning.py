@@ -4,12 +4,11 @@ from datetime import timedelta
 
 from ml_connector import clock
 from ml_connector.connection import Connection, ExactDivision
-from ml_connector.faults import Later, Review
+from ml_connector.faults import Later
 from ml_connector.ids import Division
 from ml_connector.purchase_orders.model import Order
 from ml_connector.purchase_orders.plan import Plan, plan
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.messages import vendor_message
 from ml_connector.workflows.provision import Provision
 from ml_connector.workflows.refresh import is_usable
 
@@ -20,15 +19,10 @@ def plan_order(doors: Doors, connection: Connection, order: Order, division: Exa
     """Return what to send; carrier items and supplier links that it needs are made first.
 
     Raises `Review` with all that is wrong with the order, `Later` while the division's data are
-    too old to judge it. A vendor without a supplier is queued to be matched.
+    too old to judge it.
     """
     refuse_old_data(doors, connection, division.division)
-    try:
-        made = plan_from_books(doors, connection, order, division)
-    except Review as review:
-        if order.vendor.id and any(p.code == "UNKNOWN_VENDOR" for p in review.problems):
-            doors.queues.send(vendor_message(connection.id, order.vendor.id))
-        raise
+    made = plan_from_books(doors, connection, order, division)
     if made.needs:
         Provision(doors, connection, division).provide(made.needs)
         made = plan_from_books(doors, connection, order, division)

@@ -33,6 +33,7 @@ from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.duplicates import find_left_behind, refuse_duplicate
 from ml_connector.workflows.fetching import fetch_order, is_wanted
 from ml_connector.workflows.finding import find_orders
+from ml_connector.workflows.messages import vendor_message
 from ml_connector.workflows.planning import plan_order
 
 
@@ -58,6 +59,7 @@ def advance(
         _Posting(doors, connection, id, case, by_hand=by_hand).run()
     except Fault as fault:
         case.put_aside(fault)
+        _ask_for_vendor(doors, case.record)
     return case.record
 
 
@@ -79,6 +81,14 @@ def look_at_exact(doors: Doors, connection_id: ConnectionId, id: OrderId) -> Non
         return
     case.step(case.record.state, "changed_in_exact", SETTLE, look=True)
     advance(doors, connection_id, id)
+
+
+def _ask_for_vendor(doors: Doors, record: Record) -> None:
+    """Have an unknown vendor matched, once its order is seen to wait for it."""
+    vendor = record.facts.get("vendor_id")
+    if vendor and any(found["code"] == "UNKNOWN_VENDOR" for found in record.problems):
+        known = {"name": record.facts["vendor_name"], "code": record.facts["vendor_code"]}
+        doors.queues.send(vendor_message(record.connection, vendor, **known))
 
 
 class _Posting:
@@ -147,6 +157,8 @@ class _Posting:
             "title": order.title,
             "vendor": str(order.vendor),
             "vendor_id": order.vendor.id,
+            "vendor_name": order.vendor.name,
+            "vendor_code": order.vendor.code,
             "total": str(order.total),
         }
         if facts.items() <= self.case.record.facts.items():

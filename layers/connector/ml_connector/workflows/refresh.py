@@ -25,6 +25,7 @@ from ml_connector.exact.reference import (
     STREAMS,
     Listing,
     Stream,
+    read_supplier,
 )
 from ml_connector.faults import Later, Review
 from ml_connector.ids import ConnectionId, Division, Guid
@@ -32,6 +33,7 @@ from ml_connector.purchase_orders.marker import marks_in
 from ml_connector.telemetry import logger
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.messages import changed_order_message
+from ml_connector.workflows.supplier_changes import note_deleted, note_suppliers, tell_suppliers
 
 STREAMS_EVERY = timedelta(hours=4)
 MAX_AGE = timedelta(hours=24)
@@ -86,6 +88,7 @@ def refresh(
         changed.append(_if_there(reader.read_deleted))
         reader.ended(DELETED_PATH)
     changed.append(reader.read_listings())
+    tell_suppliers(doors, connection.id, division)
     return any(changed)
 
 
@@ -134,6 +137,8 @@ class _Reader:
     def read_stream(self, stream: Stream) -> bool:
         seen = False
         for rows in self._increment(stream.path, stream.select):
+            if stream.kind == "supplier":
+                note_suppliers(self.data, rows, read_supplier)
             self.data.store(stream.kind, [stream.read(row) for row in rows])
             self._reached(stream.path, rows)
             seen = True
@@ -158,6 +163,8 @@ class _Reader:
             for row in rows:
                 key, type_ = guid(row["EntityKey"]), int(row["EntityType"])
                 if kind := DELETED_KINDS.get(type_):
+                    if kind == "supplier":
+                        note_deleted(self.data, row)
                     self.data.remove(kind, key)
                     seen = True
                 elif type_ == DELETED_ORDER:

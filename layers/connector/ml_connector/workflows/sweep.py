@@ -16,6 +16,7 @@ from ml_connector.workflows.case import PARKING
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.messages import (
     order_message,
+    reconcile_message,
     recover_message,
     refresh_message,
     vendor_message,
@@ -152,8 +153,8 @@ def _queue(doors: Doors, record: Record) -> None:
     kind, _, id = record.key.partition("#")
     if kind == "order":
         message = order_message(record.connection, OrderId(id))
-    elif kind == "vendor":
-        message = vendor_message(record.connection, id)
-    else:
-        return
-    doors.queues.send(message, f"{message.group} {record.version}")
+        doors.queues.send(message, f"{message.group} {record.version}")
+    elif kind in {"vendor", "vendors"}:
+        connection = record.connection
+        message = vendor_message(connection, id) if id else reconcile_message(connection)
+        doors.queues.send(message, f"{message.group} {record.key} {record.version}")

@@ -1,102 +1,89 @@
-"""The one door of the reconciliation worker: match a vendor, check links, follow Exact."""
+"""The one door of the reconciliation worker: one vendor, a division's suppliers, or both lists."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from ml_connector.airbase.vendors import Vendor, read_vendor
+from ml_connector.airbase.vendors import read_vendor
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
-from ml_connector.doors.ledger import Record, vendor_key
+from ml_connector.doors.ledger import VENDORS
 from ml_connector.exact.reference import ACCOUNTS_PATH
-from ml_connector.faults import Fault, Later
+from ml_connector.faults import Fault, Review
 from ml_connector.ids import ConnectionId, Division, VendorId
-from ml_connector.open_exceptions import are_alike
-from ml_connector.purchase_orders.books import Supplier
-from ml_connector.telemetry import logger
+from ml_connector.vendors.party import Party
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
+from ml_connector.workflows.messages import never_seen, reconcile_message
 from ml_connector.workflows.refresh import note_stale
-from ml_connector.workflows.sweep import queue_vendor_orders
-
-_BROKEN = "LINK_BROKEN"
+from ml_connector.workflows.vendor_desk import VendorDesk, open_case, open_desk
+from ml_connector.workflows.vendor_look import look_at, look_at_gone
+from ml_connector.workflows.vendor_parties import vendor_party
+from ml_connector.workflows.vendor_runs import reconcile
+from ml_connector.workflows.vendor_suppliers import follow_suppliers
 
 
 def handle(message: Mapping[str, Any], doors: Doors) -> None:
     """Do what one message of the vendor queue asks for; raises only what must be redriven."""
-    kind = message.get("kind")
-    if kind == "reconcile":
+    if message.get("kind") == "reconcile" and "connection" not in message:
         for connection in doors.mappings.connections():
-            _check_links(doors, connection)
+            doors.queues.send(reconcile_message(connection.id), never_seen())
         return
     connection_id = ConnectionId(message["connection"])
     known = doors.mappings.connection(connection_id)
-    if known and kind == "vendor":
-        match_vendor(doors, known, VendorId(message["vendor"]))
-    elif known and kind == "account":
-        note_stale(doors.data(connection_id, Division(message["division"])), ACCOUNTS_PATH)
+    if known:
+        _handle(message, doors, known)
     if event := message.get("event"):
         doors.inbox.mark_handled(connection_id, event, message.get("event_version"))
 
 
-def match_vendor(doors: Doors, connection: Connection, id: VendorId) -> None:
-    """Link the vendor, in every division, to the supplier that its ERP reference names.
+def _handle(message: Mapping[str, Any], doors: Doors, connection: Connection) -> None:
+    kind = message.get("kind")
+    if kind == "vendor":
+        _look(open_desk(doors, connection), message)
+    elif kind == "account":  # read with the next increment: a storm of them is one
+        note_stale(doors.data(connection.id, Division(message["division"])), ACCOUNTS_PATH)
+    elif kind == "suppliers":
+        _follow(doors, connection, Division(message["division"]))
+    elif kind == "reconcile":
+        reconcile(doors, connection)
 
-    Orders that wait for it are queued. Without a certain supplier nothing is linked.
-    """
-    case = Case(doors.ledger, doors.ledger.read(connection.id, vendor_key(id)))
+
+def _look(desk: VendorDesk, message: Mapping[str, Any]) -> None:
+    id = VendorId(message["vendor"])
+    known = desk.vendors.get(id)
     try:
-        raw = doors.airbase(connection).vendor(id)
-        vendor = read_vendor(raw, connection.profile) if raw is not None else None
-        if vendor and _link_everywhere(doors, connection, vendor, case):
-            queue_vendor_orders(doors, connection.id, id)
-        case.close("active", "readable", but=_BROKEN)
-    except Later as later:  # the order that asked is looked at again daily, and asks again
-        logger().info("vendor not matched yet", extra={"vendor": id, "cause": str(later)})
+        vendor = known if message.get("kept") else _read(desk, id, message)
     except Fault as fault:
-        case.put_aside(fault)
+        _put_aside(desk, known or Party(id, id), fault)
+        return
+    if vendor:
+        look_at(desk, vendor)
 
 
-def _link_everywhere(doors: Doors, connection: Connection, vendor: Vendor, case: Case) -> bool:
-    linked = {}
-    for division in connection.divisions:
-        code = division.division
-        if not vendor.code or doors.mappings.supplier_of(connection.id, code, vendor.id):
-            continue
-        supplier = doors.books(connection, code).supplier(vendor.code)
-        if supplier and _is_usable(supplier):
-            doors.mappings.link(connection.id, code, vendor.id, supplier.id, "erp_reference")
-            linked[str(code)] = supplier.id
-    if linked:
-        case.step(
-            "linked",
-            "linked",
-            detail={"rule": "erp_reference"},
-            title=vendor.name,
-            suppliers=linked,
-        )
-    return bool(linked)
+def _read(desk: VendorDesk, id: VendorId, message: Mapping[str, Any]) -> Party | None:
+    """Return the vendor as Airbase has it; None when it is gone, which is then taken care of."""
+    try:
+        raw = desk.doors.airbase(desk.connection).vendor(id)
+    except Review as review:
+        if any(found.code != "NOT_IN_AIRBASE" for found in review.problems):
+            raise
+        look_at_gone(desk, id)
+        return None
+    if raw is None:  # the tenant has no vendor call: the order knows what there is to know
+        told = {"name": message.get("name", ""), "external_id": message.get("code", "")}
+        return desk.vendors.get(id) or Party(id, **told)
+    vendor = vendor_party(read_vendor(raw, desk.connection.profile))
+    if vendor.id != id:
+        raise Review([problem("NOT_THE_VENDOR", id, f"It was {vendor.id}.")])
+    return vendor
 
 
-def _check_links(doors: Doors, connection: Connection) -> None:
-    """Show every link whose supplier can no longer be used; a repaired one closes."""
-    broken: dict[VendorId, list[str]] = {}
-    for division, vendor, supplier_id in doors.mappings.links(connection.id):
-        supplier = doors.books(connection, division).supplier(supplier_id)
-        if supplier is None or not _is_usable(supplier):
-            broken.setdefault(vendor, []).append(f"Division {division}, {supplier_id}.")
-    for vendor, details in broken.items():
-        case = Case(doors.ledger, doors.ledger.read(connection.id, vendor_key(vendor)))
-        found = [problem(_BROKEN, case.title, detail).as_dict() for detail in details]
-        if not are_alike(found, case.record.every_problem):
-            case.step("review", "link_broken", problems=found)
-    for record in doors.ledger.records(connection.id, vendor_key(VendorId(""))):
-        if VendorId(record.key.partition("#")[2]) not in broken and _is_broken(record):
-            Case(doors.ledger, record).close("linked", "link_repaired")
+def _follow(doors: Doors, connection: Connection, division: Division) -> None:
+    try:
+        follow_suppliers(doors, connection, division)
+    except Fault as fault:  # the daily comparison finds what was left
+        Case(doors.ledger, doors.ledger.read(connection.id, VENDORS)).put_aside(fault)
 
 
-def _is_broken(record: Record) -> bool:
-    return any(found["code"] == _BROKEN for found in record.every_problem)
-
-
-def _is_usable(supplier: Supplier) -> bool:
-    return supplier.is_supplier and not supplier.is_blocked
+def _put_aside(desk: VendorDesk, vendor: Party, fault: Fault) -> None:
+    open_case(desk.doors, desk.doors.ledger, desk.id, vendor).put_aside(fault)

@@ -19,6 +19,7 @@ from ml_connector.doors.circuit import AIRBASE, Circuit
 from ml_connector.doors.coordination import Marks
 from ml_connector.doors.inbox import Inbox
 from ml_connector.doors.ledger import Ledger
+from ml_connector.doors.links import Links, Proposals
 from ml_connector.doors.mappings import Mappings
 from ml_connector.doors.news import NewsDesk
 from ml_connector.doors.queues import PURCHASE_ORDERS, VENDORS, Queues
@@ -146,6 +147,8 @@ def join_doors(
         ledger=Ledger(tables.ledger, tables.audit, actor),
         inbox=Inbox(tables.inbox),
         mappings=Mappings(tables.mappings),
+        links=Links(tables.mappings),
+        proposals=Proposals(tables.mappings),
         reference=tables.reference,
         coordination=tables.coordination,
         queues=queues,
