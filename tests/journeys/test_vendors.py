@@ -10,6 +10,7 @@ from local.firm import NL
 from local.scene import FIRM, Scene
 from local.verdict import record_of
 from ml_connector.ids import Division, VendorId
+from tests.workflows.staleness import note_all_stale
 
 Row = dict[str, Any]
 CODE = Division(NL.division)
@@ -60,7 +61,7 @@ def test_a_vendor_event_links_the_vendor_and_its_order_goes_on(scene: Scene) -> 
     order = approve(scene, "PO-9001", vendor)
     assert state_of(scene, order) == "review"
     supplier = scene.exact.add_supplier(CODE, "Quovadra Lindex B.V.", code="901")
-    scene.doors.data(FIRM, CODE).note("stale")
+    note_all_stale(scene.doors.data(FIRM, CODE))
     scene.wait(timedelta(minutes=2))
     scene.airbase.change_vendor(vendor, erp_reference_id=supplier)
     hear(scene)
@@ -73,14 +74,14 @@ def test_a_renamed_supplier_makes_orders_wait_until_it_is_settled(scene: Scene) 
     supplier = supplier_of(scene, vendor)
     assert supplier is not None
     scene.exact.change(CODE, "crm/Accounts", supplier, Name="Somebody Else N.V.")
-    scene.doors.data(FIRM, CODE).note("stale")
+    note_all_stale(scene.doors.data(FIRM, CODE))
     scene.wait(timedelta(minutes=2))
     order = approve(scene, "PO-9002", vendor)
     assert [found["code"] for found in record_of(scene, order["id"]).problems] == [
         "VENDOR_LINK_IN_DOUBT"
     ]
     scene.exact.change(CODE, "crm/Accounts", supplier, Name="Cloudwerk")
-    scene.doors.data(FIRM, CODE).note("stale")
+    note_all_stale(scene.doors.data(FIRM, CODE))
     scene.wait(timedelta(minutes=2))
     assert state_of(scene, order) == "posted"
 

@@ -167,7 +167,7 @@ def test_books_read_at_once_say_what_single_look_ups_say(stack: OfficeStack) -> 
     doors, connection = stack.doors, stack.connection(FIRM)
     for division in connection.divisions:
         data = doors.data(connection.id, division.division)
-        loaded = LoadedBooks(data, doors.mappings, connection.id, division.division)
+        loaded = LoadedBooks(data, doors.links, connection.id, division.division)
         single = doors.books(connection, division.division)
         assert loaded.accounts
         for account in loaded.accounts:

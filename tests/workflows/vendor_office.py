@@ -10,6 +10,7 @@ from ml_connector.doors.links import Link, Proposal
 from ml_connector.doors.queues import Message
 from ml_connector.ids import Division, Guid, VendorId
 from ml_connector.workflows.messages import reconcile_message, vendor_message
+from tests.workflows.staleness import note_all_stale
 
 Row = dict[str, Any]
 CODE = Division(NL.division)
@@ -59,7 +60,7 @@ class VendorOffice(Office):
 
     def read_exact(self) -> None:
         """Let Exact's notification arrive and the increment be read, and work."""
-        self.doors.data(FIRM, CODE).note("stale")
+        note_all_stale(self.doors.data(FIRM, CODE))
         self.wait(minutes=1)
 
     def compare(self) -> None:

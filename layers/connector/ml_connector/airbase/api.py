@@ -209,7 +209,7 @@ class AirbaseClient:
     def _send(self, request: httpx.Request) -> httpx.Response:
         try:
             response = self._http.send(request)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             was_sent = request.method != "GET" and not isinstance(error, _NOT_SENT)
             raise _unreachable(error, outcome_unknown=was_sent) from None
         self.headers = response.headers
