@@ -10,15 +10,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from connector_cli.actions import vendors as vendors_
+from connector_cli.commands import vendor_decisions, vendor_views
 from connector_cli.printing import say
 
 app = typer.Typer(no_args_is_help=True, help="Which Airbase vendor is which Exact supplier.")
 _SHOWN_EVERY = 256
 
 
-@app.callback()
-def _vendors() -> None:
-    """Which Airbase vendor is which Exact supplier."""
+app.command()(vendor_views.status)
+app.command("list")(vendor_views.list_)
+for _verb in (
+    vendor_views.show,
+    vendor_decisions.accept,
+    vendor_decisions.reject,
+    vendor_decisions.link,
+    vendor_decisions.unlink,
+):
+    app.command()(_verb)
 
 
 @app.command()
