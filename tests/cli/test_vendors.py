@@ -138,6 +138,7 @@ def test_another_candidate_is_accepted_when_it_is_named(
     firm.open()
     (found,) = listed(terminal)
     worse = found["candidates"][1]["code"]
+    assert "these fit equally well: 90" in terminal.wrong("accept", FIRM, vendor["id"])
     assert "901 is not proposed" in terminal.wrong(
         "accept", FIRM, vendor["id"], "--supplier", "901"
     )

@@ -30,7 +30,8 @@ def accept(
 ) -> dict[str, Any]:
     """Link the vendor to the best candidate, or to the one named; say what it is linked to.
 
-    Raises `Complaint` when nothing is proposed, or another supplier than the one named.
+    Raises `Complaint` when nothing is proposed, another supplier than the one named, or several
+    equally and none is named.
     """
     connection = stack.connection(id)
     party = find_vendor(stack, connection, vendor)
@@ -42,6 +43,8 @@ def accept(
     found = chosen[code]
     if found is None:
         raise Complaint(_not_proposed(connection, party, supplier, code))
+    if supplier is None:
+        _refuse_equals(proposals[code])
     waiting = waiting_by_vendor(stack, connection).get((name, code), [])
     workflow.accept(stack.doors, stack.signed, connection.id, code, name, found.id)
     known = stack.doors.data(connection.id, code).get("supplier", found.id, Supplier)
@@ -134,6 +137,14 @@ def _offered(
 def _chosen(offered: tuple[ProposedSupplier, ...], supplier: str | None) -> ProposedSupplier | None:
     wanted = supplier and as_key(supplier)
     return next((each for each in offered if wanted in {None, each.id, each.code}), None)
+
+
+def _refuse_equals(offered: tuple[ProposedSupplier, ...]) -> None:
+    """Which of several equals comes first is chance, and a wrong link pays the wrong supplier."""
+    best = [each for each in offered if each.score == offered[0].score]
+    if len(best) > 1:
+        names = ", ".join(f"{each.code} {each.name}" for each in best)
+        raise Complaint(f"say --supplier: these fit equally well: {names}")
 
 
 def _not_proposed(

@@ -146,8 +146,9 @@ def _say_division(found: Mapping[str, Any]) -> None:
     say(f"Division {found['division']}{_orders(found)}")
     if link := found["link"]:
         say(f"  Linked to {_supplier(link['supplier'])}{_because(link['doubt'])}")
-        say(f"  By {link['decided_by']}, {link['decided_at']}, rule {link['rule']}")
-        say(f"  Because: {'; '.join(link['evidence']) or 'said by hand'}")
+        say(f"  By rule {link['rule']}, {link['decided_by']}, {link['decided_at']}")
+        if link["evidence"]:
+            say(f"  Because: {'; '.join(link['evidence'])}")
         _say_fields(link["supplier"], ("id", "in_exact", "code", "name", "is_supplier"))
     if proposal := found["proposal"]:
         _say_candidates(proposal["candidates"], proposal["rule"], proposal["evidence"])

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from connector_cli.actions import vendors as vendors_
-from connector_cli.commands import vendor_decisions, vendor_views
+from connector_cli.commands import vendor_decisions, vendor_sheets, vendor_views
 from connector_cli.printing import say
 
 app = typer.Typer(no_args_is_help=True, help="Which Airbase vendor is which Exact supplier.")
@@ -25,8 +25,10 @@ for _verb in (
     vendor_decisions.reject,
     vendor_decisions.link,
     vendor_decisions.unlink,
+    vendor_sheets.export,
 ):
     app.command()(_verb)
+app.command("import")(vendor_sheets.import_)
 
 
 @app.command()
