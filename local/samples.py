@@ -1,11 +1,14 @@
 """What the samples in `events/` speak of, so that each does its work on the local stack."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from local.firm import NL
-from local.scene import Scene
+from local.scene import FIRM, Scene
+from ml_connector.ids import Division
+from ml_connector.workflows.refresh import STALE
 
 EVENTS = Path(__file__).parents[1] / "events"
 SECRET = "sample-webhook-secret"
@@ -22,7 +25,10 @@ def connect_with_samples(scene: Scene) -> None:
     scene.airbase.outbox.secret = scene.exact.webhook_secret = SECRET
     scene.exact.webhooks.secret = SECRET
     scene.connect()
-    vendor = scene.airbase.add_vendor("Example Vendor", "101", id=_body("vendor")["vendor"])
+    scene.exact.add_supplier(NL.division, "Example Vendor", code="190")
+    scene.doors.data(FIRM, Division(NL.division)).note(STALE)
+    scene.wait(timedelta(minutes=1))
+    vendor = scene.airbase.add_vendor("Example Vendor", "190", id=_body("vendor")["vendor"])
     line = scene.airbase.line("4100", "99.00", "From the sample")
     order = scene.airbase.add_order("PO-SAMPLE", NL.subsidiary, vendor, [line], status="approved")
     del scene.airbase.orders[order["id"]]

@@ -96,6 +96,22 @@ def test_without_a_legal_form_the_family_must_have_one_member_and_a_city_confirm
     assert decide(replace(vendor, city=""), supplier).verdict == "review"
 
 
+def test_e_mail_addresses_of_two_companies_keep_one_name_from_linking() -> None:
+    vendor = Party("v", "Kanimo B.V.", email="ar@kanimo.example")
+    assert decide(vendor, Party("s", "Kanimo BV", email="info@kanimo.example")).verdict == "link"
+    assert decide(vendor, Party("s", "Kanimo BV", email="info@zorendis.example")).verdict != "link"
+    assert named("& Kanimo B.V.", "& Kanimo BV").verdict != "link"
+
+
+def test_a_town_may_have_been_left_out_of_a_name() -> None:
+    vendor, supplier = Party("v", "De Graaf Bouw B.V."), Party("s", "de Graaf Bouw BV", city="Gent")
+    sister = Party("t", "De Graaf Bouw Amsterdam B.V.")
+    assert decide(vendor, supplier).verdict == "link"
+    assert decide(vendor, supplier, sister).verdict == "review"
+    assert match([vendor, replace(sister, id="w")], [supplier])[0].verdict == "review"
+    assert decide(replace(vendor, city="Gent"), supplier, sister).verdict == "link"
+
+
 def test_the_ladder_names_its_rule() -> None:
     supplier = Party(
         GUID, "Kanimo B.V.", vat_number=VAT, iban=IBAN, code="  1042", country="NL",

@@ -6,7 +6,7 @@ import pytest
 
 from local.firm import NL
 from local.office import FIRM
-from local.simulation import Fault
+from local.simulation import Fault, Request
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
 from ml_connector.faults import Review
@@ -193,6 +193,25 @@ def test_a_list_longer_than_a_page_and_a_run_cut_off(
     firm.airbase.remove_vendor(gone)
     firm.compare()
     assert firm.open_codes(gone) == ["VENDOR_GONE"]
+
+
+def test_a_run_goes_on_at_the_page_that_failed(firm: VendorOffice) -> None:
+    pairs = [firm.pair(f"Kanimo {at:03} B.V.", str(1000 + at)) for at in range(260)]
+    firm.open()
+    asked: list[str] = []
+
+    def fail_once(request: Request) -> Fault | None:
+        if request.path.endswith("/vendors/"):
+            asked.append(request.query["page"])
+        return Fault("unavailable") if asked == ["1", "2"] else None
+
+    firm.airbase.on_call = fail_once
+    firm.compare()
+    firm.wait(minutes=5)
+    firm.wait(minutes=5)
+    assert asked == ["1", "2", "2"]
+    assert firm.run_steps()[-1] == "reconciled"
+    assert [firm.open_codes(vendor) for vendor, _ in pairs] == [[]] * 260
 
 
 class _Impatient:

@@ -141,6 +141,8 @@ class Ladder:
             yield "the cities differ"
         elif self._has_sister_in_town(at, supplier):
             yield "a company of this name in a named town could be meant"
+        if one.site and other.site and one.site != other.site:
+            yield "the e-mail addresses are of different companies"
         if not one.name.legal_form or not other.name.legal_form:
             yield from self._doubts_of_open_form(at, supplier)
 
@@ -167,8 +169,6 @@ class Ladder:
         core = one.name.core
         if self._suppliers.goes_on(core) or (len(core) == 1 and self._vendors.goes_on(core)):
             yield "another company's name goes on where this one ends"
-        if one.site and other.site and one.site != other.site:
-            yield "the e-mail addresses are of different companies"
 
 
 def _contradictions(one: Profile, other: Profile) -> Iterator[str]:

@@ -48,8 +48,8 @@ class Name:
     @property
     def is_telling(self) -> bool:
         """Tell whether the name by itself can stand for one company."""
-        if self.tokens and self.tokens[-1] in _AND:
-            return False
+        if self.tokens and (self.tokens[0] in _AND or self.tokens[-1] in _AND):
+            return False  # a part is missing
         words = [word for word in self.core if word not in GENERIC and word not in _AND]
         letters = "".join(words)
         return len(letters) > (2 if letters.isascii() else 1) and not letters.isdigit()

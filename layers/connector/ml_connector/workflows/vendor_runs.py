@@ -57,6 +57,7 @@ def reconcile(doors: Doors, connection: Connection) -> None:
     except _CutOff:
         doors.queues.send(reconcile_message(connection.id), never_seen())
     except Fault as fault:
+        run_.keep_place()
         case.put_aside(fault)
 
 
@@ -67,6 +68,12 @@ class _Run:
     doors: Doors
     started: Any = field(default_factory=clock.now)
     counts: dict[str, int] = field(default_factory=dict)
+    page: int = 0
+
+    def keep_place(self) -> None:
+        """Remember the page that could not be read."""
+        if self.page > int(self._run["page"] or 0) > 0:
+            self._reach(page=self.page)
 
     def work(self) -> None:
         notes = RunNotes(self.doors.reference, self.desk.id)
@@ -103,6 +110,7 @@ class _Run:
         known = {party.id: party for party in self.desk.vendors.all()}
         page, is_last = int(self._run["page"]), False
         while not is_last:
+            self.page = page
             rows, is_last = self.doors.airbase(self.desk.connection).vendors(page)
             parties, seen = self._parties(rows)
             is_last = is_last or notes.is_repeated(page, seen)
