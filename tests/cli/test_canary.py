@@ -1,6 +1,7 @@
 """No secret is seen anywhere: not on the terminal, in logs, in the tables or in the queues."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,11 @@ TABLES = ("Inbox", "Ledger", "Audit", "Mappings", "Reference", "Coordination")
 
 
 @pytest.fixture
-def busy(terminal: Terminal, write_file: Write, caplog: pytest.LogCaptureFixture) -> Terminal:
+def busy(
+    terminal: Terminal, write_file: Write, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> Terminal:
     """A connection on which every verb was used, and misused."""
+    sheet = str(tmp_path / "vendors.csv")
     caplog.set_level("INFO")  # of all libraries
     path = write_file(id="canary", exact_base_url="http://127.0.0.1:9")
     terminal.ok("connection", "add", path, env=SECRETS)
@@ -29,8 +33,23 @@ def busy(terminal: Terminal, write_file: Write, caplog: pytest.LogCaptureFixture
         ("orders", "canary"),
         ("exceptions",),
         ("refresh", "canary"),
+        ("vendors", "status", "canary"),
+        ("vendors", "status", "canary", "--json"),
+        ("vendors", "list", "canary", "--waiting"),
+        ("vendors", "export", "canary", "--out", sheet),
+        ("vendors", "import", "canary", sheet, "--dry-run"),
     ):
         terminal.ok(*words)
+    nobody = ("nobody", "--reason", "why", "--division", "2101")
+    for wrong in (
+        ("vendors", "show", "canary", "nobody"),
+        ("vendors", "accept", "canary", "nobody"),
+        ("vendors", "reject", "canary", *nobody, "--supplier", "901"),
+        ("vendors", "link", "canary", *nobody, "901"),
+        ("vendors", "unlink", "canary", *nobody),
+        ("vendors", "import", "canary", path),
+    ):
+        terminal.refused(*wrong)
     given = {"CONNECTOR_AIRBASE_WEBHOOK_SECRET": "canary-of-the-rotation-31"}
     terminal.ok("connection", "rotate", "canary", "airbase", env=SECRETS | given)
     failed = terminal.run("connection", "consent", "canary", typed="canary-consent-code-42\n")

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from connector_cli.actions.vendor_import import import_sheet
 from local.firm import NL
 from local.office import FIRM
 from ml_connector import clock
+from ml_connector.doors.ledger import Conflict, Ledger
+from ml_connector.purchase_orders.books import Supplier
 from ml_connector.workflows.vendor_decisions import link as link_by_hand
 from tests.cli.vendor_terminal import PERSON, OfficeStack, VendorTerminal
+from tests.workflows.guillotine import Guillotine, Killed
 from tests.workflows.vendor_office import CODE, Row, VendorOffice
 
 HEADER = (
@@ -47,6 +52,7 @@ class Sheet:
 
     def export(self) -> list[dict[str, str]]:
         self.terminal.type("export", FIRM, "--out", str(self.path))
+        self.firm.clock.move(1)
         return self.rows()
 
     def rows(self) -> list[dict[str, str]]:
@@ -373,15 +379,105 @@ def test_a_link_whose_sides_are_gone_is_exported_and_unlinked(
     assert (firm.link(vendor), firm.link(other)) == (None, None)
 
 
+def test_an_import_that_is_killed_is_completed_by_importing_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ends = set()
+    write, is_over = 0, False
+    while not is_over:
+        write += 1
+        firm, vendors, _ = furnished()
+        stack = OfficeStack(firm)
+        monkeypatch.setattr("connector_cli.commands.common.open_stack", lambda _, s=stack: s)
+        sheet = Sheet(firm, VendorTerminal(lambda: None), tmp_path / "vendors.csv")
+        order = firm.order("PO-7", NL, vendor="Nova Lindex")
+        assert firm.post(order).state == "review"
+        a, b, c, _d = vendors
+        sheet.decide(
+            (a, {"decision": "unlink"}),
+            (b, {"decision": "link", "exact_id": "", "exact_code": "901"}),
+            (c, {"decision": "link"}),
+        )
+        guillotine = Guillotine(firm)
+        guillotine.set(write)
+        try:
+            import_sheet(stack, FIRM, sheet.path)
+            is_over = True
+        except Killed:
+            guillotine.lift()
+            sheet.take()
+        guillotine.lift()
+        firm.work()
+        firm.compare()
+        assert firm.record(order).state == "posted"
+        ends.add(tuple(firm.supplier_of(vendor) for vendor in vendors))
+    assert write > 5
+    assert len(ends) == 1
+
+
+def test_what_is_refused_while_a_file_is_taken_over_says_how_far_it_came(
+    firm: VendorOffice, sheet: Sheet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendors = [firm.vendor(name) for name in ("Zorendis", "Nova Lindex")]
+    suppliers = [firm.supplier(f"{v['name']} B.V.", f"90{n}") for n, v in enumerate(vendors)]
+    firm.open()
+    sheet.decide(*((vendor, {"decision": "link"}) for vendor in vendors))
+    saving, times = firm.doors.links.saving, iter((False, True))
+
+    def then_blocked(*given: Any) -> Any:
+        if next(times):
+            return saving(*given)
+        writes = saving(*given)
+        data = firm.doors.data(FIRM, CODE)
+        for id in suppliers:
+            supplier = data.get("supplier", id, Supplier)
+            assert supplier
+            data.store("supplier", [replace(supplier, is_blocked=True)])
+        return writes
+
+    monkeypatch.setattr(firm.doors.links, "saving", then_blocked)
+    said = sheet.terminal.wrong("import", FIRM, str(sheet.path), code=3)
+    assert "1 of 2 decisions were made, then line " in said
+    assert "SUPPLIER_UNUSABLE" in said
+    assert "import the file again" in said
+
+
+def test_a_worker_at_the_same_vendor_is_waited_for(
+    firm: VendorOffice, sheet: Sheet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor, supplier = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
+    firm.open()
+    sheet.decide((vendor, {"decision": "link"}))
+    write, refusals = Ledger.write, iter((True, True, False))
+
+    def busy(*given: Any, **named: Any) -> Any:
+        if next(refusals):
+            raise Conflict(vendor["id"])
+        return write(*given, **named)
+
+    monkeypatch.setattr(Ledger, "write", busy)
+    assert sheet.terminal.ok("vendors", "import", FIRM, str(sheet.path), "--json").data["link"] == 1
+    assert firm.supplier_of(vendor) == supplier
+
+
 # ------------------------------------------------------------ properties
 
-CHANGES = st.fixed_dictionaries(
-    {},
-    optional={
-        "decision": st.sampled_from(["link", "reject", "unlink", "review", "none", "", "perhaps"]),
-        "exact_id": st.sampled_from(["", "A", "B", "C", "nonsense"]),
-        "exact_code": st.sampled_from(["", "901", "902", "903", "904", "4711"]),
-    },
+SUPPLIERS = ["A", "B", "C"]
+CHANGES = st.one_of(
+    st.just({}),
+    st.sampled_from(["link", "reject", "unlink"]).map(lambda told: {"decision": told}),
+    st.builds(
+        lambda told, key: {"decision": told, "exact_id": key, "exact_code": ""},
+        st.sampled_from(["link", "link", "reject"]),
+        st.sampled_from(SUPPLIERS),
+    ),
+    st.fixed_dictionaries(
+        {
+            "decision": st.sampled_from(["link", "reject", "unlink", "review", "none", "perhaps"]),
+            "exact_id": st.sampled_from(["", "nonsense", *SUPPLIERS]),
+            "exact_code": st.sampled_from(["", "901", "902", "903", "904", "4711"]),
+        }
+    ),
 )
 
 

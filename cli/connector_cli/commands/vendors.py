@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from connector_cli.actions import vendors as vendors_
 from connector_cli.commands import vendor_decisions, vendor_sheets, vendor_views
-from connector_cli.printing import say
+from connector_cli.commands.common import Json
+from connector_cli.printing import say, say_json
 
 app = typer.Typer(no_args_is_help=True, help="Which Airbase vendor is which Exact supplier.")
 _SHOWN_EVERY = 256
@@ -36,10 +37,14 @@ def match(
     airbase: Annotated[Path, typer.Option(help="CSV of Airbase vendors: id, name and more.")],
     exact: Annotated[Path, typer.Option(help="CSV of Exact suppliers: id, name and more.")],
     out: Annotated[Path, typer.Option(help="CSV to write: one row for each Airbase vendor.")],
+    as_json: Json = False,
 ) -> None:
     """Preview the links between two exported lists; needs no AWS and no connection."""
     with _progress() as steps:
         found = vendors_.preview(airbase, exact, out, steps)
+    if as_json:
+        say_json({"file": str(out), **{each: found[each] for each in ("link", "review", "none")}})
+        return
     say(
         f"{found.total()} vendors: {found['link']} link, {found['review']} review, "
         f"{found['none']} none; written to {out}."
