@@ -250,6 +250,7 @@ def test_wrong_input_is_refused_in_one_line_and_changes_nothing(
     vendor, supplier = firm.pair()
     other = firm.vendor("Zorendis")
     firm.vendor("zorendis ")
+    lines = firm.vendor("Two\nlines")
     firm.supplier("Lindex SRL", "903", Blocked=True)
     firm.open()
     before = [table.items() for table in (firm.mini.tables.mappings, firm.mini.tables.ledger)]  # type: ignore[attr-defined]
@@ -260,6 +261,8 @@ def test_wrong_input_is_refused_in_one_line_and_changes_nothing(
         "has no vendor 'nobody'": ("show", FIRM, "nobody"),
         "2 vendors are called 'Zorendis': give an id": ("show", FIRM, "Zorendis"),
         "nothing is proposed for Zorendis": ("accept", FIRM, id),
+        "nothing is proposed for Two lines;": ("accept", FIRM, "two lines"),
+        "proposed for Two lines in": ("accept", FIRM, lines["id"], "--division", "2101"),
         "nothing is proposed for Zorendis in division 2101": (
             "accept", FIRM, id, "--division", "2101",
         ),

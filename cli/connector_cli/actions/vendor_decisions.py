@@ -11,7 +11,7 @@ from connector_cli.actions.vendor_names import (
     one_division,
 )
 from connector_cli.actions.vendor_standings import waiting_by_vendor
-from connector_cli.complaints import Complaint
+from connector_cli.complaints import Complaint, safe_lines
 from connector_cli.stack import Stack
 from ml_connector.connection import Connection
 from ml_connector.doors.links import ProposedSupplier
@@ -42,7 +42,7 @@ def accept(
     code = one_division(connection, division, meant, _not_proposed(connection, party, supplier))
     found = chosen[code]
     if found is None:
-        raise Complaint(_not_proposed(connection, party, supplier, code))
+        raise Complaint(*safe_lines(_not_proposed(connection, party, supplier, code)))
     if supplier is None:
         _refuse_equals(proposals[code])
     waiting = waiting_by_vendor(stack, connection).get((name, code), [])
@@ -144,7 +144,7 @@ def _refuse_equals(offered: tuple[ProposedSupplier, ...]) -> None:
     best = [each for each in offered if each.score == offered[0].score]
     if len(best) > 1:
         names = ", ".join(f"{each.code} {each.name}" for each in best)
-        raise Complaint(f"say --supplier: these fit equally well: {names}")
+        raise Complaint(*safe_lines(f"say --supplier: these fit equally well: {names}"))
 
 
 def _not_proposed(

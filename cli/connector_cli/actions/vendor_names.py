@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from connector_cli.complaints import Complaint
+from connector_cli.complaints import Complaint, safe_lines
 from connector_cli.stack import Stack
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
@@ -82,7 +82,7 @@ def one_division(
         return find_division(connection, given)
     found = list(meant)
     if not found:
-        raise Complaint(otherwise)
+        raise Complaint(*safe_lines(otherwise))
     if len(found) > 1:
         raise Complaint(f"say --division: it can be {', '.join(map(str, found))}")
     return found[0]
