@@ -27,6 +27,7 @@ def busy(
     caplog: pytest.LogCaptureFixture,
 ) -> Terminal:
     """A connection on which every verb was used, and misused."""
+    sheet = str(tmp_path / "vendors.csv")
     caplog.set_level("INFO")  # of all libraries
     nobody = "http://127.0.0.1:9"
     path = write_file(id="canary", exact_base_url=nobody, airbase_base_url=nobody)
@@ -52,6 +53,11 @@ def busy(
         ("orders", "canary"),
         ("exceptions",),
         ("refresh", "canary"),
+        ("vendors", "status", "canary"),
+        ("vendors", "status", "canary", "--json"),
+        ("vendors", "list", "canary", "--waiting"),
+        ("vendors", "export", "canary", "--out", sheet),
+        ("vendors", "import", "canary", sheet, "--dry-run"),
     ):
         terminal.ok(*words)
     terminal.shown += [path.read_text(encoding="utf-8") for path in files]
@@ -65,6 +71,16 @@ def busy(
         ("map", "export", "canary", "--out", str(tmp_path / "out.csv")),
     ):
         assert terminal.run(*words).exit_code, "nobody listens at that address"
+    nobody = ("nobody", "--reason", "why", "--division", "2101")
+    for wrong in (
+        ("vendors", "show", "canary", "nobody"),
+        ("vendors", "accept", "canary", "nobody"),
+        ("vendors", "reject", "canary", *nobody, "--supplier", "901"),
+        ("vendors", "link", "canary", *nobody, "901"),
+        ("vendors", "unlink", "canary", *nobody),
+        ("vendors", "import", "canary", path),
+    ):
+        terminal.refused(*wrong)
     given = {"CONNECTOR_AIRBASE_WEBHOOK_SECRET": "canary-of-the-rotation-31"}
     terminal.ok("connection", "rotate", "canary", "airbase", env=SECRETS | given)
     terminal.run("connect", "canary", "--yes", "--json", env=SECRETS)

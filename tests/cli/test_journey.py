@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -133,6 +134,43 @@ def test_an_order_whose_webhook_never_came_is_fetched(
         if each["title"] == order["number"]
     ]
     assert found["state"] == "posted"
+
+
+def test_an_order_that_waits_for_its_vendor_goes_on_once_it_is_linked(
+    scene: Scene, terminal: Terminal, tmp_path: Path
+) -> None:
+    (waiting, *_) = terminal.ok("vendors", "list", FIRM, "--waiting", "--json").data
+    order, division = waiting["orders"][0], str(waiting["division"])
+    before = figures(terminal, division)
+    assert before["waiting_for_vendor"] >= 1
+    scene.exact.add_supplier(int(division), "Nieuwkomer Horeca", code="190")
+    terminal.ok("refresh", FIRM, division)
+    scene.stack.drain()
+    sheet = tmp_path / "vendors.csv"
+    terminal.ok("vendors", "export", FIRM, "--out", str(sheet))
+    lines = sheet.read_text(encoding="utf-8").splitlines()
+    at = next(n for n, line in enumerate(lines) if f"{waiting['vendor']}," in line
+              and f",{division}," in line)  # fmt: skip
+    lines[at] = lines[at].replace(f",{division},,,,none,", f",{division},,190,,link,")
+    sheet.write_text("\n".join(lines), encoding="utf-8")
+    done = terminal.ok("vendors", "import", FIRM, str(sheet), "--json").data
+    assert (done["link"], done["unchanged"]) == (1, len(lines) - 2)
+    scene.stack.drain()
+    found = {each["title"]: each["state"] for each in terminal.ok("orders", FIRM, "--json").data}
+    assert found[order] == "posted"
+    after = figures(terminal, division)
+    assert after["linked"]["by_hand"] == before["linked"]["by_hand"] + 1
+    assert after["waiting_for_vendor"] < before["waiting_for_vendor"]
+    story = terminal.ok("vendors", "show", FIRM, waiting["name"], "--json").data["trail"]
+    assert story[-1]["actor"].startswith("connector arn:aws:")
+    words = (FIRM, waiting["vendor"], "--division", division, "--reason", "only for this one")
+    terminal.ok("vendors", "unlink", *words)
+    assert figures(terminal, division)["rejected"] == before["rejected"] + 1
+
+
+def figures(terminal: Terminal, division: str) -> dict[str, Any]:
+    every = terminal.ok("vendors", "status", FIRM, "--json").data["divisions"]
+    return next(each for each in every if str(each["division"]) == division)
 
 
 def test_a_refresh_reads_the_books_again(scene: Scene, terminal: Terminal) -> None:

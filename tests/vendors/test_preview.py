@@ -1,4 +1,5 @@
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,13 @@ def test_one_row_for_each_vendor_in_their_order(folder: Path) -> None:
     ]
     assert rows[1]["candidates"].split("|")[0] == "b"
     assert all(0 <= float(row["score"]) <= 1 for row in rows)
+
+
+def test_the_counts_can_be_had_as_json(folder: Path) -> None:
+    words = ["vendors", "match", "--airbase", f"{folder}/A.csv", "--exact", f"{folder}/E.csv"]
+    result = CliRunner().invoke(app, [*words, "--out", f"{folder}/M.csv", "--json"])
+    told = {"file": f"{folder}/M.csv", "link": 3, "review": 1, "none": 1}
+    assert json.loads(result.stdout) == told
 
 
 def test_a_list_without_rows_is_a_list(folder: Path) -> None:

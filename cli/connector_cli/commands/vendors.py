@@ -10,15 +10,26 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from connector_cli.actions import vendors as vendors_
-from connector_cli.printing import say
+from connector_cli.commands import vendor_decisions, vendor_sheets, vendor_views
+from connector_cli.commands.common import Json
+from connector_cli.printing import say, say_json
 
 app = typer.Typer(no_args_is_help=True, help="Which Airbase vendor is which Exact supplier.")
 _SHOWN_EVERY = 256
 
 
-@app.callback()
-def _vendors() -> None:
-    """Which Airbase vendor is which Exact supplier."""
+app.command()(vendor_views.status)
+app.command("list")(vendor_views.list_)
+for _verb in (
+    vendor_views.show,
+    vendor_decisions.accept,
+    vendor_decisions.reject,
+    vendor_decisions.link,
+    vendor_decisions.unlink,
+    vendor_sheets.export,
+):
+    app.command()(_verb)
+app.command("import")(vendor_sheets.import_)
 
 
 @app.command()
@@ -26,10 +37,14 @@ def match(
     airbase: Annotated[Path, typer.Option(help="CSV of Airbase vendors: id, name and more.")],
     exact: Annotated[Path, typer.Option(help="CSV of Exact suppliers: id, name and more.")],
     out: Annotated[Path, typer.Option(help="CSV to write: one row for each Airbase vendor.")],
+    as_json: Json = False,
 ) -> None:
     """Preview the links between two exported lists; needs no AWS and no connection."""
     with _progress() as steps:
         found = vendors_.preview(airbase, exact, out, steps)
+    if as_json:
+        say_json({"file": str(out), **{each: found[each] for each in ("link", "review", "none")}})
+        return
     say(
         f"{found.total()} vendors: {found['link']} link, {found['review']} review, "
         f"{found['none']} none; written to {out}."

@@ -32,6 +32,7 @@ def accept(
     division: Division,
     vendor: VendorId,
     supplier: Guid | None = None,
+    reason: str = "accepted",
 ) -> Link:
     """Link the vendor to the proposed supplier, the best candidate unless one is named.
 
@@ -42,7 +43,7 @@ def accept(
     if not offered or (supplier and supplier not in offered):
         raise Review([problem("NOTHING_PROPOSED", vendor, f"Division {division}.")])
     chosen = supplier or offered[0]
-    return _link(doors, ledger, connection, division, vendor, chosen, "accepted", proposal)
+    return _link(doors, ledger, connection, division, vendor, chosen, reason, proposal)
 
 
 def link(
