@@ -71,13 +71,13 @@ def busy(
         ("map", "export", "canary", "--out", str(tmp_path / "out.csv")),
     ):
         assert terminal.run(*words).exit_code, "nobody listens at that address"
-    nobody = ("nobody", "--reason", "why", "--division", "2101")
+    unknown = ("nobody", "--reason", "why", "--division", "2101")
     for wrong in (
         ("vendors", "show", "canary", "nobody"),
         ("vendors", "accept", "canary", "nobody"),
-        ("vendors", "reject", "canary", *nobody, "--supplier", "901"),
-        ("vendors", "link", "canary", *nobody, "901"),
-        ("vendors", "unlink", "canary", *nobody),
+        ("vendors", "reject", "canary", *unknown, "--supplier", "901"),
+        ("vendors", "link", "canary", *unknown, "901"),
+        ("vendors", "unlink", "canary", *unknown),
         ("vendors", "import", "canary", path),
     ):
         terminal.refused(*wrong)

@@ -101,7 +101,7 @@ class Standings:
 
     def suppliers(self, division: Division) -> "Suppliers":
         """Return the division's suppliers as last read from Exact."""
-        return Suppliers(self._doors.data(self._id, division).all("supplier", Supplier))
+        return Suppliers(self._doors.data(self._id, division).every("supplier", Supplier))
 
 
 class Suppliers:

@@ -9,6 +9,7 @@ from connector_cli.stack import Stack
 from ml_connector.connection import Connection, ExactDivision
 from ml_connector.doors.ledger import VENDORS
 from ml_connector.doors.links import Link
+from ml_connector.exact.reference import ACCOUNTS_PATH
 from ml_connector.workflows.vendor_orders import waiting_orders
 from ml_connector.workflows.vendor_watch import CONFIGURED
 
@@ -83,7 +84,8 @@ def _references(connection: Connection, active: Sequence[Standing]) -> dict[str,
 
 
 def _read_at(stack: Stack, connection: Connection, division: ExactDivision) -> dict[str, Any]:
-    at = stack.doors.data(connection.id, division.division).freshness().streams_at
+    data = stack.doors.data(connection.id, division.division)
+    at = data.reading(ACCOUNTS_PATH).read_at
     return {"suppliers_read_at": at.isoformat(timespec="seconds") if at else None}
 
 
