@@ -86,9 +86,9 @@ def refresh(
         reader.read_orders()
     if DELETED_PATH in wanted:
         changed.append(_if_there(reader.read_deleted))
+        tell_suppliers(doors, connection.id, division)
         reader.ended(DELETED_PATH)
     changed.append(reader.read_listings())
-    tell_suppliers(doors, connection.id, division)
     return any(changed)
 
 
@@ -142,6 +142,8 @@ class _Reader:
             self.data.store(stream.kind, [stream.read(row) for row in rows])
             self._reached(stream.path, rows)
             seen = True
+        if stream.kind == "supplier":
+            tell_suppliers(self.doors, self.connection.id, self.division)
         self.ended(stream.path)
         return seen
 

@@ -15,10 +15,12 @@ from ml_connector.codes import problem
 from ml_connector.connection import ExactDivision
 from ml_connector.doors.links import Link
 from ml_connector.exact.odata import guid, text_literal, trimmed
+from ml_connector.exact.reference import ACCOUNTS_PATH
 from ml_connector.faults import Halt, Later, Review
 from ml_connector.purchase_orders.books import Supplier
 from ml_connector.vendors.party import Party
 from ml_connector.workflows.messages import never_seen, refresh_message
+from ml_connector.workflows.refresh import note_stale
 from ml_connector.workflows.vendor_alignment import ACCOUNTS, LONGEST_NAME
 from ml_connector.workflows.vendor_case import VendorCase
 from ml_connector.workflows.vendor_desk import VendorDesk, agreed_names
@@ -88,6 +90,7 @@ class _Creation:
 
     def _refuse_namesake(self) -> None:
         if any(trimmed(row.get("Name")) == self.name for row in self._named(self.name)):
+            note_stale(self.desk.doors.data(self.desk.id, self.code), ACCOUNTS_PATH)
             message = refresh_message(self.desk.id, self.code)
             self.desk.doors.queues.send(message, never_seen())
             detail = f"Division {self.code}: {self.name}."
