@@ -156,7 +156,7 @@ class AirbaseSimulator(Tenant):
         remaining = max(self.limit - self._window[1], 0)
         more = {
             "Date": format_datetime(datetime.fromtimestamp(self.clock(), tz=UTC), usegmt=True),
-            "X-Request-Id": self.new_id(),
+            "X-Request-Id": f"request-{len(self.calls)}",
             "X-Ratelimit-Limit": str(self.limit),
             "X-Ratelimit-Remaining": str(remaining),
         }
