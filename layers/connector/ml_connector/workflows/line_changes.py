@@ -4,7 +4,7 @@ Exact's reference contradicts itself: lines can be written one by one, or only w
 or not at all. Both ways are there; which one Exact took is remembered per connection.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 
 from ml_connector.connection import Connection
 from ml_connector.exact.orders import LINES_PATH, ORDERS_PATH
@@ -14,6 +14,7 @@ from ml_connector.purchase_orders.amendment import Edits, whole_lines
 from ml_connector.purchase_orders.comparison import LINES, Body
 from ml_connector.purchase_orders.exact_order import ExactOrder
 from ml_connector.workflows.doors import Doors
+from ml_connector.workflows.writes import Write
 
 _ONE_BY_ONE, _NESTED = "one by one", "with the order"
 
@@ -37,15 +38,12 @@ class LineChanges:
         Raises `Review` with what Exact said to either way when it took neither.
         """
         kind = _kind(change)
-        ways: dict[str, Callable[[], None]] = {
-            _ONE_BY_ONE: lambda: self._one_by_one(change, found),
-            _NESTED: lambda: self._nested(whole_lines(target, held, found), found),
-        }
         known = self._mappings.learned(self._connection, kind)
         refusals: list[Review] = []
-        for way in sorted(ways, key=lambda one: one != (known or _ONE_BY_ONE)):
+        for way, writes in self.ways(change, target, held, found):
             try:
-                ways[way]()
+                for write in writes:
+                    write.send(self._gateway, self._division)
             except Review as review:
                 refusals.append(review)
             else:
@@ -54,21 +52,29 @@ class LineChanges:
                 return
         raise Review([problem for review in refusals for problem in review.problems])
 
-    def _one_by_one(self, change: Edits, found: ExactOrder) -> None:
+    def ways(
+        self, change: Edits, target: Body, held: Body, found: ExactOrder
+    ) -> list[tuple[str, list[Write]]]:
+        """Return both ways by name with what each writes, first the one to be tried first."""
+        nested = {LINES: whole_lines(target, held, found)}
+        ways = [
+            (_ONE_BY_ONE, list(self._one_by_one(change, found))),
+            (_NESTED, [Write("PUT", ORDERS_PATH, nested, found.id, self._title)]),
+        ]
+        first = self._mappings.learned(self._connection, _kind(change)) or _ONE_BY_ONE
+        return sorted(ways, key=lambda way: way[0] != first)
+
+    def _one_by_one(self, change: Edits, found: ExactOrder) -> Iterator[Write]:
         """Change and add before anything is removed: an order keeps at least one line."""
         for line, fields in change.changed:
             name = f"{self._title}, line {line.number}"
-            self._gateway.update(self._division, LINES_PATH, line.id, fields, record=name)
+            yield Write("PUT", LINES_PATH, fields, line.id, name)
         for fields in change.added:
             body = {**fields, "PurchaseOrderID": found.id}
-            self._gateway.create(self._division, LINES_PATH, body, record=self._title)
+            yield Write("POST", LINES_PATH, body, record=self._title)
         for line in change.removed:
             name = f"{self._title}, line {line.number}"
-            self._gateway.remove(self._division, LINES_PATH, line.id, record=name)
-
-    def _nested(self, lines: Sequence[Body], found: ExactOrder) -> None:
-        body = {LINES: lines}
-        self._gateway.update(self._division, ORDERS_PATH, found.id, body, record=self._title)
+            yield Write("DELETE", LINES_PATH, None, line.id, name)
 
 
 def _kind(change: Edits) -> str:
