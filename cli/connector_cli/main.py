@@ -16,6 +16,7 @@ from connector_cli.commands import (
     operating,
     orders,
     pings,
+    previews,
     vendors,
     webhooks,
 )
@@ -57,6 +58,7 @@ for _verb in (
     webhooks.webhooks,
     orders.codes,
     pings.ping,
+    previews.preview,
     operating.redrive,
     operating.restored,
 ):

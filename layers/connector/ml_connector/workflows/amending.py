@@ -218,6 +218,18 @@ _SETTLED: dict[str, Any] = {
 }  # fmt: skip
 
 
+def taken_over(left: ExactOrder, division: Division, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of an order that is in Exact and shall be as `body`: it is compared next."""
+    at = (clock.now() - SETTLE).isoformat()
+    return {
+        "exact": {"id": left.id, "number": left.number, "amount": None},
+        "division": division,
+        "body": body,
+        "change": {"what": "adoption", "at": at, "body": body},
+        "problems": [],
+    }
+
+
 def report_problem(decision: Decision, title: str, number: str) -> Problem:
     """Return what a person is told of a posted order that is not changed."""
     shown = [each.as_dict() for each in decision.differences[:_MOST_SHOWN]]

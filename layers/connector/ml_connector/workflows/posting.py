@@ -15,7 +15,6 @@ from ml_connector.codes import problem
 from ml_connector.connection import Connection, ExactDivision
 from ml_connector.doors.ledger import Record, order_key
 from ml_connector.exact.gateway import ExactGateway
-from ml_connector.exact.odata import guid
 from ml_connector.exact.orders import ORDERS_PATH
 from ml_connector.faults import Fault, Halt, Later, Review
 from ml_connector.ids import ConnectionId, Division, OrderId
@@ -24,9 +23,9 @@ from ml_connector.purchase_orders.exact_order import ExactOrder
 from ml_connector.purchase_orders.fingerprint import digest, fingerprint
 from ml_connector.purchase_orders.model import Order
 from ml_connector.purchase_orders.plan import Plan, pick_division
-from ml_connector.workflows.amending import Amending
+from ml_connector.workflows.amending import Amending, taken_over
 from ml_connector.workflows.case import SETTLE, Case
-from ml_connector.workflows.confirmation import amount_problems
+from ml_connector.workflows.confirmation import confirmed
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.fetching import fetch_order, is_wanted
 from ml_connector.workflows.judging import (
@@ -192,33 +191,13 @@ class _Posting:
     ) -> None:
         """An order of ours that the ledger has lost: it is followed, not posted again."""
         self.doors.mappings.note_posted(self.connection.id, left.id, self.id)
-        change = {"what": "adoption", "at": (clock.now() - SETTLE).isoformat(), "body": made.body}
-        self.case.step(
-            "amending",
-            "found_again",
-            SETTLE,
-            exact={"id": left.id, "number": left.number, "amount": None},
-            division=division.division,
-            body=made.body,
-            change=change,
-            problems=[],
-        )
+        facts = taken_over(left, division.division, made.body)
+        self.case.step("amending", "found_again", SETTLE, **facts)
         Amending(self.doors, self.connection, self.case).follow(order)
 
     def _confirm(self, entity: Mapping[str, Any], step: str) -> None:
-        intent = self.case.record.facts["intent"]
-        amount, number = entity.get("AmountFC"), entity.get("OrderNumber")
-        id, posted = guid(entity["PurchaseOrderID"]), None if amount is None else str(amount)
-        self.doors.mappings.note_posted(self.connection.id, id, self.id)
-        found = amount if self.connection.amounts_include_vat else entity.get("AmountFCExclVat")
-        problems = amount_problems(self.case.title, Decimal(intent["amount"]), found, number)
-        self.case.step(
-            "posted",
-            step,
-            None,
-            exact={"id": id, "number": number, "amount": posted},
-            problems=[p.as_dict() for p in problems],
-            waiting=None,
-            posted_at=clock.now().isoformat(),
-        )
+        approved = Decimal(self.case.record.facts["intent"]["amount"])
+        facts = confirmed(self.connection, self.case.title, approved, entity)
+        self.doors.mappings.note_posted(self.connection.id, facts["exact"]["id"], self.id)
+        self.case.step("posted", step, None, **facts, posted_at=clock.now().isoformat())
         self.doors.measure({"OrdersPosted": 1}, connection=self.connection.id)
