@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from connector_cli.commands import (
     audits,
     bills,
+    closing,
     connect,
     connections,
     exceptions,
@@ -59,6 +60,7 @@ for _verb in (
     orders.codes,
     pings.ping,
     previews.preview,
+    closing.reconcile,
     operating.redrive,
     operating.restored,
 ):

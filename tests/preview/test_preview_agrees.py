@@ -77,27 +77,23 @@ _CHANGES = (
     *IN_AIRBASE, *HEADERS, "receive", "delete in exact", "price in exact", "retry",
     "block account", "no line updates",
 )  # fmt: skip
-orders = st.fixed_dictionaries(
-    {
-        "vendor": st.sampled_from(
-            ["Cloudwerk", "Cloudwerk", "Expo Partners", "Nieuwkomer Catering"]
-        ),
-        "accounts": st.lists(
-            st.sampled_from(["4100", "4200", "4100", CONSULTING, FLEET, "9999", "4900"]),
-            min_size=1,
-            max_size=3,
-        ),
-        "amount": st.sampled_from(
-            ["100.00", "100.00", "100.00", "0.01", "12.345", "-5.00", "0", "1e3", "x"]
-        ),
-        "total": st.sampled_from([None, None, None, "7.00"]),
-        "currency": st.sampled_from(["EUR", "EUR", "EUR", "USD", "euro"]),
-        "outcome": st.sampled_from(["purchase_order", "purchase_order", "virtual_card", "odd"]),
-        "status": st.sampled_from(["approved", "approved", "approved", "open", "pending", "odd"]),
-        "is_served": st.sampled_from([True, True, True, False]),
-        "tag": st.sampled_from([None, "MKT", "XXX"]),
-        "changes": st.lists(st.sampled_from(_CHANGES), max_size=3),
-    }
+# Orders as they should be, and the faults of which some have one.
+GOOD: dict[str, Any] = {
+    "vendor": "Cloudwerk", "amount": "100.00", "total": None, "currency": "EUR",
+    "outcome": "purchase_order", "status": "approved", "is_served": True, "tag": "MKT",
+}  # fmt: skip
+FAULTS: tuple[dict[str, Any], ...] = (
+    {"vendor": "Nieuwkomer Catering"}, {"amount": "12.345"}, {"amount": "-5.00"}, {"amount": "x"},
+    {"total": "7.00"}, {"currency": "USD"}, {"currency": "euro"}, {"outcome": "virtual_card"},
+    {"outcome": "odd"}, {"status": "pending"}, {"status": "odd"}, {"status": "open"},
+    {"is_served": False}, {"tag": "XXX"}, {"tag": None}, {"accounts": [FLEET]},
+    {"accounts": ["9999", CONSULTING]},
+)  # fmt: skip
+orders = st.builds(
+    lambda fault, accounts, changes: {"accounts": accounts, **GOOD, **fault, "changes": changes},
+    st.one_of(st.just({}), st.just({}), st.sampled_from(FAULTS)),
+    st.lists(st.sampled_from(["4100", "4200", CONSULTING, "4900"]), min_size=1, max_size=3),
+    st.lists(st.sampled_from(_CHANGES), max_size=4),
 )
 
 
