@@ -1,14 +1,13 @@
 """Every approved order of a month stands in one place, with what to do about it."""
 
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import stamina
 
 from connector_cli.actions.closing.reconciling import reconcile as reconcile_
 from connector_cli.complaints import Complaint, Trouble
-from connector_cli.stack import Stack
 from local.firm import BE, NL
 from local.office import FIRM, Office
 from ml_connector.doors.ledger import CONNECTION
@@ -16,6 +15,7 @@ from ml_connector.open_exceptions import SET_ASIDE
 from ml_connector.workflows import refresh
 from tests.closing.desk import Desk, by_category, reconcile
 from tests.closing.test_months import at
+from tests.exceptions.desk import PERSON
 
 _ORDERS, _LINES = "purchaseorder/PurchaseOrders", "purchaseorder/PurchaseOrderLines"
 OCTOBER = "2026-10-15T10:00:00Z"
@@ -138,7 +138,7 @@ def test_without_reading_exact_again_it_says_what_it_cannot_know(closing: Office
 
 
 def test_exact_that_is_not_read_in_time_is_said(closing: Office) -> None:
-    desk = cast(Stack, Desk(closing, is_idle=True))
+    desk = Desk(closing, idle=True)
     with stamina.set_testing(True, attempts=3), pytest.raises(Trouble, match="were not read"):
         reconcile_(desk, FIRM, "2026-10", wait=timedelta(seconds=1))
 
@@ -184,7 +184,7 @@ def test_the_run_is_audited(closing: Office) -> None:
     closing.post(october(closing, "PO-1"))
     reconcile(closing, "2026-10")
     entry = closing.doors.ledger.trail(FIRM, CONNECTION)[-1]
-    assert (entry.step, entry.actor) == ("reconciled", "connector tester")
+    assert (entry.step, entry.actor) == ("reconciled", PERSON)
     assert entry.detail["month"] == "2026-10"
     assert entry.detail["counts"]["equal"] == 1
     assert entry.detail["totals"][0]["airbase"] == {"orders": 1, "amount": "100.00"}
@@ -192,7 +192,7 @@ def test_the_run_is_audited(closing: Office) -> None:
 
 def test_reading_exact_asks_for_its_orders_alone(closing: Office) -> None:
     desk = Desk(closing)
-    reconcile_(cast(Stack, desk), FIRM, "2026-10")
+    reconcile_(desk, FIRM, "2026-10")
     assert {each.body["kind"] for each in desk.sent} == {"refresh"}
     assert all("everything" not in each.body for each in desk.sent)
     for division in closing.connection().divisions:

@@ -120,7 +120,7 @@ class Amending:
     def _forget(self, state: str, step: str) -> None:
         exact = self.case.record.facts["exact"]
         self.case.step(state, step, SETTLE if state == "received" else None, **_SETTLED,
-                       exact=None, removed=exact)  # fmt: skip
+                       exact=None, removed=exact, **self._no_longer_adopted)  # fmt: skip
 
     def _remove(self, order: Order) -> None:
         self._intend("removal", self.held)
@@ -147,7 +147,13 @@ class Amending:
     def _intend(self, what: str, body: Mapping[str, Any], **detail: Any) -> None:
         """Record what will be written before it is: whoever finds this reads Exact first."""
         change = {"what": what, "at": clock.now().isoformat(), "body": body}
-        self.case.step("amending", f"{what}_intent", SETTLE, detail, change=change, waiting=None)
+        facts = {"change": change, "waiting": None, **self._no_longer_adopted}
+        self.case.step("amending", f"{what}_intent", SETTLE, detail, **facts)
+
+    @property
+    def _no_longer_adopted(self) -> dict[str, Any]:
+        """An order that people entered stays as it is until we write to it."""
+        return {"adopted_as": None} if self.case.record.facts.get("adopted_as") else {}
 
     def _write(self, write: Any) -> None:
         """Write; an answer that is not known leaves the change under way until it has settled."""

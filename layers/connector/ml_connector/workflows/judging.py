@@ -18,6 +18,7 @@ from ml_connector.exact.limits import next_minute
 from ml_connector.exact.orders import STREAM_PATH
 from ml_connector.faults import Later, Review
 from ml_connector.ids import Division, Guid, OrderId
+from ml_connector.purchase_orders.amendment import is_same
 from ml_connector.purchase_orders.comparison import Body
 from ml_connector.purchase_orders.exact_order import ExactOrder
 from ml_connector.purchase_orders.fingerprint import fingerprint
@@ -144,6 +145,9 @@ class Judge:
             body, state = self._change["body"], State.APPROVED
         elif is_wanted(order):
             body = self._plan(order, pick_division(order, self._connection)).body
+            adopted = self._record.facts.get("adopted_as")
+            if adopted and is_same(body, adopted):  # it stays as people entered it in Exact
+                body = self._record.facts["body"]
         elif state in {State.APPROVED, State.OPEN}:
             state = State.CANCELLED  # it has become something else than a purchase order
         return Wish(
