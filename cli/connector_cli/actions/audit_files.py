@@ -32,7 +32,7 @@ def export(
         raise Complaint("say either --order or a period")
     if path.exists():
         raise Complaint(f"{path} is there already: name another file")
-    with _written_whole(path) as file:
+    with written_whole(path) as file:
         counted = _write(file, rows(stack, id, order, asked), _WRITERS[form], form)
     return {"connection": id, "file": str(path), "format": form, **counted}
 
@@ -70,11 +70,12 @@ def _csv_line(row: Row) -> str:
 
 def _cells(values: Iterable[object]) -> str:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(map(_guarded, values))
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(map(guarded, values))
     return text.getvalue()
 
 
-def _guarded(value: object) -> str:
+def guarded(value: object) -> str:
+    """Return the text of a CSV cell that no spreadsheet takes for a formula."""
     text = str(value)
     return f"'{text}" if text.startswith(_GUARDED) else text
 
@@ -83,7 +84,7 @@ _WRITERS: dict[str, Callable[[Row], str]] = {"jsonl": _json_line, "csv": _csv_li
 
 
 @contextmanager
-def _written_whole(path: Path) -> Iterator[IO[bytes]]:
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
     """Open a file beside `path` that takes its place at the end; it stays private meanwhile."""
     try:
         with tempfile.NamedTemporaryFile(

@@ -111,6 +111,12 @@ def _retry(stack: Stack, record: Record) -> bool:
     return True
 
 
+def send_by_hand(stack: Stack, record: Record) -> None:
+    """Queue an order as somebody who asks for it to be looked at now."""
+    message = order_message(record.connection, OrderId(records.airbase_id(record)), by_hand=True)
+    stack.send(message, f"asked {clock.epoch()}")
+
+
 def _taken_up(record: Record) -> Record:
     """Return an order that was set aside as it was before; an unknown outcome is looked for."""
     if record.state != SET_ASIDE:

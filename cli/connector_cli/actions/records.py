@@ -13,18 +13,27 @@ def find_order(stack: Stack, id: ConnectionId, name: str) -> Record:
 
     Raises `Complaint` when there is none, or more than one.
     """
+    found = look_for_order(stack, id, name)
+    if found is None:
+        raise Complaint(f"connection {id} has no order {name!r}; see `connector orders {id}`")
+    return found
+
+
+def look_for_order(stack: Stack, id: ConnectionId, name: str) -> Record | None:
+    """Return the order as `find_order`, None when there is none.
+
+    Raises `Complaint` when there is more than one.
+    """
     ledger = stack.doors.ledger
     direct = ledger.read(id, order_key(OrderId(name)))
     if direct.version:
         return direct
     wanted = name.casefold()
     found = [each for each in ledger.records(id, _ORDERS) if wanted in _names(each)]
-    if not found:
-        raise Complaint(f"connection {id} has no order {name!r}; see `connector orders {id}`")
     if len(found) > 1:
         ids = ", ".join(airbase_id(each) for each in found)
         raise Complaint(f"{name!r} is the name of several orders: give one of the ids {ids}")
-    return found[0]
+    return found[0] if found else None
 
 
 def find_record(stack: Stack, id: ConnectionId, name: str) -> Record:

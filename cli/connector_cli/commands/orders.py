@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from connector_cli.actions import codes as codes_
+from connector_cli.actions import duplicates
 from connector_cli.actions import exception_lists as lists
 from connector_cli.actions import orders as orders_
 from connector_cli.commands.common import ConnectionArgument, Json, opened
@@ -58,6 +59,10 @@ def retry(  # noqa: PLR0913, PLR0917  one for each option
     min_amount: MinAmount = None,
     assigned_to: AssignedTo = None,
     unassigned: Unassigned = False,
+    not_a_duplicate: Annotated[
+        bool,
+        typer.Option("--not-a-duplicate", help="The look-alikes in Exact are other orders."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Have an order, or all with certain exceptions, looked at now; nothing is posted twice.
@@ -71,7 +76,17 @@ def retry(  # noqa: PLR0913, PLR0917  one for each option
     wanted = lists.wanted(
         code or (), older_than, newer_than, min_amount, assigned_to, unassigned=unassigned
     )
+    if not_a_duplicate and order is None:
+        raise Complaint("--not-a-duplicate is said of one order")
     stack = opened(context)
+    if order is not None and not_a_duplicate:
+        done = duplicates.not_a_duplicate(stack, connection, order)
+        if as_json:
+            say_json(done)
+        else:
+            others = ", ".join(done["not_duplicates"])
+            say(f"Queued {done['queued'][0]}: Exact order {others} is another one.")
+        return
     if order is not None:
         queued = [orders_.retry(stack, connection, order)]
     elif every:

@@ -43,12 +43,16 @@ class Wish:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do; for `report` the code, always with what differs; for `amend` the edits."""
+    """What to do; for `report` the code, always with what differs; for `amend` the edits.
+
+    `detail` is a sentence that the differences do not say.
+    """
 
     act: Act
     code: str = ""
     differences: Sequence[Difference] = ()
     edits: Edits | None = None
+    detail: str = ""
 
 
 def decide(wish: Wish, held: Body, found: ExactOrder | None) -> Decision:

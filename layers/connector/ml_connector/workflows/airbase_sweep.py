@@ -84,7 +84,7 @@ class _Pass:
         self.marks = _marks(doors, connection.id)
         self.started = clock.now()
         self.kept = doors.mappings.listed(connection.id)
-        self.first_day = _first_day(doors, connection)
+        self.first_day = first_day(doors, connection)
         self.page = int(self.marks.get(_PAGE) or 1)
         self.is_whole = self.page == 1
         interrupted = self.marks.get(_OPEN)
@@ -169,9 +169,9 @@ class _Pass:
 
     def _look(self, id: OrderId, row: Any, listed: Listed, *, is_changed: bool) -> Listed:
         """Queue the order where it is wanted; return how to remember it."""
-        may_be_posted = _may_be_posted(row, self.profile)
-        is_left = self._is_from_before(id, row) if may_be_posted else listed.is_left
-        if (may_be_posted and not is_left) or (is_changed and self._is_known(id)):
+        is_wanted = may_be_posted(row, self.profile)
+        is_left = self._is_from_before(id, row) if is_wanted else listed.is_left
+        if (is_wanted and not is_left) or (is_changed and self._is_known(id)):
             self._queue(id, listed.digest)
         return Listed(listed.digest, is_left)
 
@@ -213,7 +213,7 @@ class _Pass:
         self._keep({id: Listed(_GONE, self.kept[id].is_left) for id in gone})
 
 
-def _may_be_posted(row: Any, profile: AirbaseProfile) -> bool:
+def may_be_posted(row: Any, profile: AirbaseProfile) -> bool:
     """Return whether the order's own record may lead to a posting, as far as the row tells.
 
     Words that are absent or unknown may mean anything: the record is asked then.
@@ -235,7 +235,7 @@ def _may_be_posted(row: Any, profile: AirbaseProfile) -> bool:
     return bool(reader.problems) or outcome is Outcome.PURCHASE_ORDER
 
 
-def _first_day(doors: Doors, connection: Connection) -> date:
+def first_day(doors: Doors, connection: Connection) -> date:
     """Return the day from which on approvals are posted without a webhook."""
     if connection.post_orders_from:
         return connection.post_orders_from

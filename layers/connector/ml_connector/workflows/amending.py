@@ -6,30 +6,28 @@ it is; whoever finds a change under way waits until it has settled, reads again 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
+from functools import partial
 from typing import Any, TypeVar
 
 from ml_connector import clock
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
-from ml_connector.exact.orders import ORDERS_PATH
-from ml_connector.faults import Halt, Later, Review
+from ml_connector.faults import Halt, Later, Problem, Review
 from ml_connector.ids import Division, Guid
 from ml_connector.purchase_orders.amendment import Difference, Edits, as_body, drift, not_taken
 from ml_connector.purchase_orders.exact_order import UNTOUCHED, ExactOrder
 from ml_connector.purchase_orders.fingerprint import fingerprint
-from ml_connector.purchase_orders.following import Decision, Wish, decide
+from ml_connector.purchase_orders.following import Decision
 from ml_connector.purchase_orders.model import Order
-from ml_connector.purchase_orders.plan import pick_division
 from ml_connector.words import State
 from ml_connector.workflows.case import SETTLE, Case
 from ml_connector.workflows.confirmation import amount_problems
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.fetching import is_wanted
+from ml_connector.workflows.judging import Judge, Verdict, ended, held_amount
 from ml_connector.workflows.line_changes import LineChanges
-from ml_connector.workflows.live import read_live
+from ml_connector.workflows.live import keep_live, read_live
 from ml_connector.workflows.planning import plan_order
+from ml_connector.workflows.writes import header_write, removal
 
 _MOST_SHOWN = 20
 _OVER = {State.CANCELLED, "not_an_order"}  # Airbase wants no such order in Exact
@@ -62,7 +60,9 @@ class Amending:
             return False
         if record.state in _OVER or found.is_cancelled:
             return record.state in _OVER and found.is_cancelled
-        return record.state == State.CLOSED or not drift(self.held, self._held_amount, found)
+        return record.state == State.CLOSED or not drift(
+            self.held, held_amount(record.facts), found
+        )
 
     def note_status(self, found: ExactOrder) -> None:
         """Keep how far the order has come in Exact: received, invoiced."""
@@ -76,31 +76,18 @@ class Amending:
 
         Raises `Review` for what a person must decide, `Later` and `Halt` as the remotes do.
         """
-        if self._is_unchanged(order):
-            if self.case.record.due_at:
-                self.case.step(self.case.record.state, "unchanged", waiting=None)
-            return False
-        self._let_settle()
-        if order.state is State.PENDING and not self._has_open_ends():
+        plan = partial(plan_order, self.doors, self.connection)
+        record = self.case.record
+        judge = Judge(self.doors, self.connection, record, plan, by_hand=self.by_hand)
+        verdict = judge.judge(order)
+        if isinstance(verdict, Verdict):
+            keep_live(self.doors, self.connection, self.division, self.id, verdict.found)
+            return self._do(verdict, order)
+        if verdict == "pending":
             self._note_pending()
-            return False
-        wish = self._wish(order)
-        found = self._read_live()
-        decision = decide(wish, self.held, found)
-        return self._do(decision, wish, order, found)
-
-    def _is_unchanged(self, order: Order) -> bool:
-        """A late or repeated event of an order that is as it was posted costs Exact no call."""
-        record = self.case.record
-        if record.problems or record.facts.get("look"):
-            return False
-        if is_wanted(order):
-            return record.state == "posted" and fingerprint(order) == record.facts["fingerprint"]
-        return record.state == ended(order)
-
-    def _has_open_ends(self) -> bool:
-        record = self.case.record
-        return bool(record.problems or record.facts.get("look") or record.facts.get("change"))
+        elif record.due_at:
+            self.case.step(record.state, "unchanged", waiting=None)
+        return False
 
     def _note_pending(self) -> None:
         """While a change waits for approval, what was approved last stays as it is."""
@@ -108,38 +95,8 @@ class Amending:
         if record.due_at or not record.facts.get("is_pending"):
             self.case.step(record.state, "approval_pending", is_pending=True, waiting=None)
 
-    def _let_settle(self) -> None:
-        change = self.case.record.facts.get("change")
-        if not change:
-            return
-        settled = datetime.fromisoformat(change["at"]) + SETTLE
-        if clock.now() < settled:
-            raise Later("OUTCOME_UNKNOWN", settled, "an earlier change may still be under way.")
-
-    def _wish(self, order: Order) -> Wish:
-        body, state = None, order.state
-        change = self.case.record.facts.get("change")
-        if state is State.PENDING:  # until it is decided, what was approved before stands
-            body, state = (change["body"] if change else self.held), State.APPROVED
-        elif is_wanted(order):
-            division = pick_division(order, self.connection)
-            if division.division != self.division:
-                detail = f"It was {self.division}, now {division.division}."
-                raise Review([problem("DIVISION_CHANGED", order.title, detail)])
-            body = plan_order(self.doors, self.connection, order, division).body
-        elif state in {State.APPROVED, State.OPEN}:
-            state = State.CANCELLED  # it has become something else than a purchase order
-        return Wish(
-            state=state,
-            body=body,
-            is_under_way=bool(change),
-            is_asked=self.by_hand or self._may_be_gone,
-            held_amount=self._held_amount,
-            when_cancelled=self.connection.when_cancelled,
-            when_closed=self.connection.when_closed,
-        )
-
-    def _do(self, decision: Decision, wish: Wish, order: Order, found: ExactOrder | None) -> bool:
+    def _do(self, verdict: Verdict, order: Order) -> bool:
+        decision, found = verdict.decision, verdict.found
         if decision.act == "report":
             self._report(decision, order, found)
         elif decision.act == "end":
@@ -150,15 +107,12 @@ class Amending:
         elif decision.act == "remove":
             self._remove(order)
         elif found and decision.act == "keep":
-            self._keep(order, wish.body or self.held, found, "as_approved")
+            self._keep(order, verdict.body or self.held, found, "as_approved")
         elif found:
-            self._amend(decision, order, wish.body or self.held, found)
+            self._amend(decision, order, verdict.body or self.held, found)
         return False
 
     def _report(self, decision: Decision, order: Order, found: ExactOrder | None) -> None:
-        shown = [each.as_dict() for each in decision.differences[:_MOST_SHOWN]]
-        evidence = {"differences": shown} if shown else {}
-        detail = f"Exact order {self.number}. {_in_words(decision.differences)}".strip()
         if self.case.record.facts.get("change"):
             facts: dict[str, Any] = {"change": None}
             if found:
@@ -166,7 +120,7 @@ class Amending:
             self.case.step("posted", "change_given_up", SETTLE, **facts)
         elif found:
             self.note_status(found)
-        raise Review([problem(decision.code, order.title, detail, evidence=evidence)])
+        raise Review([report_problem(decision, order.title, self.number)])
 
     def _end(self, order: Order, step: str, found: ExactOrder | None) -> None:
         """Rest: Airbase's order is over, and Exact's is gone, cancelled or complete."""
@@ -178,15 +132,13 @@ class Amending:
     def _forget(self, state: str, step: str) -> None:
         exact = self.case.record.facts["exact"]
         self.case.step(state, step, SETTLE if state == "received" else None, **_SETTLED,
-                       exact=None, removed=exact)  # fmt: skip
+                       exact=None, removed=exact, **self._no_longer_adopted)  # fmt: skip
 
     def _remove(self, order: Order) -> None:
         self._intend("removal", self.held)
         gateway = self.doors.exact(self.connection)
         try:
-            self._write(
-                lambda: gateway.remove(self.division, ORDERS_PATH, self.id, record=order.title)
-            )
+            self._write(lambda: removal(self.id, order.title).send(gateway, self.division))
         except Review:
             if not self._is_gone():
                 raise
@@ -228,10 +180,8 @@ class Amending:
         title: str,
     ) -> ExactOrder | None:
         """Write the header, then the lines; return the order where it was read since."""
-        if change.header:
-            header = {**change.header, "Remarks": body["Remarks"]}
-            gateway = self.doors.exact(self.connection)
-            gateway.update(self.division, ORDERS_PATH, self.id, header, record=title)
+        if header := header_write(change, body, self.id, title):
+            header.send(self.doors.exact(self.connection), self.division)
             lines.has_written = True
         return lines.apply(change, body, self.held, found) if change.changes_lines else None
 
@@ -240,7 +190,13 @@ class Amending:
         record = self.case.record
         self._before = record.state, record.facts.get("change")
         change = {"what": what, "at": clock.now().isoformat(), "body": body}
-        self.case.step("amending", f"{what}_intent", SETTLE, detail, change=change, waiting=None)
+        facts = {"change": change, "waiting": None, **self._no_longer_adopted}
+        self.case.step("amending", f"{what}_intent", SETTLE, detail, **facts)
+
+    @property
+    def _no_longer_adopted(self) -> dict[str, Any]:
+        """An order that people entered stays as it is until we write to it."""
+        return {"adopted_as": None} if self.case.record.facts.get("adopted_as") else {}
 
     def _write(self, write: Callable[[], T], lines: LineChanges | None = None) -> T:
         """Write; an answer that is not known leaves the change under way until it has settled.
@@ -283,8 +239,7 @@ class Amending:
         if order.state is State.PENDING:  # what is not approved yet is no measure
             self.case.step("posted", step, **_SETTLED | {"is_pending": True}, **facts)
             return
-        amount = found.amount if self.connection.amounts_include_vat else found.amount_without_vat
-        problems = amount_problems(order.title, order.total.amount, amount, self.number)
+        problems = kept_problems(self.connection, order, found, self.number)
         self.case.step(
             "posted",
             step,
@@ -311,11 +266,6 @@ class Amending:
         amount = None if found.amount is None else str(found.amount)
         return {"id": self.id, "number": self.number, "amount": amount}
 
-    @property
-    def _held_amount(self) -> Decimal | None:
-        amount = self.case.record.facts["exact"].get("amount")
-        return None if amount is None else Decimal(amount)
-
 
 _SETTLED: dict[str, Any] = {
     "problems": [], "waiting": None, "change": None, "look": None,
@@ -323,13 +273,32 @@ _SETTLED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def ended(order: Order) -> str:
-    """Return the state in which an order rests that is not, or no longer, to be in Exact."""
-    if order.state is State.PENDING:
-        return "awaiting_approval"
-    if order.state in {State.APPROVED, State.OPEN}:
-        return "not_an_order"
-    return order.state.value
+def taken_over(left: ExactOrder, division: Division, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts of an order that is in Exact and shall be as `body`: it is compared next."""
+    at = (clock.now() - SETTLE).isoformat()
+    return {
+        "exact": {"id": left.id, "number": left.number, "amount": None},
+        "division": division,
+        "body": body,
+        "change": {"what": "adoption", "at": at, "body": body},
+        "problems": [],
+    }
+
+
+def report_problem(decision: Decision, title: str, number: str) -> Problem:
+    """Return what a person is told of a posted order that is not changed."""
+    shown = [each.as_dict() for each in decision.differences[:_MOST_SHOWN]]
+    evidence = {"differences": shown} if shown else {}
+    words = decision.detail or f"Exact order {number}. {_in_words(decision.differences)}".strip()
+    return problem(decision.code, title, words, evidence=evidence)
+
+
+def kept_problems(
+    connection: Connection, order: Order, found: ExactOrder, number: str
+) -> Sequence[Problem]:
+    """Return what is still wrong with an order that is in Exact as approved: its total."""
+    amount = found.amount if connection.amounts_include_vat else found.amount_without_vat
+    return amount_problems(order.title, order.total.amount, amount, number)
 
 
 def _in_words(found: Sequence[Difference]) -> str:

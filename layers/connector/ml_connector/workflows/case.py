@@ -120,9 +120,14 @@ class Case:
     def _review(self, review: Review, again_in: timedelta | None) -> None:
         """Open the exceptions; tried again daily, since what is missing may have been mended."""
         problems = [found.as_dict() for found in review.problems]
-        state = self.record.state if self.record.state in _IN_EXACT else "review"
+        state = state_in_review(self.record)
         if are_alike(self.record.every_problem, problems) and self.record.state == state:
             again = None if again_in is None else clock.now() + again_in
             self.record = self._ledger.postpone(self.record, again)
         else:
             self.step(state, "review", again_in, problems=problems, waiting=None)
+
+
+def state_in_review(record: Record) -> str:
+    """Return the state of a record with exceptions: what may be in Exact stays what it is."""
+    return record.state if record.state in _IN_EXACT else "review"

@@ -1,10 +1,12 @@
 """Whether Exact holds what was approved, to the cent."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from ml_connector.codes import problem
+from ml_connector.connection import Connection
+from ml_connector.exact.odata import guid
 from ml_connector.faults import Problem
 from ml_connector.money import round_to_step
 
@@ -21,3 +23,18 @@ def amount_problems(title: str, approved: Decimal, found: Any, number: Any) -> S
         return []
     detail = f"Approved {approved}, in Exact {posted} (order {number})."
     return [problem("POSTED_AMOUNT_DIFFERS", title, detail)]
+
+
+def confirmed(
+    connection: Connection, title: str, approved: Decimal, entity: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the facts of an order that Exact has answered as `entity`: it is there."""
+    amount, number = entity.get("AmountFC"), entity.get("OrderNumber")
+    found = amount if connection.amounts_include_vat else entity.get("AmountFCExclVat")
+    problems = amount_problems(title, approved, found, number)
+    id, posted = guid(entity["PurchaseOrderID"]), None if amount is None else str(amount)
+    return {
+        "exact": {"id": id, "number": number, "amount": posted},
+        "problems": [p.as_dict() for p in problems],
+        "waiting": None,
+    }

@@ -18,15 +18,19 @@ _MOST_SHOWN = 3
 
 
 def find_left_behind(
-    orders: ExactOrders, connection: ConnectionId, order: Order
+    orders: ExactOrders, connection: ConnectionId, order: Order, gone: Guid | None = None
 ) -> ExactOrder | None:
     """Return the order in Exact that carries this order's marker although the ledger has none.
 
-    A restored ledger may have lost what was posted after its copy was made.
-    Raises `Review` when there are several.
+    A restored ledger may have lost what was posted after its copy was made. `gone` is not there
+    any more, whatever was told of it. Raises `Review` when there are several.
     """
     found = orders.marked(mark(connection, order.id))
-    alive = [one for one in found if not one.is_cancelled and not orders.is_gone(one.id)]
+    alive = [
+        one
+        for one in found
+        if not one.is_cancelled and one.id != gone and not orders.is_gone(one.id)
+    ]
     if len(alive) > 1:
         numbers = ", ".join(one.number for one in alive)
         raise Review([problem("SEVERAL_IN_EXACT", order.title, f"Numbers: {numbers}.")])

@@ -16,12 +16,18 @@ _SYNC_FIELDS = f"Timestamp,LineNumber,{_FIELDS}"
 
 
 def find_orders(
-    doors: Doors, connection: Connection, order: OrderId, intent: Mapping[str, Any]
+    doors: Doors,
+    connection: Connection,
+    order: OrderId,
+    intent: Mapping[str, Any],
+    *,
+    may_note: bool = True,
 ) -> list[Mapping[str, Any]]:
     """Return the purchase orders in Exact that carry the order's marker.
 
     By `YourRef`; where Exact refuses that filter, through the sync stream from the place it had
-    reached when the intent was recorded. Which it is, is remembered per division.
+    reached when the intent was recorded. Which it is, is remembered per division,
+    unless nothing may be noted.
     """
     division = Division(intent["division"])
     gateway = doors.exact(connection)
@@ -34,7 +40,8 @@ def find_orders(
         try:
             return _ours(gateway.rows(division, ORDERS_PATH, query), connection, order)
         except Review:
-            data.note("your_ref_filter_refused")
+            if may_note:
+                data.note("your_ref_filter_refused")
     query = {
         "$filter": f"Timestamp gt {int64_literal(intent['cursor'])}",
         "$select": _SYNC_FIELDS,

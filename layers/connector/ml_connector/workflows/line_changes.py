@@ -5,6 +5,8 @@ or not at all. Both ways are there; which one Exact took is remembered per conne
 answer believed: the order is read again, and what is left is tried the other way.
 """
 
+from collections.abc import Iterator
+
 from ml_connector.connection import Connection
 from ml_connector.exact.orders import LINES_PATH, ORDERS_PATH
 from ml_connector.faults import Review
@@ -14,8 +16,10 @@ from ml_connector.purchase_orders.comparison import LINES, Body
 from ml_connector.purchase_orders.exact_order import ExactOrder
 from ml_connector.workflows.doors import Doors
 from ml_connector.workflows.live import read_live
+from ml_connector.workflows.writes import Write
 
 _ONE_BY_ONE, _NESTED = "one by one", "with the order"
+_KIND_OF = {"PUT": "changed", "POST": "added", "DELETE": "removed"}
 
 
 class LineChanges:
@@ -30,7 +34,6 @@ class LineChanges:
         self._division = division
         self._gateway = doors.exact(connection)
         self._title = title
-        self._doing = ""
         self._refused: set[str] = set()  # what Exact has not taken line by line
         self.has_written = False
 
@@ -79,37 +82,43 @@ class LineChanges:
             if self._known(kind) != way:
                 self._doors.mappings.learn(self._connection.id, f"lines {kind}", way)
 
-    def _write(self, way: str, change: Edits, target: Body, held: Body, found: ExactOrder) -> None:
-        if way == _NESTED:
-            body = {LINES: whole_lines(target, held, found)}
-            self._gateway.update(self._division, ORDERS_PATH, found.id, body, record=self._title)
-            self.has_written = True
-            return
-        try:
-            self._one_by_one(change, found)
-        except Review:
-            self._refused.add(self._doing)
-            raise
+    def ways(
+        self, change: Edits, target: Body, held: Body, found: ExactOrder
+    ) -> list[tuple[str, list[Write]]]:
+        """Return both ways by name with what each writes, first the one to be tried first."""
+        first = self._next_way(_kinds(change), set())
+        ways = [(w, self._writes(w, change, target, held, found)) for w in (_ONE_BY_ONE, _NESTED)]
+        return sorted(ways, key=lambda way: way[0] != first)
 
-    def _one_by_one(self, change: Edits, found: ExactOrder) -> None:
+    def _write(self, way: str, change: Edits, target: Body, held: Body, found: ExactOrder) -> None:
+        for write in self._writes(way, change, target, held, found):
+            try:
+                write.send(self._gateway, self._division)
+            except Review:
+                if way == _ONE_BY_ONE:
+                    self._refused.add(_KIND_OF[write.method])
+                raise
+            self.has_written = True
+
+    def _writes(
+        self, way: str, change: Edits, target: Body, held: Body, found: ExactOrder
+    ) -> list[Write]:
+        if way == _ONE_BY_ONE:
+            return list(self._one_by_one(change, found))
+        nested = {LINES: whole_lines(target, held, found)}
+        return [Write("PUT", ORDERS_PATH, nested, found.id, self._title)]
+
+    def _one_by_one(self, change: Edits, found: ExactOrder) -> Iterator[Write]:
         """Change and add before anything is removed: an order keeps at least one line."""
-        self._doing = "changed"
         for line, fields in change.changed:
             name = f"{self._title}, line {line.number}"
-            self._gateway.update(self._division, LINES_PATH, line.id, fields, record=name)
-            self.has_written = True
-        self._doing = "added"
+            yield Write("PUT", LINES_PATH, fields, line.id, name)
         for fields in change.added:
             body = {**fields, "PurchaseOrderID": found.id}
-            self._gateway.create(
-                self._division, LINES_PATH, body, record=self._title, is_change=True
-            )
-            self.has_written = True
-        self._doing = "removed"
+            yield Write("POST", LINES_PATH, body, record=self._title)
         for line in change.removed:
             name = f"{self._title}, line {line.number}"
-            self._gateway.remove(self._division, LINES_PATH, line.id, record=name)
-            self.has_written = True
+            yield Write("DELETE", LINES_PATH, None, line.id, name)
 
 
 def _kinds(change: Edits) -> frozenset[str]:

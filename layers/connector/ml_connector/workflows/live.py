@@ -1,4 +1,4 @@
-"""Read one purchase order from Exact itself, whole, and keep what was read."""
+"""Read one purchase order from Exact itself, whole."""
 
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
@@ -25,23 +25,45 @@ def read_live(
     *,
     may_be_gone: bool = False,
 ) -> ExactOrder | None:
+    """Return the order as `ask_live` does, and keep what was read."""
+    found = ask_live(doors, connection, division, id, may_be_gone=may_be_gone)
+    keep_live(doors, connection, division, id, found)
+    return found
+
+
+def ask_live(
+    doors: Doors,
+    connection: Connection,
+    division: Division,
+    id: Guid,
+    *,
+    may_be_gone: bool = False,
+) -> ExactOrder | None:
     """Return the order as Exact holds it now, None when it is not there; two calls.
 
     `may_be_gone`: a deletion of ours is under way. Raises `Later`, `Review` or `Halt` as the
     gateway does.
     """
-    gateway, kept = doors.exact(connection), doors.exact_orders(connection.id, division)
+    gateway = doors.exact(connection)
     key = f"PurchaseOrderID eq {guid_literal(id)}"
     headers = list(gateway.rows(division, ORDERS_PATH, {"$filter": key, "$select": HEADER_FIELDS}))
     if not headers:
-        if not may_be_gone and not kept.is_gone(id):
+        if not may_be_gone and not doors.exact_orders(connection.id, division).is_gone(id):
             _refuse_blindness(gateway, division, id)
-        kept.forget(id)
         return None
     lines = gateway.rows(division, LINES_PATH, {"$filter": key, "$select": LINE_FIELDS})
-    order = read_order(headers[0], lines)
-    kept.keep([order])
-    return order
+    return read_order(headers[0], lines)
+
+
+def keep_live(
+    doors: Doors, connection: Connection, division: Division, id: Guid, found: ExactOrder | None
+) -> None:
+    """Keep what was read of an order, or that it is gone."""
+    kept = doors.exact_orders(connection.id, division)
+    if found is None:
+        kept.forget(id)
+    else:
+        kept.keep([found])
 
 
 def _refuse_blindness(gateway: ExactGateway, division: Division, id: Guid) -> None:

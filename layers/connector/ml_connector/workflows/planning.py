@@ -13,6 +13,8 @@ from ml_connector.workflows.provision import Provision
 from ml_connector.workflows.refresh import is_usable
 
 _REFRESH_WAIT = timedelta(seconds=60)
+ROUNDS = 2
+"""An item that was made may have to be linked to the supplier next."""
 
 
 def plan_order(doors: Doors, connection: Connection, order: Order, division: ExactDivision) -> Plan:
@@ -23,9 +25,10 @@ def plan_order(doors: Doors, connection: Connection, order: Order, division: Exa
     """
     refuse_old_data(doors, connection, division.division)
     made = plan_from_books(doors, connection, order, division)
-    if made.needs:
-        Provision(doors, connection, division).provide(made.needs)
-        made = plan_from_books(doors, connection, order, division)
+    for _ in range(ROUNDS):
+        if made.needs:
+            Provision(doors, connection, division).provide(made.needs)
+            made = plan_from_books(doors, connection, order, division)
     return made
 
 

@@ -6,8 +6,8 @@ whose outcome is not known is first looked for in Exact, and adopted when it is 
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from ml_connector import clock
@@ -15,24 +15,28 @@ from ml_connector.codes import problem
 from ml_connector.connection import Connection, ExactDivision
 from ml_connector.doors.ledger import Record, order_key
 from ml_connector.exact.gateway import ExactGateway
-from ml_connector.exact.limits import next_minute
-from ml_connector.exact.odata import guid
-from ml_connector.exact.orders import ORDERS_PATH, STREAM_PATH
+from ml_connector.exact.orders import ORDERS_PATH
 from ml_connector.faults import Fault, Halt, Later, Review
 from ml_connector.ids import ConnectionId, Division, OrderId
 from ml_connector.open_exceptions import SET_ASIDE
 from ml_connector.purchase_orders.exact_order import ExactOrder
 from ml_connector.purchase_orders.fingerprint import digest, fingerprint
-from ml_connector.purchase_orders.marker import your_ref
 from ml_connector.purchase_orders.model import Order
 from ml_connector.purchase_orders.plan import Plan, pick_division
-from ml_connector.workflows.amending import Amending, ended
-from ml_connector.workflows.case import HALTED_AGAIN, SETTLE, Case
-from ml_connector.workflows.confirmation import amount_problems
+from ml_connector.workflows.amending import Amending, taken_over
+from ml_connector.workflows.case import SETTLE, Case
+from ml_connector.workflows.confirmation import confirmed
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.duplicates import find_left_behind, refuse_duplicate
 from ml_connector.workflows.fetching import fetch_order, is_wanted
-from ml_connector.workflows.finding import find_orders
+from ml_connector.workflows.judging import (
+    ended,
+    find_posted,
+    intended,
+    judge_new,
+    refuse_unsettled,
+    refuse_when_halted,
+    refuse_without_budget,
+)
 from ml_connector.workflows.messages import vendor_message
 from ml_connector.workflows.planning import plan_order
 
@@ -105,10 +109,10 @@ class _Posting:
         if self.case.record.state == SET_ASIDE:
             self.case.stay_aside()
             return
-        self._refuse_when_halted()
+        refuse_when_halted(self.doors, self.connection)
         if self.case.record.state == "posting":
             self._look()
-        self._refuse_without_budget()
+        refuse_without_budget(self.doors, self.connection, self.case.record)
         order = fetch_order(self.doors, self.connection, self.id, self.case.record)
         if self.case.record.facts.get("exact"):
             amending = Amending(self.doors, self.connection, self.case, by_hand=self.by_hand)
@@ -119,36 +123,20 @@ class _Posting:
         else:
             self.case.step(ended(order), ended(order), order=order.title, problems=[])
 
-    def _refuse_when_halted(self, division: Division | None = None) -> None:
-        if self.doors.ledger.halted(self.connection.id, division):
-            where = f"division {division}" if division else "the connection"
-            raise Later("HALTED", clock.now() + HALTED_AGAIN, f"{where} is stopped.")
-
-    def _refuse_without_budget(self) -> None:
-        """Spare Airbase the question while Exact could not be told the answer."""
-        division = self.case.record.facts.get("division")
-        if self.case.record.state == "posted" or not division:
-            return
-        self.doors.exact(self.connection).circuit.check()
-        if until := self.doors.budget(self.connection).exhausted_until(Division(division)):
-            code = "EXACT_DAY_LIMIT" if until > next_minute(clock.now()) else "EXACT_MINUTE_LIMIT"
-            raise Later(code, until, f"the calls of division {division} are used up.")
-
     def _post_order(self, order: Order, division: ExactDivision) -> None:
         self._note_fetched(order, division)
-        self._refuse_when_halted(division.division)
+        refuse_when_halted(self.doors, self.connection, division.division)
         gateway = self.doors.exact(self.connection)
         gateway.circuit.check()
-        made = plan_order(self.doors, self.connection, order, division)
-        orders = self.doors.exact_orders(self.connection.id, division.division)
-        if left := find_left_behind(orders, self.connection.id, order):
-            self._adopt_left_behind(order, division, made, left)
+        plan = partial(plan_order, self.doors, self.connection)
+        decided = judge_new(self.doors, self.connection, self.case.record, order, division, plan)
+        if decided.left:
+            self._adopt_left_behind(order, division, decided.plan, decided.left)
             return
-        self._refuse_duplicate(order, division.division, made)
         is_restored = self.doors.ledger.looks_first(self.connection.id)
-        self._intend(order, division, made, is_restored=is_restored)
+        self._intend(order, division, decided.plan, is_restored=is_restored)
         if not (is_restored and self._adopt()):
-            self._post(gateway, division.division, made)
+            self._post(gateway, division.division, decided.plan)
 
     def _note_fetched(self, order: Order, division: ExactDivision) -> None:
         facts: dict[str, Any] = {
@@ -172,13 +160,11 @@ class _Posting:
 
         `is_restored`: it may have been posted in a time that the ledger has forgotten.
         """
-        reading = self.doors.data(self.connection.id, division.division).reading(STREAM_PATH)
+        looked = intended(self.doors, self.connection, order, division, is_restored=is_restored)
         intent = {
+            **looked,
             "at": clock.now().isoformat(),
-            "division": division.division,
-            "your_ref": your_ref(order.number, order.id),
             "digest": digest(made.body),
-            "cursor": 1 if is_restored else reading.cursor,
             "amount": str(order.total.amount),
         }
         self.case.step(
@@ -200,61 +186,30 @@ class _Posting:
 
     def _look(self) -> None:
         """Find out what became of an intent: adopt what is there, else free the order to go on."""
-        intent = self.case.record.facts["intent"]
-        settled = datetime.fromisoformat(intent["at"]) + SETTLE
-        if clock.now() < settled:
-            raise Later("OUTCOME_UNKNOWN", settled, "an earlier attempt may still be under way.")
+        refuse_unsettled(self.case.record.facts["intent"])
         if not self._adopt():
             self.case.step("received", "looked", SETTLE, {"found": "nothing"})
 
     def _adopt(self) -> bool:
         """Take for ours the order that is in Exact already; return whether there is one."""
         intent = self.case.record.facts["intent"]
-        found = find_orders(self.doors, self.connection, self.id, intent)
-        if len(found) > 1:
-            numbers = ", ".join(str(one.get("OrderNumber")) for one in found)
-            raise Review([problem("SEVERAL_IN_EXACT", self.case.title, f"Numbers: {numbers}.")])
+        found = find_posted(self.doors, self.connection, self.case.record, intent)
         if found:
-            self._confirm(found[0], "adopted")
+            self._confirm(found, "adopted")
         return bool(found)
-
-    def _refuse_duplicate(self, order: Order, division: Division, made: Plan) -> None:
-        orders = self.doors.exact_orders(self.connection.id, division)
-        known = self.case.record.facts.get("not_duplicates", ())
-        refuse_duplicate(orders, self.connection, order, made.body["Supplier"], known)
 
     def _adopt_left_behind(
         self, order: Order, division: ExactDivision, made: Plan, left: ExactOrder
     ) -> None:
         """An order of ours that the ledger has lost: it is followed, not posted again."""
         self.doors.mappings.note_posted(self.connection.id, left.id, self.id)
-        change = {"what": "adoption", "at": (clock.now() - SETTLE).isoformat(), "body": made.body}
-        self.case.step(
-            "amending",
-            "found_again",
-            SETTLE,
-            exact={"id": left.id, "number": left.number, "amount": None},
-            division=division.division,
-            body=made.body,
-            change=change,
-            problems=[],
-        )
+        facts = taken_over(left, division.division, made.body)
+        self.case.step("amending", "found_again", SETTLE, **facts)
         Amending(self.doors, self.connection, self.case).follow(order)
 
     def _confirm(self, entity: Mapping[str, Any], step: str) -> None:
-        intent = self.case.record.facts["intent"]
-        amount, number = entity.get("AmountFC"), entity.get("OrderNumber")
-        id, posted = guid(entity["PurchaseOrderID"]), None if amount is None else str(amount)
-        self.doors.mappings.note_posted(self.connection.id, id, self.id)
-        found = amount if self.connection.amounts_include_vat else entity.get("AmountFCExclVat")
-        problems = amount_problems(self.case.title, Decimal(intent["amount"]), found, number)
-        self.case.step(
-            "posted",
-            step,
-            None,
-            exact={"id": id, "number": number, "amount": posted},
-            problems=[p.as_dict() for p in problems],
-            waiting=None,
-            posted_at=clock.now().isoformat(),
-        )
+        approved = Decimal(self.case.record.facts["intent"]["amount"])
+        facts = confirmed(self.connection, self.case.title, approved, entity)
+        self.doors.mappings.note_posted(self.connection.id, facts["exact"]["id"], self.id)
+        self.case.step("posted", step, None, **facts, posted_at=clock.now().isoformat())
         self.doors.measure({"OrdersPosted": 1}, connection=self.connection.id)

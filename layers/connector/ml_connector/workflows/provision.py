@@ -50,7 +50,7 @@ class Provision:
                     self._provide_link(need)
 
     def _provide_carrier(self, account: GLAccount) -> None:
-        code = f"AB-{account.code}"
+        code = carrier_code(account)
         query = {"$filter": f"Code eq {text_literal(code)}", "$select": _ITEM_FIELDS}
         found = [read_item(row) for row in self._gateway.rows(self._code, ITEMS, query)]
         item = found[0] if found else self._create_carrier(code, account)
@@ -60,16 +60,7 @@ class Provision:
         self._data.store("item", [item])
 
     def _create_carrier(self, code: str, account: GLAccount) -> Item:
-        body: dict[str, Any] = {
-            "Code": code,
-            "Description": (account.description or account.code)[:60],
-            "IsPurchaseItem": True,
-            "IsStockItem": False,
-            "IsSalesItem": False,
-            "GLCosts": account.id,
-        }
-        if self._division.item_unit:
-            body["Unit"] = self._division.item_unit
+        body = carrier_body(self._division, account)
         made = self._gateway.create(self._code, ITEMS, body)
         return Item(
             id=guid(made["ID"]),
@@ -114,3 +105,23 @@ class Provision:
                 return unit
         detail = f"Unit {code!r} is not in division {self._code}."
         raise Review([problem("UNIT_UNKNOWN", item.code, detail)])
+
+
+def carrier_code(account: GLAccount) -> str:
+    """Return the code of the item that is made for a GL account."""
+    return f"AB-{account.code}"
+
+
+def carrier_body(division: ExactDivision, account: GLAccount) -> dict[str, Any]:
+    """Return the item that is made for a GL account that no item of the division carries."""
+    body: dict[str, Any] = {
+        "Code": carrier_code(account),
+        "Description": (account.description or account.code)[:60],
+        "IsPurchaseItem": True,
+        "IsStockItem": False,
+        "IsSalesItem": False,
+        "GLCosts": account.id,
+    }
+    if division.item_unit:
+        body["Unit"] = division.item_unit
+    return body

@@ -1,0 +1,1 @@
+"""The month's close: every approved Airbase order against Exact."""

@@ -1,0 +1,104 @@
+"""What is handed to others: safe in a spreadsheet, safe in a browser, whole by itself."""
+
+import csv
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from connector_cli.actions.closing.files import COLUMNS, write_csv, write_html
+from connector_cli.actions.closing.lines import Line, add_up
+from connector_cli.actions.closing.months import Month
+from connector_cli.actions.closing.reconciling import Report
+from connector_cli.complaints import Complaint
+from ml_connector.clock import MovableClock
+from ml_connector.ids import Division
+from ml_connector.money import Money
+from tests.closing.test_adding_up import CONNECTION
+
+EVIL = "=cmd|'/c calc'!A1<script>alert(1)</script>\"&"
+
+
+@pytest.fixture
+def report(time: MovableClock) -> Report:
+    euros = Money(Decimal("100.00"), "EUR")
+    lines = [
+        Line("equal", "PO-1", "o1", Division(1), date(2026, 10, 1), "V", euros, euros, "7"),
+        Line(
+            "different", EVIL, "o2", Division(1), date(2026, 10, 2), "+V", euros, None, "@8",
+            why=EVIL, codes=["CHANGED_IN_EXACT"],
+            differences=[{"where": "line 1", "field": "UnitPrice", "expected": "1", "found": ""}],
+        ),
+        Line("missing", "-PO-3", "o3", None, None, airbase=Money(Decimal("1.10"), "USD")),
+    ]  # fmt: skip
+    return Report(
+        connection=CONNECTION,
+        month=Month(2026, 10, "Europe/Amsterdam"),
+        made_at=datetime(2026, 10, 20, tzinfo=UTC),
+        made_by="connector <b>somebody</b>",
+        read_at={Division(1): datetime(2026, 10, 20, tzinfo=UTC), Division(2): None},
+        lines=lines,
+        totals=add_up(lines),
+        undated=[],
+        odd_rows=0,
+    )
+
+
+def test_a_csv_has_one_row_an_order_and_no_formula(report: Report, tmp_path: Path) -> None:
+    path = tmp_path / "month.csv"
+    write_csv(report, path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header, *rows = list(csv.reader(file))
+    assert tuple(header) == COLUMNS
+    assert len(rows) == 3
+    assert [cell for row in rows for cell in row if cell[:1] in set("=+-@")] == []
+    assert rows[1][COLUMNS.index("title")] == f"'{EVIL}"
+    assert rows[1][COLUMNS.index("differences")] == "line 1, UnitPrice: 1, in Exact nothing"
+    assert rows[0][COLUMNS.index("airbase_amount")] == "100.00"
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        assert not [name for name, _ in attrs if name.startswith("on") or name in {"src", "href"}]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_a_page_is_whole_escaped_and_without_scripts(report: Report, tmp_path: Path) -> None:
+    path = tmp_path / "month.html"
+    write_html(report, path)
+    text = path.read_text("utf-8")
+    page = _Page()
+    page.feed(text)
+    assert page.open == []
+    assert page.tags.isdisjoint({"script", "img", "link", "b", "iframe"})
+    assert "@media print" in text
+    assert not re.search(r"https?://", text)
+    shown = " ".join(page.text)
+    assert EVIL in shown
+    assert "connector <b>somebody</b>" in shown
+    assert "This month is not over" in shown
+    assert "division 2 were never read" in shown
+    assert shown.count("EUR 100.00") == 3
+
+
+def test_a_file_that_cannot_be_written_is_said(report: Report, tmp_path: Path) -> None:
+    for write in (write_csv, write_html):
+        with pytest.raises(Complaint, match="No such file"):
+            write(report, tmp_path / "nowhere" / "month")
