@@ -44,6 +44,10 @@ def told() -> Iterator[tuple[Scene, Twin]]:
         twin.install(patch)
         scene.connect()
         Story(scene, lambda _: None).play()
+        line = scene.airbase.line("4100", "77.00")
+        vendor = scene.firm.vendors["Cloudwerk"]
+        unknown = scene.airbase.add_order("PO-9001", NL.subsidiary, vendor, [line])
+        unknown |= {"status": "approved", "approved_date": scene.airbase.now()}
         yield scene, twin
 
 
@@ -63,11 +67,6 @@ def test_what_is_open_is_shown_and_nothing_is_written(
     told: tuple[Scene, Twin], terminal: Terminal
 ) -> None:
     scene, _ = told
-    unknown = scene.airbase.add_order(
-        "PO-9001", NL.subsidiary, scene.firm.vendors["Cloudwerk"],
-        [scene.airbase.line("4100", "77.00")],
-    )  # fmt: skip
-    unknown |= {"status": "approved", "approved_date": scene.airbase.now()}
     before = everything(scene)
     found = terminal.ok("preview", FIRM, "--open", "--json").data
     assert everything(scene) == before
