@@ -52,6 +52,8 @@ def busy(
         ("orders", "canary"),
         ("exceptions",),
         ("refresh", "canary"),
+        ("preview", "canary", "PO-1"),
+        ("preview", "canary", "PO-1", "--json"),
     ):
         terminal.ok(*words)
     terminal.shown += [path.read_text(encoding="utf-8") for path in files]
@@ -63,6 +65,11 @@ def busy(
         ("ping", "canary", "--json"),
         ("map", "show", "canary"),
         ("map", "export", "canary", "--out", str(tmp_path / "out.csv")),
+        ("preview", "canary", "PO-2"),
+        ("preview", "canary", "--open"),
+        ("adopt", "canary", "PO-1", "--exact-number", "1"),
+        ("retry", "canary", "PO-1", "--not-a-duplicate"),
+        ("reconcile", "canary", "--month", "2026-01", "--no-refresh"),
     ):
         assert terminal.run(*words).exit_code, "nobody listens at that address"
     given = {"CONNECTOR_AIRBASE_WEBHOOK_SECRET": "canary-of-the-rotation-31"}
