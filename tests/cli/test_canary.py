@@ -58,6 +58,8 @@ def busy(
         ("vendors", "list", "canary", "--waiting"),
         ("vendors", "export", "canary", "--out", sheet),
         ("vendors", "import", "canary", sheet, "--dry-run"),
+        ("preview", "canary", "PO-1"),
+        ("preview", "canary", "PO-1", "--json"),
     ):
         terminal.ok(*words)
     terminal.shown += [path.read_text(encoding="utf-8") for path in files]
@@ -69,6 +71,11 @@ def busy(
         ("ping", "canary", "--json"),
         ("map", "show", "canary"),
         ("map", "export", "canary", "--out", str(tmp_path / "out.csv")),
+        ("preview", "canary", "PO-2"),
+        ("preview", "canary", "--open"),
+        ("adopt", "canary", "PO-1", "--exact-number", "1"),
+        ("retry", "canary", "PO-1", "--not-a-duplicate"),
+        ("reconcile", "canary", "--month", "2026-01", "--no-refresh"),
     ):
         assert terminal.run(*words).exit_code, "nobody listens at that address"
     unknown = ("nobody", "--reason", "why", "--division", "2101")

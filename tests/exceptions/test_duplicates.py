@@ -164,6 +164,14 @@ class TestThisOrder:
         with pytest.raises(Complaint, match="is linked to PO-1 already"):
             duplicates.adopt(desk, FIRM, "PO-2", str(there["OrderNumber"]))
 
+    def test_an_adopted_order_is_no_look_alike_of_the_next(self, desk: Desk) -> None:
+        office = desk.office
+        there = typed_in(office)
+        waiting(office)
+        duplicates.adopt(desk, FIRM, "PO-1", str(there["OrderNumber"]))
+        second = office.order("PO-2", lines=[office.airbase.line("4100", "99.00")])
+        assert office.post(second).state == "posted"
+
     def test_one_of_ours_that_the_ledger_does_not_know_is_refused(self, desk: Desk) -> None:
         office = desk.office
         typed_in(office)

@@ -190,3 +190,16 @@ def test_an_order_that_nobody_knows_yet(office: Office, twin: Twin) -> None:
     assert not office.record(order).version
     assert office.post(order).state == "posted"
     assert connection.id == foreseen["connection"]
+
+
+def test_what_exact_no_longer_has_is_not_taken_for_ours(office: Office, twin: Twin) -> None:
+    office.connect()
+    order, other = office.order("PO-1"), office.order("PO-2", vendor="Expo Partners")
+    office.post(other)
+    key = office.post(order).facts["exact"]["id"]
+    office.wait(hours=4, minutes=1)
+    office.exact.remove(NL.division, _ORDERS, key)
+    order["notes"] = "Call first"
+    office.ask(order)
+    assert twin.acts["post"] == 3
+    assert len(office.in_exact()) == 2

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from connector_cli.actions import records
-from connector_cli.complaints import Complaint
+from connector_cli.complaints import Complaint, Trouble
 from connector_cli.stack import Stack
 from ml_connector.doors.ledger import Record, order_key
 from ml_connector.ids import OrderId
@@ -17,7 +17,8 @@ _UNKNOWN = "NOT_IN_AIRBASE"
 def preview(stack: Stack, id: str, name: str, *, by_hand: bool = False) -> dict[str, Any]:
     """Return what would become of one order; what the ledger does not know is asked of Airbase.
 
-    `by_hand`: if a person retried it now. Raises `Complaint` when neither knows it.
+    `by_hand`: if a person retried it now. Raises `Complaint` when neither knows it, `Trouble`
+    when only Airbase could tell and does not answer.
     """
     connection = stack.connection(id)
     found = records.look_for_order(stack, connection.id, name)
@@ -28,6 +29,8 @@ def preview(stack: Stack, id: str, name: str, *, by_hand: bool = False) -> dict[
             f"neither connection {id} nor Airbase has an order {name!r}; "
             f"see `connector orders {id}`"
         )
+    if found is None and shown.waiting and not shown.title:  # so nobody knows whether there is one
+        raise Trouble(f"{shown.waiting.code}: {shown.waiting.cause}")
     return shown.as_dict()
 
 

@@ -3,7 +3,7 @@
 Both are looked for in what Exact's stream has told, so no call is made.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable
 
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
@@ -42,14 +42,14 @@ def refuse_duplicate(
     connection: Connection,
     order: Order,
     supplier: Guid,
-    known: Collection[Guid],
+    is_other: Callable[[Guid], bool],
 ) -> None:
     """Raise `Review` when others have entered an order in Exact that looks like this one.
 
-    `known` are those of which a person has said that they are other orders.
+    `is_other` says of an order in Exact that it is known to be another one.
     """
     near = orders.near(supplier, order.order_date)
-    alike = [one for one in near if one.id not in known and _is_alike(one, order, connection)]
+    alike = [one for one in near if _is_alike(one, order, connection) and not is_other(one.id)]
     if not alike:
         return
     candidates = [

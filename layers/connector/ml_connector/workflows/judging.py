@@ -77,8 +77,13 @@ def judge_new(
     orders = doors.exact_orders(connection.id, division.division)
     left = find_left_behind(orders, connection.id, order, gone)
     if left is None:
-        known = record.facts.get("not_duplicates", ())
-        refuse_duplicate(orders, connection, order, made.body["Supplier"], known)
+        told = record.facts.get("not_duplicates", ())
+
+        def is_other(id: Guid) -> bool:
+            """Say whether a person has said so, or it belongs to another order of Airbase."""
+            return id in told or doors.mappings.order_of(connection.id, id) not in {None, order.id}
+
+        refuse_duplicate(orders, connection, order, made.body["Supplier"], is_other)
     return Posting(made, left)
 
 
