@@ -97,7 +97,7 @@ def test_one_order_is_shown_with_what_would_be_sent(
     assert '"YourRef": "PO-9001"' in out
     (posted, *_) = [o for o in terminal.ok("orders", FIRM, "--json").data if not o["exceptions"]]
     assert terminal.ok("preview", FIRM, posted["title"], "--json").data["act"] == "none"
-    assert "nothing happens" in terminal.ok("preview", FIRM, posted["exact_number"]).out
+    assert "It stays as it is" in terminal.ok("preview", FIRM, posted["exact_number"]).out
 
 
 def test_a_halted_connection_is_previewed_all_the_same(

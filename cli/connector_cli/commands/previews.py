@@ -19,7 +19,7 @@ _WORDS = {
     "remove": "is deleted in Exact",
     "keep": "is in Exact as approved",
     "end": "ends here as in Exact",
-    "none": "nothing happens",
+    "none": "stays as it is",
     "review": "waits for a person",
     "wait": "waits",
     "halt": "stops everything",
