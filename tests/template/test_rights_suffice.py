@@ -52,7 +52,7 @@ class Watch:
         if operation == "TransactWriteItems":
             for item in request["TransactItems"]:
                 ((kind, inner),) = item.items()
-                word = {"Put": "PutItem", "ConditionCheck": "ConditionCheckItem"}[kind]
+                word = {"ConditionCheck": "ConditionCheckItem"}.get(kind, f"{kind}Item")
                 yield f"dynamodb:{word}", self._logical[inner["TableName"]]
         elif operation in ("BatchWriteItem", "BatchGetItem"):
             for table in request["RequestItems"]:

@@ -109,13 +109,14 @@ class _Run:
             self._reach(page=0)
             return
         known = {party.id: party for party in self.desk.vendors.all()}
+        excepted = self._with_exceptions()
         page, is_last = int(self._run["page"]), False
         while not is_last:
             self.page = page
             rows, is_last = self.doors.airbase(self.desk.connection).vendors(page)
             parties, seen = self._parties(rows)
             is_last = is_last or notes.is_repeated(page, seen)
-            self._take(parties, known)
+            self._take(parties, known, excepted)
             notes.add(page, seen)
             page += 1
             if not is_last and clock.now() - self.started > _AT_A_TIME:
@@ -139,13 +140,18 @@ class _Run:
                     seen.append(raw["airbase_id"])
         return parties, seen
 
-    def _take(self, parties: list[Party], known: dict[str, Party]) -> None:
+    def _with_exceptions(self) -> set[str]:
+        """Return the vendors with open exceptions: one that could not be read may be as before."""
+        keys = (str(item["sk"]) for item in self.doors.ledger.unfinished(self.desk.id))
+        return {key.partition("#")[2] for key in keys if key.startswith("vendor#")}
+
+    def _take(self, parties: list[Party], known: dict[str, Party], excepted: set[str]) -> None:
         changed = [each for each in parties if known.get(each.id) != each]
         self._count("vendors_changed", len(changed))
         if not self.desk.vendors.is_indexed:
             self.desk.vendors.keep(*changed)
             return
-        for vendor in changed:
+        for vendor in [*changed, *(each for each in parties if each.id in excepted)]:
             look_safely(self.desk, vendor)
 
     def _index_vendors(self) -> None:
