@@ -99,7 +99,7 @@ orders = st.builds(
 
 @pytest.mark.usefixtures("office")
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(drawn=orders)
 def test_on_any_order(drawn: dict[str, Any]) -> None:
