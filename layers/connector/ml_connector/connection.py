@@ -54,7 +54,7 @@ Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Mappings(_Strict):
@@ -95,7 +95,7 @@ class ExactDivision(_Strict):
     """Unit code for items and supplier links that are made."""
     link_supplier_items: bool = False
     """The division refuses lines whose item is not linked to the supplier: make the link."""
-    mappings: Mappings = Mappings()
+    mappings: Mappings = Field(default_factory=Mappings)
 
 
 FieldPolicy = Literal["exact_leads", "airbase_leads", "review", "ignore"]
@@ -176,10 +176,10 @@ class Connection(_Strict):
     nothing was received or invoiced: shown to a person, or deleted."""
     when_closed: Literal["note", "report", "delete"] = "report"
     """The same for an order that is closed in Airbase while it is still open in Exact."""
-    vendors: VendorPolicy = VendorPolicy()
-    limits: Limits = Limits()
-    notify: Notify = Notify()
-    profile: AirbaseProfile = AirbaseProfile()
+    vendors: VendorPolicy = Field(default_factory=VendorPolicy)
+    limits: Limits = Field(default_factory=Limits)
+    notify: Notify = Field(default_factory=Notify)
+    profile: AirbaseProfile = Field(default_factory=AirbaseProfile)
     airbase_sweep_minutes: Annotated[int, Field(ge=5)] = 60
     """How often Airbase's listing is searched for approvals and changes that no webhook told."""
     post_orders_from: date | None = None

@@ -53,7 +53,7 @@ ListingPath = Annotated[str | None, BeforeValidator(lambda path: path or None)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class HmacVerification(_Strict):
@@ -136,7 +136,7 @@ class OrderMap(_Strict):
     payment_condition: Path = "payment_term"
     tags: Path = _TAGS.format("transaction_tags")
     lines: Path = "expense_list"
-    line: LineMap = LineMap()
+    line: LineMap = Field(default_factory=LineMap)
 
 
 class VendorMap(_Strict):
@@ -207,7 +207,7 @@ class AirbaseProfile(_Strict):
     vendor_event_word: str = "vendor"
     """An event whose type has this word is about the vendor at `event_vendor_id`."""
     event_created: Path = "created_date"
-    verification: Verification = HmacVerification()
+    verification: Verification = Field(default_factory=HmacVerification)
     state_words: Annotated[dict[str, State], Field(min_length=1)] = {
         state.value: state for state in State
     }
@@ -222,9 +222,9 @@ class AirbaseProfile(_Strict):
     time_zone: Annotated[str, AfterValidator(_zone_exists)] = "UTC"
     """The zone of times that carry none."""
     money_form: MoneyForm = MoneyForm.DECIMAL
-    order: OrderMap = OrderMap()
-    vendor: VendorMap = VendorMap()
-    bill: BillMap = BillMap()
+    order: OrderMap = Field(default_factory=OrderMap)
+    vendor: VendorMap = Field(default_factory=VendorMap)
+    bill: BillMap = Field(default_factory=BillMap)
     ledger_entries_path: str = "/v1/accounting/ledger_entries/"
     bill_words: tuple[str, ...] = ("bill",)
     """Types of a ledger entry that mean a bill."""
