@@ -9,6 +9,7 @@ from local.exact_simulator import Fault
 from local.firm import BE, NL
 from local.office import FIRM, Office
 from ml_connector.connection import Connection
+from ml_connector.doors.queues import VENDORS, Message
 
 FaultKind = Literal["timeout_after_commit", "timeout_before_commit"]
 _ORDERS, _LINES = "purchaseorder/PurchaseOrders", "purchaseorder/PurchaseOrderLines"
@@ -134,6 +135,21 @@ class TestAmended:
         order["status"] = "approved"
         amend(office, order, "150.00")
         assert amounts_in_exact(office) == [150.0]
+
+    def test_an_unknown_vendor_is_waited_for(self, office: Office) -> None:
+        office.connect()
+        order = posted(office, "100.00")
+        new = office.firm.vendors["Nieuwkomer Catering"]
+        order["vendor"] = {"airbase_id": new["id"], "name": new["name"]}
+        office.post(order)
+        assert office.codes(order) == ["UNKNOWN_VENDOR"]
+        supplier = office.exact.add_supplier(NL.division, new["name"], code="777")
+        new["erp_reference_id"] = "777"
+        office.wait(hours=4, minutes=1)
+        office.mini.work(Message(VENDORS, "all", {"kind": "reconcile"}), office.doors)
+        office.work()
+        assert office.codes(order) == []
+        assert office.in_exact()[0]["Supplier"] == supplier
 
     def test_another_division_is_for_a_person(self, office: Office) -> None:
         office.connect()

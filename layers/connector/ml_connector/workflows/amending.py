@@ -23,6 +23,7 @@ from ml_connector.words import State
 from ml_connector.workflows.case import SETTLE, Case
 from ml_connector.workflows.confirmation import amount_problems
 from ml_connector.workflows.doors import Doors
+from ml_connector.workflows.fetching import is_wanted, vendor_facts
 from ml_connector.workflows.judging import Judge, Verdict, ended, held_amount
 from ml_connector.workflows.line_changes import LineChanges
 from ml_connector.workflows.live import keep_live, read_live
@@ -76,6 +77,7 @@ class Amending:
 
         Raises `Review` for what a person must decide, `Later` and `Halt` as the remotes do.
         """
+        self._note_vendor(order)
         plan = partial(plan_order, self.doors, self.connection)
         record = self.case.record
         judge = Judge(self.doors, self.connection, record, plan, by_hand=self.by_hand)
@@ -88,6 +90,12 @@ class Amending:
         elif record.due_at:
             self.case.step(record.state, "unchanged", waiting=None)
         return False
+
+    def _note_vendor(self, order: Order) -> None:
+        """Keep another vendor before its supplier is known: the order is found again by it."""
+        if is_wanted(order) and order.vendor.id != self.case.record.facts.get("vendor_id"):
+            facts = vendor_facts(order)
+            self.case.step(self.case.record.state, "vendor_changed", SETTLE, **facts)
 
     def _note_pending(self) -> None:
         """While a change waits for approval, what was approved last stays as it is."""
@@ -247,8 +255,7 @@ class Amending:
             **facts,
             fingerprint=fingerprint(order),
             title=order.title,
-            vendor=str(order.vendor),
-            vendor_id=order.vendor.id,
+            **vendor_facts(order),
             total=str(order.total),
         )
 

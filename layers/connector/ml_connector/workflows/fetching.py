@@ -48,6 +48,17 @@ def is_wanted(order: Order) -> bool:
     return order.state in _WANTED and order.outcome is Outcome.PURCHASE_ORDER
 
 
+def vendor_facts(order: Order) -> dict[str, Any]:
+    """Return what the ledger keeps of the order's vendor: by it, waiting orders are found."""
+    vendor = order.vendor
+    return {
+        "vendor": str(vendor),
+        "vendor_id": vendor.id,
+        "vendor_name": vendor.name,
+        "vendor_code": vendor.code,
+    }
+
+
 def _raw_order(doors: Doors, connection: Connection, id: OrderId, record: Record) -> Any:
     profile = connection.profile
     if profile.order_source == "detail":

@@ -27,7 +27,7 @@ from ml_connector.workflows.amending import Amending, taken_over
 from ml_connector.workflows.case import SETTLE, Case
 from ml_connector.workflows.confirmation import confirmed
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.fetching import fetch_order, is_wanted
+from ml_connector.workflows.fetching import fetch_order, is_wanted, vendor_facts
 from ml_connector.workflows.judging import (
     ended,
     find_posted,
@@ -143,10 +143,7 @@ class _Posting:
             "fingerprint": fingerprint(order),
             "division": division.division,
             "title": order.title,
-            "vendor": str(order.vendor),
-            "vendor_id": order.vendor.id,
-            "vendor_name": order.vendor.name,
-            "vendor_code": order.vendor.code,
+            **vendor_facts(order),
             "total": str(order.total),
         }
         if facts.items() <= self.case.record.facts.items():

@@ -39,9 +39,12 @@ def waiting_orders(doors: Doors, connection: ConnectionId) -> Iterator[Record]:
 def waiting_for_link(
     doors: Doors, connection: ConnectionId
 ) -> Iterator[tuple[Record, VendorId, Division]]:
-    """Yield the orders that wait for their vendor's link, with the vendor and the division."""
-    for record in waiting_orders(doors, connection):
+    """Yield the orders that wait for their vendor's link, with the vendor and the division.
+
+    A posted order that was given another vendor waits too, for its change.
+    """
+    for record in doors.ledger.due(connection, _FAR):
         facts = record.facts
         codes = {found["code"] for found in record.problems}
-        if record.state == "review" and facts.get("vendor_id") and codes & _FOR_A_LINK:
+        if record.key.startswith(_ORDERS) and facts.get("vendor_id") and codes & _FOR_A_LINK:
             yield record, VendorId(facts["vendor_id"]), Division(facts["division"])
