@@ -9,7 +9,7 @@ import pytest
 
 from tests.histories.world import History
 
-RUNS = int(os.environ.get("HISTORY_RUNS", "1000"))
+RUNS = int(os.environ.get("HISTORY_RUNS", "600"))
 CHUNK = 50
 
 
