@@ -5,7 +5,7 @@ it is settled, by a person or by a later change that makes it moot.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ml_connector.codes import problem
 from ml_connector.connection import ExactDivision, VendorPolicy
@@ -126,16 +126,7 @@ def _others(desk: VendorDesk, link: Link, vendor: Party) -> tuple[Candidate, ...
 
 def _heir_of(supplier: Party) -> Party:
     """Return a lost supplier as if it were a vendor, to find who has its code, numbers or name."""
-    return Party(
-        id=supplier.id,
-        name=supplier.name,
-        email=supplier.email,
-        vat_number=supplier.vat_number,
-        chamber_of_commerce=supplier.chamber_of_commerce,
-        country=supplier.country,
-        city=supplier.city,
-        external_id=supplier.code,
-    )
+    return replace(supplier, code="", external_id=supplier.code, is_usable=True)
 
 
 def _candidates(decision: Decision | None) -> tuple[Candidate, ...]:
