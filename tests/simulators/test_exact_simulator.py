@@ -637,6 +637,30 @@ def test_notifications_can_be_lost_doubled_and_shuffled(site: Site) -> None:
     assert seen != [keys[1], *keys[1:]]
 
 
+def test_who_pumps_waits_for_what_another_thread_is_sending(site: Site) -> None:
+    hooks, seen_by_second = site.simulator.webhooks, []
+
+    def pump_too() -> None:
+        hooks.pump()
+        seen_by_second.append(len(hooks.delivered))
+
+    second = threading.Thread(target=pump_too)
+
+    def deliver(_url: str, body: bytes) -> int:
+        if body:
+            second.start()
+            second.join(timeout=0.2)  # one that does not wait is through long before
+        return 200
+
+    hooks.deliver = deliver
+    wanted = {"CallbackURL": "https://hooks.example.test/x", "Topic": "PurchaseOrders"}
+    site.client.post(SUBSCRIPTIONS, json=wanted)
+    site.post()
+    hooks.pump()
+    second.join()
+    assert seen_by_second == [1]
+
+
 # Faults
 
 
