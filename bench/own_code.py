@@ -14,7 +14,7 @@ from typing import Any
 from bench.result import Result
 from local.office import FIRM, Office
 from ml_connector.ids import OrderId
-from ml_connector.workflows.posting import advance
+from ml_connector.workflows.orders.posting import advance
 
 _SIZES = (1, 10, 100, 1000)
 _RUNS = 9

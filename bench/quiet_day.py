@@ -10,7 +10,7 @@ from local.blueprint import Blueprint
 from local.office import Office
 from local.schedules import Timetable, message
 from ml_connector.doors.queues import PURCHASE_ORDERS, VENDORS, Message
-from ml_connector.workflows.token_keeping import keep_all
+from ml_connector.workflows.upkeep.token_keeping import keep_all
 
 _MOST_TO_EXACT = 150
 _MINUTES = 24 * 60

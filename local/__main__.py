@@ -16,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from local.exact_simulator import notifying
 from local.firm import CONNECTION_ID
 from local.samples import connect_with_samples
 from local.scene import Ports, Scene
@@ -43,6 +44,7 @@ def main() -> None:
         if not arguments.bare:
             connect_with_samples(scene)
         scene.stack.run_in_background()
+        running.enter_context(notifying(scene.exact))
         _write_environment(scene, arguments.containers or "127.0.0.1")
         _print_addresses(console, scene)
         try:

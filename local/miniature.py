@@ -15,8 +15,9 @@ from ml_connector import clock
 from ml_connector.doors import http as http_door
 from ml_connector.doors.channels import Channel
 from ml_connector.doors.queues import PURCHASE_ORDERS, Message, Queues
-from ml_connector.workflows import purchase_order_queue, vendor_queue
 from ml_connector.workflows.doors import Doors
+from ml_connector.workflows.orders import queue as purchase_order_queue
+from ml_connector.workflows.vendors import queue as vendor_queue
 from ml_connector.workflows.wiring import Tables, join_doors
 
 VISIBILITY = 360.0

@@ -9,7 +9,7 @@ from local.firm import NL
 from local.scene import FIRM, Scene
 from ml_connector.exact.reference import ACCOUNTS_PATH
 from ml_connector.ids import Division
-from ml_connector.workflows.refresh import note_stale
+from ml_connector.workflows.upkeep.refresh import note_stale
 
 EVENTS = Path(__file__).parents[1] / "events"
 SECRET = "sample-webhook-secret"

@@ -127,7 +127,8 @@ class Scene:
         self.sweep()
 
     def sweep(self) -> None:
-        """Let the sweep's schedule fire once and work off the queues."""
+        """Let Exact's notifications arrive, the sweep fire once, and work off the queues."""
+        self.exact.webhooks.pump()
         self.stack.fire("SweepSchedule")
         self.stack.drain()
 

@@ -67,7 +67,7 @@ def test_the_source_is_read() -> None:
     given = codes_given()
     assert ("airbase/api.py", "AIRBASE_BUSY") in given
     assert ("airbase/orders.py", "BAD_AMOUNT") in given
-    assert ("workflows/judging.py", "HALTED") in given
+    assert ("workflows/orders/judging.py", "HALTED") in given
     assert len(given) > 30
 
 

@@ -9,7 +9,6 @@ from connector_cli.commands import (
     audits,
     bills,
     closing,
-    connect,
     connections,
     duplicates,
     exceptions,
@@ -19,10 +18,11 @@ from connector_cli.commands import (
     orders,
     pings,
     previews,
-    vendors,
     webhooks,
 )
 from connector_cli.commands.common import Options
+from connector_cli.commands.connect import verb as connect
+from connector_cli.commands.vendors import verbs as vendors
 from connector_cli.complaints import Complaint, understood
 from connector_cli.printing import complain
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from ml_connector.workflows.token_keeping import keep_all
+from ml_connector.workflows.upkeep.token_keeping import keep_all
 from ml_connector.workflows.wiring import open_doors
 
 _doors = open_doors("token_refresh")

@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 
-from local.exact_simulator.server import serve
+from local.exact_simulator.server import notifying, serve
 from local.exact_simulator.simulator import ExactSimulator
 from ml_connector.clock import MovableClock
 
@@ -19,7 +19,8 @@ def main() -> None:
     stopped = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stopped.set())
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    with serve(simulator, port=int(sys.argv[1]) if len(sys.argv) > 1 else 0) as base_url:
+    port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    with serve(simulator, port=port) as base_url, notifying(simulator):
         sys.stdout.write(f"{base_url}  (controls: {base_url}/_control/state)\n")
         sys.stdout.flush()
         stopped.wait()

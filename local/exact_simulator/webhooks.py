@@ -97,7 +97,6 @@ class Webhooks:
         self.queued = threading.Event()
         self._world = world
         self._client_id = client_id
-        self._sending = threading.Lock()
         world.listeners.append(self.on_change)
 
     def subscribe(self, context: Context) -> Response:
@@ -129,16 +128,12 @@ class Webhooks:
                 self._queue(row["CallbackURL"], division, entity, action, key)
 
     def pump(self) -> list[int]:
-        """Send everything that is queued and return the statuses; nothing is sent again.
-
-        What another thread is sending has arrived too when this returns.
-        """
-        with self._sending:
-            self.queued.clear()
-            batch = [self.outbox.pop(0) for _ in range(len(self.outbox))]
-            if self.reorder:
-                self._world.rng.shuffle(batch)
-            return [self._send(notification) for notification in batch]
+        """Send everything that is queued and return the statuses; nothing is sent again."""
+        self.queued.clear()
+        batch = [self.outbox.pop(0) for _ in range(len(self.outbox))]
+        if self.reorder:
+            self._world.rng.shuffle(batch)
+        return [self._send(notification) for notification in batch]
 
     def _send(self, notification: Notification) -> int:
         status = self.deliver(notification.url, notification.body)

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector_cli.actions.vendor_import import import_sheet
+from connector_cli.actions.vendors.sheet_import import import_sheet
 from local.firm import NL
 from local.office import FIRM
 from ml_connector import clock
 from ml_connector.doors.ledger import Conflict, Ledger
 from ml_connector.purchase_orders.books import Supplier
-from ml_connector.workflows.vendor_decisions import link as link_by_hand
+from ml_connector.workflows.vendors.decisions import link as link_by_hand
 from tests.cli.vendor_terminal import PERSON, OfficeStack, VendorTerminal
 from tests.workflows.guillotine import Guillotine, Killed
 from tests.workflows.vendor_office import CODE, Row, VendorOffice

@@ -12,7 +12,7 @@ from local.firm import BE, NL
 from local.office import FIRM, Office
 from ml_connector.doors.ledger import CONNECTION
 from ml_connector.open_exceptions import SET_ASIDE
-from ml_connector.workflows import refresh
+from ml_connector.workflows.upkeep import refresh
 from tests.closing.desk import Desk, by_category, reconcile
 from tests.closing.test_months import at
 from tests.exceptions.desk import PERSON

@@ -13,7 +13,7 @@ from ml_connector.doors.inbox import Arrival
 from ml_connector.doors.ledger import CONNECTION
 from ml_connector.doors.queues import PURCHASE_ORDERS, VENDORS, Message
 from ml_connector.ids import RecordKey, VendorId
-from ml_connector.workflows import token_keeping
+from ml_connector.workflows.upkeep import token_keeping
 from tests.exceptions.desk import Desk
 
 KEY = "6f0a3f0e-8f0d-4a63-9d2b-1c6a8e0b7d15"

@@ -9,7 +9,7 @@ from connector_cli.complaints import Complaint
 from local.firm import BE, NL
 from local.office import FIRM, Office
 from ml_connector.ids import Division
-from ml_connector.workflows.refresh import refresh
+from ml_connector.workflows.upkeep.refresh import refresh
 from tests.exceptions.desk import PERSON, Desk, actors
 
 _ORDERS, _LINES = "purchaseorder/PurchaseOrders", "purchaseorder/PurchaseOrderLines"

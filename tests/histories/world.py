@@ -24,7 +24,7 @@ from ml_connector.ids import OrderId
 from ml_connector.purchase_orders.marker import marks
 from ml_connector.secret import Secret
 from ml_connector.workflows.messages import refresh_message
-from ml_connector.workflows.posting import advance
+from ml_connector.workflows.orders.posting import advance
 from ml_connector.workflows.wiring import Tables
 from tests.histories.fate import (
     Fate,

@@ -19,7 +19,7 @@ from ml_connector.doors.ledger import Conflict, Ledger, order_key
 from ml_connector.doors.news import KEPT_FOR, NewsDesk, Row
 from ml_connector.doors.table import Item
 from ml_connector.ids import Division, OrderId
-from ml_connector.workflows import news as telling
+from ml_connector.workflows.news import telling
 from ml_connector.workflows.wiring import Tables
 
 

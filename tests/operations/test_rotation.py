@@ -89,6 +89,7 @@ def test_the_airbase_webhook_secret(scene: Scene, story: Story, terminal: Termin
 
 def test_the_exact_webhook_secret(scene: Scene, terminal: Terminal) -> None:
     scene.stack.fire("TokenRefreshFunctionEverySixHours")  # makes the subscriptions
+    scene.exact.webhooks.pump()  # what was before
     accounts = scene.exact.world.divisions[NL.division].table("financial/GLAccounts")
     key = next(iter(accounts))
 

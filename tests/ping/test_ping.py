@@ -19,9 +19,9 @@ from ml_connector.doors.coordination import ErrorWindow
 from ml_connector.doors.vault import AIRBASE_KEY
 from ml_connector.exact import subscriptions
 from ml_connector.faults import Halt
-from ml_connector.workflows.checks import Check
-from ml_connector.workflows.ping import ping
-from ml_connector.workflows.ping_probes import probes_of
+from ml_connector.workflows.ping.checks import Check
+from ml_connector.workflows.ping.connection import ping
+from ml_connector.workflows.ping.probes import probes_of
 
 CALLBACK = "https://callback.test"
 CONSENT = "connector connection consent"
@@ -431,7 +431,7 @@ def test_a_bug_in_one_check_hides_no_other(firm: Office, monkeypatch: pytest.Mon
     def broken(*_: Any) -> Any:
         raise RuntimeError("secret details")
 
-    monkeypatch.setattr("ml_connector.workflows.ping_airbase.read_order", broken)
+    monkeypatch.setattr("ml_connector.workflows.ping.airbase.read_order", broken)
     found = only(pinged(firm))
     assert (found.check, found.cause) == (
         "airbase_order",

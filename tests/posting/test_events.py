@@ -13,7 +13,7 @@ from ml_connector.doors.inbox import Arrival
 from ml_connector.doors.queues import PURCHASE_ORDERS, Message
 from ml_connector.exact.reference import ACCOUNTS_PATH
 from ml_connector.ids import Division, OrderId, RecordKey
-from ml_connector.workflows.refresh import fresh_since
+from ml_connector.workflows.upkeep.refresh import fresh_since
 
 KEY = "6f0a3f0e-8f0d-4a63-9d2b-1c6a8e0b7d15"
 

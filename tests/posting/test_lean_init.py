@@ -6,7 +6,7 @@ import sys
 
 def test_posting_loads_nothing_of_the_matching() -> None:
     code = (
-        "import sys, ml_connector.workflows.wiring, ml_connector.workflows.purchase_order_queue;"
+        "import sys, ml_connector.workflows.wiring, ml_connector.workflows.orders.queue;"
         "print([name for name in sys.modules if name.startswith(('rapidfuzz', 'stdnum',"
         " 'ml_connector.vendors'))])"
     )

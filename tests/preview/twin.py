@@ -15,9 +15,10 @@ from ml_connector.exact.errors import Answer, Sent
 from ml_connector.exact.gateway import ExactGateway
 from ml_connector.ids import ConnectionId, OrderId
 from ml_connector.open_exceptions import are_alike
-from ml_connector.workflows import posting, purchase_order_queue
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.preview import Preview, preview
+from ml_connector.workflows.orders import posting
+from ml_connector.workflows.orders import queue as purchase_order_queue
+from ml_connector.workflows.orders.preview import Preview, preview
 
 ITEMS = "logistics/Items"
 Snapshot = Callable[[], Any]

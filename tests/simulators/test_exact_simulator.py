@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from local.exact_simulator import ExactSimulator, Fault, Request, serve
+from local.exact_simulator import ExactSimulator, Fault, Request, notifying, serve
 from ml_connector.clock import MovableClock
 
 SUMMER_NOON = 1782390490.0  # 2026-06-25T12:28:10Z, two hours later on the wall in Amsterdam
@@ -637,30 +637,6 @@ def test_notifications_can_be_lost_doubled_and_shuffled(site: Site) -> None:
     assert seen != [keys[1], *keys[1:]]
 
 
-def test_who_pumps_waits_for_what_another_thread_is_sending(site: Site) -> None:
-    hooks, seen_by_second = site.simulator.webhooks, []
-
-    def pump_too() -> None:
-        hooks.pump()
-        seen_by_second.append(len(hooks.delivered))
-
-    second = threading.Thread(target=pump_too)
-
-    def deliver(_url: str, body: bytes) -> int:
-        if body:
-            second.start()
-            second.join(timeout=0.2)  # one that does not wait is through long before
-        return 200
-
-    hooks.deliver = deliver
-    wanted = {"CallbackURL": "https://hooks.example.test/x", "Topic": "PurchaseOrders"}
-    site.client.post(SUBSCRIPTIONS, json=wanted)
-    site.post()
-    hooks.pump()
-    second.join()
-    assert seen_by_second == [1]
-
-
 # Faults
 
 
@@ -772,7 +748,11 @@ def subscriber() -> Iterator[Subscriber]:
 
 def test_a_socket_carries_orders_and_notifications(subscriber: Subscriber) -> None:
     simulator = ExactSimulator(MovableClock(SUMMER_NOON))
-    with serve(simulator) as base_url, httpx.Client(base_url=base_url) as client:
+    with (
+        serve(simulator) as base_url,
+        notifying(simulator),
+        httpx.Client(base_url=base_url) as client,
+    ):
         _add_through_controls(client)
         token = client.post("/_control/tokens").json()["access_token"]
         client.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/json"})

@@ -2,7 +2,7 @@
 
 from ml_connector.doors.reference import ReferenceData
 from ml_connector.exact.reference import ACCOUNTS_PATH, DELETED_PATH
-from ml_connector.workflows.refresh import note_stale
+from ml_connector.workflows.upkeep.refresh import note_stale
 
 
 def note_all_stale(data: ReferenceData) -> None:

@@ -16,8 +16,8 @@ from local.office import FIRM, Office
 from local.simulation import Fault, Request
 from ml_connector.doors.ledger import CONNECTION
 from ml_connector.doors.table import Item
-from ml_connector.workflows.airbase_sweep import sweep_listing
 from ml_connector.workflows.messages import listing_message
+from ml_connector.workflows.upkeep.airbase_sweep import sweep_listing
 
 LIST = "/v1/purchase_orders/"
 HOUR = timedelta(hours=1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ml_connector.workflows.confirmation import amount_problems
+from ml_connector.workflows.orders.confirmation import amount_problems
 
 
 def codes(approved: str, found: Any) -> list[str]:

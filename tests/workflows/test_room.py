@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from local.firm import BE, BRANCHES, NL
 from local.office import Office
-from ml_connector.workflows.room import Room
+from ml_connector.workflows.upkeep.room import Room
 
 
 def room(office: Office, *halted: int) -> Room:

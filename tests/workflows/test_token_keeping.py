@@ -22,7 +22,7 @@ from ml_connector.ids import ConnectionId, Division
 from ml_connector.secret import Secret
 from ml_connector.workflows.connection_problems import report
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.token_keeping import keep_all
+from ml_connector.workflows.upkeep.token_keeping import keep_all
 from ml_connector.workflows.wiring import Tables, join_doors
 
 NL, BE = Division(111), Division(222)

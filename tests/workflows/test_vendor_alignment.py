@@ -8,7 +8,7 @@ from local.firm import BE, NL
 from local.office import FIRM
 from local.simulation import Fault, Request
 from ml_connector.ids import Division, VendorId
-from ml_connector.workflows import vendor_queue
+from ml_connector.workflows.vendors import queue as vendor_queue
 from tests.workflows.vendor_office import Row, VendorOffice
 
 

@@ -10,7 +10,7 @@ from local.simulation import Fault, Request
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
 from ml_connector.faults import Review
-from ml_connector.workflows.vendor_decisions import accept, link, reject, unlink
+from ml_connector.workflows.vendors.decisions import accept, link, reject, unlink
 from tests.workflows.vendor_office import CODE, VendorOffice
 
 
@@ -182,7 +182,7 @@ def test_a_list_longer_than_a_page_and_a_run_cut_off(
     firm: VendorOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = [firm.pair(f"Kanimo {at:03} B.V.", str(1000 + at)) for at in range(260)]
-    monkeypatch.setattr("ml_connector.workflows.vendor_runs._AT_A_TIME", _Impatient(3))
+    monkeypatch.setattr("ml_connector.workflows.vendors.runs._AT_A_TIME", _Impatient(3))
     firm.open()
     assert all(firm.supplier_of(vendor) == supplier for vendor, supplier in pairs)
     steps = firm.run_steps()

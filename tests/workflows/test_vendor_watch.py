@@ -4,7 +4,7 @@ import pytest
 
 from local.firm import NL
 from local.office import FIRM
-from ml_connector.workflows.vendor_decisions import accept, link, unlink
+from ml_connector.workflows.vendors.decisions import accept, link, unlink
 from tests.workflows.vendor_office import CODE, Row, VendorOffice
 
 

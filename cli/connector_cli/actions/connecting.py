@@ -26,7 +26,7 @@ from ml_connector.exact.gateway import ExactGateway
 from ml_connector.faults import Halt
 from ml_connector.ids import ConnectionId, Division
 from ml_connector.vendors.names import read_name
-from ml_connector.workflows.subscribing import keep_subscriptions
+from ml_connector.workflows.upkeep.subscribing import keep_subscriptions
 from ml_connector.workflows.wiring import Pace
 
 Settings = dict[str, Any]

@@ -20,7 +20,7 @@ from ml_connector.ids import ConnectionId
 from ml_connector.profile import NoVerification, UrlSecret
 from ml_connector.secret import Secret
 from ml_connector.workflows.messages import refresh_message
-from ml_connector.workflows.refresh import fresh_since
+from ml_connector.workflows.upkeep.refresh import fresh_since
 
 _ATTEMPTS = 3
 

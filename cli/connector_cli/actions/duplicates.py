@@ -14,11 +14,11 @@ from ml_connector.purchase_orders.exact_order import ExactOrder
 from ml_connector.purchase_orders.marker import marks, marks_in
 from ml_connector.purchase_orders.model import Order
 from ml_connector.purchase_orders.plan import Plan, pick_division
-from ml_connector.workflows.adopting import adopted_facts
 from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.fetching import fetch_order, is_wanted
-from ml_connector.workflows.live import ask_live
-from ml_connector.workflows.planning import plan_from_books
+from ml_connector.workflows.orders.adopting import adopted_facts
+from ml_connector.workflows.orders.fetching import fetch_order, is_wanted
+from ml_connector.workflows.orders.live import ask_live
+from ml_connector.workflows.orders.planning import plan_from_books
 
 CODE = "POSSIBLE_DUPLICATE"
 _ATTEMPTS = 3

@@ -4,7 +4,7 @@ from typing import Any
 
 from connector_cli.complaints import Complaint
 from connector_cli.stack import Stack
-from ml_connector.workflows.ping import ping as ping_connection
+from ml_connector.workflows.ping.connection import ping as ping_connection
 
 
 def ping(stack: Stack, id: str | None = None) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ from connector_cli.complaints import Complaint, Trouble
 from connector_cli.stack import Stack
 from ml_connector.doors.ledger import Record, order_key
 from ml_connector.ids import OrderId
-from ml_connector.workflows.preview import preview as preview_order
-from ml_connector.workflows.preview import preview_open
+from ml_connector.workflows.orders.preview import preview as preview_order
+from ml_connector.workflows.orders.preview import preview_open
 
 _UNKNOWN = "NOT_IN_AIRBASE"
 

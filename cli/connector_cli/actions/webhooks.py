@@ -11,7 +11,7 @@ from ml_connector.exact import subscriptions
 from ml_connector.exact.subscriptions import Subscription
 from ml_connector.faults import Fault
 from ml_connector.ids import Division
-from ml_connector.workflows.subscribing import keep_subscriptions, unseen_topics
+from ml_connector.workflows.upkeep.subscribing import keep_subscriptions, unseen_topics
 
 
 def list_webhooks(stack: Stack, id: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ml_connector.exact.orders import STREAM_PATH
 from ml_connector.exact.reference import DELETED_PATH
 from ml_connector.ids import Division
 from ml_connector.workflows.messages import refresh_message
-from ml_connector.workflows.refresh import note_stale
+from ml_connector.workflows.upkeep.refresh import note_stale
 
 
 class _NotYetError(Exception):

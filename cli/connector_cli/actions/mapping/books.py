@@ -9,7 +9,7 @@ from ml_connector.doors.links import Links
 from ml_connector.doors.reference import DivisionBooks, ReferenceData
 from ml_connector.ids import ConnectionId, Division, Guid
 from ml_connector.purchase_orders.books import Code, CodeKind, GLAccount, Item
-from ml_connector.workflows.refresh import fresh_since
+from ml_connector.workflows.upkeep.refresh import fresh_since
 
 
 class LoadedBooks(DivisionBooks):

@@ -16,7 +16,7 @@ from connector_cli.stack import Stack
 from ml_connector.connection import Connection
 from ml_connector.doors.ledger import Conflict
 from ml_connector.ids import ConnectionId, Division
-from ml_connector.workflows.sweep import queue_reviews, queue_unplaced
+from ml_connector.workflows.upkeep.sweep import queue_reviews, queue_unplaced
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,8 @@ class Ladder:
         one, other = self._vendors.profiles[at], self._suppliers.profiles[supplier]
         if (one.city and one.city == other.city) or (one.site and one.site == other.site):
             return False
+        if towns(one.name.marks):
+            return False
         sisters = [self._suppliers.profiles[x] for x in self._suppliers.family_of(one)]
         sisters += [self._vendors.profiles[x] for x in self._vendors.family_of(other)]
         return any(towns(each.name.marks - one.name.marks) for each in sisters)
@@ -162,13 +164,19 @@ class Ladder:
             one.city and one.city == other.city
         ):
             yield "one side has no legal form, and no city confirms it"
-        if set(self._suppliers.family_of(one)) - {supplier}:
+        if _could_be_meant(self._suppliers, one) - {supplier}:
             yield "another supplier of this family could be meant"
-        if set(self._vendors.family_of(other)) - {at}:
+        if _could_be_meant(self._vendors, other) - {at}:
             yield "another vendor of this family could be meant"
         core = one.name.core
         if self._suppliers.goes_on(core) or (len(core) == 1 and self._vendors.goes_on(core)):
             yield "another company's name goes on where this one ends"
+
+
+def _could_be_meant(directory: Directory, profile: Profile) -> set[int]:
+    """Return who of the family has all the marks of this name: one that has others is not meant."""
+    said = profile.name.marks
+    return {at for at in directory.family_of(profile) if said <= directory.profiles[at].name.marks}
 
 
 def _contradictions(one: Profile, other: Profile) -> Iterator[str]:

@@ -17,6 +17,7 @@ _LETTERS = {
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 _ACCENTS = range(0x0300, 0x0370)
 _FORMS_AT_MOST = 2
+_LONG = 6
 # "1 23" and "12 3" stay two numbers.
 _JOINT = re.compile(r"(?<!\d) | (?!\d)")
 _KEPT_TEXTS = 400
@@ -52,7 +53,11 @@ class Name:
             return False  # a part is missing
         words = [word for word in self.core if word not in GENERIC and word not in _AND]
         letters = "".join(words)
-        return len(letters) > (2 if letters.isascii() else 1) and not letters.isdigit()
+        if letters.isdigit():
+            return False
+        if self.legal_form and len(self.key) >= _LONG:
+            return len(letters) > 1  # "DB Vertrieb GmbH" is said in full
+        return len(letters) > (2 if letters.isascii() else 1)
 
 
 def read_name(text: str) -> Name:

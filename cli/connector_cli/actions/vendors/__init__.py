@@ -1,0 +1,1 @@
+"""The vendors of a connection as people see and decide them."""

@@ -1,0 +1,1 @@
+"""`connector connect`: `verb` is the command, `guide` its steps."""

@@ -1,0 +1,1 @@
+"""`connector vendors ...`: `verbs` names them all."""

@@ -1,0 +1,1 @@
+"""Whether a connection works, tried on the real systems."""

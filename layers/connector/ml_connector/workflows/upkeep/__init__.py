@@ -1,0 +1,1 @@
+"""What keeps a connection going unasked: sweeps, fresh reference data, tokens, outages."""

@@ -1,0 +1,1 @@
+"""Vendors and suppliers are linked, watched and aligned; `queue` is the worker's door."""
