@@ -142,7 +142,7 @@ def _world(chance: random.Random, size: int) -> list[_Company]:
     numbers: set[str] = set()
     while len(world) < size:
         for company in _family(chance):
-            key = _letters(f"{company.stem} {company.mark} {_written_form(company)}")
+            key = letters(f"{company.stem} {company.mark} {_written_form(company)}")
             own = {company.vat, company.chamber, company.account} - {""}
             if key not in taken and numbers.isdisjoint(own):
                 taken.add(key)
@@ -156,7 +156,8 @@ def _written_form(company: _Company) -> str:
     return forms[company.country][company.form]
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
+    """Return what a reader sees of a name, whatever its case and punctuation."""
     return "".join(c for c in text.lower() if c.isalnum())
 
 

@@ -33,6 +33,8 @@ class Policy:
     sync_page_size: int = 1000
     denied: set[str] = field(default_factory=set)
     """Endpoints outside the app's scopes."""
+    read_only: set[str] = field(default_factory=set)
+    """Endpoints that this user may read alone; the text of that 403 is not known."""
     unlicensed: set[str] = field(default_factory=set)
     """Endpoints of a module that the licence lacks; the text of that 403 is not known."""
 

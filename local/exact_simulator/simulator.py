@@ -169,7 +169,7 @@ class ExactSimulator(Builders):
                 raise unauthorized()
             if place.kind == "me":
                 return dispatch.me(self.world, request, as_json=as_json)
-            division = self._entered(place)
+            division = self._entered(place, request.method)
             context = Context(self.world, division, self.policy, request, as_json)
             return dispatch.answer(context, place, self.webhooks)
         except RefusedError as refusal:
@@ -178,7 +178,7 @@ class ExactSimulator(Builders):
             text = "".join(say(self.world.language, c, label) for c, label in rules.problems)
             return RefusedError(500, text).response(as_json=as_json)
 
-    def _entered(self, place: Route) -> Division:
+    def _entered(self, place: Route, method: str) -> Division:
         division = self.world.divisions.get(place.division or 0)
         if division is None or not division.in_scope:
             raise forbidden("User division is not within division scope.", "NoDivisionAccess")
@@ -189,4 +189,6 @@ class ExactSimulator(Builders):
         if place.endpoint in self.policy.denied:
             scope = dispatch.scope_of(place.endpoint)
             raise forbidden(f"Application Scope Violated. Cannot read '{scope}' scope.")
+        if place.endpoint in self.policy.read_only and method != "GET":
+            raise forbidden()
         return division

@@ -8,7 +8,7 @@ import pytest
 from local.scene import Scene
 from ml_connector.airbase.webhook import parse_settings
 from ml_connector.codes import problem
-from ml_connector.doors.ledger import CONNECTION
+from ml_connector.doors.ledger import CONNECTION, VENDORS
 from ml_connector.ids import ConnectionId
 from tests.cli.conftest import Write
 from tests.cli.terminal import NEEDED, SECRETS, Terminal
@@ -129,6 +129,18 @@ def test_a_halt_is_lifted_by_adding_again(
 
     terminal.ok("connection", "add", path, env=NEEDED)
     assert terminal.ok("exceptions", "halted", "--json").data == []
+
+
+def test_another_vendor_policy_is_not_left_to_the_daily_comparison(
+    scene: Scene, terminal: Terminal, write_file: Write
+) -> None:
+    id = ConnectionId("policy")
+    terminal.ok("connection", "add", write_file(id=id), env=NEEDED)
+    scene.stack.drain()
+    assert scene.doors.ledger.read(id, VENDORS).state == "new"
+    terminal.ok("connection", "add", write_file(id=id, vendors={"links": "review"}), env=NEEDED)
+    scene.stack.drain()
+    assert scene.doors.ledger.trail(id, VENDORS)[0].step == "started"
 
 
 def test_a_secret_in_the_url_is_part_of_the_url(terminal: Terminal, write_file: Write) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from connector_cli.actions.connecting import (
+from connector_cli.actions.assigning import (
     Subsidiary,
     assign,
     assigned_to,

@@ -9,6 +9,7 @@ from connector_cli.complaints import Complaint
 from local.firm import BE, NL
 from local.office import FIRM, Office
 from ml_connector.ids import Division
+from ml_connector.workflows.orders.adopting import adopted_facts
 from ml_connector.workflows.upkeep.refresh import refresh
 from tests.exceptions.desk import PERSON, Desk, actors
 
@@ -163,6 +164,28 @@ class TestThisOrder:
         duplicates.adopt(desk, FIRM, "PO-1", str(there["OrderNumber"]))
         with pytest.raises(Complaint, match="is linked to PO-1 already"):
             duplicates.adopt(desk, FIRM, "PO-2", str(there["OrderNumber"]))
+
+    def test_of_two_people_at_once_the_first_has_it(
+        self, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        office = desk.office
+        there = typed_in(office)
+        first = waiting(office)
+        second = office.order("PO-2", lines=[office.airbase.line("4100", "99.00")])
+        office.post(second)
+        number = str(there["OrderNumber"])
+        facts = adopted_facts
+
+        def faster(*given: Any) -> dict[str, Any]:
+            monkeypatch.setattr(duplicates, "adopted_facts", facts)
+            duplicates.adopt(desk, FIRM, "PO-1", number)
+            return facts(*given)
+
+        monkeypatch.setattr(duplicates, "adopted_facts", faster)
+        with pytest.raises(Complaint, match="was just linked to another order"):
+            duplicates.adopt(desk, FIRM, "PO-2", number)
+        assert (office.record(first).state, office.record(second).state) == ("posted", "review")
+        assert office.doors.mappings.order_of(FIRM, there["PurchaseOrderID"]) == first["id"]
 
     def test_an_adopted_order_is_no_look_alike_of_the_next(self, desk: Desk) -> None:
         office = desk.office

@@ -33,6 +33,7 @@ def named(vendor: str, *suppliers: str) -> Decision:
         ("Kanimo B.V.", "KANIMO BV"),
         ("Kanimo", "kanimo"),
         ("Kanimo Nederland BV", "Kanimo Nederland B.V."),
+        ("K2 Vertrieb GmbH", "K2 VERTRIEB GmbH"),
         ("株式会社 山田電機", "株式会社 山田電機"),
         ("ООО Ромашка", "ООО «РОМАШКА»"),  # noqa: RUF001
         ("شركة الأمل", "شركة الأمل"),
@@ -83,7 +84,10 @@ def test_a_number_that_a_group_may_share_links_no_siblings(
     assert decide(one, with_fields(Party("s", supplier), **{number: value})).verdict == "review"
 
 
-@pytest.mark.parametrize("name", ["Bouw", "AB", "Transport B.V.", "***", "", "B.V.", "Hotel Gent"])
+@pytest.mark.parametrize(
+    "name",
+    ["Bouw", "AB", "K2 B.V.", "Transport B.V.", "***", "", "B.V.", "Hotel Gent", "K2 Vertrieb"],
+)
 def test_a_name_that_tells_nothing_links_nothing(name: str) -> None:
     assert named(name, name).verdict != "link"
 
@@ -110,6 +114,23 @@ def test_a_town_may_have_been_left_out_of_a_name() -> None:
     assert decide(vendor, supplier, sister).verdict == "review"
     assert match([vendor, replace(sister, id="w")], [supplier])[0].verdict == "review"
     assert decide(replace(vendor, city="Gent"), supplier, sister).verdict == "link"
+
+
+def test_of_one_family_and_site_only_the_town_tells() -> None:
+    vendor = Party("v", "De Graaf Bouw B.V.", email="ar@degraaf.example")
+    supplier = Party("s", "de Graaf Bouw BV", email="info@degraaf.example")
+    sister = Party("t", "De Graaf Bouw Amsterdam B.V.")
+    assert decide(vendor, supplier, sister).verdict == "review"
+    assert decide(vendor, supplier, replace(sister, email=vendor.email)).verdict == "review"
+    assert decide(vendor, supplier, replace(sister, email="x@noord.example")).verdict == "link"
+
+
+def test_who_names_the_town_means_no_sister_in_another() -> None:
+    towns = ["Gemeente Kortrijk", "Gemeente Amsterdam", "Gemeente Rotterdam", "Gemeente"]
+    for at, town in enumerate(towns[:3]):
+        assert named(town, *towns).supplier_id == f"s{at}"
+    assert named("Gemeente", *towns).verdict == "review"
+    assert named("Gemeente Amsterdam", *towns, "Gemeente Amsterdam Holding").verdict == "review"
 
 
 def test_the_ladder_names_its_rule() -> None:

@@ -147,3 +147,20 @@ def test_a_lifted_halt_is_not_looked_for_again_before_its_time(at_rest: Office) 
         at_rest.wait(minutes=1)
     assert timedelta(minutes=15) <= clock.now() - started <= timedelta(minutes=17)
     assert len([call for call in journal.calls if call.method == "GET"]) == 2
+
+
+def test_who_may_read_and_not_write_is_halted_ever_more_rarely(at_rest: Office) -> None:
+    at_rest.exact.policy.read_only.add("purchaseorder/PurchaseOrders")
+    orders = live_through(at_rest, 24 * 60, approve_each=30)
+    times = len(at_rest.connection().divisions) * 8
+    assert times_halted(at_rest) <= times, "after 15, 30, 60 minutes, then 2, 4, 8 hours"
+    assert states(at_rest, orders).get("posted", 0) == 0
+    refused = [c for c in at_rest.exact.calls if c.status == 403]
+    assert len(refused) <= times * 2
+    at_rest.exact.policy.read_only.clear()
+    at_rest.doors.ledger.clear_halt(FIRM)
+    at_rest.wait(minutes=1)
+    assert halts(at_rest) == {}
+    at_rest.doors.ledger.halt(FIRM, problem("EXACT_FORBIDDEN", "Exact connection"))
+    at_rest.wait(minutes=16)
+    assert halts(at_rest) == {}, "what a person let go on counts from the start"

@@ -1,18 +1,18 @@
 """The steps of connecting a company, each of which can be repeated and changes nothing twice.
 
-`begin`, `store_app`, consent (`consent.py`), `list_divisions`, `try_airbase`,
-`propose_assignments`, `assign`, `save`, `subscribe`. Until `save` there is no connection: what
-was stored before it (the app's credentials, a consent) is overwritten by the next attempt.
+`begin`, `store_app`, consent (`consent.py`), `list_divisions`, `try_airbase`, who serves whom
+(`assigning.py`), `save`, `subscribe`. Until `save` there is no connection: what was stored before
+it (the app's credentials, a consent) is overwritten by the next attempt.
 
 A division that has moved to another database (`DivisionMoveDate`) is not handled here: its
 reference data are read anew by the worker that reads them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from connector_cli.actions import connections, secrets_given
+from connector_cli.actions.assigning import Settings, Subsidiary
 from connector_cli.actions.connection_files import checked
 from connector_cli.actions.connections import Added
 from connector_cli.actions.secrets_given import API_KEY, CLIENT_ID, CLIENT_SECRET, Given
@@ -25,12 +25,8 @@ from ml_connector.doors.vault import EXACT_TOKENS
 from ml_connector.exact.gateway import ExactGateway
 from ml_connector.faults import Halt
 from ml_connector.ids import ConnectionId, Division
-from ml_connector.vendors.names import read_name
 from ml_connector.workflows.upkeep.subscribing import keep_subscriptions
 from ml_connector.workflows.wiring import Pace
-
-Settings = dict[str, Any]
-"""A connection file's content; divisions may still be missing, or lack their subsidiaries."""
 
 BY_CONSENT = frozenset({"NOT_CONNECTED", "RECONNECT_NEEDED", "EXACT_TOKEN_REFUSED"})
 """Halts that only a (new) consent ends."""
@@ -39,21 +35,6 @@ _DIVISIONS = "system/Divisions"
 _FIELDS = {"$select": "Code,Description,Country,Currency,BlockingStatus,Status"}
 # Exact's REST reference: 0 upcoming, 1 active, 2 archive; blocking is anything but 0.
 _STATUS = {0: "upcoming", 1: "open", 2: "archived"}
-
-
-@dataclass(frozen=True)
-class Subsidiary:
-    """An Airbase subsidiary; `key` is what a connection file names it by."""
-
-    key: str
-    name: str
-    code: str = ""
-    country: str = ""
-
-    @property
-    def words(self) -> set[str]:
-        """Return all that a connection file may name it by."""
-        return {word for word in (self.key, self.code, self.name) if word}
 
 
 def begin(stack: Stack, id: str, given: Settings | None, **changes: str | None) -> Settings:
@@ -192,84 +173,6 @@ def _subsidiary(row: Any) -> Subsidiary:
         for field in ("airbase_id", "erp_reference_id", "name", "iso_code")
     )
     return Subsidiary(id or code or name, name or code or id, code, country)
-
-
-def propose_assignments(
-    divisions: Sequence[Mapping[str, Any]], subsidiaries: Iterable[Subsidiary]
-) -> list[dict[str, Any]]:
-    """Return for each subsidiary the division it seems to be, None where none or several do.
-
-    `{"subsidiary", "name", "division", "why"}`; only open divisions are proposed. `why` is code
-    (its ERP reference is the division's code) or name (they agree but for the legal form).
-    """
-    candidates = [each for each in divisions if each["status"] == "open"]
-    return [_proposal(each, candidates) for each in subsidiaries]
-
-
-def _proposal(subsidiary: Subsidiary, divisions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    by_code = [d["division"] for d in divisions if str(d["division"]) == subsidiary.code]
-    keys = set(read_name(subsidiary.name).keys)
-    by_name = [d["division"] for d in divisions if keys & set(read_name(d["name"]).keys)]
-    why, division = "", None
-    if len(by_code) == 1:
-        why, division = "code", by_code[0]
-    elif len(by_name) == 1:
-        why, division = "name", by_name[0]
-    return {
-        "subsidiary": subsidiary.key,
-        "name": subsidiary.name,
-        "division": division,
-        "why": why,
-    }
-
-
-def assigned_to(settings: Settings, subsidiary: Subsidiary) -> int | None:
-    """Return the division that the settings let a subsidiary be served by."""
-    for division in settings.get("divisions") or ():
-        if subsidiary.words & set(division.get("subsidiaries") or ()):
-            return int(division["division"])
-    return None
-
-
-def expect_known(keys: Iterable[str], subsidiaries: Sequence[Subsidiary]) -> None:
-    """Raise `Complaint` for a word that names no subsidiary, where Airbase lists them."""
-    known = {word for each in subsidiaries for word in each.words}
-    if known and (strange := sorted(set(keys) - known)):
-        raise Complaint(
-            f"Airbase has no subsidiary {', '.join(strange)}; it has "
-            f"{', '.join(each.key for each in subsidiaries)}"
-        )
-
-
-def assign(
-    settings: Settings,
-    assignments: Mapping[int, Sequence[str]],
-    divisions: Sequence[Mapping[str, Any]],
-) -> Settings:
-    """Return the settings with these subsidiaries served by these divisions.
-
-    Other settings of a division stay; a new one gets the name and currency that Exact has for it.
-    Raises `Complaint` for a division that the consent does not reach, or a new one not open.
-    """
-    there = {each["division"]: each for each in divisions}
-    before = {int(d["division"]): d for d in settings.get("divisions") or ()}
-    entries = dict(before)
-    for code, keys in assignments.items():
-        if code not in there:
-            raise Complaint(
-                f"division {code} is not among those this consent reaches: "
-                f"{', '.join(map(str, sorted(there))) or 'none'}"
-            )
-        if code not in before and there[code]["status"] != "open":
-            raise Complaint(f"division {code} is {there[code]['status']} in Exact")
-        entries[code] = _entry(there[code]) | dict(before.get(code, {}))
-        entries[code]["subsidiaries"] = list(keys)
-    return {**settings, "divisions": list(entries.values())}
-
-
-def _entry(division: Mapping[str, Any]) -> dict[str, Any]:
-    entry = {"division": division["division"], "name": division["name"]}
-    return entry | ({"currency": division["currency"]} if division["currency"] else {})
 
 
 def is_saved(stack: Stack, connection: Connection, given: Given) -> bool:

@@ -19,7 +19,7 @@ from ml_connector.faults import Halt
 from ml_connector.ids import ConnectionId
 from ml_connector.profile import NoVerification, UrlSecret
 from ml_connector.secret import Secret
-from ml_connector.workflows.messages import refresh_message
+from ml_connector.workflows.messages import reconcile_message, refresh_message
 from ml_connector.workflows.upkeep.refresh import fresh_since
 
 _ATTEMPTS = 3
@@ -53,6 +53,8 @@ def add(stack: Stack, connection: Connection, given: Given) -> Added:
     take_over_consent(stack, id, given)
     stack.doors.mappings.save(connection)
     go_on(stack, connection)
+    if not is_new:  # another policy or link takes effect now, not with the daily comparison
+        stack.send(reconcile_message(id), f"asked {clock.epoch()}")
     has_consent = bool(secrets_given.stored(stack.vault, EXACT_TOKENS, id))
     return Added(connection, is_new, webhook_urls(stack, connection, made), made, has_consent)
 

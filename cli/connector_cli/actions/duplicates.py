@@ -59,12 +59,13 @@ def adopt(stack: Stack, id: str, name: str, number: str) -> dict[str, Any]:
     division = pick_division(order, connection)
     plan = plan_from_books(stack.doors, connection, order, division)
     found = _find(stack.doors, connection, division.division, number.strip())
-    _refuse_stranger(stack, connection.id, order, plan, found)
+    known = stack.doors.mappings.order_of(connection.id, found.id)
+    _refuse_stranger(stack, connection.id, order, plan, found, known)
     facts = adopted_facts(connection, order, division.division, plan.body, found)
 
     def take(record: Record) -> Record:
         _candidates(record)
-        stack.doors.mappings.note_posted(connection.id, found.id, order.id)
+        _claim(stack, connection.id, order, found, known)
         return stack.signed.write(record.now("posted", **facts), "adopted_by_hand", **facts)
 
     after = _persist(stack, record, take)
@@ -106,7 +107,12 @@ def _find(doors: Doors, connection: Connection, division: Division, number: str)
 
 
 def _refuse_stranger(
-    stack: Stack, id: ConnectionId, order: Order, plan: Plan, found: ExactOrder
+    stack: Stack,
+    id: ConnectionId,
+    order: Order,
+    plan: Plan,
+    found: ExactOrder,
+    known: OrderId | None,
 ) -> None:
     name = f"Exact order {found.number}"
     if found.supplier != plan.body["Supplier"]:
@@ -115,20 +121,32 @@ def _refuse_stranger(
         raise Complaint(f"{name} is in {found.currency}, {order.title} in {order.total.currency}")
     if found.is_cancelled:
         raise Complaint(f"{name} is cancelled in Exact")
-    if other := _linked(stack, id, order.id, found):
+    if other := _linked(stack, id, order.id, found, known):
         raise Complaint(f"{name} is linked to {other} already")
 
 
-def _linked(stack: Stack, id: ConnectionId, order: OrderId, found: ExactOrder) -> str:
+def _linked(
+    stack: Stack, id: ConnectionId, order: OrderId, found: ExactOrder, known: OrderId | None
+) -> str:
     """Return what the other order is called that this one in Exact belongs to, empty for none."""
-    other = stack.doors.mappings.order_of(id, found.id)
-    if other and other != order:
-        record = stack.doors.ledger.read(id, order_key(other))
+    if known and known != order:
+        record = stack.doors.ledger.read(id, order_key(known))
         if Guid((record.facts.get("exact") or {}).get("id", "")) == found.id:
             return records.title(record)
     if marks_in(found.remarks) and not marks(found.remarks, id, order):
         return "another order, by the marker in its remarks"
     return ""
+
+
+def _claim(
+    stack: Stack, id: ConnectionId, order: Order, found: ExactOrder, known: OrderId | None
+) -> None:
+    """Note whose order it is; of two people at once, the first has it."""
+    mappings = stack.doors.mappings
+    if known and known != order.id:  # it had it once, as was seen
+        mappings.note_posted(id, found.id, order.id)
+    elif not mappings.claim_posted(id, found.id, order.id):
+        raise Complaint(f"Exact order {found.number} was just linked to another order")
 
 
 def _persist(stack: Stack, record: Record, write: Callable[[Record], Record]) -> Record:

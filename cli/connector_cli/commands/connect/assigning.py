@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connector_cli.actions import connecting
-from connector_cli.actions.connecting import Settings, Subsidiary
+from connector_cli.actions import assigning
+from connector_cli.actions.assigning import Settings, Subsidiary
 from connector_cli.commands.connect.run import Missing, Run
 from connector_cli.complaints import Complaint
 
@@ -22,9 +22,9 @@ class Assigning:
     def assigned(self, settings: Settings, subsidiaries: list[Subsidiary]) -> Settings:
         """Return the settings with divisions that serve subsidiaries; raises `Missing`."""
         divisions = self.run.report.divisions
-        proposals = connecting.propose_assignments(divisions, subsidiaries)
+        proposals = assigning.propose_assignments(divisions, subsidiaries)
         for each, proposal in zip(subsidiaries, proposals, strict=True):
-            served_by = connecting.assigned_to(settings, each)
+            served_by = assigning.assigned_to(settings, each)
             self.run.report.subsidiaries.append({**proposal, "served_by": served_by})
         self.run.table(
             ("Subsidiary", "Name", "Served by", "Proposed", "By"),
@@ -35,15 +35,15 @@ class Assigning:
         )
         if self.run.wish.divisions:
             named = [key for keys in self.run.wish.divisions.values() for key in keys]
-            connecting.expect_known(named, subsidiaries)
+            assigning.expect_known(named, subsidiaries)
             settings = {**settings, "divisions": settings.get("divisions") or []}
-            return self._complete(connecting.assign(settings, self.run.wish.divisions, divisions))
+            return self._complete(assigning.assign(settings, self.run.wish.divisions, divisions))
         if _is_complete(settings):
             # Assigned as they are: a division that the consent does not reach is refused.
             same = {int(d["division"]): d["subsidiaries"] for d in settings["divisions"]}
-            return connecting.assign(settings, same, divisions)
+            return assigning.assign(settings, same, divisions)
         chosen = self._chosen(settings, subsidiaries)
-        return self._complete(connecting.assign(settings, chosen, divisions))
+        return self._complete(assigning.assign(settings, chosen, divisions))
 
     def _complete(self, settings: Settings) -> Settings:
         if not settings["divisions"]:
@@ -81,7 +81,7 @@ class Assigning:
         default = ",".join(map(str, usable))
         text = self.run.asked("Divisions to connect, separated by commas", "--division", default)
         picked = [_number(word) for word in text.split(",") if word.strip()]
-        connecting.assign({}, dict.fromkeys(picked, ()), self.run.report.divisions)
+        assigning.assign({}, dict.fromkeys(picked, ()), self.run.report.divisions)
         return picked
 
     def _division_for(self, subsidiary: Mapping[str, Any], picked: Sequence[int]) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from connector_cli.actions import connecting, connections, consent, secrets_given
-from connector_cli.actions.connecting import Settings, Subsidiary
+from connector_cli.actions.assigning import Settings, Subsidiary
 from connector_cli.actions.connection_files import checked
 from connector_cli.actions.secrets_given import Given
 from connector_cli.commands import consenting

@@ -128,7 +128,8 @@ class Desk:
             left = {where: one for where, one in halts.items() if one["code"] not in REPAIRED}
             lifted = sorted({one["code"] for one in halts.values()} & REPAIRED)
             state = "halted" if left else "active"
-            self._ledger.write(record.now(state, halts=left), "consent_given", lifted=lifted)
+            moved = record.now(state, halts=left, lifted={})
+            self._ledger.write(moved, "consent_given", lifted=lifted)
 
         _persist(write)
 

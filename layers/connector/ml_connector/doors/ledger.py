@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ml_connector import clock
@@ -28,6 +28,7 @@ VENDORS = RecordKey("vendors")
 # What is parked has a due list of its own: a sweep does not even read it while its time is not.
 _PARKED = "#"
 _MOST_TRIES = 5
+_COMES_BACK = timedelta(hours=24)
 
 
 class Conflict(Exception):
@@ -202,7 +203,7 @@ class Ledger:
         halts = dict(record.facts.get("halts", {}))
         if halts.get(where, {}).get("code") == problem.code:
             return
-        halts[where] = problem.as_dict()
+        halts[where] = problem.as_dict() | {"times": _times(record, problem.code, where)}
         self.write(
             record.now("halted", halts=halts),
             "halted",
@@ -214,11 +215,14 @@ class Ledger:
         """Let the connection (and all its divisions), or one division, go on."""
         halts = {where: found["code"] for where, found in self.halts(connection).items()}
         wanted = halts if division is None else {str(division): halts.get(str(division), "")}
-        self.lift(connection, wanted)
+        self.lift(connection, wanted, by_hand=True)
 
-    def lift(self, connection: ConnectionId, halts: Mapping[str, str]) -> bool:
+    def lift(
+        self, connection: ConnectionId, halts: Mapping[str, str], *, by_hand: bool = False
+    ) -> bool:
         """Let go on what is stopped with these codes ("" or a division to code).
 
+        Unless `by_hand`, it is remembered how often each came back soon after it was lifted.
         Returns whether anything was. Raises `Conflict` as `write` does.
         """
         record = self.read(connection, CONNECTION)
@@ -226,9 +230,10 @@ class Ledger:
         left = {k: v for k, v in held.items() if halts.get(k) != v["code"]}
         if left == held:
             return False
-        lifted = ", ".join(sorted(held.keys() - left.keys()))
-        state = "halted" if left else "active"
-        self.write(record.now(state, halts=left), "continued", division=lifted)
+        over = sorted(held.keys() - left.keys())
+        lifted = {} if by_hand else {**record.facts.get("lifted", {}), **_lifted(held, over)}
+        moved = record.now("halted" if left else "active", halts=left, lifted=lifted)
+        self.write(moved, "continued", division=", ".join(over))
         return True
 
     def halts(self, connection: ConnectionId) -> dict[str, dict[str, Any]]:
@@ -255,6 +260,23 @@ class Ledger:
         end = until.isoformat()
         moved = record.now(state, looks_first_until=end)
         self.write(moved, "restored", to=to.isoformat(), looks_first_until=end)
+
+
+def _lifted(held: Mapping[str, Any], over: Sequence[str]) -> dict[str, Any]:
+    at = clock.now().isoformat()
+    return {
+        where: {"code": held[where]["code"], "times": held[where].get("times", 0), "at": at}
+        for where in over
+    }
+
+
+def _times(record: Record, code: str, where: str) -> int:
+    """Return how often in a row the halt has come back within a day of being lifted."""
+    before = record.facts.get("lifted", {}).get(where)
+    if not before or before["code"] != code:
+        return 0
+    is_soon = clock.now() - datetime.fromisoformat(before["at"]) < _COMES_BACK
+    return int(before["times"]) + 1 if is_soon else 0
 
 
 def _trail(record: Record) -> str:

@@ -85,6 +85,11 @@ class Mappings:
         """Remember which Airbase order a purchase order in Exact came from."""
         self._table.put({"pk": id, "sk": f"posted#{exact_order}", "order": order})
 
+    def claim_posted(self, id: ConnectionId, exact_order: str, order: OrderId) -> bool:
+        """Remember it as `note_posted` does, unless it is already known of another order."""
+        item: Item = {"pk": id, "sk": f"posted#{exact_order}", "order": order}
+        return self._table.insert(item) or self.order_of(id, exact_order) == order
+
     def order_of(self, id: ConnectionId, exact_order: str) -> OrderId | None:
         """Return the Airbase order that a purchase order in Exact came from."""
         item = self._table.get(id, f"posted#{exact_order}")

@@ -149,13 +149,16 @@ class Ladder:
     def _has_sister_in_town(self, at: int, supplier: int) -> bool:
         """Tell whether a town may have been left out of a name, and nothing says which one."""
         one, other = self._vendors.profiles[at], self._suppliers.profiles[supplier]
-        if (one.city and one.city == other.city) or (one.site and one.site == other.site):
+        if towns(one.name.marks) or (one.city and one.city == other.city):
             return False
-        if towns(one.name.marks):
-            return False
+        site = one.site if one.site == other.site else ""
         sisters = [self._suppliers.profiles[x] for x in self._suppliers.family_of(one)]
         sisters += [self._vendors.profiles[x] for x in self._vendors.family_of(other)]
-        return any(towns(each.name.marks - one.name.marks) for each in sisters)
+        return any(
+            towns(each.name.marks)
+            for each in sisters
+            if not (site and each.site and each.site != site)
+        )
 
     def _doubts_of_open_form(self, at: int, supplier: int) -> Iterator[str]:
         """A side without legal form may mean any company of the family, so there must be one."""

@@ -1,7 +1,8 @@
 """The way back from a halt: one harmless question shows that what stopped a connection is over.
 
 Each halt is asked about at most every 15 minutes: a question that is refused counts as an error,
-and Exact blocks a key after ten within an hour at one endpoint.
+and Exact blocks a key after ten within an hour at one endpoint. One that comes back as soon as it
+is lifted (who may read may not be allowed to write) is asked about ever more rarely.
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from ml_connector.ids import Division
 from ml_connector.workflows.doors import Doors
 
 EVERY = timedelta(minutes=15)
+_MOST_DOUBLINGS = 6  # 16 hours
 _NOBODY = odata.guid_literal("00000000-0000-0000-0000-000000000000")
 _END = odata.int64_literal(2**63 - 1)
 
@@ -27,7 +29,8 @@ def lift_halts(doors: Doors, connection: Connection) -> bool:
     """
     over: dict[str, str] = {}
     for where, problem in sorted(doors.ledger.halts(connection.id).items()):
-        turn = doors.leases(connection.id).acquire(f"halt {where}", EVERY)
+        pause = EVERY * 2 ** min(problem.get("times", 0), _MOST_DOUBLINGS)
+        turn = doors.leases(connection.id).acquire(f"halt {where}", pause)
         if turn is None:
             continue
         try:
