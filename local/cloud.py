@@ -51,6 +51,8 @@ class Cloud:
         self._thread = Thread(
             target=self._server.serve_forever, args=(0.05,), name="moto", daemon=True
         )
+        self._session: Any = boto3.Session()
+        self._clients: dict[str, Any] = {}
 
     def start(self) -> None:
         """Serve until stopped."""
@@ -75,15 +77,16 @@ class Cloud:
         }
 
     def client(self, service: str) -> Any:
-        """Return a client of one AWS service, as moto plays it."""
-        session: Any = boto3.Session()
-        return session.client(
-            service,
-            region_name=REGION,
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id="local",
-            aws_secret_access_key="local",
-        )
+        """Return the client of one AWS service, as moto plays it."""
+        if service not in self._clients:
+            self._clients[service] = self._session.client(
+                service,
+                region_name=REGION,
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id="local",
+                aws_secret_access_key="local",
+            )
+        return self._clients[service]
 
 
 class ProcessEnvironment:
