@@ -71,7 +71,7 @@ build/runtime/.ready: requirements/runtime.txt
 
 .PHONY: fuzz
 fuzz: $(READY) ## RUNS=20000 seeded histories; HISTORY_SEED=42 replays one
-	HISTORY_RUNS=$(RUNS) $(BIN)/python -m pytest -q -n $(WORKERS) tests/histories
+	HISTORY_RUNS=$(RUNS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist load tests/histories
 
 .PHONY: build
 build: $(SAM_READY) ## sam build, without Docker; ARCH=arm64 or x86_64
