@@ -10,6 +10,7 @@ from local.simulation import Fault, Request
 from ml_connector.codes import problem
 from ml_connector.connection import Connection
 from ml_connector.faults import Review
+from ml_connector.vendors import ladder
 from ml_connector.workflows.vendors.decisions import accept, link, reject, unlink
 from tests.workflows.vendor_office import CODE, VendorOffice
 
@@ -76,6 +77,19 @@ def test_a_change_of_the_policy_is_applied_by_the_next_comparison(firm: VendorOf
     firm.doors.mappings.save(_with_policy(firm, links="automatic"))
     firm.compare()
     assert firm.supplier_of(vendor) == supplier
+
+
+def test_another_ladder_decides_everybody_anew(
+    firm: VendorOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    similar, alike = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
+    firm.open()
+    monkeypatch.setattr(ladder.Ladder, "_doubts_of_open_form", lambda *_: iter(()))
+    firm.compare()
+    assert firm.link(similar) is None, "nothing has changed that a comparison looks at"
+    monkeypatch.setattr(ladder, "VERSION", ladder.VERSION + 1)
+    firm.compare()
+    assert firm.supplier_of(similar) == alike
 
 
 def _with_policy(firm: VendorOffice, **policy: object) -> Connection:

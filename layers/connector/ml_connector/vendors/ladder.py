@@ -17,6 +17,9 @@ from ml_connector.vendors.party import Rule
 from ml_connector.vendors.profile import Profile
 from ml_connector.vendors.similarity import are_one_place, name_score
 
+VERSION = 1
+"""Raised with every change of what links or what doubts: all vendors are then decided anew."""
+
 # An account may belong to a factoring company, a code to another system's own numbering.
 _RELATED_NAME = 0.6
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")

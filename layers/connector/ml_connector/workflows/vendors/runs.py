@@ -21,6 +21,7 @@ from ml_connector.faults import Fault, Review
 from ml_connector.ids import Division, Guid, VendorId
 from ml_connector.purchase_orders.books import Supplier
 from ml_connector.telemetry import logger
+from ml_connector.vendors import ladder
 from ml_connector.vendors.party import Party
 from ml_connector.workflows.case import Case
 from ml_connector.workflows.doors import Doors
@@ -226,5 +227,5 @@ class _Run:
 def _rules(connection: Connection) -> str:
     """Return a digest of all that decides about links beside the data."""
     files = [(d.division, sorted(d.mappings.suppliers.items())) for d in connection.divisions]
-    text = f"{connection.vendors.model_dump_json()} {files}"
+    text = f"{ladder.VERSION} {connection.vendors.model_dump_json()} {files}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
