@@ -38,8 +38,8 @@ _MOST_CALLS = 2
 class Quality:
     """Counts over lists of which the truth is known.
 
-    `twins` are wrong links too, of companies that both lists write letter by letter the same
-    while nothing known of them differs: no reader could tell them apart. `wrong` are the others.
+    `twins` are those of the wrong links whose companies both lists write letter by letter the
+    same, while nothing known of them differs: no reader could tell them apart.
     """
 
     links: int
@@ -83,14 +83,10 @@ def _quality(kind: str) -> Iterator[Result]:
     for seed in _UNSEEN_SEEDS:
         lists = make_lists(seed, _SIZE, numbers, columns)
         total = _added(total, judge(lists, match(lists.vendors, lists.suppliers)))
-    right = total.links - total.wrong - total.twins
-    yield Result(
-        f"wrong automatic links, {kind}",
-        f"{total.wrong} of {total.links:,}, and {total.twins} of names that both sides write alike "
-        f"({right / total.links:.3%} right)",
-        "none, but of names that both sides write alike",
-        total.wrong == 0,
-    )
+    right = total.links - total.wrong
+    figure = f"{total.wrong} of {total.links:,} ({right / total.links:.3%} right)"
+    alike = f"; both sides write {total.twins} alike" if total.twins else ""
+    yield Result(f"wrong automatic links, {kind}", figure + alike, "none", total.wrong == 0)
     yield Result(f"true links made automatically, {kind}", f"{right / total.true:.1%}")
     yield Result(f"true partners linked or proposed, {kind}", f"{total.proposed / total.true:.1%}")
 
@@ -106,7 +102,7 @@ def judge(lists: Lists, decisions: list[Decision]) -> Quality:
         for each in decisions
         if (partner := lists.truth.get(each.vendor_id))
     )
-    return Quality(len(links), len(wrong) - twins, twins, proposed, len(lists.truth))
+    return Quality(len(links), len(wrong), twins, proposed, len(lists.truth))
 
 
 def _added(one: Quality, other: Quality) -> Quality:
