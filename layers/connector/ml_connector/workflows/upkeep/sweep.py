@@ -47,11 +47,10 @@ def sweep(doors: Doors) -> None:
 def measure_and_tell(doors: Doors) -> None:
     """Take the figures and tell people what is new; never raises."""
     # Loaded by the first sweep of a process: an order's worker starts without them.
-    from ml_connector.workflows.news import figures  # noqa: PLC0415
-    from ml_connector.workflows.news import telling as news  # noqa: PLC0415
+    from ml_connector.workflows.news import figures, telling  # noqa: PLC0415
 
     figures.measure_all(doors)
-    news.tell_all(doors)
+    telling.tell_all(doors)
 
 
 def queue_reviews(doors: Doors, connection: ConnectionId, division: Division) -> int:
