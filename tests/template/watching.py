@@ -11,7 +11,7 @@ from botocore.client import BaseClient
 
 from local.functions import LocalFunction
 from local.stack import LocalStack
-from tests.template.deployed import FUNCTIONS, actions_on, rights, secrets_of
+from tests.template.deployed import FUNCTIONS, actions_on, actions_on_table, rights, secrets_of
 
 _running: ContextVar[str | None] = ContextVar("running", default=None)
 
@@ -53,7 +53,8 @@ class Watch:
             for table in request["RequestItems"]:
                 yield f"dynamodb:{operation}", self._logical[table]
         elif service == "dynamodb":
-            yield f"dynamodb:{operation}", self._logical[request["TableName"]]
+            index = f"/index/{request['IndexName']}" if "IndexName" in request else ""
+            yield f"dynamodb:{operation}", self._logical[request["TableName"]] + index
         elif service == "sqs":
             action = operation.removesuffix("Batch")
             yield f"sqs:{action}", self._logical[request["QueueUrl"]]
@@ -104,4 +105,7 @@ def is_allowed(used: Used) -> bool:
         return used.resource == "context connection" and any(
             used.action in s.actions for s in sealing
         )
+    if service == "dynamodb":
+        table, _, index = used.resource.partition("/index/")
+        return used.action in actions_on_table(used.function, table, index)
     return used.action in actions_on(used.function, used.resource)
