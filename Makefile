@@ -62,6 +62,10 @@ bench: $(READY) ## speed and size, as ratios and counts; ends non-zero beyond a 
 		ARCH=$(MACHINE_ARCH) BUILD_DIR=build/sam)
 	LAMBDA_PYTHON="$(LAMBDA_PYTHON)" $(BIN)/python -m bench
 
+.PHONY: census
+census: $(READY) ## sizes, the way of one posted order, names that stand twice: counts without limits
+	@$(BIN)/python -m bench.census
+
 # Lambda's runtime client: there it lies beside the function, so here it is not in the layer.
 build/runtime/.ready: requirements/runtime.txt
 	rm -rf build/runtime
