@@ -1,10 +1,10 @@
-# `make help` lists the targets. The first two need git, make, python3 >= 3.11 and a package index.
+# `make help` lists the targets. `demo` and `test` need git, make, python3 >= 3.11 and a package index.
 
-# The first Python that is new enough and can make a venv.
+# The first Python that is new enough and can create a venv.
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& echo $$python && break; done)
-# Lambda's own minor version, wherever it works: `make build` and the init bench take it.
+# Lambda's Python version; `make build` and the cold-start benchmark use it.
 LAMBDA_PYTHON ?= $(shell for python in python3.13 \
 	$${PYENV_ROOT:-$$HOME/.pyenv}/versions/3.13*/bin/python3.13 \
 	$$HOME/.local/share/uv/python/cpython-3.13*/bin/python3.13; do \
@@ -29,7 +29,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|'
 
 .PHONY: demo
-demo: $(READY) ## play the main job end to end on the local stack
+demo: $(READY) ## run the demo: approvals become orders in Exact, on the local stack
 	@$(BIN)/python -m local.demo
 
 .PHONY: test
@@ -37,14 +37,14 @@ test: $(READY) ## run the tests
 	$(BIN)/python -m pytest -q -n $(WORKERS)
 
 .PHONY: local
-local: $(READY) ## keep the stack and both simulators running on loopback
+local: $(READY) ## run the stack and both simulators on loopback until interrupted
 	@$(BIN)/python -m local $(ARGS)
 
 .PHONY: check
-check: lint types imports test ## the one gate: lint, types, import contracts, tests
+check: lint types imports test ## lint, types, imports and test
 
 .PHONY: lint
-lint: $(READY) ## ruff, rules and format
+lint: $(READY) ## ruff: rules and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
@@ -53,20 +53,20 @@ types: $(READY) ## mypy, strict
 	$(BIN)/mypy
 
 .PHONY: imports
-imports: $(READY) ## who may import whom
+imports: $(READY) ## check the import contracts
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: bench
-bench: $(READY) ## speed and size, as ratios and counts; ends non-zero beyond a limit
+bench: $(READY) ## measure speed and size; fails beyond a limit
 	$(if $(LAMBDA_PYTHON),$(MAKE) --no-print-directory build/runtime/.ready build \
 		ARCH=$(MACHINE_ARCH) BUILD_DIR=build/sam)
 	LAMBDA_PYTHON="$(LAMBDA_PYTHON)" $(BIN)/python -m bench
 
 .PHONY: census
-census: $(READY) ## sizes, the way of one posted order, names that stand twice: counts without limits
+census: $(READY) ## count sizes, the calls of one posted order and duplicate names
 	@$(BIN)/python -m bench.census
 
-# Lambda's runtime client: there it lies beside the function, so here it is not in the layer.
+# Lambda provides its runtime client outside the layer, so it is installed separately here.
 build/runtime/.ready: requirements/runtime.txt
 	rm -rf build/runtime
 	$(LAMBDA_PYTHON) $(PIP) --no-deps --require-hashes -r requirements/runtime.txt \
@@ -74,7 +74,7 @@ build/runtime/.ready: requirements/runtime.txt
 	@touch $@
 
 .PHONY: fuzz
-fuzz: $(READY) ## RUNS=20000 seeded histories; HISTORY_SEED=42 replays one
+fuzz: $(READY) ## run seeded histories, RUNS=20000; HISTORY_SEED=42 replays one
 	HISTORY_RUNS=$(RUNS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist load tests/histories
 
 .PHONY: build
@@ -92,20 +92,20 @@ validate: $(SAM_READY) ## sam validate --lint
 	AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-eu-central-1} $(SAM) validate --lint
 
 .PHONY: deploy
-deploy: build ## build, then sam deploy: shows the changes and asks
+deploy: build ## build, then sam deploy; shows the changes and asks first
 	$(SAM) deploy --parameter-overrides Architecture=$(ARCH)
 
 .PHONY: requirements
-requirements: ## compile the pinned requirements anew (needs uv)
+requirements: ## recompile the pinned requirements (needs uv)
 	$(COMPILE) --python-version 3.11 requirements/dev.in -o requirements/dev.txt
-	# The layer gets what the tests ran with.
+	# The layer gets the versions that the tests ran with.
 	$(COMPILE) --python-version 3.11 -c requirements/dev.txt requirements/layer.in \
 		-o layers/connector/requirements.txt
 	$(COMPILE) --python-version 3.11 requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) --python-version 3.13 requirements/runtime.in -o requirements/runtime.txt
 
 .PHONY: setup
-setup: $(READY) ## make .venv, with the connector command in it
+setup: $(READY) ## create .venv with the connector command
 
 $(READY): requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "a python3 of 3.11 or later, with venv, is needed" >&2; exit 1; }
@@ -120,6 +120,6 @@ $(SAM_READY): requirements/sam.txt
 	@touch $@
 
 .PHONY: clean
-clean: ## remove what was built and set up
+clean: ## remove everything that was built or set up
 	rm -rf .venv .venv-sam .aws-sam .connector-local build *.egg-info .mypy_cache .ruff_cache \
 		.pytest_cache .hypothesis .import_linter_cache

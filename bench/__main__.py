@@ -1,4 +1,4 @@
-"""`make bench`: measures, prints what was found, and fails when a limit is missed."""
+"""`make bench`: measure, print the figures, and fail when a limit is missed."""
 
 import os
 import platform
@@ -11,15 +11,15 @@ from rich.table import Table
 from bench import cold_start, drain, own_code, posting, quiet_day, vendor_matching
 from bench.result import Result
 
-_MEASURES = (cold_start, posting, quiet_day, drain, own_code, vendor_matching)
+_MODULES = (cold_start, posting, quiet_day, drain, own_code, vendor_matching)
 _console = Console(highlight=False)
 
 
 def main() -> int:
-    """Run every measure; return 1 when one of their limits is missed."""
+    """Take every measurement; return 1 when a limit is missed."""
     _console.print(_machine())
     results: list[Result] = []
-    for module in _MEASURES:
+    for module in _MODULES:
         _console.print(f"[cyan]>[/cyan] {(module.__doc__ or '').splitlines()[0]}")
         results += module.measure()
     _console.print(_table(results))
@@ -44,10 +44,10 @@ def _processor() -> str:
 
 
 def _table(results: list[Result]) -> Table:
-    words = {True: "[green]holds[/green]", False: "[red]missed[/red]", None: ""}
+    outcomes = {True: "[green]holds[/green]", False: "[red]missed[/red]", None: ""}
     table = Table("measure", "figure", "limit", "")
     for result in results:
-        table.add_row(result.name, result.figure, result.limit, words[result.holds])
+        table.add_row(result.name, result.figure, result.limit, outcomes[result.holds])
     return table
 
 

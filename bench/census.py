@@ -1,7 +1,7 @@
-"""`make census`: counts by which the shape of the code is judged; nothing here is a limit.
+"""`make census`: counts that describe the structure of the code; none has a limit.
 
-The way of one posted order is read off a profiler: an order is posted in memory, and every call of
-a function of the layer is noted. A switch is a call that enters another file than the call before.
+The path of one posted order comes from a profiler: an order is posted in memory, and every call
+of a function of the layer is recorded. A switch is a call into another file than the last call.
 """
 
 import ast
@@ -9,6 +9,7 @@ import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.result import Result
-from local.office import Office
+from local.in_memory.environment import InMemoryEnvironment
 
 _ROOT = Path(__file__).parents[1]
 _LAYER = _ROOT / "layers/connector/ml_connector"
@@ -43,7 +44,7 @@ def _sizes() -> Iterator[Result]:
 def _order_path() -> Iterator[Result]:
     calls = _calls_of_a_posted_order()
     files = [file for file, _ in calls]
-    switches = sum(one != other for one, other in zip(files, files[1:], strict=False))
+    switches = sum(one != other for one, other in pairwise(files))
     folders = Counter(str(Path(file).parent.relative_to(_LAYER)) for file in set(files))
     yield Result("one posted order: files", str(len(set(files))))
     yield Result("one posted order: functions", str(len(set(calls))))
@@ -53,25 +54,25 @@ def _order_path() -> Iterator[Result]:
 
 
 def _calls_of_a_posted_order() -> list[tuple[str, int]]:
-    """Return file and first line of each function that a second order goes through, in turn."""
-    office = Office()
-    office.connect()
-    office.post(office.order("PO-1"))
-    order = office.order("PO-2")
-    office.queue(order)
+    """Return file and first line of each function called for a second order, in order."""
+    env = InMemoryEnvironment()
+    env.connect()
+    env.post(env.order("PO-1"))
+    order = env.order("PO-2")
+    env.queue(order)
     calls: list[tuple[str, int]] = []
 
-    def note(frame: FrameType, event: str, _argument: Any) -> None:
+    def record_call(frame: FrameType, event: str, _argument: Any) -> None:
         code = frame.f_code
         if event == "call" and code.co_filename.startswith(str(_LAYER)):
             calls.append((code.co_filename, code.co_firstlineno))
 
-    sys.setprofile(note)
+    sys.setprofile(record_call)
     try:
-        office.work()
+        env.work()
     finally:
         sys.setprofile(None)
-    if office.record(order).state != "posted":
+    if env.record(order).state != "posted":
         raise RuntimeError("the order was not posted")
     return calls
 
@@ -85,7 +86,7 @@ def _class_names() -> Iterator[Result]:
         if isinstance(node, ast.ClassDef)
     )
     twice = sorted(name for name, times in names.items() if times > 1)
-    yield Result("class names that stand twice or more", f"{len(twice)}: {', '.join(twice)}")
+    yield Result("class names used more than once", f"{len(twice)}: {', '.join(twice)}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How long functions take to start, against a bare handler, and how large the layer is.
 
-Layer and functions are those `sam build` made (`make bench` builds them for this machine).
+Layer and functions come from `sam build` (`make bench` builds them for this machine).
 """
 
 import os
@@ -10,13 +10,13 @@ from pathlib import Path
 
 from bench.emulator import Runtime, emulator_in, init_milliseconds
 from bench.result import Result
-from local.blueprint import Blueprint
+from local.sam_template import SamTemplate
 
 _ROUNDS = int(os.environ.get("BENCH_ROUNDS", "15"))
 _BUILT = Path("build/sam").resolve()
 _CLIENT = Path("build/runtime").resolve()
-_MOST_MEGABYTES = 50
-_MOST = {
+_MAX_MEGABYTES = 50
+_MAX_RATIO = {
     "AirbaseWebhookFunction": 1.25,
     "ExactWebhookFunction": 1.25,
     "PoPostingFunction": 2.0,
@@ -34,9 +34,9 @@ def handler(event, context):
 
 
 def measure() -> Iterator[Result]:
-    """Start each function many times in turn; yield medians and their ratios to the bare one."""
+    """Start each function many times; yield medians and their ratios to the bare handler."""
     if not os.environ.get("LAMBDA_PYTHON"):
-        yield Result("init and layer", "not measured: they take a python3.13")
+        yield Result("init and layer", "not measured: python3.13 is missing")
         return
     yield _layer_size()
     medians = _medians()
@@ -45,14 +45,16 @@ def measure() -> Iterator[Result]:
     for name, milliseconds in medians.items():
         ratio = milliseconds / bare
         figure = f"{milliseconds:.0f} ms, {ratio:.2f} times bare"
-        yield Result(f"init of {name}", figure, f"at most {_MOST[name]}", ratio <= _MOST[name])
+        yield Result(
+            f"init of {name}", figure, f"at most {_MAX_RATIO[name]}", ratio <= _MAX_RATIO[name]
+        )
 
 
 def _layer_size() -> Result:
     files = (path for path in (_BUILT / "ConnectorLayer").rglob("*") if path.is_file())
     megabytes = sum(path.stat().st_size for path in files) / 1e6
-    holds = 0 < megabytes <= _MOST_MEGABYTES
-    return Result("layer, unpacked", f"{megabytes:.1f} MB", f"at most {_MOST_MEGABYTES}", holds)
+    holds = 0 < megabytes <= _MAX_MEGABYTES
+    return Result("layer, unpacked", f"{megabytes:.1f} MB", f"at most {_MAX_MEGABYTES}", holds)
 
 
 def _medians() -> dict[str, float]:
@@ -62,10 +64,10 @@ def _medians() -> dict[str, float]:
         _CLIENT,
         _BUILT / "ConnectorLayer" / "python",
     )
-    folders = {_BARE: _bare_folder()} | {name: _BUILT / name for name in _MOST}
+    folders = {_BARE: _bare_folder()} | {name: _BUILT / name for name in _MAX_RATIO}
     variables = {name: _variables(name) for name in folders}
     times: dict[str, list[float]] = {name: [] for name in folders}
-    for _ in range(_ROUNDS):  # in turn, so that a slow minute of the machine meets all of them
+    for _ in range(_ROUNDS):  # in turn, so that a slow minute of the machine affects all
         for name, folder in folders.items():
             times[name].append(init_milliseconds(runtime, folder, variables[name]))
     return {name: statistics.median(taken) for name, taken in times.items()}
@@ -80,6 +82,6 @@ def _bare_folder() -> Path:
 
 def _variables(function: str) -> dict[str, str]:
     """Return a value for every variable that template.yaml gives to the function."""
-    properties = Blueprint().of_type("AWS::Lambda::Function").get(function, {})
+    properties = SamTemplate().of_type("AWS::Lambda::Function").get(function, {})
     names = properties.get("Environment", {}).get("Variables", {})
     return dict.fromkeys(names, "https://bench.invalid/queue.fifo") | {"LOG_LEVEL": "INFO"}

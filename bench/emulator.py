@@ -1,6 +1,6 @@
-"""Starts functions as Lambda does, under AWS's own runtime emulator, and reads their init time.
+"""Starts functions under AWS's runtime emulator and reads their init time.
 
-The emulator lies inside the SAM CLI's wheel; nothing here needs Docker.
+The emulator is part of the SAM CLI's wheel; Docker is not needed.
 """
 
 import platform
@@ -17,7 +17,7 @@ from typing import IO
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 _opener = build_opener(ProxyHandler({}))
 
@@ -33,7 +33,7 @@ class Runtime:
 
 
 def emulator_in(sam_venv: Path) -> Path:
-    """Return the emulator for this machine out of the SAM CLI's venv; raises FileNotFoundError."""
+    """Return this machine's emulator from the SAM CLI's venv; raises FileNotFoundError."""
     kind = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
     found = sorted(sam_venv.glob(f"lib/python*/site-packages/samcli/local/rapid/*rie-{kind}"))
     if not found:
@@ -44,7 +44,7 @@ def emulator_in(sam_venv: Path) -> Path:
 def init_milliseconds(
     runtime: Runtime, folder: Path, variables: Mapping[str, str], event: bytes = b"{}"
 ) -> float:
-    """Start the function in `folder` cold, call it once, return its init time.
+    """Start the function in `folder`, call it once, return its init time.
 
     Raises RuntimeError with the emulator's log when the function did not start.
     """
@@ -87,10 +87,10 @@ def _running(
     try:
         yield
     finally:
-        # Asked, the emulator ends its runtime too; killed, it would leave it running into the
+        # On SIGTERM the emulator ends its runtime too; a kill would leave it running during the
         # next measurement.
         process.terminate()
-        process.wait(_PATIENCE)
+        process.wait(_TIMEOUT)
 
 
 def _environment(runtime: Runtime, folder: Path) -> dict[str, str]:
@@ -108,16 +108,16 @@ def _environment(runtime: Runtime, folder: Path) -> dict[str, str]:
 
 
 def _call(port: int, event: bytes) -> None:
-    """Call the function once; the emulator starts it then. What it answers does not matter."""
+    """Call the function once, which starts it. The answer does not matter."""
     url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
-    give_up = time.monotonic() + _PATIENCE
-    while time.monotonic() < give_up:
+    deadline = time.monotonic() + _TIMEOUT
+    while time.monotonic() < deadline:
         try:
-            _opener.open(url, data=event, timeout=_PATIENCE).close()
+            _opener.open(url, data=event, timeout=_TIMEOUT).close()
         except HTTPError:
             return
         except OSError:
-            time.sleep(0.02)  # it does not listen yet
+            time.sleep(0.02)  # not listening yet
         else:
             return
 

@@ -1,7 +1,6 @@
-"""The time an order spends in our own code, and how it grows with the order's lines.
+"""The time an order spends in the connector's own code, and how it grows with its lines.
 
-Everything remote and everything of AWS is excluded: simulators, tables, vault and queues are
-timed where they are entered and taken off.
+The time in simulators, tables, secrets and queues is measured and subtracted.
 """
 
 import logging
@@ -12,27 +11,27 @@ from math import log
 from typing import Any
 
 from bench.result import Result
-from local.office import FIRM, Office
-from ml_connector.ids import OrderId
-from ml_connector.workflows.orders.posting import advance
+from local.in_memory.environment import FIRM, InMemoryEnvironment
+from ml_connector.domain.ids import OrderId
+from ml_connector.purchase_orders.posting import advance_order
 
 _SIZES = (1, 10, 100, 1000)
 _RUNS = 9
-_MOST_GROWTH = 1.1
+_MAX_GROWTH = 1.1
 
 
 class Stopwatch:
     """Adds up the time spent in the calls it wraps; nested ones count once."""
 
     def __init__(self) -> None:
-        """Start at nothing."""
+        """Start at zero."""
         self.seconds = 0.0
         self._depth = 0
 
     def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Return the call, timed."""
+        """Return the function, timed."""
 
-        def timed(*args: Any, **more: Any) -> Any:
+        def timed_call(*args: Any, **more: Any) -> Any:
             self._depth += 1
             started = time.perf_counter()
             try:
@@ -42,11 +41,11 @@ class Stopwatch:
                 if not self._depth:
                     self.seconds += time.perf_counter() - started
 
-        return timed
+        return timed_call
 
 
 def measure() -> Iterator[Result]:
-    """Post orders of 1 to 1,000 lines and print milliseconds and the growth exponent."""
+    """Post orders of 1 to 1,000 lines; yield milliseconds and the growth exponent."""
     logging.disable(logging.CRITICAL)
     times = {size: _median(size) for size in _SIZES}
     for size, seconds in times.items():
@@ -55,8 +54,8 @@ def measure() -> Iterator[Result]:
     yield Result(
         "growth exponent, 100 to 1,000 lines",
         f"{growth:.2f}",
-        f"linear: at most {_MOST_GROWTH}",
-        growth <= _MOST_GROWTH,
+        f"linear: at most {_MAX_GROWTH}",
+        growth <= _MAX_GROWTH,
     )
 
 
@@ -65,30 +64,30 @@ def _median(lines: int) -> float:
 
 
 def _own_seconds(lines: int) -> float:
-    office, watch = Office(), Stopwatch()
-    office.connect()
-    order = office.order(lines=[office.airbase.line("4100", "10.00")] * lines)
-    _exclude(office, watch)
+    env, watch = InMemoryEnvironment(), Stopwatch()
+    env.connect()
+    order = env.order(lines=[env.airbase.line("4100", "10.00")] * lines)
+    _exclude(env, watch)
     started = time.perf_counter()
-    record = advance(office.doors, FIRM, OrderId(order["id"]))
+    record = advance_order(env.services, FIRM, OrderId(order["id"]))
     spent = time.perf_counter() - started - watch.seconds
     if record.state != "posted":
         raise RuntimeError(f"the order of {lines} lines is {record.state}: {record.problems}")
     return spent
 
 
-def _exclude(office: Office, watch: Stopwatch) -> None:
-    for table in vars(office.mini.tables).values():
+def _exclude(env: InMemoryEnvironment, watch: Stopwatch) -> None:
+    for table in vars(env.memory.tables).values():
         _time_all(table, watch)
-    _time_all(office.mini.vault, watch)
-    _time_all(office.mini.queues, watch)
-    office.mini.transport.handle_request = watch.around(  # type: ignore[method-assign]
-        office.mini.transport.handle_request
+    _time_all(env.memory.secret_store, watch)
+    _time_all(env.memory.queues, watch)
+    env.memory.transport.handle_request = watch.around(  # type: ignore[method-assign]
+        env.memory.transport.handle_request
     )
 
 
-def _time_all(door: object, watch: Stopwatch) -> None:
-    for name in dir(type(door)):
-        call = getattr(door, name)
+def _time_all(timed: object, watch: Stopwatch) -> None:
+    for name in dir(type(timed)):
+        call = getattr(timed, name)
         if not name.startswith("_") and callable(call):
-            setattr(door, name, watch.around(call))
+            setattr(timed, name, watch.around(call))

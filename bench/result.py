@@ -1,11 +1,11 @@
-"""What one measure found, and whether it is within its limit."""
+"""One measured figure, and whether it is within its limit."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Result:
-    """One figure: a count or a ratio. `limit` in words; `holds` is None for what has none."""
+    """One figure. `limit` is a text; `holds` is None without a limit."""
 
     name: str
     figure: str

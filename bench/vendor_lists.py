@@ -1,9 +1,9 @@
-"""Two vendor lists as two teams would keep them, made from a seed, with what is true between them.
+"""Two random vendor lists, as two teams would keep them, and the true pairs between them.
 
-A world of companies, no two with the same full name: families with holdings, foreign sisters,
-numbered entities and namesakes in other legal forms. Each list knows a part of it, spells it in
-its own way, and knows numbers of some. Nothing here uses the matcher's tables, and a third of the
-words by which sisters differ are in none of them.
+The companies have distinct full names: groups with holdings, foreign sister companies, numbered
+entities and namesakes in other legal forms. Each list has some of them, in its own spelling, with
+numbers for some. Nothing here uses the matcher's tables, and a third of the distinguishing words
+are in none of them.
 """
 
 import random
@@ -15,7 +15,7 @@ from stdnum.de import vat as german_vat
 from stdnum.iso7064 import mod_11_10
 from stdnum.nl import bsn
 
-from ml_connector.vendors.party import Party
+from ml_connector.domain.matching.party import Party
 
 _MAIN = True
 _FORMS = {
@@ -71,7 +71,7 @@ _PLACES = {
     "GB": "London Leeds Bristol Crewe Wigan Luton",
     "US": "Boston Austin Denver Tulsa Fresno Reno",
 }
-_MARKS = (
+_DISTINGUISHING_WORDS = (
     "Holding", "Beheer", "Groep", "Group", "Nederland", "Deutschland", "Belgium", "France", "UK",
     "Ibérica", "II", "2", "3", "2019", "Europe", "Vastgoed", "Noord", "Zuid", "Participaties",
     "International", "Services", "Benelux", "Personeel", "Materieel", "Retail", "Ventures",
@@ -85,7 +85,7 @@ _ENDS = "x s n ra ro ris sys tec tis va via lio nix na mo do dis com gen lux mar
 
 @dataclass(frozen=True)
 class Lists:
-    """Airbase's vendors, Exact's suppliers, and vendor id to supplier id where both know it."""
+    """Airbase's vendors, Exact's suppliers, and the true pairs: vendor id to supplier id."""
 
     vendors: list[Party]
     suppliers: list[Party]
@@ -99,7 +99,7 @@ class _Company:
     is_main_form: bool
     country: str
     city: str
-    mark: str
+    distinguishing_word: str
     site: str
     vat: str
     chamber: str
@@ -107,48 +107,48 @@ class _Company:
 
 
 def make_lists(seed: int, size: int, numbers: float = 0.25, columns: bool = True) -> Lists:
-    """Return two lists of about `size`; `numbers` is the share of records that have each number.
+    """Return two lists of about `size`; `numbers` is the share of records with each number.
 
-    Without `columns` there are names alone.
+    Without `columns` the records have only names.
     """
     chance = random.Random(seed)  # noqa: S311
-    world = _world(chance, int(size * 1.25))
-    spell_there = _spellers(noise=0.15)
-    spell_here = _spellers(noise=0.55)
+    companies = _companies(chance, int(size * 1.25))
+    spell_in_exact = _spellers(noise=0.15)
+    spell_in_airbase = _spellers(noise=0.55)
     vendors, suppliers, truth = [], [], {}
-    for at, company in enumerate(world):
-        fate = chance.random()
+    for at, company in enumerate(companies):
+        draw = chance.random()
         vendor, supplier = f"v{at:06}", f"s{chance.randrange(10**9):09}-{at}"
-        if fate < 0.8:
-            vendors.append(_party(chance, vendor, company, spell_here, numbers))
-        if fate < 0.6 or fate >= 0.8:
-            suppliers.append(_party(chance, supplier, company, spell_there, numbers))
-        if fate < 0.6:
+        if draw < 0.8:
+            vendors.append(_party(chance, vendor, company, spell_in_airbase, numbers))
+        if draw < 0.6 or draw >= 0.8:
+            suppliers.append(_party(chance, supplier, company, spell_in_exact, numbers))
+        if draw < 0.6:
             truth[vendor] = supplier
     if not columns:
-        vendors, suppliers = _names_alone(vendors), _names_alone(suppliers)
+        vendors, suppliers = _names_only(vendors), _names_only(suppliers)
     chance.shuffle(vendors)
     chance.shuffle(suppliers)
     return Lists(vendors, suppliers, truth)
 
 
-def _names_alone(parties: list[Party]) -> list[Party]:
+def _names_only(parties: list[Party]) -> list[Party]:
     return [Party(party.id, party.name) for party in parties]
 
 
-def _world(chance: random.Random, size: int) -> list[_Company]:
-    world: list[_Company] = []
+def _companies(chance: random.Random, size: int) -> list[_Company]:
+    companies: list[_Company] = []
     taken: set[str] = set()
     numbers: set[str] = set()
-    while len(world) < size:
-        for company in _family(chance):
-            key = letters(f"{company.stem} {company.mark} {_written_form(company)}")
+    while len(companies) < size:
+        for company in _group(chance):
+            key = letters(f"{company.stem} {company.distinguishing_word} {_written_form(company)}")
             own = {company.vat, company.chamber, company.account} - {""}
             if key not in taken and numbers.isdisjoint(own):
                 taken.add(key)
                 numbers |= own
-                world.append(company)
-    return world[:size]
+                companies.append(company)
+    return companies[:size]
 
 
 def _written_form(company: _Company) -> str:
@@ -157,27 +157,27 @@ def _written_form(company: _Company) -> str:
 
 
 def letters(text: str) -> str:
-    """Return what a reader sees of a name, whatever its case and punctuation."""
+    """Return a name without case, spaces and punctuation."""
     return "".join(c for c in text.lower() if c.isalnum())
 
 
-def _family(chance: random.Random) -> list[_Company]:
+def _group(chance: random.Random) -> list[_Company]:
     country = chance.choices(list(_SHARE), list(_SHARE.values()))[0]
     head = _company(chance, _stem(chance, country), country)
-    family = [head]
+    group = [head]
     if chance.random() < 0.2:
-        family += [_sister(chance, head) for _ in range(chance.randint(1, 4))]
-    return family
+        group += [_sister(chance, head) for _ in range(chance.randint(1, 4))]
+    return group
 
 
 def _sister(chance: random.Random, head: _Company) -> _Company:
-    """Another company of the family: by a mark, by its legal form, or by its country."""
-    fate = chance.random()
+    """Return a sister company: it differs by a word, its legal form, or its country."""
+    draw = chance.random()
     new = _company(chance, head.stem, head.country)
     new = replace(new, site=head.site)
-    if fate < 0.75:
-        return replace(new, mark=chance.choice(_MARKS))
-    if fate < 0.9:
+    if draw < 0.75:
+        return replace(new, distinguishing_word=chance.choice(_DISTINGUISHING_WORDS))
+    if draw < 0.9:
         form = chance.randrange(len(_OTHER_FORMS[head.country]))
         return replace(new, form=form, is_main_form=False)
     country = chance.choice([each for each in _SHARE if each != head.country])
@@ -261,7 +261,7 @@ def _spellers(noise: float) -> Speller:
         if chance.random() < noise:
             stem = _changed(chance, stem)
         with_form = chance.random() > noise * 0.55
-        words = [stem, company.mark, form if with_form else ""]
+        words = [stem, company.distinguishing_word, form if with_form else ""]
         name = " ".join(word for word in words if word)
         return _cased(chance, name, noise)
 
@@ -269,22 +269,22 @@ def _spellers(noise: float) -> Speller:
 
 
 def _changed(chance: random.Random, stem: str) -> str:
-    fate = chance.random()
-    if fate < 0.35:
+    draw = chance.random()
+    if draw < 0.35:
         return _mistyped(chance, stem)
-    if fate < 0.5:
+    if draw < 0.5:
         return stem.replace("&", chance.choice(("and", "en", "et", "+")))
-    if fate < 0.6 and " " in stem:
+    if draw < 0.6 and " " in stem:
         words = stem.split()
         chance.shuffle(words)
         return " ".join(words)
-    if fate < 0.7:
+    if draw < 0.7:
         return stem.replace(" ", "").replace("-", "")
-    if fate < 0.78 and stem.count(" ") > 1 and "&" not in stem:
+    if draw < 0.78 and stem.count(" ") > 1 and "&" not in stem:
         return stem.rpartition(" ")[0]
-    if fate < 0.85:
+    if draw < 0.85:
         return stem.translate(str.maketrans("üöäéèáíóúñâ", "uoaeeaiouna"))
-    if fate < 0.9:
+    if draw < 0.9:
         return stem.translate(_EXPANDED)
     return stem.replace(".", "").replace("-", " ")
 
@@ -305,10 +305,10 @@ def _mistyped(chance: random.Random, text: str) -> str:
 
 
 def _cased(chance: random.Random, name: str, noise: float) -> str:
-    fate = chance.random() / max(noise, 0.01)
-    if fate < 0.3:
+    draw = chance.random() / max(noise, 0.01)
+    if draw < 0.3:
         return name.upper()
-    return name.lower() if fate < 0.4 else name
+    return name.lower() if draw < 0.4 else name
 
 
 def _party(

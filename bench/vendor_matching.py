@@ -1,6 +1,6 @@
-"""Vendor matching: how often right, how fast, and how it grows. BENCH_LARGE=1 adds the largest.
+"""Vendor matching: precision, recall, speed and growth. BENCH_LARGE=1 adds the largest lists.
 
-The lists are made from seeds that nothing was tuned on.
+The seeds of the lists were not used to tune the matcher.
 """
 
 import logging
@@ -16,30 +16,30 @@ from rapidfuzz import fuzz, process
 
 from bench.result import Result
 from bench.vendor_lists import Lists, letters, make_lists
-from local.office import FIRM, Office
-from ml_connector.vendors.matching import match
-from ml_connector.vendors.party import Decision
-from ml_connector.workflows.messages import reconcile_message
+from local.in_memory.environment import FIRM, InMemoryEnvironment
+from ml_connector.domain.matching.matcher import match
+from ml_connector.domain.matching.party import MatchDecision
+from ml_connector.messages import reconcile_message
 
 _UNSEEN_SEEDS = (70_001, 70_002, 70_003)
 _KINDS = {
     "all columns": (0.25, True),
     "no numbers": (0.0, True),
-    "names alone": (0.0, False),
+    "names only": (0.0, False),
 }
 _SIZE, _LARGE, _BRUTE = 10_000, 100_000, 5_000
-_MOST_SECONDS = {_SIZE: 5.0, _LARGE: 90.0}
-_MOST_GROWTH, _MOST_MEMORY = 1.3, 1_000
+_MAX_SECONDS = {_SIZE: 5.0, _LARGE: 90.0}
+_MAX_GROWTH, _MAX_MEMORY = 1.3, 1_000
 _SMALL, _DOUBLE = 5_000, 20_000
-_MOST_CALLS = 2
+_MAX_CALLS = 2
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Counts over lists of which the truth is known.
+    """Counts over lists whose true pairs are known.
 
-    `twins` are those of the wrong links whose companies both lists write letter by letter the
-    same, while nothing known of them differs: no reader could tell them apart.
+    `twins` are wrong links between companies with the same spelling in both lists and no other
+    known difference: a person could not tell them apart.
     """
 
     links: int
@@ -50,7 +50,7 @@ class Quality:
 
 
 def measure() -> Iterator[Result]:
-    """Print precision and recall on unseen lists, seconds, growth, memory, and brute force."""
+    """Yield precision and recall on unseen lists, seconds, growth, memory, and brute force."""
     for kind in _KINDS:
         yield from _quality(kind)
     seconds = {size: _seconds(size) for size in (_SMALL, _SIZE, _DOUBLE)}
@@ -58,20 +58,20 @@ def measure() -> Iterator[Result]:
     smaller, largest = _SMALL, _DOUBLE
     if os.environ.get("BENCH_LARGE") == "1":
         smaller, largest = _SIZE, _LARGE
-        seconds[_LARGE], memory = _apart(_LARGE)
+        seconds[_LARGE], memory = _in_own_process(_LARGE)
         yield _timing(_LARGE, seconds[_LARGE])
         yield Result(
             f"matching {_LARGE:,} by {_LARGE:,}, memory",
             f"{memory:.0f} MB",
-            f"at most {_MOST_MEMORY} MB",
-            memory <= _MOST_MEMORY,
+            f"at most {_MAX_MEMORY} MB",
+            memory <= _MAX_MEMORY,
         )
     growth = log(seconds[largest] / seconds[smaller]) / log(largest / smaller)
     yield Result(
         f"matching, growth exponent, {smaller:,} to {largest:,}",
         f"{growth:.2f}",
-        f"at most {_MOST_GROWTH}",
-        growth <= _MOST_GROWTH,
+        f"at most {_MAX_GROWTH}",
+        growth <= _MAX_GROWTH,
     )
     yield _against_brute_force()
     yield _unchanged_run()
@@ -82,18 +82,18 @@ def _quality(kind: str) -> Iterator[Result]:
     total = Quality(0, 0, 0, 0, 0)
     for seed in _UNSEEN_SEEDS:
         lists = make_lists(seed, _SIZE, numbers, columns)
-        total = _added(total, judge(lists, match(lists.vendors, lists.suppliers)))
+        total = _added(total, assess(lists, match(lists.vendors, lists.suppliers)))
     right = total.links - total.wrong
     figure = f"{total.wrong} of {total.links:,} ({right / total.links:.3%} right)"
-    alike = f"; both sides write {total.twins} alike" if total.twins else ""
+    alike = f"; {total.twins} with the same spelling" if total.twins else ""
     yield Result(f"wrong automatic links, {kind}", figure + alike, "none", total.wrong == 0)
     yield Result(f"true links made automatically, {kind}", f"{right / total.true:.1%}")
     yield Result(f"true partners linked or proposed, {kind}", f"{total.proposed / total.true:.1%}")
 
 
-def judge(lists: Lists, decisions: list[Decision]) -> Quality:
-    """Return how the decisions compare with what is true."""
-    links = [each for each in decisions if each.verdict == "link"]
+def assess(lists: Lists, decisions: list[MatchDecision]) -> Quality:
+    """Compare the decisions with the true pairs."""
+    links = [each for each in decisions if each.outcome == "link"]
     wrong = [each for each in links if lists.truth.get(each.vendor_id) != each.supplier_id]
     names = {each.id: letters(each.name) for each in (*lists.vendors, *lists.suppliers)}
     twins = sum(names[each.vendor_id] == names[each.supplier_id] for each in wrong)
@@ -115,28 +115,28 @@ def _added(one: Quality, other: Quality) -> Quality:
     )
 
 
-def _exactly(size: int) -> Lists:
+def _lists_of(size: int) -> Lists:
     lists = make_lists(_UNSEEN_SEEDS[0], size + size // 20)
     return Lists(lists.vendors[:size], lists.suppliers[:size], {})
 
 
 def _seconds(size: int) -> float:
-    lists = _exactly(size)
+    lists = _lists_of(size)
     started = time.perf_counter()
     match(lists.vendors, lists.suppliers)
     return time.perf_counter() - started
 
 
-_ALONE = """
+_PROGRAM = """
 import resource
 from bench.vendor_matching import _seconds
 print(_seconds({size}), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """
 
 
-def _apart(size: int) -> tuple[float, float]:
-    """Return seconds and megabytes of a process of its own, lists included."""
-    command = [sys.executable, "-c", _ALONE.format(size=size)]
+def _in_own_process(size: int) -> tuple[float, float]:
+    """Return seconds and megabytes of a separate process, lists included."""
+    command = [sys.executable, "-c", _PROGRAM.format(size=size)]
     seconds, memory = subprocess.run(
         command, check=True, capture_output=True, text=True
     ).stdout.split()
@@ -144,13 +144,13 @@ def _apart(size: int) -> tuple[float, float]:
 
 
 def _timing(size: int, seconds: float) -> Result:
-    limit = _MOST_SECONDS[size]
+    limit = _MAX_SECONDS[size]
     name = f"matching {size:,} by {size:,}, one core"
     return Result(name, f"{seconds:.1f} s", f"at most {limit:.0f} s", seconds <= limit)
 
 
 def _against_brute_force() -> Result:
-    lists = _exactly(_BRUTE)
+    lists = _lists_of(_BRUTE)
     started = time.perf_counter()
     process.cdist(
         [each.name for each in lists.vendors],
@@ -164,13 +164,13 @@ def _against_brute_force() -> Result:
 
 
 def _unchanged_run() -> Result:
-    """Compare both lists of three divisions when nothing has changed."""
+    """Compare the lists of three divisions when nothing has changed."""
     logging.disable(logging.CRITICAL)
-    office = Office()
-    office.connect()
-    before = office.exact_calls()
-    office.mini.queues.send(reconcile_message(FIRM), "unchanged")
-    office.work()
-    calls = (office.exact_calls() - before) / len(office.connection().divisions)
+    env = InMemoryEnvironment()
+    env.connect()
+    before = env.exact_calls()
+    env.memory.queues.send(reconcile_message(FIRM), "unchanged")
+    env.work()
+    calls = (env.exact_calls() - before) / len(env.connection().divisions)
     name = "Exact calls of an unchanged comparison, a division"
-    return Result(name, f"{calls:.0f}", f"at most {_MOST_CALLS}", calls <= _MOST_CALLS)
+    return Result(name, f"{calls:.0f}", f"at most {_MAX_CALLS}", calls <= _MAX_CALLS)

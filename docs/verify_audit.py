@@ -13,12 +13,12 @@ from typing import Any
 FIELDS = ["kind", "record", "seq", "at", "actor", "step", "detail", "previous", "hash"]
 TYPES = [str, str, int, str, str, str, dict, str, str]
 START = "0" * 64  # what the first entry of a record is chained to
-FRAME = {"": "#unreadable", "export": "#export", "end": "#end"}  # rows of no record
+FRAME = {"": "#unreadable", "export": "#export", "end": "#end"}  # rows outside any record
 Row = dict[str, Any]
 
 
 def rows(path: Path) -> Iterator[Row]:
-    """Yield each row of a JSON Lines or CSV file; of kind "" for one that cannot be read."""
+    """Yield each row of a JSON Lines or CSV file; an unreadable one has the kind ""."""
     with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
         is_json = file.read(1) == "{"
         file.seek(0)
@@ -26,7 +26,7 @@ def rows(path: Path) -> Iterator[Row]:
         for number in range(1, sys.maxsize):
             try:
                 one = next(found)
-                if is_json or number > 1 or one != FIELDS:  # but for the header of a CSV file
+                if is_json or number > 1 or one != FIELDS:  # skip the header of a CSV file
                     yield row_of(one)
             except StopIteration:
                 return
@@ -35,8 +35,8 @@ def rows(path: Path) -> Iterator[Row]:
 
 
 def row_of(one: str | list[str]) -> Row:
-    """Return a line's row; raises ValueError when it has not all fields, each of its type."""
-    if isinstance(one, list):  # a quote mark before a cell only keeps spreadsheets from calculating
+    """Return a line's row; raise ValueError unless it has all fields, each of its type."""
+    if isinstance(one, list):  # a leading quote mark protects against formulas
         row: Row = dict(zip(FIELDS, (cell.removeprefix("'") for cell in one), strict=True))
         row |= {"seq": int(row["seq"]), "detail": json.loads(row["detail"])}
     else:
@@ -46,8 +46,8 @@ def row_of(one: str | list[str]) -> Row:
     return row
 
 
-def judge(found: list[Row], *, is_all: bool) -> Iterator[str]:
-    """Yield what is wrong with one record: its entries, then its anchor."""
+def check_record(found: list[Row], *, is_all: bool) -> Iterator[str]:
+    """Yield what is wrong with one record, given its entries and then its anchor."""
     *entries, anchor = found
     if anchor["kind"] != "anchor" or any(row["kind"] != "entry" for row in entries):
         yield "has no anchor at its end: it may be cut off"
@@ -74,7 +74,7 @@ def judge(found: list[Row], *, is_all: bool) -> Iterator[str]:
 
 
 def faults(path: Path, counts: Counter[str]) -> Iterator[str]:
-    """Yield what is wrong with the file, in its order; count its rows by kind."""
+    """Yield what is wrong with the file, from top to bottom; count its rows by kind."""
     head: Row = {"record": "", "seq": 0, "detail": {}}
     end = head
     for name, group in groupby(rows(path), key=lambda row: FRAME.get(row["kind"], row["record"])):
@@ -86,7 +86,7 @@ def faults(path: Path, counts: Counter[str]) -> Iterator[str]:
             head, end = (found[0], end) if name == FRAME["export"] else (head, found[0])
         else:
             is_all = not any(head["detail"].get(side, "?") for side in ("from", "to"))
-            yield from (f"{name}: {fault}" for fault in judge(found, is_all=is_all))
+            yield from (f"{name}: {fault}" for fault in check_record(found, is_all=is_all))
     digest, last = hashlib.sha256(), b""
     with path.open("rb") as file:
         for line in file:
@@ -100,7 +100,7 @@ def faults(path: Path, counts: Counter[str]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Name, a line each, what was changed, removed, reordered or cut off; return 1 for any."""
+    """Print a line for each thing that is wrong; return 1 if there is any."""
     csv.field_size_limit(2**31 - 1)
     counts = Counter[str]()
     try:

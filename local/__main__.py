@@ -1,8 +1,8 @@
-"""`make local`: the same stack kept running on loopback, for connections of one's own.
+"""`make local`: keep the stack and both simulators running on loopback.
 
 Prints the webhook URLs, the simulators and the AWS endpoint, and writes `.connector-local/env`,
 which `connector --local` reads, and `.connector-local/functions.json`, which `sam local invoke
---env-vars` reads. Ends on Ctrl-C; nothing is kept.
+--env-vars` reads. Ctrl-C ends it; nothing is kept.
 """
 
 import argparse
@@ -16,10 +16,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from local.demo.environment import DemoEnvironment, Ports
+from local.demo.samples import connect_with_samples
 from local.exact_simulator import notifying
 from local.firm import CONNECTION_ID
-from local.samples import connect_with_samples
-from local.scene import Ports, Scene
 
 ENVIRONMENT = Path(".connector-local/env")
 FUNCTIONS = Path(".connector-local/functions.json")
@@ -35,18 +35,18 @@ def main() -> None:
         ports = replace(ports, aws_listen="0.0.0.0")  # noqa: S104  asked for
     with ExitStack() as running:
         try:
-            scene = running.enter_context(Scene(ports, visibility=None))
+            demo = running.enter_context(DemoEnvironment(ports, visibility=None))
         except OSError as error:
             sys.exit(
                 f"ports {ports.webhooks} to {ports.airbase}: {error.strerror}; "
                 "name others with --port"
             )
         if not arguments.bare:
-            connect_with_samples(scene)
-        scene.stack.run_in_background()
-        running.enter_context(notifying(scene.exact))
-        _write_environment(scene, arguments.containers or "127.0.0.1")
-        _print_addresses(console, scene)
+            connect_with_samples(demo)
+        demo.stack.run_in_background()
+        running.enter_context(notifying(demo.exact))
+        _write_environment(demo, arguments.containers or "127.0.0.1")
+        _print_addresses(console, demo)
         try:
             _wait_for_interrupt()
         finally:
@@ -62,7 +62,7 @@ def _arguments() -> argparse.Namespace:
         default=_FIRST_PORT,
         help="first of four ports: webhooks, AWS, Exact, Airbase (default: %(default)s)",
     )
-    parser.add_argument("--bare", action="store_true", help="without the firm of the story")
+    parser.add_argument("--bare", action="store_true", help="start without the firm of the demo")
     parser.add_argument(
         "--containers",
         metavar="HOST",
@@ -74,32 +74,32 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _write_environment(scene: Scene, host: str) -> None:
+def _write_environment(demo: DemoEnvironment, host: str) -> None:
     variables = {
-        **scene.stack.environment(),
-        "CONNECTOR_STACK": scene.stack.name,
-        "CONNECTOR_WEBHOOK_BASE_URL": scene.stack.url,
+        **demo.stack.environment(),
+        "CONNECTOR_STACK": demo.stack.name,
+        "CONNECTOR_WEBHOOK_BASE_URL": demo.stack.url,
     }
     ENVIRONMENT.parent.mkdir(exist_ok=True)
     lines = (f"{name}={value}\n" for name, value in variables.items())
     ENVIRONMENT.write_text("".join(lines))
-    functions = {name: scene.stack.environment(name) for name in scene.stack.functions}
+    functions = {name: demo.stack.environment(name) for name in demo.stack.functions}
     FUNCTIONS.write_text(json.dumps(functions, indent=2).replace("127.0.0.1", host))
 
 
-def _print_addresses(console: Console, scene: Scene) -> None:
+def _print_addresses(console: Console, demo: DemoEnvironment) -> None:
     rows = (
-        ("Airbase webhooks", f"{scene.stack.url}/webhooks/airbase/<connection>"),
-        ("Exact webhooks", f"{scene.stack.url}/webhooks/exact/<connection>"),
-        ("Exact redirect URI", scene.stack.outputs["ExactRedirectUri"]),
-        ("AWS endpoint", scene.stack.endpoint_url),
-        ("Exact simulator", scene.exact_url),
-        ("Airbase simulator", scene.airbase_url),
-        ("Airbase key", scene.airbase.api_key),
-        ("Airbase webhook secret", scene.airbase.outbox.secret),
-        ("Exact client id", scene.exact.client_id),
-        ("Exact client secret", scene.exact.client_secret),
-        ("Exact webhook secret", scene.exact.webhook_secret),
+        ("Airbase webhooks", f"{demo.stack.url}/webhooks/airbase/<connection>"),
+        ("Exact webhooks", f"{demo.stack.url}/webhooks/exact/<connection>"),
+        ("Exact redirect URI", demo.stack.outputs["ExactRedirectUri"]),
+        ("AWS endpoint", demo.stack.endpoint_url),
+        ("Exact simulator", demo.exact_url),
+        ("Airbase simulator", demo.airbase_url),
+        ("Airbase key", demo.airbase.api_key),
+        ("Airbase webhook secret", demo.airbase.outbox.secret),
+        ("Exact client id", demo.exact.client_id),
+        ("Exact client secret", demo.exact.client_secret),
+        ("Exact webhook secret", demo.exact.webhook_secret),
         ("Connection", CONNECTION_ID),
         ("For the connector command", f"{ENVIRONMENT} (connector --local ...)"),
         ("For sam local invoke", f"--env-vars {FUNCTIONS} (started with --containers)"),

@@ -1,4 +1,4 @@
-"""The firm of the story: three European divisions, their books, and one Airbase tenant."""
+"""The firm of the demo: three European divisions in Exact and one Airbase tenant."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from local.airbase_simulator import AirbaseSimulator
 from local.exact_simulator import ExactSimulator
 
-CONNECTION_ID = "example-firm"  # the samples in events/ speak of it
+CONNECTION_ID = "example-firm"  # the samples in events/ use it
 
 
 @dataclass(frozen=True)
@@ -32,28 +32,28 @@ _GL_ACCOUNTS = (
     ("4300", "Cleaning and maintenance"),
     ("4400", "Marketing and events"),
 )
-CONSULTING, FLEET = "4500", "4600"  # demands a cost centre; blocked
+CONSULTING, FLEET = "4500", "4600"  # requires a cost centre; is blocked
 _SUPPLIERS = ("Papierhandel Vos", "Cloudwerk", "Schoonmaak Zuid", "Druckhaus Elbe", "Expo Partners")
 
 
 @dataclass
 class Firm:
-    """Both systems, furnished; `vendors` by name."""
+    """The firm's data in both systems; `vendors` by name."""
 
     exact: ExactSimulator
     airbase: AirbaseSimulator
     vendors: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def furnish(self) -> None:
-        """Fill both systems as years of work would have left them."""
+    def populate(self) -> None:
+        """Add the firm's data to both systems."""
         for number, name in enumerate(_SUPPLIERS, start=101):
             self.vendors[name] = self.airbase.add_vendor(name, str(number))
         self.vendors["Nieuwkomer Catering"] = self.airbase.add_vendor("Nieuwkomer Catering")
         for branch in BRANCHES:
             self.airbase.add_subsidiary(branch.subsidiary, branch.name)
-            self._furnish_division(branch)
+            self._populate_division(branch)
 
-    def _furnish_division(self, branch: Branch) -> None:
+    def _populate_division(self, branch: Branch) -> None:
         code = branch.division
         self.exact.add_division(code, branch.country, description=branch.name)
         self.exact.add_vat_code(code, branch.vat_code, branch.percentage)

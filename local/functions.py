@@ -1,4 +1,4 @@
-"""Runs a function's handler in this process, as Lambda would call it."""
+"""Runs a function's handler in this process, as Lambda does."""
 
 import importlib.util
 import itertools
@@ -12,14 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.blueprint import REGION, Code
+from local.sam_template import REGION, FunctionCode
 
 _loaded = itertools.count(1)
 
 
 @dataclass(frozen=True)
-class Context:
-    """What Lambda passes beside the event."""
+class LambdaContext:
+    """The context that Lambda passes with the event."""
 
     function_name: str
     memory_limit_in_mb: int
@@ -48,31 +48,33 @@ class Context:
 
 
 class LocalFunction:
-    """One function of the stack, imported from its CodeUri under a name of its own."""
+    """One function of the stack, imported from its CodeUri under a unique module name."""
 
-    def __init__(self, name: str, code: Code, environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, code: FunctionCode, environment: Mapping[str, str]) -> None:
         """Take the function's deployed name, its code and its resolved variables."""
         self.name = name
         self.environment = dict(environment)
         self._code = code
-        self._handler: Callable[[Any, Context], Any] | None = None
+        self._handler: Callable[[Any, LambdaContext], Any] | None = None
 
     def load(self, stack_variables: Mapping[str, str]) -> None:
-        """Import the handler, seeing its own variables and none of the rest of the stack's.
+        """Import the handler with its own variables and no others of the stack.
 
-        A variable that template.yaml forgot to give to this function is missing here too.
+        A variable that template.yaml does not give to this function is missing here too.
         """
-        with _exactly(self.environment | {"AWS_LAMBDA_FUNCTION_NAME": self.name}, stack_variables):
+        with _only_variables(
+            self.environment | {"AWS_LAMBDA_FUNCTION_NAME": self.name}, stack_variables
+        ):
             self._handler = self._import()
 
     def __call__(self, event: Any) -> Any:
-        """Return the handler's answer; event and answer cross as JSON, as they do in Lambda."""
+        """Call the handler; event and result pass through JSON, as in Lambda."""
         if self._handler is None:
             raise RuntimeError(f"{self.name} is not loaded")
-        context = Context(self.name, self._code.memory, time.monotonic() + self._code.timeout)
+        context = LambdaContext(self.name, self._code.memory, time.monotonic() + self._code.timeout)
         return json.loads(json.dumps(self._handler(json.loads(json.dumps(event)), context)))
 
-    def _import(self) -> Callable[[Any, Context], Any]:
+    def _import(self) -> Callable[[Any, LambdaContext], Any]:
         module_name, _, attribute = self._code.handler.rpartition(".")
         path = self._code.folder / f"{module_name}.py"
         unique = f"_lambda_{next(_loaded)}_{path.parent.name}_{module_name}"
@@ -82,12 +84,12 @@ class LocalFunction:
         module = importlib.util.module_from_spec(spec)
         sys.modules[unique] = module
         spec.loader.exec_module(module)
-        handler: Callable[[Any, Context], Any] = getattr(module, attribute)
+        handler: Callable[[Any, LambdaContext], Any] = getattr(module, attribute)
         return handler
 
 
 @contextmanager
-def _exactly(variables: Mapping[str, str], hidden: Mapping[str, str]) -> Iterator[None]:
+def _only_variables(variables: Mapping[str, str], hidden: Mapping[str, str]) -> Iterator[None]:
     before = dict(os.environ)
     for name in hidden:
         os.environ.pop(name, None)

@@ -1,40 +1,40 @@
-"""When a schedule fires, and what it says then."""
+"""When a schedule fires, and the message it sends."""
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
-from local.blueprint import Schedule
+from local.sam_template import Schedule
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
 def message(schedule: Schedule, at: datetime) -> str:
-    """Return the schedule's input with the words EventBridge Scheduler replaces."""
-    words = {
+    """Return the schedule's input with EventBridge Scheduler's placeholders filled in."""
+    placeholders = {
         "<aws.scheduler.scheduled-time>": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "<aws.scheduler.execution-id>": f"{schedule.name}-{int(at.timestamp())}",
         "<aws.scheduler.schedule-arn>": f"arn:aws:scheduler:::schedule/default/{schedule.name}",
         "<aws.scheduler.attempt-number>": "1",
     }
     text = schedule.input
-    for word, value in words.items():
-        text = text.replace(word, value)
+    for placeholder, value in placeholders.items():
+        text = text.replace(placeholder, value)
     return text
 
 
 def next_time(expression: str, after: datetime) -> datetime:
     """Return when `rate(...)` or `cron(...)` (UTC, numbers only) fires next.
 
-    Raises ValueError for expressions this stack does not use.
+    Raises ValueError for other expressions.
     """
     rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression)
     if rate:
         return after + timedelta(seconds=int(rate[1]) * _UNITS[rate[2]])
     cron = re.fullmatch(r"cron\(([\d*]+) ([\d*]+) \* \* \? \*\)", expression)
     if not cron:
-        raise ValueError(f"cannot follow the schedule {expression}")
+        raise ValueError(f"unsupported schedule expression {expression}")
     candidate = after.replace(second=0, microsecond=0) + timedelta(minutes=1)
     while not (_fits(cron[1], candidate.minute) and _fits(cron[2], candidate.hour)):
         candidate += timedelta(minutes=1)
@@ -42,7 +42,7 @@ def next_time(expression: str, after: datetime) -> datetime:
 
 
 class Timetable:
-    """Fires what is due by a clock that may jump; what was missed in between fires once."""
+    """Fires due schedules by a clock that may jump; what a jump skipped fires once."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Timetable:
         clock: Callable[[], float],
         fire: Callable[[str, datetime], object],
     ) -> None:
-        """Start counting from the clock's present."""
+        """Count from the clock's current time."""
         self._schedules = schedules
         self._clock = clock
         self._fire = fire
@@ -58,7 +58,7 @@ class Timetable:
         self._due = {name: next_time(s.expression, now) for name, s in schedules.items()}
 
     def tick(self) -> None:
-        """Fire every schedule whose time has come."""
+        """Fire every schedule that is due."""
         now = self._now()
         for name, due in self._due.items():
             if due <= now:
@@ -66,7 +66,7 @@ class Timetable:
                 self._fire(name, now)
 
     def run(self, stop: Event, every: float = 0.5) -> None:
-        """Look at the clock until `stop` is set, each `every` real seconds."""
+        """Check the clock every `every` real seconds until `stop` is set."""
         while not stop.wait(every):
             self.tick()
 

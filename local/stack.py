@@ -1,11 +1,11 @@
-"""The whole stack on one machine, made from template.yaml.
+"""The stack on one machine, made from template.yaml.
 
     with LocalStack() as stack:
         httpx.post(f"{stack.url}/webhooks/airbase/acme", content=...)
         stack.drain()
 
-The AWS side is moto; routes, pollers and schedules are played by this package. All of it listens
-on loopback only. moto's state belongs to the process: have one stack running at a time.
+moto simulates AWS; routes, pollers and schedules are simulated here. Everything listens on
+loopback only. moto's state is global to the process: run only one stack at a time.
 """
 
 import json
@@ -20,12 +20,12 @@ from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Self
 
-from local.blueprint import TEMPLATE, Blueprint
-from local.cloud import Cloud, ProcessEnvironment
+from local.api_gateway import ApiGateway
+from local.aws import LocalAws, ProcessEnvironment
 from local.functions import LocalFunction
-from local.gateway import Gateway
-from local.pollers import Poller
+from local.sam_template import TEMPLATE, SamTemplate
 from local.schedules import Timetable, message
+from local.sqs_pollers import Poller
 from ml_connector import clock as connector_clock
 
 logger = logging.getLogger(__name__)
@@ -35,14 +35,14 @@ _MACHINE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
 @dataclass(frozen=True)
 class Crash:
-    """A call that ended in an exception: where, and which."""
+    """A function call that raised an exception."""
 
     function: str
     error: Exception
 
 
 class LocalStack:
-    """One deployed template: real HTTP in front, moto behind, handlers in this process."""
+    """One deployed template: an HTTP server, moto as AWS, handlers in this process."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class LocalStack:
         variables: Mapping[str, str] | None = None,
         visibility: int | None = None,
     ) -> None:
-        """Prepare the stack `name`; nothing runs before `start`.
+        """Prepare the stack `name`; `start` runs it.
 
         `clock` (epoch seconds) drives schedules. `port` and `aws_port` are those of the HTTP API
         and of the AWS endpoint, 0 for free ones; `aws_listen` is the address of the latter.
@@ -65,14 +65,14 @@ class LocalStack:
         environment, `visibility` (seconds) replaces the queues' own visibility timeout.
         """
         self.name = name
-        self.blueprint = Blueprint(template)
+        self.template = SamTemplate(template)
         self.crashes: deque[Crash] = deque(maxlen=1000)
         self._clock = clock
         self._parameters = {"Architecture": _MACHINE} | dict(parameters or {})
         self._variables = dict(variables or {})
         self._visibility = visibility
-        self._cloud = Cloud(aws_port, aws_listen)
-        self._gateway = Gateway(self.blueprint.routes(), self.invoke, port)
+        self._aws = LocalAws(aws_port, aws_listen)
+        self._gateway = ApiGateway(self.template.routes(), self.invoke, port)
         self._process = ProcessEnvironment()
         self._functions: dict[str, LocalFunction] = {}
         self._pollers: list[Poller] = []
@@ -80,29 +80,29 @@ class LocalStack:
         self._stop = Event()
         self._threads: list[Thread] = []
 
-    # ------------------------------------------------------------ life
+    # ------------------------------------------------------------ start and stop
 
     def start(self) -> Self:
-        """Create the stack, import its functions and serve; about one second."""
-        self._cloud.start()
-        self._process.set(self._cloud.environment())
+        """Create the stack, import its functions and serve; takes about one second."""
+        self._aws.start()
+        self._process.set(self._aws.environment())
         self._create()
         self._load_functions()
         self._gateway.start()
-        self._pollers = [self._poller(source) for source in self.blueprint.sources()]
+        self._pollers = [self._poller(source) for source in self.template.sources()]
         return self
 
     def stop(self) -> None:
-        """Stop serving, forget everything, put the process environment back."""
+        """Stop serving, delete all state, restore the process environment."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
         self._gateway.stop()
-        self._cloud.stop()
+        self._aws.stop()
         self._process.restore()
 
     def __enter__(self) -> Self:
-        """Start; a stack that cannot is taken down again."""
+        """Start; stop again if that fails."""
         try:
             return self.start()
         except BaseException:
@@ -118,7 +118,7 @@ class LocalStack:
         """Stop."""
         self.stop()
 
-    # ------------------------------------------------------------ what is there
+    # ------------------------------------------------------------ addresses and resources
 
     @property
     def url(self) -> str:
@@ -128,7 +128,7 @@ class LocalStack:
     @property
     def endpoint_url(self) -> str:
         """Return the URL of the AWS endpoint."""
-        return self._cloud.endpoint_url
+        return self._aws.endpoint_url
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -146,18 +146,18 @@ class LocalStack:
         return list(self._functions)
 
     def environment(self, function: str | None = None) -> dict[str, str]:
-        """Return the variables that lead to this stack, with those of one function."""
+        """Return the variables that point to this stack, with those of one function."""
         own = self._functions[function].environment if function else {}
-        return self._cloud.environment() | own
+        return self._aws.environment() | own
 
     def client(self, service: str) -> Any:
         """Return a client of one AWS service of this stack."""
-        return self._cloud.client(service)
+        return self._aws.client(service)
 
-    # ------------------------------------------------------------ what it does
+    # ------------------------------------------------------------ events and messages
 
     def invoke(self, function: str, event: Any) -> Any:
-        """Call a function by its logical id and return its answer; a crash is kept and raised."""
+        """Call a function by its logical id; a crash is recorded and raised."""
         try:
             return self._functions[function](event)
         except Exception as error:
@@ -165,25 +165,25 @@ class LocalStack:
             raise
 
     def fire(self, schedule: str, at: datetime | None = None) -> None:
-        """Let a schedule (by logical id) say its message now, as EventBridge Scheduler would."""
-        plan = self.blueprint.schedules()[schedule]
-        body = message(plan, at or datetime.fromtimestamp(self._clock(), tz=UTC))
-        if plan.group is None:
-            self.invoke(plan.target, json.loads(body))
+        """Fire a schedule (by logical id) now, as EventBridge Scheduler does."""
+        found = self.template.schedules()[schedule]
+        body = message(found, at or datetime.fromtimestamp(self._clock(), tz=UTC))
+        if found.group is None:
+            self.invoke(found.target, json.loads(body))
             return
         self.client("sqs").send_message(
-            QueueUrl=self.resource(plan.target), MessageBody=body, MessageGroupId=plan.group
+            QueueUrl=self.resource(found.target), MessageBody=body, MessageGroupId=found.group
         )
 
     def drain(self, *, retry_at_once: bool = True, limit: int = 10_000) -> int:
-        """Work off all queues in the calling thread; return how many messages were delivered.
+        """Process all queues in the calling thread; return how many messages were delivered.
 
-        Failed messages come again at once (until they are redriven) instead of after the
-        visibility timeout, unless `retry_at_once` is off. Raises RuntimeError when background
-        pollers are running, or when work makes new work beyond `limit` deliveries.
+        Failed messages are delivered again at once (until they are redriven) instead of after
+        the visibility timeout, unless `retry_at_once` is off. Raises RuntimeError when background
+        pollers are running, or after more than `limit` deliveries.
         """
         if self._threads:
-            raise RuntimeError("the queues are polled in the background already")
+            raise RuntimeError("the queues are already polled in the background")
         delivered = 0
         while batch := sum(p.once(retry_at_once=retry_at_once) for p in self._pollers):
             delivered += batch
@@ -192,27 +192,27 @@ class LocalStack:
         return delivered
 
     def run_in_background(self, *, workers: int = 2, schedules: bool = True) -> None:
-        """Poll each queue with so many threads, and fire schedules by the clock, until stopped."""
+        """Poll each queue with `workers` threads and fire schedules, until stopped."""
         jobs: list[Callable[[Event], None]] = [p.run for p in self._pollers for _ in range(workers)]
         if schedules:
-            jobs.append(Timetable(self.blueprint.schedules(), self._clock, self._fire_safely).run)
+            jobs.append(Timetable(self.template.schedules(), self._clock, self._fire_safely).run)
         for job in jobs:
             thread = Thread(target=job, args=(self._stop,), daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    # ------------------------------------------------------------ how it is made
+    # ------------------------------------------------------------ creation
 
     def _create(self) -> None:
         formation = self.client("cloudformation")
         parameters = self._parameters | {"AwsEndpointUrl": self.endpoint_url}
         formation.create_stack(
             StackName=self.name,
-            TemplateBody=json.dumps(self.blueprint.for_moto(self.url)),
+            TemplateBody=json.dumps(self.template.for_moto(self.url)),
             Parameters=[
                 {"ParameterKey": key, "ParameterValue": value}
                 for key, value in parameters.items()
-                if key in self.blueprint.cloudformation.get("Parameters", {})
+                if key in self.template.cloudformation.get("Parameters", {})
             ],
         )
         pages = formation.get_paginator("list_stack_resources").paginate(StackName=self.name)
@@ -224,7 +224,7 @@ class LocalStack:
 
     def _load_functions(self) -> None:
         deployed = self.client("lambda")
-        for logical_id, code in self.blueprint.functions().items():
+        for logical_id, code in self.template.functions().items():
             name = self._ids[logical_id]
             configuration = deployed.get_function_configuration(FunctionName=name)
             variables = configuration.get("Environment", {}).get("Variables", {})
@@ -232,7 +232,7 @@ class LocalStack:
         union = {k: v for f in self._functions.values() for k, v in f.environment.items()}
         for function in self._functions.values():
             function.load(union)
-        # Handlers run side by side in this process, so while they run they see all variables.
+        # Handlers run in the same process, so they see all variables while they run.
         self._process.set(union)
 
     def _poller(self, source: Any) -> Poller:
@@ -245,5 +245,5 @@ class LocalStack:
     def _fire_safely(self, schedule: str, at: datetime) -> None:
         try:
             self.fire(schedule, at)
-        except Exception:  # the crash is kept; the timetable goes on
+        except Exception:  # the crash is recorded; the timetable goes on
             logger.exception("%s failed", schedule)

@@ -1,11 +1,11 @@
-"""What tests of several kinds use: the firm of the story, in memory."""
+"""Fixtures of several test folders: a clock, and the in-memory environment of the demo firm."""
 
 import logging
 from collections.abc import Iterator
 
 import pytest
 
-from local.office import Office
+from local.in_memory.environment import InMemoryEnvironment
 from ml_connector import clock
 from ml_connector.clock import MovableClock
 
@@ -14,7 +14,7 @@ NOON = 1_793_016_000.0  # 2026-10-26 12:00 UTC
 
 @pytest.fixture
 def time() -> Iterator[MovableClock]:
-    """A clock that only moves when told; the connector reads it."""
+    """The connector's clock, which only moves when a test moves it."""
     moving = MovableClock(NOON)
     real = clock._read
     clock.read_from(moving)
@@ -23,8 +23,16 @@ def time() -> Iterator[MovableClock]:
 
 
 @pytest.fixture
-def office() -> Iterator[Office]:
+def env() -> Iterator[InMemoryEnvironment]:
     logging.disable(logging.CRITICAL)
-    yield Office()
+    yield InMemoryEnvironment()
     logging.disable(logging.NOTSET)
     clock.read_from(clock.MovableClock())
+
+
+@pytest.fixture
+def at_rest(env: InMemoryEnvironment) -> InMemoryEnvironment:
+    """The demo firm, connected and with nothing to do."""
+    env.connect()
+    env.wait(minutes=2)
+    return env

@@ -1,1 +1,1 @@
-"""The `connector` command: connections, orders, exceptions and the audit trail of one stack."""
+"""The `connector` command."""

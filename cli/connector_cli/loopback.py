@@ -1,4 +1,4 @@
-"""Exact's redirect on this machine: a listener on loopback that takes one answer and closes."""
+"""Receive Exact's redirect on this machine: a loopback listener for one answer."""
 
 import threading
 from collections.abc import Callable
@@ -6,44 +6,44 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from connector_cli.complaints import Complaint
 from ml_connector.consent import redirect
 from ml_connector.consent.pages import HEADERS, PAGES
-from ml_connector.consent.redirect import Outcome
+from ml_connector.consent.redirect import ConsentOutcome
 from ml_connector.secret import Secret
+from ml_connector.user_errors import UserError
 
-Take = Callable[[str], Outcome]
+HandleRedirect = Callable[[str], ConsentOutcome]
 """Takes a redirect's raw query string."""
 
 _PATH = "/"
-_STUCK = 5  # seconds: browsers open connections that they then do not use
-_GOES_ON = {"taking", "waiting"}
+_IDLE_SECONDS = 5  # browsers open connections and then leave them unused
+_UNFINISHED = {"taking", "waiting"}
 
 
-class Listener:
+class LoopbackListener:
     """Listens on 127.0.0.1 within a `with` block."""
 
     def __init__(self, port: int) -> None:
-        """Bind the port (0: a free one); raises `Complaint` when it is taken."""
-        handler = type("Handler", (_Handler,), {"listener": self})
+        """Bind the port (0: a free one); raise `UserError` when it is in use."""
+        handler = type("Handler", (_RedirectHandler,), {"listener": self})
         try:
             self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         except (OSError, OverflowError):
-            raise Complaint(f"port {port} cannot be listened on: name another one") from None
+            raise UserError(f"cannot listen on port {port}: choose another one") from None
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}{_PATH}"
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._state: Secret | None = None
-        self._take: Take | None = None
-        self._outcome: Outcome | None = None
+        self._handle: HandleRedirect | None = None
+        self._outcome: ConsentOutcome | None = None
         self._error: BaseException | None = None
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="consent", daemon=True
         )
 
     def __enter__(self) -> Self:
-        """Listen; whoever comes before `expect` is told that nothing was asked."""
+        """Start listening; a redirect before `expect` is answered as unknown."""
         self._thread.start()
         return self
 
@@ -53,16 +53,16 @@ class Listener:
         self._thread.join()
         self._server.server_close()
 
-    def expect(self, state: Secret, take: Take) -> None:
-        """Let the redirect with this state be taken by `take`, and no other."""
-        self._state, self._take = state, take
+    def expect(self, state: Secret, handle: HandleRedirect) -> None:
+        """Pass the redirect with this state to `handle`, and no other redirect."""
+        self._state, self._handle = state, handle
 
-    def wait(self, seconds: float) -> Outcome:
-        """Return how the one redirect ended; raises `Complaint` when none came in time."""
+    def wait(self, seconds: float) -> ConsentOutcome:
+        """Return the outcome of the redirect; raise `UserError` when none arrived in time."""
         if not self._done.wait(seconds):
-            raise Complaint(
-                f"nobody came back from Exact to {self.url} within {seconds:g} seconds: start "
-                "again, and see that this address is a redirect URI of the app"
+            raise UserError(
+                f"Exact did not redirect to {self.url} within {seconds:g} seconds: check that it "
+                "is a redirect URI of the app, then start again"
             )
         if self._error:
             raise self._error
@@ -71,37 +71,37 @@ class Listener:
         return self._outcome
 
     def answer(self, target: str) -> tuple[int, str]:
-        """Return status and page for what a browser asks; once done, the same page again."""
+        """Return the status and page for a browser's request; reloading is harmless."""
         parts = urlsplit(target)
         if parts.path != _PATH:
             return PAGES["unknown"].status, PAGES["unknown"].html()
         with self._lock:
-            outcome = self._received(parts.query)
+            outcome = self._outcome_of(parts.query)
         return outcome.page.status, outcome.html
 
-    def _received(self, query: str) -> Outcome:
+    def _outcome_of(self, query: str) -> ConsentOutcome:
         try:
             brought = redirect.read(query)
-        except redirect.UnreadableError:
-            return Outcome("unreadable")
-        if not (self._state and self._take and redirect.belongs_to(brought, self._state)):
-            return Outcome("unknown")
+        except redirect.UnreadableRedirectError:
+            return ConsentOutcome("unreadable")
+        if not (self._state and self._handle and redirect.belongs_to(brought, self._state)):
+            return ConsentOutcome("unknown")
         if self._done.is_set():
-            good = self._outcome is not None and self._outcome.is_good
-            return Outcome("given") if good else self._outcome or Outcome("failed")
+            good = self._outcome is not None and self._outcome.is_stored
+            return ConsentOutcome("given") if good else self._outcome or ConsentOutcome("failed")
         try:
-            outcome = self._take(query)
+            outcome = self._handle(query)
         except Exception as error:  # noqa: BLE001  raised again by `wait`
-            self._error, outcome = error, Outcome("failed")
-        if outcome.word not in _GOES_ON:
+            self._error, outcome = error, ConsentOutcome("failed")
+        if outcome.word not in _UNFINISHED:
             self._outcome = outcome
             self._done.set()
         return outcome
 
 
-class _Handler(BaseHTTPRequestHandler):
-    listener: Listener
-    timeout = _STUCK
+class _RedirectHandler(BaseHTTPRequestHandler):
+    listener: LoopbackListener
+    timeout = _IDLE_SECONDS
 
     def do_GET(self) -> None:
         """Answer with a page."""
@@ -115,4 +115,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Stay silent: the address holds the code."""
+        """Log nothing: the URL contains the code."""

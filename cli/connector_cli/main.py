@@ -1,4 +1,4 @@
-"""The `connector` command. Exit codes: 0 done, 1 a finding, 2 wrong use, 3 AWS or Exact did not."""
+"""The `connector` command. Exit codes: 0 done, 1 findings, 2 wrong use, 3 AWS or Exact failed."""
 
 from typing import Annotated, Any
 
@@ -6,65 +6,69 @@ import typer
 from typer.core import TyperGroup
 
 from connector_cli.commands import (
-    audits,
+    adopt,
+    audit,
     bills,
-    closing,
-    connections,
-    duplicates,
+    connection,
     exceptions,
-    maps,
-    notify,
-    operating,
+    mapping,
+    month_end,
+    notifications,
+    operations,
     orders,
-    pings,
-    previews,
+    ping,
+    preview,
     webhooks,
 )
 from connector_cli.commands.common import Options
-from connector_cli.commands.connect import verb as connect
-from connector_cli.commands.vendors import verbs as vendors
-from connector_cli.complaints import Complaint, understood
-from connector_cli.printing import complain
+from connector_cli.commands.connect import command as connect
+from connector_cli.commands.vendors import app as vendors
+from connector_cli.errors import translated_errors
+from connector_cli.printing import print_error
+from ml_connector.user_errors import ServiceError, UserError
 
 
-class _Guarded(TyperGroup):
+class _ErrorReportingGroup(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
-        """Say what is understood in a line on standard error; a bug keeps its trace."""
+        """Print a known error as lines on standard error; a bug keeps its traceback."""
         try:
-            with understood():
+            with translated_errors():
                 return super().invoke(ctx)
-        except Complaint as complaint:
-            for line in complaint.lines:
-                complain(line)
-            raise typer.Exit(complaint.exit_code) from None
+        except UserError as error:
+            for line in error.lines:
+                print_error(line)
+            raise typer.Exit(3 if isinstance(error, ServiceError) else 2) from None
 
 
-# A trace that showed local variables would show secrets.
+# A traceback with local variables would show secrets.
 app = typer.Typer(
-    cls=_Guarded, no_args_is_help=True, add_completion=False, pretty_exceptions_show_locals=False
+    cls=_ErrorReportingGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
 )
-app.add_typer(connections.app, name="connection")
-app.add_typer(audits.app, name="audit")
+app.add_typer(connection.app, name="connection")
+app.add_typer(audit.app, name="audit")
 app.add_typer(vendors.app, name="vendors")
 app.add_typer(exceptions.app, name="exception")
-app.add_typer(maps.app, name="map")
-app.add_typer(notify.app, name="notify")
+app.add_typer(mapping.app, name="map")
+app.add_typer(notifications.app, name="notify")
 for _verb in (
     connect.connect,
     orders.orders,
     exceptions.exceptions,
     orders.retry,
-    duplicates.adopt,
+    adopt.adopt,
     orders.fetch,
     orders.refresh,
     bills.bills,
     webhooks.webhooks,
     orders.codes,
-    pings.ping,
-    previews.preview,
-    closing.reconcile,
-    operating.redrive,
-    operating.restored,
+    ping.ping,
+    preview.preview,
+    month_end.reconcile,
+    operations.redrive,
+    operations.restored,
 ):
     app.command()(_verb)
 
@@ -74,14 +78,16 @@ def _options(
     context: typer.Context,
     stack: Annotated[
         str | None,
-        typer.Option(envvar="CONNECTOR_STACK", help="CloudFormation stack; default: connector."),
+        typer.Option(
+            envvar="CONNECTOR_STACK", help="CloudFormation stack name; default: connector."
+        ),
     ] = None,
     region: Annotated[
         str | None, typer.Option(envvar=["AWS_REGION", "AWS_DEFAULT_REGION"], help="AWS region.")
     ] = None,
     local: Annotated[
-        bool, typer.Option("--local", help="The stack that `make local` keeps running.")
+        bool, typer.Option("--local", help="Use the stack started by `make local`.")
     ] = False,
 ) -> None:
-    """Approved Airbase purchase orders become Exact Online purchase orders, exactly once."""
+    """Create approved Airbase purchase orders in Exact Online, exactly once."""
     context.obj = Options(stack, region, local)

@@ -1,4 +1,4 @@
-"""How results look: tables for people, stable JSON for machines."""
+"""Print results: tables and lines for people, JSON for programs."""
 
 import json
 import os
@@ -14,23 +14,23 @@ from rich.text import Text
 _WIDTH_IN_A_PIPE = 160
 
 
-def say(text: str = "") -> None:
+def print_line(text: str = "") -> None:
     """Print a line to standard output."""
     typer.echo(_clean(text))
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """Print a line to standard error."""
     typer.echo(f"connector: {_clean(text)}", err=True)
 
 
-def say_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print a value as JSON."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def say_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-    """Print a table; what comes from outside can neither colour nor steer the terminal."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+    """Print a table; control characters in cells cannot affect the terminal."""
     table = Table(*columns, title=title or None)
     for row in rows:
         table.add_row(*(Text(_clean("" if cell is None else str(cell))) for cell in row))

@@ -1,11 +1,11 @@
-"""Which stack is meant: by options and environment, or by what `make local` has left."""
+"""Which stack to use: from options and environment, or from the file of `make local`."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from connector_cli.complaints import Complaint
+from ml_connector.user_errors import UserError
 
 LOCAL_FILE = Path(".connector-local/env")
 DEFAULT_STACK = "connector"
@@ -21,7 +21,7 @@ _NEEDED = (
 
 @dataclass(frozen=True)
 class Target:
-    """A stack and the way to it. None leaves a thing to the AWS SDK's own rules."""
+    """A stack and how to reach it; None leaves a setting to the AWS SDK."""
 
     stack: str = DEFAULT_STACK
     region: str | None = None
@@ -31,14 +31,14 @@ class Target:
     webhook_base_url: str | None = None
 
     def __repr__(self) -> str:
-        """Name the stack alone: the rest may hold a key."""
+        """Show only the name: the other fields may hold a key."""
         return f"Target({self.stack})"
 
 
 def remote_target(
     stack: str | None, region: str | None, environment: Mapping[str, str] = os.environ
 ) -> Target:
-    """Return the stack in AWS, or wherever AWS_ENDPOINT_URL points."""
+    """Return the stack in AWS, or at AWS_ENDPOINT_URL."""
     return Target(
         stack=stack or DEFAULT_STACK,
         region=region,
@@ -47,15 +47,15 @@ def remote_target(
 
 
 def local_target(folder: Path | None = None) -> Target:
-    """Return the stack that `make local` keeps running, from its file in `folder` or above.
+    """Return the stack of `make local`, from its file in `folder` or above.
 
-    Raises `Complaint` when there is none, or when the file lacks something.
+    Raises `UserError` when there is no such file, or when it is incomplete.
     """
     start = (folder or Path.cwd()).resolve()
     for each in (start, *start.parents):
         if (each / LOCAL_FILE).is_file():
             return _target(_read(each / LOCAL_FILE))
-    raise Complaint(f"there is no {LOCAL_FILE} here or above: start `make local` first")
+    raise UserError(f"no {LOCAL_FILE} here or above: start `make local` first")
 
 
 def _read(path: Path) -> dict[str, str]:
@@ -66,7 +66,7 @@ def _read(path: Path) -> dict[str, str]:
 
 def _target(found: Mapping[str, str]) -> Target:
     if missing := [name for name in _NEEDED if not found.get(name)]:
-        raise Complaint(f"{LOCAL_FILE} lacks {', '.join(missing)}: start `make local` again")
+        raise UserError(f"{LOCAL_FILE} lacks {', '.join(missing)}: start `make local` again")
     return Target(
         stack=found["CONNECTOR_STACK"],
         region=found["AWS_DEFAULT_REGION"],

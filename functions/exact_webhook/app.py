@@ -1,17 +1,17 @@
-"""POST /webhooks/exact/{connection}: Exact says that one of its own records has changed.
+"""POST /webhooks/exact/{connection}: Exact reports that one of its records changed.
 
-The notification carries only a key, signed with the app's webhook secret; it is kept in the
-inbox and queued for the worker of its topic. The empty call that Exact makes when a
-subscription is created is answered with 200.
+The notification contains only a key, signed with the app's webhook secret. It is stored in the
+inbox and queued for the worker of its topic. The empty call that Exact makes when a subscription
+is created is answered with 200.
 """
 
 from typing import Any
 
-from ml_connector.receivers.wiring import exact_receiver
+from ml_connector.webhooks.bootstrap import open_exact_webhook
 
-_receiver = exact_receiver()
+_webhook = open_exact_webhook()
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer one API Gateway call (HTTP API, payload 2.0)."""
-    return _receiver.answer(event)
+    return _webhook.answer(event)

@@ -1,7 +1,7 @@
-"""Purchase order queue: post approved orders, follow changes in Exact, sweep what waits."""
+"""Purchase order queue: post approved orders, process changes in Exact, run the sweep."""
 
-from ml_connector.workflows.batches import worker
-from ml_connector.workflows.orders.queue import handle
-from ml_connector.workflows.wiring import open_doors
+from ml_connector.bootstrap import open_services
+from ml_connector.purchase_orders.worker import handle
+from ml_connector.sqs_worker import worker
 
-handler = worker(handle, open_doors("po_posting"))
+handler = worker(handle, open_services("po_posting"))

@@ -1,13 +1,13 @@
-"""Every six hours: keep all connections' Exact tokens alive and their subscriptions in place."""
+"""Every six hours: renew idle Exact tokens and keep webhook subscriptions in place."""
 
 from typing import Any
 
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
-from ml_connector.workflows.upkeep.token_keeping import keep_all
-from ml_connector.workflows.wiring import open_doors
+from ml_connector.bootstrap import open_services
+from ml_connector.connections.token_refresh import refresh_all
 
-_doors = open_doors("token_refresh")
+_services = open_services("token_refresh")
 _metrics = Metrics()
 
 
@@ -18,5 +18,5 @@ def _measure(name: str, value: float) -> None:
 
 @_metrics.log_metrics
 def handler(_event: dict[str, Any], _context: object) -> None:
-    """Look after every connection of the stack; the schedule's event says nothing."""
-    keep_all(_doors, _measure)
+    """Refresh every connection of the stack; the schedule's event is not used."""
+    refresh_all(_services, _measure)

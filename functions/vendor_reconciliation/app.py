@@ -1,7 +1,7 @@
-"""Vendor queue: link Airbase vendors to Exact suppliers and show links that broke."""
+"""Vendor queue: link Airbase vendors to Exact suppliers and report broken links."""
 
-from ml_connector.workflows.batches import worker
-from ml_connector.workflows.vendors.queue import handle
-from ml_connector.workflows.wiring import open_doors
+from ml_connector.bootstrap import open_services
+from ml_connector.sqs_worker import worker
+from ml_connector.vendors.worker import handle
 
-handler = worker(handle, open_doors("vendor_reconciliation"))
+handler = worker(handle, open_services("vendor_reconciliation"))

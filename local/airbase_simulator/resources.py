@@ -1,4 +1,4 @@
-"""What each address of the API answers, in the manner of Django REST framework."""
+"""The answers of each path of the API, in the style of Django REST framework."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from local.airbase_simulator.tenant import Row, Tenant
-from local.simulation import Request, Response
+from local.simulator import Request, Response
 
 _DEFAULT_SIZE = 100
 _LARGEST_SIZE = 250
@@ -21,15 +21,15 @@ _LISTS = {
     "/v1/accounting/ledger_entries/": "ledger_entries",
 }
 _DETAIL = re.compile(r"(/v1/.+/)([^/]+)/")
-# The ERP reference is not among them: the known clients link vendors by `bulk_upsert` alone.
+# Not the ERP reference: known clients link vendors only through `bulk_upsert`.
 _PATCHABLE = {
     "vendors": {"name", "email", "is_active", "subsidiary_reference_ids"},
     "ledger_entries": {"status", "error_message", "erp_reference_id", "erp_url"},
 }
 
 
-class RefusedError(Exception):
-    """The call is refused with `response`."""
+class AirbaseRefusal(Exception):
+    """Raised to refuse a call with `response`."""
 
     def __init__(self, status: int, content: Any, headers: Mapping[str, str] | None = None) -> None:
         """Refuse with a status, JSON content and further headers."""
@@ -37,13 +37,13 @@ class RefusedError(Exception):
         self.response = Response.of_json(status, content, headers)
 
 
-def refusal(status: int, detail: str, headers: Mapping[str, str] | None = None) -> RefusedError:
-    """Return a refusal with one sentence in `detail`."""
-    return RefusedError(status, {"detail": detail}, headers)
+def refusal(status: int, detail: str, headers: Mapping[str, str] | None = None) -> AirbaseRefusal:
+    """Return a refusal with its reason in `detail`."""
+    return AirbaseRefusal(status, {"detail": detail}, headers)
 
 
 def answer(tenant: Tenant, request: Request) -> Response:
-    """Answer an authenticated call; raises `RefusedError`."""
+    """Answer an authenticated call; raises `AirbaseRefusal`."""
     if request.path == _UPSERT:
         _allow(request, "POST, OPTIONS")
         return _bulk_upsert(tenant, _sent(request))
@@ -117,7 +117,7 @@ def _patch(row: Row, sent: Row, patchable: set[str]) -> None:
     if refused := {
         name: ["This field can't be updated."] for name in sent if name not in patchable
     }:
-        raise RefusedError(400, refused)
+        raise AirbaseRefusal(400, refused)
     if "name" in sent:
         _check_name(sent)
     row.update(sent)
@@ -132,9 +132,9 @@ def _add_vendor(tenant: Tenant, sent: Row) -> Row:
 
 def _check_name(sent: Row) -> None:
     if not isinstance(sent.get("name"), str):
-        raise RefusedError(400, {"name": ["This field is required."]})
+        raise AirbaseRefusal(400, {"name": ["This field is required."]})
     if not sent["name"].strip():
-        raise RefusedError(400, {"name": ["This field may not be blank."]})
+        raise AirbaseRefusal(400, {"name": ["This field may not be blank."]})
 
 
 def _bulk_upsert(tenant: Tenant, sent: Any) -> Response:
@@ -143,7 +143,7 @@ def _bulk_upsert(tenant: Tenant, sent: Any) -> Response:
     if not isinstance(rows, list) or len(rows) > _MOST_UPSERTED:
         raise refusal(400, f"Expected a list of at most {_MOST_UPSERTED} items.")
     if errors := _upsert_errors(tenant, rows):
-        raise RefusedError(400, {"validation_errors": errors})
+        raise AirbaseRefusal(400, {"validation_errors": errors})
     return Response.of_json(200, [_upsert(tenant, row) for row in rows])
 
 
@@ -166,11 +166,11 @@ def _upsert_error(tenant: Tenant, row: Any) -> Row | None:
 
 
 def _upsert(tenant: Tenant, row: Row) -> Row:
-    held = tenant.vendors.get(row.get("airbase_id", "")) or _by_reference(tenant, row)
-    if held is None:
+    vendor = tenant.vendors.get(row.get("airbase_id", "")) or _by_reference(tenant, row)
+    if vendor is None:
         return _add_vendor(tenant, row)
-    held.update({name: value for name, value in row.items() if name in held})
-    return held
+    vendor.update({name: value for name, value in row.items() if name in vendor})
+    return vendor
 
 
 def _by_reference(tenant: Tenant, row: Row) -> Row | None:
@@ -194,5 +194,5 @@ def _sent(request: Request) -> Any:
 
 def _object(sent: Any) -> Row:
     if not isinstance(sent, dict):
-        raise RefusedError(400, {"non_field_errors": ["Invalid data. Expected a dictionary."]})
+        raise AirbaseRefusal(400, {"non_field_errors": ["Invalid data. Expected a dictionary."]})
     return sent

@@ -1,4 +1,4 @@
-"""One tenant's API: its key, its rate limit, its faults and the one way in, `handle`."""
+"""One tenant's API: its key, rate limit and faults; `handle` answers every call."""
 
 import random
 import threading
@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import urlencode
 
-from local.airbase_simulator import control
-from local.airbase_simulator.resources import RefusedError, answer, refusal
+from local.airbase_simulator.resources import AirbaseRefusal, answer, refusal
 from local.airbase_simulator.tenant import Tenant
-from local.simulation import Fault, HandlerTransport, NoAnswer, Request, Response
+from local.simulator import HandlerTransport, NoAnswer, Request, Response, SimulatedFault
 from ml_connector import clock as connector_clock
 
 _LIMIT = 500
-_WINDOW = 60.0  # the real one's length is not published
+_WINDOW = 60.0  # Airbase does not publish its length
 KINDS = frozenset(
     {
         "timeout",
@@ -33,8 +32,8 @@ KINDS = frozenset(
 
 
 @dataclass(frozen=True)
-class Call:
-    """One call, for the journal; status 0 when it got no answer."""
+class AirbaseCall:
+    """One recorded call; status 0 when it got no answer."""
 
     method: str
     path: str
@@ -49,7 +48,7 @@ class AirbaseSimulator(Tenant):
     `faults` hit the next calls in turn: `timeout` (nothing done), `timeout_after_commit`,
     `slow` (`seconds`), `rate_limited` (with Retry-After when `seconds`), `unauthorized`,
     `server_error`, `server_error_after_commit`, `unavailable`, `garbage`. `on_call`, when set,
-    is asked first, and may change the world before the call is answered.
+    is called first: it may return a fault, or change the tenant's data.
     """
 
     def __init__(
@@ -59,55 +58,55 @@ class AirbaseSimulator(Tenant):
     ) -> None:
         """Start an empty tenant; with an `rng` its ids are the same in every run."""
         super().__init__(clock, rng or random.Random())
-        self.faults: deque[Fault] = deque()
-        self.on_call: Callable[[Request], Fault | None] | None = None
-        self.calls: list[Call] = []
+        self.faults: deque[SimulatedFault] = deque()
+        self.on_call: Callable[[Request], SimulatedFault | None] | None = None
+        self.calls: list[AirbaseCall] = []
         self.limit = _LIMIT
         self.retry_after = False
-        """Whether the rate limit's own 429 carries `Retry-After`; Airbase's is not known."""
+        """Whether the rate limit's 429 has `Retry-After`; unknown for Airbase itself."""
         self.lock = threading.RLock()
         self._window = (0.0, 0)
 
     def transport(self) -> HandlerTransport:
-        """Return a transport that reaches this tenant without a socket."""
+        """Return an `httpx` transport to this tenant, without a socket."""
         return HandlerTransport(self.handle)
 
     def handle(self, request: Request) -> Response:
-        """Answer one call; raises `NoAnswer` when a fault swallows the answer."""
-        if request.path.startswith(control.PREFIX):
-            return control.handle(self, request)
+        """Answer one call; raises `NoAnswer` when a fault suppresses the answer."""
         with self.lock:
             fault = self._fault(request)
             response = None
             try:
-                response = self._through(fault, request)
+                response = self._answer_with(fault, request)
             finally:
                 self._log(request, response, fault)
             return self._with_headers(response)
 
-    def _fault(self, request: Request) -> Fault | None:
-        ordered = self.on_call(request) if self.on_call else None
-        fault = ordered or (self.faults.popleft() if self.faults else None)
+    def _fault(self, request: Request) -> SimulatedFault | None:
+        injected = self.on_call(request) if self.on_call else None
+        fault = injected or (self.faults.popleft() if self.faults else None)
         if fault and fault.kind not in KINDS:
             raise ValueError(f"unknown fault {fault.kind!r}; one of {', '.join(sorted(KINDS))}")
         return fault
 
-    def _log(self, request: Request, response: Response | None, fault: Fault | None) -> None:
+    def _log(
+        self, request: Request, response: Response | None, fault: SimulatedFault | None
+    ) -> None:
         status = response.status if response else 0
         kind = fault.kind if fault else None
-        self.calls.append(Call(request.method, request.path, status, self.clock(), kind))
+        self.calls.append(AirbaseCall(request.method, request.path, status, self.clock(), kind))
 
-    def _through(self, fault: Fault | None, request: Request) -> Response:
+    def _answer_with(self, fault: SimulatedFault | None, request: Request) -> Response:
         is_over = self._count()
         try:
             if fault is None and is_over:
                 raise _throttled(self._wait() if self.retry_after else 0)
-            return self._answer(request) if fault is None else self._broken(fault, request)
-        except RefusedError as refused:
+            return self._answer(request) if fault is None else self._faulty_answer(fault, request)
+        except AirbaseRefusal as refused:
             return refused.response
 
     def _count(self) -> bool:
-        """Count the call and return whether it is over the limit."""
+        """Count the call; return whether it exceeds the limit."""
         started, used = self._window
         if self.clock() - started >= _WINDOW:
             started, used = self.clock(), 0
@@ -117,7 +116,7 @@ class AirbaseSimulator(Tenant):
     def _wait(self) -> float:
         return max(1.0, self._window[0] + _WINDOW - self.clock())
 
-    def _broken(self, fault: Fault, request: Request) -> Response:
+    def _faulty_answer(self, fault: SimulatedFault, request: Request) -> Response:
         match fault.kind:
             case "timeout":
                 raise NoAnswer
@@ -129,9 +128,9 @@ class AirbaseSimulator(Tenant):
                 return _html(502, b"<html>Bad Gateway</html>")
             case "unavailable":
                 return _html(503, b"<html>Maintenance</html>")
-        return self._broken_afterwards(fault, self._answer(request))
+        return self._fault_after_commit(fault, self._answer(request))
 
-    def _broken_afterwards(self, fault: Fault, good: Response) -> Response:
+    def _fault_after_commit(self, fault: SimulatedFault, good: Response) -> Response:
         match fault.kind:
             case "timeout_after_commit":
                 raise NoAnswer
@@ -164,12 +163,12 @@ class AirbaseSimulator(Tenant):
         return Response(response.status, headers, response.body, response.delay)
 
 
-def _throttled(seconds: float) -> RefusedError:
+def _throttled(seconds: float) -> AirbaseRefusal:
     wait = {"Retry-After": str(int(seconds))} if seconds else {}
     return refusal(429, "Request was throttled.", wait)
 
 
-def _unauthorized(detail: str) -> RefusedError:
+def _unauthorized(detail: str) -> AirbaseRefusal:
     return refusal(401, detail, {"WWW-Authenticate": "Token"})
 
 

@@ -1,4 +1,4 @@
-"""One Airbase tenant: what it holds, and what its people do to purchase orders."""
+"""One Airbase tenant: its data, and its users' actions."""
 
 import random
 import uuid
@@ -18,11 +18,11 @@ _CENT = Decimal("0.01")
 class Tenant:
     """Subsidiaries, vendors, accounts, purchase orders, and webhooks about the orders.
 
-    Rows are Airbase's own JSON; tests and stories may change them in place.
+    Rows are Airbase's own JSON; tests may change them in place.
     """
 
     def __init__(self, clock: Callable[[], float], rng: random.Random) -> None:
-        """Start an empty tenant with a key and a webhook secret of its own."""
+        """Start an empty tenant with an API key and a webhook secret."""
         self.clock = clock
         self.rng = rng
         self.api_key = self.new_id()
@@ -48,7 +48,7 @@ class Tenant:
         return row
 
     def add_account(self, number: str, name: str, code: str = "", id: str = "") -> Row:
-        """Add a GL account as Airbase knows it; `code` is its ERP reference."""
+        """Add a GL account; `code` is its ERP reference."""
         id = id or self.new_id()
         row = {"airbase_id": id, "erp_reference_id": code, "name": name, "account_number": number}
         self.accounts[id] = row | {"subsidiary_reference_ids": []}
@@ -82,7 +82,7 @@ class Tenant:
         total: str | None = None,
         **more: Any,
     ) -> Row:
-        """Add a pending order; `lines` as `line()` makes them, their sum is the total."""
+        """Add a pending order; `line()` makes its `lines`, whose sum is the total."""
         id = self.new_id()
         self.orders[id] = {
             "id": id,
@@ -121,7 +121,7 @@ class Tenant:
         self.announce(order, "purchase_request.approved")
 
     def amend(self, order: Row, **changes: Any) -> None:
-        """Change an order, which approves its next revision, and announce it."""
+        """Change an order, as its next approved revision, and announce it."""
         order |= {**changes, "revision": order["revision"] + 1}
         self.announce(order, "purchase_request.approved")
 
@@ -136,12 +136,12 @@ class Tenant:
         self.outbox.announce(self.new_id(), type_, self.now(), data)
 
     def change_vendor(self, vendor: Row, **changes: Any) -> None:
-        """Change a vendor as its people do, and announce it."""
+        """Change a vendor and announce it."""
         vendor |= changes
         self.announce_vendor(vendor, "vendor.updated")
 
     def remove_vendor(self, vendor: Row) -> None:
-        """Take a vendor off the list, as a merge does with one of the two, and announce it."""
+        """Remove a vendor, as merging two vendors does with one of them, and announce it."""
         del self.vendors[vendor["id"]]
         self.announce_vendor(vendor, "vendor.deleted")
 
@@ -150,11 +150,11 @@ class Tenant:
         self.outbox.announce(self.new_id(), type_, self.now(), {"id": vendor["id"]})
 
     def new_id(self) -> str:
-        """Return an id like Airbase's."""
+        """Return a new id in Airbase's format."""
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     def now(self) -> str:
-        """Return the moment as Airbase writes it: ISO without a zone."""
+        """Return the current time as Airbase writes it: ISO without a zone."""
         moment = datetime.fromtimestamp(self.clock(), tz=UTC).replace(tzinfo=None)
         return moment.isoformat(timespec="seconds")
 

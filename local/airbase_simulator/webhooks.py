@@ -1,4 +1,4 @@
-"""Airbase's outgoing webhooks: the envelope, signed by whichever scheme the profile assumes."""
+"""Airbase's outgoing webhooks: the envelope, signed by one of three schemes."""
 
 import base64
 import hashlib
@@ -15,25 +15,25 @@ from typing import Any
 import httpx
 
 Deliver = Callable[[str, Mapping[str, str], bytes], int]
-"""Posts headers and a body to an address and returns the answer's status, 0 for none."""
+"""Posts headers and a body to a URL and returns the status, 0 without an answer."""
 
 _SECONDS = 10.0
-_TRUSTED = ssl.create_default_context()  # made once: it takes longer than a call
+_TRUSTED = ssl.create_default_context()  # made once: making it takes longer than a call
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """One call on its way to the subscriber."""
+    """One call to the subscriber."""
 
     url: str
     headers: Mapping[str, str]
     body: bytes
     due: float = 0.0
-    """Epoch seconds before which it is not delivered."""
+    """Epoch seconds; not delivered before."""
 
 
 def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
-    """Post over HTTP and return the status; 0 when there was no answer."""
+    """Post over HTTP and return the status; 0 without an answer."""
     try:
         answer = httpx.post(
             url, headers=dict(headers), content=body, timeout=_SECONDS, verify=_TRUSTED
@@ -44,7 +44,7 @@ def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
 
 
 def sign(secret: str, body: bytes, scheme: str, id: str, at: float) -> dict[str, str]:
-    """Return the headers that prove the body: `hmac`, `standard_webhooks` or `shared_header`."""
+    """Return the headers that sign the body: `hmac`, `standard_webhooks` or `shared_header`."""
     if scheme == "hmac":
         return {"X-Airbase-Signature": "sha256=" + _hmac(secret.encode(), body).hex()}
     if scheme == "shared_header":
@@ -67,12 +67,11 @@ def _hmac(key: bytes, text: bytes) -> bytes:
 
 @dataclass
 class Outbox:
-    """Webhooks waiting to be delivered, and the ways in which delivery may go wrong.
+    """Webhooks waiting to be delivered, and switches that disturb the delivery.
 
-    `drop` and `duplicate` count the next webhooks to be hit; `hold` keeps all of them until
-    `pump`; `delay` keeps each for so many seconds of the simulated clock; with `reorder` a pump
-    delivers them in a random order. A call that is not answered
-    with 2xx is repeated up to `tries` times in all.
+    `drop` and `duplicate` count the next webhooks to affect; `hold` keeps all until `pump`;
+    `delay` keeps each for that many seconds of the simulated clock; `reorder` makes `pump`
+    shuffle them. A call not answered with 2xx is made up to `tries` times in all.
     """
 
     clock: Callable[[], float]
@@ -92,7 +91,7 @@ class Outbox:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def announce(self, id: str, type_: str, created: str, data: Mapping[str, Any]) -> None:
-        """Send the envelope of one event, or keep it while `hold` is set."""
+        """Send the envelope of one event, or queue it while `hold` is set."""
         if not self.url:
             return
         kind = type_.partition(".")[0]
@@ -113,7 +112,7 @@ class Outbox:
             self.pump()
 
     def pump(self) -> None:
-        """Deliver what waits and is due."""
+        """Deliver all webhooks that are due."""
         batch = self._take_due()
         if self.reorder:
             self.rng.shuffle(batch)

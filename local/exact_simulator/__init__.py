@@ -1,20 +1,19 @@
-"""Exact Online on one machine, with state and as strict as what is known of the real one.
+"""A simulator of Exact Online, with state, as strict as the real one is known to be.
 
-`ExactSimulator` is the whole of it and opens no socket: hand calls to `handle`, or give
-`transport()` to an `httpx.Client`. `serve` puts a real HTTP server around it,
-`notifying` lets its notifications go out by themselves.
+`ExactSimulator` opens no socket: pass calls to `handle`, or `transport()` to an `httpx.Client`.
+`serve` runs it over HTTP, with its control routes; `notifying` sends its notifications.
 """
 
-from local.exact_simulator.faults import Fault
-from local.exact_simulator.journal import Call
+from local.exact_simulator.faults import ExactFault
+from local.exact_simulator.journal import ExactCall
 from local.exact_simulator.server import notifying, serve
 from local.exact_simulator.simulator import ExactSimulator
-from local.simulation import NoAnswer, Request, Response
+from local.simulator import NoAnswer, Request, Response
 
 __all__ = [
-    "Call",
+    "ExactCall",
+    "ExactFault",
     "ExactSimulator",
-    "Fault",
     "NoAnswer",
     "Request",
     "Response",

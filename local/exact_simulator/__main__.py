@@ -1,4 +1,4 @@
-"""`python -m local.exact_simulator [port]`: a furnished simulator until Ctrl-C."""
+"""`python -m local.exact_simulator [port]`: a simulator with sample data, until Ctrl-C."""
 
 import signal
 import sys
@@ -10,7 +10,7 @@ from ml_connector.clock import MovableClock
 
 
 def main() -> None:
-    """Serve one Dutch division with a supplier, a ledger account and an item."""
+    """Serve one Dutch division with a supplier, a GL account and an item."""
     simulator = ExactSimulator(MovableClock())
     simulator.add_division(101)
     simulator.add_supplier(101, "Example Supplies")

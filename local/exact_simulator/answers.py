@@ -1,4 +1,4 @@
-"""Rows on the wire: collections in pages, single entities, JSON or Atom."""
+"""Answers with rows: collections in pages, single entities, JSON or Atom."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from local.exact_simulator.fields import BLANK, COLLECTIONS, FIELDS
 from local.exact_simulator.refusals import JSON, bad_syntax
-from local.simulation import Response
+from local.simulator import Response
 
 Row = Mapping[str, Any]
 
@@ -31,11 +31,11 @@ class Shape:
 
     def base(self) -> str:
         """Return the address of the endpoint."""
-        place = "" if self.division is None else f"{self.division}/"
-        return f"{self.origin}/api/v1/{place}{self.endpoint}"
+        division = "" if self.division is None else f"{self.division}/"
+        return f"{self.origin}/api/v1/{division}{self.endpoint}"
 
     def write(self, row: Row, expanded: Mapping[str, Sequence[Row]] | None = None) -> Row:
-        """Return one row with its metadata, every field of it, and its collections."""
+        """Return one row with its metadata, all its fields, and its collections."""
         uri = self.uri(row[self.key])
         model = self.endpoint.rsplit("/", 1)[1]
         shown: dict[str, Any] = {
@@ -53,7 +53,7 @@ class Shape:
 
 
 def read_select(endpoint: str, text: str | None) -> tuple[str, ...] | None:
-    """Return the fields of `$select`, None for all (raises the 400 of an unknown one)."""
+    """Return the fields of `$select`, None for all (raises the 400 for an unknown one)."""
     if text is None or text.strip() == "*":
         return None
     names = tuple(name.strip() for name in text.split(","))
@@ -63,7 +63,7 @@ def read_select(endpoint: str, text: str | None) -> tuple[str, ...] | None:
 
 
 def collection(rows: list[Row], following: str | None, *, bare: bool, as_json: bool) -> Response:
-    """Return the 200 of a list; `bare` is the form that a small `$top` gets."""
+    """Return the 200 of a list; `bare` is the form for a small `$top`."""
     if not as_json:
         return _atom(rows)
     if bare:
@@ -87,11 +87,11 @@ def no_content() -> Response:
 
 def next_link(base: str, parameters: Mapping[str, str]) -> str:
     """Return the address of the next page."""
-    query = "&".join(f"{name}={quote(value, safe=_PLAIN)}" for name, value in parameters.items())
+    query = "&".join(f"{name}={quote(value, safe=_UNQUOTED)}" for name, value in parameters.items())
     return f"{base}?{query}"
 
 
-_PLAIN = "'(),*$-_.~"
+_UNQUOTED = "'(),*$-_.~"
 
 
 def _dump(status: int, content: Any, headers: Mapping[str, str] | None = None) -> Response:

@@ -1,7 +1,7 @@
-"""Short ways to furnish a site for a story, as its own people would do in Exact itself.
+"""Methods that change a site's data, as its users do in Exact itself.
 
 Every `add_*` returns the new row's key. Extra keyword arguments are fields by Exact's own
-names. They go through the same checks as calls do (raises `refusals.BusinessError`).
+names. The same checks apply as to calls (raises `refusals.BusinessError`).
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ _COMPLETE = 30
 
 
 class Builders:
-    """The builders and the views of `ExactSimulator`."""
+    """The methods of `ExactSimulator` that change and return data."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -34,7 +34,7 @@ class Builders:
         currencies: Iterable[str] = (),
         requires_supplier_items: bool = False,
     ) -> Division:
-        """Add an administration with one unit, one warehouse and one item group."""
+        """Add a division with one unit, one warehouse and one item group."""
         allowed = {currency, *currencies}
         name = description or f"Division {code}"
         division = Division(code, country, currency, name, allowed, requires_supplier_items)
@@ -48,10 +48,10 @@ class Builders:
 
     def add(self, division: int, endpoint: str, **fields: Any) -> str:
         """Add a row to any endpoint; read-only fields may be given too."""
-        place, entity = self.world.divisions[division], ENTITIES[endpoint]
+        target, entity = self.world.divisions[division], ENTITIES[endpoint]
         _check_names(endpoint, fields)
-        row = build(self.world, place, entity, fields)
-        self.world.save(place, entity, row, "Create")
+        row = build(self.world, target, entity, fields)
+        self.world.save(target, entity, row, "Create")
         return str(row[entity.key])
 
     def add_supplier(
@@ -84,7 +84,7 @@ class Builders:
         use_cost_unit: int = 0,
         **fields: Any,
     ) -> str:
-        """Add a ledger account; `use_*` is 0 optional, 1 mandatory, 2 no."""
+        """Add a GL account; `use_*`: 0 optional, 1 mandatory, 2 no."""
         uses = {"UseCostcenter": use_cost_centre, "UseCostunit": use_cost_unit}
         given = {
             "Code": code,
@@ -103,7 +103,7 @@ class Builders:
         gl_costs: str | None = None,
         **fields: Any,
     ) -> str:
-        """Add a non-stock purchase item that books on the ledger account with key `gl_costs`."""
+        """Add a non-stock purchase item that books on the GL account with key `gl_costs`."""
         given = {"Code": code, "Description": description, "GLCosts": gl_costs}
         return self.add(division, "logistics/Items", **{**given, "IsPurchaseItem": True, **fields})
 
@@ -158,32 +158,32 @@ class Builders:
         return self.add(division, "cashflow/PaymentConditions", **given)
 
     def add_warehouse(self, division: int, code: str, description: str = "") -> str:
-        """Add a further warehouse."""
+        """Add another warehouse."""
         given = {"Code": code, "Description": description or code}
         return self.add(division, "inventory/Warehouses", **given)
 
     def change(self, division: int, endpoint: str, key: str, **fields: Any) -> None:
-        """Change fields of a row as a person in Exact might, past the rules of the API."""
-        place, entity = self.world.divisions[division], ENTITIES[endpoint]
+        """Change fields of a row as a user of Exact might, without the rules of the API."""
+        target, entity = self.world.divisions[division], ENTITIES[endpoint]
         _check_names(endpoint, fields)
-        row = {**place.table(endpoint)[key], **fields}
-        self.world.save(place, entity, row, "Update")
+        row = {**target.table(endpoint)[key], **fields}
+        self.world.save(target, entity, row, "Update")
         if entity is ORDER:
-            for line in lines_of(place, key):
-                self.world.keep(place, LINE, line)
+            for line in lines_of(target, key):
+                self.world.store(target, LINE, line)
 
     def remove(self, division: int, endpoint: str, key: str) -> None:
-        """Delete a row as a person in Exact might, and an order's lines with it."""
-        place = self.world.divisions[division]
+        """Delete a row as a user of Exact might, and an order's lines with it."""
+        target = self.world.divisions[division]
         if endpoint == ORDER.path:
-            for line in lines_of(place, key):
-                self.world.drop(place, LINE, line["ID"], tell=False)
-        self.world.drop(place, ENTITIES[endpoint], key)
+            for line in lines_of(target, key):
+                self.world.drop(target, LINE, line["ID"], notify=False)
+        self.world.drop(target, ENTITIES[endpoint], key)
 
     def receive(self, division: int, order_id: str) -> None:
-        """Book all goods of an order in: its receipt is complete."""
-        place = self.world.divisions[division]
-        for line in lines_of(place, order_id):
+        """Receive all goods of an order."""
+        target = self.world.divisions[division]
+        for line in lines_of(target, order_id):
             line["ReceivedQuantity"] = line["Quantity"]
         self.change(
             division,
@@ -194,14 +194,14 @@ class Builders:
         )
 
     def purchase_orders(self, division: int) -> list[Row]:
-        """Return copies of a division's orders in the order of their making.
+        """Return copies of a division's orders, oldest first.
 
         Each is its header in wire form, with its `lines` by line number.
         """
-        place = self.world.divisions[division]
+        target = self.world.divisions[division]
         return [
-            {**order, "lines": [dict(line) for line in lines_of(place, key)]}
-            for key, order in place.table(ORDER.path).items()
+            {**order, "lines": [dict(line) for line in lines_of(target, key)]}
+            for key, order in target.table(ORDER.path).items()
         ]
 
     def row(self, division: int, endpoint: str, key: str) -> Row:

@@ -1,4 +1,4 @@
-"""Checks that every kind of row goes through before it is kept."""
+"""Checks on every kind of row before it is stored."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,13 +12,13 @@ Problem = tuple[str, str]
 
 
 def refuse(problems: Iterable[Problem]) -> None:
-    """Raise all problems at once, each said once; nothing when there is none."""
+    """Raise all distinct problems in one error, if there are any."""
     if distinct := tuple(dict.fromkeys(problems)):
         raise BusinessError(*distinct)
 
 
 def missing(entity: Entity, row: Mapping[str, Any], *, but: str = "") -> list[Problem]:
-    """Return a problem for each mandatory field (`but` one) without a value."""
+    """Return a problem for each mandatory field (except `but`) without a value."""
     return [
         ("mandatory", entity.labels.get(field.name, field.name))
         for field in FIELDS[entity.path].values()
@@ -36,7 +36,7 @@ def too_long(entity: Entity, values: Mapping[str, Any]) -> list[Problem]:
 
 
 def link(division: Division, entity: Entity, row: Row) -> list[Problem]:
-    """Copy the fields that follow from references; return a problem for each dangling one."""
+    """Copy the fields that follow from references; return a problem for each broken one."""
     problems: list[Problem] = []
     for name, reference in entity.references.items():
         value = row.get(name)
@@ -63,7 +63,7 @@ def out_of_date(world: World, row: Mapping[str, Any], label: str) -> list[Proble
 
 
 def unique(division: Division, entity: Entity, row: Mapping[str, Any]) -> list[Problem]:
-    """Return a problem when another row already has what only one may have."""
+    """Return a problem when another row has the same unique fields."""
     if not entity.unique:
         return []
     mine = [_plain(row.get(name)) for name in entity.unique]
@@ -74,7 +74,7 @@ def unique(division: Division, entity: Entity, row: Mapping[str, Any]) -> list[P
 
 
 def in_use(division: Division, entity: Entity, row: Mapping[str, Any], label: str) -> list[Problem]:
-    """Return a problem when rows of other endpoints still name this one."""
+    """Return a problem when rows of other endpoints refer to this one."""
     names = {str(row.get("ID")), str(row.get("Code", "")).strip()}
     for endpoint, field in entity.used_by:
         if any(str(r.get(field)).strip() in names for r in division.table(endpoint).values()):

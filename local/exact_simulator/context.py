@@ -1,4 +1,4 @@
-"""What one call works with, and the switches that change how strict the site is."""
+"""The context of one call, and the switches for how strict the site is."""
 
 from dataclasses import dataclass, field
 
@@ -6,42 +6,42 @@ from local.exact_simulator.answers import Shape, read_select
 from local.exact_simulator.refusals import bad_request
 from local.exact_simulator.schema import Entity
 from local.exact_simulator.world import Division, World
-from local.simulation import Request
+from local.simulator import Request
 
 
 @dataclass(slots=True)
 class Policy:
-    """Where the facts are unsure or differ per app: each switch takes one side."""
+    """Switches for behaviour of Exact that is unknown or differs between apps."""
 
     mandatory_filter: bool = True
-    """crm/Accounts, logistics/Items and logistics/SupplierItem want a $filter."""
+    """crm/Accounts, logistics/Items and logistics/SupplierItem require a $filter."""
     your_ref_filter: bool = True
     """PurchaseOrders may be filtered on YourRef."""
     select_required: set[str] = field(default_factory=set)
-    """Endpoints that want a $select."""
+    """Endpoints that require a $select."""
     line_updates: bool = True
     """Single lines may be changed through PurchaseOrderLines."""
     line_additions: bool = False
     """Single lines may be added through PurchaseOrderLines."""
     nested_line_updates: bool = False
-    """PUT on an order may carry its lines, which then replace the old ones."""
+    """PUT on an order may have lines, which then replace the old ones."""
     nested_merge: bool = False
-    """PUT on an order may carry lines: those with an ID are changed, others added, none removed."""
+    """PUT on an order may have lines: those with an ID are changed, others added, none removed."""
     order_updates: bool = True
-    """PUT on an order is a method of its address."""
+    """Orders may be changed with PUT."""
     page_size: int = 60
     sync_page_size: int = 1000
     denied: set[str] = field(default_factory=set)
     """Endpoints outside the app's scopes."""
     read_only: set[str] = field(default_factory=set)
-    """Endpoints that this user may read alone; the text of that 403 is not known."""
+    """Endpoints that this user may only read; the text of that 403 is not known."""
     unlicensed: set[str] = field(default_factory=set)
-    """Endpoints of a module that the licence lacks; the text of that 403 is not known."""
+    """Endpoints of a module without a licence; the text of that 403 is not known."""
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
-    """One call that was let in."""
+class CallContext:
+    """One authorised call."""
 
     world: World
     division: Division
@@ -59,9 +59,9 @@ class Context:
         return Shape(endpoint, self.request.origin, self.division.code, key, fields)
 
     def entity_shape(self, entity: Entity) -> Shape:
-        """Return how a row that was just written is answered: every field of it."""
+        """Return how a newly written row is answered: with all fields."""
         return Shape(entity.path, self.request.origin, self.division.code, entity.key)
 
     def wants_all(self) -> bool:
-        """Say whether the caller prefers the whole row in the answer to a POST."""
+        """Return whether the caller prefers all fields in the answer to a POST."""
         return "return=representation" in self.request.headers.get("prefer", "")

@@ -1,29 +1,29 @@
-"""From a call that was let in to the function that answers it."""
+"""Routes an authorised call to the function that answers it."""
 
 from collections.abc import Callable, Mapping
 
 from local.exact_simulator import order_lines, resources, sync
 from local.exact_simulator import purchase_orders as orders
 from local.exact_simulator.answers import Shape, collection
-from local.exact_simulator.context import Context
+from local.exact_simulator.context import CallContext
 from local.exact_simulator.entities import ENTITIES
 from local.exact_simulator.fields import METHODS
 from local.exact_simulator.listing import page
 from local.exact_simulator.odata_query import read_filter
 from local.exact_simulator.refusals import bad_stream, method_not_allowed, not_found
-from local.exact_simulator.routes import Route
+from local.exact_simulator.routes import ExactPath
 from local.exact_simulator.schema import Entity
 from local.exact_simulator.texts import LANGUAGES
 from local.exact_simulator.webhooks import SUBSCRIPTIONS, Webhooks
 from local.exact_simulator.world import Row, World
-from local.simulation import Request, Response
+from local.simulator import Request, Response
 
 _ORDERS, _LINES = orders.ORDER.path, order_lines.LINE.path
 _DIVISIONS = "system/Divisions"
 
 
-def answer(context: Context, route: Route, webhooks: Webhooks) -> Response:
-    """Answer a call inside a division (raises what is wrong with it)."""
+def answer(context: CallContext, route: ExactPath, webhooks: Webhooks) -> Response:
+    """Answer a call inside a division (raises its refusal)."""
     method, endpoint, key = context.request.method, route.endpoint, route.key()
     if not endpoint or endpoint == "current/Me":
         raise not_found()
@@ -44,7 +44,7 @@ def answer(context: Context, route: Route, webhooks: Webhooks) -> Response:
 
 
 def me(world: World, request: Request, *, as_json: bool) -> Response:
-    """Answer current/Me: the user, in a list of one."""
+    """Answer current/Me: a list with the user."""
     local = world.local()
     offset = local.utcoffset()
     row: Row = {
@@ -67,7 +67,7 @@ def _require_json(request: Request) -> None:
         raise bad_stream()
 
 
-def _read(context: Context, route: Route, endpoint: str, key: str | None) -> Response:
+def _read(context: CallContext, route: ExactPath, endpoint: str, key: str | None) -> Response:
     if endpoint in sync.ENDPOINTS:
         return sync.read_changes(context, endpoint)
     if special := {sync.TIMESTAMP: sync.read_timestamp, _DIVISIONS: _divisions}.get(endpoint):
@@ -79,7 +79,7 @@ def _read(context: Context, route: Route, endpoint: str, key: str | None) -> Res
     return resources.read_one(context, ENTITIES[endpoint], key)
 
 
-def _read_orders(context: Context, route: Route, key: str | None) -> Response:
+def _read_orders(context: CallContext, route: ExactPath, key: str | None) -> Response:
     if key is None:
         return orders.read_orders(context)
     if route.collection:
@@ -87,7 +87,7 @@ def _read_orders(context: Context, route: Route, key: str | None) -> Response:
     return orders.read_order(context, key)
 
 
-def _create(context: Context, entity: Entity, key: str | None, webhooks: Webhooks) -> Response:
+def _create(context: CallContext, entity: Entity, key: str | None, webhooks: Webhooks) -> Response:
     if key is not None:
         raise method_not_allowed()
     if entity is SUBSCRIPTIONS:
@@ -96,7 +96,7 @@ def _create(context: Context, entity: Entity, key: str | None, webhooks: Webhook
     return special(context) if special else resources.create(context, entity)
 
 
-_CHANGES: Mapping[tuple[str, str], Callable[[Context, str], Response]] = {
+_CHANGES: Mapping[tuple[str, str], Callable[[CallContext, str], Response]] = {
     (_ORDERS, "PUT"): orders.update_order,
     (_ORDERS, "DELETE"): orders.delete_order,
     (_LINES, "PUT"): orders.update_line,
@@ -104,7 +104,7 @@ _CHANGES: Mapping[tuple[str, str], Callable[[Context, str], Response]] = {
 }
 
 
-def _change(context: Context, entity: Entity, method: str, key: str) -> Response:
+def _change(context: CallContext, entity: Entity, method: str, key: str) -> Response:
     if special := _CHANGES.get((entity.path, method)):
         return special(context, key)
     if method == "DELETE":
@@ -114,7 +114,7 @@ def _change(context: Context, entity: Entity, method: str, key: str) -> Response
     return resources.update(context, entity, key)
 
 
-def _divisions(context: Context) -> Response:
+def _divisions(context: CallContext) -> Response:
     shape = context.shape(_DIVISIONS, "Code")
     rows: list[Mapping[str, object]] = [
         {
@@ -132,12 +132,12 @@ def _divisions(context: Context) -> Response:
         if division.in_scope
     ]
     if text := context.request.query.get("$filter"):
-        rows = [row for row in rows if read_filter(_DIVISIONS, text).lets_through(row)]
+        rows = [row for row in rows if read_filter(_DIVISIONS, text).matches(row)]
     return page(context, shape, rows, context.policy.page_size)
 
 
 def scope_of(endpoint: str) -> str:
-    """Return the name of the app scope that an endpoint belongs to, as errors write it."""
+    """Return the app scope of an endpoint, as errors name it."""
     entity = ENTITIES.get(endpoint)
     name = entity.scope if entity else "Organization administration"
     return name.lower().replace(" ", ".")

@@ -1,24 +1,26 @@
-"""What each endpoint is like beyond its fields: keys, references, filters, topics, limits."""
+"""The endpoints beyond their fields: keys, references, filters, topics, limits."""
 
 from collections.abc import Mapping
 
-from local.exact_simulator.schema import Entity, Reference
+from local.exact_simulator.schema import Entity, EntityReference
 
 
-def _gl(name: str) -> Reference:
+def _gl(name: str) -> EntityReference:
     copies = {f"{name}Code": "Code", f"{name}Description": "Description"}
-    return Reference("financial/GLAccounts", "G/L account", copies=copies)
+    return EntityReference("financial/GLAccounts", "G/L account", copies=copies)
 
 
-def _vat(copied_to: str) -> Reference:
-    return Reference("vat/VATCodes", "VAT code", "Code", {copied_to: "Description"})
+def _vat(copied_to: str) -> EntityReference:
+    return EntityReference("vat/VATCodes", "VAT code", "Code", {copied_to: "Description"})
 
 
-_COST_CENTER = Reference(
+_COST_CENTER = EntityReference(
     "hrm/Costcenters", "Cost center", "Code", {"CostCenterDescription": "Description"}
 )
-_COST_UNIT = Reference("hrm/Costunits", "Cost unit", "Code", {"CostUnitDescription": "Description"})
-_ITEM = Reference(
+_COST_UNIT = EntityReference(
+    "hrm/Costunits", "Cost unit", "Code", {"CostUnitDescription": "Description"}
+)
+_ITEM = EntityReference(
     "logistics/Items",
     "Item",
     copies={"ItemCode": "Code", "ItemDescription": "Description"},
@@ -53,10 +55,10 @@ _ALL = (
         ),
         sparse_answer=True,
         references={
-            "GLAccountPurchase": Reference("financial/GLAccounts", "G/L account"),
-            "GLAP": Reference("financial/GLAccounts", "G/L account"),
+            "GLAccountPurchase": EntityReference("financial/GLAccounts", "G/L account"),
+            "GLAP": EntityReference("financial/GLAccounts", "G/L account"),
             "PurchaseVATCode": _vat("PurchaseVATCodeDescription"),
-            "PaymentConditionPurchase": Reference(
+            "PaymentConditionPurchase": EntityReference(
                 "cashflow/PaymentConditions",
                 "Payment condition",
                 "Code",
@@ -88,8 +90,8 @@ _ALL = (
         unique=("Code",),
         references={
             "VATCode": _vat("VATDescription"),
-            "Costcenter": Reference("hrm/Costcenters", "Cost center", "Code"),
-            "Costunit": Reference("hrm/Costunits", "Cost unit", "Code"),
+            "Costcenter": EntityReference("hrm/Costcenters", "Cost center", "Code"),
+            "Costunit": EntityReference("hrm/Costunits", "Cost unit", "Code"),
         },
         defaults={
             "IsBlocked": False,
@@ -130,12 +132,12 @@ _ALL = (
             "GLCosts": _gl("GLCosts"),
             "GLRevenue": _gl("GLRevenue"),
             "GLStock": _gl("GLStock"),
-            "ItemGroup": Reference(
+            "ItemGroup": EntityReference(
                 "logistics/ItemGroups",
                 "Item group",
                 copies={"ItemGroupCode": "Code", "ItemGroupDescription": "Description"},
             ),
-            "Unit": Reference(
+            "Unit": EntityReference(
                 "logistics/Units", "Unit", "Code", {"UnitDescription": "Description"}
             ),
             "SalesVatCode": _vat("SalesVatCodeDescription"),
@@ -163,17 +165,17 @@ _ALL = (
         required_filters=frozenset({"ID"}),
         references={
             "Item": _ITEM,
-            "Supplier": Reference(
+            "Supplier": EntityReference(
                 "crm/Accounts",
                 "Supplier",
                 copies={"SupplierCode": "Code", "SupplierDescription": "Name"},
             ),
-            "ItemUnit": Reference(
+            "ItemUnit": EntityReference(
                 "logistics/Units",
                 "Unit",
                 copies={"ItemUnitCode": "Code", "ItemUnitDescription": "Description"},
             ),
-            "PurchaseUnit": Reference(
+            "PurchaseUnit": EntityReference(
                 "logistics/Units",
                 "Unit",
                 "Code",
@@ -240,17 +242,17 @@ _ALL = (
         deleted_type=22,
         unique=("OrderNumber",),
         references={
-            "Supplier": Reference(
+            "Supplier": EntityReference(
                 "crm/Accounts",
                 "Supplier",
                 copies={"SupplierCode": "Code", "SupplierName": "Name"},
             ),
-            "Warehouse": Reference(
+            "Warehouse": EntityReference(
                 "inventory/Warehouses",
                 "Warehouse",
                 copies={"WarehouseCode": "Code", "WarehouseDescription": "Description"},
             ),
-            "PaymentCondition": Reference(
+            "PaymentCondition": EntityReference(
                 "cashflow/PaymentConditions",
                 "Payment condition",
                 "Code",
@@ -285,7 +287,7 @@ _ALL = (
             "CostCenter": _COST_CENTER,
             "CostUnit": _COST_UNIT,
             "VATCode": _vat("VATDescription"),
-            "Project": Reference(
+            "Project": EntityReference(
                 "project/Projects",
                 "Project",
                 copies={"ProjectCode": "Code", "ProjectDescription": "Description"},

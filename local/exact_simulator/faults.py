@@ -1,10 +1,10 @@
-"""Faults that can be ordered: each hits the next call that it matches, then it is spent."""
+"""Faults to inject: each affects the next call that matches, once."""
 
 from collections import deque
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from local.simulation import Request
+from local.simulator import Request
 
 Kind = Literal[
     "slow",
@@ -26,11 +26,11 @@ AFTER_COMMIT: frozenset[str] = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One fault. `method` and `path` are substrings of the call to hit; empty ones hit any.
+class ExactFault:
+    """One fault. `method` and `path` are substrings of the call to affect; empty ones match any.
 
-    `seconds` belongs to `slow`, `status` to `server_error` (500 to 599). `slow`, `garbage` and
-    the kinds that say so do their work first: what was asked for is committed.
+    `seconds` belongs to `slow`, `status` to `server_error` (500 to 599). The kinds in
+    `AFTER_COMMIT` carry out the call first.
     """
 
     kind: Kind
@@ -40,22 +40,22 @@ class Fault:
     status: int = 500
 
     def __post_init__(self) -> None:
-        """Refuse a kind that nothing would act on (raises ValueError)."""
+        """Refuse an unknown kind (raises ValueError)."""
         if self.kind not in KINDS:
             raise ValueError(f"unknown fault {self.kind!r}; one of {', '.join(sorted(KINDS))}")
 
-    def hits(self, request: Request) -> bool:
-        """Say whether this fault is meant for that call."""
+    def affects(self, request: Request) -> bool:
+        """Return whether the fault affects this call."""
         return self.method in request.method and self.path in request.path
 
 
-class FaultQueue(deque[Fault]):
-    """Faults in the order they were put in; `append` and `extend` add more."""
+class FaultQueue(deque[ExactFault]):
+    """Faults in the order they were added; `append` and `extend` add more."""
 
-    def take(self, request: Request) -> Fault | None:
-        """Return and forget the first fault meant for this call, if there is one."""
+    def take(self, request: Request) -> ExactFault | None:
+        """Remove and return the first fault that affects this call, if any."""
         for position, fault in enumerate(self):
-            if fault.hits(request):
+            if fault.affects(request):
                 del self[position]
                 return fault
         return None

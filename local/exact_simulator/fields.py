@@ -1,4 +1,4 @@
-"""The fields of every endpoint: which exist, which can be written, and what they may hold."""
+"""The fields of every endpoint: which exist, which are writable, and their valid values."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _WIRE_DATE = re.compile(r"/Date\((-?\d+)\)/")
 _DAY_MS = 86_400_000
 _LARGEST = 1e15
-# 1753 to 9999, as in the database behind it.
+# 1753 to 9999, the range of SQL Server.
 _FIRST_MS, _LAST_MS = -6_847_804_800_000, 253_402_300_799_999
 
 
@@ -81,7 +81,7 @@ def _date(value: Any) -> str:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(value)
-    value.encode()  # half a surrogate pair is no text
+    value.encode()  # refuses a lone surrogate
     return value
 
 
@@ -106,7 +106,7 @@ def _double(value: Any) -> float:
     return number
 
 
-def _whole(low: int, high: int) -> Callable[[Any], int]:
+def _integer(low: int, high: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         number = _double(value)
         if not number.is_integer() or not low <= number <= high:
@@ -131,10 +131,10 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
     "Guid": _guid,
     "Boolean": _boolean,
     "Double": _double,
-    "Byte": _whole(0, 255),
-    "Int16": _whole(-(2**15), 2**15 - 1),
-    "Int32": _whole(-(2**31), 2**31 - 1),
-    "Int64": _whole(-(2**63), 2**63 - 1),
+    "Byte": _integer(0, 255),
+    "Int16": _integer(-(2**15), 2**15 - 1),
+    "Int32": _integer(-(2**31), 2**31 - 1),
+    "Int64": _integer(-(2**63), 2**63 - 1),
     "DateTime": _date,
     "Binary": _binary,
     "Collection": _collection,
@@ -142,7 +142,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 
 
 def read_body(body: bytes) -> dict[str, Any]:
-    """Return the JSON object of a request (raises the 400 of a body that is none)."""
+    """Return the JSON object of a request (raises the 400 for any other body)."""
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError):
@@ -155,7 +155,7 @@ def read_body(body: bytes) -> dict[str, Any]:
 def read_values(endpoint: str, sent: Mapping[str, Any]) -> dict[str, Any]:
     """Return the writable fields that were sent, in wire form; read-only ones are ignored.
 
-    Raises the 400 of an unknown field or of a value that does not convert.
+    Raises the 400 for an unknown field or a value that does not convert.
     """
     table = FIELDS[endpoint]
     values: dict[str, Any] = {}

@@ -1,10 +1,10 @@
-"""What the simulator remembers of the calls that it answered."""
+"""The record of the calls that the simulator answered."""
 
 from typing import NamedTuple
 
 
-class Call(NamedTuple):
-    """One call as it was logged; `status` 0 means that no answer left the simulator."""
+class ExactCall(NamedTuple):
+    """One call; `status` 0 means that no answer was sent."""
 
     method: str
     path: str

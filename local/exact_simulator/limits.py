@@ -44,7 +44,7 @@ class RateLimits:
         return None
 
     def spend(self, division: int, now: float, calls: int) -> None:
-        """Count calls that another process of the same app has made."""
+        """Count calls made by another process of the same app."""
         used = self._rolled(division, now)
         used.in_minute += calls
         used.in_day += calls
@@ -80,7 +80,7 @@ class RateLimits:
 
 
 def none_left(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return rate headers that say nothing is left, as on a 429."""
+    """Return rate headers with no calls left, as on a 429."""
     return {name: "0" if name.endswith("Remaining") else v for name, v in headers.items()}
 
 
@@ -96,7 +96,7 @@ class ErrorLimit:
     _blocks: dict[tuple[int, str], list[float]] = field(default_factory=dict)
 
     def note(self, division: int, endpoint: str, status: int, now: float) -> None:
-        """Count an answer if its status is one that counts."""
+        """Count an answer if its status is in `COUNTED_ERRORS`."""
         if status not in COUNTED_ERRORS:
             return
         errors = self._errors.setdefault((division, endpoint), deque())
@@ -108,7 +108,7 @@ class ErrorLimit:
             self._block((division, endpoint), now)
 
     def blocked(self, division: int, endpoint: str, now: float) -> bool:
-        """Say whether calls to that endpoint are refused now."""
+        """Return whether calls to that endpoint are refused now."""
         blocks = self._blocks.get((division, endpoint))
         return blocks is not None and now < blocks[-1]
 

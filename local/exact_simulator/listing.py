@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from local.exact_simulator.answers import Shape, collection, next_link
-from local.exact_simulator.context import Context
+from local.exact_simulator.context import CallContext
 from local.exact_simulator.fields import FIELDS
 from local.exact_simulator.odata_query import (
     read_filter,
@@ -14,31 +14,31 @@ from local.exact_simulator.odata_query import (
 )
 from local.exact_simulator.refusals import bad_request, bad_syntax
 from local.exact_simulator.schema import Entity
-from local.simulation import Response
+from local.simulator import Response
 
 Row = Mapping[str, Any]
 Expand = Callable[[Row], Mapping[str, Sequence[Row]]]
 
 
-def filtered(context: Context, entity: Entity, rows: Iterable[Row]) -> list[Row]:
-    """Return the rows that `$filter` lets through (raises the 400s of unwanted filters)."""
+def filtered(context: CallContext, entity: Entity, rows: Iterable[Row]) -> list[Row]:
+    """Return the rows that match `$filter` (raises the 400 for a missing or refused filter)."""
     text = context.request.query.get("$filter")
     if not text:
         _require_filter(context, entity)
         return list(rows)
     wanted = read_filter(entity.path, text)
     _allow_filter(context, entity, wanted.fields)
-    return [row for row in rows if wanted.lets_through(row)]
+    return [row for row in rows if wanted.matches(row)]
 
 
 def page(
-    context: Context,
+    context: CallContext,
     shape: Shape,
     rows: list[Row],
     size: int,
     expand: Expand | None = None,
 ) -> Response:
-    """Return one page of rows that were already filtered."""
+    """Return one page of filtered rows."""
     parameters = context.request.query
     order = _Order(shape, parameters.get("$orderby"))
     rest = order.after(sorted(rows, key=order.key, reverse=order.descending), parameters)
@@ -89,7 +89,7 @@ class _Order:
         return one < last if self.descending else one > last
 
 
-def _require_filter(context: Context, entity: Entity) -> None:
+def _require_filter(context: CallContext, entity: Entity) -> None:
     if entity.required_filters is None or not context.policy.mandatory_filter:
         return
     raise bad_request(
@@ -99,7 +99,7 @@ def _require_filter(context: Context, entity: Entity) -> None:
     )
 
 
-def _allow_filter(context: Context, entity: Entity, used: frozenset[str]) -> None:
+def _allow_filter(context: CallContext, entity: Entity, used: frozenset[str]) -> None:
     policy = context.policy
     allowed = entity.required_filters if policy.mandatory_filter else None
     outside = allowed is not None and not used & allowed

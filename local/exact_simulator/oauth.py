@@ -1,4 +1,4 @@
-"""OAuth2 as Exact does it: rotating refresh tokens and no new access token before 570 s."""
+"""Exact's OAuth2: rotating refresh tokens, and no new access token before 570 seconds."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from local.exact_simulator.limits import ErrorLimit
 from local.exact_simulator.world import World
-from local.simulation import Request, Response
+from local.simulator import Request, Response
 
 ACCESS_SECONDS = 600
 EARLIEST_SECONDS = 570
@@ -22,7 +22,7 @@ NO_CHAIN = "Token is not allowed, because of invalid or empty chainId"
 
 @dataclass(slots=True)
 class _Chain:
-    """One consent; only the newest is alive, and only its newest refresh token."""
+    """One consent; only the newest is valid, and of it only the newest refresh token."""
 
     refresh: str = ""
     issued_at: float = 0.0
@@ -36,7 +36,7 @@ class _Code:
 
 
 class TokenRefusedError(Exception):
-    """A token call that is refused."""
+    """A refused token call."""
 
     def __init__(self, status: int, error: str, description: str, reason: str = "") -> None:
         super().__init__(description)
@@ -55,17 +55,17 @@ class TokenRefusedError(Exception):
 
 
 class OAuth:
-    """The consents of one app and one user. `revoked` says that the user took theirs back."""
+    """The consents of one app and one user; `revoked` when the user withdrew consent."""
 
     def __init__(self, world: World, client_id: str, client_secret: str) -> None:
         self.revoked = False
         self.denies = False
-        """The user says no when an app asks for consent."""
+        """The user denies consent."""
         self.per_day = 200
         self.redirect_uris: set[str] | None = None
-        """The app's registered addresses; None takes any."""
+        """The app's registered redirect URIs; None accepts any."""
         self.refreshes = 0
-        """How many refresh calls were granted."""
+        """The number of successful refreshes."""
         self._world = world
         self._client = (client_id, client_secret)
         self._chains: list[_Chain] = []
@@ -75,13 +75,13 @@ class OAuth:
         self._errors = ErrorLimit()
 
     def issue(self) -> dict[str, Any]:
-        """Return a fresh pair as after a new consent; every older chain is dead then."""
+        """Return a new pair, as after a new consent; this invalidates every older chain."""
         self.revoked = False
         self._chains.append(_Chain())
         return self._pair(self._chains[-1])
 
     def authorize(self, request: Request) -> Response:
-        """Consent at once (or say no) and send the browser back."""
+        """Grant or deny consent at once and redirect the browser."""
         asked = request.query
         back = asked.get("redirect_uri", "")
         registered = self.redirect_uris is None or back in self.redirect_uris
@@ -91,11 +91,11 @@ class OAuth:
         answer = {"error": "access_denied"} if self.denies else {"code": self.code(back)}
         if "state" in asked:
             answer["state"] = asked["state"]
-        joint = "&" if "?" in back else "?"
-        return Response(302, {"Location": f"{back}{joint}{urlencode(answer)}"})
+        separator = "&" if "?" in back else "?"
+        return Response(302, {"Location": f"{back}{separator}{urlencode(answer)}"})
 
     def code(self, redirect_uri: str) -> str:
-        """Return a new authorisation code: once, within three minutes."""
+        """Return a new authorisation code, valid once and for three minutes."""
         code = self._world.secret(40)
         self._codes[code] = _Code(redirect_uri, self._world.clock() + CODE_SECONDS)
         return code
@@ -110,22 +110,22 @@ class OAuth:
         self._calls[today] = spent + 1
         try:
             pair = self._granted(dict(parse_qsl(request.body.decode(), keep_blank_values=True)))
-        except (TokenRefusedError, UnicodeDecodeError) as refusal:
-            answer = _refusal(refusal)
+        except (TokenRefusedError, UnicodeDecodeError) as error:
+            answer = _refusal(error)
             self._errors.note(0, "token", answer.status, now)
             return answer
         body = json.dumps(pair, separators=(",", ":")).encode()
         return Response(200, {"Content-Type": "application/json"}, body)
 
     def admits(self, headers: Mapping[str, str]) -> bool:
-        """Say whether a call carries an access token that is still good."""
+        """Return whether a call has a valid access token."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or self.revoked:
             return False
         return self._world.clock() < self._access.get(token, 0.0)
 
     def expire(self) -> None:
-        """End every access token now; the next refresh is allowed at once."""
+        """Expire every access token; the next refresh is allowed at once."""
         self._access.clear()
         for chain in self._chains:
             chain.issued_at -= ACCESS_SECONDS
@@ -141,8 +141,8 @@ class OAuth:
 
     def _from_code(self, form: Mapping[str, str]) -> dict[str, str]:
         code = self._codes.pop(form.get("code", ""), None)
-        good = code is not None and self._world.clock() < code.expires_at
-        if code is None or not good or code.redirect_uri != form.get("redirect_uri"):
+        is_valid = code is not None and self._world.clock() < code.expires_at
+        if code is None or not is_valid or code.redirect_uri != form.get("redirect_uri"):
             raise TokenRefusedError(400, "invalid_grant", NO_CHAIN)
         return self.issue()
 
@@ -154,7 +154,7 @@ class OAuth:
         if token in chain.spent:
             raise TokenRefusedError(401, "unauthorized_client", "Old refresh token used.")
         if now >= (ended := chain.issued_at + REFRESH_DAYS * _DAY):
-            text = f"The refresh token expired at {_said(ended)} and it is now {_said(now)}"
+            text = f"The refresh token expired at {_iso(ended)} and it is now {_iso(now)}"
             raise TokenRefusedError(400, "invalid_request", text)
         if now < chain.issued_at + EARLIEST_SECONDS:
             reason = f"TooEarlyToRefreshTokens: {TOO_EARLY}"
@@ -178,11 +178,11 @@ class OAuth:
         }
 
 
-def _refusal(refusal: TokenRefusedError | UnicodeDecodeError) -> Response:
-    if isinstance(refusal, TokenRefusedError):
-        return refusal.response()
+def _refusal(error: TokenRefusedError | UnicodeDecodeError) -> Response:
+    if isinstance(error, TokenRefusedError):
+        return error.response()
     return TokenRefusedError(400, "invalid_request", "The body cannot be read.").response()
 
 
-def _said(moment: float) -> str:
+def _iso(moment: float) -> str:
     return f"{datetime.fromtimestamp(moment, tz=UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,4 +1,4 @@
-"""`$filter` of OData 2, as far as Exact's users need it: text in, predicate on rows out."""
+"""OData 2's `$filter`, as far as the connector needs it: parsed to a predicate on rows."""
 
 import operator
 import re
@@ -9,13 +9,13 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from local.exact_simulator.fields import FIELDS, GUID, wire_ms
-from local.exact_simulator.refusals import RefusedError, bad_request, bad_syntax
+from local.exact_simulator.refusals import ExactRefusal, bad_request, bad_syntax
 
 Predicate = Callable[[Mapping[str, Any]], bool]
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<guid>guid'[^']*'+)|datetime'(?P<datetime>[^']*)'|'(?P<string>(?:[^']|'')*)'"
-    r"|(?P<number>-?\d+(?:\.\d+)?)[LlDdMmFf]?(?![\w'])|(?P<word>[A-Za-z_]\w*)|(?P<mark>[(),]))"
+    r"|(?P<number>-?\d+(?:\.\d+)?)[LlDdMmFf]?(?![\w'])|(?P<word>[A-Za-z_]\w*)|(?P<symbol>[(),]))"
 )
 _DEEPEST = 100
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -51,15 +51,15 @@ class _Operand(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """A filter that was read: what it lets through, and the fields it looks at."""
+    """A parsed filter: its predicate and the fields it uses."""
 
-    lets_through: Predicate
+    matches: Predicate
     fields: frozenset[str]
 
 
 @lru_cache(maxsize=512)
 def read_filter(endpoint: str, text: str) -> Filter:
-    """Return the filter (raises the 400 of one that cannot be read)."""
+    """Parse a filter (raises the 400 for an invalid one)."""
     if text.count("(") + text.count("not ") > _DEEPEST:
         raise bad_syntax()
     parser = _Parser(endpoint, _tokens(text))
@@ -70,8 +70,8 @@ def read_filter(endpoint: str, text: str) -> Filter:
 
 
 def read_literals(text: str) -> list[Any]:
-    """Return the literals of a `$skiptoken`, separated by commas."""
-    tokens = [token for token in _tokens(text) if token.kind != "mark"]
+    """Return the comma-separated literals of a `$skiptoken`."""
+    tokens = [token for token in _tokens(text) if token.kind != "symbol"]
     return [_literal(token).read({}) for token in tokens]
 
 
@@ -90,7 +90,7 @@ def write_literal(kind: str, value: Any) -> str:
 
 
 def sort_value(kind: str, value: Any) -> Any:
-    """Return a field's value in a form that orders within its type."""
+    """Return a field's value in a form that sorts within its type."""
     return wire_ms(value) if kind == "DateTime" and value is not None else value
 
 
@@ -129,7 +129,7 @@ class _Parser:
         if self._word("not"):
             inner = self.single()
             return lambda row: not inner(row)
-        if self._mark("("):
+        if self._symbol("("):
             inner = self.either()
             self._expect(")")
             return inner
@@ -153,13 +153,13 @@ class _Parser:
         token = self.tokens.pop(0)
         if token.kind != "word" or token.text in {"true", "false", "null"}:
             return _literal(token)
-        if self._mark("("):
+        if self._symbol("("):
             return self._function(token.text)
         return self._field(token.text)
 
     def _function(self, name: str) -> _Operand:
         arguments = [self.operand()]
-        while self._mark(","):
+        while self._symbol(","):
             arguments.append(self.operand())
         self._expect(")")
         known = _FUNCTIONS.get((name, len(arguments)))
@@ -181,8 +181,8 @@ class _Parser:
     def _word(self, text: str) -> bool:
         return self._next("word", text)
 
-    def _mark(self, text: str) -> bool:
-        return self._next("mark", text)
+    def _symbol(self, text: str) -> bool:
+        return self._next("symbol", text)
 
     def _next(self, kind: str, text: str) -> bool:
         if self.tokens and self.tokens[0].kind == kind and self.tokens[0].text == text:
@@ -190,8 +190,8 @@ class _Parser:
             return True
         return False
 
-    def _expect(self, mark: str) -> None:
-        if not self._mark(mark):
+    def _expect(self, symbol: str) -> None:
+        if not self._symbol(symbol):
             raise bad_syntax()
 
 
@@ -203,7 +203,7 @@ _FUNCTIONS: Mapping[tuple[str, int], tuple[str, Callable[..., Any]]] = {
     ("trim", 1): ("string", str.strip),
     ("tolower", 1): ("string", str.lower),
     ("toupper", 1): ("string", str.upper),
-    ("substringof", 2): ("boolean", lambda part, whole: part in whole),
+    ("substringof", 2): ("boolean", lambda part, text: part in text),
     ("startswith", 2): ("boolean", _starts),
 }
 
@@ -235,8 +235,8 @@ def _guid_literal(token: _Token) -> _Operand:
     return _constant("guid", value.lower())
 
 
-def bad_guid(literal: str, position: int) -> RefusedError:
-    """Return the 400 for a Guid that is none."""
+def bad_guid(literal: str, position: int) -> ExactRefusal:
+    """Return the 400 for an invalid Guid."""
     return bad_request(f"Unrecognized 'Edm.Guid' literal '{literal}' in '{position}'.")
 
 

@@ -1,4 +1,4 @@
-"""What Exact makes of one purchase order line: its checks, its price, its VAT."""
+"""Purchase order lines: their checks, price and VAT."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ _MANDATORY_DIMENSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Buying:
-    """What a line is judged against."""
+class OrderContext:
+    """The order that a line belongs to, and its supplier."""
 
     world: World
     division: Division
@@ -26,31 +26,31 @@ class Buying:
     order: Row
 
 
-def fit(buying: Buying, sent: Mapping[str, Any]) -> tuple[Row, list[Problem]]:
-    """Return a complete line and what is wrong with it."""
+def complete_line(context: OrderContext, sent: Mapping[str, Any]) -> tuple[Row, list[Problem]]:
+    """Return the completed line and its problems."""
     line: Row = {**LINE.defaults, **sent}
     problems = checks.missing(LINE, line, but="PurchaseOrderID") + checks.too_long(LINE, line)
-    problems += checks.link(buying.division, LINE, line)
-    item = buying.division.find("logistics/Items", "ID", line.get("Item"))
+    problems += checks.link(context.division, LINE, line)
+    item = context.division.find("logistics/Items", "ID", line.get("Item"))
     if item is None or problems:
         return line, problems
-    offer = _offer(buying, item)
-    _fill(buying, line, item, offer)
-    problems += _item_problems(buying, item, offer)
-    problems += _ledger_problems(buying.division, item, line)
-    problems += _cost_center_problems(buying, line)
-    problems += _vat(buying.division, line)
-    problems += _price(buying.division, line, offer)
+    offer = _offer(context, item)
+    _fill(context, line, item, offer)
+    problems += _item_problems(context, item, offer)
+    problems += _ledger_problems(context.division, item, line)
+    problems += _cost_center_problems(context, line)
+    problems += _vat(context.division, line)
+    problems += _price(context.division, line, offer)
     return line, problems
 
 
-def _offer(buying: Buying, item: Row) -> Row | None:
-    offers = buying.division.table("logistics/SupplierItem").values()
-    wanted = (buying.supplier["ID"], item["ID"])
+def _offer(context: OrderContext, item: Row) -> Row | None:
+    offers = context.division.table("logistics/SupplierItem").values()
+    wanted = (context.supplier["ID"], item["ID"])
     return next((o for o in offers if (o["Supplier"], o["Item"]) == wanted), None)
 
 
-def _fill(buying: Buying, line: Row, item: Row, offer: Row | None) -> None:
+def _fill(context: OrderContext, line: Row, item: Row, offer: Row | None) -> None:
     factor = (offer or {}).get("PurchaseUnitFactor") or 1.0
     line["Quantity"] = line["QuantityInPurchaseUnits"] * factor
     line["Unit"], line["UnitDescription"] = (
@@ -59,18 +59,18 @@ def _fill(buying: Buying, line: Row, item: Row, offer: Row | None) -> None:
     )
     line["SupplierItemCode"] = (offer or {}).get("SupplierItemCode")
     line["Description"] = line.get("Description") or item["Description"]
-    line["ReceiptDate"] = line.get("ReceiptDate") or buying.order["ReceiptDate"]
+    line["ReceiptDate"] = line.get("ReceiptDate") or context.order["ReceiptDate"]
     if line.get("VATCode") is None and line.get("VATPercentage") is None:
-        default = (offer or {}).get("PurchaseVATCode") or buying.supplier.get("PurchaseVATCode")
+        default = (offer or {}).get("PurchaseVATCode") or context.supplier.get("PurchaseVATCode")
         line["VATCode"] = default
 
 
-def _item_problems(buying: Buying, item: Row, offer: Row | None) -> list[Problem]:
+def _item_problems(context: OrderContext, item: Row, offer: Row | None) -> list[Problem]:
     if not item.get("IsPurchaseItem"):
         return [("mandatory", "Purchase")]
-    if buying.division.requires_supplier_items and offer is None:
+    if context.division.requires_supplier_items and offer is None:
         return [("not_linked", "")]
-    return checks.out_of_date(buying.world, item, "Item")
+    return checks.out_of_date(context.world, item, "Item")
 
 
 def _ledger_problems(division: Division, item: Row, line: Row) -> list[Problem]:
@@ -89,13 +89,13 @@ def _ledger_problems(division: Division, item: Row, line: Row) -> list[Problem]:
     return problems
 
 
-def _cost_center_problems(buying: Buying, line: Row) -> list[Problem]:
+def _cost_center_problems(context: OrderContext, line: Row) -> list[Problem]:
     if not line.get("CostCenter"):
         return []
-    center = buying.division.find("hrm/Costcenters", "Code", line["CostCenter"])
+    center = context.division.find("hrm/Costcenters", "Code", line["CostCenter"])
     if center is None or center.get("Active") is False:
         return [("inactive", "Cost center")]
-    return checks.out_of_date(buying.world, center, "Cost center")
+    return checks.out_of_date(context.world, center, "Cost center")
 
 
 def _vat(division: Division, line: Row) -> list[Problem]:
@@ -113,7 +113,7 @@ def _vat(division: Division, line: Row) -> list[Problem]:
 
 
 def _price(division: Division, line: Row, offer: Row | None) -> list[Problem]:
-    """Set prices: NetPrice wins over UnitPrice and Discount where both are sent."""
+    """Set prices; NetPrice takes precedence over UnitPrice and Discount."""
     if line.get("UnitPrice") is None and line.get("NetPrice") is None:
         if offer is None and division.requires_price:
             return [("not_found", "Purchase price")]

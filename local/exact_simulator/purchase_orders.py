@@ -1,4 +1,4 @@
-"""Purchase orders and their lines, with the rules Exact keeps on them."""
+"""Purchase orders and their lines, with Exact's rules."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -7,16 +7,16 @@ from typing import Any
 from local.exact_simulator import checks
 from local.exact_simulator.answers import Shape, no_content, single
 from local.exact_simulator.checks import Problem
-from local.exact_simulator.context import Context
+from local.exact_simulator.context import CallContext
 from local.exact_simulator.entities import ENTITIES
 from local.exact_simulator.fields import read_body, read_values, wire_date
 from local.exact_simulator.listing import Row as AnyRow
 from local.exact_simulator.listing import filtered, page
-from local.exact_simulator.order_lines import LINE, Buying, converted, fit, total
+from local.exact_simulator.order_lines import LINE, OrderContext, complete_line, converted, total
 from local.exact_simulator.refusals import BusinessError, method_not_allowed
 from local.exact_simulator.resources import created, existing
 from local.exact_simulator.world import Division, Row, World
-from local.simulation import Response
+from local.simulator import Response
 
 ORDER = ENTITIES["purchaseorder/PurchaseOrders"]
 _OPEN = 10
@@ -29,8 +29,8 @@ def lines_of(division: Division, order_id: str) -> list[Row]:
     return sorted(mine, key=lambda line: line["LineNumber"])
 
 
-def read_orders(context: Context) -> Response:
-    """Answer the orders, with their lines where `$expand` asks for them."""
+def read_orders(context: CallContext) -> Response:
+    """Answer the orders, with their lines if `$expand` asks for them."""
     rows = filtered(context, ORDER, context.division.table(ORDER.path).values())
     shape = context.shape(ORDER.path, ORDER.key)
     return page(
@@ -42,34 +42,34 @@ def read_orders(context: Context) -> Response:
     )
 
 
-def read_order(context: Context, key: str) -> Response:
+def read_order(context: CallContext, key: str) -> Response:
     """Answer one order."""
     row = existing(context, ORDER, key)
     shape = context.shape(ORDER.path, ORDER.key)
     return single(shape.write(row, _expand(context, row)), as_json=context.as_json)
 
 
-def read_lines_of(context: Context, key: str) -> Response:
+def read_lines_of(context: CallContext, key: str) -> Response:
     """Answer the lines behind an order's deferred link."""
     existing(context, ORDER, key)
     rows: list[AnyRow] = list(lines_of(context.division, key))
     return page(context, context.shape(LINE.path), rows, context.policy.page_size)
 
 
-def create_order(context: Context) -> Response:
+def create_order(context: CallContext) -> Response:
     """Create an order with its lines: 201 with the header, the lines deferred."""
     values = read_values(ORDER.path, read_body(context.request.body))
     sent = _lines_sent(values)
     order: Row = {**ORDER.defaults, **values, "PurchaseOrderID": context.world.guid()}
-    lines = _fitted(_completed(context, order, sent), sent)
+    lines = _completed_lines(_completed_header(context, order, sent), sent)
     _number(context.division, order)
-    _keep(context.world, context.division, order, _numbered(context.world, lines))
-    context.world.tell(context.division, ORDER, "Create", order["PurchaseOrderID"])
+    _store(context.world, context.division, order, _numbered(context.world, lines))
+    context.world.notify(context.division, ORDER, "Create", order["PurchaseOrderID"])
     return created(context, ORDER, order)
 
 
-def update_order(context: Context, key: str) -> Response:
-    """Change an order's header, and its lines where the site's policy lets that pass."""
+def update_order(context: CallContext, key: str) -> Response:
+    """Change an order's header, and its lines where the site's policy allows it."""
     policy = context.policy
     if not policy.order_updates:
         raise method_not_allowed()
@@ -84,35 +84,35 @@ def update_order(context: Context, key: str) -> Response:
     if nested and policy.nested_merge:
         lines = _merged(old, keys, lines)
     order = {**row, **values}
-    buying = _completed(context, order, lines)
+    order_context = _completed_header(context, order, lines)
     checks.refuse(checks.unique(context.division, ORDER, order))
-    _replace(context, order, _fitted(buying, lines) if nested else lines)
+    _replace(context, order, _completed_lines(order_context, lines) if nested else lines)
     return no_content()
 
 
-def delete_order(context: Context, key: str) -> Response:
-    """Delete an order of which nothing was received or invoiced."""
+def delete_order(context: CallContext, key: str) -> Response:
+    """Delete an order that is neither received nor invoiced."""
     row = existing(context, ORDER, key)
     if row["ReceiptStatus"] != _OPEN or row["InvoiceStatus"] != _OPEN:
         raise BusinessError(("in_use", "Purchase order"))
     for line in lines_of(context.division, key):
-        context.world.drop(context.division, LINE, line["ID"], tell=False)
+        context.world.drop(context.division, LINE, line["ID"], notify=False)
     context.world.drop(context.division, ORDER, key)
     return no_content()
 
 
-def create_line(context: Context) -> Response:
-    """Add one line to its order, where the site's policy lets that pass."""
+def create_line(context: CallContext) -> Response:
+    """Add one line to its order, where the site's policy allows it."""
     values = read_values(LINE.path, read_body(context.request.body))
     if not context.policy.line_additions:
         raise BusinessError(("not_allowed", "Line"))
     order = dict(existing(context, ORDER, str(values.get("PurchaseOrderID"))))
-    [line] = _fitted(_buying(context, order), [values])
+    [line] = _completed_lines(_order_context(context, order), [values])
     _replace(context, order, [*lines_of(context.division, order["PurchaseOrderID"]), line])
     return created(context, LINE, line)
 
 
-def update_line(context: Context, key: str) -> Response:
+def update_line(context: CallContext, key: str) -> Response:
     """Change one line."""
     old = existing(context, LINE, key)
     values = read_values(LINE.path, read_body(context.request.body))
@@ -120,14 +120,14 @@ def update_line(context: Context, key: str) -> Response:
         raise BusinessError(("not_allowed", "Line"))
     values.pop("PurchaseOrderID", None)
     order = dict(context.division.table(ORDER.path)[old["PurchaseOrderID"]])
-    [line] = _fitted(_buying(context, order), [_changed(old, values)])
+    [line] = _completed_lines(_order_context(context, order), [_changed(old, values)])
     lines = lines_of(context.division, order["PurchaseOrderID"])
     _replace(context, order, [line if other["ID"] == key else other for other in lines])
     return no_content()
 
 
-def delete_line(context: Context, key: str) -> Response:
-    """Delete one line; the last one stays as long as its order does."""
+def delete_line(context: CallContext, key: str) -> Response:
+    """Delete one line, unless it is the order's last."""
     line = existing(context, LINE, key)
     order = dict(context.division.table(ORDER.path)[line["PurchaseOrderID"]])
     rest = [x for x in lines_of(context.division, order["PurchaseOrderID"]) if x["ID"] != key]
@@ -137,7 +137,7 @@ def delete_line(context: Context, key: str) -> Response:
     return no_content()
 
 
-def _expand(context: Context, order: AnyRow) -> Mapping[str, Sequence[AnyRow]]:
+def _expand(context: CallContext, order: AnyRow) -> Mapping[str, Sequence[AnyRow]]:
     wanted = context.request.query.get("$expand", "")
     if "PurchaseOrderLines" not in wanted.split(","):
         return {}
@@ -160,32 +160,32 @@ def _merged(
 
 
 def _changed(line: Row, values: Mapping[str, Any]) -> Row:
-    """Return a line with new values; its net price follows from a new price or discount."""
+    """Return a line with new values; a new price or discount changes its net price."""
     net = {"NetPrice": None} if {"UnitPrice", "Discount"} & set(values) else {}
     return {**line, **net, **values}
 
 
-def _completed(context: Context, order: Row, lines: Sequence[AnyRow]) -> Buying:
-    """Complete an order's header (raises what is wrong with it); its lines come next."""
+def _completed_header(context: CallContext, order: Row, lines: Sequence[AnyRow]) -> OrderContext:
+    """Complete an order's header (raises its problems); return the context of its lines."""
     world, division = context.world, context.division
     problems = checks.missing(ORDER, {**order, "PurchaseOrderLines": lines})
     problems += checks.too_long(ORDER, order) + checks.link(division, ORDER, order)
-    supplier = _buying(context, order).supplier
+    supplier = _order_context(context, order).supplier
     checks.refuse(problems or _supplier_problems(world, supplier))
     _fill(world, division, supplier, order)
     checks.refuse(_currency_problems(division, order) + checks.link(division, ORDER, order))
-    return Buying(world, division, supplier, order)
+    return OrderContext(world, division, supplier, order)
 
 
-def _buying(context: Context, order: Row) -> Buying:
+def _order_context(context: CallContext, order: Row) -> OrderContext:
     supplier = context.division.find("crm/Accounts", "ID", order.get("Supplier")) or {}
-    return Buying(context.world, context.division, supplier, order)
+    return OrderContext(context.world, context.division, supplier, order)
 
 
-def _fitted(buying: Buying, sent: Sequence[AnyRow]) -> list[Row]:
-    fitted = [fit(buying, line) for line in sent]
-    checks.refuse(problem for _, found in fitted for problem in found)
-    return [line for line, _ in fitted]
+def _completed_lines(order_context: OrderContext, sent: Sequence[AnyRow]) -> list[Row]:
+    completed = [complete_line(order_context, line) for line in sent]
+    checks.refuse(problem for _, found in completed for problem in found)
+    return [line for line, _ in completed]
 
 
 def _supplier_problems(world: World, supplier: Row) -> list[Problem]:
@@ -227,28 +227,28 @@ def _numbered(world: World, lines: list[Row]) -> list[Row]:
     return lines
 
 
-def _replace(context: Context, order: Row, lines: list[Row]) -> None:
-    """Keep a changed order: lines that are gone are dropped, the others are stamped anew."""
+def _replace(context: CallContext, order: Row, lines: list[Row]) -> None:
+    """Store a changed order: delete the lines it lacks, stamp the others again."""
     key = order["PurchaseOrderID"]
     _numbered(context.world, lines)
-    stays = {line["ID"] for line in lines}
+    remaining = {line["ID"] for line in lines}
     for line in lines_of(context.division, key):
-        if line["ID"] not in stays:
-            context.world.drop(context.division, LINE, line["ID"], tell=False)
-    _keep(context.world, context.division, order, lines)
-    context.world.tell(context.division, ORDER, "Update", key)
+        if line["ID"] not in remaining:
+            context.world.drop(context.division, LINE, line["ID"], notify=False)
+    _store(context.world, context.division, order, lines)
+    context.world.notify(context.division, ORDER, "Update", key)
 
 
-def _keep(world: World, division: Division, order: Row, lines: list[Row]) -> None:
+def _store(world: World, division: Division, order: Row, lines: list[Row]) -> None:
     gross, vat = total(lines, "AmountFC"), total(lines, "VATAmount")
     order.update(_amounts(gross, vat))
     order["AmountDC"] = converted(order["AmountFC"], order)
     order["PurchaseOrderLineCount"] = len(lines)
-    world.keep(division, ORDER, order)
+    world.store(division, ORDER, order)
     for line in lines:
         line["PurchaseOrderID"] = order["PurchaseOrderID"]
         line["AmountDC"] = converted(line["AmountFC"], order)
-        world.keep(division, LINE, line)
+        world.store(division, LINE, line)
 
 
 def _amounts(gross: Decimal, vat: Decimal) -> dict[str, float]:

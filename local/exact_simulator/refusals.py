@@ -1,18 +1,18 @@
-"""Everything the simulator refuses, as exceptions that know their status and their body."""
+"""Refusals, as exceptions with their status and body."""
 
 import json
 from collections.abc import Mapping
 from typing import Literal
 from xml.sax.saxutils import escape
 
-from local.simulation import Response
+from local.simulator import Response
 
 Layout = Literal["compact", "spaced", "crlf", "none"]
 JSON = "application/json; charset=utf-8"
 
 
-class RefusedError(Exception):
-    """An error answer with Exact's usual body, laid out as Exact lays out that status."""
+class ExactRefusal(Exception):
+    """An error answer with Exact's usual body, in Exact's layout for that status."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class RefusedError(Exception):
         self.headers = dict(headers or {})
 
     def response(self, *, as_json: bool) -> Response:
-        """Return the answer: JSON, or XML for a caller that did not ask for JSON."""
+        """Return the answer as JSON, or as XML if the caller does not accept JSON."""
         if self.layout == "none":
             return Response(self.status, self.headers)
         body = _json(self.layout, self.value) if as_json else _xml(self.value)
@@ -38,48 +38,48 @@ class RefusedError(Exception):
 
 
 class BusinessError(Exception):
-    """Business rules that were broken: (code, label) pairs of `texts`, said in one answer."""
+    """Broken business rules: (code, label) pairs of `texts`, for one answer."""
 
     def __init__(self, *problems: tuple[str, str]) -> None:
         super().__init__(problems)
         self.problems = problems
 
 
-def bad_request(value: str) -> RefusedError:
+def bad_request(value: str) -> ExactRefusal:
     """Return a 400: the call itself is malformed."""
-    return RefusedError(400, value, layout="crlf")
+    return ExactRefusal(400, value, layout="crlf")
 
 
-def bad_syntax() -> RefusedError:
-    """Return the 400 for a query that cannot be read."""
+def bad_syntax() -> ExactRefusal:
+    """Return the 400 for an invalid query."""
     return bad_request("Error in query syntax.")
 
 
-def bad_stream(detail: str = "") -> RefusedError:
-    """Return the 400 for a body that cannot be read."""
+def bad_stream(detail: str = "") -> ExactRefusal:
+    """Return the 400 for an invalid body."""
     more = detail or "The request should be a valid top-level resource object."
     return bad_request(f"Error processing request stream. {more}")
 
 
-def unauthorized() -> RefusedError:
-    """Return the 401 of an absent, unknown or expired access token; its body is not known."""
-    return RefusedError(401, layout="none")
+def unauthorized() -> ExactRefusal:
+    """Return the 401 for a missing, unknown or expired access token; its body is not known."""
+    return ExactRefusal(401, layout="none")
 
 
-def forbidden(detail: str = "", reason: str | None = None) -> RefusedError:
+def forbidden(detail: str = "", reason: str | None = None) -> ExactRefusal:
     """Return a 403, with the `Reason` header where Exact sends one."""
     value = f"Forbidden - {detail}" if detail else "Forbidden"
-    return RefusedError(403, value, layout="spaced", headers={"Reason": reason} if reason else {})
+    return ExactRefusal(403, value, layout="spaced", headers={"Reason": reason} if reason else {})
 
 
-def not_found() -> RefusedError:
-    """Return the 404 of an unknown key or address; its body is not known."""
-    return RefusedError(404, layout="none")
+def not_found() -> ExactRefusal:
+    """Return the 404 for an unknown key or path; its body is not known."""
+    return ExactRefusal(404, layout="none")
 
 
-def method_not_allowed() -> RefusedError:
-    """Return the 405 of a method that this address does not have."""
-    return RefusedError(405, layout="none")
+def method_not_allowed() -> ExactRefusal:
+    """Return the 405 for a method that the path does not have."""
+    return ExactRefusal(405, layout="none")
 
 
 def _json(layout: Layout, value: str) -> str:

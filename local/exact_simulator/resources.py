@@ -1,44 +1,44 @@
-"""Reading and writing the ordinary endpoints: accounts, items, ledger accounts and the like."""
+"""Reading and writing the ordinary endpoints: accounts, items, GL accounts and others."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.exact_simulator import checks
 from local.exact_simulator.answers import no_content, single
-from local.exact_simulator.context import Context
+from local.exact_simulator.context import CallContext
 from local.exact_simulator.fields import BLANK, read_body, read_values
 from local.exact_simulator.listing import filtered, page
 from local.exact_simulator.refusals import not_found
 from local.exact_simulator.schema import Entity
 from local.exact_simulator.world import Division, Row, World
-from local.simulation import Response
+from local.simulator import Response
 
 _CODE_WIDTH = 18
 
 
-def read_many(context: Context, entity: Entity) -> Response:
+def read_many(context: CallContext, entity: Entity) -> Response:
     """Answer a collection."""
     shape = context.shape(entity.path, entity.key)
     rows = filtered(context, entity, context.division.table(entity.path).values())
     return page(context, shape, rows, context.policy.page_size)
 
 
-def read_one(context: Context, entity: Entity, key: str) -> Response:
+def read_one(context: CallContext, entity: Entity, key: str) -> Response:
     """Answer one row by its key."""
     row = existing(context, entity, key)
     shape = context.shape(entity.path, entity.key)
     return single(shape.write(row), as_json=context.as_json)
 
 
-def create(context: Context, entity: Entity) -> Response:
-    """Create a row: 201, in full where the caller or the endpoint wants it so."""
+def create(context: CallContext, entity: Entity) -> Response:
+    """Create a row: 201, with all fields if the caller or the endpoint wants them."""
     values = read_values(entity.path, read_body(context.request.body))
     row = build(context.world, context.division, entity, values)
     context.world.save(context.division, entity, row, "Create")
     return created(context, entity, row)
 
 
-def update(context: Context, entity: Entity, key: str) -> Response:
+def update(context: CallContext, entity: Entity, key: str) -> Response:
     """Change a row: 204."""
     row = existing(context, entity, key)
     values = read_values(entity.path, read_body(context.request.body))
@@ -47,8 +47,8 @@ def update(context: Context, entity: Entity, key: str) -> Response:
     return no_content()
 
 
-def delete(context: Context, entity: Entity, key: str) -> Response:
-    """Delete a row that nothing else needs: 204."""
+def delete(context: CallContext, entity: Entity, key: str) -> Response:
+    """Delete a row that no other refers to: 204."""
     row = existing(context, entity, key)
     label = entity.path.rsplit("/", 1)[1]
     checks.refuse(checks.in_use(context.division, entity, row, label))
@@ -57,7 +57,7 @@ def delete(context: Context, entity: Entity, key: str) -> Response:
     return no_content()
 
 
-def existing(context: Context, entity: Entity, key: str) -> Row:
+def existing(context: CallContext, entity: Entity, key: str) -> Row:
     """Return a row by its key (raises the 404)."""
     row = context.division.table(entity.path).get(key)
     if row is None:
@@ -65,7 +65,7 @@ def existing(context: Context, entity: Entity, key: str) -> Row:
     return row
 
 
-def created(context: Context, entity: Entity, row: Row) -> Response:
+def created(context: CallContext, entity: Entity, row: Row) -> Response:
     """Return the 201 of a new row."""
     shape = context.entity_shape(entity)
     answer: Mapping[str, Any] = row
@@ -76,7 +76,7 @@ def created(context: Context, entity: Entity, row: Row) -> Response:
 
 
 def build(world: World, division: Division, entity: Entity, values: Mapping[str, Any]) -> Row:
-    """Return a row that is fit to be kept (raises the business errors of one that is not)."""
+    """Return a complete, valid row (raises the business errors of an invalid one)."""
     row: Row = {**entity.defaults, **values}
     row.setdefault(entity.key, None)
     row[entity.key] = row[entity.key] or world.guid()

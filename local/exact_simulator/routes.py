@@ -1,4 +1,4 @@
-"""Addresses: which endpoint, division and key a path names."""
+"""Parses paths to endpoint, division and key."""
 
 import re
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ _FIXED: dict[str, Kind] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """What a path leads to. `endpoint` is empty where nothing is."""
+class ExactPath:
+    """A parsed path. `endpoint` is empty for an unknown one."""
 
     kind: Kind
     template: str
     division: int | None = None
     endpoint: str = ""
     literal: str | None = None
-    """The key as it was written, unread."""
+    """The key as written, unparsed."""
     collection: str | None = None
     """A collection of the row with that key."""
 
     def key(self) -> str | None:
-        """Return the key in lower case, None without one (raises the 400 of a bad one)."""
+        """Return the key in lower case, None without one (raises the 400 for a bad one)."""
         if self.literal is None:
             return None
         found = _KEY.fullmatch(self.literal)
@@ -43,16 +43,16 @@ class Route:
 
 
 @lru_cache(maxsize=1024)
-def route(path: str) -> Route:
-    """Read a decoded path."""
+def route(path: str) -> ExactPath:
+    """Parse a decoded path."""
     if kind := _FIXED.get(path):
-        return Route(kind, path)
+        return ExactPath(kind, path)
     found = _PATH.fullmatch(path)
     if found is None:
-        return Route("unknown", path)
+        return ExactPath("unknown", path)
     division, endpoint, literal, collection = found.groups()
     known = endpoint in METHODS or endpoint in sync.ENDPOINTS
     template = f"/api/v1/{{division}}/{endpoint}" + ("({key})" if literal is not None else "")
     template += f"/{collection}" if collection else ""
-    place = endpoint if known else ""
-    return Route("division", template, int(division), place, literal, collection)
+    named = endpoint if known else ""
+    return ExactPath("division", template, int(division), named, literal, collection)

@@ -1,4 +1,4 @@
-"""How endpoints are described."""
+"""The types that describe endpoints."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """A field that names a row of another endpoint, and the fields copied from that row."""
+class EntityReference:
+    """A field that refers to a row of another endpoint, and the fields copied from that row."""
 
     endpoint: str
     label: str
@@ -27,12 +27,12 @@ class Entity:
     """EntityType in sync/Deleted."""
     unique: tuple[str, ...] = ()
     required_filters: frozenset[str] | None = None
-    """GET needs a $filter, and on these fields alone."""
+    """GET requires a $filter on one of these fields."""
     sparse_answer: bool = False
-    """POST without `Prefer: return=representation` answers the key and nulls."""
-    references: Mapping[str, Reference] = field(default_factory=dict)
+    """POST without `Prefer: return=representation` answers only the key, and nulls."""
+    references: Mapping[str, EntityReference] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     widths: Mapping[str, int] = field(default_factory=dict)
     used_by: tuple[tuple[str, str], ...] = ()
-    """(endpoint, field) pairs whose rows keep a row of this one from being deleted."""
+    """(endpoint, field) pairs: rows that these refer to cannot be deleted."""

@@ -1,10 +1,11 @@
-"""The simulator behind a real socket, and its notifications going out by themselves."""
+"""Serve the simulator and its control routes over HTTP, and send its notifications."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from local import simulation
+from local import simulator as simulation
+from local.exact_simulator.control import with_control_routes
 from local.exact_simulator.simulator import ExactSimulator
 
 _IDLE_SECONDS = 30.0
@@ -14,19 +15,18 @@ _IDLE_SECONDS = 30.0
 def serve(simulator: ExactSimulator, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
     """Serve until the block ends and yield the base URL; port 0 takes a free one.
 
-    Faults that swallow an answer close the connection without one.
+    Faults that suppress the answer close the connection.
     """
-    with simulation.serve(simulator.handle, host, port) as base_url:
+    with simulation.serve(with_control_routes(simulator), host, port) as base_url:
         simulator.webhooks.origin = base_url
         yield base_url
 
 
 @contextmanager
 def notifying(simulator: ExactSimulator) -> Iterator[None]:
-    """Send notifications from a thread of their own until the block ends.
+    """Send notifications from a background thread until the block ends.
 
-    Without this they go out when `pump` is called: a story that works off its queues itself
-    knows by then what has arrived.
+    Without this, `Webhooks.pump` sends them, so that a test controls when they arrive.
     """
     stopped = threading.Event()
     notifier = threading.Thread(target=_notify, args=(simulator, stopped), daemon=True)

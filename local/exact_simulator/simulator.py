@@ -1,4 +1,4 @@
-"""Exact Online in one object: state, limits, tokens, faults and the one way in, `handle`."""
+"""Exact Online in one object: state, limits, tokens, faults; `handle` answers every call."""
 
 import random
 import threading
@@ -8,24 +8,24 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from local.exact_simulator import control, dispatch
+from local.exact_simulator import dispatch
 from local.exact_simulator.builders import Builders
-from local.exact_simulator.context import Context, Policy
-from local.exact_simulator.faults import AFTER_COMMIT, Fault, FaultQueue
-from local.exact_simulator.journal import Call
+from local.exact_simulator.context import CallContext, Policy
+from local.exact_simulator.faults import AFTER_COMMIT, ExactFault, FaultQueue
+from local.exact_simulator.journal import ExactCall
 from local.exact_simulator.limits import ErrorLimit, RateLimits, none_left
 from local.exact_simulator.oauth import OAuth
 from local.exact_simulator.refusals import (
     BusinessError,
-    RefusedError,
+    ExactRefusal,
     forbidden,
     unauthorized,
 )
-from local.exact_simulator.routes import Route, route
+from local.exact_simulator.routes import ExactPath, route
 from local.exact_simulator.texts import say
 from local.exact_simulator.webhooks import Deliver, Webhooks, post
 from local.exact_simulator.world import Division, World
-from local.simulation import HandlerTransport, NoAnswer, Request, Response
+from local.simulator import HandlerTransport, NoAnswer, Request, Response
 from ml_connector import clock as real_clock
 
 
@@ -33,7 +33,7 @@ class ExactSimulator(Builders):
     """One Exact site with one app and one user.
 
     `clock` gives epoch seconds. With an `rng`, every key, token and row version is the same in
-    every run. `deliver` posts webhooks (address and body in, status out); over HTTP without one.
+    every run. `deliver` posts webhooks (URL and body in, status out), by default over HTTP.
     """
 
     def __init__(
@@ -54,69 +54,69 @@ class ExactSimulator(Builders):
         self.oauth = OAuth(self.world, self.client_id, self.client_secret)
         self.webhooks = Webhooks(self.world, self.client_id, self.webhook_secret, deliver)
         self.faults = FaultQueue()
-        self.on_call: Callable[[Request], Fault | None] | None = None
-        self.calls: list[Call] = []
+        self.on_call: Callable[[Request], ExactFault | None] | None = None
+        self.calls: list[ExactCall] = []
         self.counters: Counter[tuple[str, str]] = Counter()
         self.lock = threading.RLock()
 
     def transport(self) -> HandlerTransport:
-        """Return a transport for `httpx.Client` that answers inside this process."""
+        """Return an `httpx` transport to this site, without a socket."""
         return HandlerTransport(self.handle)
 
     def issue_tokens(self) -> dict[str, Any]:
-        """Return what the token endpoint answers after a fresh consent, and `issued_at`."""
+        """Return the token endpoint's answer after a new consent, and `issued_at`."""
         with self.lock:
             return {**self.oauth.issue(), "issued_at": self.world.clock()}
 
     def revoke_consent(self) -> None:
-        """Take the user's consent back: no token of it works until there is a new one."""
+        """Withdraw the user's consent: no token works until there is a new one."""
         self.oauth.revoked = True
 
     def handle(self, request: Request) -> Response:
-        """Answer one call (raises NoAnswer when a fault swallows the answer)."""
+        """Answer one call (raises NoAnswer when a fault suppresses the answer)."""
         with self.lock:
-            if request.path.startswith(control.PREFIX):
-                return control.handle(self, request)
             decoded = replace(request, path=unquote(request.path))
             return self._logged(decoded, route(decoded.path))
 
-    def _logged(self, request: Request, place: Route) -> Response:
+    def _logged(self, request: Request, path: ExactPath) -> Response:
         fault = self._fault(request)
         status = 0
         try:
-            response = self._through(fault, request, place)
+            response = self._answer_with(fault, request, path)
             status = response.status
         finally:
-            self._log(request, place, status, fault)
+            self._log(request, path, status, fault)
         return response
 
-    def _fault(self, request: Request) -> Fault | None:
-        ordered = self.on_call(request) if self.on_call else None
-        return ordered or (self.faults.take(request) if self.faults else None)
+    def _fault(self, request: Request) -> ExactFault | None:
+        injected = self.on_call(request) if self.on_call else None
+        return injected or (self.faults.take(request) if self.faults else None)
 
-    def _log(self, request: Request, place: Route, status: int, fault: Fault | None) -> None:
+    def _log(
+        self, request: Request, path: ExactPath, status: int, fault: ExactFault | None
+    ) -> None:
         kind = fault.kind if fault else None
         at = self.world.clock()
-        template = place.template
-        self.calls.append(Call(request.method, template, place.division, status, at, kind))
+        template = path.template
+        self.calls.append(ExactCall(request.method, template, path.division, status, at, kind))
         self.counters[request.method, template] += 1
 
-    def _through(self, fault: Fault | None, request: Request, place: Route) -> Response:
+    def _answer_with(self, fault: ExactFault | None, request: Request, path: ExactPath) -> Response:
         if fault is None:
-            return self._answer(request, place)
+            return self._answer(request, path)
         if fault.kind not in AFTER_COMMIT:
-            return self._instead(fault, place)
-        response = self._answer(request, place)
+            return self._fault_before_commit(fault, path)
+        response = self._answer(request, path)
         if fault.kind == "timeout_after_commit":
             raise NoAnswer
         if fault.kind == "slow":
             return Response(response.status, response.headers, response.body, fault.seconds)
         if fault.kind == "garbage":
             return Response(response.status, {"Content-Type": "text/html"}, b"<html><body>\xff{")
-        return self._broken(fault)
+        return self._server_error(fault)
 
-    def _instead(self, fault: Fault, place: Route) -> Response:
-        now, division = self.world.clock(), place.division or 0
+    def _fault_before_commit(self, fault: ExactFault, path: ExactPath) -> Response:
+        now, division = self.world.clock(), path.division or 0
         match fault.kind:
             case "timeout_before_commit":
                 raise NoAnswer
@@ -131,64 +131,64 @@ class ExactSimulator(Builders):
             case "unavailable":
                 return Response(503, {"Content-Type": "text/html"}, b"<html>Maintenance</html>")
             case _:
-                return self._broken(fault)
+                return self._server_error(fault)
 
-    def _broken(self, fault: Fault) -> Response:
+    def _server_error(self, fault: ExactFault) -> Response:
         text = say(self.world.language, "generic")
-        return RefusedError(fault.status, text).response(as_json=True)
+        return ExactRefusal(fault.status, text).response(as_json=True)
 
-    def _answer(self, request: Request, place: Route) -> Response:
-        if place.kind == "token":
+    def _answer(self, request: Request, path: ExactPath) -> Response:
+        if path.kind == "token":
             return self.oauth.token(request) if request.method == "POST" else Response(405)
-        if place.kind == "authorize":
+        if path.kind == "authorize":
             return self.oauth.authorize(request)
-        if place.kind == "unknown":
+        if path.kind == "unknown":
             return Response(404)
-        division = place.division
+        division = path.division
         if division is None:
             division = self.world.current_division or 0
-        return self._limited(request, place, division)
+        return self._limited(request, path, division)
 
-    def _limited(self, request: Request, place: Route, division: int) -> Response:
-        now, endpoint = self.world.clock(), place.endpoint or place.template
+    def _limited(self, request: Request, path: ExactPath, division: int) -> Response:
+        now, endpoint = self.world.clock(), path.endpoint or path.template
         if self.errors.blocked(division, endpoint, now):
             return Response(429)
         admitted = self.oauth.admits(request.headers)
         if admitted and (window := self.limits.take(division, now)):
             shown = self.limits.minute_headers if window == "minute" else self.limits.day_headers
             return Response(429, shown(division, now))
-        response = self._tried(request, place, admitted=admitted)
+        response = self._dispatched(request, path, admitted=admitted)
         self.errors.note(division, endpoint, response.status, now)
         headers = {**self.limits.headers(division, now), **response.headers}
         return Response(response.status, headers, response.body)
 
-    def _tried(self, request: Request, place: Route, *, admitted: bool) -> Response:
+    def _dispatched(self, request: Request, path: ExactPath, *, admitted: bool) -> Response:
         as_json = "application/json" in request.headers.get("accept", "")
         try:
             if not admitted:
                 raise unauthorized()
-            if place.kind == "me":
+            if path.kind == "me":
                 return dispatch.me(self.world, request, as_json=as_json)
-            division = self._entered(place, request.method)
-            context = Context(self.world, division, self.policy, request, as_json)
-            return dispatch.answer(context, place, self.webhooks)
-        except RefusedError as refusal:
+            division = self._authorised_division(path, request.method)
+            context = CallContext(self.world, division, self.policy, request, as_json)
+            return dispatch.answer(context, path, self.webhooks)
+        except ExactRefusal as refusal:
             return refusal.response(as_json=as_json)
-        except BusinessError as rules:
-            text = "".join(say(self.world.language, c, label) for c, label in rules.problems)
-            return RefusedError(500, text).response(as_json=as_json)
+        except BusinessError as refused:
+            text = "".join(say(self.world.language, c, label) for c, label in refused.problems)
+            return ExactRefusal(500, text).response(as_json=as_json)
 
-    def _entered(self, place: Route, method: str) -> Division:
-        division = self.world.divisions.get(place.division or 0)
+    def _authorised_division(self, path: ExactPath, method: str) -> Division:
+        division = self.world.divisions.get(path.division or 0)
         if division is None or not division.in_scope:
             raise forbidden("User division is not within division scope.", "NoDivisionAccess")
         if division.blocked:
             raise forbidden(reason="DivisionBlocked")
-        if place.endpoint in self.policy.unlicensed:
+        if path.endpoint in self.policy.unlicensed:
             raise forbidden()
-        if place.endpoint in self.policy.denied:
-            scope = dispatch.scope_of(place.endpoint)
+        if path.endpoint in self.policy.denied:
+            scope = dispatch.scope_of(path.endpoint)
             raise forbidden(f"Application Scope Violated. Cannot read '{scope}' scope.")
-        if place.endpoint in self.policy.read_only and method != "GET":
+        if path.endpoint in self.policy.read_only and method != "GET":
             raise forbidden()
         return division

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.exact_simulator.answers import single
-from local.exact_simulator.context import Context
+from local.exact_simulator.context import CallContext
 from local.exact_simulator.fields import FIELDS, wire_date
 from local.exact_simulator.listing import page
 from local.exact_simulator.odata_query import Filter, read_filter, read_literals
 from local.exact_simulator.refusals import bad_request, bad_syntax
 from local.exact_simulator.world import Row
-from local.simulation import Response
+from local.simulator import Response
 
 SOURCES: Mapping[str, str] = {
     "sync/CRM/Accounts": "crm/Accounts",
@@ -43,8 +43,8 @@ _SHARED = [
 ]
 
 
-def read_changes(context: Context, endpoint: str) -> Response:
-    """Answer one sync endpoint, oldest change first."""
+def read_changes(context: CallContext, endpoint: str) -> Response:
+    """Answer a sync endpoint, oldest change first."""
     parameters = context.request.query
     if endpoint == ORDERS and parameters.get("$select", "").strip() == "*":
         raise bad_syntax()
@@ -53,8 +53,8 @@ def read_changes(context: Context, endpoint: str) -> Response:
     return page(context, shape, list(rows), context.policy.sync_page_size)
 
 
-def read_timestamp(context: Context) -> Response:
-    """Answer the row version at which a sync since some local moment starts."""
+def read_timestamp(context: CallContext) -> Response:
+    """Answer the row version at which a sync from a local time starts."""
     parameters = context.request.query
     text = parameters.get("modified", "")
     if not text.startswith("datetime'") or not parameters.get("endPoint", "").strip("'"):
@@ -78,27 +78,27 @@ def _wanted(endpoint: str, text: str | None) -> Filter | None:
     return wanted
 
 
-def _rows(context: Context, endpoint: str, wanted: Filter | None) -> list[Row]:
+def _rows(context: CallContext, endpoint: str, wanted: Filter | None) -> list[Row]:
     if endpoint == DELETED:
-        marks = context.world.deletions(context.division)
-        return [mark for mark in marks if wanted is None or wanted.lets_through(mark)]
+        rows = context.world.deletions(context.division)
+        return [row for row in rows if wanted is None or wanted.matches(row)]
     if endpoint == ORDERS:
         return _order_rows(context, wanted)
     return _stamped(context, SOURCES[endpoint], endpoint, wanted)
 
 
-def _stamped(context: Context, source: str, endpoint: str, wanted: Filter | None) -> list[Row]:
+def _stamped(context: CallContext, source: str, endpoint: str, wanted: Filter | None) -> list[Row]:
     table = context.division.table(source)
     stamps = context.division.stamps.get(source, {})
     known = FIELDS[endpoint]
     return [
         {**{n: v for n, v in table[key].items() if n in known}, "Timestamp": stamp}
         for key, stamp in stamps.items()
-        if wanted is None or wanted.lets_through({"Timestamp": stamp})
+        if wanted is None or wanted.matches({"Timestamp": stamp})
     ]
 
 
-def _order_rows(context: Context, wanted: Filter | None) -> list[Row]:
+def _order_rows(context: CallContext, wanted: Filter | None) -> list[Row]:
     headers = _stamped(context, _ORDER, ORDERS, wanted)
     for header in headers:
         header["LineNumber"], header["ID"] = 0, header["PurchaseOrderID"]
@@ -106,15 +106,15 @@ def _order_rows(context: Context, wanted: Filter | None) -> list[Row]:
     return headers + [_line(context, line) for line in lines]
 
 
-def _line(context: Context, line: Row) -> Row:
+def _line(context: CallContext, line: Row) -> Row:
     order = context.division.table(_ORDER)[line["PurchaseOrderID"]]
     centers = _dimension(context, line, "CostCenter", "hrm/Costcenters")
     units = _dimension(context, line, "CostUnit", "hrm/Costunits")
     return {**{name: order.get(name) for name in _SHARED}, **line, **centers, **units}
 
 
-def _dimension(context: Context, line: Row, name: str, endpoint: str) -> dict[str, Any]:
-    """Return a cost centre or unit as sync has it: the Guid, and the code beside it."""
+def _dimension(context: CallContext, line: Row, name: str, endpoint: str) -> dict[str, Any]:
+    """Return a cost centre or unit as sync writes it: the Guid and the code."""
     code = line.get(name)
     row = context.division.find(endpoint, "Code", code) if code else None
     return {name: row["ID"] if row else None, f"{name}Code": code}

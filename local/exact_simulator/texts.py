@@ -1,7 +1,6 @@
 """Business errors in the languages of Exact's users.
 
-Exact publishes no list. Texts that were seen in the wild are kept as they were; the others
-follow the same pattern in our own words.
+Exact publishes no list. Known texts are verbatim; the others follow the same pattern.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Webhook subscriptions and the signed notifications that changes send to them."""
+"""Webhook subscriptions and the signed notifications of changes."""
 
 import hashlib
 import hmac
@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from local.exact_simulator import checks
-from local.exact_simulator.context import Context
+from local.exact_simulator.context import CallContext
 from local.exact_simulator.entities import ENTITIES
 from local.exact_simulator.fields import read_body, read_values
 from local.exact_simulator.listing import filtered, page
@@ -21,10 +21,10 @@ from local.exact_simulator.refusals import BusinessError
 from local.exact_simulator.resources import created
 from local.exact_simulator.schema import Entity
 from local.exact_simulator.world import Division, World
-from local.simulation import Response
+from local.simulator import Response
 
 Deliver = Callable[[str, bytes], int]
-"""Posts a body to an address and returns the answer's status."""
+"""Posts a body to a URL and returns the status."""
 
 SUBSCRIPTIONS = ENTITIES["webhooks/WebhookSubscriptions"]
 TOPICS = frozenset(
@@ -50,12 +50,12 @@ TOPICS = frozenset(
 )
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SECONDS = 10.0
-_TRUSTED = ssl.create_default_context()  # made once: it takes longer than a call
+_TRUSTED = ssl.create_default_context()  # made once: making it takes longer than a call
 
 
 @dataclass(frozen=True, slots=True)
-class Notification:
-    """One signed notification on its way to a subscriber."""
+class SignedNotification:
+    """One signed notification to a subscriber."""
 
     url: str
     body: bytes
@@ -66,7 +66,7 @@ class Notification:
 
 
 def post(url: str, body: bytes) -> int:
-    """Post over HTTP and return the status; 0 when there was no answer."""
+    """Post over HTTP and return the status; 0 without an answer."""
     headers = {"Content-Type": "application/json"}
     try:
         answer = httpx.post(url, content=body, headers=headers, timeout=_SECONDS, verify=_TRUSTED)
@@ -76,21 +76,21 @@ def post(url: str, body: bytes) -> int:
 
 
 def sign(content: bytes, secret: str) -> bytes:
-    """Return the whole body for raw Content bytes: upper-case hex HMAC-SHA256 beside them."""
+    """Return the signed body for raw Content bytes: with an upper-case hex HMAC-SHA256."""
     code = hmac.new(secret.encode(), content, hashlib.sha256).hexdigest().upper()
     return b'{"Content":' + content + b',"HashCode":"' + code.encode() + b'"}'
 
 
 class Webhooks:
-    """Queues a notification per change and subscription; `pump` sends what is queued.
+    """Queues a notification per change and subscription; `pump` sends them.
 
     Switches: the next `drop` notifications are lost, the next `duplicate` ones are queued
-    twice, and `reorder` shuffles whatever `pump` finds queued together.
+    twice, and `reorder` makes `pump` shuffle the queue.
     """
 
     def __init__(self, world: World, client_id: str, secret: str, deliver: Deliver) -> None:
-        self.outbox: list[Notification] = []
-        self.delivered: list[tuple[Notification, int]] = []
+        self.outbox: list[SignedNotification] = []
+        self.delivered: list[tuple[SignedNotification, int]] = []
         self.drop = 0
         self.duplicate = 0
         self.reorder = False
@@ -102,20 +102,20 @@ class Webhooks:
         self._client_id = client_id
         world.listeners.append(self.on_change)
 
-    def subscribe(self, context: Context) -> Response:
-        """Create a subscription once its address has answered an empty POST with 2xx."""
+    def subscribe(self, context: CallContext) -> Response:
+        """Create a subscription if its URL answers an empty POST with 2xx."""
         values = read_values(SUBSCRIPTIONS.path, read_body(context.request.body))
         row = {**values, "ID": context.world.guid(), "ClientID": self._client_id}
         row["UserID"] = context.world.user_id
         checks.refuse(checks.missing(SUBSCRIPTIONS, row))
-        checks.refuse(_unfit(row["CallbackURL"], row["Topic"]))
+        checks.refuse(_invalid(row["CallbackURL"], row["Topic"]))
         checks.refuse(checks.unique(context.division, SUBSCRIPTIONS, row))
         self._check(row["CallbackURL"])
         context.world.save(context.division, SUBSCRIPTIONS, row, "Create")
         return created(context, SUBSCRIPTIONS, row)
 
-    def read_many(self, context: Context) -> Response:
-        """Answer the subscriptions that this user's consent made: others cannot be seen."""
+    def read_many(self, context: CallContext) -> Response:
+        """Answer the subscriptions made with this user's consent: others are not visible."""
         every = context.division.table(SUBSCRIPTIONS.path).values()
         own = context.world.user_id
         rows = [row for row in every if row.get("UserID", own) == own]
@@ -125,20 +125,20 @@ class Webhooks:
         )
 
     def on_change(self, division: Division, entity: Entity, action: str, key: str) -> None:
-        """Queue what the division's subscribers to this kind of row are to hear."""
+        """Queue notifications for the division's subscribers to this kind of row."""
         for row in division.table(SUBSCRIPTIONS.path).values():
             if row["Topic"] == entity.topic:
                 self._queue(row["CallbackURL"], division, entity, action, key)
 
     def pump(self) -> list[int]:
-        """Send everything that is queued and return the statuses; nothing is sent again."""
+        """Send all queued notifications, once each, and return the statuses."""
         self.queued.clear()
         batch = [self.outbox.pop(0) for _ in range(len(self.outbox))]
         if self.reorder:
             self._world.rng.shuffle(batch)
         return [self._send(notification) for notification in batch]
 
-    def _send(self, notification: Notification) -> int:
+    def _send(self, notification: SignedNotification) -> int:
         status = self.deliver(notification.url, notification.body)
         self.delivered.append((notification, status))
         return status
@@ -154,10 +154,12 @@ class Webhooks:
             return
         topic = entity.topic or ""
         content = self._content(division, entity, action, key)
-        note = Notification(url, sign(content, self.secret), division.code, topic, action, key)
+        notification = SignedNotification(
+            url, sign(content, self.secret), division.code, topic, action, key
+        )
         copies = 2 if self.duplicate else 1
         self.duplicate = max(0, self.duplicate - 1)
-        self.outbox.extend([note] * copies)
+        self.outbox.extend([notification] * copies)
         self.queued.set()
 
     def _content(self, division: Division, entity: Entity, action: str, key: str) -> bytes:
@@ -176,9 +178,9 @@ class Webhooks:
         return json.dumps(content, separators=(",", ":")).encode()
 
 
-def _unfit(url: str, topic: str) -> list[checks.Problem]:
+def _invalid(url: str, topic: str) -> list[checks.Problem]:
     if topic not in TOPICS:
         return [("invalid", "Topic")]
     parts = urlsplit(url)
-    safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-    return [] if safe and parts.hostname else [("invalid", "Callback URL")]
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    return [] if is_safe and parts.hostname else [("invalid", "Callback URL")]

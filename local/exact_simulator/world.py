@@ -13,7 +13,7 @@ from local.exact_simulator.schema import Entity
 
 Row = dict[str, Any]
 Change = Callable[["Division", Entity, str, str], None]
-"""Told of (division, entity, action, key) after each change."""
+"""Called with (division, entity, action, key) after each change."""
 
 SITE_ZONE = ZoneInfo("Europe/Amsterdam")
 _DAY_MS = 86_400_000
@@ -22,7 +22,7 @@ DELETED_KEPT_MS = 61 * _DAY_MS
 
 @dataclass(slots=True)
 class Division:
-    """One administration. The switches change what its calls are answered."""
+    """One division. The switches change how its calls are answered."""
 
     code: int
     country: str
@@ -30,9 +30,9 @@ class Division:
     description: str
     currencies: set[str]
     requires_supplier_items: bool = False
-    """Items may only be bought from suppliers they are linked to."""
+    """Items may only be ordered from suppliers they are linked to."""
     in_scope: bool = True
-    """The user ticked this division for the app."""
+    """The user granted the app this division."""
     blocked: bool = False
     requires_price: bool = True
     """A line without a price needs one from the supplier's item."""
@@ -59,13 +59,13 @@ class Division:
         return next((row for row in rows if str(row["Code"]).strip() == wanted), None)
 
     def version_before(self, local_ms: int) -> int:
-        """Return the last row version given out up to a local moment; 0 before any."""
+        """Return the last row version issued up to a local time, 0 without any."""
         position = bisect_right(self.history, (local_ms, 2**63))
         return self.history[position - 1][1] if position else 0
 
 
 class World:
-    """Everything that all divisions share: the clock, the user, and the row version counter."""
+    """What all divisions share: the clock, the user, random keys."""
 
     def __init__(self, clock: Callable[[], float], rng: random.Random) -> None:
         self.clock = clock
@@ -79,21 +79,21 @@ class World:
         self.user_name = "Connector"
 
     def guid(self) -> str:
-        """Return a fresh random key in lower case."""
+        """Return a new random key in lower case."""
         digits = f"{self.rng.getrandbits(128):032x}"
         return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
     def secret(self, length: int = 32) -> str:
-        """Return a fresh random word that is no use outside this simulator."""
+        """Return a new random secret, of no use outside this simulator."""
         letters = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
         return "".join(self.rng.choices(letters, k=length))
 
     def local(self) -> datetime:
-        """Return the site's wall clock, aware."""
+        """Return the site's local time, with its zone."""
         return datetime.fromtimestamp(self.clock(), tz=SITE_ZONE)
 
     def local_ms(self) -> int:
-        """Return the site's wall clock in milliseconds, as if it were UTC."""
+        """Return the site's local time in milliseconds, as if it were UTC."""
         wall = self.local()
         return int(wall.replace(tzinfo=UTC).timestamp() * 1000)
 
@@ -102,19 +102,19 @@ class World:
         return self.local_ms() // _DAY_MS * _DAY_MS
 
     def version(self, division: Division) -> int:
-        """Give out the next row version, remembering when."""
+        """Issue the next row version and record when."""
         division.last_version += self.rng.randint(1, 9)
         division.history.append((self.local_ms(), division.last_version))
         return division.last_version
 
     def save(self, division: Division, entity: Entity, row: Row, action: str) -> Row:
-        """Keep a row (action Create or Update), stamp it, and tell the listeners."""
-        self.keep(division, entity, row)
-        self.tell(division, entity, action, row[entity.key])
+        """Store a row (action Create or Update), stamp it, and notify the listeners."""
+        self.store(division, entity, row)
+        self.notify(division, entity, action, row[entity.key])
         return row
 
-    def keep(self, division: Division, entity: Entity, row: Row) -> None:
-        """Keep a row and stamp it, silently."""
+    def store(self, division: Division, entity: Entity, row: Row) -> None:
+        """Store a row and stamp it, without a notification."""
         moment = wire_date(self.local_ms())
         fields = FIELDS[entity.path]
         if "Created" in fields and row.get("Created") is None:
@@ -133,22 +133,22 @@ class World:
         division.table(entity.path)[key] = row
         division.stamps.setdefault(entity.path, {})[key] = self.version(division)
 
-    def drop(self, division: Division, entity: Entity, key: str, *, tell: bool = True) -> None:
-        """Delete a row, leave its mark in sync/Deleted, and tell the listeners."""
+    def drop(self, division: Division, entity: Entity, key: str, *, notify: bool = True) -> None:
+        """Delete a row, list it in sync/Deleted, and notify the listeners."""
         del division.table(entity.path)[key]
         division.stamps[entity.path].pop(key, None)
         if entity.deleted_type is not None:
-            division.deleted.append(self._mark(division, entity.deleted_type, key))
-        if tell:
-            self.tell(division, entity, "Delete", key)
+            division.deleted.append(self._deletion(division, entity.deleted_type, key))
+        if notify:
+            self.notify(division, entity, "Delete", key)
 
-    def tell(self, division: Division, entity: Entity, action: str, key: str) -> None:
-        """Tell the listeners of a change."""
+    def notify(self, division: Division, entity: Entity, action: str, key: str) -> None:
+        """Notify the listeners of a change."""
         for listener in self.listeners:
             listener(division, entity, action, key)
 
     def deletions(self, division: Division) -> list[Row]:
-        """Return the marks of sync/Deleted; Exact keeps them for two months."""
+        """Return the rows of sync/Deleted; Exact keeps them for two months."""
         oldest = self.local_ms() - DELETED_KEPT_MS
         return [row for row in division.deleted if wire_ms(row["DeletedDate"]) >= oldest]
 
@@ -160,10 +160,10 @@ class World:
         for stamps in division.stamps.values():
             for key in stamps:
                 stamps[key] = self.version(division)
-        for mark in division.deleted:
-            mark["Timestamp"] = self.version(division)
+        for deletion in division.deleted:
+            deletion["Timestamp"] = self.version(division)
 
-    def _mark(self, division: Division, kind: int, key: str) -> Row:
+    def _deletion(self, division: Division, kind: int, key: str) -> Row:
         return {
             "Timestamp": self.version(division),
             "ID": self.guid(),

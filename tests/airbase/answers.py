@@ -1,10 +1,10 @@
-"""Airbase's JSON as the default profile expects it, and other tenants' shapes of the same order."""
+"""Airbase's JSON for the default profile, and orders in the form of other tenants."""
 
 import copy
 from collections.abc import Mapping
 from typing import Any
 
-from ml_connector.profile import AirbaseProfile
+from ml_connector.settings.airbase_profile import AirbaseProfile
 
 _ORDER: Mapping[str, Any] = {
     "id": "po-id-1",
@@ -44,7 +44,7 @@ _ORDER: Mapping[str, Any] = {
 }
 
 MISSING = object()
-"""Stands for a field that is left out."""
+"""Stands for an absent field."""
 
 
 def raw_order(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -57,8 +57,8 @@ def raw_order(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
 
 def put(order: Any, path: str, value: Any) -> None:
     """Set or, for `MISSING`, remove what is at the path."""
-    *way, last = path.split(".")
-    for step in way:
+    *parents, last = path.split(".")
+    for step in parents:
         order = order[int(step)] if isinstance(order, list) else order[step]
     if value is MISSING:
         del order[last]
@@ -102,7 +102,7 @@ RAMP_LIKE = AirbaseProfile.model_validate(
         },
     }
 )
-"""A tenant that speaks in minor units, with accounting fields as one list of selections."""
+"""A tenant with amounts in minor units and accounting fields as one list of selections."""
 
 
 def ramp_like_order() -> dict[str, Any]:
@@ -161,7 +161,7 @@ PROCURIFY_LIKE = AirbaseProfile.model_validate(
         },
     }
 )
-"""A tenant with numeric ids and states, and custom fields in the place of tags."""
+"""A tenant with numeric ids and states, and custom fields instead of tags."""
 
 
 def procurify_like_order() -> dict[str, Any]:

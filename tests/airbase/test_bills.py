@@ -1,4 +1,4 @@
-"""A vendor's bills are found among the ledger entries; garbage hides none of them."""
+"""A vendor's bills are found among the ledger entries, despite unreadable ones."""
 
 import random
 from collections.abc import Callable
@@ -11,19 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.airbase_simulator import AirbaseSimulator
-from local.memory import MemoryTable
-from local.simulation import Fault
-from ml_connector.airbase.api import AirbaseClient
+from local.in_memory.tables import InMemoryTable
+from local.simulator import SimulatedFault
 from ml_connector.airbase.bills import VendorBills, bills_of
+from ml_connector.airbase.client import AirbaseClient
 from ml_connector.clock import MovableClock
-from ml_connector.codes import EXPLANATIONS
-from ml_connector.doors import http as http_door
-from ml_connector.doors.circuit import AIRBASE, Circuit
-from ml_connector.faults import Later, Review
-from ml_connector.ids import ConnectionId, VendorId
-from ml_connector.money import Money
-from ml_connector.profile import AirbaseProfile
+from ml_connector.domain.exception_codes import EXPLANATIONS
+from ml_connector.domain.faults import Later, Review
+from ml_connector.domain.ids import ConnectionId, VendorId
+from ml_connector.domain.money import Money
+from ml_connector.infrastructure import http as http_clients
+from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
 from ml_connector.secret import Secret
+from ml_connector.settings.airbase_profile import AirbaseProfile
 
 DEFAULT = AirbaseProfile()
 VENDOR = VendorId("ven-1")
@@ -67,9 +67,7 @@ def test_a_bill_is_read_completely() -> None:
         ({"erp_reference_id": None}, False),
     ],
 )
-def test_whether_it_is_in_exact_is_told_where_it_can_be(
-    change: dict[str, Any], is_entered: bool | None
-) -> None:
+def test_whether_a_bill_is_in_exact(change: dict[str, Any], is_entered: bool | None) -> None:
     (bill,) = read(RAW | change).bills.values()
     assert bill.is_entered is is_entered
 
@@ -101,7 +99,7 @@ def test_the_words_are_settings() -> None:
         {"vendor": {"airbase_id": "ven-2"}, "total_amount": "many"},
     ],
 )
-def test_what_is_no_bill_of_this_vendor_is_passed_over(other: dict[str, Any]) -> None:
+def test_other_entries_are_skipped(other: dict[str, Any]) -> None:
     assert read(RAW | other) == VendorBills()
 
 
@@ -121,7 +119,7 @@ def test_what_is_no_bill_of_this_vendor_is_passed_over(other: dict[str, Any]) ->
         ({"status": 1.5}, "BAD_FIELD"),
     ],
 )
-def test_an_entry_that_cannot_be_read_is_named_and_hides_no_other(
+def test_an_unreadable_entry_is_reported_and_hides_no_other(
     spoiled: dict[str, Any], code: str
 ) -> None:
     found = read(RAW | {"airbase_id": "b-0"} | spoiled, RAW)
@@ -130,18 +128,18 @@ def test_an_entry_that_cannot_be_read_is_named_and_hides_no_other(
 
 
 @pytest.mark.parametrize("garbage", [None, 7, "x", [], {}])
-def test_an_entry_that_is_none_is_named(garbage: Any) -> None:
+def test_an_entry_that_is_garbage_is_reported(garbage: Any) -> None:
     found = read(garbage, RAW)
     assert (list(found.bills), codes(found)) == (["b-1"], ["MISSING_FIELD"])
 
 
-def test_an_entry_that_comes_twice_counts_once_as_it_was_last() -> None:
+def test_a_repeated_entry_counts_once_in_its_last_form() -> None:
     found = read(RAW, RAW | {"status": "sync_complete"})
     assert [bill.is_entered for bill in found.bills.values()] == [True]
 
 
 @given(st.dictionaries(st.sampled_from(sorted(RAW)), st.none() | st.booleans() | st.text()))
-def test_anything_is_a_bill_or_a_problem_or_none_of_ours(changes: dict[str, Any]) -> None:
+def test_any_entry_is_a_bill_or_a_problem_or_skipped(changes: dict[str, Any]) -> None:
     found = read(RAW | changes)
     assert set(codes(found)) <= set(EXPLANATIONS)
     assert not (found.bills and found.problems)
@@ -155,11 +153,11 @@ def site(time: MovableClock) -> AirbaseSimulator:
     return AirbaseSimulator(clock=time, rng=random.Random(1))
 
 
-Ask = Callable[[], VendorBills]
+FetchBills = Callable[[], VendorBills]
 
 
-class _Free:
-    """A tenant that may always be asked."""
+class _NoPause:
+    """A pace without pauses."""
 
     def wait_until(self) -> None:
         return None
@@ -168,14 +166,14 @@ class _Free:
         assert until
 
 
-CIRCUIT = Circuit(MemoryTable(), ConnectionId("firm"), AIRBASE)
+BREAKER = CircuitBreaker(InMemoryTable(), ConnectionId("firm"), AIRBASE)
 
 
 @pytest.fixture
-def ask(site: AirbaseSimulator) -> Ask:
-    http = http_door.client(site.transport())
+def fetch(site: AirbaseSimulator) -> FetchBills:
+    http = http_clients.client(site.transport())
     client = AirbaseClient(
-        "https://airbase.test", DEFAULT, Secret(site.api_key), http, _Free(), CIRCUIT
+        "https://airbase.test", DEFAULT, Secret(site.api_key), http, _NoPause(), BREAKER
     )
 
     def bills() -> VendorBills:
@@ -185,7 +183,7 @@ def ask(site: AirbaseSimulator) -> Ask:
     return bills
 
 
-def test_every_page_of_every_status_is_read(site: AirbaseSimulator, ask: Ask) -> None:
+def test_every_page_of_every_status_is_read(site: AirbaseSimulator, fetch: FetchBills) -> None:
     ours, theirs = site.add_vendor("Papier", id="ven-1"), site.add_vendor("Pixel", id="ven-2")
     for number in range(230):
         site.add_bill(ours if number % 2 else theirs, f"R-{number}", "10.00")
@@ -193,23 +191,23 @@ def test_every_page_of_every_status_is_read(site: AirbaseSimulator, ask: Ask) ->
         site.add_bill(ours, f"S-{number}", "10.00", status="sync_complete")
     site.add_bill(ours, "T-1", "10.00", status="archived")
     site.add_ledger_entry(ours, "99.00", type="reimbursement")
-    found = ask()
+    found = fetch()
     assert (len(found.bills), found.problems) == (118, [])
     assert {call.method for call in site.calls} == {"GET"}
     assert len(site.calls) == 4, "three pages, and one of the other status"
 
 
-def test_a_listing_that_is_not_there_or_busy_is_said(site: AirbaseSimulator, ask: Ask) -> None:
-    site.faults.append(Fault("rate_limited"))
+def test_a_missing_or_busy_listing_is_a_fault(site: AirbaseSimulator, fetch: FetchBills) -> None:
+    site.faults.append(SimulatedFault("rate_limited"))
     with pytest.raises(Later):
-        ask()
-    site.faults.append(Fault("garbage"))
+        fetch()
+    site.faults.append(SimulatedFault("garbage"))
     with pytest.raises(Later):
-        ask()
+        fetch()
     site.ledger_entries = {}
-    assert ask() == VendorBills()
-    http, key = http_door.client(site.transport()), Secret(site.api_key)
+    assert fetch() == VendorBills()
+    http, key = http_clients.client(site.transport()), Secret(site.api_key)
     profile = AirbaseProfile(ledger_entries_path="/v1/no_such_list/")
-    wrong = AirbaseClient("https://airbase.test", profile, key, http, _Free(), CIRCUIT)
+    wrong = AirbaseClient("https://airbase.test", profile, key, http, _NoPause(), BREAKER)
     with pytest.raises(Review):
         next(wrong.ledger_entries("sync_ready"))

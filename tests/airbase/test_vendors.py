@@ -1,4 +1,4 @@
-"""An order takes its vendor from the vendor's own record, and from no other."""
+"""An order takes its vendor from the vendor's own record."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_connector.airbase.vendors import Vendor, read_vendor, with_vendor
-from ml_connector.codes import EXPLANATIONS
-from ml_connector.faults import Problem, Review
-from ml_connector.ids import VendorId
-from ml_connector.profile import AirbaseProfile
-from ml_connector.purchase_orders.model import Reference
-from tests.purchase_orders.builders import any_order
+from ml_connector.domain.exception_codes import EXPLANATIONS
+from ml_connector.domain.faults import Problem, Review
+from ml_connector.domain.ids import VendorId
+from ml_connector.domain.orders.order import Reference
+from ml_connector.settings.airbase_profile import AirbaseProfile
+from tests.domain.orders.builders import any_order
 
 DEFAULT = AirbaseProfile()
 RAW = {
@@ -74,12 +74,12 @@ def test_anything_is_a_vendor_or_a_review(changes: dict[str, Any]) -> None:
     assert {one.code for one in problems} <= set(EXPLANATIONS)
 
 
-def test_the_vendors_own_record_is_newer_than_what_the_order_says() -> None:
+def test_the_vendors_own_record_replaces_the_orders_copy() -> None:
     order = with_vendor(any_order(), RAW | {"name": "New name"}, DEFAULT)
     assert order.vendor == Reference("ven-1", "60001", "New name")
 
 
-def test_without_a_vendor_call_the_order_is_believed() -> None:
+def test_without_a_vendor_call_the_orders_copy_is_used() -> None:
     assert with_vendor(any_order(), None, DEFAULT) == any_order()
 
 

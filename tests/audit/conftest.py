@@ -1,10 +1,10 @@
-"""A ledger in memory under a clock that only moves when told."""
+"""A ledger in memory under a manually moved clock."""
 
 import pytest
 
-from local.memory import MemoryTable
+from local.in_memory.tables import InMemoryTable
 from ml_connector.clock import MovableClock
-from ml_connector.doors.ledger import Ledger
+from ml_connector.infrastructure.ledger import Ledger
 
 NOON = 1_795_435_200.0  # 2026-11-23 12:00 UTC
 
@@ -15,15 +15,15 @@ def _at_noon(time: MovableClock) -> None:
 
 
 @pytest.fixture
-def records() -> MemoryTable:
-    return MemoryTable("ledger")
+def records() -> InMemoryTable:
+    return InMemoryTable("ledger")
 
 
 @pytest.fixture
-def trails() -> MemoryTable:
-    return MemoryTable("audit")
+def trails() -> InMemoryTable:
+    return InMemoryTable("audit")
 
 
 @pytest.fixture
-def ledger(records: MemoryTable, trails: MemoryTable) -> Ledger:
+def ledger(records: InMemoryTable, trails: InMemoryTable) -> Ledger:
     return Ledger(records, trails, "po_posting")

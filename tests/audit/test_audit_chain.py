@@ -1,4 +1,4 @@
-"""Whatever is done to a stored trail is found, and named by its place."""
+"""Any change of a stored trail is found and located."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from ml_connector.audit_chain import START, Anchor, Entry, find_break, seal
+from ml_connector.domain.audit_chain import START, Anchor, Entry, find_break, seal
 
 RECORD = "firm#order#po-1"
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -24,7 +24,7 @@ Trail = tuple[list[Entry], Anchor]
 
 
 def sealed(steps: Sequence[tuple[str, Any]], record: str = RECORD) -> Trail:
-    """Return a whole trail and what the ledger knows of it."""
+    """Return a trail and its anchor in the ledger."""
     entries: list[Entry] = []
     anchor = Anchor()
     for number, (step, detail) in enumerate(steps):
@@ -40,12 +40,12 @@ FULL_TRAILS = TRAILS.filter(lambda trail: len(trail[0]) >= 1)
 
 
 @given(TRAILS)
-def test_a_trail_that_nobody_touched_is_whole(trail: Trail) -> None:
+def test_an_untouched_trail_is_intact(trail: Trail) -> None:
     assert find_break(RECORD, *trail) is None
 
 
 @given(TRAILS)
-def test_a_trail_is_whole_after_its_journey_through_json(trail: Trail) -> None:
+def test_a_trail_is_intact_after_a_round_trip_through_json(trail: Trail) -> None:
     entries = [Entry(**json.loads(json.dumps(one.as_dict()))) for one in trail[0]]
     assert find_break(RECORD, entries, trail[1]) is None
 
@@ -159,7 +159,7 @@ def test_an_entry_of_another_record_is_found(trail: Trail, data: st.DataObject) 
     assert found == f"entry {place + 1} belongs to another record"
 
 
-def test_the_whole_trail_of_another_record_is_not_taken_for_this_one() -> None:
+def test_the_trail_of_another_record_is_not_accepted() -> None:
     other = sealed([("posted", {})], "firm#order#po-2")
     assert find_break(RECORD, *other) == "entry 1 belongs to another record"
     renamed = [replace(one, record=RECORD) for one in other[0]]
@@ -173,7 +173,7 @@ def test_moments_are_kept_in_utc(hours: int) -> None:
     assert entry.at == "2026-11-23T12:00:00+00:00"
 
 
-def test_parts_can_not_be_moved_from_one_field_to_the_next() -> None:
+def test_text_cannot_move_from_one_field_to_the_next() -> None:
     one = seal(RECORD, Anchor(), NOON, "ab", "c", {})
     other = seal(RECORD, Anchor(), NOON, "a", "bc", {})
     assert one.hash != other.hash

@@ -1,4 +1,4 @@
-"""An exported trail is verified without us, and whatever is done to the file is found."""
+"""An exported trail is verified independently, and any change to the file is found."""
 
 import importlib.util
 import json
@@ -15,17 +15,18 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from connector_cli.actions import audit_exports, audit_files
-from connector_cli.actions.audit_exports import Period, period
-from connector_cli.complaints import Complaint
-from local.memory import MemoryTable
-from local.office import Office
+from local.in_memory.environment import InMemoryEnvironment
+from local.in_memory.tables import InMemoryTable
 from ml_connector import clock
-from ml_connector.audit_chain import Anchor, seal
+from ml_connector.audit import export_files as audit_files
+from ml_connector.audit import export_rows as audit_exports
+from ml_connector.audit.export_rows import ExportPeriod, read_period
 from ml_connector.clock import MovableClock
-from ml_connector.doors.ledger import CONNECTION, Ledger, Record, order_key
-from ml_connector.ids import ConnectionId, OrderId, RecordKey
-from tests.exceptions.desk import Desk
+from ml_connector.domain.audit_chain import Anchor, seal
+from ml_connector.domain.ids import ConnectionId, OrderId, RecordKey
+from ml_connector.infrastructure.ledger import CONNECTION, Ledger, Record, order_key
+from ml_connector.user_errors import UserError
+from tests.person_stack import PersonStack
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "verify_audit.py"
 FIRM = ConnectionId("firm")
@@ -61,16 +62,16 @@ def faults(path: Path) -> list[str]:
     return list(VERIFY.faults(path, Counter()))
 
 
-class Firm(Desk):
+class Firm(PersonStack):
     """A stack of a ledger alone."""
 
-    def __init__(self, office: Office | None = None) -> None:
-        self.audit = MemoryTable("audit")
-        self.ledger = Ledger(MemoryTable("ledger"), self.audit, "po_posting")
-        if office:
-            super().__init__(office)
+    def __init__(self, env: InMemoryEnvironment | None = None) -> None:
+        self.audit = InMemoryTable("audit")
+        self.ledger = Ledger(InMemoryTable("ledger"), self.audit, "po_posting")
+        if env:
+            super().__init__(env)
         else:
-            vars(self).update(doors=self, actor="connector =arn")
+            vars(self).update(services=self, actor="connector =arn")
 
     def known_id(self, id: str) -> ConnectionId:
         return ConnectionId(id)
@@ -85,7 +86,7 @@ class Firm(Desk):
 @pytest.fixture(autouse=True)
 def _in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ledger in memory has no table to scan, and hundreds of files need no disk."""
-    monkeypatch.setattr(audit_exports, "orphans", lambda _stack, _id: [])
+    monkeypatch.setattr(audit_exports, "orphaned_trails", lambda _stack, _id: [])
     monkeypatch.setattr("os.fsync", lambda _file: None)
 
 
@@ -104,11 +105,11 @@ def firm(time: MovableClock) -> Firm:
 @pytest.fixture(params=FORMS)
 def exported(request: pytest.FixtureRequest, firm: Firm, tmp_path: Path) -> Path:
     path = tmp_path / f"trail.{request.param}"
-    audit_files.export(firm, FIRM, None, Period(), request.param, path)
+    audit_files.export(firm, firm.actor, FIRM, None, ExportPeriod(), request.param, path)
     return path
 
 
-def test_a_whole_export_verifies(exported: Path) -> None:
+def test_a_complete_export_verifies(exported: Path) -> None:
     assert faults(exported) == []
     run = subprocess.run(
         [sys.executable, "-I", str(SCRIPT), str(exported)],
@@ -119,7 +120,7 @@ def test_a_whole_export_verifies(exported: Path) -> None:
     assert (run.returncode, run.stdout) == (0, "31 entries of 11 records, 0 faults\n")
 
 
-def test_the_script_says_what_is_broken_and_exits_1(exported: Path, tmp_path: Path) -> None:
+def test_the_script_reports_faults_and_exits_1(exported: Path, tmp_path: Path) -> None:
     exported.write_bytes(exported.read_bytes().replace(b"posted", b"pasted", 1))
     call = [sys.executable, "-I", str(SCRIPT)]
     run = subprocess.run([*call, str(exported)], capture_output=True, text=True, check=False)
@@ -129,16 +130,16 @@ def test_the_script_says_what_is_broken_and_exits_1(exported: Path, tmp_path: Pa
         assert subprocess.run([*call, *words], capture_output=True, check=False).returncode == 2
 
 
-def test_each_line_of_the_script_is_worth_reading() -> None:
+def test_the_script_is_short_and_independent() -> None:
     text = SCRIPT.read_text(encoding="utf-8")
     assert len(text.splitlines()) < 120
     assert "ml_connector" not in text
     assert "boto" not in text
 
 
-def test_nothing_but_text_reaches_a_spreadsheet(firm: Firm, tmp_path: Path) -> None:
+def test_no_cell_is_a_formula(firm: Firm, tmp_path: Path) -> None:
     path = tmp_path / "trail.csv"
-    audit_files.export(firm, FIRM, None, Period(), "csv", path)
+    audit_files.export(firm, firm.actor, FIRM, None, ExportPeriod(), "csv", path)
     cells = [
         cell for line in path.read_text("utf-8").split("\n") for cell in line[1:-1].split('","')
     ]
@@ -147,7 +148,7 @@ def test_nothing_but_text_reaches_a_spreadsheet(firm: Firm, tmp_path: Path) -> N
     assert any(cell.startswith("'=") for cell in cells)
 
 
-# --- Whatever is done to the file ------------------------------------------------------------
+# --- Changes to the file ---------------------------------------------------------------------
 
 
 def lines_of(path: Path) -> list[bytes]:
@@ -193,7 +194,7 @@ ANY = settings(suppress_health_check=_FIXTURES, max_examples=100, deadline=None)
 
 @given(st.data())
 @ANY
-def test_a_flipped_character_anywhere_is_found(exported: Path, data: st.DataObject) -> None:
+def test_a_changed_character_is_found(exported: Path, data: st.DataObject) -> None:
     was = exported.read_bytes()
     changed = exported.with_suffix(".changed")
     changed.write_bytes(flip(was.decode(), data).encode())
@@ -203,7 +204,7 @@ def test_a_flipped_character_anywhere_is_found(exported: Path, data: st.DataObje
 @pytest.mark.parametrize("change", [drop, swap, duplicate, cut, append])
 @given(st.data())
 @ANY
-def test_lines_that_were_moved_or_removed_are_found(
+def test_moved_or_removed_lines_are_found(
     exported: Path, change: Change, data: st.DataObject
 ) -> None:
     lines = lines_of(exported)
@@ -215,7 +216,7 @@ def test_lines_that_were_moved_or_removed_are_found(
 
 
 def reframed(lines: list[bytes]) -> bytes:
-    """Return the file with a last line that fits, as one who knows the format would make it."""
+    """Return the file with a last line that fits, as a forger would write it."""
     found = [json.loads(line) for line in lines[:-1]]
     kinds = Counter(row["kind"] for row in found)
     digest = sha256(b"".join(lines[:-1])).hexdigest()
@@ -226,7 +227,7 @@ def reframed(lines: list[bytes]) -> bytes:
 @pytest.mark.parametrize("change", [drop, swap, duplicate])
 @given(st.data())
 @ANY
-def test_the_chain_finds_it_too_when_the_last_line_was_made_anew(
+def test_the_chain_finds_it_even_when_the_last_line_was_forged(
     firm: Firm,
     tmp_path: Path,
     change: Callable[[list[bytes], st.DataObject], list[bytes]],
@@ -234,7 +235,7 @@ def test_the_chain_finds_it_too_when_the_last_line_was_made_anew(
 ) -> None:
     path = tmp_path / "all.jsonl"
     path.unlink(missing_ok=True)
-    audit_files.export(firm, FIRM, None, Period(), "jsonl", path)
+    audit_files.export(firm, firm.actor, FIRM, None, ExportPeriod(), "jsonl", path)
     first, *rows, last = lines_of(path)
     assume((made := change(rows, data)) != rows)
     path.write_bytes(reframed([first, *made, last]))
@@ -242,18 +243,16 @@ def test_the_chain_finds_it_too_when_the_last_line_was_made_anew(
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("place", "expected"),
     [
         (1, "entry 2 does not follow what is before it"),
         (2, "entry 3 does not follow what is before it"),
         (3, "entry 3 is not the one the ledger knows"),
     ],
 )
-def test_an_entry_that_was_sealed_anew_is_found(
-    firm: Firm, tmp_path: Path, place: int, said: str
-) -> None:
+def test_a_forged_entry_is_found(firm: Firm, tmp_path: Path, place: int, expected: str) -> None:
     path = tmp_path / "one.jsonl"
-    audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    audit_files.export(firm, firm.actor, FIRM, "=1+1-0", ExportPeriod(), "jsonl", path)
     lines = lines_of(path)
     row = json.loads(lines[place])
     before = Anchor(row["seq"] - 1, row["previous"])
@@ -262,7 +261,7 @@ def test_an_entry_that_was_sealed_anew_is_found(
     lines[place] = audit_files._json_line({"kind": "entry", **forged.as_dict()}).encode()
     path.write_bytes(reframed(lines))
     (fault,) = faults(path)
-    assert said in fault
+    assert expected in fault
 
 
 ENTRY_FIELDS = ("seq", "at", "actor", "step", "detail", "previous", "hash")
@@ -275,7 +274,7 @@ def test_a_changed_field_names_its_entry(
 ) -> None:
     path = tmp_path / "one.jsonl"
     path.unlink(missing_ok=True)
-    audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    audit_files.export(firm, firm.actor, FIRM, "=1+1-0", ExportPeriod(), "jsonl", path)
     rows = [json.loads(line) for line in lines_of(path)]
     was = rows[1 + place][name]
     made: Any = {"seq": 9, "detail": {"n": 2}}.get(name) or flip(was, data)
@@ -290,7 +289,7 @@ def test_a_changed_field_names_its_entry(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "expected"),
     [
         (lambda rows: rows[:2] + rows[3:], "entry 2 is missing before entry 3"),
         (lambda rows: [*rows[:2], rows[3], rows[2], *rows[4:]], "entry 2 is repeated or out of"),
@@ -300,13 +299,13 @@ def test_a_changed_field_names_its_entry(
         (lambda rows: rows[:1] + rows[4:], "ends at entry 0; its anchor says 0 to 3"),
     ],
 )
-def test_what_was_done_is_named(
-    firm: Firm, tmp_path: Path, change: Callable[[list[bytes]], list[bytes]], said: str
+def test_the_fault_is_described(
+    firm: Firm, tmp_path: Path, change: Callable[[list[bytes]], list[bytes]], expected: str
 ) -> None:
     path = tmp_path / "one.jsonl"
-    audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    audit_files.export(firm, firm.actor, FIRM, "=1+1-0", ExportPeriod(), "jsonl", path)
     path.write_bytes(b"".join(change(lines_of(path))))
-    assert any(said in each for each in faults(path)), faults(path)
+    assert any(expected in each for each in faults(path)), faults(path)
 
 
 # --- Which entries ---------------------------------------------------------------------------
@@ -316,9 +315,9 @@ def rows_of(path: Path, kind: str) -> list[dict[str, Any]]:
     return [row for row in map(json.loads, lines_of(path)) if row["kind"] == kind]
 
 
-def test_an_order_is_exported_alone_with_what_the_ledger_knows(firm: Firm, tmp_path: Path) -> None:
+def test_one_order_is_exported_with_its_anchor(firm: Firm, tmp_path: Path) -> None:
     path = tmp_path / "one.jsonl"
-    done = audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    done = audit_files.export(firm, firm.actor, FIRM, "=1+1-0", ExportPeriod(), "jsonl", path)
     assert (done["records"], done["entries"]) == (1, 3)
     (anchor,) = rows_of(path, "anchor")
     record = firm.ledger.read(FIRM, order_key(OrderId("=1+1-0")))
@@ -327,7 +326,7 @@ def test_an_order_is_exported_alone_with_what_the_ledger_knows(firm: Firm, tmp_p
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_period_begins_at_a_hash_and_ends_before_its_end(
+def test_a_period_is_anchored_at_its_start_and_excludes_its_end(
     firm: Firm, time: MovableClock, tmp_path: Path, form: str
 ) -> None:
     key = order_key(OrderId("long"))
@@ -338,8 +337,8 @@ def test_a_period_begins_at_a_hash_and_ends_before_its_end(
     time.move(60)
     firm.note(key, "posted")
     path = tmp_path / "period"
-    asked = Period(start, clock.now())
-    done = audit_files.export(firm, FIRM, None, asked, form, path)
+    asked = ExportPeriod(start, clock.now())
+    done = audit_files.export(firm, firm.actor, FIRM, None, asked, form, path)
     assert (done["records"], done["entries"]) == (1, 1), "half-open: the end is not part of it"
     assert faults(path) == []
     if form == "jsonl":
@@ -352,7 +351,7 @@ def test_a_period_begins_at_a_hash_and_ends_before_its_end(
 
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=6), st.integers(0, 12), st.integers(1, 12))
 @ANY
-def test_periods_that_follow_each_other_hold_every_entry_once(
+def test_consecutive_periods_contain_every_entry_once(
     time: MovableClock, tmp_path_factory: Any, gaps: list[int], cut_at: int, length: int
 ) -> None:
     firm, moments = Firm(), []
@@ -365,16 +364,16 @@ def test_periods_that_follow_each_other_hold_every_entry_once(
     late = datetime.fromtimestamp(middle.timestamp() + length, moments[0].tzinfo)
     found = []
     for number, asked in enumerate(
-        (Period(None, middle), Period(middle, late), Period(late, None))
+        (ExportPeriod(None, middle), ExportPeriod(middle, late), ExportPeriod(late, None))
     ):
         path = folder / str(number)
-        audit_files.export(firm, FIRM, None, asked, "jsonl", path)
+        audit_files.export(firm, firm.actor, FIRM, None, asked, "jsonl", path)
         assert faults(path) == []
         found += [row["seq"] for row in rows_of(path, "entry")]
     assert found == list(range(1, len(gaps) + 1))
 
 
-def test_an_entry_of_a_slow_clock_between_two_of_the_period_belongs(
+def test_an_entry_of_a_slow_clock_between_two_of_the_period_is_included(
     firm: Firm, time: MovableClock, tmp_path: Path
 ) -> None:
     start = clock.now()
@@ -382,31 +381,31 @@ def test_an_entry_of_a_slow_clock_between_two_of_the_period_belongs(
         time.move(move)
         firm.note(order_key(OrderId("skewed")), "step")
     path = tmp_path / "period"
-    audit_files.export(firm, FIRM, None, Period(start, None), "jsonl", path)
+    audit_files.export(firm, firm.actor, FIRM, None, ExportPeriod(start, None), "jsonl", path)
     assert [row["seq"] for row in rows_of(path, "entry")] == [1, 2, 3]
     assert faults(path) == []
 
 
-def test_a_step_taken_meanwhile_is_part_of_it(
+def test_a_step_taken_meanwhile_is_included(
     firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look, key = Ledger.entries, order_key(OrderId("=1+1-0"))
+    original, key = Ledger.entries, order_key(OrderId("=1+1-0"))
 
     def entries(self: Ledger, connection: ConnectionId, asked: RecordKey) -> Any:
         if asked == key:
             firm.note(key, "changed_in_exact")
-        return look(self, connection, asked)
+        return original(self, connection, asked)
 
     monkeypatch.setattr(Ledger, "entries", entries)
     path = tmp_path / "one.jsonl"
-    audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    audit_files.export(firm, firm.actor, FIRM, "=1+1-0", ExportPeriod(), "jsonl", path)
     assert faults(path) == []
 
 
-def test_a_cut_off_trail_is_exported_as_it_is_and_found(firm: Firm, tmp_path: Path) -> None:
+def test_a_truncated_trail_is_exported_and_found(firm: Firm, tmp_path: Path) -> None:
     firm.audit.delete(f"{FIRM}#order#=1+1-0", "00000003")
     path = tmp_path / "one.jsonl"
-    audit_files.export(firm, FIRM, "=1+1-0", Period(), "jsonl", path)
+    audit_files.export(firm, firm.actor, FIRM, "=1+1-0", ExportPeriod(), "jsonl", path)
     assert [each.partition(": ")[2] for each in faults(path)] == [
         "ends at entry 2; its anchor says 0 to 3, the ledger knows 3"
     ]
@@ -416,50 +415,50 @@ def test_a_trail_without_a_record_is_exported_and_found(
     firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     firm.note(order_key(OrderId("gone")), "received")
-    monkeypatch.setattr(audit_exports, "orphans", lambda _stack, _id: ["order#gone"])
+    monkeypatch.setattr(audit_exports, "orphaned_trails", lambda _stack, _id: ["order#gone"])
     ledger = firm.ledger._ledger
-    assert isinstance(ledger, MemoryTable)
+    assert isinstance(ledger, InMemoryTable)
     ledger.delete(FIRM, "order#gone")
     path = tmp_path / "all.jsonl"
-    audit_files.export(firm, FIRM, None, Period(), "jsonl", path)
+    audit_files.export(firm, firm.actor, FIRM, None, ExportPeriod(), "jsonl", path)
     (fault,) = faults(path)
     assert "order#gone: has no anchor" in fault
 
 
-def test_it_is_written_as_it_is_read(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No trail is read before the one before it was written."""
+def test_trails_are_read_one_at_a_time(firm: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trail is read only after the previous one was written."""
     read: list[str] = []
-    look = Ledger.entries
+    original = Ledger.entries
 
     def entries(self: Ledger, connection: ConnectionId, key: RecordKey) -> Any:
         read.append(key)
-        return look(self, connection, key)
+        return original(self, connection, key)
 
     monkeypatch.setattr(Ledger, "entries", entries)
-    found = audit_exports.rows(firm, FIRM, None, Period())
+    found = audit_exports.rows(firm, firm.actor, FIRM, None, ExportPeriod())
     seen = [row["record"] for row, _ in zip(found, range(4), strict=False)]
     assert len(set(seen)) <= 3
     assert len(read) <= 2
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "", "20261001T"])
-def test_a_period_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(Complaint, match="is no date"):
-        period(text, None)
+def test_an_invalid_period_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="is not a date"):
+        read_period(text, None)
 
 
 def test_dates_are_utc_and_half_open() -> None:
-    asked = period("2026-10-01", "2026-11-01T02:00:00+02:00")
+    asked = read_period("2026-10-01", "2026-11-01T02:00:00+02:00")
     assert asked.start == datetime.fromisoformat("2026-10-01T00:00:00+00:00")
     assert asked.end == datetime.fromisoformat("2026-11-01T00:00:00+00:00")
-    with pytest.raises(Complaint, match="before --to"):
-        period("2026-11-01", "2026-11-01")
+    with pytest.raises(UserError, match="before --to"):
+        read_period("2026-11-01", "2026-11-01")
 
 
 @pytest.mark.parametrize("where", ["none/trail.csv", "."])
 def test_a_file_that_cannot_be_written_is_refused(firm: Firm, tmp_path: Path, where: str) -> None:
-    with pytest.raises(Complaint):
-        audit_files.export(firm, FIRM, None, Period(), "csv", tmp_path / where)
+    with pytest.raises(UserError):
+        audit_files.export(firm, firm.actor, FIRM, None, ExportPeriod(), "csv", tmp_path / where)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -468,5 +467,5 @@ def test_nothing_is_left_of_an_export_that_failed(
 ) -> None:
     monkeypatch.setattr(audit_files, "end_row", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        audit_files.export(firm, FIRM, None, Period(), "csv", tmp_path / "trail")
+        audit_files.export(firm, firm.actor, FIRM, None, ExportPeriod(), "csv", tmp_path / "trail")
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""A record and its trail are written together, by one writer at a time, and found when due."""
+"""A record and its audit trail are written together, by one writer at a time."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.memory import MemoryTable
+from local.in_memory.tables import InMemoryTable
 from ml_connector import clock
 from ml_connector.clock import MovableClock
-from ml_connector.codes import problem
-from ml_connector.doors.ledger import (
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.infrastructure.dynamodb import Write
+from ml_connector.infrastructure.ledger import (
     CONNECTION,
     Conflict,
     Ledger,
@@ -21,8 +23,6 @@ from ml_connector.doors.ledger import (
     order_key,
     vendor_key,
 )
-from ml_connector.doors.table import Write
-from ml_connector.ids import ConnectionId, Division, OrderId, VendorId
 
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("other")
 KEY = order_key(OrderId("po-1"))
@@ -31,7 +31,7 @@ AWAY = problem("NOT_CONNECTED", "firm")
 BLOCKED = problem("EXACT_DIVISION_BLOCKED", "firm")
 
 
-class CrashingTable(MemoryTable):
+class CrashingTable(InMemoryTable):
     """A table whose transactions fail before or after they are committed."""
 
     after = False
@@ -61,7 +61,7 @@ def test_a_record_that_was_never_written_is_new(ledger: Ledger) -> None:
     assert ledger.find_break(record) is None
 
 
-def test_what_was_written_is_read_again(ledger: Ledger) -> None:
+def test_a_record_is_read_as_written(ledger: Ledger) -> None:
     at = clock.now() + timedelta(seconds=90)
     record = fresh().now("received", events=["a"], title="é 漢").due(at)
     stored = ledger.write(record, "received", event="a")
@@ -92,7 +92,7 @@ def test_a_new_state_keeps_the_facts_and_is_not_due(ledger: Ledger) -> None:
 
 
 def test_a_crash_before_the_commit_leaves_neither_record_nor_entry() -> None:
-    records, trails = CrashingTable(), MemoryTable()
+    records, trails = CrashingTable(), InMemoryTable()
     with pytest.raises(ConnectionError):
         Ledger(records, trails, "po_posting").write(fresh(), "received")
     assert records.items() == []
@@ -100,7 +100,7 @@ def test_a_crash_before_the_commit_leaves_neither_record_nor_entry() -> None:
 
 
 def test_a_crash_after_the_commit_leaves_both() -> None:
-    records, trails = CrashingTable(), MemoryTable()
+    records, trails = CrashingTable(), InMemoryTable()
     records.after = True
     ledger = Ledger(records, trails, "po_posting")
     with pytest.raises(ConnectionError):
@@ -114,7 +114,7 @@ def test_a_crash_after_the_commit_leaves_both() -> None:
 # --- Two writers ---------------------------------------------------------------------------
 
 
-def test_of_two_first_writers_one_wins(ledger: Ledger) -> None:
+def test_one_of_two_first_writers_wins(ledger: Ledger) -> None:
     ledger.write(fresh(), "received")
     with pytest.raises(Conflict):
         ledger.write(fresh(), "received")
@@ -122,7 +122,7 @@ def test_of_two_first_writers_one_wins(ledger: Ledger) -> None:
 
 
 def test_a_stale_version_writes_neither_record_nor_entry(
-    ledger: Ledger, records: MemoryTable, trails: MemoryTable
+    ledger: Ledger, records: InMemoryTable, trails: InMemoryTable
 ) -> None:
     stale = ledger.write(fresh(), "received")
     ledger.write(stale.now("posting"), "intent")
@@ -134,7 +134,7 @@ def test_a_stale_version_writes_neither_record_nor_entry(
     assert (records.items(), trails.items()) == before
 
 
-def test_a_postponed_record_is_another_version_too(ledger: Ledger) -> None:
+def test_postponing_makes_a_new_version(ledger: Ledger) -> None:
     stale = ledger.write(fresh(), "received")
     moved = ledger.postpone(stale, clock.now())
     with pytest.raises(Conflict):
@@ -142,9 +142,7 @@ def test_a_postponed_record_is_another_version_too(ledger: Ledger) -> None:
     assert ledger.write(moved.now("posted"), "posted").version == 3
 
 
-def test_an_entry_that_is_there_already_is_never_overwritten(
-    ledger: Ledger, trails: MemoryTable
-) -> None:
+def test_an_existing_entry_is_never_overwritten(ledger: Ledger, trails: InMemoryTable) -> None:
     trails.put({"pk": "firm#order#po-1", "sk": "00000001", "step": "planted"})
     with pytest.raises(Conflict):
         ledger.write(fresh(), "received")
@@ -161,7 +159,7 @@ def test_postponing_leaves_no_entry(ledger: Ledger) -> None:
     assert ledger.find_break(moved) is None
 
 
-def test_what_was_never_stored_can_not_be_postponed(ledger: Ledger) -> None:
+def test_a_record_that_was_never_stored_cannot_be_postponed(ledger: Ledger) -> None:
     with pytest.raises(Conflict):
         ledger.postpone(fresh(), clock.now())
 
@@ -170,8 +168,8 @@ def test_what_was_never_stored_can_not_be_postponed(ledger: Ledger) -> None:
 
 
 @given(st.lists(st.integers(-3, 3), max_size=8))
-def test_due_records_come_the_longest_waiting_first(offsets: list[int]) -> None:
-    ledger = Ledger(MemoryTable("ledger"), MemoryTable("audit"), "po_posting")
+def test_the_longest_waiting_record_is_due_first(offsets: list[int]) -> None:
+    ledger = Ledger(InMemoryTable("ledger"), InMemoryTable("audit"), "po_posting")
     for number, seconds in enumerate(offsets):
         at = clock.now() + timedelta(seconds=seconds)
         ledger.write(fresh(str(number)).due(at), "received")
@@ -180,7 +178,7 @@ def test_due_records_come_the_longest_waiting_first(offsets: list[int]) -> None:
     assert {number for _, number in due} == {n for n, s in enumerate(offsets) if s <= 0}
 
 
-def test_of_two_due_at_once_the_one_received_first_comes_first(ledger: Ledger) -> None:
+def test_of_two_due_at_once_the_one_received_earlier_comes_first(ledger: Ledger) -> None:
     for key, received in (("po-1", "2026-11-23T11:00:01"), ("po-9", "2026-11-23T11:00:00")):
         ledger.write(replace(fresh(key), received_at=received).due(clock.now()), "received")
     assert [r.key for r in ledger.due(FIRM, clock.now())] == ["order#po-9", "order#po-1"]
@@ -193,12 +191,12 @@ def test_a_microsecond_too_early_is_not_due(ledger: Ledger) -> None:
     assert [r.due_at for r in ledger.due(FIRM, at)] == [at]
 
 
-def test_due_is_a_matter_of_one_connection(ledger: Ledger) -> None:
+def test_due_records_are_of_one_connection(ledger: Ledger) -> None:
     ledger.write(fresh(connection=OTHER).due(clock.now()), "received")
     assert list(ledger.due(FIRM, clock.now())) == []
 
 
-def test_a_record_that_went_on_is_not_due_any_more(ledger: Ledger) -> None:
+def test_a_record_in_a_new_state_is_not_due_any_more(ledger: Ledger) -> None:
     record = ledger.write(fresh().due(clock.now()), "received")
     ledger.write(record.now("posted"), "posted")
     assert list(ledger.due(FIRM, datetime(9999, 1, 1, tzinfo=UTC))) == []
@@ -213,14 +211,14 @@ def test_records_are_listed_by_kind(ledger: Ledger) -> None:
     assert len(list(ledger.records(FIRM))) == 3
 
 
-def test_what_is_parked_keeps_its_place_on_a_list_of_its_own(
+def test_parked_records_keep_their_order_on_a_separate_list(
     ledger: Ledger, time: MovableClock
 ) -> None:
     for key in ("po-9", "po-1"):
         ledger.write(fresh(key).due(clock.now()), "received")
         time.move(60)
     for key in ("po-1", "po-9"):
-        ledger.keep(ledger.read(FIRM, order_key(OrderId(key))).park("EXACT_AWAY"))
+        ledger.save_unaudited(ledger.read(FIRM, order_key(OrderId(key))).park("EXACT_AWAY"))
     assert list(ledger.due(FIRM, clock.now())) == []
     parked = list(ledger.due(FIRM, clock.now(), "EXACT_AWAY"))
     assert [r.key for r in parked] == ["order#po-9", "order#po-1"], "the oldest first"
@@ -235,7 +233,7 @@ def test_what_is_parked_keeps_its_place_on_a_list_of_its_own(
 # --- Halts ---------------------------------------------------------------------------------
 
 
-def test_a_halt_gets_through_while_others_write(
+def test_a_halt_is_written_despite_concurrent_writes(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, rivals = ledger.read, [BE, NL]
@@ -255,7 +253,7 @@ def test_a_halt_gets_through_while_others_write(
     }
 
 
-def test_only_the_halt_that_was_meant_is_lifted(ledger: Ledger) -> None:
+def test_only_the_given_halt_is_lifted(ledger: Ledger) -> None:
     ledger.halt(FIRM, AWAY)
     ledger.halt(FIRM, BLOCKED, NL)
     assert not ledger.lift(FIRM, {"": "EXACT_USER_BLOCKED", "102": "EXACT_DIVISION_BLOCKED"})
@@ -281,7 +279,7 @@ def test_a_halted_division_stops_no_other(ledger: Ledger) -> None:
     assert not ledger.halted(FIRM)
 
 
-def test_the_same_halt_over_again_is_silent(ledger: Ledger) -> None:
+def test_repeating_a_halt_changes_nothing(ledger: Ledger) -> None:
     for _ in range(3):
         ledger.halt(FIRM, BLOCKED, NL)
     assert steps_of(ledger, CONNECTION) == ["halted"]
@@ -295,7 +293,7 @@ def test_the_same_halt_over_again_is_silent(ledger: Ledger) -> None:
     }
 
 
-def test_one_division_goes_on_and_the_others_stay(ledger: Ledger) -> None:
+def test_lifting_one_division_leaves_the_others_halted(ledger: Ledger) -> None:
     ledger.halt(FIRM, AWAY)
     ledger.halt(FIRM, BLOCKED, NL)
     ledger.halt(FIRM, BLOCKED, BE)
@@ -305,7 +303,7 @@ def test_one_division_goes_on_and_the_others_stay(ledger: Ledger) -> None:
     assert ledger.read(FIRM, CONNECTION).state == "halted"
 
 
-def test_the_whole_connection_goes_on(ledger: Ledger) -> None:
+def test_lifting_the_connection_lifts_its_divisions(ledger: Ledger) -> None:
     ledger.halt(FIRM, AWAY)
     ledger.halt(FIRM, BLOCKED, NL)
     ledger.clear_halt(FIRM)
@@ -315,7 +313,7 @@ def test_the_whole_connection_goes_on(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("division", [None, NL])
-def test_what_is_not_halted_needs_no_clearing(ledger: Ledger, division: Division | None) -> None:
+def test_lifting_nothing_is_not_audited(ledger: Ledger, division: Division | None) -> None:
     ledger.clear_halt(FIRM, division)
     assert ledger.trail(FIRM, CONNECTION) == []
     ledger.halt(FIRM, BLOCKED, BE)
@@ -335,17 +333,17 @@ def written(ledger: Ledger, *details: dict[str, Any]) -> Record:
     return record
 
 
-def test_a_long_detail_is_kept_packed_and_verified(ledger: Ledger, trails: MemoryTable) -> None:
+def test_a_long_detail_is_compressed_and_verified(ledger: Ledger, trails: InMemoryTable) -> None:
     record = written(ledger, {"a": 1}, LONG, {"a": 2})
     assert ledger.find_break(record) is None
     assert ledger.trail(FIRM, KEY)[1].detail == LONG
-    packed = str(trails.items()[1]["detail"])
-    assert len(packed) < 50_000
-    assert not packed.startswith("{")
+    stored = str(trails.items()[1]["detail"])
+    assert len(stored) < 50_000
+    assert not stored.startswith("{")
 
 
 def test_a_record_with_thousands_of_problems_fits_an_item(
-    ledger: Ledger, records: MemoryTable
+    ledger: Ledger, records: InMemoryTable
 ) -> None:
     problems = [problem("BAD_FIELD", f"PO-1, line {n}", "x" * 200).as_dict() for n in range(5_000)]
     record = ledger.write(fresh().now("review", problems=problems), "review", problems=problems)
@@ -366,14 +364,14 @@ def test_a_record_with_thousands_of_problems_fits_an_item(
     ],
 )
 def test_a_changed_attribute_in_the_table_is_found(
-    ledger: Ledger, trails: MemoryTable, name: str, value: str
+    ledger: Ledger, trails: InMemoryTable, name: str, value: str
 ) -> None:
     record = written(ledger, {"a": 1}, {"a": 1}, {"a": 1})
     trails.put({**trails.items()[1], name: value})
     assert ledger.find_break(record) == "entry 2 was changed"
 
 
-def test_a_removed_item_is_found(ledger: Ledger, trails: MemoryTable) -> None:
+def test_a_removed_item_is_found(ledger: Ledger, trails: InMemoryTable) -> None:
     record = written(ledger, {}, {}, {})
     trails.delete("firm#order#po-1", "00000002")
     assert ledger.find_break(record) == "entry 2 is missing or out of place"
@@ -381,13 +379,13 @@ def test_a_removed_item_is_found(ledger: Ledger, trails: MemoryTable) -> None:
     assert ledger.find_break(record) == "the trail ends at entry 1, the ledger knows 3"
 
 
-def test_a_planted_item_is_found(ledger: Ledger, trails: MemoryTable) -> None:
+def test_a_planted_item_is_found(ledger: Ledger, trails: InMemoryTable) -> None:
     record = written(ledger, {}, {})
     trails.put({**trails.items()[1], "sk": "00000003"})
     assert ledger.find_break(record) == "entry 3 was changed"
 
 
-def test_an_item_of_another_record_is_found(ledger: Ledger, trails: MemoryTable) -> None:
+def test_an_item_of_another_record_is_found(ledger: Ledger, trails: InMemoryTable) -> None:
     record = written(ledger, {}, {})
     ledger.write(fresh("po-2"), "step 0")
     foreign = trails.get("firm#order#po-2", "00000001") or {}
@@ -395,7 +393,7 @@ def test_an_item_of_another_record_is_found(ledger: Ledger, trails: MemoryTable)
     assert ledger.find_break(record) == "entry 1 was changed"
 
 
-def test_swapped_items_are_found(ledger: Ledger, trails: MemoryTable) -> None:
+def test_swapped_items_are_found(ledger: Ledger, trails: InMemoryTable) -> None:
     record = written(ledger, {"a": 1}, {"a": 2})
     first, second = trails.items()
     trails.put({**first, "sk": second["sk"]})

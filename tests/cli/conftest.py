@@ -1,4 +1,4 @@
-"""A stack made from the template with both simulators, and a terminal that leads to it."""
+"""A stack made from the template, both simulators, and a terminal that uses them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
-from local.scene import Scene
+from local.demo.environment import DemoEnvironment
 from tests.cli.terminal import Terminal
 
 Write = Callable[..., str]
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    with Scene() as running:
+def demo() -> Iterator[DemoEnvironment]:
+    with DemoEnvironment() as running:
         yield running
 
 
 @pytest.fixture
-def terminal(scene: Scene) -> Terminal:
-    assert scene.stack.name == "connector"
+def terminal(demo: DemoEnvironment) -> Terminal:
+    assert demo.stack.name == "connector"
     return Terminal({"CONNECTOR_STACK": None, "CONNECTOR_WEBHOOK_BASE_URL": None})
 
 

@@ -1,4 +1,4 @@
-"""The command as a terminal would run it, on whatever stack the environment leads to."""
+"""Run the command as in a terminal, on the stack of the environment."""
 
 import json
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ NEEDED = {
 
 @dataclass
 class Run:
-    """What a run of the command left on the terminal."""
+    """Exit code and output of one run."""
 
     exit_code: int
     out: str
@@ -44,7 +44,7 @@ class Run:
 
 @dataclass
 class Terminal:
-    """Runs commands and keeps all that was ever shown."""
+    """Runs commands and keeps everything they print."""
 
     environment: dict[str, str | None] = field(default_factory=dict)
     shown: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Terminal:
     def run(
         self, *words: str, env: Mapping[str, str] | None = None, typed: str | None = None
     ) -> Run:
-        """Run `connector WORDS`; `typed` is what a person types. A bug is raised."""
+        """Run `connector WORDS`; `typed` is the input. A bug is raised."""
         own: dict[str, str | None] = dict.fromkeys(SECRETS, None)
         result = CliRunner().invoke(
             app,
@@ -68,13 +68,13 @@ class Terminal:
     def ok(
         self, *words: str, env: Mapping[str, str] | None = None, typed: str | None = None
     ) -> Run:
-        """Run a command that must do what it says."""
+        """Run a command that must succeed."""
         run = self.run(*words, env=env, typed=typed)
         assert run.exit_code == 0, run.err
         return run
 
     def refused(self, *words: str, env: Mapping[str, str] | None = None, code: int = 2) -> str:
-        """Run a command that must be refused, without a trace; return what it says."""
+        """Run a command that must be refused, without a traceback; return its errors."""
         run = self.run(*words, env=env)
         assert (run.exit_code, run.out.strip()) == (code, ""), run.err
         assert "Traceback" not in run.err

@@ -1,4 +1,4 @@
-"""`connector audit verify` finds whatever was done to a trail behind the connector's back."""
+"""`connector audit verify` finds every kind of tampering with a trail."""
 
 from collections.abc import Callable
 from itertools import count
@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.scene import Scene
-from ml_connector.doors.ledger import CONNECTION, Record, order_key
-from ml_connector.ids import ConnectionId, OrderId
+from local.demo.environment import DemoEnvironment
+from ml_connector.domain.ids import ConnectionId, OrderId
+from ml_connector.infrastructure.ledger import CONNECTION, Record, order_key
 from tests.cli.terminal import Terminal
 
 _numbers = count()
@@ -16,17 +16,19 @@ STEPS = ("received", "fetched", "intent", "posted", "changed_in_exact")
 
 
 class Trail:
-    """One order's trail, and hands that may do anything to it."""
+    """One order's trail, with full access to its tables."""
 
-    def __init__(self, scene: Scene, connection: str, order: str) -> None:
-        self.scene, self.connection, self.order = scene, connection, order
+    def __init__(self, demo: DemoEnvironment, connection: str, order: str) -> None:
+        self.demo, self.connection, self.order = demo, connection, order
         self.pk = f"{connection}#order#{order}"
-        self.audit = scene.stack.resource("AuditTable")
-        self.ledger = scene.stack.resource("LedgerTable")
-        self.dynamodb = scene.stack.client("dynamodb")
+        self.audit = demo.stack.resource("AuditTable")
+        self.ledger = demo.stack.resource("LedgerTable")
+        self.dynamodb = demo.stack.client("dynamodb")
         record = Record(ConnectionId(connection), order_key(OrderId(order)))
         for number, step in enumerate(STEPS):
-            record = scene.doors.ledger.write(record.now(step, title=f"T-{order}"), step, n=number)
+            record = demo.services.ledger.write(
+                record.now(step, title=f"T-{order}"), step, n=number
+            )
 
     def entry(self, number: int) -> dict[str, Any]:
         key = {"pk": {"S": self.pk}, "sk": {"S": f"{number:08d}"}}
@@ -99,7 +101,7 @@ def append(trail: Trail) -> None:
     trail.put(trail.entry(5), sk="00000006")
 
 
-def forget_the_record(trail: Trail) -> None:
+def delete_the_record(trail: Trail) -> None:
     trail.drop_record()
 
 
@@ -116,21 +118,21 @@ TAMPERINGS: dict[Callable[[Trail], None], str] = {
     reorder: "entry 2 was changed",
     close_the_gap: "entry 3 was changed",
     append: "entry 6 was changed",
-    forget_the_record: "the ledger does not know",
+    delete_the_record: "the ledger does not know",
 }
 
 
 @pytest.fixture
-def trail(scene: Scene) -> Trail:
+def trail(demo: DemoEnvironment) -> Trail:
     """A connection of its own for each test, with one order."""
     connection = f"audited-{next(_numbers)}"
     record = Record(ConnectionId(connection), CONNECTION)
-    scene.doors.ledger.write(record.now("active"), "connection_added")
-    return Trail(scene, connection, "o1")
+    demo.services.ledger.write(record.now("active"), "connection_added")
+    return Trail(demo, connection, "o1")
 
 
 @pytest.mark.parametrize("tamper", TAMPERINGS, ids=lambda tamper: tamper.__name__)
-def test_what_was_done_to_a_trail_is_found_and_named(
+def test_tampering_is_found_and_named(
     trail: Trail, terminal: Terminal, tamper: Callable[[Trail], None]
 ) -> None:
     tamper(trail)
@@ -141,7 +143,7 @@ def test_what_was_done_to_a_trail_is_found_and_named(
     assert TAMPERINGS[tamper] in broken["broken"]
 
 
-def test_whole_trails_are_whole(trail: Trail, terminal: Terminal) -> None:
+def test_intact_trails_verify(trail: Trail, terminal: Terminal) -> None:
     assert "2 trails, 0 broken." in terminal.ok("audit", "verify", trail.connection).out
     flip_step(trail)
     run = terminal.run("audit", "verify", trail.connection)
@@ -149,8 +151,8 @@ def test_whole_trails_are_whole(trail: Trail, terminal: Terminal) -> None:
     assert "BROKEN T-o1 (order#o1): entry 4 was changed." in run.out
 
 
-def test_one_order_is_verified_alone(trail: Trail, terminal: Terminal) -> None:
-    other = Trail(trail.scene, trail.connection, "o2")
+def test_a_single_order_is_verified(trail: Trail, terminal: Terminal) -> None:
+    other = Trail(trail.demo, trail.connection, "o2")
     flip_detail(other)
     terminal.ok("audit", "verify", trail.connection, "o1")
     assert terminal.run("audit", "verify", trail.connection, "T-o2").exit_code == 1
@@ -170,17 +172,17 @@ def test_the_connection_has_a_trail_of_its_own(trail: Trail, terminal: Terminal)
     assert [entry["step"] for entry in shown["trail"]] == ["connection_added"]
 
 
-def test_a_step_taken_while_we_look_is_no_break(
+def test_a_step_written_during_verification_is_not_a_break(
     trail: Trail, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = type(trail.scene.doors.ledger)
-    look, steps = ledger.find_break, iter(("retry_asked", "received"))
+    ledger = type(trail.demo.services.ledger)
+    original, steps = ledger.find_break, iter(("retry_asked", "received"))
 
     def find_break(self: Any, record: Record) -> str | None:
         if step := next(steps, None):
             newest = self.read(record.connection, record.key)
             self.write(newest, step)
-        return look(self, record)
+        return original(self, record)
 
     monkeypatch.setattr(ledger, "find_break", find_break)
     terminal.ok("audit", "verify", trail.connection, "o1")

@@ -1,4 +1,4 @@
-"""Bills for reference, and Exact's subscriptions: made with the consent, listed, and moved."""
+"""Bills for reference, and Exact's subscriptions: created with the consent, listed, moved."""
 
 import copy
 import json
@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from local.demo.environment import DemoEnvironment
 from local.firm import BE, BRANCHES, NL
 from local.firm import CONNECTION_ID as FIRM
-from local.scene import Scene
-from ml_connector.doors.ledger import CONNECTION
 from ml_connector.exact.subscriptions import PATH
+from ml_connector.infrastructure.ledger import CONNECTION
 from tests.cli.terminal import Terminal
 from tests.cli.test_journey import BACK, code, secrets
 
@@ -21,45 +21,45 @@ OLD = "https://old.example.test/hook"
 
 
 @pytest.fixture(scope="module")
-def firm_file(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def firm_file(demo: DemoEnvironment, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The firm's connection file; the connection is added and has consent."""
-    scene.firm.furnish()
-    scene.exact.webhooks.deliver = lambda _url, _body: 200
-    config = scene.firm.connection(scene.exact_url, scene.airbase_url, scene.url("exact"))
+    demo.firm.populate()
+    demo.exact.webhooks.deliver = lambda _url, _body: 200
+    config = demo.firm.connection(demo.exact_url, demo.airbase_url, demo.url("exact"))
     path = tmp_path_factory.mktemp("firm") / "firm.json"
     path.write_text(json.dumps(config), encoding="utf-8")
     terminal = Terminal({"CONNECTOR_STACK": None})
-    terminal.ok("connection", "add", str(path), env=secrets(scene))
-    consent(scene, terminal)
-    scene.stack.drain()
+    terminal.ok("connection", "add", str(path), env=secrets(demo))
+    consent(demo, terminal)
+    demo.stack.drain()
     return path
 
 
 @pytest.fixture(autouse=True)
-def fresh(scene: Scene, firm_file: Path) -> Iterator[None]:
-    """Leave the subscriptions and the user's language as they were found."""
+def fresh(demo: DemoEnvironment, firm_file: Path) -> Iterator[None]:
+    """Restore the subscriptions and the user's language."""
     assert firm_file
-    tables = {b.division: scene.exact.world.divisions[b.division].table(PATH) for b in BRANCHES}
+    tables = {b.division: demo.exact.world.divisions[b.division].table(PATH) for b in BRANCHES}
     before = {division: copy.deepcopy(rows) for division, rows in tables.items()}
     yield
-    scene.exact.world.language = "EN"
+    demo.exact.world.language = "EN"
     for division, rows in tables.items():
         rows.clear()
         rows.update(before[division])
 
 
-def consent(scene: Scene, terminal: Terminal) -> Any:
+def consent(demo: DemoEnvironment, terminal: Terminal) -> Any:
     words = ("connection", "consent", FIRM, "--redirect-uri", BACK)
-    return terminal.ok(*words, typed=code(scene) + "\n")
+    return terminal.ok(*words, typed=code(demo) + "\n")
 
 
-def subscribed(scene: Scene, division: int) -> dict[str, str]:
-    rows = scene.exact.world.divisions[division].table(PATH).values()
+def subscribed(demo: DemoEnvironment, division: int) -> dict[str, str]:
+    rows = demo.exact.world.divisions[division].table(PATH).values()
     return {row["Topic"]: row["CallbackURL"] for row in rows}
 
 
-def point_elsewhere(scene: Scene, division: int, topic: str) -> None:
-    for row in scene.exact.world.divisions[division].table(PATH).values():
+def point_elsewhere(demo: DemoEnvironment, division: int, topic: str) -> None:
+    for row in demo.exact.world.divisions[division].table(PATH).values():
         if row["Topic"] == topic:
             row["CallbackURL"] = OLD
 
@@ -76,41 +76,41 @@ def codes(terminal: Terminal) -> list[str]:
 # --- Webhooks ------------------------------------------------------------------------------
 
 
-def test_consent_subscribes_every_division(scene: Scene, terminal: Terminal) -> None:
+def test_consent_subscribes_every_division(demo: DemoEnvironment, terminal: Terminal) -> None:
     for branch in BRANCHES:
-        assert subscribed(scene, branch.division) == dict.fromkeys(TOPICS, scene.url("exact"))
+        assert subscribed(demo, branch.division) == dict.fromkeys(TOPICS, demo.url("exact"))
     found = terminal.ok("webhooks", FIRM, "--json").data
     assert {row["state"] for row in found["subscriptions"]} == {"ours"}
     assert (len(found["subscriptions"]), found["trouble"]) == (12, [])
-    assert "leads here" in terminal.ok("webhooks", FIRM).out
+    assert "points here" in terminal.ok("webhooks", FIRM).out
 
 
-def test_what_is_missing_is_shown_and_made_when_the_file_is_added_again(
-    scene: Scene, terminal: Terminal, firm_file: Path
+def test_missing_subscriptions_are_shown_and_created_when_the_file_is_added_again(
+    demo: DemoEnvironment, terminal: Terminal, firm_file: Path
 ) -> None:
-    scene.exact.world.divisions[BE.division].table(PATH).clear()
+    demo.exact.world.divisions[BE.division].table(PATH).clear()
     found = terminal.ok("webhooks", FIRM, "--json").data
     assert states(found, BE.division) == dict.fromkeys(TOPICS, "missing")
-    added = terminal.ok("connection", "add", str(firm_file), "--json", env=secrets(scene)).data
+    added = terminal.ok("connection", "add", str(firm_file), "--json", env=secrets(demo)).data
     assert added["trouble"] == []
-    assert subscribed(scene, BE.division) == dict.fromkeys(TOPICS, scene.url("exact"))
+    assert subscribed(demo, BE.division) == dict.fromkeys(TOPICS, demo.url("exact"))
 
 
-def test_one_that_leads_elsewhere_is_an_exception_until_it_is_moved(
-    scene: Scene, terminal: Terminal
+def test_a_subscription_that_points_elsewhere_is_an_exception_until_it_is_moved(
+    demo: DemoEnvironment, terminal: Terminal
 ) -> None:
-    point_elsewhere(scene, NL.division, "Items")
-    assert "WEBHOOK_ELSEWHERE" in consent(scene, terminal).err
+    point_elsewhere(demo, NL.division, "Items")
+    assert "WEBHOOK_ELSEWHERE" in consent(demo, terminal).err
     assert codes(terminal) == ["WEBHOOK_ELSEWHERE"]
     assert states(terminal.ok("webhooks", FIRM, "--json").data, NL.division) == {
         **dict.fromkeys(TOPICS, "ours"),
         "Items": "elsewhere",
     }
-    assert subscribed(scene, NL.division)["Items"] == OLD, "moved on command alone"
+    assert subscribed(demo, NL.division)["Items"] == OLD, "moved on command alone"
     moved = terminal.ok("webhooks", FIRM, "--move", "--json").data
     assert moved["moved"] == [{"division": NL.division, "topic": "Items", "address": OLD}]
     assert states(moved, NL.division) == dict.fromkeys(TOPICS, "ours")
-    assert subscribed(scene, NL.division) == dict.fromkeys(TOPICS, scene.url("exact"))
+    assert subscribed(demo, NL.division) == dict.fromkeys(TOPICS, demo.url("exact"))
     assert codes(terminal) == []
     trail = terminal.ok("audit", "show", FIRM, CONNECTION, "--json").data["trail"]
     step = [entry for entry in trail if entry["step"] == "webhooks_moved"][-1]
@@ -118,65 +118,67 @@ def test_one_that_leads_elsewhere_is_an_exception_until_it_is_moved(
     assert step["detail"]["removed"][0]["address"] == OLD
 
 
-def test_moving_what_is_in_place_changes_nothing(scene: Scene, terminal: Terminal) -> None:
-    before = subscribed(scene, NL.division)
-    assert "Deleted 0" in terminal.ok("webhooks", FIRM, "--move").out
-    assert subscribed(scene, NL.division) == before
-
-
-def test_an_older_address_beside_ours_is_no_exception_and_goes_with_a_move(
-    scene: Scene, terminal: Terminal
+def test_moving_subscriptions_that_are_in_place_changes_nothing(
+    demo: DemoEnvironment, terminal: Terminal
 ) -> None:
-    table = scene.exact.world.divisions[NL.division].table(PATH)
+    before = subscribed(demo, NL.division)
+    assert "Deleted 0" in terminal.ok("webhooks", FIRM, "--move").out
+    assert subscribed(demo, NL.division) == before
+
+
+def test_an_older_address_next_to_ours_is_no_exception_and_is_removed_by_a_move(
+    demo: DemoEnvironment, terminal: Terminal
+) -> None:
+    table = demo.exact.world.divisions[NL.division].table(PATH)
     items = next(row for row in table.values() if row["Topic"] == "Items")
-    key = scene.exact.world.guid()
+    key = demo.exact.world.guid()
     table[key] = {**items, "ID": key, "CallbackURL": OLD}
-    assert consent(scene, terminal).err.count("WEBHOOK") == 0
+    assert consent(demo, terminal).err.count("WEBHOOK") == 0
     found = terminal.ok("webhooks", FIRM, "--json").data["subscriptions"]
     assert sorted(r["state"] for r in found if r["topic"] == "Items")[:2] == ["elsewhere", "ours"]
     terminal.ok("webhooks", FIRM, "--move")
     assert [row["CallbackURL"] for row in table.values() if row["Topic"] == "Items"] == [
-        scene.url("exact")
+        demo.url("exact")
     ]
 
 
 def test_a_colleagues_subscription_is_adopted_in_dutch_too(
-    scene: Scene, terminal: Terminal
+    demo: DemoEnvironment, terminal: Terminal
 ) -> None:
-    scene.exact.world.language = "NL"
-    table = scene.exact.world.divisions[NL.division].table(PATH)
+    demo.exact.world.language = "NL"
+    table = demo.exact.world.divisions[NL.division].table(PATH)
     items = next(row for row in table.values() if row["Topic"] == "Items")
-    items["UserID"] = scene.exact.world.guid()
+    items["UserID"] = demo.exact.world.guid()
     assert states(terminal.ok("webhooks", FIRM, "--json").data, NL.division)["Items"] == "missing"
-    assert consent(scene, terminal).err.count("EXACT") == 0
+    assert consent(demo, terminal).err.count("EXACT") == 0
     assert codes(terminal) == []
     assert states(terminal.ok("webhooks", FIRM, "--json").data, NL.division)["Items"] == "unseen"
-    assert "somebody else's" in terminal.ok("webhooks", FIRM).out
+    assert "belongs to another user" in terminal.ok("webhooks", FIRM).out
 
 
-def test_what_cannot_be_subscribed_is_said_and_stops_no_consent(
-    scene: Scene, terminal: Terminal
+def test_a_refused_subscription_is_reported_and_does_not_stop_the_consent(
+    demo: DemoEnvironment, terminal: Terminal
 ) -> None:
-    scene.exact.policy.denied.add(PATH)
-    run = consent(scene, terminal)
+    demo.exact.policy.denied.add(PATH)
+    run = consent(demo, terminal)
     assert "is connected" in run.out
     assert "WEBHOOK_NOT_SUBSCRIBED" in run.err
     assert "Traceback" not in run.err
     listed = terminal.ok("webhooks", FIRM)
     assert f"division {NL.division}" in listed.err
-    scene.exact.policy.denied.clear()
-    consent(scene, terminal)
+    demo.exact.policy.denied.clear()
+    consent(demo, terminal)
     assert codes(terminal) == []
 
 
 def test_a_connection_without_an_address_has_nothing_to_move(
-    scene: Scene, terminal: Terminal, firm_file: Path, tmp_path: Path
+    demo: DemoEnvironment, terminal: Terminal, firm_file: Path, tmp_path: Path
 ) -> None:
     config = json.loads(firm_file.read_text(encoding="utf-8")) | {"id": "quiet"}
     del config["exact_callback_url"]
     path = tmp_path / "quiet.json"
     path.write_text(json.dumps(config), encoding="utf-8")
-    terminal.ok("connection", "add", str(path), env=secrets(scene))
+    terminal.ok("connection", "add", str(path), env=secrets(demo))
     said = terminal.refused("webhooks", "quiet", "--move")
     assert "exact_callback_url" in said
     assert "/webhooks/exact/quiet" in said
@@ -186,21 +188,23 @@ def test_a_connection_without_an_address_has_nothing_to_move(
 # --- Bills ---------------------------------------------------------------------------------
 
 
-def test_the_bills_of_an_orders_vendor_are_listed(scene: Scene, terminal: Terminal) -> None:
-    vendor, other = scene.firm.vendors["Cloudwerk"], scene.firm.vendors["Expo Partners"]
-    lines = [scene.airbase.line("4100", "100.00", "Licences")]
-    order = scene.airbase.add_order("PO-77", NL.subsidiary, vendor, lines)
-    scene.airbase.outbox.url = ""
-    scene.airbase.approve(order)
-    scene.airbase.add_bill(vendor, "R-2", "40.00", entry_date="2026-11-02", erp_reference_id="9")
-    scene.airbase.add_bill(vendor, "R-1", "60.00", entry_date="2026-11-01", currency="USD")
-    scene.airbase.add_bill(vendor, "R-3", "many", entry_date="2026-11-03")
-    scene.airbase.add_bill(other, "X-1", "5.00")
+def test_the_bills_of_an_orders_vendor_are_listed(
+    demo: DemoEnvironment, terminal: Terminal
+) -> None:
+    vendor, other = demo.firm.vendors["Cloudwerk"], demo.firm.vendors["Expo Partners"]
+    lines = [demo.airbase.line("4100", "100.00", "Licences")]
+    order = demo.airbase.add_order("PO-77", NL.subsidiary, vendor, lines)
+    demo.airbase.outbox.url = ""
+    demo.airbase.approve(order)
+    demo.airbase.add_bill(vendor, "R-2", "40.00", entry_date="2026-11-02", erp_reference_id="9")
+    demo.airbase.add_bill(vendor, "R-1", "60.00", entry_date="2026-11-01", currency="USD")
+    demo.airbase.add_bill(vendor, "R-3", "many", entry_date="2026-11-03")
+    demo.airbase.add_bill(other, "X-1", "5.00")
     assert "has no order" in terminal.refused("bills", FIRM, "PO-77")
     terminal.ok("fetch", FIRM, order["id"])
     assert "--vendor" in terminal.refused("bills", FIRM, order["id"])
-    scene.stack.drain()
-    before = len(scene.posting_calls())
+    demo.stack.drain()
+    before = len(demo.posting_calls())
     found = terminal.ok("bills", FIRM, "PO-77", "--json").data
     assert found["vendor"] == vendor["id"]
     assert [(b["number"], b["amount"], b["currency"], b["entered"]) for b in found["bills"]] == [
@@ -208,7 +212,7 @@ def test_the_bills_of_an_orders_vendor_are_listed(scene: Scene, terminal: Termin
         ("R-2", "40.00", "EUR", "yes"),
     ]
     assert [(u["code"], u["record"]) for u in found["unreadable"]] == [("BAD_AMOUNT", "bill R-3")]
-    assert len(scene.posting_calls()) == before, "Exact is not asked"
+    assert len(demo.posting_calls()) == before, "Exact is not asked"
     run = terminal.ok("bills", FIRM, "--vendor", vendor["id"])
     assert "60.00 USD" in run.out
     assert "not shown: bill R-3" in run.err
@@ -216,5 +220,5 @@ def test_the_bills_of_an_orders_vendor_are_listed(scene: Scene, terminal: Termin
 
 
 @pytest.mark.parametrize("words", [(), ("PO-1", "--vendor", "v")])
-def test_bills_are_of_an_order_or_of_a_vendor(terminal: Terminal, words: tuple[str, ...]) -> None:
-    assert "say either an order or --vendor" in terminal.refused("bills", FIRM, *words)
+def test_bills_need_either_an_order_or_a_vendor(terminal: Terminal, words: tuple[str, ...]) -> None:
+    assert "pass either an order or --vendor" in terminal.refused("bills", FIRM, *words)

@@ -1,16 +1,16 @@
-"""No secret is seen anywhere: not on the terminal, in logs, in the tables or in the queues."""
+"""No secret is visible on the terminal, in logs, in the tables or in the queues."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from local.scene import Scene
-from ml_connector.doors.ledger import Record, order_key
-from ml_connector.doors.vault import EXACT_TOKENS, KINDS, NOTIFY_SLACK
-from ml_connector.exact.errors import Answer, Sent, decipher
-from ml_connector.faults import Review
-from ml_connector.ids import ConnectionId, Division, OrderId
+from local.demo.environment import DemoEnvironment
+from ml_connector.domain.faults import Review
+from ml_connector.domain.ids import ConnectionId, Division, OrderId
+from ml_connector.exact.errors import ExactAnswer, SentRequest, interpret
+from ml_connector.infrastructure.ledger import Record, order_key
+from ml_connector.infrastructure.secret_store import EXACT_TOKENS, KINDS, NOTIFY_SLACK
 from tests.cli.conftest import Write
 from tests.cli.terminal import SECRETS, Terminal
 
@@ -20,7 +20,7 @@ TABLES = ("Inbox", "Ledger", "Audit", "Mappings", "Reference", "Coordination")
 
 @pytest.fixture
 def busy(
-    scene: Scene,
+    demo: DemoEnvironment,
     terminal: Terminal,
     write_file: Write,
     tmp_path: Path,
@@ -33,7 +33,7 @@ def busy(
     path = write_file(id="canary", exact_base_url=nobody, airbase_base_url=nobody)
     terminal.ok("connection", "add", path, env=SECRETS)
     terminal.ok("connection", "add", path, "--json", env=SECRETS)
-    refuse_with_secrets(scene)
+    refuse_with_secrets(demo)
     files = [tmp_path / f"trail.{form}" for form in ("jsonl", "csv")]
     for words in (
         ("exceptions", "canary"),
@@ -97,33 +97,33 @@ def busy(
     return terminal
 
 
-def refuse_with_secrets(scene: Scene) -> None:
-    """Let Exact refuse an order with every secret in its words, its body and its headers."""
+def refuse_with_secrets(demo: DemoEnvironment) -> None:
+    """Let Exact refuse an order with every secret in its message, body and headers."""
     said = "\r\n".join(f'Invalid: "refresh_token": "{secret}"' for secret in HIDDEN)
     error = {"error": {"message": {"value": said}}, "access_token": HIDDEN[0]}
     headers = {"X-Request-Id": "r-1"} | {f"X-{n}": secret for n, secret in enumerate(HIDDEN)}
-    sent = Sent(Division(2101), "purchaseorder/PurchaseOrders", is_write=True, record="PO-1")
-    fault = decipher(Answer(500, headers, json.dumps(error).encode()), sent)
+    sent = SentRequest(Division(2101), "purchaseorder/PurchaseOrders", is_write=True, record="PO-1")
+    fault = interpret(ExactAnswer(500, headers, json.dumps(error).encode()), sent)
     assert isinstance(fault, Review)
     problems = [found.as_dict() for found in fault.problems]
     record = Record(ConnectionId("canary"), order_key(OrderId("PO-1")))
-    scene.doors.ledger.write(record.now("review", problems=problems), "review", problems=problems)
+    demo.services.ledger.write(record.now("review", problems=problems), "review", problems=problems)
 
 
-def test_no_secret_is_seen_anywhere(
-    busy: Terminal, scene: Scene, caplog: pytest.LogCaptureFixture
+def test_no_secret_is_shown_or_stored_in_clear_text(
+    busy: Terminal, demo: DemoEnvironment, caplog: pytest.LogCaptureFixture
 ) -> None:
-    seen = "\n".join(busy.shown) + caplog.text + _tables(scene) + _messages(scene)
+    seen = "\n".join(busy.shown) + caplog.text + _tables(demo) + _messages(demo)
     assert "canary" in seen, "the connection's own name is"
     secrets = [*HIDDEN, "canary-of-the-rotation-31", "canary-consent-code-42"]
     assert [secret for secret in secrets if secret in seen] == []
 
 
-def test_tokens_are_sealed_where_they_lie(
-    scene: Scene, terminal: Terminal, write_file: Write
+def test_stored_tokens_are_encrypted(
+    demo: DemoEnvironment, terminal: Terminal, write_file: Write
 ) -> None:
     terminal.ok("connection", "add", write_file(id="sealed"), env=SECRETS)
-    manager = scene.stack.client("secretsmanager")
+    manager = demo.stack.client("secretsmanager")
     names = {
         one["Name"]: one
         for page in manager.get_paginator("list_secrets").paginate()
@@ -131,22 +131,22 @@ def test_tokens_are_sealed_where_they_lie(
     }
     needed = {*KINDS} - {NOTIFY_SLACK}
     assert {f"connector/{kind}/sealed" for kind in needed} <= names.keys()
-    key = scene.stack.outputs["KmsKeyId"]
+    key = demo.stack.outputs["KmsKeyId"]
     assert {names[f"connector/{kind}/sealed"]["KmsKeyId"] for kind in needed} == {key}
     sealed = manager.get_secret_value(SecretId=f"connector/{EXACT_TOKENS}/sealed")["SecretString"]
     assert not [text for text in HIDDEN if text in sealed]
 
 
-def _tables(scene: Scene) -> str:
-    dynamodb = scene.stack.client("dynamodb")
-    names = [scene.stack.resource(f"{table}Table") for table in TABLES]
+def _tables(demo: DemoEnvironment) -> str:
+    dynamodb = demo.stack.client("dynamodb")
+    names = [demo.stack.resource(f"{table}Table") for table in TABLES]
     pages = (p for n in names for p in dynamodb.get_paginator("scan").paginate(TableName=n))
     return json.dumps([page["Items"] for page in pages], default=str)
 
 
-def _messages(scene: Scene) -> str:
-    url = scene.stack.resource("PurchaseOrderQueue")
-    received = scene.stack.client("sqs").receive_message(
+def _messages(demo: DemoEnvironment) -> str:
+    url = demo.stack.resource("PurchaseOrderQueue")
+    received = demo.stack.client("sqs").receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0
     )
     return json.dumps(received.get("Messages", []))

@@ -1,4 +1,4 @@
-"""`connector connect` as a company is connected by it, again and again, and reconnected."""
+"""`connector connect`: a company is connected, connected again, and reconnected."""
 
 import json
 import threading
@@ -9,12 +9,12 @@ import httpx
 import pytest
 import typer
 
+from local.demo.environment import DemoEnvironment
+from local.demo.scenario import Scenario
 from local.firm import CONNECTION_ID as FIRM
 from local.firm import NL
-from local.scene import Scene
-from local.story import Story
-from ml_connector.doors.ledger import CONNECTION
-from ml_connector.ids import ConnectionId
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.ledger import CONNECTION
 from tests.cli.conftest import Write
 from tests.cli.terminal import Terminal
 
@@ -23,44 +23,44 @@ ID = ConnectionId(FIRM)
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    """Both systems, furnished, and nothing connected."""
-    with Scene() as running:
-        running.firm.furnish()
+def demo() -> Iterator[DemoEnvironment]:
+    """Both systems with the firm's data, not connected yet."""
+    with DemoEnvironment() as running:
+        running.firm.populate()
         running.airbase.outbox.url = running.url("airbase")
         yield running
 
 
 @pytest.fixture(scope="module")
-def story(scene: Scene) -> Story:
-    return Story(scene, lambda _: None)
+def scenario(demo: DemoEnvironment) -> Scenario:
+    return Scenario(demo, lambda _: None)
 
 
 @pytest.fixture(autouse=True)
-def _a_minute_later(scene: Scene) -> None:
+def _a_minute_later(demo: DemoEnvironment) -> None:
     """Exact allows 60 calls a minute: each test has its own."""
-    scene.clock.move(61)
+    demo.clock.move(61)
 
 
 @pytest.fixture
-def given(scene: Scene) -> dict[str, str]:
+def given(demo: DemoEnvironment) -> dict[str, str]:
     return {
-        "CONNECTOR_AIRBASE_API_KEY": scene.airbase.api_key,
-        "CONNECTOR_AIRBASE_WEBHOOK_SECRET": scene.airbase.outbox.secret,
-        "CONNECTOR_EXACT_CLIENT_ID": scene.exact.client_id,
-        "CONNECTOR_EXACT_CLIENT_SECRET": scene.exact.client_secret,
-        "CONNECTOR_EXACT_WEBHOOK_SECRET": scene.exact.webhook_secret,
+        "CONNECTOR_AIRBASE_API_KEY": demo.airbase.api_key,
+        "CONNECTOR_AIRBASE_WEBHOOK_SECRET": demo.airbase.outbox.secret,
+        "CONNECTOR_EXACT_CLIENT_ID": demo.exact.client_id,
+        "CONNECTOR_EXACT_CLIENT_SECRET": demo.exact.client_secret,
+        "CONNECTOR_EXACT_WEBHOOK_SECRET": demo.exact.webhook_secret,
     }
 
 
 @pytest.fixture
-def servers(scene: Scene) -> tuple[str, ...]:
-    return ("--exact-url", scene.exact_url, "--airbase-url", scene.airbase_url)
+def servers(demo: DemoEnvironment) -> tuple[str, ...]:
+    return ("--exact-url", demo.exact_url, "--airbase-url", demo.airbase_url)
 
 
 @pytest.fixture
 def browser(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Response]:
-    """A person who allows the app in whatever address is opened; the pages that they saw."""
+    """Allow the app at each address that is opened; return the pages shown."""
     pages: list[httpx.Response] = []
 
     def launch(url: str) -> int:
@@ -72,7 +72,9 @@ def browser(monkeypatch: pytest.MonkeyPatch) -> list[httpx.Response]:
 
 
 @pytest.fixture
-def connected(scene: Scene, terminal: Terminal, given: dict[str, str], servers: Any) -> Scene:
+def connected(
+    demo: DemoEnvironment, terminal: Terminal, given: dict[str, str], servers: Any
+) -> DemoEnvironment:
     """The firm, connected by two silent runs with consent in between; repeated for each test."""
     words = ("connect", FIRM, *servers, "--yes", "--json")
     first = terminal.run(*words, env=given)
@@ -80,20 +82,20 @@ def connected(scene: Scene, terminal: Terminal, given: dict[str, str], servers: 
         page = httpx.get(first.data["consent"]["url"], follow_redirects=True)
         assert page.status_code == 200, page.text
         terminal.ok(*words, env=given)
-        scene.stack.drain()
-    return scene
+        demo.stack.drain()
+    return demo
 
 
-def kept(scene: Scene) -> str:
-    """Return all that is kept but what time alone changes: tables, secrets, waiting messages."""
-    dynamodb, manager = scene.stack.client("dynamodb"), scene.stack.client("secretsmanager")
+def kept(demo: DemoEnvironment) -> str:
+    """Return what is stored, except what changes with time: tables, secrets, messages."""
+    dynamodb, manager = demo.stack.client("dynamodb"), demo.stack.client("secretsmanager")
     items = [
-        dynamodb.scan(TableName=scene.stack.resource(f"{table}Table"))["Items"] for table in TABLES
+        dynamodb.scan(TableName=demo.stack.resource(f"{table}Table"))["Items"] for table in TABLES
     ]
     names = sorted(one["Name"] for one in manager.list_secrets(MaxResults=100)["SecretList"])
     secrets = [_secret(manager, name) for name in names if "/exact-tokens/" not in name]
-    messages = scene.stack.client("sqs").get_queue_attributes(
-        QueueUrl=scene.stack.resource("PurchaseOrderQueue"), AttributeNames=["All"]
+    messages = demo.stack.client("sqs").get_queue_attributes(
+        QueueUrl=demo.stack.resource("PurchaseOrderQueue"), AttributeNames=["All"]
     )["Attributes"]["ApproximateNumberOfMessages"]
     return json.dumps([sorted(map(json.dumps, i)) for i in items] + [names, secrets, messages])
 
@@ -105,31 +107,31 @@ def _secret(manager: Any, name: str) -> str | None:
         return None
 
 
-def steps(scene: Scene, id: str) -> list[str]:
-    return [entry.step for entry in scene.doors.ledger.trail(ConnectionId(id), CONNECTION)]
+def steps(demo: DemoEnvironment, id: str) -> list[str]:
+    return [entry.step for entry in demo.services.ledger.trail(ConnectionId(id), CONNECTION)]
 
 
-def config_of(scene: Scene, id: str = FIRM) -> Any:
-    found = scene.doors.mappings.connection(ConnectionId(id))
+def config_of(demo: DemoEnvironment, id: str = FIRM) -> Any:
+    found = demo.services.connections.get(ConnectionId(id))
     return found.model_dump(mode="json") if found else None
 
 
-# ---------------------------------------------------------------- without anybody to ask
+# ---------------------------------------------------------------- without input
 
 
 def test_a_silent_run_lists_what_is_missing_step_by_step(
-    scene: Scene, terminal: Terminal, given: dict[str, str], servers: Any
+    demo: DemoEnvironment, terminal: Terminal, given: dict[str, str], servers: Any
 ) -> None:
     words = ("connect", "silent", *servers, "--json")
     first = terminal.run(*words)
     assert first.exit_code == 1
     assert "CONNECTOR_AIRBASE_API_KEY is not set" in first.data["missing"]
-    assert steps(scene, "silent") == []
+    assert steps(demo, "silent") == []
 
     second = terminal.run(*words, env=given)
     assert second.exit_code == 1
     assert "consent is missing" in second.data["missing"][0]
-    assert second.data["consent"]["redirect_uri"] == f"{scene.stack.url}/oauth/exact"
+    assert second.data["consent"]["redirect_uri"] == f"{demo.stack.url}/oauth/exact"
     httpx.get(second.data["consent"]["url"], follow_redirects=True)
 
     third = terminal.run(*words, env=given)
@@ -139,34 +141,36 @@ def test_a_silent_run_lists_what_is_missing_step_by_step(
     assert [d["division"] for d in third.data["divisions"]] == [2101, 2102, 2103]
     proposed = [(s["subsidiary"], s["division"], s["why"]) for s in third.data["subsidiaries"]]
     assert proposed[0] == ("sub-nl", 2101, "name")
-    assert config_of(scene, "silent") is None, "nothing is connected by half"
+    assert config_of(demo, "silent") is None, "nothing is half connected"
 
     last = terminal.ok(*words, "--division", "2102=sub-be,sub-de", env=given).data
     assert (last["complete"], last["changed"], last["missing"]) == (True, True, [])
     assert [
         (d["division"], d["name"], d["subsidiaries"])
-        for d in config_of(scene, "silent")["divisions"]
+        for d in config_of(demo, "silent")["divisions"]
     ] == [(2102, "Noorderlicht Belgium", ["sub-be", "sub-de"])]
-    assert steps(scene, "silent") == [
+    assert steps(demo, "silent") == [
         "app_credentials_stored", "consent_brought", "consent_given", "connection_added",
     ]  # fmt: skip
 
 
-def test_without_json_and_without_anybody_it_ends_with_one_line(
-    scene: Scene, terminal: Terminal, given: dict[str, str], servers: Any
+def test_without_json_and_without_input_it_ends_with_one_line(
+    demo: DemoEnvironment, terminal: Terminal, given: dict[str, str], servers: Any
 ) -> None:
     assert "CONNECTOR_AIRBASE_API_KEY is not set" in terminal.refused("connect", "nobody", *servers)
     run = terminal.run("connect", "nobody", *servers, env=given)
     assert run.exit_code == 2
-    assert "connector: consent is missing and there is nobody to give it" in run.err
-    assert config_of(scene, "nobody") is None
+    assert "connector: consent is missing: run this in a terminal" in run.err
+    assert config_of(demo, "nobody") is None
 
 
-def test_what_proposes_itself_is_taken_and_orders_arrive(connected: Scene, story: Story) -> None:
+def test_proposals_are_accepted_and_orders_arrive(
+    connected: DemoEnvironment, scenario: Scenario
+) -> None:
     served = {d["division"]: d["subsidiaries"] for d in config_of(connected)["divisions"]}
     assert served == {2101: ["sub-nl"], 2102: ["sub-be"], 2103: ["sub-de"]}
     assert config_of(connected)["exact_callback_url"] == connected.url("exact")
-    order = story._ordinary(NL)
+    order = scenario._ordinary(NL)
     connected.airbase.approve(order)
     connected.stack.drain()
     assert [o["YourRef"] for o in connected.exact.purchase_orders(2101)] == [order["number"]]
@@ -176,7 +180,7 @@ def test_what_proposes_itself_is_taken_and_orders_arrive(connected: Scene, story
 
 
 def test_a_second_run_changes_nothing(
-    connected: Scene, terminal: Terminal, given: dict[str, str], servers: Any
+    connected: DemoEnvironment, terminal: Terminal, given: dict[str, str], servers: Any
 ) -> None:
     before = kept(connected)
     made = ("POST", "/api/v1/{division}/webhooks/WebhookSubscriptions")
@@ -190,41 +194,49 @@ def test_a_second_run_changes_nothing(
 
 
 def test_a_file_without_divisions_is_enough_and_can_be_repeated(
-    scene: Scene, terminal: Terminal, given: dict[str, str], browser: Any, write_file: Write
+    demo: DemoEnvironment,
+    terminal: Terminal,
+    given: dict[str, str],
+    browser: Any,
+    write_file: Write,
 ) -> None:
-    urls = {"exact_base_url": scene.exact_url, "airbase_base_url": scene.airbase_url}
+    urls = {"exact_base_url": demo.exact_url, "airbase_base_url": demo.airbase_url}
     path = write_file(id="filed", exact_site=None, divisions=[], name="From a file", **urls)
     words = ("connect", "--config", path, "--yes")
     terminal.ok(*words, "--browser", env=given, typed="\n")
-    config = config_of(scene, "filed")
+    config = config_of(demo, "filed")
     assert (config["name"], len(config["divisions"])) == ("From a file", 3)
-    assert config["exact_callback_url"] == scene.url("exact", "filed")
-    before = kept(scene)
+    assert config["exact_callback_url"] == demo.url("exact", "filed")
+    before = kept(demo)
     assert terminal.ok(*words, "--json", env=given).data["changed"] is False
-    assert kept(scene) == before
+    assert kept(demo) == before
 
     half = [{"division": 2101, "default_vat_code": "5"}, {"division": 2102, "subsidiaries": ["x"]}]
     path = write_file(id="filed", exact_site=None, divisions=half, **urls)
     terminal.ok("connect", "--config", path, "--yes")
-    found = config_of(scene, "filed")["divisions"]
+    found = config_of(demo, "filed")["divisions"]
     assert [each["subsidiaries"] for each in found] == [["sub-nl"], ["x"]]
     assert found[0]["default_vat_code"] == "5"
 
 
 def test_what_a_file_assigns_stays_and_the_rest_is_proposed(
-    scene: Scene, terminal: Terminal, given: dict[str, str], browser: Any, write_file: Write
+    demo: DemoEnvironment,
+    terminal: Terminal,
+    given: dict[str, str],
+    browser: Any,
+    write_file: Write,
 ) -> None:
-    urls = {"exact_base_url": scene.exact_url, "airbase_base_url": scene.airbase_url}
+    urls = {"exact_base_url": demo.exact_url, "airbase_base_url": demo.airbase_url}
     two = [{"division": 2102, "subsidiaries": ["Noorderlicht Nederland"]}, {"division": 2103}]
     path = write_file(id="partly", exact_site=None, divisions=two, **urls)
     words = ("connect", "--config", path, "--yes", "--browser")
     terminal.ok(*words, env=given, typed="\n")
-    served = {d["division"]: d["subsidiaries"] for d in config_of(scene, "partly")["divisions"]}
+    served = {d["division"]: d["subsidiaries"] for d in config_of(demo, "partly")["divisions"]}
     assert served == {2102: ["Noorderlicht Nederland", "sub-be"], 2103: ["sub-de"]}
 
 
-def test_the_comparison_sees_a_change(
-    connected: Scene, terminal: Terminal, given: dict[str, str]
+def test_the_comparison_notices_a_change(
+    connected: DemoEnvironment, terminal: Terminal, given: dict[str, str]
 ) -> None:
     before = kept(connected)
     changed = terminal.ok("connect", FIRM, "--name", "Another name", "--json", env=given).data
@@ -234,7 +246,7 @@ def test_the_comparison_sees_a_change(
 
 
 def test_divisions_come_from_all_pages_and_blocked_ones_are_shown_as_such(
-    connected: Scene, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+    connected: DemoEnvironment, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connected.exact.policy, "page_size", 2)
     monkeypatch.setattr(connected.exact.world.divisions[2103], "blocked", True)
@@ -247,19 +259,23 @@ def test_divisions_come_from_all_pages_and_blocked_ones_are_shown_as_such(
     assert "blocked" in terminal.ok("connect", FIRM, "--yes").out
 
 
-def test_a_division_out_of_reach_or_blocked_is_refused(
-    connected: Scene, terminal: Terminal, given: dict[str, str], servers: Any, browser: Any
+def test_a_division_outside_the_consent_is_refused(
+    connected: DemoEnvironment,
+    terminal: Terminal,
+    given: dict[str, str],
+    servers: Any,
+    browser: Any,
 ) -> None:
     said = terminal.refused("connect", FIRM, "--division", "9=sub-nl", "--json")
     assert "division 9 is not among those this consent reaches: 2101, 2102, 2103" in said
-    assert "say CODE=SUBSIDIARY" in terminal.refused("connect", FIRM, "--division", "2101")
-    assert "no division code" in terminal.refused("connect", FIRM, "--division", "x=sub-nl")
+    assert "write it as CODE=SUBSIDIARY" in terminal.refused("connect", FIRM, "--division", "2101")
+    assert "is not a division code" in terminal.refused("connect", FIRM, "--division", "x=sub-nl")
     said = terminal.refused("connect", FIRM, "--division", "2101=sub-xx", "--json")
     assert "Airbase has no subsidiary sub-xx; it has sub-nl, sub-be, sub-de" in said
 
 
-def test_a_division_that_left_the_consent_is_named_though_the_user_works_in_it(
-    connected: Scene, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+def test_a_division_removed_from_the_consent_is_named_even_if_it_is_the_users_current_one(
+    connected: DemoEnvironment, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert connected.exact.world.current_division == 2101
     monkeypatch.setattr(connected.exact.world.divisions[2101], "in_scope", False)
@@ -268,7 +284,7 @@ def test_a_division_that_left_the_consent_is_named_though_the_user_works_in_it(
 
 
 def test_a_key_that_airbase_refuses_stops_before_anything_is_saved(
-    connected: Scene, terminal: Terminal
+    connected: DemoEnvironment, terminal: Terminal
 ) -> None:
     before = kept(connected)
     wrong = {"CONNECTOR_AIRBASE_API_KEY": "not-the-key-of-anybody"}
@@ -280,12 +296,15 @@ def test_a_key_that_airbase_refuses_stops_before_anything_is_saved(
 # ---------------------------------------------------------------- reconnecting
 
 
-def test_reconnecting_after_a_revoked_consent_lets_waiting_orders_go_on(
-    connected: Scene, terminal: Terminal, browser: list[httpx.Response], story: Story
+def test_waiting_orders_continue_after_reconnecting(
+    connected: DemoEnvironment,
+    terminal: Terminal,
+    browser: list[httpx.Response],
+    scenario: Scenario,
 ) -> None:
     config = config_of(connected)
     connected.exact.revoke_consent()
-    order = story._ordinary(NL)
+    order = scenario._ordinary(NL)
     connected.airbase.approve(order)
     connected.stack.drain()
     connected.clock.move(600)
@@ -305,7 +324,9 @@ def test_reconnecting_after_a_revoked_consent_lets_waiting_orders_go_on(
     assert steps(connected, FIRM)[-2:] == ["consent_brought", "consent_given"]
 
 
-def test_a_browser_that_reloads_changes_nothing(connected: Scene, terminal: Terminal) -> None:
+def test_a_browser_that_reloads_changes_nothing(
+    connected: DemoEnvironment, terminal: Terminal
+) -> None:
     run = terminal.run("connect", FIRM, "--reconnect", "--json")
     assert run.exit_code == 1
     back = httpx.get(run.data["consent"]["url"]).headers["Location"]
@@ -316,8 +337,8 @@ def test_a_browser_that_reloads_changes_nothing(connected: Scene, terminal: Term
     assert kept(connected) == before
 
 
-def test_a_person_who_says_no_is_understood(
-    connected: Scene, terminal: Terminal, browser: list[httpx.Response], monkeypatch: Any
+def test_declining_consent_is_reported(
+    connected: DemoEnvironment, terminal: Terminal, browser: list[httpx.Response], monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(connected.exact.oauth, "denies", True)
     before = kept(connected)
@@ -329,20 +350,22 @@ def test_a_person_who_says_no_is_understood(
     assert len(before) < len(kept(connected))
 
 
-def test_pressing_enter_too_early_is_no_consent(connected: Scene, terminal: Terminal) -> None:
+def test_pressing_enter_too_early_gives_no_consent(
+    connected: DemoEnvironment, terminal: Terminal
+) -> None:
     run = terminal.run("connection", "consent", FIRM, typed="\n")
     assert run.exit_code == 2
-    assert "no consent has come yet" in run.err
+    assert "no consent has arrived yet" in run.err
     assert steps(connected, FIRM)[-1] != "consent_brought"
 
 
 # ---------------------------------------------------------------- a person at a terminal
 
 
-def test_a_person_is_led_through_all_of_it(
-    scene: Scene, terminal: Terminal, browser: list[httpx.Response], servers: Any
+def test_a_person_is_guided_through_all_steps(
+    demo: DemoEnvironment, terminal: Terminal, browser: list[httpx.Response], servers: Any
 ) -> None:
-    exact, airbase = scene.exact, scene.airbase
+    exact, airbase = demo.exact, demo.airbase
     typed = [airbase.api_key, exact.client_id, exact.client_secret, "", "", "2101, 2102"]
     typed += ["", "", "-", "", "y"]
     lines = "\n".join(typed) + "\n"
@@ -350,40 +373,40 @@ def test_a_person_is_led_through_all_of_it(
     assert len(browser) == 1
     for part in ("Noorderlicht Nederland", "open", "2103", "Saved typed"):
         assert part in run.out
-    # Another connection of this app may have been here before: its subscriptions stay.
-    assert "are subscribed to" in run.out or "WEBHOOK_ELSEWHERE" in run.out
-    assert f"{scene.stack.url}/webhooks/airbase/typed" in run.out
-    assert "shown this once" in run.out
-    served = {d["division"]: d["subsidiaries"] for d in config_of(scene, "typed")["divisions"]}
+    # Subscriptions of another connection of this app may exist: they stay.
+    assert "Subscribed to Exact's notifications" in run.out or "WEBHOOK_ELSEWHERE" in run.out
+    assert f"{demo.stack.url}/webhooks/airbase/typed" in run.out
+    assert "shown only once" in run.out
+    served = {d["division"]: d["subsidiaries"] for d in config_of(demo, "typed")["divisions"]}
     assert served == {2101: ["sub-nl"], 2102: ["sub-be"]}
     assert not [t for t in (airbase.api_key, exact.client_secret) if t in run.out + run.err]
 
     again = terminal.ok("connect", "typed")
     assert "Nothing to change" in again.out
-    assert "shown this once" not in again.out
+    assert "shown only once" not in again.out
 
 
-def test_an_aborted_run_leaves_nothing_half(
-    scene: Scene, terminal: Terminal, browser: Any, given: dict[str, str], servers: Any
+def test_an_aborted_run_saves_no_connection(
+    demo: DemoEnvironment, terminal: Terminal, browser: Any, given: dict[str, str], servers: Any
 ) -> None:
     run = terminal.run(
         "connect", "aborted", *servers, "--browser", env=given, typed="\n\n\n\n\nn\n"
     )
     assert (run.exit_code, "aborted was not saved" in run.err) == (2, True)
-    assert config_of(scene, "aborted") is None
-    assert "connection_added" not in steps(scene, "aborted")
+    assert config_of(demo, "aborted") is None
+    assert "connection_added" not in steps(demo, "aborted")
     found = terminal.ok("connect", "aborted", *servers, "--yes", "--json", env=given).data
     assert found["complete"]
     assert browser[1:] == [], "the consent of the first run is still good"
 
 
 def test_secrets_are_shown_when_asked_and_never_in_json(
-    scene: Scene, terminal: Terminal, browser: Any, given: dict[str, str], servers: Any
+    demo: DemoEnvironment, terminal: Terminal, browser: Any, given: dict[str, str], servers: Any
 ) -> None:
     only = {n: v for n, v in given.items() if "WEBHOOK" not in n}
     words = ("connect", "shown", *servers, "--browser", "--yes", "--show-secrets")
     run = terminal.ok(*words, env=only, typed="\n")
-    assert run.out.count("shown this once") == 2
+    assert run.out.count("shown only once") == 2
     assert "never part of --json" in terminal.refused(
         "connect", "shown", "--show-secrets", "--json"
     )
@@ -392,7 +415,7 @@ def test_secrets_are_shown_when_asked_and_never_in_json(
     done = terminal.ok("connect", "quiet", *servers, "--yes", "--json", env=only)
     assert done.data["webhook_secrets_made"] == ["airbase", "exact"]
     stored = json.loads(
-        str(_secret(scene.stack.client("secretsmanager"), "connector/airbase-webhook/quiet"))
+        str(_secret(demo.stack.client("secretsmanager"), "connector/airbase-webhook/quiet"))
     )
     assert stored["secrets"][0] not in done.out
 
@@ -400,8 +423,8 @@ def test_secrets_are_shown_when_asked_and_never_in_json(
 # ---------------------------------------------------------------- on loopback
 
 
-def test_a_listener_on_loopback_takes_the_redirect_once(
-    connected: Scene, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+def test_a_loopback_listener_receives_the_redirect_once(
+    connected: DemoEnvironment, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[httpx.Response] = []
 
@@ -423,24 +446,28 @@ def test_a_listener_on_loopback_takes_the_redirect_once(
         httpx.get(str(seen[2].url))
 
 
-def test_a_listener_nobody_comes_to_says_so(connected: Scene, terminal: Terminal) -> None:
+def test_a_listener_without_a_redirect_times_out_with_one_line(
+    connected: DemoEnvironment, terminal: Terminal
+) -> None:
     run = terminal.run("connect", FIRM, "--reconnect", "--listen", "0", "--wait", "0", "--json")
     assert run.exit_code == 2
-    assert "nobody came back from Exact to http://127.0.0.1:" in run.err
+    assert "Exact did not redirect to http://127.0.0.1:" in run.err
 
 
-def test_a_port_that_is_taken_is_named(connected: Scene, terminal: Terminal) -> None:
+def test_a_port_that_is_taken_is_named(connected: DemoEnvironment, terminal: Terminal) -> None:
     port = httpx.URL(connected.exact_url).port
     said = terminal.refused("connection", "consent", FIRM, "--listen", str(port))
-    assert f"port {port} cannot be listened on" in said
+    assert f"cannot listen on port {port}" in said
     both = ("--listen", "0", "--redirect-uri", "https://x.test/")
     assert "either --listen or --redirect-uri" in terminal.refused(
         "connection", "consent", FIRM, *both
     )
 
 
-def test_consent_by_two_ways_at_once_is_taken_once(connected: Scene, terminal: Terminal) -> None:
-    """The route takes the code although the person pastes the same address as well."""
+def test_a_consent_that_arrives_several_times_is_exchanged_once(
+    connected: DemoEnvironment, terminal: Terminal
+) -> None:
+    """The redirect is opened four times; the code is exchanged once."""
     run = terminal.run("connect", FIRM, "--reconnect", "--json")
     back = httpx.get(run.data["consent"]["url"]).headers["Location"]
     threads = [threading.Thread(target=httpx.get, args=(back,)) for _ in range(4)]

@@ -1,14 +1,14 @@
-"""`connector ping` and `connector map` as a person types them, on the stack of the template."""
+"""`connector ping` and `connector map`, on the stack made from the template."""
 
 import csv
 from pathlib import Path
 
 import pytest
 
+from local.demo.environment import DemoEnvironment
 from local.firm import BRANCHES
 from local.firm import CONNECTION_ID as FIRM
-from local.scene import Scene
-from local.simulation import Fault
+from local.simulator import SimulatedFault
 from tests.cli.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("firm")
@@ -20,33 +20,33 @@ ROW = {
 
 
 @pytest.fixture(scope="module")
-def firm(scene: Scene) -> None:
-    """The firm, connected and subscribed, with one good order and one of strange words."""
-    scene.exact.webhooks.deliver = lambda _url, _body: 200  # nothing arrives during a command
-    scene.connect()
-    airbase = scene.airbase
+def firm(demo: DemoEnvironment) -> None:
+    """The firm, connected and subscribed, with one good order and one with unmapped values."""
+    demo.exact.webhooks.deliver = lambda _url, _body: 200  # nothing arrives during a command
+    demo.connect()
+    airbase = demo.airbase
     airbase.add_account("4100", "Software subscriptions")
     good = airbase.add_order(
-        "PO-1", "sub-nl", scene.firm.vendors["Cloudwerk"], [airbase.line("4100", "100.00")]
+        "PO-1", "sub-nl", demo.firm.vendors["Cloudwerk"], [airbase.line("4100", "100.00")]
     )
     tags = [airbase.tag("Department", "mkt", "Marketing")]
     strange = airbase.add_order(
         "PO-2",
         "sub-nl",
-        scene.firm.vendors["Cloudwerk"],
+        demo.firm.vendors["Cloudwerk"],
         [airbase.line("Reizen", "50.00", tags=tags)],
     )
     for order in (good, strange):
         airbase.approve(order)
-    scene.stack.drain()
-    scene.stack.fire("TokenRefreshFunctionEverySixHours")
-    scene.stack.drain()
+    demo.stack.drain()
+    demo.stack.fire("TokenRefreshFunctionEverySixHours")
+    demo.stack.drain()
 
 
 @pytest.fixture
-def _next_minute(scene: Scene) -> None:
-    """The calls of the last minute are another's."""
-    scene.clock.move(61)
+def _next_minute(demo: DemoEnvironment) -> None:
+    """Start with a full minute of calls."""
+    demo.clock.move(61)
 
 
 @pytest.mark.usefixtures("_next_minute")
@@ -62,11 +62,13 @@ def test_a_ping_is_all_green(terminal: Terminal) -> None:
 
 
 @pytest.mark.usefixtures("_next_minute")
-def test_a_red_line_says_cause_and_remedy_and_ends_with_1(scene: Scene, terminal: Terminal) -> None:
-    scene.exact.policy.denied = {"vat/VATCodes"}
+def test_a_red_line_shows_cause_and_remedy_and_exits_with_1(
+    demo: DemoEnvironment, terminal: Terminal
+) -> None:
+    demo.exact.policy.denied = {"vat/VATCodes"}
     run = terminal.run("ping", FIRM)
     as_json = terminal.run("ping", FIRM, "--json")
-    scene.exact.policy.denied = set()
+    demo.exact.policy.denied = set()
     assert (run.exit_code, as_json.exit_code) == (1, 1)
     assert "EXACT_SCOPE_MISSING" in run.out
     assert "To do: Add the scope to the app" in run.out
@@ -74,13 +76,13 @@ def test_a_red_line_says_cause_and_remedy_and_ends_with_1(scene: Scene, terminal
     assert len([each for each in as_json.data if each["ok"] is False]) == len(BRANCHES)
 
 
-def test_a_ping_of_nobody_is_refused(terminal: Terminal) -> None:
+def test_a_ping_of_an_unknown_connection_is_refused(terminal: Terminal) -> None:
     said = terminal.refused("ping", "nobody")
     assert said == ("connector: there is no connection 'nobody'; see `connector connection list`\n")
 
 
 def test_what_is_unmapped_is_exported_filled_in_and_imported(
-    scene: Scene, terminal: Terminal, tmp_path: Path
+    demo: DemoEnvironment, terminal: Terminal, tmp_path: Path
 ) -> None:
     shown = terminal.ok("map", "show", FIRM, "--unmapped", "--json").data
     assert shown.keys() == {"connection", "rows", "orders", "unknown_tags", "not_read"}
@@ -108,8 +110,8 @@ def test_what_is_unmapped_is_exported_filled_in_and_imported(
     tried = terminal.ok("map", "import", FIRM, str(path), "--dry-run", "--json").data
     assert (tried["dry_run"], len(tried["changes"]), tried["queued"]) == (True, 2, 0)
     done = terminal.ok("map", "import", FIRM, str(path)).out
-    assert "Mappings changed: 2; orders looked at again: 1." in done
-    scene.stack.drain()
+    assert "Mappings changed: 2; orders queued for another check: 1." in done
+    demo.stack.drain()
     states = {o["title"]: o["state"] for o in terminal.ok("orders", FIRM, "--json").data}
     assert states == {"PO-1": "posted", "PO-2": "posted"}
     trail = terminal.ok("audit", "show", FIRM, "connection", "--json").data["trail"]
@@ -130,7 +132,7 @@ def test_a_bad_file_is_refused_line_by_line(terminal: Terminal, tmp_path: Path) 
     lines = terminal.refused("map", "import", FIRM, str(path)).splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("connector: bad.csv, line 2: UNKNOWN_GL_ACCOUNT: ")
-    assert lines[1].startswith("connector: bad.csv, line 3: '9' is no division")
+    assert lines[1].startswith("connector: bad.csv, line 3: '9' is not a division")
     assert terminal.ok("connection", "show", FIRM, "--json").data["config"] == before
 
 
@@ -138,21 +140,21 @@ def test_a_bad_file_is_refused_line_by_line(terminal: Terminal, tmp_path: Path) 
     ("words", "said"),
     [
         (("map", "show", "nobody"), "there is no connection 'nobody'"),
-        (("map", "show", FIRM, "--kind", "colours"), "is no kind"),
+        (("map", "show", FIRM, "--kind", "colours"), "is not a kind"),
         (("map", "show", FIRM, "--division", "7"), "has no division 7"),
         (("map", "import", FIRM, "none.csv"), "No such file"),
         (("map", "export", FIRM, "--out", "/nonexistent/map.csv"), "No such file"),
     ],
 )
-def test_wrong_words_get_one_clear_line(
+def test_wrong_use_gets_one_clear_line(
     terminal: Terminal, words: tuple[str, ...], said: str
 ) -> None:
     (line,) = terminal.refused(*words).splitlines()
     assert said in line
 
 
-def test_airbase_away_is_no_fault_of_the_question(scene: Scene, terminal: Terminal) -> None:
-    scene.airbase.on_call = lambda _: Fault("unavailable")
+def test_an_airbase_outage_ends_with_code_3(demo: DemoEnvironment, terminal: Terminal) -> None:
+    demo.airbase.on_call = lambda _: SimulatedFault("unavailable")
     said = terminal.refused("map", "show", FIRM, code=3)
-    scene.airbase.on_call = None
+    demo.airbase.on_call = None
     assert said.startswith("connector: AIRBASE_UNAVAILABLE: ")

@@ -1,4 +1,4 @@
-"""What people see of the vendors and decide about them, as typed, on a firm in memory."""
+"""What people see and decide about vendors at the command line, in memory."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,27 +6,28 @@ from typing import Any
 import pytest
 
 from local.firm import BE, NL
-from local.office import FIRM
+from local.in_memory.environment import FIRM
 from ml_connector import clock
-from tests.cli.vendor_terminal import PERSON, OfficeStack, VendorTerminal
-from tests.workflows.vendor_office import CODE, Row, VendorOffice
+from tests.cli.vendor_terminal import VendorTerminal
+from tests.person_stack import PERSON, PersonStack
+from tests.vendors.vendor_environment import CODE, Row, VendorEnvironment
 
 
 @pytest.fixture
-def firm(caplog: pytest.LogCaptureFixture) -> Iterator[VendorOffice]:
+def firm(caplog: pytest.LogCaptureFixture) -> Iterator[VendorEnvironment]:
     caplog.set_level("CRITICAL")
-    yield VendorOffice()
+    yield VendorEnvironment()
     clock.read_from(clock.MovableClock())
 
 
 @pytest.fixture
-def terminal(firm: VendorOffice, monkeypatch: pytest.MonkeyPatch) -> VendorTerminal:
-    stack = OfficeStack(firm)
+def terminal(firm: VendorEnvironment, monkeypatch: pytest.MonkeyPatch) -> VendorTerminal:
+    stack = PersonStack(firm)
     monkeypatch.setattr("connector_cli.commands.common.open_stack", lambda _: stack)
     return VendorTerminal(firm.work)
 
 
-def waiting_order(firm: VendorOffice, number: str, vendor: str) -> Row:
+def waiting_order(firm: VendorEnvironment, number: str, vendor: str) -> Row:
     """Return an order that waits for its vendor's link."""
     order = firm.order(number, NL, vendor=vendor)
     assert firm.post(order).state == "review"
@@ -43,8 +44,8 @@ def steps(terminal: VendorTerminal, vendor: str) -> list[tuple[str, str]]:
     return [(each["step"], each["actor"]) for each in trail]
 
 
-def test_the_figures_say_how_every_division_stands(
-    firm: VendorOffice, terminal: VendorTerminal
+def test_the_status_counts_every_division(
+    firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
     firm.pair()
     zorendis = firm.vendor("Zorendis")
@@ -74,8 +75,8 @@ def test_the_figures_say_how_every_division_stands(
     assert "6 (66.7%)" in table
 
 
-def test_what_orders_wait_for_is_listed_first_with_its_evidence(
-    firm: VendorOffice, terminal: VendorTerminal
+def test_vendors_with_waiting_orders_are_listed_first_with_evidence(
+    firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
     similar = firm.supplier("Kanimo Techniek B.V.", "903")
     firm.vendor("Kanimo Tehcniek")
@@ -106,8 +107,8 @@ def test_what_orders_wait_for_is_listed_first_with_its_evidence(
     assert terminal.type("list", FIRM, "--rule", "iban").out == "Nothing is proposed.\n"
 
 
-def test_a_proposal_is_accepted_by_the_vendors_name_and_the_orders_go_on(
-    firm: VendorOffice, terminal: VendorTerminal
+def test_a_proposal_is_accepted_by_vendor_name_and_its_orders_are_posted(
+    firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
     vendor, supplier = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
     firm.open()
@@ -128,7 +129,7 @@ def test_a_proposal_is_accepted_by_the_vendors_name_and_the_orders_go_on(
 
 
 def test_another_candidate_is_accepted_when_it_is_named(
-    firm: VendorOffice, terminal: VendorTerminal
+    firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
     vendor = firm.vendor("Zorendis")
     suppliers = {
@@ -147,13 +148,15 @@ def test_another_candidate_is_accepted_when_it_is_named(
     assert firm.supplier_of(vendor) == suppliers[worse]
 
 
-def test_a_rejected_pair_does_not_come_back(firm: VendorOffice, terminal: VendorTerminal) -> None:
+def test_a_rejected_pair_does_not_come_back(
+    firm: VendorEnvironment, terminal: VendorTerminal
+) -> None:
     vendor, supplier = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
     firm.open()
     words = ("--supplier", "902", "--reason", "another company")
     assert "is not 902 Zorendis B.V." in terminal.type("reject", FIRM, "Zorendis", *words).out
-    for look in (firm.work, lambda: firm.hear(vendor), firm.compare, firm.read_exact):
-        look()
+    for check in (firm.work, lambda: firm.receive_webhook(vendor), firm.reconcile, firm.refresh):
+        check()
         assert listed(terminal) == []
     found = terminal.type("show", FIRM, vendor["id"], "--json").data
     (rejection,) = found["divisions"][0]["rejections"]
@@ -166,7 +169,7 @@ def test_a_rejected_pair_does_not_come_back(firm: VendorOffice, terminal: Vendor
 
 
 def test_a_vendor_is_linked_by_hand_and_unlinked(
-    firm: VendorOffice, terminal: VendorTerminal
+    firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
     vendor, supplier = firm.vendor("Trade name"), firm.supplier("Legal name B.V.", "902")
     firm.open()
@@ -178,7 +181,7 @@ def test_a_vendor_is_linked_by_hand_and_unlinked(
     terminal.type("unlink", FIRM, vendor["id"], "--reason", "the wrong one")
     assert firm.link(vendor) is None
     later = waiting_order(firm, "PO-8", "Trade name")
-    firm.compare()
+    firm.reconcile()
     assert firm.link(vendor) is None
     terminal.type("link", FIRM, vendor["id"], "902", "--reason", "it was right")
     assert firm.record(later).state == "posted"
@@ -186,7 +189,9 @@ def test_a_vendor_is_linked_by_hand_and_unlinked(
     assert made == [("linked", PERSON), ("unlinked", PERSON), ("linked", PERSON)]
 
 
-def test_a_vendor_is_shown_from_both_sides(firm: VendorOffice, terminal: VendorTerminal) -> None:
+def test_a_vendor_is_shown_from_both_sides(
+    firm: VendorEnvironment, terminal: VendorTerminal
+) -> None:
     vendor, supplier = firm.pair()
     firm.open()
     firm.change_account(supplier, Name="Quite another B.V.")
@@ -198,22 +203,22 @@ def test_a_vendor_is_shown_from_both_sides(firm: VendorOffice, terminal: VendorT
     assert here["link"]["doubt"] == here["exception"]["code"] == "NAME_CHANGED"
     assert here["proposal"]["candidates"][0]["id"] == supplier
     assert [each["step"] for each in found["trail"]] == ["linked", "doubted"]
-    told = terminal.type("show", FIRM, "Kanimo B.V.").out
-    assert "901 Quite another B.V." in told
-    assert "same name" in told
-    assert "in doubt: NAME_CHANGED" in told
+    printed = terminal.type("show", FIRM, "Kanimo B.V.").out
+    assert "901 Quite another B.V." in printed
+    assert "same name" in printed
+    assert "in doubt: NAME_CHANGED" in printed
     terminal.type("accept", FIRM, vendor["id"])
     assert firm.open_codes(vendor) == []
 
 
-def test_a_vendor_or_supplier_that_is_gone_is_shown_and_unlinked(
-    firm: VendorOffice, terminal: VendorTerminal
+def test_a_deleted_vendor_or_supplier_is_shown_and_unlinked(
+    firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
     vendor, _ = firm.pair()
     other, lost = firm.pair("Zorendis B.V.", "902")
     firm.open()
     firm.airbase.remove_vendor(vendor)
-    firm.hear(vendor)
+    firm.receive_webhook(vendor)
     firm.remove_account(lost)
     assert "not in Airbase's list" in terminal.type("show", FIRM, vendor["id"]).out
     assert "which Exact no longer has" in terminal.type("show", FIRM, other["id"]).out
@@ -223,8 +228,8 @@ def test_a_vendor_or_supplier_that_is_gone_is_shown_and_unlinked(
     assert (firm.link(vendor), firm.link(other)) == (None, None)
 
 
-def test_the_division_is_asked_for_only_where_several_can_be_meant(
-    firm: VendorOffice, terminal: VendorTerminal
+def test_the_division_is_required_only_with_several_possibilities(
+    firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
     vendor = firm.vendor("Zorendis")
     here = firm.supplier("Zorendis B.V.", "902")
@@ -232,7 +237,7 @@ def test_the_division_is_asked_for_only_where_several_can_be_meant(
     firm.connect()
     id = vendor["id"]
     said = terminal.wrong("accept", FIRM, id)
-    assert "say --division: it can be 2101, 2102" in said
+    assert "give --division: it can be 2101, 2102" in said
     assert "2101, 2102" in terminal.wrong("link", FIRM, id, "902", "--reason", "x")
     done = terminal.type("accept", FIRM, id, "--supplier", there, "--json").data
     assert done["division"] == BE.division
@@ -245,7 +250,7 @@ def test_the_division_is_asked_for_only_where_several_can_be_meant(
 
 
 def test_wrong_input_is_refused_in_one_line_and_changes_nothing(
-    firm: VendorOffice, terminal: VendorTerminal
+    firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
     vendor, supplier = firm.pair()
     other = firm.vendor("Zorendis")
@@ -253,7 +258,7 @@ def test_wrong_input_is_refused_in_one_line_and_changes_nothing(
     lines = firm.vendor("Two\nlines")
     firm.supplier("Lindex SRL", "903", Blocked=True)
     firm.open()
-    before = [table.items() for table in (firm.mini.tables.mappings, firm.mini.tables.ledger)]  # type: ignore[attr-defined]
+    before = [table.items() for table in (firm.memory.tables.mappings, firm.memory.tables.ledger)]  # type: ignore[attr-defined]
     id, why = other["id"], ("--reason", "x")
     cases = {
         "there is no connection 'nobody'": ("status", "nobody"),
@@ -273,13 +278,13 @@ def test_wrong_input_is_refused_in_one_line_and_changes_nothing(
         "SUPPLIER_UNKNOWN: 4712": ("reject", FIRM, id, "--supplier", "4712", *why),
         "Zorendis is not linked": ("unlink", FIRM, id, *why),
         "NOT_LINKED": ("unlink", FIRM, id, "--division", "2101", *why),
-        "say why": ("unlink", FIRM, vendor["id"], "--reason", " "),
+        "give a reason": ("unlink", FIRM, vendor["id"], "--reason", " "),
     }  # fmt: skip
     for said, words in cases.items():
         assert said in terminal.wrong(*words), words
-    after = [table.items() for table in (firm.mini.tables.mappings, firm.mini.tables.ledger)]  # type: ignore[attr-defined]
+    after = [table.items() for table in (firm.memory.tables.mappings, firm.memory.tables.ledger)]  # type: ignore[attr-defined]
     assert after == before
-    assert firm.doors.links.get(FIRM, CODE, firm.vendor_id(vendor))
+    assert firm.services.vendor_links.get(FIRM, CODE, firm.vendor_id(vendor))
 
 
 @pytest.mark.parametrize(
@@ -293,5 +298,5 @@ def test_wrong_input_is_refused_in_one_line_and_changes_nothing(
     ],
     ids=" ".join,
 )
-def test_what_is_not_said_is_asked_for(terminal: VendorTerminal, words: tuple[str, ...]) -> None:
+def test_missing_arguments_are_refused(terminal: VendorTerminal, words: tuple[str, ...]) -> None:
     assert terminal.refused("vendors", *words)

@@ -1,4 +1,4 @@
-"""Wrong use and bad input: one clear line each, exit code 2 (3 when AWS is at fault), no trace."""
+"""Wrong use and bad input: one clear line each, exit code 2 (3 if AWS fails), no traceback."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from connector_cli.actions.connection_files import read_connection
+from ml_connector.connections.files import read_connection
 from tests.cli.terminal import NEEDED, SECRETS, Terminal
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "connection.example.toml"
@@ -118,7 +118,7 @@ def test_a_missing_or_binary_file_is_refused(terminal: Terminal, tmp_path: Path)
     assert add(terminal, tmp_path / "folder.toml")
 
 
-def test_what_somebody_wrote_into_the_file_is_not_shown(terminal: Terminal, tmp_path: Path) -> None:
+def test_values_in_the_file_are_not_shown(terminal: Terminal, tmp_path: Path) -> None:
     bad = GOOD | {
         "api_key": "canary-in-the-file",
         "airbase_base_url": "https://me:canary-in-the-url@airbase.example",
@@ -135,7 +135,7 @@ def test_what_somebody_wrote_into_the_file_is_not_shown(terminal: Terminal, tmp_
         ("CONNECTOR_AIRBASE_API_KEY", " ", "empty"),
     ],
 )
-def test_a_secret_that_cannot_be_one_is_refused(
+def test_an_invalid_secret_is_refused(
     terminal: Terminal, tmp_path: Path, name: str, value: str, said: str
 ) -> None:
     (line,) = add(terminal, write(tmp_path, json.dumps(GOOD)), **{name: value})
@@ -144,7 +144,7 @@ def test_a_secret_that_cannot_be_one_is_refused(
     assert not value.strip() or value.strip() not in line
 
 
-def test_secrets_are_no_arguments(terminal: Terminal) -> None:
+def test_secrets_cannot_be_passed_as_options(terminal: Terminal) -> None:
     for name in SECRETS:
         option = "--" + name.removeprefix("CONNECTOR_").lower().replace("_", "-")
         run = terminal.run("connection", "add", "file.toml", option, "x")
@@ -152,20 +152,20 @@ def test_secrets_are_no_arguments(terminal: Terminal) -> None:
         assert "No such option" in run.err
 
 
-def test_a_stack_that_is_not_there_is_named(terminal: Terminal) -> None:
+def test_a_missing_stack_is_named(terminal: Terminal) -> None:
     said = terminal.refused("--stack", "nowhere", "orders", "acme")
     assert said.startswith("connector: there is no stack 'nowhere' in eu-central-1: name it")
     assert len(said.splitlines()) == 1
 
 
-def test_another_stack_is_not_taken_for_ours(terminal: Terminal) -> None:
+def test_a_stack_that_is_not_a_connector_is_refused(terminal: Terminal) -> None:
     template = {"Resources": {"T": {"Type": "AWS::SNS::Topic"}}}
     formation = boto3.client("cloudformation", region_name="eu-central-1")
     formation.create_stack(StackName="other", TemplateBody=json.dumps(template))
-    assert "is no connector" in terminal.refused("--stack", "other", "connection", "list")
+    assert "is not a connector" in terminal.refused("--stack", "other", "connection", "list")
 
 
-def test_without_a_region_or_an_endpoint_it_says_what_to_do(
+def test_without_a_region_or_profile_it_says_what_to_do(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION")
@@ -178,7 +178,7 @@ def test_without_a_region_or_an_endpoint_it_says_what_to_do(
     )
 
 
-def test_local_without_make_local_says_so(
+def test_local_needs_make_local(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -205,7 +205,7 @@ def test_local_without_make_local_says_so(
     ],
     ids=" ".join,
 )
-def test_wrong_words_are_refused(terminal: Terminal, words: tuple[str, ...]) -> None:
+def test_wrong_arguments_are_refused(terminal: Terminal, words: tuple[str, ...]) -> None:
     assert terminal.refused(*words)
 
 

@@ -1,15 +1,15 @@
-"""One firm that has asked for nothing yet, on a clock that is moved by hand."""
+"""One firm before its first consent request, on a clock moved by hand."""
 
 import pytest
 
 from local.exact_simulator import ExactSimulator
 from ml_connector.clock import MovableClock
-from tests.consent.counter import BACK, Counter
+from tests.consent.environment import REDIRECT_URI, ConsentEnvironment
 
 
 @pytest.fixture
-def counter(time: MovableClock) -> Counter:
+def consent(time: MovableClock) -> ConsentEnvironment:
     exact = ExactSimulator(clock=time)
     exact.add_division(2101)
-    exact.oauth.redirect_uris = {BACK}
-    return Counter(exact)
+    exact.oauth.redirect_uris = {REDIRECT_URI}
+    return ConsentEnvironment(exact)

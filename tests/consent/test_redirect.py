@@ -1,4 +1,4 @@
-"""What a browser is answered: one of a few plain pages, with nothing in it of what it brought."""
+"""A browser gets one of a few fixed pages, which contain nothing from its request."""
 
 import importlib.util
 import json
@@ -14,51 +14,53 @@ from moto import mock_aws
 
 from ml_connector.clock import MovableClock
 from ml_connector.consent import redirect
-from ml_connector.consent.desk import Desk
+from ml_connector.consent.exchange import CodeExchange
 from ml_connector.consent.pages import PAGES
-from ml_connector.consent.redirect import UnreadableError, answer, read
-from tests.consent.counter import Counter
+from ml_connector.consent.redirect import UnreadableRedirectError, answer, read
+from tests.consent.environment import ConsentEnvironment
 
 ROOT = Path(__file__).parents[2]
 
 
-def call(counter: Counter, query: str) -> dict[str, Any]:
-    return answer({"rawQueryString": query}, counter.desk())
+def call(consent: ConsentEnvironment, query: str) -> dict[str, Any]:
+    return answer({"rawQueryString": query}, consent.exchange())
 
 
-def test_success_then_reload(counter: Counter) -> None:
-    query = counter.query(counter.ask())
-    first, again = call(counter, query), call(counter, query)
+def test_success_then_reload(consent: ConsentEnvironment) -> None:
+    query = consent.query(consent.ask())
+    first, again = call(consent, query), call(consent, query)
     assert (first["statusCode"], again["statusCode"]) == (200, 200)
     assert "Connected to Exact Online" in first["body"]
     assert "Already done" in again["body"]
     assert "Connection: firm" in first["body"]
 
 
-def test_each_refusal_has_a_page_of_its_own(counter: Counter, time: MovableClock) -> None:
+def test_each_refusal_has_a_page_of_its_own(
+    consent: ConsentEnvironment, time: MovableClock
+) -> None:
     found = {
-        "unknown": call(counter, f"code=c&state={'A' * 43}"),
-        "unreadable": call(counter, "code=c"),
+        "unknown": call(consent, f"code=c&state={'A' * 43}"),
+        "unreadable": call(consent, "code=c"),
     }
-    state = counter.ask()
-    counter.exact.oauth.denies = True
-    found["denied"] = call(counter, counter.query(state))
-    counter.exact.oauth.denies = False
-    late, spent = counter.ask(), counter.ask()
-    spent_query = counter.query(spent)
+    state = consent.ask()
+    consent.exact.oauth.denies = True
+    found["denied"] = call(consent, consent.query(state))
+    consent.exact.oauth.denies = False
+    late, spent = consent.ask(), consent.ask()
+    spent_query = consent.query(spent)
     time.move(181)
-    found["code"] = call(counter, spent_query)
+    found["code"] = call(consent, spent_query)
     time.move(900)
-    found["expired"] = call(counter, counter.query(late))
+    found["expired"] = call(consent, consent.query(late))
     for word, given_answer in found.items():
         page = PAGES[word]
         assert given_answer["statusCode"] == page.status
         assert page.heading in given_answer["body"]
-    assert counter.tokens() is None
+    assert consent.tokens() is None
 
 
-def test_a_page_is_told_to_nobody(counter: Counter) -> None:
-    headers = call(counter, counter.query(counter.ask()))["headers"]
+def test_a_page_s_address_is_not_leaked(consent: ConsentEnvironment) -> None:
+    headers = call(consent, consent.query(consent.ask()))["headers"]
     assert headers["cache-control"] == "no-store"
     assert headers["referrer-policy"] == "no-referrer"
     assert headers["x-content-type-options"] == "nosniff"
@@ -66,31 +68,33 @@ def test_a_page_is_told_to_nobody(counter: Counter) -> None:
     assert headers["content-type"] == "text/html; charset=utf-8"
 
 
-def test_no_page_holds_what_came_in(counter: Counter, capsys: pytest.CaptureFixture[str]) -> None:
-    state = counter.ask()
-    good = counter.query(state)
+def test_no_page_contains_text_of_the_request(
+    consent: ConsentEnvironment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = consent.ask()
+    good = consent.query(state)
     queries = [
         good,
         good,
         "code=canary-code&state=canary-state",
         "error=canary-error&error_description=<script>canary</script>&state=canary-state",
-        f"code=canary-code&state={counter.ask().reveal()}",
+        f"code=canary-code&state={consent.ask().reveal()}",
     ]
-    seen = "".join(call(counter, query)["body"] for query in queries) + capsys.readouterr().out
+    seen = "".join(call(consent, query)["body"] for query in queries) + capsys.readouterr().out
     code = good.partition("code=")[2].partition("&")[0]
     assert "consent redirect" in seen, "the log was captured"
     hidden = ("canary", "<script>", state.reveal(), code, "rawQueryString")
     assert [text for text in hidden if text in seen] == []
 
 
-def test_an_outage_of_aws_is_a_page_that_says_so(
-    counter: Counter, monkeypatch: pytest.MonkeyPatch
+def test_an_aws_outage_has_its_own_page(
+    consent: ConsentEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
 
-    monkeypatch.setattr(Desk, "take", fail)
-    answered = call(counter, "code=c&state=s")
+    monkeypatch.setattr(CodeExchange, "redeem", fail)
+    answered = call(consent, "code=c&state=s")
     assert answered["statusCode"] == 500
     assert "It was not stored" in answered["body"]
 
@@ -109,21 +113,21 @@ def test_an_outage_of_aws_is_a_page_that_says_so(
         "&".join(f"x{n}=1" for n in range(50)) + "&code=a&state=s",
     ],
 )
-def test_what_is_no_redirect_is_refused(query: str) -> None:
-    with pytest.raises(UnreadableError):
+def test_anything_else_than_a_redirect_is_refused(query: str) -> None:
+    with pytest.raises(UnreadableRedirectError):
         read(query)
 
 
 @given(st.text(max_size=200))
 def test_any_query_string_is_read_or_refused(query: str) -> None:
     try:
-        brought = redirect.read(query)
-    except UnreadableError:
+        found = redirect.read(query)
+    except UnreadableRedirectError:
         return
-    assert brought.state
+    assert found.state
 
 
-def test_the_sample_is_answered_by_the_function(
+def test_the_function_answers_the_sample(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")

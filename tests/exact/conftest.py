@@ -1,22 +1,22 @@
-"""A clock that only moves when told, and the doors of one connection in memory."""
+"""A clock that only moves when a test moves it, and one connection's tokens in memory."""
 
 from collections.abc import Callable
 
 import httpx
 import pytest
 
-from local.memory import MemoryTable, MemoryVault
+from local.in_memory.tables import InMemorySecretStore, InMemoryTable
 from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.exact.oauth import Tokens
-from ml_connector.exact.tokens import TokenKeeper
+from ml_connector.exact.tokens import TokenProvider
 from ml_connector.secret import Secret
 from tests.exact.token_site import BASE, FIRM, TokenSite
 
 
 @pytest.fixture(autouse=True)
 def _moved_by_hand(time: MovableClock) -> None:
-    """No test here lives in real time."""
+    """No test here uses real time."""
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ def site(time: MovableClock) -> TokenSite:
 
 
 @pytest.fixture
-def table() -> MemoryTable:
-    return MemoryTable("coordination")
+def table() -> InMemoryTable:
+    return InMemoryTable("coordination")
 
 
 @pytest.fixture
-def vault() -> MemoryVault:
-    """A connection that has just been given consent."""
-    made = MemoryVault()
+def secret_store() -> InMemorySecretStore:
+    """The secrets of a connection with a new consent."""
+    made = InMemorySecretStore()
     made.store("exact-app", FIRM, {"client_id": "app", "client_secret": "app-secret"})
     tokens = Tokens(Secret("access-0"), Secret("refresh-0"), clock.now())
     made.seal_tokens(FIRM, tokens.to_json())
@@ -40,13 +40,13 @@ def vault() -> MemoryVault:
 
 
 @pytest.fixture
-def make_keeper(
-    site: TokenSite, vault: MemoryVault, table: MemoryTable
-) -> Callable[[], TokenKeeper]:
-    """Make a keeper per process: they share nothing but vault and table."""
+def make_provider(
+    site: TokenSite, secret_store: InMemorySecretStore, table: InMemoryTable
+) -> Callable[[], TokenProvider]:
+    """Make a provider per process: they share only the secret store and the table."""
 
-    def make() -> TokenKeeper:
+    def make() -> TokenProvider:
         http = httpx.Client(transport=httpx.MockTransport(site))
-        return TokenKeeper(FIRM, BASE, http, vault, table)
+        return TokenProvider(FIRM, BASE, http, secret_store, table)
 
     return make

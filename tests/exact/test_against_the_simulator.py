@@ -1,4 +1,4 @@
-"""The gateway against the whole simulator: its limits, its tokens, its languages."""
+"""The Exact client against the simulator: its limits, its tokens, its languages."""
 
 import json
 from collections.abc import Callable
@@ -6,29 +6,29 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from local.exact_simulator import ExactSimulator, Fault
+from local.exact_simulator import ExactFault, ExactSimulator
 from local.exact_simulator.faults import Kind as FaultKind
 from local.exact_simulator.texts import LANGUAGES, say
-from local.memory import MemoryTable, MemoryVault
+from local.in_memory.tables import InMemorySecretStore, InMemoryTable
 from ml_connector import clock
 from ml_connector.clock import MovableClock
-from ml_connector.doors import http as http_door
-from ml_connector.doors.coordination import ErrorWindow
+from ml_connector.domain.faults import Halt, Later, Review
+from ml_connector.domain.ids import Division, Guid
 from ml_connector.exact import errors, odata
-from ml_connector.exact.budget import Budget
-from ml_connector.exact.errors import Answer, Sent
-from ml_connector.exact.gateway import ExactGateway
+from ml_connector.exact.client import ExactClient
+from ml_connector.exact.errors import ExactAnswer, SentRequest
 from ml_connector.exact.oauth import Tokens
-from ml_connector.exact.tokens import TokenKeeper
-from ml_connector.faults import Halt, Later, Review
-from ml_connector.ids import Division, Guid
+from ml_connector.exact.rate_limiter import RateLimiter
+from ml_connector.exact.tokens import TokenProvider
+from ml_connector.infrastructure import http as http_clients
+from ml_connector.infrastructure.coordination import ErrorWindow
 from ml_connector.secret import Secret
 from tests.exact.token_site import BASE, FIRM
 
 NL = Division(111)
 ACCOUNTS = "crm/Accounts"
 NOBODY = {"$filter": "Code eq 'x'", "$select": "ID"}
-MakeGateway = Callable[[], ExactGateway]
+MakeClient = Callable[[], ExactClient]
 
 
 @pytest.fixture
@@ -39,54 +39,54 @@ def exact(time: MovableClock) -> ExactSimulator:
 
 
 @pytest.fixture
-def make_gateway(exact: ExactSimulator, table: MemoryTable) -> MakeGateway:
-    """Make a gateway per process; all share the vault and the coordination table."""
-    vault = MemoryVault()
+def make_client(exact: ExactSimulator, table: InMemoryTable) -> MakeClient:
+    """Make a client per process; all share the secret store and the coordination table."""
+    secret_store = InMemorySecretStore()
     given = exact.issue_tokens()
     app = {"client_id": exact.client_id, "client_secret": exact.client_secret}
-    vault.store("exact-app", FIRM, app)
+    secret_store.store("exact-app", FIRM, app)
     pair = (Secret(given["access_token"]), Secret(given["refresh_token"]))
-    vault.seal_tokens(FIRM, Tokens(*pair, clock.now()).to_json())
+    secret_store.seal_tokens(FIRM, Tokens(*pair, clock.now()).to_json())
 
-    def make() -> ExactGateway:
-        client = http_door.client(exact.transport())
-        keeper = TokenKeeper(FIRM, BASE, client, vault, table)
-        return ExactGateway(BASE, client, keeper, Budget(table, FIRM), ErrorWindow(table, FIRM))
+    def make() -> ExactClient:
+        client = http_clients.client(exact.transport())
+        tokens = TokenProvider(FIRM, BASE, client, secret_store, table)
+        return ExactClient(BASE, client, tokens, RateLimiter(table, FIRM), ErrorWindow(table, FIRM))
 
     return make
 
 
-def test_rows_are_read_and_written(make_gateway: MakeGateway, exact: ExactSimulator) -> None:
-    gateway = make_gateway()
-    made = gateway.create(NL, ACCOUNTS, {"Name": "Jansen", "IsSupplier": True})
+def test_rows_are_read_and_written(make_client: MakeClient, exact: ExactSimulator) -> None:
+    exact_client = make_client()
+    made = exact_client.create(NL, ACCOUNTS, {"Name": "Jansen", "IsSupplier": True})
     key = Guid(made["ID"])
-    assert made["Name"] == "Jansen", "the whole entity comes back, not only its key"
-    gateway.update(NL, ACCOUNTS, key, {"Name": "Jansen BV"})
+    assert made["Name"] == "Jansen", "the full entity is returned, not only its key"
+    exact_client.update(NL, ACCOUNTS, key, {"Name": "Jansen BV"})
     by_key = {"$filter": f"ID eq {odata.guid_literal(key)}", "$select": "ID,Name"}
-    assert [row["Name"] for row in gateway.rows(NL, ACCOUNTS, by_key)] == ["Jansen BV"]
-    gateway.remove(NL, ACCOUNTS, key)
-    assert list(gateway.rows(NL, ACCOUNTS, by_key)) == []
+    assert [row["Name"] for row in exact_client.rows(NL, ACCOUNTS, by_key)] == ["Jansen BV"]
+    exact_client.remove(NL, ACCOUNTS, key)
+    assert list(exact_client.rows(NL, ACCOUNTS, by_key)) == []
     with pytest.raises(Review, match="EXACT_NOT_FOUND"):
-        gateway.remove(NL, ACCOUNTS, key)
-    assert gateway.me()["CurrentDivision"] == NL
+        exact_client.remove(NL, ACCOUNTS, key)
+    assert exact_client.current_user()["CurrentDivision"] == NL
 
 
-def test_pages_are_joined(make_gateway: MakeGateway, exact: ExactSimulator) -> None:
+def test_pages_are_joined(make_client: MakeClient, exact: ExactSimulator) -> None:
     for number in range(130):
         exact.add(NL, "financial/GLAccounts", Code=f"4{number:03}", Description="Costs")
-    codes = [row["Code"] for row in make_gateway().rows(NL, "financial/GLAccounts")]
+    codes = [row["Code"] for row in make_client().rows(NL, "financial/GLAccounts")]
     assert len(set(codes)) == len(codes) == 130
 
 
 def test_a_minute_is_used_to_57_calls_without_a_429(
-    make_gateway: MakeGateway, exact: ExactSimulator, time: MovableClock
+    make_client: MakeClient, exact: ExactSimulator, time: MovableClock
 ) -> None:
-    workers = [make_gateway() for _ in range(4)]
+    workers = [make_client() for _ in range(4)]
 
-    def work(gateway: ExactGateway) -> str:
+    def work(exact_client: ExactClient) -> str:
         for _ in range(60):
             try:
-                list(gateway.rows(NL, ACCOUNTS, NOBODY))
+                list(exact_client.rows(NL, ACCOUNTS, NOBODY))
             except Later as later:
                 return later.code
         return "never full"
@@ -100,55 +100,55 @@ def test_a_minute_is_used_to_57_calls_without_a_429(
 
 
 def test_an_expired_token_costs_one_refresh_and_no_error(
-    make_gateway: MakeGateway, exact: ExactSimulator, time: MovableClock
+    make_client: MakeClient, exact: ExactSimulator, time: MovableClock
 ) -> None:
     time.move(3600)
-    gateway = make_gateway()
+    exact_client = make_client()
     for _ in range(3):
-        list(gateway.rows(NL, ACCOUNTS, NOBODY))
+        list(exact_client.rows(NL, ACCOUNTS, NOBODY))
     assert exact.oauth.refreshes == 1
     assert {call.status for call in exact.calls} == {200}
 
 
 def test_fifty_workers_on_an_expired_token_refresh_once(
-    make_gateway: MakeGateway, exact: ExactSimulator, time: MovableClock
+    make_client: MakeClient, exact: ExactSimulator, time: MovableClock
 ) -> None:
     time.move(3600)
 
-    def work(gateway: ExactGateway) -> str:
+    def work(exact_client: ExactClient) -> str:
         try:
-            return "ok" if not list(gateway.rows(NL, ACCOUNTS, NOBODY)) else "rows"
+            return "ok" if not list(exact_client.rows(NL, ACCOUNTS, NOBODY)) else "rows"
         except Later as later:
             return later.code
 
     with ThreadPoolExecutor(50) as pool:
-        seen = set(pool.map(work, [make_gateway() for _ in range(50)]))
+        seen = set(pool.map(work, [make_client() for _ in range(50)]))
     assert exact.oauth.refreshes == 1
     assert seen <= {"ok", "TOKEN_BUSY"}
 
 
-def test_a_day_of_calls_keeps_one_chain_of_tokens_alive(
-    make_gateway: MakeGateway, exact: ExactSimulator, time: MovableClock
+def test_a_day_of_calls_needs_at_most_150_renewals(
+    make_client: MakeClient, exact: ExactSimulator, time: MovableClock
 ) -> None:
-    gateway = make_gateway()
+    exact_client = make_client()
     for _ in range(24 * 12):
-        list(gateway.rows(NL, ACCOUNTS, NOBODY))
+        list(exact_client.rows(NL, ACCOUNTS, NOBODY))
         time.move(300)
     assert exact.oauth.refreshes <= 150
     assert {call.status for call in exact.calls} == {200}
 
 
 def test_a_revoked_consent_halts(
-    make_gateway: MakeGateway, exact: ExactSimulator, time: MovableClock
+    make_client: MakeClient, exact: ExactSimulator, time: MovableClock
 ) -> None:
     exact.revoke_consent()
     time.move(3600)
     with pytest.raises(Halt, match="connector connect"):
-        list(make_gateway().rows(NL, ACCOUNTS, NOBODY))
+        list(make_client().rows(NL, ACCOUNTS, NOBODY))
 
 
 @pytest.mark.parametrize(
-    ("kind", "code", "in_doubt"),
+    ("kind", "code", "is_unknown"),
     [
         ("timeout_before_commit", "EXACT_NO_ANSWER", True),
         ("timeout_after_commit", "EXACT_NO_ANSWER", True),
@@ -161,12 +161,12 @@ def test_a_revoked_consent_halts(
     ],
 )
 def test_every_fault_of_a_write(
-    make_gateway: MakeGateway, exact: ExactSimulator, kind: FaultKind, code: str, in_doubt: bool
+    make_client: MakeClient, exact: ExactSimulator, kind: FaultKind, code: str, is_unknown: bool
 ) -> None:
-    exact.on_call = lambda request: Fault(kind) if request.method == "POST" else None
+    exact.on_call = lambda request: ExactFault(kind) if request.method == "POST" else None
     with pytest.raises(Later) as later:
-        make_gateway().create(NL, ACCOUNTS, {"Name": "Jansen"})
-    assert (later.value.code, later.value.outcome_unknown) == (code, in_doubt)
+        make_client().create(NL, ACCOUNTS, {"Name": "Jansen"})
+    assert (later.value.code, later.value.outcome_unknown) == (code, is_unknown)
     assert later.value.until > clock.now()
     assert len(exact.calls) == 1
 
@@ -195,8 +195,8 @@ def test_a_refusal_means_the_same_in_every_language(key: str, label: str) -> Non
     found: set[str] = set()
     for language in LANGUAGES:
         body = {"error": {"message": {"value": say(language, key, label)}}}
-        answer = Answer(500, {}, json.dumps(body).encode())
-        fault = errors.decipher(answer, Sent(NL, "x", is_write=True))
+        answer = ExactAnswer(500, {}, json.dumps(body).encode())
+        fault = errors.interpret(answer, SentRequest(NL, "x", is_write=True))
         found.add(fault.problems[0].code if isinstance(fault, Review) else type(fault).__name__)
     assert len(found) == 1
     assert found != {"EXACT_REFUSED"}

@@ -1,4 +1,4 @@
-"""Every text that Exact is known to say, in every language, means what it should."""
+"""Every known text of Exact, in every language, becomes the right fault."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -6,15 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ml_connector import clock
-from ml_connector.codes import EXPLANATIONS
-from ml_connector.exact import errors, texts
-from ml_connector.exact.errors import Answer, Sent
-from ml_connector.faults import Fault, Halt, Later, Review
-from ml_connector.ids import Division
+from ml_connector.domain.exception_codes import EXPLANATIONS
+from ml_connector.domain.faults import Fault, Halt, Later, Review
+from ml_connector.domain.ids import Division
+from ml_connector.exact import error_texts as texts
+from ml_connector.exact import errors
+from ml_connector.exact.errors import ExactAnswer, SentRequest
 
 NL = Division(123456)
-READ = Sent(NL, "crm/Accounts")
-WRITE = Sent(NL, "purchaseorder/PurchaseOrders", is_write=True, record="PO-1043")
+READ = SentRequest(NL, "crm/Accounts")
+WRITE = SentRequest(NL, "purchaseorder/PurchaseOrders", is_write=True, record="PO-1043")
 NOON = datetime(2026, 10, 26, 12, tzinfo=UTC)
 
 
@@ -22,9 +23,9 @@ def body(text: str) -> bytes:
     return json.dumps({"error": {"code": "", "message": {"lang": "", "value": text}}}).encode()
 
 
-def fault(status: int, text: str = "", sent: Sent = WRITE, **headers: str) -> Fault:
+def fault(status: int, text: str = "", sent: SentRequest = WRITE, **headers: str) -> Fault:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return errors.decipher(Answer(status, named, body(text) if text else b""), sent)
+    return errors.interpret(ExactAnswer(status, named, body(text) if text else b""), sent)
 
 
 BUSINESS = [
@@ -135,19 +136,19 @@ BUSINESS = [
     (500, "Leverancier: Non actief", "EXACT_INACTIVE"),
     (500, "Lieferant: Nicht aktiv", "EXACT_INACTIVE"),
     (500, "Fournisseur : Inactif", "EXACT_INACTIVE"),
-    # not in the table, yet plainly about the record
+    # not in the table, but clearly about the record
     (500, "Purchase order: Approval needed by somebody", "EXACT_REFUSED"),
     (500, "De periode mag niet worden gebruikt", "EXACT_REFUSED"),
     (500, "La période doit être ouverte", "EXACT_REFUSED"),
     (500, "Die Periode darf nicht verwendet werden", "EXACT_REFUSED"),
-    (400, "Words from another world", "EXACT_BAD_REQUEST"),
+    (400, "An unknown text", "EXACT_BAD_REQUEST"),
     (404, "", "EXACT_NOT_FOUND"),
     (405, "", "EXACT_BAD_REQUEST"),
 ]
 
 
 @pytest.mark.parametrize(("status", "text", "code"), BUSINESS)
-def test_a_refusal_goes_to_review_with_its_words(status: int, text: str, code: str) -> None:
+def test_a_refusal_is_reviewed_with_its_text(status: int, text: str, code: str) -> None:
     found = fault(status, text)
     assert isinstance(found, Review)
     (problem,) = found.problems
@@ -156,7 +157,7 @@ def test_a_refusal_goes_to_review_with_its_words(status: int, text: str, code: s
     assert problem.remedy
 
 
-def test_joined_refusals_are_taken_apart() -> None:
+def test_joined_refusals_are_split() -> None:
     joined = "Mandatory: Relationship\r\nInvalid reference: Cost unit\r\nMandatory: Diary"
     found = fault(500, joined)
     assert isinstance(found, Review)
@@ -179,7 +180,9 @@ GENERIC = [
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 599])
 @pytest.mark.parametrize("text", GENERIC)
 @pytest.mark.parametrize("sent", [READ, WRITE])
-def test_a_passing_fault_leaves_a_write_in_doubt(status: int, text: str, sent: Sent) -> None:
+def test_a_temporary_fault_leaves_the_outcome_of_a_write_unknown(
+    status: int, text: str, sent: SentRequest
+) -> None:
     found = fault(status, text, sent)
     assert isinstance(found, Later)
     assert found.code == "EXACT_UNAVAILABLE"
@@ -188,18 +191,18 @@ def test_a_passing_fault_leaves_a_write_in_doubt(status: int, text: str, sent: S
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])
-def test_a_gateways_words_are_never_business(status: int) -> None:
+def test_the_text_of_a_502_is_never_a_business_error(status: int) -> None:
     assert isinstance(fault(status, "Mandatory: Relationship"), Later)
 
 
 @pytest.mark.parametrize("raw", [b"", b"\xff\xfe", b"<html>oops</html>", b"[" * 100_000, b"null"])
-def test_an_unreadable_500_is_a_passing_fault(raw: bytes) -> None:
-    assert isinstance(errors.decipher(Answer(500, {}, raw), WRITE), Later)
+def test_an_unreadable_500_is_a_temporary_fault(raw: bytes) -> None:
+    assert isinstance(errors.interpret(ExactAnswer(500, {}, raw), WRITE), Later)
 
 
-def test_an_xml_error_is_read_too() -> None:
+def test_an_xml_error_is_read() -> None:
     raw = b"<error><code/><message xml:lang=''>Gegeven bestaat reeds.</message></error>"
-    found = errors.decipher(Answer(500, {}, raw), WRITE)
+    found = errors.interpret(ExactAnswer(500, {}, raw), WRITE)
     assert isinstance(found, Review)
     assert found.problems[0].code == "EXACT_ALREADY_EXISTS"
 
@@ -232,7 +235,7 @@ FORBIDDEN = [
 
 
 @pytest.mark.parametrize(("text", "reason", "code", "division"), FORBIDDEN)
-def test_403_halts_what_it_concerns(
+def test_403_halts_the_connection_or_the_division(
     text: str, reason: str, code: str, division: Division | None
 ) -> None:
     found = fault(403, text, Reason=reason)
@@ -251,7 +254,7 @@ RATE = [
 
 @pytest.mark.parametrize("status", [400, 403])
 @pytest.mark.parametrize("text", RATE)
-def test_a_refusal_for_the_rate_waits_whatever_its_status(status: int, text: str) -> None:
+def test_a_rate_limit_refusal_waits_with_any_status(status: int, text: str) -> None:
     found = fault(status, text)
     assert isinstance(found, Later)
     assert found.code == "EXACT_RATE_LIMITED"
@@ -267,7 +270,7 @@ def test_the_raw_answer_is_kept_as_evidence() -> None:
         assert "Mandatory: Relationship" in problem.evidence["answer"]
 
 
-def test_what_is_kept_is_short_and_without_secrets_and_headers() -> None:
+def test_evidence_is_short_and_without_secrets_and_headers() -> None:
     words = 'Invalid: x "access_token": "canary-4711-4711" \x1b[31m' + "é" * 5_000
     found = fault(500, words, Authorization="canary-header", Set_Cookie="canary-cookie")
     assert isinstance(found, Review)
@@ -277,22 +280,22 @@ def test_what_is_kept_is_short_and_without_secrets_and_headers() -> None:
     assert "\x1b" not in found.problems[0].evidence["answer"]
 
 
-def test_an_answer_without_words_is_kept_as_it_came() -> None:
+def test_an_answer_without_an_error_text_is_kept_as_received() -> None:
     raw = b'{"note": "{\\"refresh_token\\": \\"canary-4711-4711\\"}", "why": "closed"}'
-    found = errors.decipher(Answer(400, {}, raw), WRITE)
+    found = errors.interpret(ExactAnswer(400, {}, raw), WRITE)
     assert isinstance(found, Review)
     kept = found.problems[0].evidence["answer"]
     assert "closed" in kept
     assert "canary" not in kept
 
 
-def test_an_empty_answer_leaves_no_evidence_of_words() -> None:
+def test_an_empty_answer_is_no_evidence() -> None:
     found = fault(404)
     assert isinstance(found, Review)
     assert set(found.problems[0].evidence) == {"status", "endpoint", "division"}
 
 
-def test_401_for_a_reason_halts_and_without_one_waits() -> None:
+def test_401_halts_with_a_reason_and_waits_without_one() -> None:
     blocked = fault(401, Reason="BlockedUser")
     assert isinstance(blocked, Halt)
     plain = fault(401)
@@ -327,13 +330,13 @@ DAY_FULL = {
             "EXACT_MINUTE_LIMIT",
             NOON + timedelta(minutes=1),
         ),
-        # counters of other processes are stale: the set that is sent is still the one meant
+        # a stale counter: the set that is sent still identifies the limit
         (
             MINUTE_FULL | {"X_RateLimit_Minutely_Remaining": "49"},
             "EXACT_MINUTE_LIMIT",
             NOON + timedelta(minutes=1),
         ),
-        # a reset in the past: the server's clock is off
+        # a reset in the past: the server's clock is wrong
         (
             MINUTE_FULL | {"X_RateLimit_Minutely_Reset": ms(NOON - timedelta(seconds=245))},
             "EXACT_MINUTE_LIMIT",
@@ -346,11 +349,11 @@ DAY_FULL = {
         ),
     ],
 )
-def test_429_waits_for_the_servers_own_reset(
+def test_429_waits_for_the_servers_reset(
     headers: dict[str, str], code: str, until: datetime
 ) -> None:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    found = errors.decipher(Answer(429, named, b""), WRITE)
+    found = errors.interpret(ExactAnswer(429, named, b""), WRITE)
     assert isinstance(found, Later)
     assert (found.code, found.until) == (code, until)
     assert not found.outcome_unknown
@@ -358,8 +361,8 @@ def test_429_waits_for_the_servers_own_reset(
 
 @pytest.mark.parametrize("failures", [0, 1, 5, 50])
 def test_429_without_headers_backs_off_beyond_the_minute(failures: int) -> None:
-    sent = Sent(NL, "crm/Accounts", failures=failures)
-    waits = [errors.decipher(Answer(429, {}, b""), sent) for _ in range(50)]
+    sent = SentRequest(NL, "crm/Accounts", failures=failures)
+    waits = [errors.interpret(ExactAnswer(429, {}, b""), sent) for _ in range(50)]
     untils = [later.until for later in waits if isinstance(later, Later)]
     assert len(untils) == 50
     least = NOON + timedelta(minutes=1)
@@ -367,7 +370,7 @@ def test_429_without_headers_backs_off_beyond_the_minute(failures: int) -> None:
     assert len(set(untils)) > 40, "full jitter"
 
 
-def test_retry_after_is_believed_where_it_is_sent() -> None:
+def test_retry_after_is_followed() -> None:
     found = fault(429, Retry_After="7")
     assert isinstance(found, Later)
     assert found.until == NOON + timedelta(seconds=7)
@@ -389,7 +392,7 @@ def test_retry_after_is_believed_where_it_is_sent() -> None:
     ],
 )
 def test_what_counts_against_the_hourly_limit(status: int, text: str, counts: bool) -> None:
-    assert errors.counts_as_error(Answer(status, {}, body(text))) is counts
+    assert errors.counts_as_error(ExactAnswer(status, {}, body(text))) is counts
 
 
 def test_every_code_of_the_table_is_explained() -> None:

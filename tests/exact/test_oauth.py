@@ -1,4 +1,4 @@
-"""Token requests and what the token endpoint's answers mean: by text, not by status."""
+"""Token requests, and the meaning of the token endpoint's answers by their text."""
 
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +14,7 @@ BASE = "https://start.exactonline.nl"
 
 
 def outcome(status: int, body: bytes, **headers: str) -> oauth.TokenOutcome:
-    return oauth.decipher(status, headers, body, AT)
+    return oauth.interpret(status, headers, body, AT)
 
 
 @pytest.mark.parametrize("expires", ['"600"', "600", "null", '"soon"', "0", "[]"])
@@ -104,7 +104,7 @@ def test_a_code_is_exchanged() -> None:
     }
 
 
-def test_consent_is_asked_for_at_the_site() -> None:
+def test_the_consent_address_is_at_the_site() -> None:
     parts = urlsplit(oauth.authorize_url(BASE, "id", "https://x.test/back", "state"))
     assert parts.path == "/api/oauth2/auth"
     query = parse_qs(parts.query)
@@ -112,6 +112,6 @@ def test_consent_is_asked_for_at_the_site() -> None:
     assert query["state"] == ["state"]
 
 
-def test_tokens_survive_the_vault() -> None:
+def test_tokens_survive_the_secret_store() -> None:
     tokens = Tokens(Secret("a"), Secret("r"), AT, 600)
     assert Tokens.from_json(tokens.to_json()) == tokens

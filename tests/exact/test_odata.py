@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_connector.exact import odata
-from ml_connector.exact.odata import UnreadableError
+from ml_connector.exact.odata import UnreadableAnswerError
 
 KEY = "0f8fad5b-d9cb-469f-a165-70867728950e"
 MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
 
 
-def test_literals_are_spelt_as_exact_wants_them() -> None:
+def test_literals_have_exacts_form() -> None:
     assert odata.guid_literal("{" + KEY.upper() + "}") == f"guid'{KEY}'"
     assert odata.text_literal("d'Or") == "'d''Or'"
     assert odata.int64_literal(123) == "123L"
@@ -22,13 +22,13 @@ def test_literals_are_spelt_as_exact_wants_them() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "11", KEY[:-1], f"{KEY}' or 1 eq 1", KEY + "\n0"])
-def test_what_is_no_guid_never_reaches_a_query(text: str) -> None:
+def test_only_a_guid_becomes_a_guid_literal(text: str) -> None:
     with pytest.raises(ValueError, match="not a GUID"):
         odata.guid_literal(text)
 
 
 @given(st.text())
-def test_a_text_can_not_leave_its_quotes(text: str) -> None:
+def test_a_text_cannot_leave_its_quotes(text: str) -> None:
     inner = odata.text_literal(text)[1:-1]
     assert "'" not in inner.replace("''", "")
     assert inner.replace("''", "'") == text
@@ -40,13 +40,13 @@ def _written(moment: datetime) -> str:
 
 
 @given(MOMENTS)
-def test_moments_survive_the_way_out_and_in(moment: datetime) -> None:
-    whole = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-    assert odata.parse_moment(_written(whole)) == whole
+def test_moments_survive_a_round_trip(moment: datetime) -> None:
+    expected = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    assert odata.parse_moment(_written(expected)) == expected
 
 
 @given(st.dates(date(1900, 1, 1), date(2200, 1, 1)))
-def test_dates_survive_the_way_out_and_in(day: date) -> None:
+def test_dates_survive_a_round_trip(day: date) -> None:
     assert odata.parse_date(_written(datetime(day.year, day.month, day.day, tzinfo=UTC))) == day
 
 
@@ -60,11 +60,11 @@ def test_recorded_dates_are_read() -> None:
 
 @pytest.mark.parametrize("text", ["2026-06-25", "/Date()/", "/Date(99999999999999999999)/"])
 def test_odd_dates_are_refused(text: str) -> None:
-    with pytest.raises(UnreadableError):
+    with pytest.raises(UnreadableAnswerError):
         odata.parse_moment(text)
 
 
-def test_padding_goes() -> None:
+def test_padding_is_removed() -> None:
     assert odata.trimmed("           0000011") == "0000011"
     assert odata.trimmed("VN ") == "VN"
     assert odata.trimmed(None) == ""
@@ -105,14 +105,14 @@ def test_one_entity_is_read_bare_or_from_results() -> None:
         b"[" * 100_000,
     ],
 )
-def test_garbage_is_unreadable_and_nothing_worse(body: bytes) -> None:
-    with pytest.raises(UnreadableError):
+def test_garbage_is_unreadable(body: bytes) -> None:
+    with pytest.raises(UnreadableAnswerError):
         odata.read_page(body)
 
 
 @pytest.mark.parametrize("body", [b'{"d": []}', b'{"d": {}}', b'{"d": [{"a": 1}, {"b": 2}]}'])
 def test_one_entity_means_one(body: bytes) -> None:
-    with pytest.raises(UnreadableError):
+    with pytest.raises(UnreadableAnswerError):
         odata.read_entity(body)
 
 
@@ -120,5 +120,5 @@ def test_one_entity_means_one(body: bytes) -> None:
 def test_no_bytes_break_the_reader(body: bytes) -> None:
     try:
         odata.read_page(body)
-    except UnreadableError:
+    except UnreadableAnswerError:
         return

@@ -1,4 +1,4 @@
-"""Invariant: one refresher, never early, stored before used, and lost loudly."""
+"""Invariant: one renewal at a time, never early, stored before use; a lost consent halts."""
 
 import threading
 from collections.abc import Callable
@@ -9,26 +9,26 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from local.memory import MemoryTable, MemoryVault
+from local.in_memory.tables import InMemorySecretStore, InMemoryTable
 from ml_connector import clock
 from ml_connector.clock import MovableClock
-from ml_connector.doors.coordination import Leases
+from ml_connector.domain.faults import Halt, Later
+from ml_connector.domain.ids import ConnectionId
 from ml_connector.exact.oauth import Tokens
-from ml_connector.exact.tokens import CALLS_A_DAY, TokenKeeper
-from ml_connector.faults import Halt, Later
-from ml_connector.ids import ConnectionId
+from ml_connector.exact.tokens import CALLS_A_DAY, TokenProvider
+from ml_connector.infrastructure.coordination import Leases
 from ml_connector.secret import Secret
 from tests.exact.token_site import BASE, FIRM, TokenSite
 
-MakeKeeper = Callable[[], TokenKeeper]
+MakeProvider = Callable[[], TokenProvider]
 
 
-def token(keeper: TokenKeeper) -> str:
-    return keeper.access_token().reveal()
+def token(provider: TokenProvider) -> str:
+    return provider.access_token().reveal()
 
 
-def stored(vault: MemoryVault) -> Tokens:
-    text = vault.tokens(FIRM)
+def stored(secret_store: InMemorySecretStore) -> Tokens:
+    text = secret_store.tokens(FIRM)
     assert text is not None
     return Tokens.from_json(text)
 
@@ -43,183 +43,181 @@ CHAIN = (400, "invalid_grant", "Token is not allowed, because of invalid or empt
 EXPIRED = (400, "invalid_request", "The refresh token expired at 1-10-2026 and it is now 2-11-2026")
 
 
-def test_a_young_token_is_used_without_asking_anybody(
-    make_keeper: MakeKeeper, site: TokenSite
-) -> None:
-    keeper = make_keeper()
-    assert [token(keeper), token(keeper)] == ["access-0", "access-0"]
+def test_a_young_token_is_used_without_a_call(make_provider: MakeProvider, site: TokenSite) -> None:
+    provider = make_provider()
+    assert [token(provider), token(provider)] == ["access-0", "access-0"]
     assert not site.calls
 
 
 @pytest.mark.parametrize(("age", "renewed"), [(0, False), (569, False), (574, False), (576, True)])
 def test_a_token_is_never_renewed_before_its_last_half_minute(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock, age: int, renewed: bool
+    make_provider: MakeProvider, site: TokenSite, time: MovableClock, age: int, renewed: bool
 ) -> None:
     time.move(age)
-    assert token(make_keeper()) == ("access-1" if renewed else "access-0")
+    assert token(make_provider()) == ("access-1" if renewed else "access-0")
     assert site.calls["refresh_token"] == renewed
 
 
 def test_the_new_pair_is_stored_before_it_is_used(
-    make_keeper: MakeKeeper, vault: MemoryVault, time: MovableClock
+    make_provider: MakeProvider, secret_store: InMemorySecretStore, time: MovableClock
 ) -> None:
     time.move(600)
-    assert token(make_keeper()) == "access-1"
-    assert stored(vault).refresh_token.reveal() == "refresh-1"
-    assert stored(vault).obtained_at == clock.now()
+    assert token(make_provider()) == "access-1"
+    assert stored(secret_store).refresh_token.reveal() == "refresh-1"
+    assert stored(secret_store).obtained_at == clock.now()
 
 
 def test_fifty_processes_on_an_expired_token_renew_once(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock
+    make_provider: MakeProvider, site: TokenSite, time: MovableClock
 ) -> None:
     time.move(3600)
     together = threading.Barrier(50)
 
-    def work(keeper: TokenKeeper) -> str:
+    def work(provider: TokenProvider) -> str:
         together.wait()
         try:
-            return token(keeper)
+            return token(provider)
         except Later as later:
             return later.code
 
     with ThreadPoolExecutor(50) as pool:
-        seen = set(pool.map(work, [make_keeper() for _ in range(50)]))
+        seen = set(pool.map(work, [make_provider() for _ in range(50)]))
     assert site.calls["refresh_token"] == 1
     assert seen <= {"access-1", "TOKEN_BUSY"}
-    assert token(make_keeper()) == "access-1"
+    assert token(make_provider()) == "access-1"
 
 
 def test_fifty_threads_of_one_process_renew_once_and_all_get_the_token(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock
+    make_provider: MakeProvider, site: TokenSite, time: MovableClock
 ) -> None:
     time.move(3600)
-    keeper = make_keeper()
+    provider = make_provider()
     with ThreadPoolExecutor(50) as pool:
-        seen = set(pool.map(lambda _: token(keeper), range(50)))
+        seen = set(pool.map(lambda _: token(provider), range(50)))
     assert seen == {"access-1"}
     assert site.calls["refresh_token"] == 1
 
 
-def test_while_another_renews_the_old_token_serves_as_long_as_it_lives(
-    make_keeper: MakeKeeper, site: TokenSite, table: MemoryTable, time: MovableClock
+def test_while_another_renews_the_old_token_is_used_until_it_expires(
+    make_provider: MakeProvider, site: TokenSite, table: InMemoryTable, time: MovableClock
 ) -> None:
     time.move(590)
     assert Leases(table, FIRM).acquire("token", timedelta(seconds=90))
-    keeper = make_keeper()
-    assert token(keeper) == "access-0"
+    provider = make_provider()
+    assert token(provider) == "access-0"
     time.move(10)
     with pytest.raises(Later, match="TOKEN_BUSY"):
-        keeper.access_token()
+        provider.access_token()
     assert not site.calls
 
 
-def test_the_lease_of_a_crashed_refresher_passes_on(
-    make_keeper: MakeKeeper, table: MemoryTable, time: MovableClock
+def test_the_lease_of_a_crashed_worker_expires(
+    make_provider: MakeProvider, table: InMemoryTable, time: MovableClock
 ) -> None:
     time.move(600)
     Leases(table, FIRM).acquire("token", timedelta(seconds=90))
     time.move(91)
-    assert token(make_keeper()) == "access-1"
+    assert token(make_provider()) == "access-1"
 
 
-def test_what_another_process_renewed_is_found_in_the_vault(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock
+def test_a_pair_that_another_process_renewed_is_found_in_the_secret_store(
+    make_provider: MakeProvider, site: TokenSite, time: MovableClock
 ) -> None:
-    one, two = make_keeper(), make_keeper()
+    one, two = make_provider(), make_provider()
     assert [token(one), token(two)] == ["access-0"] * 2
     time.move(600)
     assert [token(one), token(two)] == ["access-1"] * 2
     assert site.calls["refresh_token"] == 1
 
 
-def test_too_early_means_keep_what_there_is(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock
+def test_too_early_keeps_the_old_token(
+    make_provider: MakeProvider, site: TokenSite, time: MovableClock
 ) -> None:
     time.move(580)
-    site.issued_at = time()  # its clock thinks otherwise
-    keeper = make_keeper()
-    assert [token(keeper) for _ in range(5)] == ["access-0"] * 5
-    assert site.calls["refresh_token"] == 1, "asked again at once: that burns the error limit"
+    site.issued_at = time()  # its clock differs
+    provider = make_provider()
+    assert [token(provider) for _ in range(5)] == ["access-0"] * 5
+    assert site.calls["refresh_token"] == 1, "no repetition: it would use up the error limit"
 
 
-def test_too_early_without_a_living_token_waits_and_then_renews(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock
+def test_too_early_without_a_valid_token_waits_and_then_renews(
+    make_provider: MakeProvider, site: TokenSite, time: MovableClock
 ) -> None:
     time.move(700)
     site.issued_at = time()
-    keeper = make_keeper()
+    provider = make_provider()
     for _ in range(20):
         with pytest.raises(Later, match="TOKEN_TOO_EARLY"):
-            keeper.access_token()
+            provider.access_token()
         time.move(20)
     assert site.calls["refresh_token"] <= 6
     time.move(600)
-    assert token(keeper) == "access-1"
+    assert token(provider) == "access-1"
 
 
-class DyingVault(MemoryVault):
-    """The process dies when the new pair should be stored."""
+class CrashingSecretStore(InMemorySecretStore):
+    """The process crashes before the new pair is stored."""
 
-    dies = False
+    crashes = False
 
     def seal_tokens(self, connection: ConnectionId, tokens: Secret) -> None:
-        if self.dies:
-            self.dies = False
+        if self.crashes:
+            self.crashes = False
             raise KeyboardInterrupt
         super().seal_tokens(connection, tokens)
 
 
 @pytest.fixture
-def dying(vault: MemoryVault) -> DyingVault:
-    made = DyingVault()
-    made.__dict__.update(vault.__dict__)
+def crashing(secret_store: InMemorySecretStore) -> CrashingSecretStore:
+    made = CrashingSecretStore()
+    made.__dict__.update(secret_store.__dict__)
     return made
 
 
 def crash_between_answer_and_store(
-    dying: DyingVault, site: TokenSite, table: MemoryTable
-) -> TokenKeeper:
+    crashing: CrashingSecretStore, site: TokenSite, table: InMemoryTable
+) -> TokenProvider:
     http = httpx.Client(transport=httpx.MockTransport(site))
-    keeper = TokenKeeper(FIRM, BASE, http, dying, table)
-    dying.dies = True
+    provider = TokenProvider(FIRM, BASE, http, crashing, table)
+    crashing.crashes = True
     with pytest.raises(KeyboardInterrupt):
-        keeper.access_token()
-    return TokenKeeper(FIRM, BASE, http, dying, table)
+        provider.access_token()
+    return TokenProvider(FIRM, BASE, http, crashing, table)
 
 
 def test_a_pair_lost_between_answer_and_store_ends_in_reconnect(
-    dying: DyingVault, site: TokenSite, table: MemoryTable, time: MovableClock
+    crashing: CrashingSecretStore, site: TokenSite, table: InMemoryTable, time: MovableClock
 ) -> None:
     time.move(600)
-    keeper = crash_between_answer_and_store(dying, site, table)
+    provider = crash_between_answer_and_store(crashing, site, table)
     with pytest.raises(Halt) as halted:
-        keeper.access_token()
+        provider.access_token()
     assert halted.value.problem.code == "RECONNECT_NEEDED"
     assert "connector connect" in halted.value.problem.remedy
     assert halted.value.division is None
 
 
-def test_a_lost_pair_is_survived_where_exact_takes_the_old_token(
-    dying: DyingVault, site: TokenSite, table: MemoryTable, time: MovableClock
+def test_a_lost_pair_is_harmless_if_exact_accepts_the_old_token(
+    crashing: CrashingSecretStore, site: TokenSite, table: InMemoryTable, time: MovableClock
 ) -> None:
     time.move(600)
-    keeper = crash_between_answer_and_store(dying, site, table)
+    provider = crash_between_answer_and_store(crashing, site, table)
     site.current = "refresh-0"
     time.move(600)
-    assert token(keeper) == "access-2"
+    assert token(provider) == "access-2"
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3, 5])
-def test_a_vault_out_of_order_does_not_lose_the_new_pair(
-    make_keeper: MakeKeeper,
+def test_a_failing_secret_store_does_not_lose_the_new_pair(
+    make_provider: MakeProvider,
     site: TokenSite,
-    vault: MemoryVault,
+    secret_store: InMemorySecretStore,
     time: MovableClock,
     monkeypatch: pytest.MonkeyPatch,
     failures: int,
 ) -> None:
     time.move(600)
-    real, left = vault.seal_tokens, [failures]
+    real, left = secret_store.seal_tokens, [failures]
 
     def seal(connection: ConnectionId, tokens: Secret) -> None:
         left[0] -= 1
@@ -227,35 +225,37 @@ def test_a_vault_out_of_order_does_not_lose_the_new_pair(
             raise ClientError({"Error": {"Code": "InternalServiceError"}}, "PutSecretValue")
         real(connection, tokens)
 
-    monkeypatch.setattr(vault, "seal_tokens", seal)
-    keeper = make_keeper()
+    monkeypatch.setattr(secret_store, "seal_tokens", seal)
+    provider = make_provider()
     if failures >= 3:
         with pytest.raises(ClientError):
-            keeper.access_token()
-        assert stored(vault).refresh_token.reveal() == "refresh-0", "not used before it is stored"
-    assert token(keeper) == "access-1"
-    assert stored(vault).refresh_token.reveal() == "refresh-1"
+            provider.access_token()
+        assert stored(secret_store).refresh_token.reveal() == "refresh-0", (
+            "not used before it is stored"
+        )
+    assert token(provider) == "access-1"
+    assert stored(secret_store).refresh_token.reveal() == "refresh-1"
     assert site.calls["refresh_token"] == 1
 
 
 @pytest.mark.parametrize("answer", [OLD, CHAIN, EXPIRED])
-def test_a_lost_consent_halts_and_is_not_asked_about_again(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock, answer: tuple[int, str, str]
+def test_a_lost_consent_halts_and_is_not_tried_again(
+    make_provider: MakeProvider, site: TokenSite, time: MovableClock, answer: tuple[int, str, str]
 ) -> None:
     time.move(700)
     site.answers = [failed(*answer)]
     for _ in range(30):
         with pytest.raises(Halt, match="RECONNECT_NEEDED"):
-            make_keeper().access_token()
+            make_provider().access_token()
         time.move(600)
     assert site.calls["refresh_token"] == 1
 
 
 @pytest.mark.parametrize("answer", [OLD, CHAIN, EXPIRED])
-def test_a_refused_refresh_token_is_no_loss_when_the_vault_has_a_newer_one(
-    make_keeper: MakeKeeper,
+def test_a_refused_refresh_token_is_harmless_if_a_newer_one_is_stored(
+    make_provider: MakeProvider,
     site: TokenSite,
-    vault: MemoryVault,
+    secret_store: InMemorySecretStore,
     time: MovableClock,
     answer: tuple[int, str, str],
 ) -> None:
@@ -263,12 +263,12 @@ def test_a_refused_refresh_token_is_no_loss_when_the_vault_has_a_newer_one(
 
     def refuse(request: httpx.Request) -> httpx.Response:
         newer = Tokens(Secret("access-n"), Secret("refresh-n"), clock.now())
-        vault.seal_tokens(FIRM, newer.to_json())
+        secret_store.seal_tokens(FIRM, newer.to_json())
         return failed(*answer)
 
-    keeper = make_keeper()
-    keeper._http = httpx.Client(transport=httpx.MockTransport(refuse))
-    assert token(keeper) == "access-n"
+    provider = make_provider()
+    provider._http = httpx.Client(transport=httpx.MockTransport(refuse))
+    assert token(provider) == "access-n"
 
 
 @pytest.mark.parametrize(
@@ -282,108 +282,118 @@ def test_a_refused_refresh_token_is_no_loss_when_the_vault_has_a_newer_one(
         httpx.Response(429),
     ],
 )
-def test_no_usable_answer_is_waited_out(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock, answer: httpx.Response | Exception
+def test_without_a_usable_answer_it_waits(
+    make_provider: MakeProvider,
+    site: TokenSite,
+    time: MovableClock,
+    answer: httpx.Response | Exception,
 ) -> None:
     time.move(700)
     site.answers = [answer]
     with pytest.raises(Later) as later:
-        make_keeper().access_token()
+        make_provider().access_token()
     assert later.value.until > clock.now()
     assert site.calls["refresh_token"] == 1
     with pytest.raises(Later):
-        make_keeper().access_token()
-    assert site.calls["refresh_token"] == 1, "all processes wait together"
+        make_provider().access_token()
+    assert site.calls["refresh_token"] == 1, "all processes pause together"
     time.move(60)
-    assert token(make_keeper()) == "access-1"
+    assert token(make_provider()) == "access-1"
 
 
-def test_a_passing_fault_does_not_take_a_living_token_away(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock
+def test_a_temporary_fault_leaves_a_valid_token_in_use(
+    make_provider: MakeProvider, site: TokenSite, time: MovableClock
 ) -> None:
     time.move(580)
     site.answers = [httpx.Response(503)]
-    assert token(make_keeper()) == "access-0"
+    assert token(make_provider()) == "access-0"
 
 
-def test_a_wrong_client_secret_halts_by_its_own_name(
-    make_keeper: MakeKeeper, site: TokenSite, vault: MemoryVault, time: MovableClock
+def test_a_wrong_client_secret_halts_with_its_own_code(
+    make_provider: MakeProvider,
+    site: TokenSite,
+    secret_store: InMemorySecretStore,
+    time: MovableClock,
 ) -> None:
     time.move(700)
     site.answers = [failed(400, "invalid_client", "Client authentication failed")]
     for _ in range(3):
         with pytest.raises(Halt, match="APP_CREDENTIALS_REFUSED"):
-            make_keeper().access_token()
+            make_provider().access_token()
     assert site.calls["refresh_token"] == 1
-    vault.store("exact-app", FIRM, {"client_id": "app", "client_secret": "right"})
-    assert token(make_keeper()) == "access-1"
+    secret_store.store("exact-app", FIRM, {"client_id": "app", "client_secret": "right"})
+    assert token(make_provider()) == "access-1"
 
 
-def test_unknown_words_halt_with_the_words(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock
+def test_an_unknown_refusal_halts_with_its_text(
+    make_provider: MakeProvider, site: TokenSite, time: MovableClock
 ) -> None:
     time.move(700)
     site.answers = [failed(400, "brand_new", "Never heard of")]
     with pytest.raises(Halt, match=r"EXACT_TOKEN_REFUSED.*Never heard of"):
-        make_keeper().access_token()
+        make_provider().access_token()
 
 
-def test_without_consent_there_is_no_token(make_keeper: MakeKeeper, vault: MemoryVault) -> None:
-    vault.forget(FIRM)
+def test_without_consent_there_is_no_token(
+    make_provider: MakeProvider, secret_store: InMemorySecretStore
+) -> None:
+    secret_store.forget(FIRM)
     with pytest.raises(Halt, match="NOT_CONNECTED"):
-        make_keeper().access_token()
+        make_provider().access_token()
 
 
 def test_token_calls_of_a_day_are_counted(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock, table: MemoryTable
+    make_provider: MakeProvider, site: TokenSite, time: MovableClock, table: InMemoryTable
 ) -> None:
     time.move(700)
     today = f"token-calls-{clock.now():%Y-%m-%d}"
     table.raise_to(f"{FIRM}#marks", today, CALLS_A_DAY, int(time()) + 86_400)
     with pytest.raises(Later) as later:
-        make_keeper().access_token()
+        make_provider().access_token()
     assert later.value.code == "TOKEN_CALLS_SPENT"
     assert later.value.until.isoformat() == "2026-10-27T00:00:00+00:00"
     assert not site.calls
     time.move(86_400)
-    assert token(make_keeper()) == "access-1"
+    assert token(make_provider()) == "access-1"
 
 
-def test_consent_starts_a_new_chain_and_clears_the_old_refusal(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock
+def test_a_new_consent_clears_the_old_refusal(
+    make_provider: MakeProvider, site: TokenSite, time: MovableClock
 ) -> None:
     time.move(700)
     site.answers = [failed(*CHAIN)]
     with pytest.raises(Halt):
-        make_keeper().access_token()
-    make_keeper().connect(Secret("code"), "https://example.test/back")
+        make_provider().access_token()
+    make_provider().exchange_code(Secret("code"), "https://example.test/back")
     assert site.calls["authorization_code"] == 1
-    assert token(make_keeper()) == "access-1"
+    assert token(make_provider()) == "access-1"
 
 
 def test_a_refused_consent_code_keeps_the_old_tokens(
-    make_keeper: MakeKeeper, site: TokenSite, vault: MemoryVault
+    make_provider: MakeProvider, site: TokenSite, secret_store: InMemorySecretStore
 ) -> None:
     site.answers = [failed(*CHAIN)]
     with pytest.raises(Halt):
-        make_keeper().connect(Secret("reused"), "https://example.test/back")
-    assert stored(vault).access_token.reveal() == "access-0"
+        make_provider().exchange_code(Secret("reused"), "https://example.test/back")
+    assert stored(secret_store).access_token.reveal() == "access-0"
 
 
-def test_only_idle_tokens_are_renewed_by_the_keeper(
-    make_keeper: MakeKeeper, site: TokenSite, time: MovableClock
+def test_only_idle_tokens_are_renewed_by_the_schedule(
+    make_provider: MakeProvider, site: TokenSite, time: MovableClock
 ) -> None:
     time.move(timedelta(hours=23))
-    assert make_keeper().renew_if_idle() == timedelta(hours=23)
+    assert make_provider().renew_if_idle() == timedelta(hours=23)
     assert not site.calls
     time.move(timedelta(hours=2))
-    assert make_keeper().renew_if_idle() == timedelta(0)
+    assert make_provider().renew_if_idle() == timedelta(0)
     assert site.calls["refresh_token"] == 1
-    assert make_keeper().age() == timedelta(0)
+    assert make_provider().age() == timedelta(0)
 
 
-def test_nothing_shows_a_token(vault: MemoryVault) -> None:
-    tokens = stored(vault)
-    shown = f"{tokens} {tokens!r} {tokens.access_token} {vault.app(FIRM)!r} {tokens.to_json()}"
+def test_nothing_shows_a_token(secret_store: InMemorySecretStore) -> None:
+    tokens = stored(secret_store)
+    shown = (
+        f"{tokens} {tokens!r} {tokens.access_token} {secret_store.app(FIRM)!r} {tokens.to_json()}"
+    )
     for secret in ("access-0", "refresh-0", "app-secret"):
         assert secret not in shown

@@ -1,4 +1,4 @@
-"""Exact's token endpoint in a few lines: rotation, the 570 s rule, and a test's own answers."""
+"""A stub of Exact's token endpoint."""
 
 import threading
 from collections import Counter
@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import httpx
 
 from ml_connector.clock import MovableClock
-from ml_connector.ids import ConnectionId
+from ml_connector.domain.ids import ConnectionId
 
 FIRM = ConnectionId("firm")
 BASE = "https://start.exactonline.nl"
@@ -17,7 +17,7 @@ NOON = 1_793_016_000.0  # 2026-10-26T12:00:00Z
 
 @dataclass
 class TokenSite:
-    """Exact's token endpoint: rotation and the 570 s rule, and answers put in by a test."""
+    """Exact's token endpoint: rotation and the 570 s rule, or the answers that a test sets."""
 
     time: MovableClock
     current: str = "refresh-0"

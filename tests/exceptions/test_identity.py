@@ -1,4 +1,4 @@
-"""An exception keeps its age and its dismissal as long as it is the very same one."""
+"""An exception keeps its age and its dismissal while it stays the same one."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,15 +7,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.memory import MemoryTable
+from local.in_memory.tables import InMemoryTable
 from ml_connector import clock
 from ml_connector.clock import MovableClock
-from ml_connector.codes import problem
-from ml_connector.doors.ledger import CONNECTION, Ledger, Record, order_key
-from ml_connector.faults import Review
-from ml_connector.ids import ConnectionId, Division, OrderId
-from ml_connector.open_exceptions import are_alike, digest
-from ml_connector.workflows.case import Case
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Review
+from ml_connector.domain.ids import ConnectionId, Division, OrderId
+from ml_connector.domain.open_exceptions import are_alike, digest
+from ml_connector.infrastructure.ledger import CONNECTION, Ledger, Record, order_key
+from ml_connector.tracked_record import TrackedRecord
 
 FIRM = ConnectionId("firm")
 KEY = order_key(OrderId("po-1"))
@@ -27,12 +27,12 @@ pytestmark = pytest.mark.usefixtures("time")
 
 @pytest.fixture
 def ledger() -> Ledger:
-    return Ledger(MemoryTable("ledger"), MemoryTable("audit"), "po_posting")
+    return Ledger(InMemoryTable("ledger"), InMemoryTable("audit"), "po_posting")
 
 
 @pytest.fixture
-def case(ledger: Ledger) -> Case:
-    return Case(ledger, ledger.read(FIRM, KEY))
+def tracked(ledger: Ledger) -> TrackedRecord:
+    return TrackedRecord(ledger, ledger.read(FIRM, KEY))
 
 
 def opened(record: Record, found: Any = ONE) -> str | None:
@@ -45,7 +45,7 @@ def dismissed(ledger: Ledger, record: Record, *found: Any) -> Record:
     return ledger.write(record.now(record.state, dismissed=notes), "dismissed")
 
 
-def test_a_problem_is_itself_by_code_record_and_cause_alone() -> None:
+def test_a_problem_is_identified_by_code_record_and_cause() -> None:
     same = problem(
         "EXACT_MANDATORY", "PO-1", 'Exact says: "Mandatory: Item"', evidence={"status": 500}
     )
@@ -58,45 +58,47 @@ def test_a_problem_is_itself_by_code_record_and_cause_alone() -> None:
     assert len({digest(each.as_dict()) for each in [ONE, *others]}) == 4
 
 
-def test_a_repeated_problem_keeps_its_age(case: Case, time: MovableClock) -> None:
-    case.put_aside(Review([ONE]))
-    first = opened(case.record)
+def test_a_repeated_problem_keeps_its_age(tracked: TrackedRecord, time: MovableClock) -> None:
+    tracked.apply_fault(Review([ONE]))
+    first = opened(tracked.record)
     assert first == clock.now().isoformat()
     time.move(3_600)
-    case.put_aside(Review([ONE, TWO]))
-    assert opened(case.record) == first
-    assert opened(case.record, TWO) == clock.now().isoformat()
+    tracked.apply_fault(Review([ONE, TWO]))
+    assert opened(tracked.record) == first
+    assert opened(tracked.record, TWO) == clock.now().isoformat()
 
 
-def test_an_attempt_in_between_does_not_make_it_young(case: Case, time: MovableClock) -> None:
-    case.put_aside(Review([ONE]))
-    first = opened(case.record)
+def test_an_attempt_in_between_does_not_reset_its_age(
+    tracked: TrackedRecord, time: MovableClock
+) -> None:
+    tracked.apply_fault(Review([ONE]))
+    first = opened(tracked.record)
     time.move(86_400)
-    case.step("posting", "intent", problems=[])
-    case.step("received", "refused")
-    case.put_aside(Review([ONE]))
-    assert opened(case.record) == first
+    tracked.step("posting", "intent", problems=[])
+    tracked.step("received", "refused")
+    tracked.apply_fault(Review([ONE]))
+    assert opened(tracked.record) == first
 
 
-def test_what_was_gone_and_comes_back_is_new(case: Case, time: MovableClock) -> None:
-    case.put_aside(Review([ONE]))
-    case.step("posted", "posted", problems=[])
-    assert "opened_at" not in case.record.facts
+def test_what_was_gone_and_comes_back_is_new(tracked: TrackedRecord, time: MovableClock) -> None:
+    tracked.apply_fault(Review([ONE]))
+    tracked.step("posted", "posted", problems=[])
+    assert "opened_at" not in tracked.record.facts
     time.move(60)
-    case.put_aside(Review([ONE]))
-    assert opened(case.record) == clock.now().isoformat()
+    tracked.apply_fault(Review([ONE]))
+    assert opened(tracked.record) == clock.now().isoformat()
 
 
 def test_the_same_problem_with_another_request_id_is_not_audited_again(
-    case: Case, ledger: Ledger
+    tracked: TrackedRecord, ledger: Ledger
 ) -> None:
     for id in ("r-1", "r-2"):
         evidence = {"status": 500, "answer": f"words {id}", "request_id": id}
-        case.put_aside(Review([problem("EXACT_REFUSED", "PO-1", evidence=evidence)]))
+        tracked.apply_fault(Review([problem("EXACT_REFUSED", "PO-1", evidence=evidence)]))
     assert [entry.step for entry in ledger.trail(FIRM, KEY)] == ["review"]
 
 
-def test_other_evidence_or_candidates_are_another_finding() -> None:
+def test_other_evidence_or_candidates_are_another_problem() -> None:
     plain = [problem("LINK_BROKEN", "V")]
     found = [problem("LINK_BROKEN", "V", candidates=[{"id": "1"}])]
     proved = [problem("LINK_BROKEN", "V", evidence={"division": 1})]
@@ -104,26 +106,30 @@ def test_other_evidence_or_candidates_are_another_finding() -> None:
     assert [are_alike(one, other) for one in sets for other in sets].count(True) == 3
 
 
-def test_a_dismissed_problem_stays_closed_while_it_lasts(case: Case, ledger: Ledger) -> None:
-    case.put_aside(Review([ONE, TWO]))
-    case.record = dismissed(ledger, case.record, ONE)
-    assert case.record.problems == [TWO.as_dict()]
-    case.put_aside(Review([ONE, TWO]))
-    case.step("posting", "intent", problems=[])
-    case.step("received", "refused")
-    case.put_aside(Review([ONE]))
-    assert case.record.problems == []
-    assert case.record.every_problem == [ONE.as_dict()]
+def test_a_dismissed_problem_stays_closed_while_it_lasts(
+    tracked: TrackedRecord, ledger: Ledger
+) -> None:
+    tracked.apply_fault(Review([ONE, TWO]))
+    tracked.record = dismissed(ledger, tracked.record, ONE)
+    assert tracked.record.problems == [TWO.as_dict()]
+    tracked.apply_fault(Review([ONE, TWO]))
+    tracked.step("posting", "intent", problems=[])
+    tracked.step("received", "refused")
+    tracked.apply_fault(Review([ONE]))
+    assert tracked.record.problems == []
+    assert tracked.record.all_problems == [ONE.as_dict()]
 
 
-def test_a_dismissed_problem_that_changes_or_comes_back_is_open(case: Case, ledger: Ledger) -> None:
-    case.put_aside(Review([ONE]))
-    case.record = dismissed(ledger, case.record, ONE)
+def test_a_dismissed_problem_that_changes_or_comes_back_is_open(
+    tracked: TrackedRecord, ledger: Ledger
+) -> None:
+    tracked.apply_fault(Review([ONE]))
+    tracked.record = dismissed(ledger, tracked.record, ONE)
     changed = problem("EXACT_MANDATORY", "PO-1", 'Exact says: "Mandatory: VAT code"')
-    case.put_aside(Review([changed]))
-    assert case.record.problems == [changed.as_dict()]
-    case.put_aside(Review([ONE]))
-    assert case.record.problems == [ONE.as_dict()]
+    tracked.apply_fault(Review([changed]))
+    assert tracked.record.problems == [changed.as_dict()]
+    tracked.apply_fault(Review([ONE]))
+    assert tracked.record.problems == [ONE.as_dict()]
 
 
 def test_halts_are_dated_too(ledger: Ledger, time: MovableClock) -> None:
@@ -138,13 +144,15 @@ def test_halts_are_dated_too(ledger: Ledger, time: MovableClock) -> None:
     assert "opened_at" not in ledger.read(FIRM, CONNECTION).facts
 
 
-def test_who_looks_after_it_is_forgotten_with_the_last_problem(case: Case, ledger: Ledger) -> None:
-    case.put_aside(Review([ONE]))
-    case.record = ledger.write(case.record.now("review", assignee="finance"), "assigned")
-    case.step("posting", "intent", problems=[])
-    assert case.record.facts["assignee"] == "finance"
-    case.step("posted", "posted", problems=[])
-    assert "assignee" not in case.record.facts
+def test_the_assignee_is_removed_with_the_last_problem(
+    tracked: TrackedRecord, ledger: Ledger
+) -> None:
+    tracked.apply_fault(Review([ONE]))
+    tracked.record = ledger.write(tracked.record.now("review", assignee="finance"), "assigned")
+    tracked.step("posting", "intent", problems=[])
+    assert tracked.record.facts["assignee"] == "finance"
+    tracked.step("posted", "posted", problems=[])
+    assert "assignee" not in tracked.record.facts
 
 
 CODES = ("EXACT_MANDATORY", "EXACT_INVALID", "VENDOR_INACTIVE")
@@ -154,10 +162,10 @@ STEPS = st.lists(st.tuples(st.sampled_from(["review", "posted", "posting"]), FOU
 
 @given(STEPS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_an_age_is_that_of_the_first_of_an_unbroken_row(
+def test_a_problem_is_as_old_as_its_first_uninterrupted_occurrence(
     time: MovableClock, steps: Sequence[tuple[str, list[str]]]
 ) -> None:
-    ledger = Ledger(MemoryTable("ledger"), MemoryTable("audit"), "po_posting")
+    ledger = Ledger(InMemoryTable("ledger"), InMemoryTable("audit"), "po_posting")
     record = ledger.read(FIRM, KEY)
     since: dict[str, str] = {}
     for state, codes in steps:

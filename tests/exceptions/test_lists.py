@@ -4,37 +4,38 @@ from typing import Any
 
 import pytest
 
-from connector_cli.actions import exceptions, orders
-from connector_cli.actions.exception_lists import list_open, wanted
-from connector_cli.complaints import Complaint
 from local.firm import NL
-from local.office import FIRM, Office
+from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
-from ml_connector.codes import problem
-from ml_connector.doors.ledger import CONNECTION, order_key, vendor_key
-from ml_connector.ids import OrderId, RecordKey, VendorId
-from tests.exceptions.desk import PERSON, Desk, actors
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.ids import OrderId, RecordKey, VendorId
+from ml_connector.exceptions import decisions as exceptions
+from ml_connector.exceptions import retry as retries
+from ml_connector.exceptions.listing import list_open, read_filter
+from ml_connector.infrastructure.ledger import CONNECTION, order_key, vendor_key
+from ml_connector.user_errors import UserError
+from tests.person_stack import PERSON, PersonStack, actors
 
 AMOUNTS = {"PO-1": "10.00", "PO-2": "999.99", "PO-3": "1000.00"}
 
 
 @pytest.fixture
-def desk(office: Office) -> Desk:
+def stack(env: InMemoryEnvironment) -> PersonStack:
     """Three orders in review, opened 30, 20 and 10 hours ago, and a halt just now."""
-    office.connect()
+    env.connect()
     for number, amount in AMOUNTS.items():
-        office.post(office.order(number, lines=[office.airbase.line("4600", amount)]))
-        office.clock.move(10 * 3_600)
-    office.doors.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "Exact division 2"))
-    return Desk(office)
+        env.post(env.order(number, lines=[env.airbase.line("4600", amount)]))
+        env.clock.move(10 * 3_600)
+    env.services.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "Exact division 2"))
+    return PersonStack(env)
 
 
-def titles(desk: Desk, **asked: Any) -> list[str]:
-    return [row["title"] for row in list_open(desk, FIRM, wanted(**asked))]
+def titles(stack: PersonStack, **conditions: Any) -> list[str]:
+    return [row["title"] for row in list_open(stack, FIRM, read_filter(**conditions))]
 
 
-def test_the_oldest_comes_first(desk: Desk) -> None:
-    rows = list_open(desk, None, wanted())
+def test_the_oldest_comes_first(stack: PersonStack) -> None:
+    rows = list_open(stack, None, read_filter())
     assert [row["title"] for row in rows] == [*AMOUNTS, CONNECTION]
     assert [row["stops"] for row in rows] == [None, None, None, "all"]
     assert len({row["id"] for row in rows}) == 4
@@ -42,7 +43,7 @@ def test_the_oldest_comes_first(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("conditions", "found"),
     [
         ({"codes": ["gl_account_blocked"]}, ["PO-1", "PO-2", "PO-3"]),
         ({"codes": ["EXACT_DIVISION_BLOCKED", "UNKNOWN_VENDOR"]}, [CONNECTION]),
@@ -58,19 +59,21 @@ def test_the_oldest_comes_first(desk: Desk) -> None:
     ],
     ids=str,
 )
-def test_all_that_is_asked_must_hold(desk: Desk, asked: dict[str, Any], found: list[str]) -> None:
-    assert titles(desk, **asked) == found
+def test_every_condition_must_hold(
+    stack: PersonStack, conditions: dict[str, Any], found: list[str]
+) -> None:
+    assert titles(stack, **conditions) == found
 
 
-def test_by_whoever_looks_after_it(office: Office, desk: Desk) -> None:
-    exceptions.assign(desk, FIRM, "PO-2", " finance  team ")
-    assert titles(desk, assigned_to="finance team") == ["PO-2"]
-    assert titles(desk, unassigned=True) == ["PO-1", "PO-3", CONNECTION]
-    office.wait(hours=25)
-    assert titles(desk, assigned_to="finance team") == ["PO-2"], "a new attempt changes nothing"
-    exceptions.assign(desk, FIRM, "PO-2", None)
-    assert titles(desk, assigned_to="finance team") == []
-    found = exceptions.show(desk, FIRM, "PO-2")
+def test_exceptions_are_listed_by_assignee(env: InMemoryEnvironment, stack: PersonStack) -> None:
+    exceptions.assign(stack, stack.actor, FIRM, "PO-2", " finance  team ")
+    assert titles(stack, assigned_to="finance team") == ["PO-2"]
+    assert titles(stack, unassigned=True) == ["PO-1", "PO-3", CONNECTION]
+    env.wait(hours=25)
+    assert titles(stack, assigned_to="finance team") == ["PO-2"], "a new attempt changes nothing"
+    exceptions.assign(stack, stack.actor, FIRM, "PO-2", None)
+    assert titles(stack, assigned_to="finance team") == []
+    found = exceptions.show(stack, FIRM, "PO-2")
     assert [(e["step"], e["actor"], e["detail"]) for e in found["trail"]][-1] == (
         "unassigned",
         PERSON,
@@ -79,66 +82,74 @@ def test_by_whoever_looks_after_it(office: Office, desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("conditions", "message"),
     [
         ({"codes": ["NONSENSE"]}, "there is no code"),
-        ({"older_than": "3 days"}, "--older-than '3 days' is no age"),
-        ({"newer_than": "-1d"}, "--newer-than '-1d' is no age"),
-        ({"min_amount": "a lot"}, "is no amount"),
-        ({"min_amount": "-5"}, "is no amount"),
-        ({"min_amount": "1e9"}, "is no amount"),
+        ({"older_than": "3 days"}, "--older-than '3 days' is not an age"),
+        ({"newer_than": "-1d"}, "--newer-than '-1d' is not an age"),
+        ({"min_amount": "a lot"}, "is not an amount"),
+        ({"min_amount": "-5"}, "is not an amount"),
+        ({"min_amount": "1e9"}, "is not an amount"),
         ({"assigned_to": "x", "unassigned": True}, "either --assigned-to or --unassigned"),
     ],
     ids=str,
 )
-def test_what_cannot_be_meant_is_refused(asked: dict[str, Any], said: str) -> None:
-    with pytest.raises(Complaint, match=said):
-        wanted(**asked)
+def test_an_invalid_filter_is_refused(conditions: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read_filter(**conditions)
 
 
-def test_many_are_retried_by_the_same_filters(office: Office, desk: Desk) -> None:
-    office.doors.ledger.clear_halt(FIRM)
-    assert orders.retry_where(desk, FIRM, wanted(min_amount="500")) == ["PO-2", "PO-3"]
+def test_many_are_retried_by_the_same_filters(env: InMemoryEnvironment, stack: PersonStack) -> None:
+    env.services.ledger.clear_halt(FIRM)
+    assert retries.retry_where(stack, stack.actor, FIRM, read_filter(min_amount="500")) == [
+        "PO-2",
+        "PO-3",
+    ]
     key = order_key(OrderId("PO-1"))
-    assert office.doors.ledger.trail(FIRM, key) == []
-    asked = [row["key"] for row in list_open(desk, FIRM, wanted(min_amount="500"))]
-    assert {actors(office, RecordKey(each))["retry_asked"] for each in asked} == {PERSON}
-    for order in asked:
-        office.clock.move(0.001)
-        assert office.doors.ledger.read(FIRM, RecordKey(order)).state == "review"
-    before = len(office.airbase.calls)
-    office.work()
-    assert len(office.airbase.calls) > before
+    assert env.services.ledger.trail(FIRM, key) == []
+    conditions = [row["key"] for row in list_open(stack, FIRM, read_filter(min_amount="500"))]
+    assert {actors(env, RecordKey(each))["retry_asked"] for each in conditions} == {PERSON}
+    for order in conditions:
+        env.clock.move(0.001)
+        assert env.services.ledger.read(FIRM, RecordKey(order)).state == "review"
+    before = len(env.airbase.calls)
+    env.work()
+    assert len(env.airbase.calls) > before
 
 
-def test_the_connections_own_exceptions_cannot_be_retried(desk: Desk) -> None:
-    assert orders.retry_where(desk, FIRM, wanted(codes=["EXACT_DIVISION_BLOCKED"])) == []
-    with pytest.raises(Complaint, match="cannot be retried"):
-        orders.retry(desk, FIRM, CONNECTION)
-    with pytest.raises(Complaint, match="stops the connection"):
-        exceptions.dismiss(desk, FIRM, CONNECTION, "who cares", every=True)
+def test_the_connections_own_exceptions_cannot_be_retried(stack: PersonStack) -> None:
+    assert (
+        retries.retry_where(stack, stack.actor, FIRM, read_filter(codes=["EXACT_DIVISION_BLOCKED"]))
+        == []
+    )
+    with pytest.raises(UserError, match="cannot be retried"):
+        retries.retry(stack, stack.actor, FIRM, CONNECTION)
+    with pytest.raises(UserError, match="stops the connection"):
+        exceptions.dismiss(stack, stack.actor, FIRM, CONNECTION, "not needed", every=True)
 
 
-def test_a_vendor_is_retried_by_its_key(office: Office, desk: Desk) -> None:
+def test_a_vendor_is_retried_by_its_key(env: InMemoryEnvironment, stack: PersonStack) -> None:
     key = vendor_key(VendorId("v-9"))
-    record = office.doors.ledger.read(FIRM, key)
+    record = env.services.ledger.read(FIRM, key)
     found = problem("LINK_BROKEN", "v-9").as_dict()
-    office.doors.ledger.write(record.now("review", problems=[found]), "link_broken")
-    before = len(office.mini.queues.waiting)
-    orders.retry(desk, FIRM, key)
-    assert office.mini.queues.waiting[before].message.body["vendor"] == "v-9"
-    exceptions.dismiss(desk, FIRM, key, "closed by hand")
-    assert office.doors.ledger.read(FIRM, key).state == "review", "only orders are set aside"
-    assert titles(desk, codes=["LINK_BROKEN"]) == []
+    env.services.ledger.write(record.now("review", problems=[found]), "link_broken")
+    before = len(env.memory.queues.waiting)
+    retries.retry(stack, stack.actor, FIRM, key)
+    assert env.memory.queues.waiting[before].message.body["vendor"] == "v-9"
+    exceptions.dismiss(stack, stack.actor, FIRM, key, "closed by hand")
+    assert env.services.ledger.read(FIRM, key).state == "review", "only orders are set aside"
+    assert titles(stack, codes=["LINK_BROKEN"]) == []
 
 
-def test_what_is_shown_of_one(office: Office, desk: Desk) -> None:
-    lines = [office.airbase.line("4600", "10.00")]
-    office.doors.ledger.clear_halt(FIRM)
-    office.wait(minutes=1)
-    office.post(office.order("PO-4", lines=lines, payment_term="90"))
-    exceptions.dismiss(desk, FIRM, "PO-4", "agreed", ["UNKNOWN_PAYMENT_CONDITION"])
-    found = exceptions.show(desk, FIRM, "PO-4")
+def test_one_exception_is_shown_with_its_details(
+    env: InMemoryEnvironment, stack: PersonStack
+) -> None:
+    lines = [env.airbase.line("4600", "10.00")]
+    env.services.ledger.clear_halt(FIRM)
+    env.wait(minutes=1)
+    env.post(env.order("PO-4", lines=lines, payment_term="90"))
+    exceptions.dismiss(stack, stack.actor, FIRM, "PO-4", "agreed", ["UNKNOWN_PAYMENT_CONDITION"])
+    found = exceptions.show(stack, FIRM, "PO-4")
     (shown,), (closed,) = found["exceptions"], found["dismissed"]
     assert shown["code"] == "GL_ACCOUNT_BLOCKED"
     assert str(NL.division) in shown["evidence"]["division"]
@@ -149,24 +160,24 @@ def test_what_is_shown_of_one(office: Office, desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("name", ["nobody", "PO-99", "vendor#none"])
-def test_a_record_that_is_not_there(desk: Desk, name: str) -> None:
+def test_a_record_that_is_not_there(stack: PersonStack, name: str) -> None:
     for act in (
-        lambda: exceptions.show(desk, FIRM, name),
-        lambda: exceptions.dismiss(desk, FIRM, name, "x"),
-        lambda: exceptions.assign(desk, FIRM, name, "x"),
-        lambda: orders.retry(desk, FIRM, name),
+        lambda: exceptions.show(stack, FIRM, name),
+        lambda: exceptions.dismiss(stack, stack.actor, FIRM, name, "x"),
+        lambda: exceptions.assign(stack, stack.actor, FIRM, name, "x"),
+        lambda: retries.retry(stack, stack.actor, FIRM, name),
     ):
-        with pytest.raises(Complaint, match="has no order"):
+        with pytest.raises(UserError, match="has no order"):
             act()
 
 
-def test_nothing_is_assigned_that_is_not_open(office: Office, desk: Desk) -> None:
-    office.doors.ledger.clear_halt(FIRM)
-    office.wait(minutes=1)
-    office.post(office.order("PO-5"))
-    with pytest.raises(Complaint, match="no open exception"):
-        exceptions.assign(desk, FIRM, "PO-5", "finance")
-    with pytest.raises(Complaint, match="a name"):
-        exceptions.assign(desk, FIRM, "PO-1", " ")
-    with pytest.raises(Complaint, match="no open exception UNKNOWN_VENDOR"):
-        exceptions.dismiss(desk, FIRM, "PO-1", "x", ["UNKNOWN_VENDOR"])
+def test_nothing_is_assigned_that_is_not_open(env: InMemoryEnvironment, stack: PersonStack) -> None:
+    env.services.ledger.clear_halt(FIRM)
+    env.wait(minutes=1)
+    env.post(env.order("PO-5"))
+    with pytest.raises(UserError, match="no open exception"):
+        exceptions.assign(stack, stack.actor, FIRM, "PO-5", "finance")
+    with pytest.raises(UserError, match="a name"):
+        exceptions.assign(stack, stack.actor, FIRM, "PO-1", " ")
+    with pytest.raises(UserError, match="no open exception UNKNOWN_VENDOR"):
+        exceptions.dismiss(stack, stack.actor, FIRM, "PO-1", "x", ["UNKNOWN_VENDOR"])

@@ -1,11 +1,11 @@
-"""The firm of the histories: two divisions, and the purchase orders that Airbase holds of it."""
+"""The firm of the histories: two divisions, and its purchase orders in Airbase."""
 
 import random
 from collections.abc import Mapping
 from typing import Any
 
-from ml_connector.connection import Connection
-from ml_connector.ids import ConnectionId, Division
+from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.settings.connection import Connection
 
 NL, BE = Division(101), Division(102)
 FIRM = ConnectionId("firm")
@@ -33,12 +33,12 @@ FINAL = {
 
 
 def kind_of(raw: Mapping[str, Any]) -> str:
-    """Return what an order is an example of."""
+    """Return the kind of an order."""
     return str(raw["kind"])
 
 
 def make_order(id: str, kind: str, rng: random.Random) -> dict[str, Any]:
-    """Return an approved order as Airbase answers it."""
+    """Return an approved order in Airbase's form."""
     amounts = [f"{rng.randint(1, 99_999) / 100:.2f}" for _ in range(rng.randint(1, 3))]
     total = sum(round(float(amount) * 100) for amount in amounts) + (kind == "bad total")
     return {

@@ -1,4 +1,4 @@
-"""What people do after an order was posted, in Airbase and in Exact, and what must come of it."""
+"""What people do in Airbase and Exact after an order was posted, and what must result."""
 
 import random
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from typing import Any
 
 from local.exact_simulator import ExactSimulator, Request
 from local.exact_simulator.schema import Entity
-from local.exact_simulator.world import Division as Books
-from ml_connector.doors.ledger import Record
-from ml_connector.ids import ConnectionId, Division, OrderId
-from ml_connector.purchase_orders.exact_order import CANCELLED, COMPLETE, OPEN
-from ml_connector.purchase_orders.marker import marks
+from local.exact_simulator.world import Division as SimulatedDivision
+from ml_connector.domain.ids import ConnectionId, Division, OrderId
+from ml_connector.domain.orders.exact_order import CANCELLED, COMPLETE, OPEN
+from ml_connector.domain.orders.marker import is_marked_for
+from ml_connector.infrastructure.ledger import Record
 
 _ORDERS, _LINES = "purchaseorder/PurchaseOrders", "purchaseorder/PurchaseOrderLines"
 WAYS = (
@@ -19,13 +19,13 @@ WAYS = (
     {"line_updates": True},
     {"line_updates": False},
 )
-"""How Exact's sites may take changes of lines; the first two take them all."""
+"""How an Exact site may accept changes of lines; the first two accept them all."""
 
 Row = dict[str, Any]
 
 
 class People:
-    """Changes orders on both sides, and knows which of it nobody may overwrite."""
+    """Changes orders on both sides, and knows which changes must not be overwritten."""
 
     def __init__(
         self,
@@ -36,18 +36,19 @@ class People:
         divisions: tuple[Division, ...],
         rng: random.Random,
     ) -> None:
-        """Work on `orders` in Airbase and on what came of them in `exact`."""
+        """Work on `orders` in Airbase and on their orders in `exact`."""
         self.exact, self.orders, self.read, self.rng = exact, orders, read, rng
         self.firm, self.divisions = firm, divisions
         self.ways = rng.randrange(len(WAYS))
         for name, value in WAYS[self.ways].items():
             setattr(exact.policy, name, value)
         self.notes: list[tuple[int, str, str]] = []
-        self.meddled: set[str] = set()  # Airbase orders in whose Exact orders people have worked
-        self.theirs: dict[str, Row] = {}  # Exact orders as people left them, and want them
+        # Airbase orders that people changed in Exact, and Exact orders as they were before.
+        self.changed_in_exact: set[str] = set()
+        self.originals: dict[str, Row] = {}
         self.overwritten: list[str] = []
-        exact.world.listeners.append(self._hear)
-        exact.on_call = self._watch
+        exact.world.listeners.append(self._on_change)
+        exact.on_call = self._on_call
 
     # ------------------------------------------------------------ in Airbase
 
@@ -62,7 +63,7 @@ class People:
         return id
 
     def decide_what_is_pending(self) -> list[str]:
-        """Approve what is still being decided; return the ids."""
+        """Approve what is pending; return the ids."""
         pending = [id for id, raw in self.orders.items() if raw["status"] == "pending"]
         for id in pending:
             raw = self.orders[id]
@@ -89,7 +90,7 @@ class People:
     # ------------------------------------------------------------ in Exact
 
     def change_exact(self) -> None:
-        """Let a person work in Exact on an order of ours at which no worker is."""
+        """Let a person change an order of ours in Exact that no worker is processing."""
         settled = [
             (id, division, order)
             for id, raw in self.orders.items()
@@ -99,16 +100,16 @@ class People:
         if not settled:
             return
         id, division, order = self.rng.choice(settled)
-        self.meddled.add(id)
+        self.changed_in_exact.add(id)
         key = order["PurchaseOrderID"]
-        if key in self.theirs and self.rng.random() < 0.6:
+        if key in self.originals and self.rng.random() < 0.6:
             self._undo(division, key)
             return
         before = {"OrderStatus": order["OrderStatus"], "lines": order["lines"]}
-        self.theirs.setdefault(key, before)
-        self._meddle(division, key, order)
+        self.originals.setdefault(key, before)
+        self._change_by_hand(division, key, order)
 
-    def _meddle(self, division: Division, key: str, order: Row) -> None:
+    def _change_by_hand(self, division: Division, key: str, order: Row) -> None:
         how = self.rng.choice(("price", "price", "delete", "cancel", "receive", "text"))
         if how == "price":
             line = self.rng.choice(order["lines"])
@@ -123,11 +124,11 @@ class People:
             self.exact.receive(division, key)
         else:
             self.exact.change(division, _ORDERS, key, Description="Call first")
-            if self.theirs[key]["lines"] == order["lines"]:
-                del self.theirs[key]  # texts are nobody's business
+            if self.originals[key]["lines"] == order["lines"]:
+                del self.originals[key]  # texts may be overwritten
 
     def _undo(self, division: Division, key: str) -> None:
-        before = self.theirs.pop(key)
+        before = self.originals.pop(key)
         for line in before["lines"]:
             if line["ID"] in self.exact.world.divisions[division].table(_LINES):
                 self.exact.change(division, _LINES, line["ID"], UnitPrice=line["UnitPrice"])
@@ -148,54 +149,56 @@ class People:
             (division, order)
             for division in self.divisions
             for order in self.exact.purchase_orders(division)
-            if marks(order["Remarks"], self.firm, OrderId(id))
+            if is_marked_for(order["Remarks"], self.firm, OrderId(id))
         ]
 
     def _lines(self, key: str) -> list[Row]:
         tables = [self.exact.world.divisions[d].table(_LINES) for d in self.divisions]
         return [r for table in tables for r in table.values() if r["PurchaseOrderID"] == key]
 
-    # ------------------------------------------------------------ what Exact says and is told
+    # ------------------------------------------------------------ Exact's notifications and calls
 
-    def _hear(self, books: Books, entity: Entity, action: str, key: str) -> None:
+    def _on_change(
+        self, division: SimulatedDivision, entity: Entity, action: str, key: str
+    ) -> None:
         if entity.path == _ORDERS and self.rng.random() < 0.5:  # half of them are lost
-            self.notes += [(books.code, key, action)] * self.rng.randint(1, 2)
+            self.notes += [(division.code, key, action)] * self.rng.randint(1, 2)
 
-    def _watch(self, request: Request) -> None:
-        """Note every write of ours over what people have left in Exact."""
+    def _on_call(self, request: Request) -> None:
+        """Note every write of ours that overwrites a person's change in Exact."""
         if request.method not in {"PUT", "DELETE"} or "purchaseorder/" not in request.path:
             return
         key = request.path.partition("guid'")[2].partition("'")[0]
         owners = {
-            line["ID"]: line["PurchaseOrderID"] for o in self.theirs for line in self._lines(o)
+            line["ID"]: line["PurchaseOrderID"] for o in self.originals for line in self._lines(o)
         }
-        if (owned := owners.get(key, key)) in self.theirs and not self._is_as_before(owned):
+        if (owned := owners.get(key, key)) in self.originals and not self._is_as_before(owned):
             self.overwritten.append(f"{request.method} {request.path}")
 
     def _is_as_before(self, key: str) -> bool:
-        before = {line["ID"]: line["UnitPrice"] for line in self.theirs[key]["lines"]}
+        before = {line["ID"]: line["UnitPrice"] for line in self.originals[key]["lines"]}
         now = {line["ID"]: line["UnitPrice"] for line in self._lines(key)}
         received = any(line.get("ReceivedQuantity") for line in self._lines(key))
         return before == now and not received
 
-    # ------------------------------------------------------------ the judgement
+    # ------------------------------------------------------------ the check
 
-    def complaint(self, id: str) -> str:
-        """Return what is wrong with an order in the end; empty when nothing is."""
+    def failure(self, id: str) -> str:
+        """Return what is wrong with an order in the end; empty if nothing is."""
         record, raw = self.read(id), self.orders[id]
         found = [order for _, order in self.found(id)]
-        alive = [order for order in found if order["OrderStatus"] != CANCELLED]
+        existing = [order for order in found if order["OrderStatus"] != CANCELLED]
         if self.overwritten:
             return f"overwritten: {self.overwritten}"
-        if len(alive) > 1:
-            return f"{len(alive)} alive in Exact"
+        if len(existing) > 1:
+            return f"{len(existing)} in Exact"
         if record.problems:
-            is_sure = id not in self.meddled and self.ways < 2
-            return f"open: {record.problems}" if is_sure else ""
+            is_certain = id not in self.changed_in_exact and self.ways < 2
+            return f"open: {record.problems}" if is_certain else ""
         if raw["status"] == "cancelled":
-            return "" if not alive and record.state == "cancelled" else "still there"
-        if len(alive) != 1 or record.state != "posted":
-            return f"{len(alive)} alive in Exact"
+            return "" if not existing and record.state == "cancelled" else "still there"
+        if len(existing) != 1 or record.state != "posted":
+            return f"{len(existing)} in Exact"
         approved = sorted(float(line["amount"]) for line in raw["expense_list"])
-        there = sorted(line["UnitPrice"] for line in alive[0]["lines"])
+        there = sorted(line["UnitPrice"] for line in existing[0]["lines"])
         return "" if approved == there else f"approved {approved}, in Exact {there}"

@@ -1,13 +1,13 @@
-"""Thousands of seeded histories: whatever fails when, one purchase order per approval.
+"""Seeded histories: whatever fails, each approval becomes one purchase order.
 
-`make fuzz RUNS=20000` plays as many as one likes; `HISTORY_SEED=42` replays one.
+`make fuzz RUNS=20000` plays more of them; `HISTORY_SEED=42` replays one.
 """
 
 import os
 
 import pytest
 
-from tests.histories.world import History
+from tests.histories.history import History
 
 RUNS = int(os.environ.get("HISTORY_RUNS", "600"))
 CHUNK = 50

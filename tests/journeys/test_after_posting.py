@@ -1,4 +1,4 @@
-"""After the posting, on the stack of the template: either side changes, and the other follows."""
+"""Changes after posting, in Airbase and in Exact, on the stack of the template."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -6,172 +6,170 @@ from typing import Any
 
 import pytest
 
+from local.demo.environment import FIRM, DemoEnvironment
 from local.firm import NL
-from local.scene import FIRM, Scene
-from ml_connector.doors.ledger import Record, order_key
-from ml_connector.ids import OrderId
-from ml_connector.purchase_orders.marker import marks
+from ml_connector.domain.ids import OrderId
+from ml_connector.domain.orders.marker import is_marked_for
+from ml_connector.infrastructure.ledger import Record, order_key
 
 _ORDERS, _LINES = "purchaseorder/PurchaseOrders", "purchaseorder/PurchaseOrderLines"
 _STREAM = "sync/PurchaseOrder/PurchaseOrders"
-_INCREMENTS = 5
-"""Calls of one division when four hours are over: three streams, the orders, the deletions."""
+_REFRESH_CALLS = 5
+"""Calls of one division every four hours: three streams, the orders, the deletions."""
 
 Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    with Scene() as scene:
-        scene.connect()
-        scene.doors.mappings.save(with_policies(scene))
-        scene.stack.fire("TokenRefreshFunctionEverySixHours")  # subscribes to Exact's webhooks
-        scene.stack.drain()
-        yield scene
+def demo() -> Iterator[DemoEnvironment]:
+    with DemoEnvironment() as demo:
+        demo.connect()
+        demo.services.connections.save(with_policies(demo))
+        demo.stack.fire("TokenRefreshFunctionEverySixHours")  # subscribes to Exact's webhooks
+        demo.stack.drain()
+        yield demo
 
 
-def with_policies(scene: Scene) -> Any:
-    connection = scene.doors.mappings.connection(FIRM)
+def with_policies(demo: DemoEnvironment) -> Any:
+    connection = demo.services.connections.get(FIRM)
     assert connection
     return connection.model_copy(update={"when_cancelled": "delete", "when_closed": "note"})
 
 
 @pytest.fixture(autouse=True)
-def _quiet(scene: Scene) -> None:
-    """Let the echoes of what was before be over, and start in a fresh minute."""
-    scene.exact.webhooks.drop = 0
-    scene.exact.webhooks.outbox.clear()
-    scene.wait(timedelta(minutes=2))
+def _fresh_minute(demo: DemoEnvironment) -> None:
+    """Discard notifications of earlier tests, and start in a new minute."""
+    demo.exact.webhooks.drop = 0
+    demo.exact.webhooks.outbox.clear()
+    demo.wait(timedelta(minutes=2))
 
 
-def posted(scene: Scene, number: str, *amounts: str) -> Row:
-    lines = [scene.airbase.line("4100", amount, f"Part {amount}") for amount in amounts]
-    vendor = scene.firm.vendors["Cloudwerk"]
-    order = scene.airbase.add_order(number, NL.subsidiary, vendor, lines)
-    scene.airbase.approve(order)
-    scene.stack.drain()
-    assert record(scene, order).state == "posted"
-    hear(scene)  # the echo
+def posted(demo: DemoEnvironment, number: str, *amounts: str) -> Row:
+    lines = [demo.airbase.line("4100", amount, f"Part {amount}") for amount in amounts]
+    vendor = demo.firm.vendors["Cloudwerk"]
+    order = demo.airbase.add_order(number, NL.subsidiary, vendor, lines)
+    demo.airbase.approve(order)
+    demo.stack.drain()
+    assert record(demo, order).state == "posted"
+    deliver_notifications(demo)  # of our own posting
     return order
 
 
-def record(scene: Scene, order: Row) -> Record:
-    return scene.doors.ledger.read(FIRM, order_key(OrderId(order["id"])))
+def record(demo: DemoEnvironment, order: Row) -> Record:
+    return demo.services.ledger.read(FIRM, order_key(OrderId(order["id"])))
 
 
-def codes(scene: Scene, order: Row) -> list[str]:
-    return [found["code"] for found in record(scene, order).problems]
+def codes(demo: DemoEnvironment, order: Row) -> list[str]:
+    return [found["code"] for found in record(demo, order).problems]
 
 
-def steps(scene: Scene, order: Row) -> list[str]:
+def steps(demo: DemoEnvironment, order: Row) -> list[str]:
     key = order_key(OrderId(order["id"]))
-    return [entry.step for entry in scene.doors.ledger.trail(FIRM, key)]
+    return [entry.step for entry in demo.services.ledger.trail(FIRM, key)]
 
 
-def there(scene: Scene, order: Row) -> list[Row]:
-    found = scene.exact.purchase_orders(NL.division)
-    return [one for one in found if marks(one["Remarks"], FIRM, OrderId(order["id"]))]
+def in_exact(demo: DemoEnvironment, order: Row) -> list[Row]:
+    found = demo.exact.purchase_orders(NL.division)
+    return [one for one in found if is_marked_for(one["Remarks"], FIRM, OrderId(order["id"]))]
 
 
-def hear(scene: Scene) -> None:
-    """Let Exact's notifications arrive, and the next sweep do what they ask."""
-    assert all(status // 100 == 2 for status in scene.exact.webhooks.pump())
-    scene.stack.drain()
-    scene.wait(timedelta(minutes=1))
+def deliver_notifications(demo: DemoEnvironment) -> None:
+    """Deliver Exact's notifications and process them with the next sweep."""
+    assert all(status // 100 == 2 for status in demo.exact.webhooks.pump())
+    demo.stack.drain()
+    demo.wait(timedelta(minutes=1))
 
 
-def calls(scene: Scene) -> Sequence[Any]:
-    return [call for call in scene.posting_calls() if call.division == NL.division]
+def calls(demo: DemoEnvironment) -> Sequence[Any]:
+    return [call for call in demo.posting_calls() if call.division == NL.division]
 
 
-def set_price(scene: Scene, order: Row, price: float) -> None:
-    (found,) = there(scene, order)
-    scene.exact.change(NL.division, _LINES, found["lines"][0]["ID"], UnitPrice=price)
-    scene.exact.change(NL.division, _ORDERS, found["PurchaseOrderID"])
+def set_price(demo: DemoEnvironment, order: Row, price: float) -> None:
+    (found,) = in_exact(demo, order)
+    demo.exact.change(NL.division, _LINES, found["lines"][0]["ID"], UnitPrice=price)
+    demo.exact.change(NL.division, _ORDERS, found["PurchaseOrderID"])
 
 
-def test_amended_then_cancelled(scene: Scene) -> None:
-    order = posted(scene, "PO-1", "100.00", "200.00")
-    lines = [
-        scene.airbase.line("4100", amount, f"Part {amount}") for amount in ("100.00", "250.00")
-    ]
-    scene.airbase.amend(order, expense_list=lines, total_amount="350.00", notes="For the office")
-    scene.stack.drain()
-    (found,) = there(scene, order)
+def test_amended_then_cancelled(demo: DemoEnvironment) -> None:
+    order = posted(demo, "PO-1", "100.00", "200.00")
+    lines = [demo.airbase.line("4100", amount, f"Part {amount}") for amount in ("100.00", "250.00")]
+    demo.airbase.amend(order, expense_list=lines, total_amount="350.00", notes="For the office")
+    demo.stack.drain()
+    (found,) = in_exact(demo, order)
     assert [line["UnitPrice"] for line in found["lines"]] == [100.0, 250.0]
     assert found["Description"] == "For the office"
-    assert steps(scene, order)[-1] == "amended"
-    told = steps(scene, order)
-    hear(scene)
-    assert steps(scene, order) == told, "our own echo is silent"
-    scene.airbase.cancel(order)
-    scene.stack.drain()
-    assert (there(scene, order), record(scene, order).state) == ([], "cancelled")
-    hear(scene)
-    assert codes(scene, order) == []
+    assert steps(demo, order)[-1] == "amended"
+    before = steps(demo, order)
+    deliver_notifications(demo)
+    assert steps(demo, order) == before, "a notification of our own change adds no step"
+    demo.airbase.cancel(order)
+    demo.stack.drain()
+    assert (in_exact(demo, order), record(demo, order).state) == ([], "cancelled")
+    deliver_notifications(demo)
+    assert codes(demo, order) == []
 
 
-def test_closed(scene: Scene) -> None:
-    order = posted(scene, "PO-2", "100.00")
+def test_closed(demo: DemoEnvironment) -> None:
+    order = posted(demo, "PO-2", "100.00")
     order["status"] = "closed"
-    scene.airbase.announce(order, "purchase_request.closed")
-    scene.stack.drain()
-    assert record(scene, order).state == "closed"
-    assert len(there(scene, order)) == 1
+    demo.airbase.announce(order, "purchase_request.closed")
+    demo.stack.drain()
+    assert record(demo, order).state == "closed"
+    assert len(in_exact(demo, order)) == 1
 
 
-def test_a_notified_receipt_is_noted_and_costs_one_increment(scene: Scene) -> None:
-    order = posted(scene, "PO-3", "100.00")
-    before = len(calls(scene))
-    scene.exact.receive(NL.division, there(scene, order)[0]["PurchaseOrderID"])
-    hear(scene)
-    assert record(scene, order).facts["status"]["receipt"] == "complete"
-    assert [call.path for call in calls(scene)[before:]] == [f"/api/v1/{{division}}/{_STREAM}"]
+def test_a_notified_receipt_is_recorded_with_one_call(demo: DemoEnvironment) -> None:
+    order = posted(demo, "PO-3", "100.00")
+    before = len(calls(demo))
+    demo.exact.receive(NL.division, in_exact(demo, order)[0]["PurchaseOrderID"])
+    deliver_notifications(demo)
+    assert record(demo, order).facts["status"]["receipt"] == "complete"
+    assert [call.path for call in calls(demo)[before:]] == [f"/api/v1/{{division}}/{_STREAM}"]
 
 
-def test_notified_drift_is_shown_and_closes_once_undone(scene: Scene) -> None:
-    order = posted(scene, "PO-4", "100.00")
-    before = len(calls(scene))
-    set_price(scene, order, 130.0)
-    hear(scene)
-    assert codes(scene, order) == ["CHANGED_IN_EXACT"]
-    assert len(calls(scene)) - before == 3, "an increment, and a close look of two calls"
-    set_price(scene, order, 100.0)
-    hear(scene)
-    assert codes(scene, order) == []
+def test_a_notified_change_is_an_exception_until_it_is_undone(demo: DemoEnvironment) -> None:
+    order = posted(demo, "PO-4", "100.00")
+    before = len(calls(demo))
+    set_price(demo, order, 130.0)
+    deliver_notifications(demo)
+    assert codes(demo, order) == ["CHANGED_IN_EXACT"]
+    assert len(calls(demo)) - before == 3, "one call for the changes, two for the order"
+    set_price(demo, order, 100.0)
+    deliver_notifications(demo)
+    assert codes(demo, order) == []
 
 
-def test_a_look_alike_typed_in_by_hand_is_shown_before_posting(scene: Scene) -> None:
-    typed = posted(scene, "PO-5", "4321.00")
-    (found,) = there(scene, typed)
+def test_a_similar_order_entered_by_hand_is_a_possible_duplicate(demo: DemoEnvironment) -> None:
+    by_hand = posted(demo, "PO-5", "4321.00")
+    (found,) = in_exact(demo, by_hand)
     key = found["PurchaseOrderID"]
-    scene.exact.change(NL.division, _ORDERS, key, Remarks="Ordered by phone", YourRef="")
-    scene.doors.mappings._table.delete(FIRM, f"posted#{key}")
-    hear(scene)
-    order = scene.airbase.add_order(
+    demo.exact.change(NL.division, _ORDERS, key, Remarks="Ordered by phone", YourRef="")
+    demo.services.connections._table.delete(FIRM, f"posted#{key}")
+    deliver_notifications(demo)
+    order = demo.airbase.add_order(
         "PO-6",
         NL.subsidiary,
-        scene.firm.vendors["Cloudwerk"],
-        [scene.airbase.line("4100", "4321.00", "Part 4321.00")],
+        demo.firm.vendors["Cloudwerk"],
+        [demo.airbase.line("4100", "4321.00", "Part 4321.00")],
     )
-    scene.airbase.approve(order)
-    scene.stack.drain()
-    assert codes(scene, order) == ["POSSIBLE_DUPLICATE"]
-    assert there(scene, order) == []
+    demo.airbase.approve(order)
+    demo.stack.drain()
+    assert codes(demo, order) == ["POSSIBLE_DUPLICATE"]
+    assert in_exact(demo, order) == []
 
 
-def test_with_every_webhook_of_exact_dropped_one_sweep_finds_all(scene: Scene) -> None:
-    drifted, deleted = posted(scene, "PO-7", "100.00"), posted(scene, "PO-8", "100.00")
-    quiet = posted(scene, "PO-9", "100.00")
-    told = steps(scene, quiet)
-    scene.wait(timedelta(hours=4, minutes=1))
-    scene.wait(timedelta(minutes=2))
-    scene.exact.webhooks.drop = 1000
-    set_price(scene, drifted, 130.0)
-    scene.exact.remove(NL.division, _ORDERS, there(scene, deleted)[0]["PurchaseOrderID"])
-    before = len(calls(scene))
-    scene.wait(timedelta(hours=4, minutes=1))
-    assert codes(scene, drifted) == ["CHANGED_IN_EXACT"]
-    assert codes(scene, deleted) == ["DELETED_IN_EXACT"]
-    assert steps(scene, quiet) == told
-    assert len(calls(scene)) - before == _INCREMENTS + 2 + 1, "two close looks"
+def test_changes_in_exact_are_found_without_notifications(demo: DemoEnvironment) -> None:
+    changed, deleted = posted(demo, "PO-7", "100.00"), posted(demo, "PO-8", "100.00")
+    untouched = posted(demo, "PO-9", "100.00")
+    before_steps = steps(demo, untouched)
+    demo.wait(timedelta(hours=4, minutes=1))
+    demo.wait(timedelta(minutes=2))
+    demo.exact.webhooks.drop = 1000
+    set_price(demo, changed, 130.0)
+    demo.exact.remove(NL.division, _ORDERS, in_exact(demo, deleted)[0]["PurchaseOrderID"])
+    before = len(calls(demo))
+    demo.wait(timedelta(hours=4, minutes=1))
+    assert codes(demo, changed) == ["CHANGED_IN_EXACT"]
+    assert codes(demo, deleted) == ["DELETED_IN_EXACT"]
+    assert steps(demo, untouched) == before_steps
+    assert len(calls(demo)) - before == _REFRESH_CALLS + 2 + 1, "and the two orders"

@@ -1,36 +1,36 @@
-"""On the whole stack: an approval that no webhook told of is posted by the sweep."""
+"""The sweep posts an approval whose webhook never arrived, on the stack of the template."""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
+from local.demo.environment import FIRM, DemoEnvironment
 from local.firm import NL
-from local.scene import FIRM, Scene
-from ml_connector.doors.ledger import order_key
-from ml_connector.ids import OrderId
+from ml_connector.domain.ids import OrderId
+from ml_connector.infrastructure.ledger import order_key
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    with Scene() as running:
+def demo() -> Iterator[DemoEnvironment]:
+    with DemoEnvironment() as running:
         running.connect()
         yield running
 
 
-def test_with_every_webhook_dropped_each_approval_is_posted(scene: Scene) -> None:
-    scene.sweep()
-    scene.airbase.outbox.drop = 1000
-    lines = [scene.airbase.line("4100", "100.00", "Licences")]
-    vendor = scene.firm.vendors["Cloudwerk"]
+def test_approvals_are_posted_without_webhooks(demo: DemoEnvironment) -> None:
+    demo.sweep()
+    demo.airbase.outbox.drop = 1000
+    lines = [demo.airbase.line("4100", "100.00", "Licences")]
+    vendor = demo.firm.vendors["Cloudwerk"]
     orders = [
-        scene.airbase.add_order(f"PO-{number}", NL.subsidiary, vendor, lines) for number in range(3)
+        demo.airbase.add_order(f"PO-{number}", NL.subsidiary, vendor, lines) for number in range(3)
     ]
     for order in orders:
-        scene.airbase.approve(order)
-    scene.wait(timedelta(minutes=61))
-    records = [scene.doors.ledger.read(FIRM, order_key(OrderId(o["id"]))) for o in orders]
+        demo.airbase.approve(order)
+    demo.wait(timedelta(minutes=61))
+    records = [demo.services.ledger.read(FIRM, order_key(OrderId(o["id"]))) for o in orders]
     assert [record.state for record in records] == ["posted"] * 3
-    asked = len(scene.airbase.calls)
-    scene.wait(timedelta(minutes=61))
-    assert len(scene.airbase.calls) == asked + 1
+    before = len(demo.airbase.calls)
+    demo.wait(timedelta(minutes=61))
+    assert len(demo.airbase.calls) == before + 1

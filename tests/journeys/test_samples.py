@@ -1,13 +1,13 @@
-"""Every sample in events/ does its work in its function, on the stack of the template."""
+"""Every sample in events/ works in its function, on the stack of the template."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from local.samples import EVENTS, connect_with_samples, sample
-from local.scene import FIRM, Scene
-from ml_connector.doors.ledger import order_key
-from ml_connector.ids import OrderId
+from local.demo.environment import FIRM, DemoEnvironment
+from local.demo.samples import EVENTS, connect_with_samples, sample
+from ml_connector.domain.ids import OrderId
+from ml_connector.infrastructure.ledger import order_key
 
 FUNCTIONS = {
     "airbase-webhook": "AirbaseWebhookFunction",
@@ -28,10 +28,10 @@ NAMES = sorted(path.stem for path in EVENTS.glob("*.json"))
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    with Scene() as scene:
-        connect_with_samples(scene)
-        yield scene
+def demo() -> Iterator[DemoEnvironment]:
+    with DemoEnvironment() as demo:
+        connect_with_samples(demo)
+        yield demo
 
 
 def _function(name: str) -> str:
@@ -39,8 +39,8 @@ def _function(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_sample_does_its_work(scene: Scene, name: str) -> None:
-    answer = scene.stack.invoke(_function(name), sample(name))
+def test_a_sample_works(demo: DemoEnvironment, name: str) -> None:
+    answer = demo.stack.invoke(_function(name), sample(name))
     if name in ANSWERS:
         assert answer["statusCode"] == ANSWERS[name]
     elif "Records" in sample(name):
@@ -53,8 +53,8 @@ def test_there_is_a_sample_for_each_function() -> None:
     assert {_function(name) for name in NAMES} == set(FUNCTIONS.values())
 
 
-def test_the_order_of_the_sample_is_posted(scene: Scene) -> None:
-    scene.stack.invoke("PoPostingFunction", sample("po-posting-order"))
-    scene.stack.drain()
-    (order,) = (o for o in scene.airbase.orders.values() if o["number"] == "PO-SAMPLE")
-    assert scene.doors.ledger.read(FIRM, order_key(OrderId(order["id"]))).state == "posted"
+def test_the_order_of_the_sample_is_posted(demo: DemoEnvironment) -> None:
+    demo.stack.invoke("PoPostingFunction", sample("po-posting-order"))
+    demo.stack.drain()
+    (order,) = (o for o in demo.airbase.orders.values() if o["number"] == "PO-SAMPLE")
+    assert demo.services.ledger.read(FIRM, order_key(OrderId(order["id"]))).state == "posted"

@@ -1,4 +1,4 @@
-"""The canary: no secret of either system in any log line, table, message or exception."""
+"""No secret of either system is in any log line, table, message or exception."""
 
 import json
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.exact_simulator import Fault
+from local.demo.environment import FIRM, DemoEnvironment
+from local.demo.scenario import Scenario
+from local.exact_simulator import ExactFault
 from local.firm import BE, NL
-from local.scene import FIRM, Scene
-from local.story import Story
-from ml_connector.doors.consents import Consents
 from ml_connector.exact.oauth import authorize_url
+from ml_connector.infrastructure.consents import Consents
 
 TABLES = (
     "InboxTable",
@@ -27,100 +27,96 @@ TABLES = (
 )
 
 
-class Canary:
-    """Everything that must not be seen anywhere, tokens that are yet to be issued included."""
+class IssuedSecrets:
+    """All secrets, including tokens and codes that are issued later."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, demo: DemoEnvironment) -> None:
         self.secrets = {
-            scene.airbase.api_key,
-            scene.airbase.outbox.secret,
-            scene.exact.client_secret,
-            scene.exact.webhook_secret,
+            demo.airbase.api_key,
+            demo.airbase.outbox.secret,
+            demo.exact.client_secret,
+            demo.exact.webhook_secret,
         }
-        self._pair = scene.exact.oauth._pair
-        scene.exact.oauth._pair = self.learn  # type: ignore[method-assign]
-        self._code = scene.exact.oauth.code
-        scene.exact.oauth.code = self.learn_code  # type: ignore[method-assign]
+        self._pair = demo.exact.oauth._pair
+        demo.exact.oauth._pair = self.issue_pair  # type: ignore[method-assign]
+        self._code = demo.exact.oauth.code
+        demo.exact.oauth.code = self.issue_code  # type: ignore[method-assign]
 
-    def learn(self, chain: Any) -> dict[str, Any]:
-        """Hand on each pair that Exact gives out, and remember it."""
+    def issue_pair(self, chain: Any) -> dict[str, Any]:
+        """Issue a pair as Exact does, and record it."""
         given = self._pair(chain)
         self.secrets |= {str(given["access_token"]), str(given["refresh_token"])}
         return given
 
-    def learn_code(self, redirect_uri: str) -> str:
-        """Hand on each consent code, and remember it."""
+    def issue_code(self, redirect_uri: str) -> str:
+        """Issue a consent code as Exact does, and record it."""
         code = self._code(redirect_uri)
         self.secrets.add(code)
         return code
 
 
 @pytest.fixture
-def scene() -> Iterator[Scene]:
-    with Scene(variables={"LOG_LEVEL": "DEBUG"}) as scene:
-        yield scene
+def demo() -> Iterator[DemoEnvironment]:
+    with DemoEnvironment(variables={"LOG_LEVEL": "DEBUG"}) as demo:
+        yield demo
 
 
-def test_no_secret_is_seen_anywhere(
-    scene: Scene, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+def test_no_secret_leaks(
+    demo: DemoEnvironment, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    canary = Canary(scene)
+    issued = IssuedSecrets(demo)
     caplog.set_level("INFO")  # of all libraries; our own logs are at DEBUG, on standard output
-    scene.connect()
-    story = Story(scene, lambda _: None)
-    story.an_ordinary_morning()
-    story.the_token_expires()
-    _make_trouble(scene, story)
-    pages = _reconnect(scene, canary)
+    demo.connect()
+    scenario = Scenario(demo, lambda _: None)
+    scenario.one_order_per_division()
+    scenario.token_expiry()
+    _cause_faults(demo, scenario)
+    pages = _reconnect(demo, issued)
 
-    seen = (
-        pages
-        + "".join(capfd.readouterr())
-        + caplog.text
-        + _tables(scene)
-        + str(scene.stack.crashes)
+    output = (
+        pages + "".join(capfd.readouterr()) + caplog.text + _tables(demo) + str(demo.stack.crashes)
     )
-    assert "webhook kept" in seen, "the logs were captured"
-    assert "Already done" in seen, "a browser reloaded"
-    assert len(canary.secrets) >= 8, "the token was renewed"
-    shown = [secret for secret in canary.secrets if secret in seen]
-    assert shown == []
+    assert "webhook kept" in output, "the logs were captured"
+    assert "Already done" in output, "a browser reloaded"
+    assert len(issued.secrets) >= 8, "the token was renewed"
+    leaked = [secret for secret in issued.secrets if secret in output]
+    assert leaked == []
 
 
-def _make_trouble(scene: Scene, story: Story) -> None:
-    """Faults are when secrets slip out: refusals, garbage, lost answers, a revoked consent."""
+def _cause_faults(demo: DemoEnvironment, scenario: Scenario) -> None:
+    """Cause refusals, garbage, lost answers, a revoked consent: faults may leak secrets."""
     for kind in ("unauthorized", "garbage", "server_error", "timeout_after_commit"):
-        scene.exact.faults.append(Fault(kind, "POST", "purchaseorder"))
-        order = story._ordinary(NL)
-        scene.airbase.approve(order)
-        scene.stack.drain()
-    scene.airbase.api_key, key = "another", scene.airbase.api_key
-    scene.airbase.approve(story._ordinary(BE))
-    scene.stack.drain()
-    scene.airbase.api_key = key
-    scene.exact.revoke_consent()
-    scene.wait(timedelta(minutes=20))
-    scene.stack.fire("TokenRefreshFunctionEverySixHours")
+        demo.exact.faults.append(ExactFault(kind, "POST", "purchaseorder"))
+        order = scenario._ordinary(NL)
+        demo.airbase.approve(order)
+        demo.stack.drain()
+    demo.airbase.api_key, key = "another", demo.airbase.api_key
+    demo.airbase.approve(scenario._ordinary(BE))
+    demo.stack.drain()
+    demo.airbase.api_key = key
+    demo.exact.revoke_consent()
+    demo.wait(timedelta(minutes=20))
+    demo.stack.fire("TokenRefreshFunctionEverySixHours")
 
 
-def _reconnect(scene: Scene, canary: Canary) -> str:
-    """Consent anew: given and reloaded, given too late, and denied; return the pages."""
-    back = scene.stack.outputs["ExactRedirectUri"]
+def _reconnect(demo: DemoEnvironment, issued: IssuedSecrets) -> str:
+    """Consent again: granted and reloaded, granted too late, denied; return the pages."""
+    back = demo.stack.outputs["ExactRedirectUri"]
     pages = []
     for moved, denies in ((0, False), (200, False), (0, True)):
-        scene.exact.oauth.denies = denies
-        state = Consents(scene.doors.coordination).ask(FIRM, scene.exact_url, back)
-        canary.secrets.add(state.reveal())
-        url = authorize_url(scene.exact_url, scene.exact.client_id, back, state.reveal())
+        demo.exact.oauth.denies = denies
+        state = Consents(demo.services.coordination_table).create(FIRM, demo.exact_url, back)
+        issued.secrets.add(state.reveal())
+        url = authorize_url(demo.exact_url, demo.exact.client_id, back, state.reveal())
         address = _browse(url)[1]["Location"]
-        scene.clock.move(moved)
+        demo.clock.move(moved)
         pages += [_browse(address), _browse(address)]
     assert [status for status, _, _ in pages] == [200, 200, 400, 400, 403, 403]
     return "".join(f"{headers}{text}" for _, headers, text in pages)
 
 
 def _browse(url: str) -> tuple[int, Message, str]:
-    """Get a page as a browser does: not through httpx, whose log is the connector's own."""
+    """Get a page without httpx, whose log counts as the connector's."""
     parts = urlsplit(url)
     browser = HTTPConnection(parts.netloc)
     browser.request("GET", f"{parts.path}?{parts.query}")
@@ -130,8 +126,8 @@ def _browse(url: str) -> tuple[int, Message, str]:
     return answer.status, answer.headers, text
 
 
-def _tables(scene: Scene) -> str:
-    dynamodb = scene.stack.client("dynamodb")
-    names = (scene.stack.resource(table) for table in TABLES)
+def _tables(demo: DemoEnvironment) -> str:
+    dynamodb = demo.stack.client("dynamodb")
+    names = (demo.stack.resource(table) for table in TABLES)
     pages = (p for n in names for p in dynamodb.get_paginator("scan").paginate(TableName=n))
     return json.dumps([page["Items"] for page in pages], default=str)

@@ -1,4 +1,4 @@
-"""Vendors on the stack made from the template: webhooks of both systems, over real sockets."""
+"""Vendors on the stack of the template: webhooks of both systems, over sockets."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -6,92 +6,90 @@ from typing import Any
 
 import pytest
 
+from local.demo.checks import record_of
+from local.demo.environment import FIRM, DemoEnvironment
 from local.firm import NL
-from local.scene import FIRM, Scene
-from local.verdict import record_of
-from ml_connector.ids import Division, VendorId
-from tests.workflows.staleness import note_all_stale
+from ml_connector.domain.ids import Division, VendorId
+from tests.vendors.staleness import note_all_stale
 
 Row = dict[str, Any]
 CODE = Division(NL.division)
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    with Scene() as scene:
-        scene.connect()
-        yield scene
+def demo() -> Iterator[DemoEnvironment]:
+    with DemoEnvironment() as demo:
+        demo.connect()
+        yield demo
 
 
-def approve(scene: Scene, number: str, vendor: Row) -> Row:
-    order = scene.airbase.add_order(
-        number, NL.subsidiary, vendor, [scene.airbase.line("4100", "99.00", "Licences")]
+def approve(demo: DemoEnvironment, number: str, vendor: Row) -> Row:
+    order = demo.airbase.add_order(
+        number, NL.subsidiary, vendor, [demo.airbase.line("4100", "99.00", "Licences")]
     )
-    scene.airbase.approve(order)
-    hear(scene)
+    demo.airbase.approve(order)
+    deliver_webhooks(demo)
     return order
 
 
-def hear(scene: Scene) -> None:
-    """Let both systems' webhooks arrive, and the sweep after them."""
-    scene.airbase.outbox.pump()
-    scene.exact.webhooks.pump()
-    scene.stack.drain()
-    scene.wait(timedelta(minutes=2))
+def deliver_webhooks(demo: DemoEnvironment) -> None:
+    """Deliver both systems' webhooks, then sweep."""
+    demo.airbase.outbox.pump()
+    demo.exact.webhooks.pump()
+    demo.stack.drain()
+    demo.wait(timedelta(minutes=2))
 
 
-def supplier_of(scene: Scene, vendor: Row) -> str | None:
-    link = scene.doors.links.get(FIRM, CODE, VendorId(vendor["id"]))
+def supplier_of(demo: DemoEnvironment, vendor: Row) -> str | None:
+    link = demo.services.vendor_links.get(FIRM, CODE, VendorId(vendor["id"]))
     return link.supplier if link else None
 
 
-def state_of(scene: Scene, order: Row) -> str:
-    return record_of(scene, order["id"]).state
+def state_of(demo: DemoEnvironment, order: Row) -> str:
+    return record_of(demo, order["id"]).state
 
 
-def test_the_first_reading_links_the_vendors(scene: Scene) -> None:
-    linked = [
-        vendor["name"] for vendor in scene.firm.vendors.values() if supplier_of(scene, vendor)
-    ]
-    assert linked == [name for name in scene.firm.vendors if name != "Nieuwkomer Catering"]
+def test_the_first_comparison_links_the_vendors(demo: DemoEnvironment) -> None:
+    linked = [vendor["name"] for vendor in demo.firm.vendors.values() if supplier_of(demo, vendor)]
+    assert linked == [name for name in demo.firm.vendors if name != "Nieuwkomer Catering"]
 
 
-def test_a_vendor_event_links_the_vendor_and_its_order_goes_on(scene: Scene) -> None:
-    vendor = scene.airbase.add_vendor("Trade name")
-    order = approve(scene, "PO-9001", vendor)
-    assert state_of(scene, order) == "review"
-    supplier = scene.exact.add_supplier(CODE, "Quovadra Lindex B.V.", code="901")
-    note_all_stale(scene.doors.data(FIRM, CODE))
-    scene.wait(timedelta(minutes=2))
-    scene.airbase.change_vendor(vendor, erp_reference_id=supplier)
-    hear(scene)
-    assert supplier_of(scene, vendor) == supplier
-    assert state_of(scene, order) == "posted"
+def test_a_vendor_event_links_the_vendor_and_its_order_is_posted(demo: DemoEnvironment) -> None:
+    vendor = demo.airbase.add_vendor("Trade name")
+    order = approve(demo, "PO-9001", vendor)
+    assert state_of(demo, order) == "review"
+    supplier = demo.exact.add_supplier(CODE, "Quovadra Lindex B.V.", code="901")
+    note_all_stale(demo.services.reference_store(FIRM, CODE))
+    demo.wait(timedelta(minutes=2))
+    demo.airbase.change_vendor(vendor, erp_reference_id=supplier)
+    deliver_webhooks(demo)
+    assert supplier_of(demo, vendor) == supplier
+    assert state_of(demo, order) == "posted"
 
 
-def test_a_renamed_supplier_makes_orders_wait_until_it_is_settled(scene: Scene) -> None:
-    vendor = scene.firm.vendors["Cloudwerk"]
-    supplier = supplier_of(scene, vendor)
+def test_orders_of_a_renamed_supplier_wait_until_it_is_resolved(demo: DemoEnvironment) -> None:
+    vendor = demo.firm.vendors["Cloudwerk"]
+    supplier = supplier_of(demo, vendor)
     assert supplier is not None
-    scene.exact.change(CODE, "crm/Accounts", supplier, Name="Somebody Else N.V.")
-    note_all_stale(scene.doors.data(FIRM, CODE))
-    scene.wait(timedelta(minutes=2))
-    order = approve(scene, "PO-9002", vendor)
-    assert [found["code"] for found in record_of(scene, order["id"]).problems] == [
+    demo.exact.change(CODE, "crm/Accounts", supplier, Name="Somebody Else N.V.")
+    note_all_stale(demo.services.reference_store(FIRM, CODE))
+    demo.wait(timedelta(minutes=2))
+    order = approve(demo, "PO-9002", vendor)
+    assert [found["code"] for found in record_of(demo, order["id"]).problems] == [
         "VENDOR_LINK_IN_DOUBT"
     ]
-    scene.exact.change(CODE, "crm/Accounts", supplier, Name="Cloudwerk")
-    note_all_stale(scene.doors.data(FIRM, CODE))
-    scene.wait(timedelta(minutes=2))
-    assert state_of(scene, order) == "posted"
+    demo.exact.change(CODE, "crm/Accounts", supplier, Name="Cloudwerk")
+    note_all_stale(demo.services.reference_store(FIRM, CODE))
+    demo.wait(timedelta(minutes=2))
+    assert state_of(demo, order) == "posted"
 
 
-def test_the_daily_comparison_finds_a_vendor_that_is_gone(scene: Scene) -> None:
-    vendor = scene.firm.vendors["Expo Partners"]
-    scene.airbase.remove_vendor(vendor)
-    scene.airbase.outbox.waiting.clear()  # its webhook never comes
-    scene.stack.fire("ReconciliationSchedule")
-    scene.stack.drain()
-    link = scene.doors.links.get(FIRM, CODE, VendorId(vendor["id"]))
+def test_the_daily_comparison_finds_a_removed_vendor(demo: DemoEnvironment) -> None:
+    vendor = demo.firm.vendors["Expo Partners"]
+    demo.airbase.remove_vendor(vendor)
+    demo.airbase.outbox.waiting.clear()  # its webhook never arrives
+    demo.stack.fire("ReconciliationSchedule")
+    demo.stack.drain()
+    link = demo.services.vendor_links.get(FIRM, CODE, VendorId(vendor["id"]))
     assert link is not None
     assert link.doubt == "VENDOR_GONE"

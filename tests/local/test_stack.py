@@ -1,4 +1,4 @@
-"""The local stack plays what moto does not: routes, pollers, schedules, environments."""
+"""The local stack simulates what moto does not: routes, pollers, schedules, environments."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ def queue(stack: LocalStack, body: dict[str, str], group: str = "g") -> None:
     )
 
 
-def seen(stack: LocalStack, name: str) -> int:
+def count(stack: LocalStack, name: str) -> int:
     item = stack.client("dynamodb").get_item(
         TableName=stack.resource("Table"), Key={"pk": {"S": name}}
     )
@@ -60,7 +60,7 @@ def test_a_route_calls_its_function_with_a_proxy_event(stack: LocalStack) -> Non
 
 
 @pytest.mark.parametrize("content_type", [None, "application/octet-stream", "application/x-json"])
-def test_a_body_that_is_not_text_by_its_type_arrives_in_base64(
+def test_a_body_without_a_text_type_arrives_in_base64(
     stack: LocalStack, content_type: str | None
 ) -> None:
     event = echo(stack, b'{"n": 1}', content_type)
@@ -68,7 +68,7 @@ def test_a_body_that_is_not_text_by_its_type_arrives_in_base64(
     assert base64.b64decode(event["body"]) == b'{"n": 1}'
 
 
-def test_an_answer_carries_status_headers_and_body(stack: LocalStack) -> None:
+def test_an_answer_has_status_headers_and_body(stack: LocalStack) -> None:
     answer = httpx.post(f"{stack.url}/echo/me", content=b"")
     assert answer.headers["x-name"] == "me"
     assert "body" not in answer.json()["event"]
@@ -82,41 +82,41 @@ def test_other_routes_are_not_found(stack: LocalStack, method: str, path: str) -
     assert (answer.status_code, answer.json()) == (404, {"message": "Not Found"})
 
 
-def test_a_crash_is_500_without_detail_and_is_kept(stack: LocalStack) -> None:
+def test_a_crash_is_500_without_detail_and_is_recorded(stack: LocalStack) -> None:
     answer = httpx.post(f"{stack.url}/echo/crash")
     assert (answer.status_code, answer.json()) == (500, {"message": "Internal Server Error"})
     assert stack.crashes[-1].function == "Echo"
 
 
-def test_a_function_is_imported_with_its_own_variables_alone(stack: LocalStack) -> None:
+def test_a_function_is_imported_with_only_its_own_variables(stack: LocalStack) -> None:
     answer = httpx.post(f"{stack.url}/echo/me").json()
     assert (answer["greeting"], answer["sees_table"]) == ("hello", False)
     assert stack.environment("Worker")["TABLE"] == stack.resource("Table")
     assert stack.environment()["AWS_ENDPOINT_URL"] == stack.endpoint_url
 
 
-def test_messages_reach_the_worker_and_are_gone(stack: LocalStack) -> None:
+def test_messages_reach_the_worker_and_are_removed(stack: LocalStack) -> None:
     for number in range(7):
         queue(stack, {"do": "note", "as": f"m{number}"})
     assert stack.drain() == 7
-    assert [seen(stack, f"m{number}") for number in range(7)] == [1] * 7
+    assert [count(stack, f"m{number}") for number in range(7)] == [1] * 7
     assert stack.drain() == 0
 
 
-def test_a_reported_failure_alone_comes_again_until_it_is_redriven(stack: LocalStack) -> None:
+def test_only_a_reported_failure_is_delivered_again_until_redriven(stack: LocalStack) -> None:
     queue(stack, {"do": "note", "as": "good"}, "one")
     queue(stack, {"do": "fail", "as": "bad"}, "two")
     stack.drain()
-    assert (seen(stack, "good"), seen(stack, "bad")) == (1, 3)
+    assert (count(stack, "good"), count(stack, "bad")) == (1, 3)
     assert dead(stack) == [{"do": "fail", "as": "bad"}]
 
 
-def test_a_crash_brings_the_whole_batch_again(stack: LocalStack) -> None:
+def test_a_crash_returns_the_full_batch(stack: LocalStack) -> None:
     queue(stack, {"do": "note", "as": "innocent"}, "one")
     queue(stack, {"do": "crash", "as": "guilty"}, "two")
     stack.drain()
-    assert seen(stack, "guilty") == 3
-    assert seen(stack, "innocent") == 3
+    assert count(stack, "guilty") == 3
+    assert count(stack, "innocent") == 3
     assert stack.crashes[-1].function == "Worker"
 
 
@@ -126,16 +126,16 @@ def test_without_retries_a_failure_waits_for_its_visibility_timeout(stack: Local
     assert stack.drain(retry_at_once=False) == 0
 
 
-def test_a_schedule_speaks_through_its_queue_with_its_time(stack: LocalStack) -> None:
+def test_a_schedule_sends_its_time_to_its_queue(stack: LocalStack) -> None:
     stack.fire("Minutely")
     stack.drain()
-    assert seen(stack, "2026-06-01T12:00:00Z") == 1
+    assert count(stack, "2026-06-01T12:00:00Z") == 1
 
 
 def test_a_schedule_may_call_a_function(stack: LocalStack) -> None:
-    stack.fire("KeeperDaily")
+    stack.fire("RecorderDaily")
     item = stack.client("dynamodb").get_item(
-        TableName=stack.resource("Table"), Key={"pk": {"S": "kept"}}
+        TableName=stack.resource("Table"), Key={"pk": {"S": "recorded"}}
     )
     assert "Item" in item
 

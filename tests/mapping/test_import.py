@@ -1,4 +1,4 @@
-"""An import changes all that its file says, or nothing; an export imported changes nothing."""
+"""An import applies its full file or nothing; importing an export changes nothing."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,63 +8,65 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from connector_cli.actions.mapping import files, verbs
-from connector_cli.complaints import Complaint
 from local.firm import BE
-from local.office import FIRM
-from ml_connector.connection import Connection
-from ml_connector.doors.ledger import CONNECTION, Conflict
-from ml_connector.ids import Division
-from tests.mapping.conftest import OfficeStack, Write, order_to_map
+from local.in_memory.environment import FIRM
+from ml_connector.domain.ids import Division
+from ml_connector.infrastructure.ledger import CONNECTION, Conflict
+from ml_connector.mapping import files
+from ml_connector.mapping import import_export as verbs
+from ml_connector.settings.connection import Connection
+from ml_connector.user_errors import UserError
+from tests.mapping.conftest import Write, order_to_map
+from tests.person_stack import PERSON, PersonStack
 
 NL = Division(2101)
 
 
-def mappings(stack: OfficeStack, division: Division = NL) -> dict[str, dict[str, str]]:
+def mappings(stack: PersonStack, division: Division = NL) -> dict[str, dict[str, str]]:
     found = stack.connection(FIRM).division(division)
     assert found is not None
     return found.mappings.model_dump()
 
 
-def refused(stack: OfficeStack, path: Path) -> tuple[str, ...]:
-    """Import a file that must be refused; return its lines, and see that nothing changed."""
-    before, trail = stack.connection(FIRM), len(stack.doors.ledger.trail(FIRM, CONNECTION))
-    with pytest.raises(Complaint) as found:
-        verbs.import_(stack, FIRM, path)
+def refused(stack: PersonStack, path: Path) -> tuple[str, ...]:
+    """Import a file that must be refused; return the errors, and check that nothing changed."""
+    before, trail = stack.connection(FIRM), len(stack.services.ledger.trail(FIRM, CONNECTION))
+    with pytest.raises(UserError) as found:
+        verbs.import_(stack, stack.actor, FIRM, path)
     assert stack.connection(FIRM) == before
-    assert len(stack.doors.ledger.trail(FIRM, CONNECTION)) == trail
+    assert len(stack.services.ledger.trail(FIRM, CONNECTION)) == trail
     return found.value.lines
 
 
-def test_an_order_is_posted_once_its_words_are_mapped(fresh: OfficeStack, tmp_path: Path) -> None:
-    """Refused, exported, filled in as a person would, imported: posted without a further hand."""
-    office = fresh.office
-    office.exact.add_supplier(NL, "Nieuwkomer", code="300")
-    office.wait(hours=5)
-    order = order_to_map(office)
-    assert office.post(order).state == "review"
+def test_an_order_is_posted_once_its_values_are_mapped(fresh: PersonStack, tmp_path: Path) -> None:
+    """Refused, exported, filled in, imported: then posted automatically."""
+    env = fresh.env
+    env.exact.add_supplier(NL, "Nieuwkomer", code="300")
+    env.wait(hours=5)
+    order = order_to_map(env)
+    assert env.post(order).state == "review"
     path = tmp_path / "map.csv"
     verbs.export(fresh, FIRM, path)
-    vendor = office.firm.vendors["Nieuwkomer Catering"]["airbase_id"]
+    vendor = env.firm.vendors["Nieuwkomer Catering"]["airbase_id"]
     answers = {"Reizen": "4100", "mkt": "MKT", "High": "5", "Net 30": "30", vendor: "300"}
     text = path.read_text("utf-8")
     for airbase, exact in answers.items():
         assert f",{airbase},," in text
         text = text.replace(f",{airbase},,", f",{airbase},{exact},")
     path.write_text(text, encoding="utf-8")
-    done = verbs.import_(fresh, FIRM, path)
+    done = verbs.import_(fresh, fresh.actor, FIRM, path)
     assert (len(done.changes), done.queued) == (5, 1)
-    office.work()
-    assert office.record(order).state == "posted"
-    (posted,) = office.in_exact()
+    env.work()
+    assert env.record(order).state == "posted"
+    (posted,) = env.in_exact()
     assert (posted["PaymentCondition"].strip(), posted["lines"][0]["CostCenter"]) == ("30", "MKT")
 
 
-def test_the_difference_is_audited_with_who_did_it(fresh: OfficeStack, write_file: Write) -> None:
+def test_the_changes_are_audited_with_their_actor(fresh: PersonStack, write_file: Write) -> None:
     path = write_file("2101,gl_accounts,acc-x44,4400,", "2101,cost_centres,Marketing,MKT,")
-    verbs.import_(fresh, FIRM, path)
-    entry = fresh.doors.ledger.trail(FIRM, CONNECTION)[-1]
-    assert (entry.step, entry.actor) == ("mappings_changed", "connector somebody")
+    verbs.import_(fresh, fresh.actor, FIRM, path)
+    entry = fresh.services.ledger.trail(FIRM, CONNECTION)[-1]
+    assert (entry.step, entry.actor) == ("mappings_changed", PERSON)
     assert entry.detail["changes"] == [
         {
             "division": 2101,
@@ -81,16 +83,16 @@ def test_the_difference_is_audited_with_who_did_it(fresh: OfficeStack, write_fil
             "after": "MKT",
         },
     ]
-    assert fresh.doors.ledger.find_break(fresh.doors.ledger.read(FIRM, CONNECTION)) is None
+    assert fresh.services.ledger.find_break(fresh.services.ledger.read(FIRM, CONNECTION)) is None
 
 
 def test_an_empty_exact_removes_and_another_one_replaces(
-    fresh: OfficeStack, write_file: Write
+    fresh: PersonStack, write_file: Write
 ) -> None:
     lines = ("2101,gl_accounts,a,4100,", "2101,gl_accounts,b,4200,", "2102,gl_accounts,a,4100,")
-    verbs.import_(fresh, FIRM, write_file(*lines))
+    verbs.import_(fresh, fresh.actor, FIRM, write_file(*lines))
     done = verbs.import_(
-        fresh, FIRM, write_file("2101,gl_accounts,a,,", "2101,gl_accounts,b,4300,")
+        fresh, fresh.actor, FIRM, write_file("2101,gl_accounts,a,,", "2101,gl_accounts,b,4300,")
     )
     assert [(c.airbase, c.before, c.after) for c in done.changes] == [
         ("a", "4100", ""),
@@ -100,21 +102,23 @@ def test_an_empty_exact_removes_and_another_one_replaces(
     assert mappings(fresh, Division(2102))["gl_accounts"] == {"a": "4100"}
 
 
-def test_a_dry_run_shows_and_changes_nothing(fresh: OfficeStack, write_file: Write) -> None:
+def test_a_dry_run_shows_and_changes_nothing(fresh: PersonStack, write_file: Write) -> None:
     before = fresh.connection(FIRM)
     path = write_file("2101,gl_accounts,a,4100,")
-    done = verbs.import_(fresh, FIRM, path, dry_run=True)
+    done = verbs.import_(fresh, fresh.actor, FIRM, path, dry_run=True)
     assert [(c.airbase, c.after) for c in done.changes] == [("a", "4100")]
     assert fresh.connection(FIRM) == before
-    assert fresh.doors.ledger.trail(FIRM, CONNECTION) == []
+    assert fresh.services.ledger.trail(FIRM, CONNECTION) == []
 
 
-def test_an_item_may_be_named_by_its_code(fresh: OfficeStack, write_file: Write) -> None:
-    verbs.import_(fresh, FIRM, write_file("2101,items,4800,TRIP-2,"))
-    table = fresh.office.exact.world.divisions[2101].table("logistics/Items")
+def test_an_item_may_be_named_by_its_code(fresh: PersonStack, write_file: Write) -> None:
+    verbs.import_(fresh, fresh.actor, FIRM, write_file("2101,items,4800,TRIP-2,"))
+    table = fresh.env.exact.world.divisions[2101].table("logistics/Items")
     (id,) = [key for key, row in table.items() if row["Code"] == "TRIP-2"]
     assert mappings(fresh)["items"] == {"4800": id}
-    again = verbs.import_(fresh, FIRM, write_file(f"2101,items,4800,{{{id.upper()}}},"))
+    again = verbs.import_(
+        fresh, fresh.actor, FIRM, write_file(f"2101,items,4800,{{{id.upper()}}},")
+    )
     assert again.changes == []
 
 
@@ -136,47 +140,47 @@ BAD = {
     "a payment condition": ("2101,payment_conditions,a,99,", "UNKNOWN_PAYMENT_CONDITION"),
     "a supplier that is not there": ("2101,suppliers,a,999,", "SUPPLIER_GONE"),
     "a blocked supplier": ("2101,suppliers,a,199,", "SUPPLIER_BLOCKED"),
-    "a strange division": ("9,gl_accounts,a,4100,", "'9' is no division of example-firm"),
-    "no division": (",gl_accounts,a,4100,", "is no division"),
-    "a strange kind": ("2101,colours,a,red,", "'colours' is no kind"),
-    "nothing of Airbase": ("2101,gl_accounts, ,4100,", "names nothing of Airbase"),
+    "an unknown division": ("9,gl_accounts,a,4100,", "'9' is not a division of example-firm"),
+    "no division": (",gl_accounts,a,4100,", "is not a division"),
+    "an unknown kind": ("2101,colours,a,red,", "'colours' is not a kind"),
+    "no Airbase value": ("2101,gl_accounts, ,4100,", "has no Airbase value"),
     "too few cells": ("2101,gl_accounts", "has 2 cells, the header has 5"),
-    "a subsidiary to nowhere": (",subsidiaries,sub-new,9,", "is no division"),
+    "a subsidiary of an unknown division": (",subsidiaries,sub-new,9,", "is not a division"),
     "no subsidiary": (",subsidiaries,,2101,", "names no subsidiary"),
-    "a subsidiary of two": ("2102,subsidiaries,sub-new,2101,", "named under exact alone"),
+    "a subsidiary of two": ("2102,subsidiaries,sub-new,2101,", "given under exact only"),
     "the last subsidiary": (",subsidiaries,sub-be,2101,", "left without a subsidiary"),
     "no subsidiary left": (",subsidiaries,sub-be,,", "left without a subsidiary"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_line_that_planning_would_refuse_is_refused(
-    stack: OfficeStack, write_file: Write, case: str
+def test_a_line_that_an_order_could_not_use_is_refused(
+    stack: PersonStack, write_file: Write, case: str
 ) -> None:
-    line, said = BAD[case]
+    line, message = BAD[case]
     good = "2101,gl_accounts,x,4100,"
-    (told,) = refused(stack, write_file(good, line, good))
-    assert told.startswith("map.csv, line 3: ")
-    assert said in told
+    (error,) = refused(stack, write_file(good, line, good))
+    assert error.startswith("map.csv, line 3: ")
+    assert message in error
 
 
-def test_every_error_is_listed_with_its_line(stack: OfficeStack, write_file: Write) -> None:
-    """Those of the form and those of the content together."""
-    bad = [line for line, said in BAD.values() if "items,4" not in line and "sub-be" not in line]
+def test_every_error_is_listed_with_its_line(stack: PersonStack, write_file: Write) -> None:
+    """Errors of form and of content together."""
+    bad = [line for line, _ in BAD.values() if "items,4" not in line and "sub-be" not in line]
     lines = [line.replace(",a,", f",a{number},") for number, line in enumerate(bad)]
-    told = refused(stack, write_file(*lines, ",subsidiaries,sub-be,,"))
-    assert [line.split(":")[0] for line in told] == [
+    errors = refused(stack, write_file(*lines, ",subsidiaries,sub-be,,"))
+    assert [line.split(":")[0] for line in errors] == [
         f"map.csv, line {number}" for number in range(2, len(lines) + 3)
     ]
 
 
-def test_contradictions_are_refused_and_repetitions_are_not(
-    fresh: OfficeStack, write_file: Write
+def test_contradicting_lines_are_refused_and_repeated_lines_are_not(
+    fresh: PersonStack, write_file: Write
 ) -> None:
     lines = ("2101,gl_accounts,a,4100,", "2101,gl_accounts,a,4200,")
-    (told,) = refused(fresh, write_file(*lines))
-    assert told == "map.csv, line 3: maps 'a' to '4200', line 2 to '4100'"
-    done = verbs.import_(fresh, FIRM, write_file(lines[0], lines[0]))
+    (error,) = refused(fresh, write_file(*lines))
+    assert error == "map.csv, line 3: maps 'a' to '4200', line 2 to '4100'"
+    done = verbs.import_(fresh, fresh.actor, FIRM, write_file(lines[0], lines[0]))
     assert len(done.changes) == 1
 
 
@@ -191,98 +195,101 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_files_come_in_many_forms(fresh: OfficeStack, tmp_path: Path, form: str) -> None:
+def test_many_csv_formats_are_read(fresh: PersonStack, tmp_path: Path, form: str) -> None:
     path = tmp_path / "map.csv"
     path.write_text(FORMS[form], encoding="utf-8", newline="")
-    verbs.import_(fresh, FIRM, path)
+    verbs.import_(fresh, fresh.actor, FIRM, path)
     assert mappings(fresh)["gl_accounts"] == {"a,b": "4100"}
 
 
 def test_lines_are_counted_through_quoted_line_breaks(
-    stack: OfficeStack, write_file: Write
+    stack: PersonStack, write_file: Write
 ) -> None:
     path = write_file('2101,gl_accounts,"two\nlines",4100,"and\nmore"', "2101,gl_accounts,a,4242,")
     assert refused(stack, path)[0].startswith("map.csv, line 5: UNKNOWN_GL_ACCOUNT")
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "line 1: needs each of the columns division,kind,airbase,exact,name once"),
-        (b"division,kind,airbase\n", "look at exact"),
-        (b"division,kind,airbase,exact,exact\n", "look at exact"),
+        (b"division,kind,airbase\n", "check exact"),
+        (b"division,kind,airbase,exact,exact\n", "check exact"),
         (b"division,kind,airbase,exact\n1,2,\xff,4\n", "line 2: is not UTF-8 text"),
         (b'division,kind,airbase,exact\n1,2,"3"x,4\n', "line 2: "),
         (b'division,kind,airbase,exact\n1,2,"3,4\n', "line 2: "),
     ],
 )
-def test_what_is_no_such_file_is_refused(
-    stack: OfficeStack, tmp_path: Path, data: bytes, said: str
+def test_an_invalid_file_is_refused(
+    stack: PersonStack, tmp_path: Path, data: bytes, message: str
 ) -> None:
     path = tmp_path / "map.csv"
     path.write_bytes(data)
-    (told,) = refused(stack, path)
-    assert said in told
+    (error,) = refused(stack, path)
+    assert message in error
 
 
-def test_a_file_that_is_not_there(stack: OfficeStack, tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(stack: PersonStack, tmp_path: Path) -> None:
     assert "No such file" in refused(stack, tmp_path / "none.csv")[0]
     assert refused(stack, tmp_path)
 
 
-def test_a_change_in_between_is_not_overwritten(
-    fresh: OfficeStack, write_file: Write, monkeypatch: pytest.MonkeyPatch
+def test_a_concurrent_change_is_not_overwritten(
+    fresh: PersonStack, write_file: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = fresh.office.config(mappings={"gl_accounts": {"theirs": "4200"}})
+    config = fresh.env.config(mappings={"gl_accounts": {"theirs": "4200"}})
     theirs = Connection.model_validate(config)
     read = files.read
 
     def meanwhile(path: Path) -> Any:
-        fresh.doors.mappings.save(theirs)
+        fresh.services.connections.save(theirs)
         return read(path)
 
     monkeypatch.setattr(files, "read", meanwhile)
     with pytest.raises(Conflict):
-        verbs.import_(fresh, FIRM, write_file("2101,gl_accounts,mine,4100,"))
+        verbs.import_(fresh, fresh.actor, FIRM, write_file("2101,gl_accounts,mine,4100,"))
     assert fresh.connection(FIRM) == theirs
-    steps = [entry.step for entry in fresh.doors.ledger.trail(FIRM, CONNECTION)]
+    steps = [entry.step for entry in fresh.services.ledger.trail(FIRM, CONNECTION)]
     assert steps == ["mappings_changed", "mappings_not_changed"]
     monkeypatch.undo()
-    verbs.import_(fresh, FIRM, write_file("2101,gl_accounts,mine,4100,"))
+    verbs.import_(fresh, fresh.actor, FIRM, write_file("2101,gl_accounts,mine,4100,"))
     assert mappings(fresh)["gl_accounts"] == {"theirs": "4200", "mine": "4100"}
 
 
 def test_a_division_that_was_never_read_cannot_be_checked(
-    fresh: OfficeStack, write_file: Write
+    fresh: PersonStack, write_file: Write
 ) -> None:
-    fresh.office.mini.tables.reference.delete(f"{FIRM}#2101", "reading#sync/CRM/Accounts")
-    (told,) = refused(fresh, write_file("2101,gl_accounts,a,4100,"))
-    assert "not read yet: `connector refresh`" in told
+    fresh.env.memory.tables.reference.delete(f"{FIRM}#2101", "reading#sync/CRM/Accounts")
+    (error,) = refused(fresh, write_file("2101,gl_accounts,a,4100,"))
+    assert "not read yet: `connector refresh`" in error
 
 
-def test_a_subsidiary_gets_a_division_and_its_orders_go_on(
-    fresh: OfficeStack, write_file: Write
+def test_a_subsidiary_gets_a_division_and_its_orders_are_posted(
+    fresh: PersonStack, write_file: Write
 ) -> None:
-    office = fresh.office
-    order = office.order()
-    order["subsidiary"] = office.airbase.subsidiaries["sub-new"]
-    assert office.post(order).state == "review"
-    assert office.codes(order) == ["UNKNOWN_SUBSIDIARY"]
-    done = verbs.import_(fresh, FIRM, write_file(",subsidiaries,sub-new,2102,"))
+    env = fresh.env
+    order = env.order()
+    order["subsidiary"] = env.airbase.subsidiaries["sub-new"]
+    assert env.post(order).state == "review"
+    assert env.codes(order) == ["UNKNOWN_SUBSIDIARY"]
+    done = verbs.import_(fresh, fresh.actor, FIRM, write_file(",subsidiaries,sub-new,2102,"))
     assert done.queued == 1
-    office.work()
-    assert (office.record(order).state, len(office.in_exact(BE))) == ("posted", 1)
+    env.work()
+    assert (env.record(order).state, len(env.in_exact(BE))) == ("posted", 1)
     assert fresh.connection(FIRM).divisions[1].subsidiaries == ("sub-be", "sub-new")
-    verbs.import_(fresh, FIRM, write_file(",subsidiaries,sub-new,2101,"))
+    verbs.import_(fresh, fresh.actor, FIRM, write_file(",subsidiaries,sub-new,2101,"))
     served = {int(d.division): d.subsidiaries for d in fresh.connection(FIRM).divisions}
     assert (served[2101], served[2102]) == (("sub-nl", "sub-new"), ("sub-be",))
-    verbs.import_(fresh, FIRM, write_file(",subsidiaries,sub-new,,"))
+    verbs.import_(fresh, fresh.actor, FIRM, write_file(",subsidiaries,sub-new,,"))
     assert fresh.connection(FIRM).divisions[0].subsidiaries == ("sub-nl",)
 
 
-def test_two_divisions_may_swap_their_subsidiaries(fresh: OfficeStack, write_file: Write) -> None:
+def test_two_divisions_may_swap_their_subsidiaries(fresh: PersonStack, write_file: Write) -> None:
     verbs.import_(
-        fresh, FIRM, write_file(",subsidiaries,sub-nl,2102,", ",subsidiaries,sub-be,2101,")
+        fresh,
+        fresh.actor,
+        FIRM,
+        write_file(",subsidiaries,sub-nl,2102,", ",subsidiaries,sub-be,2101,"),
     )
     served = {int(d.division): d.subsidiaries for d in fresh.connection(FIRM).divisions}
     assert (served[2101], served[2102]) == (("sub-be",), ("sub-nl",))
@@ -323,43 +330,43 @@ _OFTEN = settings(
 
 
 @pytest.fixture
-def restored(stack: OfficeStack) -> Iterator[OfficeStack]:
+def restored(stack: PersonStack) -> Iterator[PersonStack]:
     before = stack.connection(FIRM)
     yield stack
-    stack.doors.mappings.save(before)
+    stack.services.connections.save(before)
 
 
 @_OFTEN
 @given(tables=_TABLES)
-def test_an_export_imported_changes_nothing(
-    restored: OfficeStack, tmp_path: Path, tables: dict[str, dict[str, str]]
+def test_importing_an_export_changes_nothing(
+    restored: PersonStack, tmp_path: Path, tables: dict[str, dict[str, str]]
 ) -> None:
-    config = restored.office.config(mappings=tables)
+    config = restored.env.config(mappings=tables)
     connection = Connection.model_validate(config)
-    restored.doors.mappings.save(connection)
+    restored.services.connections.save(connection)
     path = tmp_path / "map.csv"
     verbs.export(restored, FIRM, path)
-    assert verbs.import_(restored, FIRM, path).changes == []
+    assert verbs.import_(restored, restored.actor, FIRM, path).changes == []
     assert restored.connection(FIRM) == connection
-    lines, wrong = files.read(path)
+    lines, invalid = files.read(path)
     kept = {(line.division, line.kind, line.airbase): line.exact for line in lines if line.exact}
     for division in connection.divisions:
         for kind, table in division.mappings.model_dump().items():
             for key, exact in table.items():
                 if key and exact:
                     assert kept[str(division.division), kind, key] == exact
-    assert wrong == []
+    assert invalid == []
 
 
 @_OFTEN
 @given(lines=_LINES)
-def test_an_import_is_applied_as_a_whole_or_not_at_all(
-    restored: OfficeStack, tmp_path: Path, lines: list[tuple[str, str, str, str]]
+def test_an_import_is_applied_in_full_or_not_at_all(
+    restored: PersonStack, tmp_path: Path, lines: list[tuple[str, str, str, str]]
 ) -> None:
     start = Connection.model_validate(
-        restored.office.config(mappings={"gl_accounts": {"a": "4200", "z": "4242"}})
+        restored.env.config(mappings={"gl_accounts": {"a": "4200", "z": "4242"}})
     )
-    restored.doors.mappings.save(start)
+    restored.services.connections.save(start)
     path = tmp_path / "map.csv"
     path.write_text(files.write([(*line, "") for line in lines]), encoding="utf-8", newline="")
     expected = start.model_dump(mode="json")
@@ -369,8 +376,8 @@ def test_an_import_is_applied_as_a_whole_or_not_at_all(
         if exact:
             table[airbase] = exact
     try:
-        verbs.import_(restored, FIRM, path)
-    except Complaint:
+        verbs.import_(restored, restored.actor, FIRM, path)
+    except UserError:
         assert restored.connection(FIRM) == start
     else:
         assert restored.connection(FIRM).model_dump(mode="json") == expected
@@ -379,13 +386,13 @@ def test_an_import_is_applied_as_a_whole_or_not_at_all(
 
 
 @given(cells=st.lists(st.tuples(*[_WORDS] * 5), max_size=5))
-def test_cells_are_safe_in_a_spreadsheet_and_come_back(
+def test_cells_are_escaped_for_spreadsheets_and_read_back(
     cells: list[tuple[str, ...]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("cells") / "map.csv"
     path.write_text(files.write(cells), encoding="utf-8", newline="")
-    lines, wrong = files.read(path)
+    lines, invalid = files.read(path)
     found = [(x.division, x.kind, x.airbase, x.exact) for x in lines]
     assert found == [row[:4] for row in cells if any(c.strip() for c in row)]
-    assert wrong == []
-    assert files._guarded("=1") == "'=1"
+    assert invalid == []
+    assert files._escaped("=1") == "'=1"

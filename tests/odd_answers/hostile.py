@@ -1,7 +1,7 @@
-"""Answers of Exact that nobody foresaw, stores that refuse what AWS refuses, and their witnesses.
+"""Unexpected answers of Exact, stores with AWS's limits, and what tests check after them.
 
-A worker's crash is noted and not raised, as the queue would take it: what a test then sees is
-what a person would, an order without an exception.
+A worker's crash is recorded and not raised, as in Lambda: a test then sees what a person sees,
+an order without an exception.
 """
 
 import json
@@ -13,16 +13,16 @@ from urllib.parse import unquote
 
 from botocore.exceptions import ClientError
 
-from local.memory import MemoryTable
-from local.miniature import Hosts
-from local.office import FIRM, Office
-from local.simulation import Handler, HandlerTransport, Request, Response
+from local.in_memory.environment import FIRM, InMemoryEnvironment
+from local.in_memory.stack import Hosts
+from local.in_memory.tables import InMemoryTable
+from local.simulator import Handler, HandlerTransport, Request, Response
 from ml_connector import clock
-from ml_connector.doors.queues import Message
-from ml_connector.doors.table import Item, Replace, Write
-from ml_connector.ids import Division
-from ml_connector.workflows.doors import Doors
-from ml_connector.workflows.wiring import Tables
+from ml_connector.bootstrap import Tables
+from ml_connector.domain.ids import Division
+from ml_connector.infrastructure.dynamodb import Item, Replace, Write
+from ml_connector.infrastructure.queues import Message
+from ml_connector.services import Services
 
 ORDERS = "purchaseorder/PurchaseOrders"
 LARGEST_ITEM = 400 * 1024
@@ -42,21 +42,21 @@ def refusal(status: int, text: str) -> Response:
 
 
 def page(status: int, title: str) -> Response:
-    """Return a page made for browsers."""
+    """Return an HTML page."""
     body = f"<html><head><title>{title}</title></head><body>{title}</body></html>"
     return Response(status, {"content-type": "text/html"}, body.encode())
 
 
-def answer_by(office: Office, answer: Callable[[Request], Response | None]) -> None:
-    """Let `answer` speak for Exact; where it has nothing to say the simulator answers."""
-    _speak_for_exact(office, lambda request: answer(request) or office.exact.handle(request))
+def answer_by(env: InMemoryEnvironment, answer: Callable[[Request], Response | None]) -> None:
+    """Answer for Exact by `answer`, or by the simulator where it returns None."""
+    _replace_exact(env, lambda request: answer(request) or env.exact.handle(request))
 
 
-def alter(office: Office, change: Callable[[Request, Any], None]) -> None:
-    """Let `change` alter the JSON that the simulator answers."""
+def alter(env: InMemoryEnvironment, change: Callable[[Request, Any], None]) -> None:
+    """Alter the simulator's JSON answers by `change`."""
 
     def handle(request: Request) -> Response:
-        given = office.exact.handle(request)
+        given = env.exact.handle(request)
         try:
             value = json.loads(given.body)
         except ValueError:
@@ -64,14 +64,14 @@ def alter(office: Office, change: Callable[[Request, Any], None]) -> None:
         change(request, value)
         return Response(given.status, given.headers, json.dumps(value).encode())
 
-    _speak_for_exact(office, handle)
+    _replace_exact(env, handle)
 
 
-def _speak_for_exact(office: Office, handle: Handler) -> None:
-    airbase = office.airbase.transport()
+def _replace_exact(env: InMemoryEnvironment, handle: Handler) -> None:
+    airbase = env.airbase.transport()
     routes = {"exact.test": HandlerTransport(handle), "airbase.test": airbase}
-    office.mini.transport = Hosts(routes)
-    office.doors = office.mini.doors()
+    env.memory.transport = Hosts(routes)
+    env.services = env.memory.services()
 
 
 def asks_for(request: Request, path: str, division: int | None = None) -> bool:
@@ -81,7 +81,7 @@ def asks_for(request: Request, path: str, division: int | None = None) -> bool:
 
 
 def rows_in(value: Any) -> list[dict[str, Any]]:
-    """Return every object in a JSON value, however deep."""
+    """Return every object in a JSON value, at any depth."""
     if isinstance(value, list):
         return [row for each in value for row in rows_in(each)]
     if isinstance(value, dict):
@@ -91,73 +91,75 @@ def rows_in(value: Any) -> list[dict[str, Any]]:
 
 @dataclass
 class Refuser:
-    """Refuses every write of one purchase order with the same answer, and counts them."""
+    """Refuses every write of one purchase order with the same answer, and records when."""
 
-    office: Office
+    env: InMemoryEnvironment
     response: Response
     number: str = "PO-1"
     times: list[float] = field(default_factory=list)
     is_on: bool = True
 
     def __post_init__(self) -> None:
-        answer_by(self.office, self._answer)
+        answer_by(self.env, self._answer)
 
     def _answer(self, request: Request) -> Response | None:
-        if not (self.is_on and self._is_meant(request)):
+        if not (self.is_on and self._is_affected(request)):
             return None
-        self.times.append(self.office.clock())
+        self.times.append(self.env.clock())
         return self.response
 
-    def _is_meant(self, request: Request) -> bool:
+    def _is_affected(self, request: Request) -> bool:
         if request.method == "GET" or not asks_for(request, "/purchaseorder/"):
             return False
         is_new = request.method == "POST" and unquote(request.path).endswith(ORDERS)
         return not is_new or f'"{self.number}"'.encode() in request.body
 
 
-def typed_in(office: Office, division: int, amount: float, your_ref: str) -> None:
-    """Let somebody type an order at Cloudwerk into Exact."""
-    supplier = find_row(office, division, "crm/Accounts", "Name", "Cloudwerk")
-    item = find_row(office, division, "logistics/Items", "Code", "COST-4100")
+def enter_by_hand(env: InMemoryEnvironment, division: int, amount: float, your_ref: str) -> None:
+    """Enter an order for Cloudwerk in Exact, as a person does."""
+    supplier = find_row(env, division, "crm/Accounts", "Name", "Cloudwerk")
+    item = find_row(env, division, "logistics/Items", "Code", "COST-4100")
     line = {"Item": item["ID"], "QuantityInPurchaseUnits": 3, "UnitPrice": amount / 3}
     body = {"Supplier": supplier["ID"], "YourRef": your_ref, "PurchaseOrderLines": [line]}
-    office.doors.exact(office.connection()).create(Division(division), ORDERS, body)
+    env.services.exact(env.connection()).create(Division(division), ORDERS, body)
 
 
-def find_row(office: Office, division: int, endpoint: str, name: str, value: str) -> dict[str, Any]:
-    """Return the row of Exact that has the value in this field, padding aside."""
-    rows = office.exact.world.divisions[division].table(endpoint).values()
+def find_row(
+    env: InMemoryEnvironment, division: int, endpoint: str, name: str, value: str
+) -> dict[str, Any]:
+    """Return the row of Exact with this value in this field, ignoring padding."""
+    rows = env.exact.world.divisions[division].table(endpoint).values()
     return next(row for row in rows if str(row[name]).strip() == value)
 
 
 # ---------------------------------------------------------------- what a person sees
 
 
-def note_crashes(office: Office, *kinds: type[Exception]) -> list[str]:
-    """Note a worker's crashes of these kinds, which end its message; anything else is raised."""
+def record_crashes(env: InMemoryEnvironment, *kinds: type[Exception]) -> list[str]:
+    """Record a worker's crashes of these kinds, as its message ends; raise any other."""
     crashes: list[str] = []
-    work = office.mini.work
+    work = env.memory.work
 
-    def noting(message: Message, doors: Doors) -> None:
+    def recording(message: Message, services: Services) -> None:
         try:
-            work(message, doors)
+            work(message, services)
         except kinds as error:
             crashes.append(f"{message.body.get('kind')}: {type(error).__name__}: {error}"[:200])
 
-    office.mini.work = noting  # type: ignore[method-assign]
+    env.memory.work = recording  # type: ignore[method-assign]
     return crashes
 
 
-def exceptions(office: Office) -> list[Problem]:
+def exceptions(env: InMemoryEnvironment) -> list[Problem]:
     """Return every open exception and halt of the connection."""
     found: list[Problem] = []
-    for record in office.doors.ledger.records(FIRM):
+    for record in env.services.ledger.records(FIRM):
         found += [*record.problems, *record.facts.get("halts", {}).values()]
     return found
 
 
-def all_words(problem: Problem) -> str:
-    """Return everything that an exception says, as one text."""
+def full_text(problem: Problem) -> str:
+    """Return an exception with all its fields as one text."""
     return json.dumps(dict(problem), ensure_ascii=False, default=str)
 
 
@@ -169,8 +171,8 @@ def _refused(code: str, text: str, operation: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": text}}, operation)
 
 
-class LimitedTable(MemoryTable):
-    """A table that takes no item over 400 KB, as DynamoDB does."""
+class LimitedTable(InMemoryTable):
+    """A table that refuses items over 400 KB, as DynamoDB does."""
 
     def put(self, item: Item) -> None:
         _refuse_large(item)
@@ -186,10 +188,10 @@ class LimitedTable(MemoryTable):
         return self.transact([Replace(self, item, expected)])
 
 
-def limit_items(office: Office) -> None:
-    """Give an office that is not connected yet tables that refuse large items."""
-    office.mini.tables = Tables(*(LimitedTable(name) for name in Tables.__dataclass_fields__))
-    office.doors = office.mini.doors()
+def limit_items(env: InMemoryEnvironment) -> None:
+    """Use tables that refuse large items; call it before `connect`."""
+    env.memory.tables = Tables(*(LimitedTable(name) for name in Tables.__dataclass_fields__))
+    env.services = env.memory.services()
 
 
 def _refuse_large(item: Item) -> None:
@@ -200,7 +202,7 @@ def _refuse_large(item: Item) -> None:
 
 
 class _Missing(Exception):
-    """There is no such secret."""
+    """Raised for an unknown secret."""
 
 
 class _Kinds:
@@ -208,7 +210,7 @@ class _Kinds:
 
 
 class SecretsManager:
-    """Secrets Manager as far as a vault uses it: a secret has room for 100 versions a day."""
+    """Secrets Manager as `AwsSecretStore` uses it: a secret takes 100 versions a day."""
 
     exceptions = _Kinds
 
@@ -216,35 +218,35 @@ class SecretsManager:
         self.values: dict[str, str] = {}
         self.written: defaultdict[str, list[float]] = defaultdict(list)
 
-    def get_secret_value(self, **asked: str) -> dict[str, str]:
-        if asked["SecretId"] not in self.values:
+    def get_secret_value(self, **request: str) -> dict[str, str]:
+        if request["SecretId"] not in self.values:
             raise _Missing
-        return {"SecretString": self.values[asked["SecretId"]]}
+        return {"SecretString": self.values[request["SecretId"]]}
 
-    def put_secret_value(self, **asked: str) -> None:
-        name = asked["SecretId"]
+    def put_secret_value(self, **request: str) -> None:
+        name = request["SecretId"]
         if name not in self.values:
             raise _Missing
-        self._write(name, asked["SecretString"], "PutSecretValue")
+        self._write(name, request["SecretString"], "PutSecretValue")
 
-    def create_secret(self, **asked: str) -> None:
-        self._write(asked["Name"], asked["SecretString"], "CreateSecret")
+    def create_secret(self, **request: str) -> None:
+        self._write(request["Name"], request["SecretString"], "CreateSecret")
 
-    def delete_secret(self, **asked: Any) -> None:
-        self.values.pop(str(asked["SecretId"]), None)
+    def delete_secret(self, **request: Any) -> None:
+        self.values.pop(str(request["SecretId"]), None)
 
     def _write(self, name: str, value: str, operation: str) -> None:
         now = clock.epoch()
-        young = [at for at in self.written[name] if now - at < _DAY]
-        if len(young) >= VERSIONS_A_DAY:
+        recent = [at for at in self.written[name] if now - at < _DAY]
+        if len(recent) >= VERSIONS_A_DAY:
             text = "You can't add more versions to this secret."
             raise _refused("LimitExceededException", text, operation)
-        self.written[name] = [*young, now]
+        self.written[name] = [*recent, now]
         self.values[name] = value
 
 
 class KeyService:
-    """KMS with one data key, which it does not wrap."""
+    """KMS with one data key, unencrypted."""
 
     _KEY = b"a data key of thirty-two bytes.."
 

@@ -1,33 +1,33 @@
-"""Exact reads its amounts back with the noise of floating point: nobody has changed anything."""
+"""Exact returns amounts with floating-point noise, although nothing was changed."""
 
 from typing import Any
 
 import pytest
 
 from local.firm import NL
-from local.office import Office
-from local.simulation import Request
-from tests.odd_answers.hostile import alter, asks_for, rows_in, typed_in
+from local.in_memory.environment import InMemoryEnvironment
+from local.simulator import Request
+from tests.odd_answers.hostile import alter, asks_for, enter_by_hand, rows_in
 
 _CHANGED = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="the noise of floating point is shown as a change in Exact",
+    reason="floating-point noise is shown as a change in Exact",
 )
 _TWICE = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="the noise of floating point hides an order that was typed in by hand",
+    reason="floating-point noise hides an order that was entered by hand",
 )
-QUIET = 0.0
+NO_NOISE = 0.0
 NOISES = [2e-13, 4e-10, 0.0004]
-LEAST = 1.5e-14
-"""Too little to be seen in thousands, enough in tens."""
-LOUD_ENOUGH = [QUIET, *(pytest.param(noise, marks=_CHANGED) for noise in NOISES)]
+LEAST_NOISE = 1.5e-14
+"""Lost in amounts of thousands, visible in tens."""
+NOISE_CASES = [NO_NOISE, *(pytest.param(noise, marks=_CHANGED) for noise in NOISES)]
 
 
-def add_noise(office: Office, noise: float, *methods: str) -> None:
-    """Let the amounts in Exact's answers about orders be too high after a POST, else too low."""
+def add_noise(env: InMemoryEnvironment, noise: float, *methods: str) -> None:
+    """Raise the amounts in Exact's answers to a POST of an order; lower them in other answers."""
 
     def change(request: Request, value: Any) -> None:
         if request.method not in methods or not asks_for(request, "PurchaseOrders"):
@@ -37,64 +37,66 @@ def add_noise(office: Office, noise: float, *methods: str) -> None:
                 if name.startswith("Amount") and isinstance(amount, int | float):
                     row[name] = amount + (noise if request.method == "POST" else -noise)
 
-    alter(office, change)
+    alter(env, change)
 
 
 @pytest.mark.parametrize("methods", [("POST",), ("GET",), ("POST", "GET")], ids=" and ".join)
-@pytest.mark.parametrize("noise", LOUD_ENOUGH)
+@pytest.mark.parametrize("noise", NOISE_CASES)
 def test_a_posted_order_is_as_it_was_approved(
-    office: Office, noise: float, methods: tuple[str, ...]
+    env: InMemoryEnvironment, noise: float, methods: tuple[str, ...]
 ) -> None:
-    office.connect()
-    add_noise(office, noise, *methods)
-    order = office.order("PO-1")
-    if office.post(order).state != "posted":
+    env.connect()
+    add_noise(env, noise, *methods)
+    order = env.order("PO-1")
+    if env.post(order).state != "posted":
         raise RuntimeError("it was not posted")
-    office.wait(hours=5)
-    office.wait(minutes=2)
-    assert (office.record(order).state, office.codes(order)) == ("posted", [])
+    env.wait(hours=5)
+    env.wait(minutes=2)
+    assert (env.record(order).state, env.codes(order)) == ("posted", [])
 
 
-@pytest.mark.parametrize("noise", LOUD_ENOUGH)
-def test_a_change_in_airbase_is_still_followed(office: Office, noise: float) -> None:
-    office.connect()
-    add_noise(office, noise, "POST", "GET")
-    order = office.order("PO-1")
-    if office.post(order).state != "posted":
+@pytest.mark.parametrize("noise", NOISE_CASES)
+def test_a_change_in_airbase_is_still_posted(env: InMemoryEnvironment, noise: float) -> None:
+    env.connect()
+    add_noise(env, noise, "POST", "GET")
+    order = env.order("PO-1")
+    if env.post(order).state != "posted":
         raise RuntimeError("it was not posted")
     order["expense_list"][0]["amount"] = order["total_amount"] = "1300.00"
-    office.clock.move(60)
-    office.post(order)
-    assert office.codes(order) == []
-    (found,) = office.in_exact()
+    env.clock.move(60)
+    env.post(order)
+    assert env.codes(order) == []
+    (found,) = env.in_exact()
     assert found["AmountFCExclVat"] == 1300.0
 
 
-@pytest.mark.parametrize("noise", [QUIET, *NOISES])
-def test_a_change_of_a_cent_in_exact_is_still_shown(office: Office, noise: float) -> None:
-    office.connect()
-    add_noise(office, noise, "POST", "GET")
-    order = office.order("PO-1")
-    office.post(order)
-    (found,) = office.in_exact()
+@pytest.mark.parametrize("noise", [NO_NOISE, *NOISES])
+def test_a_change_of_a_cent_in_exact_is_still_shown(env: InMemoryEnvironment, noise: float) -> None:
+    env.connect()
+    add_noise(env, noise, "POST", "GET")
+    order = env.order("PO-1")
+    env.post(order)
+    (found,) = env.in_exact()
     line = found["lines"][0]["ID"]
-    office.exact.change(NL.division, "purchaseorder/PurchaseOrderLines", line, UnitPrice=1250.01)
-    office.exact.change(NL.division, "purchaseorder/PurchaseOrders", found["PurchaseOrderID"])
-    office.wait(hours=5)
-    office.wait(minutes=2)
-    assert office.codes(order) == ["CHANGED_IN_EXACT"]
+    env.exact.change(NL.division, "purchaseorder/PurchaseOrderLines", line, UnitPrice=1250.01)
+    env.exact.change(NL.division, "purchaseorder/PurchaseOrders", found["PurchaseOrderID"])
+    env.wait(hours=5)
+    env.wait(minutes=2)
+    assert env.codes(order) == ["CHANGED_IN_EXACT"]
 
 
 @pytest.mark.parametrize(
-    "noise", [QUIET, *(pytest.param(noise, marks=_TWICE) for noise in (LEAST, *NOISES))]
+    "noise", [NO_NOISE, *(pytest.param(noise, marks=_TWICE) for noise in (LEAST_NOISE, *NOISES))]
 )
-def test_an_order_typed_in_by_hand_is_a_possible_duplicate(office: Office, noise: float) -> None:
-    office.connect()
-    add_noise(office, noise, "GET")
-    typed_in(office, NL.division, 99.0, "by phone")
-    office.wait(hours=5)
-    lines = [office.airbase.line("4100", "99.00", "As agreed")]
-    order = office.order("PO-1", lines=lines)
-    office.post(order)
-    assert office.codes(order) == ["POSSIBLE_DUPLICATE"]
-    assert [each["YourRef"] for each in office.in_exact()] == ["by phone"]
+def test_an_order_entered_by_hand_is_a_possible_duplicate(
+    env: InMemoryEnvironment, noise: float
+) -> None:
+    env.connect()
+    add_noise(env, noise, "GET")
+    enter_by_hand(env, NL.division, 99.0, "by phone")
+    env.wait(hours=5)
+    lines = [env.airbase.line("4100", "99.00", "As agreed")]
+    order = env.order("PO-1", lines=lines)
+    env.post(order)
+    assert env.codes(order) == ["POSSIBLE_DUPLICATE"]
+    assert [each["YourRef"] for each in env.in_exact()] == ["by phone"]

@@ -1,4 +1,4 @@
-"""Exact hands out one row that cannot be read, or a listing of which nothing is left."""
+"""Exact returns one row that cannot be read, or an empty listing."""
 
 import re
 from dataclasses import dataclass
@@ -7,28 +7,28 @@ from typing import Any
 import pytest
 
 from local.firm import BE, NL
-from local.office import Office
-from local.simulation import Request, Response
+from local.in_memory.environment import InMemoryEnvironment
+from local.simulator import Request, Response
 from tests.odd_answers.hostile import (
-    all_words,
     alter,
     answer_by,
     asks_for,
     exceptions,
     find_row,
-    note_crashes,
+    full_text,
+    record_crashes,
     rows_in,
 )
 
 _STOPS = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="one odd row keeps the whole stream from being read, and the division stops after a day",
+    reason="one odd row keeps the stream from being read, and the division stops after a day",
 )
 _SILENT = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="an odd row crashes the worker, and nobody is told",
+    reason="an odd row crashes the worker, without an exception",
 )
 _WIPED = pytest.mark.xfail(
     strict=True,
@@ -38,13 +38,13 @@ _WIPED = pytest.mark.xfail(
 _WRONG_REMEDY = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="orders are to be corrected where a right of the user is missing",
+    reason="the remedy is to correct orders, but a right of the user is missing",
 )
 
 
 @dataclass(frozen=True)
 class OddRow:
-    """One row of the table, read from `path`: `field` holds `value`, which it never should."""
+    """One row of the table, read from `path`, with an invalid `value` in `field`."""
 
     table: str
     path: str
@@ -53,7 +53,7 @@ class OddRow:
     field: str
     value: Any
     touched: str
-    """A field that somebody changes, so that the row is handed out again."""
+    """A field to change, so that the row is read again."""
 
 
 ODD_ROWS = {
@@ -68,11 +68,11 @@ ODD_ROWS = {
     "a supplier without a key": OddRow(
         "crm/Accounts", "sync/CRM/Accounts", "Name", "Cloudwerk", "ID", "", "City",
     ),
-    "an account with a word for a number": OddRow(
+    "an account with a text for a number": OddRow(
         "financial/GLAccounts", "sync/Financial/GLAccounts", "Code", "4400", "UseCostcenter",
         "perhaps", "Description",
     ),
-    "an item on no account's key": OddRow(
+    "an item with a code for an account's key": OddRow(
         "logistics/Items", "sync/Logistics/Items", "Code", "COST-4400", "GLCosts",
         "4400", "Description",
     ),
@@ -83,8 +83,8 @@ ODD_ROWS = {
 }  # fmt: skip
 
 
-class Met:
-    """Counts how often the odd row was handed out: a test in which it never was proves nothing."""
+class ReadCount:
+    """Counts how often the odd row was read: otherwise a test proves nothing."""
 
     def __init__(self) -> None:
         self.times = 0
@@ -94,10 +94,10 @@ class Met:
             raise RuntimeError("the odd row was never read")
 
 
-def hand_out(office: Office, odd: OddRow) -> Met:
-    """Let Exact's Dutch division hand out the odd row from now on."""
-    key = find_row(office, NL.division, odd.table, odd.by, odd.name)["ID"]
-    met = Met()
+def return_odd_row(env: InMemoryEnvironment, odd: OddRow) -> ReadCount:
+    """Make Exact's Dutch division return the odd row from now on."""
+    key = find_row(env, NL.division, odd.table, odd.by, odd.name)["ID"]
+    reads = ReadCount()
 
     def change(request: Request, value: Any) -> None:
         if not asks_for(request, odd.path, NL.division):
@@ -105,25 +105,25 @@ def hand_out(office: Office, odd: OddRow) -> Met:
         for row in rows_in(value):
             if str(row.get(odd.by, "")).strip() == odd.name:
                 row[odd.field] = odd.value
-                met.times += 1
+                reads.times += 1
 
-    alter(office, change)
-    office.exact.change(NL.division, odd.table, key, **{odd.touched: "Changed"})
-    return met
+    alter(env, change)
+    env.exact.change(NL.division, odd.table, key, **{odd.touched: "Changed"})
+    return reads
 
 
-def a_day_and_more(office: Office) -> None:
+def wait_a_day(env: InMemoryEnvironment) -> None:
     for _ in range(10):
-        office.wait(hours=3)
+        env.wait(hours=3)
 
 
-def met_for_a_day(office: Office, odd: OddRow) -> list[str]:
-    """Let Exact hand out the odd row for more than a day; return how workers crashed."""
-    office.connect()
-    crashes = note_crashes(office, ValueError)
-    met = hand_out(office, odd)
-    a_day_and_more(office)
-    met.check()
+def read_for_a_day(env: InMemoryEnvironment, odd: OddRow) -> list[str]:
+    """Return the odd row for more than a day; return how workers crashed."""
+    env.connect()
+    crashes = record_crashes(env, ValueError)
+    reads = return_odd_row(env, odd)
+    wait_a_day(env)
+    reads.check()
     return crashes
 
 
@@ -132,23 +132,25 @@ LISTED = [name for name in ODD_ROWS if name not in STREAMED]
 
 
 @pytest.mark.parametrize("name", [*(pytest.param(n, marks=_STOPS) for n in STREAMED), *LISTED])
-def test_the_rest_of_the_division_goes_on(office: Office, name: str) -> None:
-    met_for_a_day(office, ODD_ROWS[name])
-    if office.post(office.order("PO-BE", BE)).state != "posted":
+def test_the_rest_of_the_division_is_not_stopped(env: InMemoryEnvironment, name: str) -> None:
+    read_for_a_day(env, ODD_ROWS[name])
+    if env.post(env.order("PO-BE", BE)).state != "posted":
         raise RuntimeError("another division has stopped")
-    assert office.post(office.order("PO-NL", vendor="Expo Partners")).state == "posted"
+    assert env.post(env.order("PO-NL", vendor="Expo Partners")).state == "posted"
 
 
 @_SILENT
 @pytest.mark.parametrize("name", ODD_ROWS)
-def test_the_row_is_an_exception(office: Office, name: str) -> None:
+def test_the_row_is_an_exception(env: InMemoryEnvironment, name: str) -> None:
     odd = ODD_ROWS[name]
-    crashes = met_for_a_day(office, odd)
+    crashes = read_for_a_day(env, odd)
     assert crashes == []
-    assert any(odd.name in all_words(problem) for problem in exceptions(office)), "nobody is told"
+    assert any(odd.name in full_text(problem) for problem in exceptions(env)), (
+        "no exception names it"
+    )
 
 
-# ---------------------------------------------------------------- nothing where there was much
+# ---------------------------------------------------------------- an emptied listing
 
 LISTINGS = {
     "vat/VATCodes": "UNKNOWN_VAT_CODE",
@@ -157,40 +159,42 @@ LISTINGS = {
 }
 
 
-def emptied(office: Office, listing: str) -> dict[str, Any]:
-    """Let a day pass in which a listing came back empty; return an order that needs a code."""
-    office.connect()
-    office.post(office.order("PO-0"))
-    asked: list[str] = []
+def emptied(env: InMemoryEnvironment, listing: str) -> dict[str, Any]:
+    """Return an empty listing for a day; return an order that needs a code."""
+    env.connect()
+    env.post(env.order("PO-0"))
+    read: list[str] = []
 
     def answer(request: Request) -> Response | None:
         if not (request.method == "GET" and request.path.endswith(listing)):
             return None
-        asked.append(request.path)
+        read.append(request.path)
         return Response.of_json(200, {"d": {"results": []}})
 
-    answer_by(office, answer)
-    office.wait(hours=25)
-    office.wait(minutes=2)
-    if not asked:
+    answer_by(env, answer)
+    env.wait(hours=25)
+    env.wait(minutes=2)
+    if not read:
         raise RuntimeError("the listing was not read")
-    tags = [office.airbase.tag("Department", "MKT")]
-    order = office.order("PO-1", lines=[office.airbase.line("4100", "10.00", "x", tags=tags)])
-    office.post(order)
+    tags = [env.airbase.tag("Department", "MKT")]
+    order = env.order("PO-1", lines=[env.airbase.line("4100", "10.00", "x", tags=tags)])
+    env.post(order)
     return order
 
 
 @_WIPED
 @pytest.mark.parametrize("listing", LISTINGS)
-def test_an_emptied_listing_is_not_believed(office: Office, listing: str) -> None:
-    order = emptied(office, listing)
-    assert LISTINGS[listing] not in office.codes(order)
-    assert office.record(order).state == "posted"
+def test_an_emptied_listing_is_ignored(env: InMemoryEnvironment, listing: str) -> None:
+    order = emptied(env, listing)
+    assert LISTINGS[listing] not in env.codes(order)
+    assert env.record(order).state == "posted"
 
 
 @_WRONG_REMEDY
 @pytest.mark.parametrize("listing", LISTINGS)
-def test_an_emptied_listing_is_told_as_a_missing_right(office: Office, listing: str) -> None:
-    emptied(office, listing)
-    told = [f"{problem['cause']} {problem['remedy']}" for problem in exceptions(office)]
-    assert any(re.search(r"\brights?\b", text, re.IGNORECASE) for text in told), told
+def test_an_emptied_listing_is_an_exception_about_a_missing_right(
+    env: InMemoryEnvironment, listing: str
+) -> None:
+    emptied(env, listing)
+    texts = [f"{problem['cause']} {problem['remedy']}" for problem in exceptions(env)]
+    assert any(re.search(r"\brights?\b", text, re.IGNORECASE) for text in texts), texts

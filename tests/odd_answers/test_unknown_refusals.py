@@ -1,12 +1,12 @@
-"""Exact refuses one order's write again and again, in words that no table knows."""
+"""Exact keeps refusing the write of one order, with an unknown error text."""
 
 from typing import Any
 
 import pytest
 
-from local.office import FIRM, Office
-from local.simulation import Response
-from ml_connector.doors.circuit import EXACT
+from local.in_memory.environment import FIRM, InMemoryEnvironment
+from local.simulator import Response
+from ml_connector.infrastructure.circuit_breaker import EXACT
 from tests.odd_answers.hostile import Refuser, page, refusal
 
 _IN_USE = "Boekstuknummer in gebruik"
@@ -16,82 +16,84 @@ _TRUNCATED = "String or binary data would be truncated."
 ANSWERS: dict[str, tuple[Response, str]] = {
     "a business refusal": (refusal(500, _IN_USE), _IN_USE),
     "a general apology": (refusal(500, _CAUSE_SOUGHT), _CAUSE_SOUGHT),
-    "a database's own words": (refusal(500, _TRUNCATED), _TRUNCATED),
-    "500 without a word": (Response(500), ""),
-    "408 without a word": (Response(408), ""),
-    "a gateway's page": (page(502, "Bad gateway"), ""),
+    "a database error": (refusal(500, _TRUNCATED), _TRUNCATED),
+    "500 without a body": (Response(500), ""),
+    "408 without a body": (Response(408), ""),
+    "an error page": (page(502, "Bad gateway"), ""),
 }
-"""What Exact answers, and its own words in it."""
+"""Exact's answer, and its error text."""
 
 _MOST_WRITES = 12
 _fails = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="a write refused in unknown words is sent again every two minutes, with no exception",
+    reason="a write refused with an unknown text is sent every two minutes, without an exception",
 )
 
 
-def refused(office: Office, response: Response, write: str) -> tuple[dict[str, Any], Refuser]:
-    """Return an order whose first write (or its change) has just been refused, and by whom."""
-    office.connect()
-    order = office.order("PO-1")
+def refused(
+    env: InMemoryEnvironment, response: Response, write: str
+) -> tuple[dict[str, Any], Refuser]:
+    """Return an order whose first write or change was just refused, and the refuser."""
+    env.connect()
+    order = env.order("PO-1")
     if write == "change":
-        office.post(order)
+        env.post(order)
         order["expense_list"][0]["amount"] = order["total_amount"] = "1300.00"
-        office.clock.move(60)
-    refuser = Refuser(office, response)
-    office.post(order)
+        env.clock.move(60)
+    refuser = Refuser(env, response)
+    env.post(order)
     if len(refuser.times) != 1:
-        raise RuntimeError("the write was not met")
+        raise RuntimeError("the write was not refused once")
     return order, refuser
 
 
 @_fails
 @pytest.mark.parametrize("write", ["new order", "change"])
 @pytest.mark.parametrize("name", ANSWERS)
-def test_the_same_refusal_is_met_less_and_less_often_and_told(
-    office: Office, name: str, write: str
+def test_a_repeated_refusal_is_retried_less_often_and_is_an_exception(
+    env: InMemoryEnvironment, name: str, write: str
 ) -> None:
-    response, words = ANSWERS[name]
-    order, refuser = refused(office, response, write)
+    response, text = ANSWERS[name]
+    order, refuser = refused(env, response, write)
     for _ in range(18):
-        office.wait(minutes=10)
+        env.wait(minutes=10)
     writes = len(refuser.times)
     assert writes <= _MOST_WRITES, "in three hours"
-    causes = [problem["cause"] for problem in office.record(order).problems]
+    causes = [problem["cause"] for problem in env.record(order).problems]
     assert causes, "no exception is open"
-    assert any(words in cause for cause in causes), "Exact's own words"
+    assert any(text in cause for cause in causes), "Exact's own text"
 
 
 @_fails
 @pytest.mark.parametrize("write", ["new order", "change"])
-def test_the_third_equal_answer_is_an_exception(office: Office, write: str) -> None:
-    order, refuser = refused(office, refusal(500, _IN_USE), write)
+def test_the_third_identical_answer_is_an_exception(env: InMemoryEnvironment, write: str) -> None:
+    order, refuser = refused(env, refusal(500, _IN_USE), write)
     for _ in range(36):
-        if office.codes(order):
+        if env.codes(order):
             break
-        office.wait(minutes=5)
-    assert office.codes(order), "no exception is open"
+        env.wait(minutes=5)
+    assert env.codes(order), "no exception is open"
     assert len(refuser.times) == 3
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_other_orders_are_posted_meanwhile(office: Office, name: str) -> None:
-    refused(office, ANSWERS[name][0], "new order")
+def test_other_orders_are_posted_meanwhile(env: InMemoryEnvironment, name: str) -> None:
+    refused(env, ANSWERS[name][0], "new order")
     for _ in range(10):
-        office.wait(minutes=2)
-    assert office.post(office.order("PO-2")).state == "posted"
-    assert not office.doors.circuit(FIRM, EXACT).outage().is_open
+        env.wait(minutes=2)
+    assert env.post(env.order("PO-2")).state == "posted"
+    assert not env.services.circuit_breaker(FIRM, EXACT).outage().is_open
 
 
-def test_once_exact_takes_it_the_order_is_there_once(office: Office) -> None:
-    order, refuser = refused(office, refusal(500, _IN_USE), "new order")
+def test_once_exact_accepts_it_the_order_is_posted_once(env: InMemoryEnvironment) -> None:
+    order, refuser = refused(env, refusal(500, _IN_USE), "new order")
     for _ in range(10):
-        office.wait(minutes=2)
+        env.wait(minutes=2)
     refuser.is_on = False
-    office.wait(hours=25)
-    office.wait(minutes=3)
-    office.ask(order)
-    office.wait(minutes=3)
-    assert (office.record(order).state, office.codes(order)) == ("posted", [])
-    assert [each["YourRef"] for each in office.in_exact()] == ["PO-1"]
+    env.wait(hours=25)
+    env.wait(minutes=3)
+    env.retry(order)
+    env.wait(minutes=3)
+    assert (env.record(order).state, env.codes(order)) == ("posted", [])
+    assert [each["YourRef"] for each in env.in_exact()] == ["PO-1"]

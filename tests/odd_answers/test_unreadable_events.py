@@ -1,4 +1,4 @@
-"""Genuine events that cannot be read: kept as they came, answered with 2xx, and told to people."""
+"""Genuine events that cannot be read are stored, answered with 2xx, and shown as exceptions."""
 
 import gzip
 import hashlib
@@ -13,13 +13,13 @@ from jmespath.exceptions import JMESPathError
 from moto import mock_aws
 from pydantic import ValidationError
 
-from local.office import Office
-from ml_connector.connection import Connection
-from ml_connector.doors.queues import PURCHASE_ORDERS, Message
-from ml_connector.receivers.wiring import Clients, airbase_receiver
-from ml_connector.webhooks import LARGEST_BODY
-from tests.odd_answers.hostile import exceptions, note_crashes
-from tests.receivers.world import AIRBASE_EVENT, SECRET, World, airbase_headers, event, raw
+from local.in_memory.environment import InMemoryEnvironment
+from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
+from ml_connector.settings.connection import Connection
+from ml_connector.webhooks.bootstrap import WebhookClients, open_airbase_webhook
+from ml_connector.webhooks.verification import LARGEST_BODY
+from tests.odd_answers.hostile import exceptions, record_crashes
+from tests.webhooks.aws import AIRBASE_EVENT, SECRET, WebhookAws, airbase_headers, event, raw
 
 Answering = Callable[..., int]
 
@@ -37,35 +37,35 @@ EVENTS: dict[str, tuple[bytes, dict[str, str]]] = {
     ),
     "a form": (b"payload=" + b64encode(GOOD), FORM),
     "in a list": (b"[" + GOOD + b"]", {}),
-    "two, one a line": (GOOD + b"\n" + GOOD, {}),
+    "two lines of JSON": (GOOD + b"\n" + GOOD, {}),
     "with a number of 5,000 digits": (HUGE_NUMBER, {}),
 }
 
 _REFUSED = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="a genuine event that cannot be read is answered with 4xx, and lost",
+    reason="a genuine event that cannot be read is answered with 4xx and lost",
 )
 
 
 @pytest.fixture(scope="module")
-def clients() -> Clients:
+def clients() -> WebhookClients:
     session = botocore.session.get_session()
     session.set_credentials("testing", "testing")
     names = ("dynamodb", "sqs", "secretsmanager")
-    return Clients(*(session.create_client(name, region_name="eu-west-1") for name in names))
+    return WebhookClients(*(session.create_client(name, region_name="eu-west-1") for name in names))
 
 
 @pytest.fixture
-def world(clients: Clients, office: Office) -> Iterator[World]:
+def world(clients: WebhookClients, env: InMemoryEnvironment) -> Iterator[WebhookAws]:
     with mock_aws():
-        yield World.build(clients)
+        yield WebhookAws.build(clients)
 
 
-def open_receiver(world: World, **paths: str) -> Answering:
-    """Return what answers a signed call with a status; a crash is a 500, as for the sender."""
-    world.keep_secret("airbase", {"secrets": [SECRET], **paths})
-    receiver = airbase_receiver(world.environment, world.clients)
+def webhook_function(world: WebhookAws, **paths: str) -> Answering:
+    """Return a function from a signed call to its status; a crash is a 500."""
+    world.store_secret("airbase", {"secrets": [SECRET], **paths})
+    receiver = open_airbase_webhook(world.environment, world.clients)
 
     def answer(body: bytes, headers: Mapping[str, str] = {}, secret: str = SECRET) -> int:
         signed = {**headers, **airbase_headers(body, secret)}
@@ -77,55 +77,57 @@ def open_receiver(world: World, **paths: str) -> Answering:
     return answer
 
 
-def told(world: World, office: Office) -> list[str]:
-    """Let the worker handle what is queued; return the kinds of the messages."""
-    office.connect()
+def handle_messages(world: WebhookAws, env: InMemoryEnvironment) -> list[str]:
+    """Handle the queued messages; return their kinds."""
+    env.connect()
     messages = world.messages()
     for each in messages:
         message = Message(PURCHASE_ORDERS, each["group"], each["body"])
-        office.mini.work(message, office.doors)
+        env.memory.work(message, env.services)
     return [each["body"]["kind"] for each in messages]
 
 
 @_REFUSED
 @pytest.mark.parametrize("name", EVENTS)
-def test_a_genuine_event_is_kept_as_it_came_and_told(
-    world: World, office: Office, name: str
+def test_a_genuine_event_is_stored_unchanged_and_is_an_exception(
+    world: WebhookAws, env: InMemoryEnvironment, name: str
 ) -> None:
     body, headers = EVENTS[name]
-    assert 200 <= open_receiver(world)(body, headers) < 300
-    assert [kept.body for kept in world.kept()] == [body]
-    assert told(world, office) == ["unreadable"]
-    assert [each["code"] for each in exceptions(office)] == ["UNREADABLE_EVENT"]
+    assert 200 <= webhook_function(world)(body, headers) < 300
+    assert [kept.body for kept in world.stored_events()] == [body]
+    assert handle_messages(world, env) == ["unreadable"]
+    assert [each["code"] for each in exceptions(env)] == ["UNREADABLE_EVENT"]
 
 
 @_REFUSED
-def test_of_an_event_that_is_too_large_a_part_and_the_digest_are_kept(
-    world: World, office: Office
+def test_of_a_too_large_event_a_part_and_the_digest_are_stored(
+    world: WebhookAws, env: InMemoryEnvironment
 ) -> None:
     if len(LARGE) <= LARGEST_BODY:
         raise RuntimeError("it is not too large")
-    assert 200 <= open_receiver(world)(LARGE) < 300
-    (kept,) = world.kept()
+    assert 200 <= webhook_function(world)(LARGE) < 300
+    (kept,) = world.stored_events()
     assert LARGE[:1000] in kept.body
     assert hashlib.sha256(LARGE).hexdigest()[:32] in repr(kept)
-    assert told(world, office) == ["unreadable"]
-    assert len(exceptions(office)) == 1
+    assert handle_messages(world, env) == ["unreadable"]
+    assert len(exceptions(env)) == 1
 
 
 @_REFUSED
-def test_an_unreadable_event_that_comes_twice_is_told_once(world: World, office: Office) -> None:
-    airbase = open_receiver(world)
+def test_a_repeated_unreadable_event_is_one_exception(
+    world: WebhookAws, env: InMemoryEnvironment
+) -> None:
+    airbase = webhook_function(world)
     assert [airbase(*EVENTS["compressed"]) for _ in range(2)] == [202, 200]
-    told(world, office)
-    assert len(world.kept()) == len(exceptions(office)) == 1
+    handle_messages(world, env)
+    assert len(world.stored_events()) == len(exceptions(env)) == 1
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_what_is_not_signed_is_not_kept_however_odd(world: World, name: str) -> None:
+def test_an_unsigned_event_is_not_stored(world: WebhookAws, name: str) -> None:
     body, headers = EVENTS[name]
-    assert open_receiver(world)(body, headers, "guess") == 401
-    assert world.has_nothing()
+    assert webhook_function(world)(body, headers, "guess") == 401
+    assert world.is_empty()
 
 
 # ---------------------------------------------------------------- paths that fail on an event
@@ -133,12 +135,12 @@ def test_what_is_not_signed_is_not_kept_however_odd(world: World, name: str) -> 
 _ACCEPTED = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="a path that fails whatever it is read from is taken into a connection",
+    reason="a connection is accepted with a path that always fails",
 )
 _CRASHES = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="the receiver crashes on every genuine event where a path of the profile fails",
+    reason="the webhook function crashes on every genuine event on which a path fails",
 )
 NO_SUCH_FUNCTION = "split('/', data.url)[-1]"
 SETTINGS = (
@@ -147,13 +149,13 @@ SETTINGS = (
 )  # fmt: skip
 
 
-def is_refused(office: Office, setting: str, path: str) -> bool:
+def is_refused(env: InMemoryEnvironment, setting: str, path: str) -> bool:
     """Return whether a connection whose profile has this path is refused."""
     profile: Any = path
     for name in reversed(setting.split(".")):
         profile = {name: profile}
     try:
-        Connection.model_validate(office.config() | {"profile": profile})
+        Connection.model_validate(env.config() | {"profile": profile})
     except ValidationError:
         return True
     return False
@@ -168,13 +170,15 @@ def is_refused(office: Office, setting: str, path: str) -> bool:
         ("event_order_id", "join('-')"),
     ],
 )
-def test_a_path_that_never_works_is_refused(office: Office, setting: str, path: str) -> None:
-    assert is_refused(office, setting, path)
+def test_a_path_that_always_fails_is_refused(
+    env: InMemoryEnvironment, setting: str, path: str
+) -> None:
+    assert is_refused(env, setting, path)
 
 
 @pytest.mark.parametrize("path", ["data.id", "data.url || data.id", "keys(@)[0]"])
-def test_a_path_that_works_is_taken(office: Office, path: str) -> None:
-    assert [setting for setting in SETTINGS if is_refused(office, setting, path)] == []
+def test_a_valid_path_is_accepted(env: InMemoryEnvironment, path: str) -> None:
+    assert [setting for setting in SETTINGS if is_refused(env, setting, path)] == []
 
 
 @_CRASHES
@@ -189,24 +193,26 @@ def test_a_path_that_works_is_taken(office: Office, path: str) -> None:
         ("created", "join('T', [data.date, data.time])"),
     ],
 )
-def test_an_event_on_which_a_path_fails_is_kept(world: World, name: str, path: str) -> None:
+def test_an_event_on_which_a_path_fails_is_stored(world: WebhookAws, name: str, path: str) -> None:
     body = raw(AIRBASE_EVENT | {"type": "vendor.updated"}) if name == "vendor_id" else GOOD
-    assert 200 <= open_receiver(world, **{name: path})(body) < 300
-    assert [kept.body for kept in world.kept()] == [body]
+    assert 200 <= webhook_function(world, **{name: path})(body) < 300
+    assert [kept.body for kept in world.stored_events()] == [body]
 
 
 @pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="the worker crashes on every answer where the envelope's path fails, with no exception",
+    reason="the worker crashes on every answer on which the envelope's path fails",
 )
 @pytest.mark.parametrize("path", ["split('x')", "data.items[0] | join('-', [a])"])
-def test_an_envelope_that_fails_on_an_answer_is_refused_or_told(office: Office, path: str) -> None:
-    if is_refused(office, "envelope", path):
+def test_an_envelope_that_fails_on_an_answer_is_refused_or_an_exception(
+    env: InMemoryEnvironment, path: str
+) -> None:
+    if is_refused(env, "envelope", path):
         return
-    crashes = note_crashes(office, JMESPathError)
-    office.connect(profile={"envelope": path})
-    order = office.order()
-    office.post(order)
+    crashes = record_crashes(env, JMESPathError)
+    env.connect(profile={"envelope": path})
+    order = env.order()
+    env.post(order)
     assert crashes == []
-    assert office.record(order).problems
+    assert env.record(order).problems

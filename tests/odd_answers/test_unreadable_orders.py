@@ -1,11 +1,11 @@
-"""An approved order that says two things at once, or a day that no order has."""
+"""Approved orders with contradictory values or impossible dates."""
 
 from typing import Any
 
 import pytest
 
-from local.office import Office
-from tests.odd_answers.hostile import note_crashes
+from local.in_memory.environment import InMemoryEnvironment
+from tests.odd_answers.hostile import record_crashes
 
 # ---------------------------------------------------------------- two values for one dimension
 
@@ -19,53 +19,55 @@ BOTH = {
 _LAST_WINS = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="of two tags for one dimension the last is posted, and nobody is told",
+    reason="of two tags for one dimension the last is posted, without an exception",
 )
 
 
-def assert_told_and_not_posted(office: Office, order: dict[str, Any]) -> None:
-    assert office.codes(order), "no exception is open"
-    assert office.record(order).state == "review"
-    assert office.in_exact() == []
+def assert_exception_and_not_posted(env: InMemoryEnvironment, order: dict[str, Any]) -> None:
+    assert env.codes(order), "no exception is open"
+    assert env.record(order).state == "review"
+    assert env.in_exact() == []
 
 
 @_LAST_WINS
 @pytest.mark.parametrize("name", BOTH)
 def test_a_line_with_two_values_for_one_dimension_is_an_exception(
-    office: Office, name: str
+    env: InMemoryEnvironment, name: str
 ) -> None:
-    office.connect()
-    tags = [office.airbase.tag(*each) for each in BOTH[name]]
-    order = office.order(lines=[office.airbase.line("4500", "100.00", "Advice", tags=tags)])
-    office.post(order)
-    assert_told_and_not_posted(office, order)
+    env.connect()
+    tags = [env.airbase.tag(*each) for each in BOTH[name]]
+    order = env.order(lines=[env.airbase.line("4500", "100.00", "Advice", tags=tags)])
+    env.post(order)
+    assert_exception_and_not_posted(env, order)
 
 
 @_LAST_WINS
-def test_an_order_with_two_values_for_one_dimension_is_an_exception(office: Office) -> None:
-    office.connect()
-    tags = [office.airbase.tag(*each) for each in (MARKETING, OPERATIONS)]
-    lines = [office.airbase.line("4500", "100.00", "Advice")]
-    order = office.order(lines=lines, transaction_tags=tags)
-    office.post(order)
-    assert_told_and_not_posted(office, order)
+def test_an_order_with_two_values_for_one_dimension_is_an_exception(
+    env: InMemoryEnvironment,
+) -> None:
+    env.connect()
+    tags = [env.airbase.tag(*each) for each in (MARKETING, OPERATIONS)]
+    lines = [env.airbase.line("4500", "100.00", "Advice")]
+    order = env.order(lines=lines, transaction_tags=tags)
+    env.post(order)
+    assert_exception_and_not_posted(env, order)
 
 
-# ---------------------------------------------------------------- days out of reach
+# ---------------------------------------------------------------- impossible dates
 
 _CRASHES = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="a day at the end of the calendar crashes the worker, with no exception",
+    reason="a date at the end of the calendar crashes the worker, without an exception",
 )
 _POSTED = pytest.mark.xfail(
     strict=True,
     raises=AssertionError,
-    reason="an order is posted with a day that was never meant",
+    reason="an order is posted with an impossible date",
 )
 FIRST_DAY, LAST_DAY = "0001-01-01T00:00:00", "9999-12-31T23:59:59"
 SECONDS, MILLISECONDS = 1_795_082_400, 1_795_082_400_000
-_NEVER_MEANT = [SECONDS, MILLISECONDS, "1899-12-30", "2206-11-20"]
+_IMPOSSIBLE = [SECONDS, MILLISECONDS, "1899-12-30", "2206-11-20"]
 _REFUSED_BY_EXACT = ["0206-11-20", "1752-12-31"]
 
 
@@ -80,16 +82,16 @@ _REFUSED_BY_EXACT = ["0206-11-20", "1752-12-31"]
         *(
             pytest.param(field, day, marks=_POSTED)
             for field in ("approved_date", "expected_date")
-            for day in _NEVER_MEANT
+            for day in _IMPOSSIBLE
         ),
         ("expected_date", FIRST_DAY),
         *((f, day) for f in ("approved_date", "expected_date") for day in _REFUSED_BY_EXACT),
     ],
 )
-def test_a_day_out_of_reach_is_an_exception(office: Office, field: str, day: Any) -> None:
-    office.connect()
-    crashes = note_crashes(office, OverflowError)
-    order = office.order(**{field: day})
-    office.post(order)
+def test_an_impossible_date_is_an_exception(env: InMemoryEnvironment, field: str, day: Any) -> None:
+    env.connect()
+    crashes = record_crashes(env, OverflowError)
+    order = env.order(**{field: day})
+    env.post(order)
     assert crashes == []
-    assert_told_and_not_posted(office, order)
+    assert_exception_and_not_posted(env, order)

@@ -1,27 +1,27 @@
-"""A connected firm on the whole stack, and a terminal that leads to it: one for each module."""
+"""A connected firm on the full stack, one for each module, and a terminal for it."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from local.scene import Scene
-from local.story import Story
+from local.demo.environment import DemoEnvironment
+from local.demo.scenario import Scenario
 from tests.cli.terminal import Terminal
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    with Scene() as running:
+def demo() -> Iterator[DemoEnvironment]:
+    with DemoEnvironment() as running:
         running.connect()
         yield running
 
 
 @pytest.fixture(scope="module")
-def story(scene: Scene) -> Story:
-    return Story(scene, lambda _: None)
+def scenario(demo: DemoEnvironment) -> Scenario:
+    return Scenario(demo, lambda _: None)
 
 
 @pytest.fixture
-def terminal(scene: Scene) -> Terminal:
-    assert scene.stack.name == "connector"
+def terminal(demo: DemoEnvironment) -> Terminal:
+    assert demo.stack.name == "connector"
     return Terminal({"CONNECTOR_STACK": None, "CONNECTOR_WEBHOOK_BASE_URL": None})

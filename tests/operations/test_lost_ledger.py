@@ -1,86 +1,88 @@
-"""With nothing left but the connection's id, what Exact holds is found and not posted again."""
+"""With only the connection's id left, orders in Exact are found and not posted again."""
 
 from datetime import timedelta
 
 import pytest
 
 from local.firm import NL
-from local.miniature import Miniature
-from local.office import FIRM, Office
+from local.in_memory.environment import FIRM, InMemoryEnvironment
+from local.in_memory.stack import InMemoryStack
 from ml_connector import clock
 
 
-def lose_everything(office: Office) -> None:
-    """Start with empty tables, queues and vault, as after the loss of the key."""
-    office.mini = Miniature(office.mini.transport)
-    office.doors = office.mini.doors()
-    office.clock.move(timedelta(days=3))
-    office.connect()
+def lose_everything(env: InMemoryEnvironment) -> None:
+    """Start with empty tables, queues and secret store, as after the loss of the key."""
+    env.memory = InMemoryStack(env.memory.transport)
+    env.services = env.memory.services()
+    env.clock.move(timedelta(days=3))
+    env.connect()
 
 
-@pytest.mark.parametrize("is_told", [True, False])
+@pytest.mark.parametrize("is_restored", [True, False])
 @pytest.mark.parametrize("filters", [True, False])
-def test_an_order_of_the_lost_ledger_is_found_if_we_are_told_to_look(
-    office: Office, is_told: bool, filters: bool
+def test_an_order_of_the_lost_ledger_is_found_with_and_without_restored(
+    env: InMemoryEnvironment, is_restored: bool, filters: bool
 ) -> None:
-    office.exact.policy.your_ref_filter = filters
-    office.connect()
-    order = office.order()
-    number = office.post(order).facts["exact"]["number"]
-    lose_everything(office)
-    if is_told:
+    env.exact.policy.your_ref_filter = filters
+    env.connect()
+    order = env.order()
+    number = env.post(order).facts["exact"]["number"]
+    lose_everything(env)
+    if is_restored:
         now = clock.now()
-        office.doors.ledger.restored(FIRM, now - timedelta(days=3), now + timedelta(days=30))
-    record = office.post(order)
+        env.services.ledger.restored(FIRM, now - timedelta(days=3), now + timedelta(days=30))
+    record = env.post(order)
     assert record.state == "posted"
-    assert len(office.in_exact()) == 1, "told or not: Exact's stream has been read from its start"
-    assert "found_again" in office.steps(order)
+    assert len(env.in_exact()) == 1, "either way: Exact's stream has been read from its start"
+    assert "found_again" in env.steps(order)
     assert record.facts["exact"]["number"] == str(number)
 
 
-@pytest.mark.parametrize("is_told", [True, False])
-def test_an_order_that_the_stream_has_not_told_yet_is_found_if_we_are_told_to_look(
-    office: Office, is_told: bool
+@pytest.mark.parametrize("is_restored", [True, False])
+def test_an_order_not_in_the_stream_yet_is_found_only_after_restored(
+    env: InMemoryEnvironment, is_restored: bool
 ) -> None:
-    office.connect()
-    order = office.order()
-    office.post(order)
-    office.mini.tables.ledger.delete(FIRM, f"order#{order['id']}")
-    for entry in list(office.mini.tables.audit.query(f"{FIRM}#order#{order['id']}")):
-        office.mini.tables.audit.delete(str(entry["pk"]), str(entry["sk"]))
-    office.clock.move(400)
-    if is_told:
+    env.connect()
+    order = env.order()
+    env.post(order)
+    env.memory.tables.ledger.delete(FIRM, f"order#{order['id']}")
+    for entry in list(env.memory.tables.audit.query(f"{FIRM}#order#{order['id']}")):
+        env.memory.tables.audit.delete(str(entry["pk"]), str(entry["sk"]))
+    env.clock.move(400)
+    if is_restored:
         now = clock.now()
-        office.doors.ledger.restored(FIRM, now - timedelta(days=3), now + timedelta(days=30))
-    assert office.post(order).state == "posted"
-    if not is_told:
-        assert len(office.in_exact()) == 2, "which is why the page has us tell it"
+        env.services.ledger.restored(FIRM, now - timedelta(days=3), now + timedelta(days=30))
+    assert env.post(order).state == "posted"
+    if not is_restored:
+        assert len(env.in_exact()) == 2, "which is why docs/operations.md has us run `restored`"
         return
-    assert len(office.in_exact()) == 1
-    assert office.steps(order)[-2:] == ["intent", "adopted"]
+    assert len(env.in_exact()) == 1
+    assert env.steps(order)[-2:] == ["intent", "adopted"]
 
 
-def test_the_look_ends_after_its_time_and_costs_a_call_until_then(office: Office) -> None:
-    office.connect()
+def test_the_search_takes_one_call_an_order_until_its_end(
+    env: InMemoryEnvironment,
+) -> None:
+    env.connect()
     now = clock.now()
-    office.doors.ledger.restored(FIRM, now, now + timedelta(hours=2))
+    env.services.ledger.restored(FIRM, now, now + timedelta(hours=2))
     for hours, calls in ((1, 2), (2, 1)):
-        office.clock.move(timedelta(hours=hours))
-        before = office.exact_calls()
-        assert office.post(office.order(f"PO-{hours}")).state == "posted"
-        assert office.exact_calls() - before == calls
+        env.clock.move(timedelta(hours=hours))
+        before = env.exact_calls()
+        assert env.post(env.order(f"PO-{hours}")).state == "posted"
+        assert env.exact_calls() - before == calls
 
 
-def test_several_of_one_order_in_exact_are_a_persons_matter(office: Office) -> None:
-    office.connect()
-    order = office.order()
-    office.post(order)
-    (there,) = office.in_exact()
-    twin = office.order("PO-2")
-    office.post(twin)
-    key = office.in_exact()[1]["PurchaseOrderID"]
-    office.exact.change(NL.division, "purchaseorder/PurchaseOrders", key, Remarks=there["Remarks"])
-    lose_everything(office)
-    assert office.post(order).state == "review"
-    assert office.codes(order) == ["SEVERAL_IN_EXACT"]
-    assert len(office.in_exact()) == 2
+def test_several_exact_orders_with_one_marker_are_an_exception(env: InMemoryEnvironment) -> None:
+    env.connect()
+    order = env.order()
+    env.post(order)
+    (posted,) = env.in_exact()
+    twin = env.order("PO-2")
+    env.post(twin)
+    key = env.in_exact()[1]["PurchaseOrderID"]
+    env.exact.change(NL.division, "purchaseorder/PurchaseOrders", key, Remarks=posted["Remarks"])
+    lose_everything(env)
+    assert env.post(order).state == "review"
+    assert env.codes(order) == ["SEVERAL_IN_EXACT"]
+    assert len(env.in_exact()) == 2

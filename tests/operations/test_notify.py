@@ -1,4 +1,4 @@
-"""Messages arrive: by the stack's topic and by Slack's webhook, and nothing secret goes along."""
+"""Messages arrive through the stack's topic and Slack's webhook, without any secret."""
 
 import json
 from collections.abc import Iterator
@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from local.demo.environment import FIRM, DemoEnvironment
+from local.demo.scenario import Scenario
 from local.firm import CONNECTION_ID, NL
-from local.scene import FIRM, Scene
-from local.simulation import Request, Response, serve
-from local.story import Story
-from ml_connector.codes import problem
-from ml_connector.connection import Notify
-from ml_connector.ids import Division
+from local.simulator import Request, Response, serve
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.ids import Division
+from ml_connector.settings.connection import NotificationSettings
 from tests.cli.terminal import Terminal
 
 PATH = "/services/T000/B000/canary-of-slack-4711"
@@ -20,7 +20,7 @@ PATH = "/services/T000/B000/canary-of-slack-4711"
 
 @dataclass
 class Slack:
-    """Slack's end of an incoming webhook."""
+    """A simulated incoming webhook of Slack."""
 
     status: int = 200
     posts: list[Request] = field(default_factory=list)
@@ -35,12 +35,12 @@ class Slack:
 
 
 @pytest.fixture(scope="module")
-def mailbox(scene: Scene) -> str:
-    """Return the URL of a queue that subscribes to the topic, as an address would."""
-    sqs, sns = scene.stack.client("sqs"), scene.stack.client("sns")
+def mailbox(demo: DemoEnvironment) -> str:
+    """Return the URL of a queue subscribed to the topic, as an e-mail address would be."""
+    sqs, sns = demo.stack.client("sqs"), demo.stack.client("sns")
     url = str(sqs.create_queue(QueueName="people")["QueueUrl"])
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-    topic = scene.stack.outputs["NotificationTopicArn"]
+    topic = demo.stack.outputs["NotificationTopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
     return url
 
@@ -53,22 +53,24 @@ def slack_at() -> Iterator[tuple[Slack, str]]:
 
 
 @pytest.fixture
-def slack(slack_at: tuple[Slack, str], scene: Scene, terminal: Terminal) -> Slack:
-    """Slack, whose address the connection knows, after a long silence."""
+def slack(slack_at: tuple[Slack, str], demo: DemoEnvironment, terminal: Terminal) -> Slack:
+    """Slack, with its URL stored for the connection, after the quiet time."""
     found, url = slack_at
     terminal.ok("notify", "slack", CONNECTION_ID, env={"CONNECTOR_SLACK_WEBHOOK_URL": url})
-    connection = scene.doors.mappings.connection(FIRM)
+    connection = demo.services.connections.get(FIRM)
     assert connection is not None
-    scene.doors.mappings.save(connection.model_copy(update={"notify": Notify(slack=True)}))
-    scene.clock.move(3600)
+    demo.services.connections.save(
+        connection.model_copy(update={"notify": NotificationSettings(slack=True)})
+    )
+    demo.clock.move(3600)
     found.status = 200
     found.posts.clear()
     return found
 
 
-def received(scene: Scene, mailbox: str) -> list[tuple[str, str]]:
-    """Return subject and text of what has arrived, and empty the mailbox."""
-    sqs, found = scene.stack.client("sqs"), []
+def received(demo: DemoEnvironment, mailbox: str) -> list[tuple[str, str]]:
+    """Return subject and text of the received messages, and empty the mailbox."""
+    sqs, found = demo.stack.client("sqs"), []
     while messages := sqs.receive_message(QueueUrl=mailbox, MaxNumberOfMessages=10).get("Messages"):
         for message in messages:
             body = json.loads(message["Body"])
@@ -77,62 +79,66 @@ def received(scene: Scene, mailbox: str) -> list[tuple[str, str]]:
     return found
 
 
-def test_exceptions_of_the_story_arrive_by_mail(scene: Scene, story: Story, mailbox: str) -> None:
-    story.what_a_person_must_see()
-    scene.sweep()
-    ((subject, text),) = received(scene, mailbox)
+def test_exceptions_arrive_by_mail(demo: DemoEnvironment, scenario: Scenario, mailbox: str) -> None:
+    scenario.orders_with_exceptions()
+    demo.sweep()
+    ((subject, text),) = received(demo, mailbox)
     assert subject == f"Connector {CONNECTION_ID}: 4 new exceptions"
-    for code in story.refused.values():
+    for code in scenario.refused.values():
         assert f"1 x {code}" in text
-    scene.sweep()
-    assert received(scene, mailbox) == []
+    demo.sweep()
+    assert received(demo, mailbox) == []
 
 
-def test_slack_is_told_as_well_and_a_name_calls_nobody(
-    scene: Scene, story: Story, mailbox: str, slack: Slack
+def test_slack_gets_the_message_and_a_name_mentions_nobody(
+    demo: DemoEnvironment, scenario: Scenario, mailbox: str, slack: Slack
 ) -> None:
-    line = scene.airbase.line("4600", "10.00")
-    vendor = scene.firm.vendors["Cloudwerk"]
-    order = scene.airbase.add_order("PO <!channel> & co", NL.subsidiary, vendor, [line])
-    scene.airbase.approve(order)
-    scene.stack.drain()
-    scene.sweep()
-    ((_, mail),) = received(scene, mailbox)
-    (told,) = slack.texts
+    line = demo.airbase.line("4600", "10.00")
+    vendor = demo.firm.vendors["Cloudwerk"]
+    order = demo.airbase.add_order("PO <!channel> & co", NL.subsidiary, vendor, [line])
+    demo.airbase.approve(order)
+    demo.stack.drain()
+    demo.sweep()
+    ((_, mail),) = received(demo, mailbox)
+    (text,) = slack.texts
     assert "PO <!channel> & co" in mail
-    assert "PO &lt;!channel&gt; &amp; co" in told
+    assert "PO &lt;!channel&gt; &amp; co" in text
     assert slack.posts[0].path == PATH
 
 
-def test_a_halt_arrives_at_once_and_slack_that_fails_gets_it_later(
-    scene: Scene, mailbox: str, slack: Slack, terminal: Terminal, capfd: pytest.CaptureFixture[str]
+def test_a_halt_arrives_at_once_and_is_retried_for_a_failing_slack(
+    demo: DemoEnvironment,
+    mailbox: str,
+    slack: Slack,
+    terminal: Terminal,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     slack.status = 500
-    scene.doors.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(NL.division))
-    scene.sweep()
-    assert len(received(scene, mailbox)) == 1
+    demo.services.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(NL.division))
+    demo.sweep()
+    assert len(received(demo, mailbox)) == 1
     written = capfd.readouterr().out
     assert '"NotifyFailed"' in written
     assert "canary-of-slack" not in written
     assert terminal.run("notify", "test", CONNECTION_ID).exit_code == 1
-    received(scene, mailbox)
+    received(demo, mailbox)
     slack.status = 200
     slack.posts.clear()
-    scene.sweep()
+    demo.sweep()
     assert ["STOPPED" in text for text in slack.texts] == [True]
-    assert received(scene, mailbox) == []
-    scene.doors.ledger.clear_halt(FIRM)
+    assert received(demo, mailbox) == []
+    demo.services.ledger.clear_halt(FIRM)
 
 
-def test_the_channels_can_be_tried(
-    scene: Scene, mailbox: str, slack: Slack, terminal: Terminal
+def test_the_channels_can_be_tested(
+    demo: DemoEnvironment, mailbox: str, slack: Slack, terminal: Terminal
 ) -> None:
     found = terminal.ok("notify", "test", CONNECTION_ID, "--json").data
     assert [(each["channel"], each["sent"]) for each in found] == [("topic", True), ("slack", True)]
-    assert len(received(scene, mailbox)) == len(slack.texts) == 1
+    assert len(received(demo, mailbox)) == len(slack.texts) == 1
 
 
-def test_without_an_address_of_its_own_a_connection_uses_the_stacks(
+def test_a_connection_without_its_own_url_uses_the_stacks(
     slack: Slack, slack_at: tuple[Slack, str], terminal: Terminal
 ) -> None:
     terminal.ok("notify", "slack", CONNECTION_ID, "--remove")
@@ -156,27 +162,31 @@ def test_without_an_address_of_its_own_a_connection_uses_the_stacks(
         "canary",
     ],
 )
-def test_another_address_is_refused_and_not_repeated(terminal: Terminal, url: str) -> None:
+def test_another_url_is_refused_and_not_repeated(terminal: Terminal, url: str) -> None:
     said = terminal.refused("notify", "slack", env={"CONNECTOR_SLACK_WEBHOOK_URL": url})
     assert "cannot be used" in said
     assert "canary" not in said
 
 
-def test_the_address_is_seen_nowhere(
-    scene: Scene, mailbox: str, slack: Slack, terminal: Terminal, caplog: pytest.LogCaptureFixture
+def test_the_url_is_never_shown_or_stored_in_plain_text(
+    demo: DemoEnvironment,
+    mailbox: str,
+    slack: Slack,
+    terminal: Terminal,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")  # of all libraries
     slack.status = 404
     terminal.run("notify", "test", CONNECTION_ID)
-    scene.doors.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(NL.division))
-    scene.sweep()
-    scene.doors.ledger.clear_halt(FIRM)
+    demo.services.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(NL.division))
+    demo.sweep()
+    demo.services.ledger.clear_halt(FIRM)
     assert slack.posts, "it was used"
-    dynamodb = scene.stack.client("dynamodb")
-    tables = [name for name in scene.stack.outputs if name.endswith("Table")]
-    names = [scene.stack.resource(name) for name in tables]
+    dynamodb = demo.stack.client("dynamodb")
+    tables = [name for name in demo.stack.outputs if name.endswith("Table")]
+    names = [demo.stack.resource(name) for name in tables]
     kept = [dynamodb.scan(TableName=name)["Items"] for name in names]
     seen = caplog.text + "".join(terminal.shown) + json.dumps(kept, default=str)
-    seen += str(received(scene, mailbox))
+    seen += str(received(demo, mailbox))
     assert "slack_webhook_stored" in seen
     assert "canary-of-slack" not in seen

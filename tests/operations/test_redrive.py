@@ -1,4 +1,4 @@
-"""Dead letters go back to work, and no order is posted twice by that."""
+"""Dead letters are sent back to their queues, and no order is posted twice."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,48 +7,48 @@ from typing import Any
 
 import pytest
 
-from connector_cli.actions import operating
-from connector_cli.stack import Stack
+from local.demo.checks import broken_invariants
+from local.demo.environment import FIRM, DemoEnvironment
+from local.demo.scenario import Scenario
 from local.firm import CONNECTION_ID, NL
-from local.scene import FIRM, Scene
-from local.story import Story
-from local.verdict import broken_invariants
-from ml_connector.doors.ledger import CONNECTION
-from ml_connector.doors.queues import PURCHASE_ORDERS, VENDORS, Message
+from ml_connector.infrastructure.ledger import CONNECTION
+from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
+from ml_connector.operations import redrive
+from ml_connector.stack import Stack
 from tests.cli.terminal import Terminal
 
 
 @contextmanager
-def out_of_order(scene: Scene) -> Iterator[None]:
-    """Let every message of the firm fail: its settings cannot be read, as after a bad upgrade."""
-    table = scene.doors.mappings._table
+def broken_settings(demo: DemoEnvironment) -> Iterator[None]:
+    """Let every message of the firm fail: its settings are unreadable, as after a bad upgrade."""
+    table = demo.services.connections._table
     good = table.get("#connections", FIRM)
     assert good is not None
     table.put(good | {"body": "{}"})
     yield
     table.put(good)
-    scene.stack.crashes.clear()
+    demo.stack.crashes.clear()
 
 
-def die(scene: Scene, story: Story) -> None:
+def fail_five_times(demo: DemoEnvironment, scenario: Scenario) -> None:
     """Approve an order whose message fails five times."""
-    with out_of_order(scene):
-        story._approve(story._ordinary(NL, story.number))
-        scene.stack.drain()
+    with broken_settings(demo):
+        scenario._approve(scenario._ordinary(NL, scenario.number))
+        demo.stack.drain()
 
 
-def dead(scene: Scene, queue: str = "PurchaseOrderDeadLetterQueue") -> int:
-    found = scene.stack.client("sqs").get_queue_attributes(
-        QueueUrl=scene.stack.resource(queue), AttributeNames=["ApproximateNumberOfMessages"]
+def dead_letters(demo: DemoEnvironment, queue: str = "PurchaseOrderDeadLetterQueue") -> int:
+    found = demo.stack.client("sqs").get_queue_attributes(
+        QueueUrl=demo.stack.resource(queue), AttributeNames=["ApproximateNumberOfMessages"]
     )
     return int(found["Attributes"]["ApproximateNumberOfMessages"])
 
 
-def test_an_order_is_posted_once_by_its_dead_letter(
-    scene: Scene, story: Story, terminal: Terminal
+def test_redriving_a_dead_letter_posts_its_order_once(
+    demo: DemoEnvironment, scenario: Scenario, terminal: Terminal
 ) -> None:
-    die(scene, story)
-    assert dead(scene) == 1
+    fail_five_times(demo, scenario)
+    assert dead_letters(demo) == 1
     found = terminal.ok("redrive", CONNECTION_ID, "--json").data
     assert found["moved"] == {"purchase_orders": 1, "vendors": 0}
     (message,) = found["messages"]
@@ -56,70 +56,72 @@ def test_an_order_is_posted_once_by_its_dead_letter(
         "queue": "purchase_orders",
         "connection": CONNECTION_ID,
         "kind": "order",
-        "about": story.posted[-1]["id"],
+        "about": scenario.posted[-1]["id"],
     }
-    scene.stack.drain()
-    scene.wait(timedelta(minutes=20))
-    assert (dead(scene), broken_invariants(scene, story)) == (0, [])
-    trail = scene.doors.ledger.trail(FIRM, CONNECTION)
+    demo.stack.drain()
+    demo.wait(timedelta(minutes=20))
+    assert (dead_letters(demo), broken_invariants(demo, scenario)) == (0, [])
+    trail = demo.services.ledger.trail(FIRM, CONNECTION)
     assert [(e.step, dict(e.detail)) for e in trail][-1] == ("redriven", {"messages": 1})
 
 
-def test_a_letter_of_an_order_that_was_posted_meanwhile_posts_nothing(
-    scene: Scene, story: Story, terminal: Terminal
+def test_a_dead_letter_of_an_order_posted_meanwhile_posts_nothing(
+    demo: DemoEnvironment, scenario: Scenario, terminal: Terminal
 ) -> None:
-    die(scene, story)
-    scene.wait(timedelta(minutes=20))
-    assert broken_invariants(scene, story) == [], "the sweep has posted it"
+    fail_five_times(demo, scenario)
+    demo.wait(timedelta(minutes=20))
+    assert broken_invariants(demo, scenario) == [], "the sweep has posted it"
     for _ in range(2):
         terminal.ok("redrive", "--all")
-        scene.stack.drain()
-    assert (dead(scene), broken_invariants(scene, story)) == (0, [])
+        demo.stack.drain()
+    assert (dead_letters(demo), broken_invariants(demo, scenario)) == (0, [])
 
 
-def test_letters_of_others_are_left(scene: Scene, story: Story, terminal: Terminal) -> None:
-    die(scene, story)
+def test_dead_letters_of_other_connections_are_left(
+    demo: DemoEnvironment, scenario: Scenario, terminal: Terminal
+) -> None:
+    fail_five_times(demo, scenario)
     other: dict[str, Any] = {"kind": "vendor", "connection": "another", "vendor": "v-1"}
-    put(scene, Message(VENDORS, "another#v-1", other))
-    put(scene, Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep", "at": "x"}))
+    put(demo, Message(VENDORS, "another#v-1", other))
+    put(demo, Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep", "at": "x"}))
     found = terminal.ok("redrive", CONNECTION_ID, "--json").data
     assert (found["moved"], found["left"]) == ({"purchase_orders": 1, "vendors": 0}, 2)
     said = terminal.ok("redrive", "--all").out
-    assert "Sent back: 2. Left to other connections: 0." in said
+    assert "Sent back: 2. Left for other connections: 0." in said
     assert "v-1" in said
     assert "Sent back: 0" in terminal.ok("redrive", "--all").out
-    scene.stack.drain()
-    assert broken_invariants(scene, story) == []
+    demo.stack.drain()
+    assert broken_invariants(demo, scenario) == []
 
 
-def test_a_run_that_broke_off_between_the_two_steps_is_repeated(
-    scene: Scene, story: Story, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_run_can_be_repeated(
+    demo: DemoEnvironment, scenario: Scenario, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    die(scene, story)
-    sends, held = operating._send_back, operating._HELD_SECONDS
+    fail_five_times(demo, scenario)
+    send_back, seconds = redrive._send_back, redrive._INVISIBLE_SECONDS
 
-    def break_off(stack: Stack, letter: Any) -> None:
+    def interrupt(stack: Stack, letter: Any) -> None:
         monkeypatch.setattr(stack.sqs, "delete_message", interrupted)
-        sends(stack, letter)
+        send_back(stack, letter)
 
-    monkeypatch.setattr(operating, "_send_back", break_off)
-    monkeypatch.setattr(operating, "_HELD_SECONDS", 0)
+    monkeypatch.setattr(redrive, "_send_back", interrupt)
+    monkeypatch.setattr(redrive, "_INVISIBLE_SECONDS", 0)
     with pytest.raises(ConnectionAbortedError):
         terminal.ok("redrive", CONNECTION_ID)
-    monkeypatch.setattr(operating, "_send_back", sends)
-    monkeypatch.setattr(operating, "_HELD_SECONDS", held)
-    assert dead(scene) == 1
+    monkeypatch.setattr(redrive, "_send_back", send_back)
+    monkeypatch.setattr(redrive, "_INVISIBLE_SECONDS", seconds)
+    assert dead_letters(demo) == 1
     terminal.ok("redrive", CONNECTION_ID)
-    assert dead(scene) == 0
-    scene.stack.drain()
-    assert broken_invariants(scene, story) == []
+    assert dead_letters(demo) == 0
+    demo.stack.drain()
+    assert broken_invariants(demo, scenario) == []
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ((), "say either a connection or --all"),
-        ((CONNECTION_ID, "--all"), "say either a connection or --all"),
+        ((), "pass either a connection or --all"),
+        ((CONNECTION_ID, "--all"), "pass either a connection or --all"),
         (("nobody",), "there is no connection 'nobody'"),
     ],
 )
@@ -131,9 +133,9 @@ def interrupted(**_: Any) -> None:
     raise ConnectionAbortedError
 
 
-def put(scene: Scene, message: Message) -> None:
-    """Put a message straight into the dead-letter queue of its queue."""
+def put(demo: DemoEnvironment, message: Message) -> None:
+    """Put a message directly into its dead-letter queue."""
     name = {PURCHASE_ORDERS: "PurchaseOrder", VENDORS: "Vendor"}[message.queue]
-    url = scene.stack.resource(f"{name}DeadLetterQueue")
-    doors = scene.doors.queues
-    type(doors)(doors._client, {message.queue: url}).send(message)
+    url = demo.stack.resource(f"{name}DeadLetterQueue")
+    services = demo.services.queues
+    type(services)(services._client, {message.queue: url}).send(message)

@@ -1,4 +1,4 @@
-"""The Airbase simulator is as strict as what is known of the real one."""
+"""The Airbase simulator is as strict as Airbase is known to be."""
 
 import json
 import random
@@ -9,16 +9,17 @@ from typing import Any
 import httpx
 import pytest
 
-from local.airbase_simulator import AirbaseSimulator
+from local.airbase_simulator import AirbaseSimulator, serve
+from local.airbase_simulator.control import with_control_routes
 from local.airbase_simulator.simulator import KINDS
 from local.airbase_simulator.webhooks import Webhook
-from local.simulation import Fault, serve
-from ml_connector.airbase.orders import read_order
-from ml_connector.airbase.webhook import accept, parse_settings
+from local.simulator import HandlerTransport, SimulatedFault
+from ml_connector.airbase.purchase_orders import read_order
 from ml_connector.clock import MovableClock
-from ml_connector.doors.inbox import KEPT_FOR
-from ml_connector.profile import AirbaseProfile
-from ml_connector.webhooks import Call
+from ml_connector.infrastructure.inbox import KEPT_FOR
+from ml_connector.settings.airbase_profile import AirbaseProfile
+from ml_connector.webhooks.airbase import accept, parse_settings
+from ml_connector.webhooks.verification import WebhookCall
 
 NOON = 1_795_435_200.0
 VENDORS = "/v1/accounting/vendors/"
@@ -26,7 +27,7 @@ ORDERS = "/v1/purchase_orders/"
 
 
 class Tenant:
-    """A tenant, a client that holds its key, and where its webhooks arrive."""
+    """A tenant, a client with its key, and the receiver of its webhooks."""
 
     def __init__(self) -> None:
         self.clock = MovableClock(NOON)
@@ -39,7 +40,7 @@ class Tenant:
 
     def client_with(self, authorization: str | None) -> httpx.Client:
         headers = {} if authorization is None else {"authorization": authorization}
-        transport = self.airbase.transport()
+        transport = HandlerTransport(with_control_routes(self.airbase))
         return httpx.Client(
             transport=transport, base_url="https://airbase.test", headers=headers, timeout=5
         )
@@ -66,7 +67,7 @@ def tenant() -> Iterator[Tenant]:
 # ---------------------------------------------------------------- the API
 
 
-def test_an_order_is_what_the_default_profile_reads(tenant: Tenant) -> None:
+def test_the_default_profile_reads_an_order(tenant: Tenant) -> None:
     order = tenant.order(notes="Paper for the year")
     tenant.airbase.approve(order)
     raw = tenant.client.get(f"{ORDERS}{order['id']}/").json()
@@ -109,15 +110,15 @@ def test_lists_are_paged_and_empty_past_the_end(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", ""])
-def test_a_page_that_is_none_is_404(tenant: Tenant, page: str) -> None:
+def test_an_invalid_page_is_404(tenant: Tenant, page: str) -> None:
     assert tenant.client.get(VENDORS, params={"page": page}).status_code == 404
 
 
 def test_unlinked_vendors_are_found_by_an_empty_reference(tenant: Tenant) -> None:
     tenant.airbase.add_vendor("Linked", "7")
-    loose = tenant.airbase.add_vendor("Loose")
+    unlinked = tenant.airbase.add_vendor("Unlinked")
     found = tenant.client.get(VENDORS, params={"erp_reference_id": ""}).json()["data"]
-    assert [row["airbase_id"] for row in found] == [loose["airbase_id"]]
+    assert [row["airbase_id"] for row in found] == [unlinked["airbase_id"]]
     by_code = tenant.client.get(VENDORS, params={"erp_reference_id": "7"}).json()["data"]
     assert [row["name"] for row in by_code] == ["Linked"]
 
@@ -173,7 +174,7 @@ def test_ledger_entries_are_those_ready_unless_asked_otherwise(tenant: Tenant) -
         ("GET", "/v1/accounting/accounts/", 200),
     ],
 )
-def test_what_is_not_there_is_said_in_detail(
+def test_unknown_paths_and_methods_have_a_detail(
     tenant: Tenant, method: str, path: str, status: int
 ) -> None:
     answer = tenant.client.request(method, path)
@@ -183,7 +184,7 @@ def test_what_is_not_there_is_said_in_detail(
     assert answer.headers["x-request-id"]
 
 
-def test_the_rate_limit_is_counted_down_and_starts_anew(tenant: Tenant) -> None:
+def test_the_rate_limit_is_counted_down_and_reset(tenant: Tenant) -> None:
     tenant.airbase.limit = 2
     answers = [tenant.client.get(VENDORS) for _ in range(3)]
     assert [a.headers["x-ratelimit-remaining"] for a in answers] == ["1", "0", "0"]
@@ -203,8 +204,8 @@ def test_the_rate_limit_is_counted_down_and_starts_anew(tenant: Tenant) -> None:
     [("rate_limited", 429), ("unauthorized", 401), ("server_error", 502), ("unavailable", 503),
      ("server_error_after_commit", 500), ("garbage", 200)],
 )  # fmt: skip
-def test_a_fault_hits_one_call(tenant: Tenant, kind: str, status: int) -> None:
-    tenant.airbase.faults.append(Fault(kind))
+def test_a_fault_affects_one_call(tenant: Tenant, kind: str, status: int) -> None:
+    tenant.airbase.faults.append(SimulatedFault(kind))
     assert tenant.client.get(VENDORS).status_code == status
     assert tenant.client.get(VENDORS).status_code == 200
     assert [call.fault for call in tenant.airbase.calls] == [kind, None]
@@ -213,13 +214,13 @@ def test_a_fault_hits_one_call(tenant: Tenant, kind: str, status: int) -> None:
 @pytest.mark.parametrize(
     ("fault", "renamed"),
     [
-        (Fault("timeout"), False),
-        (Fault("timeout_after_commit"), True),
-        (Fault("slow", 6), True),
+        (SimulatedFault("timeout"), False),
+        (SimulatedFault("timeout_after_commit"), True),
+        (SimulatedFault("slow", 6), True),
     ],
 )
-def test_silence_comes_before_or_after_the_work(
-    tenant: Tenant, fault: Fault, renamed: bool
+def test_an_answer_is_lost_before_or_after_the_commit(
+    tenant: Tenant, fault: SimulatedFault, renamed: bool
 ) -> None:
     vendor = tenant.airbase.add_vendor("Papir")
     tenant.airbase.faults.append(fault)
@@ -228,27 +229,27 @@ def test_silence_comes_before_or_after_the_work(
     assert (vendor["name"] == "Papier") == renamed
 
 
-def test_an_answer_within_the_patience_of_the_caller_is_not_late(tenant: Tenant) -> None:
-    tenant.airbase.faults.append(Fault("slow", 4))
+def test_an_answer_within_the_timeout_is_not_late(tenant: Tenant) -> None:
+    tenant.airbase.faults.append(SimulatedFault("slow", 4))
     assert tenant.client.get(VENDORS).status_code == 200
 
 
-def test_a_hook_may_order_faults_and_change_the_world(tenant: Tenant) -> None:
+def test_a_hook_may_inject_faults_and_change_data(tenant: Tenant) -> None:
     order = tenant.order()
     tenant.airbase.on_call = lambda _: order.update(status="cancelled")
     assert tenant.client.get(f"{ORDERS}{order['id']}/").json()["status"] == "cancelled"
-    tenant.airbase.on_call = lambda _: Fault("unavailable")
+    tenant.airbase.on_call = lambda _: SimulatedFault("unavailable")
     assert tenant.client.get(ORDERS).status_code == 503
 
 
 def test_garbage_is_not_json(tenant: Tenant) -> None:
-    tenant.airbase.faults.append(Fault("garbage"))
+    tenant.airbase.faults.append(SimulatedFault("garbage"))
     with pytest.raises(ValueError, match=r"(?i)decode|expecting"):
         tenant.client.get(VENDORS).json()
 
 
 def test_an_unknown_fault_is_refused(tenant: Tenant) -> None:
-    tenant.airbase.faults.append(Fault("earthquake"))
+    tenant.airbase.faults.append(SimulatedFault("earthquake"))
     with pytest.raises(ValueError, match="earthquake"):
         tenant.client.get(VENDORS)
 
@@ -270,7 +271,7 @@ def _sent(tenant: Tenant) -> Webhook:
         ({"scheme": "shared_header", "header": "X-Airbase-Secret"}, "a-sample-secret"),
     ],
 )
-def test_a_webhook_is_one_that_the_connector_accepts(
+def test_the_connector_accepts_a_webhook(
     tenant: Tenant, verification: dict[str, str], secret: str
 ) -> None:
     tenant.airbase.outbox.scheme, tenant.airbase.outbox.secret = verification["scheme"], secret
@@ -278,7 +279,7 @@ def test_a_webhook_is_one_that_the_connector_accepts(
     settings = parse_settings({"verification": verification, "secrets": [secret]})
     headers = {name.lower(): value for name, value in webhook.headers.items()}
     now = datetime.fromisoformat("2026-11-23T12:00:00+00:00")
-    event = accept(Call(headers, {}, webhook.body), settings, now, KEPT_FOR)
+    event = accept(WebhookCall(headers, {}, webhook.body), settings, now, KEPT_FOR)
     (order,) = tenant.airbase.orders
     assert event.message == {"kind": "order", "order": order}
 
@@ -290,7 +291,7 @@ def test_the_envelope_has_its_five_members(tenant: Tenant) -> None:
     assert envelope["type"] == "purchase_request.approved"
 
 
-def test_an_amendment_is_a_new_revision_and_a_cancellation_is_said(tenant: Tenant) -> None:
+def test_an_amendment_is_a_new_revision_and_a_cancellation_is_announced(tenant: Tenant) -> None:
     order = tenant.order()
     tenant.airbase.approve(order)
     tenant.airbase.amend(order, notes="more")
@@ -319,7 +320,7 @@ def test_webhooks_are_dropped_duplicated_held_and_reordered(tenant: Tenant) -> N
     assert late != [order["id"] for order in orders]
 
 
-def test_a_delayed_webhook_arrives_when_its_time_has_come(tenant: Tenant) -> None:
+def test_a_delayed_webhook_arrives_when_it_is_due(tenant: Tenant) -> None:
     tenant.airbase.outbox.delay = 60
     tenant.airbase.approve(tenant.order())
     tenant.airbase.outbox.pump()
@@ -338,9 +339,9 @@ def test_a_webhook_that_is_not_accepted_is_repeated(tenant: Tenant) -> None:
 # ---------------------------------------------------------------- over HTTP
 
 
-def test_it_serves_over_a_socket_and_is_controlled_with_curl(tenant: Tenant) -> None:
+def test_control_routes_over_a_socket(tenant: Tenant) -> None:
     key = {"authorization": f"Token {tenant.airbase.api_key}"}
-    with serve(tenant.airbase.handle) as base, httpx.Client(base_url=base, headers=key) as client:
+    with serve(tenant.airbase) as base, httpx.Client(base_url=base, headers=key) as client:
 
         def control(route: str, **sent: Any) -> Any:
             return client.post(f"/_control/{route}", json=sent).raise_for_status().json()
@@ -370,7 +371,7 @@ def test_it_serves_over_a_socket_and_is_controlled_with_curl(tenant: Tenant) -> 
     [("approve", {"order": "nobody"}, 400), ("orders", {}, 400), ("webhooks", {"x": 1}, 400),
      ("elsewhere", {}, 404)],
 )  # fmt: skip
-def test_control_says_what_was_wrong(
+def test_control_routes_explain_errors(
     tenant: Tenant, path: str, body: dict[str, Any], status: int
 ) -> None:
     answer = tenant.client.post(f"/_control/{path}", json=body)

@@ -1,4 +1,4 @@
-"""The simulator of Exact Online is as strict as what is known of the real one."""
+"""The Exact simulator is as strict as Exact Online is known to be."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from local.exact_simulator import ExactSimulator, Fault, Request, notifying, serve
+from local.exact_simulator import ExactFault, ExactSimulator, Request, notifying, serve
 from ml_connector.clock import MovableClock
 
 SUMMER_NOON = 1782390490.0  # 2026-06-25T12:28:10Z, two hours later on the wall in Amsterdam
@@ -31,7 +31,7 @@ NOBODY = "00000000-0000-4000-a000-000000000000"
 
 @dataclass
 class Site:
-    """One simulator with a furnished division and a client that holds a token."""
+    """One simulator with sample data, and a client with a token."""
 
     simulator: ExactSimulator
     clock: MovableClock
@@ -42,7 +42,7 @@ class Site:
     item: str
 
     def order(self, *lines: dict[str, Any], **header: Any) -> dict[str, Any]:
-        """Return the body of an order, with one ordinary line unless some are given."""
+        """Return the body of an order, by default with one ordinary line."""
         plain = {"Item": self.item, "QuantityInPurchaseUnits": 2, "UnitPrice": 10.05}
         wanted = [{**plain, **line} for line in lines or ({},)]
         return {"Supplier": self.supplier, "PurchaseOrderLines": wanted, **header}
@@ -52,10 +52,10 @@ class Site:
         return self.client.post(ORDERS, json=self.order(*lines, **header))
 
     def refresh(self, token: str) -> httpx.Response:
-        """Ask for a new pair."""
-        return self.ask_token(grant_type="refresh_token", refresh_token=token)
+        """Request a new pair."""
+        return self.request_token(grant_type="refresh_token", refresh_token=token)
 
-    def ask_token(self, **form: str) -> httpx.Response:
+    def request_token(self, **form: str) -> httpx.Response:
         """Call the token endpoint as the simulator's app."""
         app = {
             "client_id": self.simulator.client_id,
@@ -63,7 +63,7 @@ class Site:
         }
         return self.client.post("/api/oauth2/token", data={**app, **form})
 
-    def hold(self, tokens: dict[str, Any]) -> None:
+    def use_tokens(self, tokens: dict[str, Any]) -> None:
         """Use another pair from now on."""
         self.tokens = tokens
         self.client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
@@ -71,7 +71,7 @@ class Site:
 
 @pytest.fixture
 def site() -> Site:
-    """Build a site whose clock stands still and whose every key is the same in every run."""
+    """Build a site with a fixed clock and the same keys in every run."""
     clock = MovableClock(SUMMER_NOON)
     simulator = ExactSimulator(clock, random.Random(7), deliver=lambda _url, _body: 200)
     simulator.add_division(DIVISION)
@@ -85,19 +85,19 @@ def site() -> Site:
         headers={"Accept": "application/json"},
     )
     made = Site(simulator, clock, client, {}, supplier, account, item)
-    made.hold(simulator.issue_tokens())
+    made.use_tokens(simulator.issue_tokens())
     return made
 
 
-def said(response: httpx.Response) -> str:
-    """Return the text of an error answer."""
+def message(response: httpx.Response) -> str:
+    """Return the message of an error answer."""
     return str(response.json()["error"]["message"]["value"]).strip()
 
 
 # Tokens
 
 
-def test_a_refresh_rotates_both_tokens_and_kills_the_old_refresh_token(site: Site) -> None:
+def test_a_refresh_rotates_both_tokens_and_invalidates_the_old_refresh_token(site: Site) -> None:
     site.clock.move(571)
     answer = site.refresh(site.tokens["refresh_token"])
     assert answer.json()["expires_in"] == "600"
@@ -126,13 +126,13 @@ def test_a_refresh_token_expires_after_thirty_days(site: Site) -> None:
     assert "expired at" in answer.json()["error_description"]
 
 
-def test_a_new_consent_kills_the_older_chain(site: Site) -> None:
+def test_a_new_consent_invalidates_the_older_chain(site: Site) -> None:
     old = site.tokens["refresh_token"]
     site.simulator.issue_tokens()
     assert site.refresh(old).json()["error"] == "invalid_grant"
 
 
-def test_an_access_token_dies_after_600_seconds(site: Site) -> None:
+def test_an_access_token_expires_after_600_seconds(site: Site) -> None:
     site.clock.move(599)
     assert site.client.get("/api/v1/current/Me").status_code == 200
     site.clock.move(1)
@@ -144,7 +144,7 @@ def test_revoked_consent_stops_calls_and_refreshes(site: Site) -> None:
     site.simulator.revoke_consent()
     assert site.client.get("/api/v1/current/Me").status_code == 401
     assert site.refresh(site.tokens["refresh_token"]).status_code == 400
-    site.hold(site.simulator.issue_tokens())
+    site.use_tokens(site.simulator.issue_tokens())
     assert site.client.get("/api/v1/current/Me").status_code == 200
 
 
@@ -155,14 +155,14 @@ def test_an_authorisation_code_works_once(site: Site) -> None:
     answer = parse_qs(urlsplit(sent.headers["Location"]).query)
     assert answer["state"] == ["s"]
     form = {"grant_type": "authorization_code", "code": answer["code"][0], "redirect_uri": back}
-    assert site.ask_token(**form).status_code == 200
-    assert site.ask_token(**form).json()["error"] == "invalid_grant"
+    assert site.request_token(**form).status_code == 200
+    assert site.request_token(**form).json()["error"] == "invalid_grant"
 
 
 def test_the_token_endpoint_takes_two_hundred_calls_a_day(site: Site) -> None:
     for _ in range(200):
         site.clock.move(571)
-        site.hold(site.refresh(site.tokens["refresh_token"]).json())
+        site.use_tokens(site.refresh(site.tokens["refresh_token"]).json())
         site.clock.move(-571)  # the same day, as if the tokens were older
         site.simulator.oauth.expire()
     assert site.refresh(site.tokens["refresh_token"]).status_code == 429
@@ -171,7 +171,7 @@ def test_the_token_endpoint_takes_two_hundred_calls_a_day(site: Site) -> None:
 # Limits
 
 
-def test_every_answer_carries_both_windows(site: Site) -> None:
+def test_every_answer_has_the_headers_of_both_limits(site: Site) -> None:
     headers = site.client.get("/api/v1/current/Me").headers
     assert (headers["X-RateLimit-Limit"], headers["X-RateLimit-Remaining"]) == ("5000", "4999")
     assert headers["X-RateLimit-Reset"] == "1782432000000"
@@ -179,7 +179,7 @@ def test_every_answer_carries_both_windows(site: Site) -> None:
     assert headers["X-RateLimit-Minutely-Reset"] == "1782390540000"
 
 
-def test_the_minute_limit_answers_with_its_own_headers_alone(site: Site) -> None:
+def test_the_minute_limit_answers_with_only_its_own_headers(site: Site) -> None:
     site.simulator.limits.spend(DIVISION, site.clock(), 60)
     refused = site.client.get("/api/v1/current/Me")
     assert refused.status_code == 429
@@ -189,14 +189,14 @@ def test_the_minute_limit_answers_with_its_own_headers_alone(site: Site) -> None
     assert site.client.get("/api/v1/current/Me").status_code == 200
 
 
-def test_the_day_limit_answers_with_its_own_headers_alone(site: Site) -> None:
+def test_the_day_limit_answers_with_only_its_own_headers(site: Site) -> None:
     site.simulator.limits.spend(DIVISION, site.clock(), 5000)
     refused = site.client.get("/api/v1/current/Me")
     assert (refused.status_code, refused.headers["X-RateLimit-Remaining"]) == (429, "0")
     assert "X-RateLimit-Minutely-Reset" not in refused.headers
 
 
-def test_divisions_have_limits_of_their_own(site: Site) -> None:
+def test_each_division_has_its_own_limits(site: Site) -> None:
     site.simulator.add_division(202, "BE")
     site.simulator.limits.spend(DIVISION, site.clock(), 60)
     assert site.client.get("/api/v1/202/system/Divisions").status_code == 200
@@ -210,7 +210,7 @@ def test_ten_errors_block_the_endpoint_for_an_hour(site: Site) -> None:
     assert not [name for name in blocked.headers if name.startswith("x-ratelimit")]
     assert site.client.get("/api/v1/current/Me").status_code == 200
     site.clock.move(3601)
-    site.hold(site.simulator.issue_tokens())
+    site.use_tokens(site.simulator.issue_tokens())
     assert site.post().status_code == 201
 
 
@@ -255,10 +255,10 @@ def test_a_small_top_answers_a_bare_list(site: Site) -> None:
 
 
 @pytest.mark.parametrize("address", [ACCOUNTS, ITEMS])
-def test_accounts_and_items_want_a_filter(site: Site, address: str) -> None:
+def test_accounts_and_items_require_a_filter(site: Site, address: str) -> None:
     answer = site.client.get(address)
     assert answer.status_code == 400
-    assert "mandatory filtering" in said(answer)
+    assert "mandatory filtering" in message(answer)
     site.simulator.policy.mandatory_filter = False
     assert site.client.get(address).status_code == 200
 
@@ -295,9 +295,9 @@ def test_filters(site: Site, wanted: str, found: int) -> None:
         "(" * 5000,
     ],
 )
-def test_filters_that_cannot_be_read(site: Site, wanted: str) -> None:
+def test_invalid_filters(site: Site, wanted: str) -> None:
     answer = site.client.get(ACCOUNTS, params={"$filter": wanted})
-    assert (answer.status_code, said(answer)) == (400, "Error in query syntax.")
+    assert (answer.status_code, message(answer)) == (400, "Error in query syntax.")
 
 
 def test_a_bad_guid_gets_the_published_body(site: Site) -> None:
@@ -327,16 +327,16 @@ def test_me_is_a_list_of_one_with_the_server_time(site: Site) -> None:
 def test_an_unknown_division_is_forbidden(site: Site) -> None:
     answer = site.client.get("/api/v1/999/financial/GLAccounts")
     assert answer.status_code == 403
-    assert said(answer) == "Forbidden - User division is not within division scope."
+    assert message(answer) == "Forbidden - User division is not within division scope."
     site.simulator.policy.denied.add("webhooks/WebhookSubscriptions")
     denied = site.client.get(SUBSCRIPTIONS)
-    assert "'organization.administration' scope" in said(denied)
+    assert "'organization.administration' scope" in message(denied)
 
 
 @pytest.mark.parametrize(
     "address", [f"{ORDERS}(guid'{NOBODY}')", f"/api/v1/{DIVISION}/no/Such", "/elsewhere"]
 )
-def test_what_is_not_there(site: Site, address: str) -> None:
+def test_unknown_paths(site: Site, address: str) -> None:
     assert site.client.get(address).status_code == 404
 
 
@@ -393,14 +393,14 @@ def test_fields_are_checked(
 ) -> None:
     answer = site.post(line, **header)
     assert answer.status_code == 400
-    assert text in said(answer)
+    assert text in message(answer)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"null", b"[" * 100_000])
-def test_bodies_that_are_no_object(site: Site, body: bytes) -> None:
+def test_invalid_bodies(site: Site, body: bytes) -> None:
     answer = site.client.post(ORDERS, content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400
-    assert said(answer).startswith("Error processing request stream.")
+    assert message(answer).startswith("Error processing request stream.")
 
 
 def test_read_only_fields_are_ignored(site: Site) -> None:
@@ -427,7 +427,7 @@ def test_orders_that_break_a_rule(
     site: Site, header: dict[str, Any], line: dict[str, Any], text: str
 ) -> None:
     answer = site.post(line, **header)
-    assert (answer.status_code, said(answer)) == (500, text)
+    assert (answer.status_code, message(answer)) == (500, text)
     assert not site.simulator.purchase_orders(DIVISION)
 
 
@@ -450,22 +450,22 @@ def test_reference_data_can_forbid_an_order(
     [key] = site.simulator.world.divisions[DIVISION].table(endpoint)
     site.simulator.change(DIVISION, endpoint, key, **fields)
     answer = site.post({"VATCode": "2"})
-    assert (answer.status_code, said(answer)) == (500, text)
+    assert (answer.status_code, message(answer)) == (500, text)
 
 
 @pytest.mark.parametrize(
     ("language", "text"),
     [("DE", "Gesperrt: Lieferant"), ("FR", "Bloqué : Fournisseur"), ("EN", "Blocked: Supplier")],
 )
-def test_business_errors_speak_the_users_language(site: Site, language: str, text: str) -> None:
+def test_business_errors_are_in_the_users_language(site: Site, language: str, text: str) -> None:
     site.simulator.world.language = language
     site.simulator.change(DIVISION, "crm/Accounts", site.supplier, Blocked=True)
-    assert said(site.post()) == text
+    assert message(site.post()) == text
 
 
-def test_a_division_may_demand_that_item_and_supplier_are_linked(site: Site) -> None:
+def test_a_division_may_require_that_item_and_supplier_are_linked(site: Site) -> None:
     site.simulator.world.divisions[DIVISION].requires_supplier_items = True
-    assert said(site.post()) == "The item and the supplier are not linked"
+    assert message(site.post()) == "The item and the supplier are not linked"
     site.simulator.add_supplier_item(DIVISION, site.supplier, site.item, 7.5)
     order = site.post({"UnitPrice": None}).json()["d"]
     assert order["AmountFC"] == 15.0
@@ -480,10 +480,10 @@ def test_accounts_and_items_answer_nulls_unless_asked_for_more(site: Site) -> No
     assert full.json()["d"]["Description"] == "B"
 
 
-def test_a_code_exists_once(site: Site) -> None:
+def test_codes_are_unique(site: Site) -> None:
     site.simulator.world.language = "NL"
     answer = site.client.post(ITEMS, json={"Code": "GL4406", "Description": "Again"})
-    assert (answer.status_code, said(answer)) == (500, "Gegeven bestaat reeds.")
+    assert (answer.status_code, message(answer)) == (500, "Gegeven bestaat reeds.")
 
 
 def test_changes_and_deletions_answer_empty(site: Site) -> None:
@@ -508,7 +508,7 @@ def test_a_line_can_be_changed_but_not_posted(site: Site) -> None:
     assert site.simulator.purchase_orders(DIVISION)[0]["AmountFC"] == 48.4
 
 
-def test_a_received_order_stays(site: Site) -> None:
+def test_a_received_order_cannot_be_deleted(site: Site) -> None:
     order = site.post().json()["d"]["PurchaseOrderID"]
     site.simulator.receive(DIVISION, order)
     assert site.client.delete(f"{ORDERS}(guid'{order}')").status_code == 500
@@ -517,7 +517,7 @@ def test_a_received_order_stays(site: Site) -> None:
 # Sync
 
 
-def test_sync_streams_headers_and_lines_and_stamps_both_anew(site: Site) -> None:
+def test_sync_returns_headers_and_lines_and_stamps_both_on_a_change(site: Site) -> None:
     site.simulator.add_cost_centre(DIVISION, "K1")
     order = site.post({"CostCenter": "K1"}, YourRef="PO-7").json()["d"]["PurchaseOrderID"]
     rows = site.client.get(SYNC_ORDERS, params={"$filter": "Timestamp gt 1L"}).json()
@@ -531,7 +531,7 @@ def test_sync_streams_headers_and_lines_and_stamps_both_anew(site: Site) -> None
     assert len(site.client.get(SYNC_ORDERS, params=after).json()["d"]["results"]) == 2
 
 
-def test_sync_takes_no_other_filter_and_no_star(site: Site) -> None:
+def test_sync_refuses_other_filters_and_a_star(site: Site) -> None:
     for parameters in ({"$filter": "YourRef eq 'x'"}, {"$select": "*"}):
         assert site.client.get(SYNC_ORDERS, params=parameters).status_code == 400
 
@@ -553,10 +553,10 @@ def test_deletions_are_listed_for_two_months(site: Site) -> None:
     order = site.post().json()["d"]["PurchaseOrderID"]
     site.client.delete(f"{ORDERS}(guid'{order}')")
     address = f"/api/v1/{DIVISION}/sync/Deleted"
-    [mark] = site.client.get(address).json()["d"]["results"]
-    assert (mark["EntityKey"], mark["EntityType"]) == (order, 22)
+    [deletion] = site.client.get(address).json()["d"]["results"]
+    assert (deletion["EntityKey"], deletion["EntityType"]) == (order, 22)
     site.clock.move(62 * 86_400)
-    site.hold(site.simulator.issue_tokens())
+    site.use_tokens(site.simulator.issue_tokens())
     assert site.client.get(address).json()["d"]["results"] == []
 
 
@@ -586,9 +586,9 @@ def test_a_subscription_is_checked_with_an_empty_post(site: Site) -> None:
     site.simulator.webhooks.deliver = deliver
     wanted = {"CallbackURL": "https://hooks.example.test/x", "Topic": "PurchaseOrders"}
     refused = site.client.post(SUBSCRIPTIONS, json=wanted)
-    assert said(refused) == "Invalid: Post to callback URL endpoint returns 500"
+    assert message(refused) == "Invalid: Post to callback URL endpoint returns 500"
     assert site.client.post(SUBSCRIPTIONS, json=wanted).status_code == 201
-    assert said(site.client.post(SUBSCRIPTIONS, json=wanted)) == "Data already exists."
+    assert message(site.client.post(SUBSCRIPTIONS, json=wanted)) == "Data already exists."
     assert sent == [("https://hooks.example.test/x", b"")] * 2
 
 
@@ -604,18 +604,18 @@ def test_subscriptions_that_are_refused(site: Site, wanted: dict[str, str]) -> N
     assert site.client.post(SUBSCRIPTIONS, json=wanted).status_code == 500
 
 
-def test_changes_are_told_under_the_webhook_secret(site: Site) -> None:
+def test_notifications_are_signed_with_the_webhook_secret(site: Site) -> None:
     wanted = {"CallbackURL": "https://hooks.example.test/x", "Topic": "PurchaseOrders"}
     site.client.post(SUBSCRIPTIONS, json=wanted)
     order = site.post().json()["d"]["PurchaseOrderID"]
-    [note] = site.simulator.webhooks.outbox
-    content = note.body[len(b'{"Content":') : note.body.rindex(b',"HashCode":')]
+    [notification] = site.simulator.webhooks.outbox
+    content = notification.body[len(b'{"Content":') : notification.body.rindex(b',"HashCode":')]
     key = site.simulator.webhook_secret.encode()
     signature = hmac.new(key, content, hashlib.sha256).hexdigest().upper()
-    assert json.loads(note.body)["HashCode"] == signature
-    told = json.loads(content)
-    assert (told["Topic"], told["Action"], told["Key"]) == ("PurchaseOrders", "Create", order)
-    assert told["Division"] == DIVISION
+    assert json.loads(notification.body)["HashCode"] == signature
+    read = json.loads(content)
+    assert (read["Topic"], read["Action"], read["Key"]) == ("PurchaseOrders", "Create", order)
+    assert read["Division"] == DIVISION
 
 
 def test_notifications_can_be_lost_doubled_and_shuffled(site: Site) -> None:
@@ -642,7 +642,7 @@ def test_notifications_can_be_lost_doubled_and_shuffled(site: Site) -> None:
 
 def test_a_timeout_may_hide_a_commit_or_not(site: Site) -> None:
     for kind, orders in (("timeout_before_commit", 0), ("timeout_after_commit", 1)):
-        site.simulator.faults.append(Fault(kind, "POST", "PurchaseOrders"))  # type: ignore[arg-type]
+        site.simulator.faults.append(ExactFault(kind, "POST", "PurchaseOrders"))  # type: ignore[arg-type]
         with pytest.raises(httpx.ReadTimeout):
             site.post()
         assert len(site.simulator.purchase_orders(DIVISION)) == orders
@@ -652,15 +652,17 @@ def test_a_timeout_may_hide_a_commit_or_not(site: Site) -> None:
 @pytest.mark.parametrize(
     ("fault", "status", "headers"),
     [
-        (Fault("rate_limited_minute"), 429, {"x-ratelimit-minutely-remaining"}),
-        (Fault("rate_limited_day"), 429, {"x-ratelimit-remaining"}),
-        (Fault("rate_limited_bare"), 429, set()),
-        (Fault("unauthorized"), 401, set()),
-        (Fault("unavailable"), 503, set()),
-        (Fault("server_error", status=502), 502, set()),
+        (ExactFault("rate_limited_minute"), 429, {"x-ratelimit-minutely-remaining"}),
+        (ExactFault("rate_limited_day"), 429, {"x-ratelimit-remaining"}),
+        (ExactFault("rate_limited_bare"), 429, set()),
+        (ExactFault("unauthorized"), 401, set()),
+        (ExactFault("unavailable"), 503, set()),
+        (ExactFault("server_error", status=502), 502, set()),
     ],
 )
-def test_faults_answer_instead(site: Site, fault: Fault, status: int, headers: set[str]) -> None:
+def test_faults_replace_the_answer(
+    site: Site, fault: ExactFault, status: int, headers: set[str]
+) -> None:
     site.simulator.faults.append(fault)
     answer = site.post()
     assert answer.status_code == status
@@ -669,24 +671,24 @@ def test_faults_answer_instead(site: Site, fault: Fault, status: int, headers: s
     assert site.post().status_code == 201
 
 
-def test_garbage_is_no_json_but_was_committed(site: Site) -> None:
-    site.simulator.faults.append(Fault("garbage"))
+def test_a_garbage_answer_is_committed(site: Site) -> None:
+    site.simulator.faults.append(ExactFault("garbage"))
     answer = site.post()
     with pytest.raises(ValueError, match=r"."):
         answer.json()
     assert len(site.simulator.purchase_orders(DIVISION)) == 1
 
 
-def test_a_slow_answer_outlasts_a_short_patience(site: Site) -> None:
-    site.simulator.faults.extend([Fault("slow", seconds=9), Fault("slow", seconds=9)])
+def test_a_slow_answer_exceeds_a_short_timeout(site: Site) -> None:
+    site.simulator.faults.extend([ExactFault("slow", seconds=9), ExactFault("slow", seconds=9)])
     with pytest.raises(httpx.ReadTimeout):
         site.post()
     assert site.client.get("/api/v1/current/Me", timeout=10).status_code == 200
 
 
 def test_a_hook_decides_call_by_call(site: Site) -> None:
-    def on_call(request: Request) -> Fault | None:
-        return Fault("unavailable") if request.method == "POST" else None
+    def on_call(request: Request) -> ExactFault | None:
+        return ExactFault("unavailable") if request.method == "POST" else None
 
     site.simulator.on_call = on_call
     assert site.post().status_code == 503
@@ -697,7 +699,7 @@ def test_a_hook_decides_call_by_call(site: Site) -> None:
     ]
 
 
-def test_a_seed_makes_the_same_site_again() -> None:
+def test_the_same_seed_gives_the_same_site() -> None:
     def built() -> tuple[str, ...]:
         simulator = ExactSimulator(MovableClock(SUMMER_NOON), random.Random(3))
         simulator.add_division(DIVISION)
@@ -712,41 +714,41 @@ def test_a_seed_makes_the_same_site_again() -> None:
 
 @dataclass
 class Subscriber:
-    """An HTTP server that keeps what it was posted."""
+    """An HTTP server that records the bodies posted to it."""
 
     url: str
     bodies: list[bytes]
-    heard: threading.Event
+    received: threading.Event
 
 
 @pytest.fixture
 def subscriber() -> Iterator[Subscriber]:
     """Serve a webhook endpoint on loopback."""
-    mailbox = Subscriber("", [], threading.Event())
+    made = Subscriber("", [], threading.Event())
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            mailbox.bodies.append(body)
+            made.bodies.append(body)
             self.send_response(200)
             self.end_headers()
             if body:
-                mailbox.heard.set()
+                made.received.set()
 
         def log_message(self, format: str, *args: Any) -> None:
             return
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    mailbox.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
+    made.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
-    yield mailbox
+    yield made
     server.shutdown()
     server.server_close()
     thread.join()
 
 
-def test_a_socket_carries_orders_and_notifications(subscriber: Subscriber) -> None:
+def test_orders_and_notifications_over_a_socket(subscriber: Subscriber) -> None:
     simulator = ExactSimulator(MovableClock(SUMMER_NOON))
     with (
         serve(simulator) as base_url,
@@ -760,7 +762,7 @@ def test_a_socket_carries_orders_and_notifications(subscriber: Subscriber) -> No
         assert client.post(SUBSCRIPTIONS, json=wanted).status_code == 201
         made = client.post(ACCOUNTS, json={"Name": "Over the wire"})
         assert made.json()["d"]["__metadata"]["uri"].startswith(base_url)
-        assert subscriber.heard.wait(10)
+        assert subscriber.received.wait(10)
         key = made.json()["d"]["ID"]
         changed = client.put(f"{ACCOUNTS}(guid'{key}')", json={"City": "Ghent"})
         assert changed.status_code == 204
@@ -776,7 +778,7 @@ def _add_through_controls(client: httpx.Client) -> None:
     assert client.post("/_control/clock", json={"seconds": 60}).json()["now"] == SUMMER_NOON + 60
 
 
-def test_a_swallowed_answer_closes_the_connection() -> None:
+def test_a_suppressed_answer_closes_the_connection() -> None:
     simulator = ExactSimulator(MovableClock(SUMMER_NOON))
     simulator.add_division(DIVISION)
     with serve(simulator) as base_url, httpx.Client(base_url=base_url) as client:
@@ -789,4 +791,4 @@ def test_a_swallowed_answer_closes_the_connection() -> None:
 
 def test_a_fault_of_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="unknown fault"):
-        Fault("meteor")  # type: ignore[arg-type]
+        ExactFault("meteor")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The template as AWS would deploy it: SAM's own translator has run, nothing is assumed."""
+"""The template as AWS would deploy it, after SAM's own translator."""
 
 import re
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from local.blueprint import Blueprint
+from local.sam_template import SamTemplate
 
-RECEIVERS = ("AirbaseWebhookFunction", "ExactWebhookFunction")
+WEBHOOKS = ("AirbaseWebhookFunction", "ExactWebhookFunction")
 WORKERS = ("PoPostingFunction", "VendorReconciliationFunction")
 CONSENT = "ExactConsentFunction"
-FUNCTIONS = (*RECEIVERS, *WORKERS, "TokenRefreshFunction", CONSENT)
+FUNCTIONS = (*WEBHOOKS, *WORKERS, "TokenRefreshFunction", CONSENT)
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Statement:
         return any(logical_id in named(resource) for resource in self.resources)
 
     def covers(self, logical_id: str, index: str) -> bool:
-        """Return whether a resource is this table itself or, with `index`, that index of it."""
+        """Return whether a resource is this table or, with `index`, this index of it."""
         ends = f"/index/{index}" if index else ""
         return any(
             logical_id in named(resource)
@@ -47,9 +47,9 @@ class Statement:
 
 
 @cache
-def deployed() -> Blueprint:
+def deployed() -> SamTemplate:
     """Return the repository's template, translated."""
-    return Blueprint()
+    return SamTemplate()
 
 
 def properties(logical_id: str) -> dict[str, Any]:
@@ -99,12 +99,12 @@ def documents() -> Iterator[dict[str, Any]]:
 
 
 def rights(function: str) -> list[Statement]:
-    """Return all that a function's role allows, its shared policies included."""
+    """Return everything a function's role allows, including its shared policies."""
     (role_name,) = named(properties(function)["Role"])
     role = properties(role_name)
     found = [policy["PolicyDocument"] for policy in role.get("Policies", [])]
     for reference in role.get("ManagedPolicyArns", []):
-        (policy_name,) = named(reference)  # one of ours: AWS's own are named by plain ARNs
+        (policy_name,) = named(reference)  # our own policies: those of AWS are named by plain ARNs
         found.append(properties(policy_name)["PolicyDocument"])
     return [statement for document in found for statement in statements(document)]
 

@@ -1,4 +1,4 @@
-"""The dashboard is JSON that CloudWatch takes, and every figure on it is really measured."""
+"""The dashboard is valid JSON for CloudWatch, and every metric on it is measured."""
 
 import json
 import re
@@ -17,7 +17,7 @@ BODY = properties("Dashboard")["DashboardBody"]
 
 
 def widgets() -> list[dict[str, Any]]:
-    """Return the widgets, as they are once CloudFormation has filled in the names."""
+    """Return the widgets as CloudFormation fills in the names."""
     filled = re.sub(r"\$\{[\w:.]+\}", "filled-in", BODY["Fn::Sub"])
     found: list[dict[str, Any]] = json.loads(filled)["widgets"]
     return found
@@ -42,13 +42,13 @@ def own_metrics() -> set[tuple[str, frozenset[str]]]:
     return found
 
 
-def test_it_names_only_what_the_stack_has() -> None:
+def test_it_names_only_resources_of_the_stack() -> None:
     names = named(BODY) - {"AWS"}
     assert names <= set(deployed().resources)
     assert {"PurchaseOrderDeadLetterQueue", "PoPostingFunction"} < names
 
 
-def test_widgets_lie_beside_each_other() -> None:
+def test_widgets_do_not_overlap() -> None:
     def cells(widget: dict[str, Any]) -> set[tuple[int, int]]:
         across = range(widget["x"], widget["x"] + widget["width"])
         down = range(widget["y"], widget["y"] + widget["height"])
@@ -64,17 +64,17 @@ def test_every_function_and_queue_is_on_it() -> None:
 
 
 @pytest.mark.parametrize("metric", sorted(name for name, _ in own_metrics()))
-def test_a_figure_of_ours_is_measured_under_this_name(metric: str) -> None:
+def test_our_metric_is_measured_under_this_name(metric: str) -> None:
     sources = Path(ml_connector.__file__ or "").parent.rglob("*.py")
     assert any(f'"{metric}"' in path.read_text("utf-8") for path in sources)
 
 
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget["properties"]["title"])
-def test_the_page_says_what_a_figure_means(widget: dict[str, Any]) -> None:
+def test_the_page_explains_each_metric(widget: dict[str, Any]) -> None:
     assert f"| {widget['properties']['title']} |" in PAGE.read_text("utf-8")
 
 
-def test_alarms_of_ours_look_at_what_is_measured_without_further_dimensions() -> None:
+def test_our_alarms_use_metrics_without_further_dimensions() -> None:
     alarms = [a for a in resources("AWS::CloudWatch::Alarm").values() if a["Namespace"] == OURS]
     assert {alarm["MetricName"] for alarm in alarms} == {
         "TokenRefreshFailed",
@@ -87,6 +87,6 @@ def test_alarms_of_ours_look_at_what_is_measured_without_further_dimensions() ->
         assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]
 
 
-def test_the_age_of_a_token_calls_a_person_ten_days_before_its_end() -> None:
+def test_the_token_age_alarm_fires_ten_days_before_expiry() -> None:
     alarm = properties("RefreshTokenAgeAlarm")
     assert (alarm["Threshold"], alarm["Statistic"], alarm["Period"]) == (20, "Maximum", 6 * 3600)

@@ -1,10 +1,13 @@
-"""The layer carries the AWS services that the roles speak of: the others are pruned."""
+"""The layer contains the AWS services that the roles name; the others are pruned."""
 
+import ast
 import re
+import sys
+from pathlib import Path
 
-from local.blueprint import TEMPLATE
+from local.sam_template import TEMPLATE
 
-_NO_CLIENT = {"aws", "logs", "sts"}  # conditions; what Lambda and IAM call themselves
+_NO_CLIENT = {"aws", "logs", "sts"}  # condition prefixes; services used by Lambda and IAM
 
 
 def test_every_service_in_a_role_is_in_the_layer() -> None:
@@ -14,3 +17,23 @@ def test_every_service_in_a_role_is_in_the_layer() -> None:
     actions = r"(?:^|[\s\[,])([a-z0-9]+):[A-Z][A-Za-z]+"
     named = set(re.findall(actions, TEMPLATE.read_text("utf-8"))) - _NO_CLIENT
     assert named == set(kept[1].split())
+
+
+def test_every_package_that_the_layer_imports_is_in_it() -> None:
+    requirements = Path(TEMPLATE.parent, "requirements", "layer.in").read_text("utf-8").split()
+    packaged = {name.replace("-", "_") for name in requirements} | {"botocore", "stdnum"}
+    packaged = packaged - {"python_stdnum"} | {"aws_lambda_powertools"}
+    source = TEMPLATE.parent / "layers" / "connector" / "ml_connector"
+    imported = {
+        name.partition(".")[0]
+        for path in source.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in _modules(node)
+    }
+    assert imported - sys.stdlib_module_names - {"ml_connector"} <= packaged
+
+
+def _modules(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [each.name for each in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []

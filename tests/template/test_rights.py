@@ -1,4 +1,4 @@
-"""Who may do what: least privilege, in the policies that deploy."""
+"""Least privilege in the deployed policies."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from tests.template.deployed import (
     CONSENT,
     FUNCTIONS,
-    RECEIVERS,
+    WEBHOOKS,
     WORKERS,
     Statement,
     actions_on,
@@ -49,26 +49,26 @@ def test_no_right_spans_every_resource() -> None:
         assert "*" not in statement.resources, statement
 
 
-def test_no_action_is_a_wildcard_and_nothing_is_allowed_by_exception() -> None:
+def test_no_action_is_a_wildcard_and_no_statement_denies() -> None:
     for statement in every_statement():
         assert statement.effect == "Allow"
         assert not any("*" in action for action in statement.actions), statement
 
 
-def test_no_policy_of_aws_itself_is_attached() -> None:
+def test_no_aws_managed_policy_is_attached() -> None:
     for name, role in resources("AWS::IAM::Role").items():
         for policy in role.get("ManagedPolicyArns", []):
             assert isinstance(policy, dict), f"{name} has {policy}"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_each_function_has_a_role_of_its_own(function: str) -> None:
+def test_each_function_has_its_own_role(function: str) -> None:
     role = properties(function)["Role"]
     assert [f for f in FUNCTIONS if properties(f)["Role"] == role] == [function]
 
 
-@pytest.mark.parametrize("function", RECEIVERS)
-def test_a_receiver_writes_the_inbox_and_reaches_no_other_table(function: str) -> None:
+@pytest.mark.parametrize("function", WEBHOOKS)
+def test_a_webhook_writes_the_inbox_and_reaches_no_other_table(function: str) -> None:
     assert actions_on(function, "InboxTable") <= {"dynamodb:GetItem", "dynamodb:PutItem"}
     for table in TABLES - {"InboxTable"}:
         assert actions_on(function, table) == set()
@@ -80,7 +80,7 @@ def test_a_function_reads_its_own_kinds_of_secrets(function: str) -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_new_tokens_are_all_that_is_ever_stored_as_a_secret(function: str) -> None:
+def test_new_tokens_are_the_only_secrets_stored(function: str) -> None:
     stored = secrets_of(function, "secretsmanager:PutSecretValue")
     assert stored == STORED_SECRETS[function]
     others = {a for s in rights(function) for a in s.actions if a.startswith("secretsmanager:")}
@@ -88,7 +88,7 @@ def test_new_tokens_are_all_that_is_ever_stored_as_a_secret(function: str) -> No
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_secret_is_decrypted_where_it_may_be_used_and_nowhere_else(
+def test_a_secret_is_decrypted_only_where_it_may_be_used(
     function: str,
 ) -> None:
     contexts = [
@@ -116,7 +116,7 @@ def _is_bound(condition: dict[str, Any]) -> bool:
     return through or sealed
 
 
-def test_nothing_but_news_is_ever_removed_from_the_ledger() -> None:
+def test_only_notifications_are_removed_from_the_ledger() -> None:
     removing = {"dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:UpdateItem"}
     found = [s for s in every_statement() if s.reaches("LedgerTable") and removing & {*s.actions}]
     assert [(s.actions, s.condition) for s in found] == [
@@ -130,25 +130,25 @@ def test_nothing_but_news_is_ever_removed_from_the_ledger() -> None:
     ]
 
 
-def test_people_are_told_by_the_posting_worker_and_on_their_topic_alone() -> None:
+def test_only_the_posting_worker_notifies_and_only_on_its_topic() -> None:
     for function in FUNCTIONS:
-        told = {name for name in resources("AWS::SNS::Topic") if actions_on(function, name)}
-        assert told == ({"NotificationTopic"} if function == "PoPostingFunction" else set())
+        topics = {name for name in resources("AWS::SNS::Topic") if actions_on(function, name)}
+        assert topics == ({"NotificationTopic"} if function == "PoPostingFunction" else set())
 
 
-@pytest.mark.parametrize("function", RECEIVERS)
-def test_a_receiver_cannot_unseal_a_token(function: str) -> None:
+@pytest.mark.parametrize("function", WEBHOOKS)
+def test_a_webhook_cannot_unseal_a_token(function: str) -> None:
     for statement in rights(function):
         assert "ForAllValues:StringEquals" not in statement.condition
 
 
-def test_the_public_consent_route_can_seal_tokens_and_open_none() -> None:
+def test_the_public_consent_route_can_seal_but_not_unseal_tokens() -> None:
     sealing = [s for s in rights(CONSENT) if "ForAllValues:StringEquals" in s.condition]
     assert [statement.actions for statement in sealing] == [("kms:GenerateDataKey",)]
     assert "exact-tokens" not in secrets_of(CONSENT)
 
 
-def test_the_consent_route_reaches_three_tables_and_lists_none() -> None:
+def test_the_consent_route_reaches_three_tables_and_queries_none() -> None:
     get_put = {"dynamodb:GetItem", "dynamodb:PutItem"}
     reached = {table: actions_on(CONSENT, table) for table in TABLES}
     assert reached == {table: set() for table in TABLES} | {
@@ -158,14 +158,14 @@ def test_the_consent_route_reaches_three_tables_and_lists_none() -> None:
     }
 
 
-def test_the_audit_trail_is_append_only_for_everyone() -> None:
+def test_the_audit_trail_is_append_only_for_every_role() -> None:
     for statement in every_statement():
         if statement.reaches("AuditTable"):
             allowed = {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:Query"}
             assert set(statement.actions) <= allowed
 
 
-def test_every_worker_and_the_keeper_can_append_to_the_audit_trail() -> None:
+def test_workers_and_token_refresh_can_append_to_the_audit_trail() -> None:
     for function in (*WORKERS, "TokenRefreshFunction"):
         assert "dynamodb:PutItem" in actions_on(function, "AuditTable")
 
@@ -174,7 +174,7 @@ def test_every_worker_and_the_keeper_can_append_to_the_audit_trail() -> None:
     ("function", "queue"),
     [("PoPostingFunction", "PurchaseOrderQueue"), ("VendorReconciliationFunction", "VendorQueue")],
 )
-def test_a_worker_takes_from_its_own_queue_alone(function: str, queue: str) -> None:
+def test_a_worker_receives_only_from_its_own_queue(function: str, queue: str) -> None:
     for name in resources("AWS::SQS::Queue"):
         assert ("sqs:ReceiveMessage" in actions_on(function, name)) == (name == queue)
 
@@ -194,7 +194,7 @@ def test_who_may_queue_work(function: str, queues: set[str]) -> None:
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_is_given_the_tables_and_queues_it_may_use(function: str) -> None:
+def test_a_function_gets_the_names_of_what_it_may_use(function: str) -> None:
     variables = properties(function)["Environment"]["Variables"]
     for name in (*TABLES, "PurchaseOrderQueue", "VendorQueue"):
         given = any(value == {"Ref": name} for value in variables.values())
@@ -202,7 +202,7 @@ def test_a_function_is_given_the_tables_and_queues_it_may_use(function: str) -> 
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_function_writes_to_its_own_log_group(function: str) -> None:
+def test_a_function_writes_only_to_its_own_log_group(function: str) -> None:
     group = properties(function)["LoggingConfig"]["LogGroup"]["Ref"]
     assert actions_on(function, group) == {"logs:CreateLogStream", "logs:PutLogEvents"}
     for other in resources("AWS::Logs::LogGroup"):

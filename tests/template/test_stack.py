@@ -1,11 +1,11 @@
-"""What the stack is made of: encrypted, recoverable, retried, watched."""
+"""The stack's resources are encrypted, recoverable, retried and monitored."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from ml_connector.workflows.case import SETTLE
+from ml_connector.tracked_record import SETTLE
 from tests.template.deployed import (
     FUNCTIONS,
     deployed,
@@ -53,7 +53,7 @@ def test_a_table_is_on_demand_recoverable_and_encrypted_with_the_stacks_key(name
 
 
 @pytest.mark.parametrize("name", [*TABLES, "StackKey"])
-def test_what_cannot_be_made_again_outlives_the_stack(name: str) -> None:
+def test_irreplaceable_resources_are_retained(name: str) -> None:
     resource = deployed().resources[name]
     assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
 
@@ -64,20 +64,20 @@ def test_a_table_is_protected_unless_a_trial_stack_says_otherwise(name: str) -> 
     assert deployed().cloudformation["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
-def test_what_may_expire_does_and_the_audit_trail_never() -> None:
+def test_short_lived_items_expire_and_the_audit_trail_never() -> None:
     expiring = {n for n, t in TABLES.items() if t.get("TimeToLiveSpecification", {}).get("Enabled")}
     assert expiring == {"InboxTable", "LedgerTable", "CoordinationTable"}
 
 
-WHOLE = {"ProjectionType": "ALL"}
+ALL = {"ProjectionType": "ALL"}
 BRIEF = {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["codes", "state", "waits"]}
 
 
 @pytest.mark.parametrize(
     ("name", "indexes"),
-    [("InboxTable", {"open": WHOLE}), ("LedgerTable", {"due": WHOLE, "open": BRIEF})],
+    [("InboxTable", {"open": ALL}), ("LedgerTable", {"due": ALL, "open": BRIEF})],
 )
-def test_the_sparse_indexes_go_by_group_and_time(name: str, indexes: dict[str, Any]) -> None:
+def test_the_sparse_indexes_are_keyed_by_group_and_time(name: str, indexes: dict[str, Any]) -> None:
     found = {one["IndexName"]: one for one in TABLES[name]["GlobalSecondaryIndexes"]}
     assert {index: one["Projection"] for index, one in found.items()} == indexes
     for index, one in found.items():
@@ -103,7 +103,7 @@ def test_a_queue_is_first_in_first_out_and_encrypted(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WORK)
-def test_a_queue_retries_at_least_five_times_and_then_redrives(name: str) -> None:
+def test_a_queue_retries_five_times_before_its_dead_letter_queue(name: str) -> None:
     redrive = QUEUES[name]["RedrivePolicy"]
     assert redrive["maxReceiveCount"] >= 5
     assert named(redrive["deadLetterTargetArn"]) == {WORK[name]}
@@ -137,14 +137,14 @@ def test_the_layer_is_built_for_the_same_default(makefile: str) -> None:
     assert "\nARCH ?= arm64\n" in text or "\nARCHITECTURE ?= arm64\n" in text
 
 
-def test_secrets_are_never_in_variables_or_parameters() -> None:
+def test_no_secret_is_in_a_variable_or_parameter() -> None:
     for function in FUNCTIONS:
         for name in properties(function)["Environment"]["Variables"]:
             assert not {"TOKEN", "PASSWORD", "CLIENT"} & set(name.split("_")), name
     assert not any("secret" in name.lower() for name in deployed().cloudformation["Parameters"])
 
 
-def test_two_routes_lead_to_the_receivers_and_one_takes_consent() -> None:
+def test_two_routes_for_webhooks_and_one_for_consent() -> None:
     routes = {(r.method, r.path): r.function for r in deployed().routes()}
     assert routes == {
         ("POST", "/webhooks/airbase/{connection}"): "AirbaseWebhookFunction",
@@ -161,7 +161,7 @@ def test_the_api_is_throttled_and_logs_neither_path_nor_query() -> None:
     assert not any(word in written for word in ("$context.path", "$context.http.path", "query"))
 
 
-def test_every_log_is_kept_for_a_chosen_time() -> None:
+def test_every_log_has_a_retention_time() -> None:
     groups = resources("AWS::Logs::LogGroup")
     used = {properties(function)["LoggingConfig"]["LogGroup"]["Ref"] for function in FUNCTIONS}
     assert used < set(groups)
@@ -178,7 +178,7 @@ def test_schedules_sweep_reconcile_and_refresh() -> None:
     }
 
 
-def test_a_schedule_through_a_queue_is_not_swallowed_as_a_duplicate() -> None:
+def test_a_schedule_through_a_queue_is_not_dropped_as_a_duplicate() -> None:
     for schedule in deployed().schedules().values():
         if schedule.group is not None:
             assert QUEUES[schedule.target]["ContentBasedDeduplication"] is True
@@ -192,17 +192,17 @@ def test_schedules_may_send_to_the_queues_of_work_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("name", WORK.values())
-def test_one_dead_letter_calls_a_person(name: str) -> None:
+def test_one_dead_letter_raises_the_alarm(name: str) -> None:
     alarm = alarm_on("ApproximateNumberOfMessagesVisible", name)
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
 
 
 @pytest.mark.parametrize("name", WORK)
-def test_an_old_message_calls_a_person(name: str) -> None:
+def test_an_old_message_raises_the_alarm(name: str) -> None:
     assert alarm_on("ApproximateAgeOfOldestMessage", name)["Statistic"] == "Maximum"
 
 
-def test_a_failed_refresh_calls_a_person_under_the_name_it_is_counted_by() -> None:
+def test_the_alarm_on_failed_refreshes_uses_their_metric() -> None:
     (alarm,) = (a for a in ALARMS.values() if a["MetricName"] == "TokenRefreshFailed")
     variables = properties("TokenRefreshFunction")["Environment"]["Variables"]
     assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
@@ -223,12 +223,12 @@ def test_mail_is_optional_and_topics_are_encrypted(kind: str) -> None:
     assert properties(f"{kind}Topic")["KmsMasterKeyId"] == KEY
 
 
-def test_an_empty_topic_is_how_people_are_not_told() -> None:
+def test_an_empty_topic_switches_notifications_off() -> None:
     given = properties("PoPostingFunction")["Environment"]["Variables"]["NOTIFICATION_TOPIC_ARN"]
     assert given == {"Fn::If": ["TellsPeople", {"Ref": "NotificationTopic"}, ""]}
 
 
-def test_policies_name_only_what_the_stack_has() -> None:
+def test_policies_name_only_resources_of_the_stack() -> None:
     for document in documents():
         for statement in statements(document):
             assert named(list(statement.resources)) <= set(deployed().resources)
@@ -241,10 +241,10 @@ def test_outputs_give_urls_tables_queues_and_the_key() -> None:
     assert {f"{name}Url" for name in QUEUES} < set(outputs)
 
 
-def test_the_consent_route_answers_before_the_gateway_gives_up() -> None:
+def test_the_consent_route_answers_before_api_gateway_times_out() -> None:
     assert properties("ExactConsentFunction")["Timeout"] < 30
 
 
-def test_an_intent_settles_only_after_its_worker_is_gone() -> None:
+def test_an_intent_is_resolved_only_after_its_worker_timed_out() -> None:
     timeout = properties("PoPostingFunction")["Timeout"]
     assert timedelta(seconds=timeout) * 2 <= SETTLE

@@ -1,1 +1,1 @@
-"""The verbs as the terminal knows them: they parse, ask and print, and call `actions`."""
+"""The verbs: each parses its options, calls the layer and prints what it returns."""

@@ -4,37 +4,38 @@ from typing import Annotated
 
 import typer
 
-from connector_cli.actions import bills as bills_
-from connector_cli.commands.common import ConnectionArgument, Json, opened
-from connector_cli.complaints import Complaint
-from connector_cli.printing import complain, say, say_json, say_table
+from connector_cli.commands.common import ConnectionArgument, Json, stack_of
+from connector_cli.printing import print_error, print_json, print_line, print_table
+from ml_connector.purchase_orders import bills as bills_
+from ml_connector.user_errors import UserError
 
 
 def bills(
     context: typer.Context,
     connection: ConnectionArgument,
     order: Annotated[
-        str | None, typer.Argument(help="Order id, number or number in Exact.")
+        str | None,
+        typer.Argument(metavar="ORDER", help="Order id, order number or number in Exact."),
     ] = None,
     vendor: Annotated[
-        str | None, typer.Option(help="Airbase's id of a vendor, instead of an order.")
+        str | None, typer.Option(help="A vendor's Airbase id, instead of an order.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the bills of an order's vendor in Airbase; for reference, bills are never posted."""
+    """List the Airbase bills of an order's vendor, for reference; bills are never posted."""
     if (order is None) == (vendor is None):
-        raise Complaint("say either an order or --vendor ID")
-    found = bills_.list_bills(opened(context), connection, order, vendor)
+        raise UserError("pass either an order or --vendor ID")
+    found = bills_.list_bills(stack_of(context), connection, order, vendor)
     if as_json:
-        say_json(found)
+        print_json(found)
         return
     if found["bills"]:
         columns = ("Bill", "Date", "Amount", "Status", "Entered in Exact")
-        say_table(columns, [_row(each) for each in found["bills"]])
+        print_table(columns, [_row(each) for each in found["bills"]])
     else:
-        say(f"Airbase has no bills of vendor {found['vendor']}.")
+        print_line(f"Airbase has no bills of vendor {found['vendor']}.")
     for each in found["unreadable"]:
-        complain(f"not shown: {each['record']}: {each['cause']}")
+        print_error(f"not shown: {each['record']}: {each['cause']}")
 
 
 def _row(bill: dict[str, str]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What all verbs share: the stack that is meant, the JSON option, hidden questions."""
+"""What all verbs share: the stack, the JSON option, and questions to a person."""
 
 import warnings
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from connector_cli.complaints import Complaint
-from connector_cli.stack import Stack, open_stack
+from connector_cli.stack import OpenedStack, open_stack
 from connector_cli.target import local_target, remote_target
+from ml_connector.user_errors import UserError
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ConnectionArgument = Annotated[
     str, typer.Argument(metavar="CONNECTION", help="The connection's id.")
 ]
+SET_IT = "set it, or run this in a terminal"
 
 
 @dataclass(frozen=True)
@@ -26,40 +27,42 @@ class Options:
     local: bool = False
 
 
-def opened(context: typer.Context) -> Stack:
-    """Return the stack that the options mean."""
+def stack_of(context: typer.Context) -> OpenedStack:
+    """Open the stack that the options before the verb name."""
     options: Options = context.obj
     if options.local:
         return open_stack(local_target())
     return open_stack(remote_target(options.stack, options.region))
 
 
-def ask_hidden(what: str, otherwise: str) -> str:
-    """Ask for a secret without showing it; raises `Complaint(otherwise)` if nobody is there."""
+def ask_secret(question: str, no_input: str) -> str:
+    """Ask for a secret without showing it; raise `UserError(no_input)` without a terminal."""
     try:
         with warnings.catch_warnings():
-            # A terminal that would show the secret is as good as none.
+            # A terminal that would show the secret is treated as no terminal.
             warnings.simplefilter("error", GetPassWarning)
-            answer = typer.prompt(what, hide_input=True, default="", show_default=False, err=True)
+            answer = typer.prompt(
+                question, hide_input=True, default="", show_default=False, err=True
+            )
     except (typer.Abort, GetPassWarning):
         typer.echo(err=True)
-        raise Complaint(otherwise) from None
+        raise UserError(no_input) from None
     return str(answer)
 
 
-def ask(what: str, otherwise: str, default: str = "") -> str:
-    """Ask for a text; raises `Complaint(otherwise)` if nobody is there."""
+def ask(question: str, no_input: str, default: str = "") -> str:
+    """Ask for a text; raise `UserError(no_input)` without input."""
     try:
-        return str(typer.prompt(what, default=default, show_default=bool(default), err=True))
+        return str(typer.prompt(question, default=default, show_default=bool(default), err=True))
     except typer.Abort:
         typer.echo(err=True)
-        raise Complaint(otherwise) from None
+        raise UserError(no_input) from None
 
 
-def is_confirmed(question: str, otherwise: str, *, default: bool = False) -> bool:
-    """Ask for a yes or a no; raises `Complaint(otherwise)` if nobody is there."""
+def is_confirmed(question: str, no_input: str, *, default: bool = False) -> bool:
+    """Ask for a yes or a no; raise `UserError(no_input)` without input."""
     try:
         return typer.confirm(question, default=default, err=True)
     except typer.Abort:
         typer.echo(err=True)
-        raise Complaint(otherwise) from None
+        raise UserError(no_input) from None

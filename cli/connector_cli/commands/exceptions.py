@@ -7,31 +7,35 @@ from typing import Annotated, Any
 
 import typer
 
-from connector_cli.actions import exception_lists as lists
-from connector_cli.actions import exceptions as exceptions_
-from connector_cli.commands.common import ConnectionArgument, Json, opened
-from connector_cli.printing import say, say_json, say_table
+from connector_cli.commands.common import ConnectionArgument, Json, stack_of
+from connector_cli.printing import print_json, print_line, print_table
 from ml_connector import clock
+from ml_connector.exceptions import decisions as exceptions_
+from ml_connector.exceptions import listing as lists
 
-app = typer.Typer(no_args_is_help=True, help="Show, dismiss or assign the exceptions of a record.")
+app = typer.Typer(no_args_is_help=True, help="Show, dismiss or assign a record's exceptions.")
 
 Codes = Annotated[
-    list[str] | None, typer.Option("--code", help="Only exceptions of this code; repeatable.")
+    list[str] | None, typer.Option("--code", help="Only exceptions with this code; repeatable.")
 ]
-OlderThan = Annotated[str | None, typer.Option(help="Only those open for longer: 90m, 4h, 3d, 2w.")]
-NewerThan = Annotated[str | None, typer.Option(help="Only those opened since: 90m, 4h, 3d, 2w.")]
+OlderThan = Annotated[
+    str | None, typer.Option(help="Only those open for longer than this: 90m, 4h, 3d, 2w.")
+]
+NewerThan = Annotated[
+    str | None, typer.Option(help="Only those opened within this time: 90m, 4h, 3d, 2w.")
+]
 MinAmount = Annotated[
     str | None,
-    typer.Option(help="Only orders of this total or more: 1000 in any currency, or '1000 EUR'."),
+    typer.Option(help="Only orders of at least this total: 1000 (any currency) or '1000 EUR'."),
 ]
 AssignedTo = Annotated[str | None, typer.Option(help="Only those assigned to this name.")]
-Unassigned = Annotated[bool, typer.Option("--unassigned", help="Only those assigned to nobody.")]
+Unassigned = Annotated[bool, typer.Option("--unassigned", help="Only those that are not assigned.")]
 _Record = Annotated[
     str,
     typer.Argument(
         metavar="RECORD",
-        help="Order id, number or number in Exact; or a record key: connection, vendor#ID, "
-        "event#ID.",
+        help="Order id, order number or number in Exact; or a record key: connection, "
+        "vendor#ID, event#ID.",
     ),
 ]
 _INDENT = "  "
@@ -39,7 +43,9 @@ _INDENT = "  "
 
 def exceptions(
     context: typer.Context,
-    connection: Annotated[str | None, typer.Argument(help="Default: all connections.")] = None,
+    connection: Annotated[
+        str | None, typer.Argument(metavar="CONNECTION", help="Default: all connections.")
+    ] = None,
     code: Codes = None,
     older_than: OlderThan = None,
     newer_than: NewerThan = None,
@@ -48,20 +54,20 @@ def exceptions(
     unassigned: Unassigned = False,
     as_json: Json = False,
 ) -> None:
-    """List what a person has to look at, the oldest first, with what to do."""
-    wanted = lists.wanted(
+    """List open exceptions, oldest first, with their causes and remedies."""
+    wanted = lists.read_filter(
         code or (), older_than, newer_than, min_amount, assigned_to, unassigned=unassigned
     )
-    found = lists.list_open(opened(context), connection, wanted)
+    found = lists.list_open(stack_of(context), connection, wanted)
     if as_json:
-        say_json(found)
+        print_json(found)
     elif not found:
-        say("No open exceptions.")
+        print_line("No open exceptions.")
     else:
         for each in found:
-            _say_exception(each)
-        say()
-        say_table(("Code", "Open"), Counter(str(each["code"]) for each in found).most_common())
+            _print_exception(each)
+        print_line()
+        print_table(("Code", "Open"), Counter(str(each["code"]) for each in found).most_common())
 
 
 @app.command()
@@ -71,26 +77,28 @@ def show(
     record: _Record,
     as_json: Json = False,
 ) -> None:
-    """Show a record's exceptions: evidence, the raw answer, what to do, and what happened."""
-    found = exceptions_.show(opened(context), connection, record)
+    """Show a record's exceptions: evidence, raw answer, remedy, and the last steps."""
+    found = exceptions_.show(stack_of(context), connection, record)
     if as_json:
-        say_json(found)
+        print_json(found)
         return
     facts = (f"state {found['state'].replace('_', ' ')}", found["vendor"], found["total"])
-    say(f"{found['title']}  ({connection}, {found['key']})")
-    say(_INDENT + ", ".join(str(fact) for fact in facts if fact))
+    print_line(f"{found['title']}  ({connection}, {found['key']})")
+    print_line(_INDENT + ", ".join(str(fact) for fact in facts if fact))
     for each in found["exceptions"]:
-        say()
-        _say_exception(each)
-        _say_evidence(each["evidence"])
+        print_line()
+        _print_exception(each)
+        _print_evidence(each["evidence"])
     if not found["exceptions"]:
-        say("No open exceptions.")
+        print_line("No open exceptions.")
     for each in found["dismissed"]:
-        say()
-        say(f"{each['code']}  dismissed by {each['by']} on {_day(each['at'])}: {each['reason']}")
-    say()
+        print_line()
+        print_line(
+            f"{each['code']}  dismissed by {each['by']} on {_day(each['at'])}: {each['reason']}"
+        )
+    print_line()
     rows = ((e["seq"], e["at"][:19], e["actor"], e["step"]) for e in found["trail"])
-    say_table(("#", "At (UTC)", "Who", "Step"), rows, "Last steps")
+    print_table(("#", "At (UTC)", "Who", "Step"), rows, "Last steps")
 
 
 @app.command()
@@ -98,28 +106,32 @@ def dismiss(
     context: typer.Context,
     connection: ConnectionArgument,
     record: _Record,
-    reason: Annotated[str, typer.Option(help="Why nothing has to be done; kept in the trail.")],
+    reason: Annotated[str, typer.Option(help="Why no action is needed; kept in the audit trail.")],
     code: Annotated[
         list[str] | None, typer.Option("--code", help="The exception's code; repeatable.")
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every open exception of it.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="All open exceptions of the record.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Close exceptions with a reason; they open again when the problem changes or comes back.
+    """Close exceptions with a reason; they reopen when the problem changes or comes back.
 
-    An order that is not in Exact yet and has no other exception is set aside: nobody posts it
-    until `connector retry` takes it up again.
+    An order that is not in Exact yet and has no other exception is set aside: it is not posted
+    until you run `connector retry` on it.
     """
-    stack = opened(context)
-    done = exceptions_.dismiss(stack, connection, record, reason, code or (), every=every)
+    stack = stack_of(context)
+    done = exceptions_.dismiss(
+        stack, stack.actor, connection, record, reason, code or (), every=every
+    )
     if as_json:
-        say_json(done)
+        print_json(done)
         return
-    say(f"Dismissed {', '.join(done['dismissed'])} of {done['title']}.")
+    print_line(f"Dismissed {', '.join(done['dismissed'])} of {done['title']}.")
     if done["state"] == "set_aside":
-        say(f"{done['title']} is set aside; `connector retry` takes it up again.")
+        print_line(f"{done['title']} is set aside; to post it after all, run `connector retry`.")
     elif done["open"]:
-        say(f"Still open: {', '.join(done['open'])}.")
+        print_line(f"Still open: {', '.join(done['open'])}.")
 
 
 @app.command()
@@ -127,11 +139,14 @@ def assign(
     context: typer.Context,
     connection: ConnectionArgument,
     record: _Record,
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Who looks after it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Who handles it.")],
     as_json: Json = False,
 ) -> None:
-    """Give a record's exceptions to somebody."""
-    _say_assigned(exceptions_.assign(opened(context), connection, record, name), as_json=as_json)
+    """Assign a record's exceptions to a person or team."""
+    stack = stack_of(context)
+    _print_assigned(
+        exceptions_.assign(stack, stack.actor, connection, record, name), as_json=as_json
+    )
 
 
 @app.command()
@@ -141,37 +156,47 @@ def unassign(
     record: _Record,
     as_json: Json = False,
 ) -> None:
-    """Take a record's exceptions off whoever has them."""
-    _say_assigned(exceptions_.assign(opened(context), connection, record, None), as_json=as_json)
+    """Remove the assignment of a record's exceptions."""
+    stack = stack_of(context)
+    _print_assigned(
+        exceptions_.assign(stack, stack.actor, connection, record, None), as_json=as_json
+    )
 
 
-def _say_assigned(done: Mapping[str, Any], *, as_json: bool) -> None:
+def _print_assigned(done: Mapping[str, Any], *, as_json: bool) -> None:
     if as_json:
-        say_json(done)
+        print_json(done)
     else:
-        say(f"{done['title']} is assigned to {done['assignee'] or 'nobody'}.")
+        assignee = done["assignee"]
+        print_line(
+            f"{done['title']} is {f'assigned to {assignee}' if assignee else 'not assigned'}."
+        )
 
 
-def _say_exception(each: Mapping[str, Any]) -> None:
+def _print_exception(each: Mapping[str, Any]) -> None:
     stops = f", stops {each['stops']}" if each["stops"] else ""
-    say(f"{each['code']}  {each['record']}  ({each['connection']}{stops})")
-    say(f"  Cause: {each['cause']}")
-    say(f"  To do: {each['remedy']}")
+    print_line(f"{each['code']}  {each['record']}  ({each['connection']}{stops})")
+    print_line(f"  Cause: {each['cause']}")
+    print_line(f"  To do: {each['remedy']}")
     assignee = f"assigned to {each['assignee']}" if each["assignee"] else "not assigned"
     total = f", {each['total']}" if each["total"] else ""
-    say(f"  Open since {_day(each['opened_at'])} ({_age(each['opened_at'])}), {assignee}{total}")
+    print_line(
+        f"  Open since {_day(each['opened_at'])} ({_age(each['opened_at'])}), {assignee}{total}"
+    )
     for candidate in each["candidates"] or ():
-        say(f"  Candidate: {', '.join(f'{name} {value}' for name, value in candidate.items())}")
+        print_line(
+            f"  Candidate: {', '.join(f'{name} {value}' for name, value in candidate.items())}"
+        )
 
 
-def _say_evidence(evidence: Mapping[str, Any]) -> None:
+def _print_evidence(evidence: Mapping[str, Any]) -> None:
     for name, value in evidence.items():
         if name != "answer":
-            say(f"  {name.replace('_', ' ')}: {value}")
+            print_line(f"  {name.replace('_', ' ')}: {value}")
     if answer := evidence.get("answer"):
-        say("  Raw answer:")
+        print_line("  Raw answer:")
         for line in str(answer).splitlines():
-            say(f"    {line}")
+            print_line(f"    {line}")
 
 
 def _day(at: str) -> str:

@@ -5,11 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from connector_cli.actions import codes as codes_
-from connector_cli.actions import duplicates
-from connector_cli.actions import exception_lists as lists
-from connector_cli.actions import orders as orders_
-from connector_cli.commands.common import ConnectionArgument, Json, opened
+from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.commands.exceptions import (
     AssignedTo,
     Codes,
@@ -18,10 +14,18 @@ from connector_cli.commands.exceptions import (
     OlderThan,
     Unassigned,
 )
-from connector_cli.complaints import Complaint
-from connector_cli.printing import say, say_json, say_table
+from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.exceptions import codes as codes_
+from ml_connector.exceptions import listing, possible_duplicates
+from ml_connector.exceptions import retry as retry_
+from ml_connector.purchase_orders.listing import list_orders
+from ml_connector.reference_data import refresh_request
+from ml_connector.user_errors import UserError
 
-_Division = Annotated[int | None, typer.Argument(help="Exact division code; default: all.")]
+_Division = Annotated[
+    int | None,
+    typer.Argument(metavar="DIVISION", help="Exact division code; default: all divisions."),
+]
 
 
 def orders(
@@ -30,29 +34,32 @@ def orders(
     state: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only orders in this state, such as posted, review or set_aside; repeatable."
+            help="Only orders in this state, for example posted, review or set_aside; repeatable."
         ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the orders of a connection and where each stands."""
-    found = orders_.list_orders(opened(context), connection, tuple(state or ()))
+    """List the orders of a connection and their states."""
+    found = list_orders(stack_of(context), connection, tuple(state or ()))
     if as_json:
-        say_json(found)
+        print_json(found)
     elif not found:
-        say("No such orders.")
+        print_line("No orders found.")
     else:
         columns = ("Order", "Division", "State", "Exact number", "Why")
-        say_table(columns, map(_order_row, found))
+        print_table(columns, map(_order_row, found))
 
 
 def retry(  # noqa: PLR0913, PLR0917  one for each option
     context: typer.Context,
     connection: ConnectionArgument,
     order: Annotated[
-        str | None, typer.Argument(help="Order id, number, number in Exact, or record key.")
+        str | None,
+        typer.Argument(
+            metavar="ORDER", help="Order id, order number, number in Exact, or record key."
+        ),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Every order that waits in review.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All orders in review.")] = False,
     code: Codes = None,
     older_than: OlderThan = None,
     newer_than: NewerThan = None,
@@ -61,56 +68,57 @@ def retry(  # noqa: PLR0913, PLR0917  one for each option
     unassigned: Unassigned = False,
     not_a_duplicate: Annotated[
         bool,
-        typer.Option("--not-a-duplicate", help="The look-alikes in Exact are other orders."),
+        typer.Option("--not-a-duplicate", help="The similar orders in Exact are other purchases."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Have an order, or all with certain exceptions, looked at now; nothing is posted twice.
+    """Retry an order, or all orders with certain exceptions; nothing is posted twice.
 
-    An order that was set aside is taken up again when it is named.
+    An order that was set aside is retried only when you name it.
     """
-    asked = (code, older_than, newer_than, min_amount, assigned_to, unassigned or None)
-    is_filtered = any(each is not None for each in asked)
+    filters = (code, older_than, newer_than, min_amount, assigned_to, unassigned or None)
+    is_filtered = any(each is not None for each in filters)
     if sum((every, order is not None, is_filtered)) != 1:
-        raise Complaint("say an order, or --all, or which exceptions (--code, --older-than, ...)")
-    wanted = lists.wanted(
+        raise UserError("pass an order, or --all, or which exceptions (--code, --older-than, ...)")
+    wanted = listing.read_filter(
         code or (), older_than, newer_than, min_amount, assigned_to, unassigned=unassigned
     )
     if not_a_duplicate and order is None:
-        raise Complaint("--not-a-duplicate is said of one order")
-    stack = opened(context)
+        raise UserError("--not-a-duplicate needs an order")
+    stack = stack_of(context)
     if order is not None and not_a_duplicate:
-        done = duplicates.not_a_duplicate(stack, connection, order)
+        done = possible_duplicates.not_a_duplicate(stack, stack.actor, connection, order)
         if as_json:
-            say_json(done)
+            print_json(done)
         else:
             others = ", ".join(done["not_duplicates"])
-            say(f"Queued {done['queued'][0]}: Exact order {others} is another one.")
+            print_line(f"Queued {done['queued'][0]}: Exact order {others} is another purchase.")
         return
     if order is not None:
-        queued = [orders_.retry(stack, connection, order)]
+        queued = [retry_.retry(stack, stack.actor, connection, order)]
     elif every:
-        queued = orders_.retry_all(stack, connection)
+        queued = retry_.retry_all(stack, stack.actor, connection)
     else:
-        queued = orders_.retry_where(stack, connection, wanted)
+        queued = retry_.retry_where(stack, stack.actor, connection, wanted)
     if as_json:
-        say_json({"connection": connection, "queued": queued})
+        print_json({"connection": connection, "queued": queued})
     else:
-        say(f"Queued {len(queued)}: {', '.join(queued)}." if queued else "Nothing to retry.")
+        print_line(f"Queued {len(queued)}: {', '.join(queued)}." if queued else "Nothing to retry.")
 
 
 def fetch(
     context: typer.Context,
     connection: ConnectionArgument,
-    order: Annotated[str, typer.Argument(help="Airbase's id of the order.")],
+    order: Annotated[str, typer.Argument(metavar="ORDER", help="The order's Airbase id.")],
     as_json: Json = False,
 ) -> None:
-    """Have an Airbase order looked at whose webhook never came."""
-    orders_.fetch(opened(context), connection, order)
+    """Import an approved order whose webhook never arrived."""
+    stack = stack_of(context)
+    retry_.fetch(stack, stack.actor, connection, order)
     if as_json:
-        say_json({"connection": connection, "queued": [order]})
+        print_json({"connection": connection, "queued": [order]})
     else:
-        say(f"Queued {order}.")
+        print_line(f"Queued {order}.")
 
 
 def refresh(
@@ -119,29 +127,31 @@ def refresh(
     division: _Division = None,
     as_json: Json = False,
 ) -> None:
-    """Read Exact's reference data now."""
-    queued = orders_.refresh(opened(context), connection, division)
+    """Read Exact's reference data now instead of at the next scheduled time."""
+    queued = refresh_request.refresh(stack_of(context), connection, division)
     if as_json:
-        say_json({"connection": connection, "divisions": queued})
+        print_json({"connection": connection, "divisions": queued})
     else:
-        say(f"Reading the reference data of {', '.join(map(str, queued))}.")
+        print_line(f"Reading the reference data of {', '.join(map(str, queued))}.")
 
 
 def codes(
-    code: Annotated[str | None, typer.Argument(help="One code; default: all.")] = None,
+    code: Annotated[
+        str | None, typer.Argument(metavar="CODE", help="An exception code; default: all.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Explain an exception code."""
+    """Explain an exception code: its cause and remedy."""
     found = codes_.explain(code)
     if as_json:
-        say_json(found)
+        print_json(found)
     elif code is None:
-        say_table(("Code", "Kind", "Cause"), ((c["code"], c["kind"], c["cause"]) for c in found))
+        print_table(("Code", "Kind", "Cause"), ((c["code"], c["kind"], c["cause"]) for c in found))
     else:
         for each in found:
-            say(f"{each['code']} ({each['kind']})")
-            say(f"  Cause: {each['cause']}")
-            say(f"  To do: {each['remedy']}")
+            print_line(f"{each['code']} ({each['kind']})")
+            print_line(f"  Cause: {each['cause']}")
+            print_line(f"  To do: {each['remedy']}")
 
 
 def _order_row(found: Mapping[str, Any]) -> tuple[object, ...]:
@@ -152,8 +162,8 @@ def _order_row(found: Mapping[str, Any]) -> tuple[object, ...]:
 def _why(found: Mapping[str, Any]) -> str:
     if found["exceptions"]:
         return "\n".join(f"{each['code']}: {each['cause']}" for each in found["exceptions"])
-    if aside := found["set_aside"]:
-        return f"{aside['by']}: {aside['reason']}"
+    if decision := found["set_aside"]:
+        return f"{decision['by']}: {decision['reason']}"
     if found["waiting_for"]:
         until = str(found["waiting_until"] or "")[:19].replace("T", " ")
         return f"{found['waiting_for']} until {until} UTC" if until else str(found["waiting_for"])

@@ -4,15 +4,15 @@ from typing import Annotated
 
 import typer
 
-from connector_cli.actions import webhooks as webhooks_
-from connector_cli.commands.common import ConnectionArgument, Json, opened
-from connector_cli.printing import complain, say, say_json, say_table
+from connector_cli.commands.common import ConnectionArgument, Json, stack_of
+from connector_cli.printing import print_error, print_json, print_line, print_table
+from ml_connector.connections import manage_subscriptions
 
 _WORDS = {
-    "ours": "leads here",
-    "elsewhere": "leads elsewhere",
+    "ours": "points here",
+    "elsewhere": "points elsewhere",
     "missing": "missing",
-    "unseen": "somebody else's; its address cannot be seen",
+    "unseen": "belongs to another user; its address is not visible",
 }
 
 
@@ -21,22 +21,25 @@ def webhooks(
     connection: ConnectionArgument,
     move: Annotated[
         bool,
-        typer.Option("--move", help="Delete those that lead elsewhere, and make ours."),
+        typer.Option("--move", help="Delete subscriptions that point elsewhere and create ours."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """List Exact's webhook subscriptions, which tell the connector of changes in Exact."""
-    stack = opened(context)
-    found = (webhooks_.move if move else webhooks_.list_webhooks)(stack, connection)
+    """List the webhook subscriptions in Exact that notify the connector of changes."""
+    stack = stack_of(context)
+    if move:
+        found = manage_subscriptions.move(stack, stack.actor, connection)
+    else:
+        found = manage_subscriptions.list_webhooks(stack, connection)
     if as_json:
-        say_json(found)
+        print_json(found)
         return
     rows = (
         (each["division"], each["topic"], _WORDS[each["state"]], each["address"])
         for each in found["subscriptions"]
     )
-    say_table(("Division", "Topic", "State", "Address"), rows)
+    print_table(("Division", "Topic", "State", "Address"), rows)
     if move:
-        say(f"Deleted {len(found['moved'])} that led elsewhere.")
+        print_line(f"Deleted {len(found['moved'])} that pointed elsewhere.")
     for line in found["trouble"]:
-        complain(line)
+        print_error(line)

@@ -1,19 +1,19 @@
-"""How long to wait when the other side does not say: exponential, with full jitter."""
+"""How long to wait when the remote does not say: exponential, with full jitter."""
 
 import random
 from datetime import datetime, timedelta
 
 from ml_connector import clock
 
-_MOST_DOUBLINGS = 20
+_MAX_DOUBLINGS = 20
 
 
 def delay(failures: int, base: float = 2.0, cap: float = 900.0) -> timedelta:
     """Return a random wait of up to `base * 2**failures` seconds, never above `cap`."""
-    most = min(cap, base * 2 ** min(failures, _MOST_DOUBLINGS))
-    return timedelta(seconds=random.uniform(0, most))  # noqa: S311  spreads load, hides nothing
+    longest = min(cap, base * 2 ** min(failures, _MAX_DOUBLINGS))
+    return timedelta(seconds=random.uniform(0, longest))  # noqa: S311  spreads load, hides nothing
 
 
-def moment(failures: int, base: float = 2.0, least: float = 1.0) -> datetime:
-    """Return when to look again: at least `least` seconds from now, then full jitter."""
-    return clock.now() + timedelta(seconds=least) + delay(failures, base)
+def retry_at(failures: int, base: float = 2.0, minimum: float = 1.0) -> datetime:
+    """Return when to retry: `minimum` seconds from now, plus full jitter."""
+    return clock.now() + timedelta(seconds=minimum) + delay(failures, base)

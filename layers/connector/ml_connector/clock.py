@@ -1,4 +1,4 @@
-"""The one place that asks what time it is, so that local stories and tests can move it."""
+"""The only source of the current time, so that scenarios and tests can move it."""
 
 import time
 from collections.abc import Callable
@@ -18,13 +18,13 @@ def epoch() -> float:
 
 
 def read_from(source: Callable[[], float]) -> None:
-    """Take the time from `source` (seconds since the epoch) from now on: local runs and tests."""
+    """Take the time from `source` (epoch seconds) from now on: for local runs and tests."""
     global _read  # noqa: PLW0603  one process, one clock
     _read = source
 
 
 class MovableClock:
-    """Real time plus an offset that only ever grows; the local stack shares one with its world."""
+    """Real time plus an offset that only grows."""
 
     def __init__(self, start: float | None = None) -> None:
         """Follow real time, or stand still at `start` (epoch seconds) until moved."""

@@ -1,10 +1,10 @@
-"""A text that never shows itself: not in logs, not in traces, not in messages."""
+"""A text that never appears in logs, traces or messages."""
 
 import hmac
 
 
 class Secret:
-    """Wraps a secret text; only `reveal` gives it away."""
+    """Wraps a secret text; only `reveal` returns it."""
 
     __slots__ = ("_value",)
 
@@ -23,7 +23,7 @@ class Secret:
     __str__ = __repr__
 
     def __format__(self, _spec: str) -> str:
-        """Return the placeholder whatever is asked for."""
+        """Return the placeholder for any format."""
         return repr(self)
 
     def __eq__(self, other: object) -> bool:

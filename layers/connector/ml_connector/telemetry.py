@@ -1,7 +1,7 @@
 """Logs and metrics of every function, with a formatter that lets no secret through.
 
-Powertools' Logger is used by the receivers too: beside botocore it adds about 5 ms of some
-200 ms of init, because the two share most of what they import.
+The webhook functions use Powertools' Logger too: beside botocore it adds about 5 ms to some 200 ms
+of init, because the two share most of their imports.
 """
 
 import logging
@@ -16,10 +16,12 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+LONGEST_EVIDENCE = 2_000
+_MAX_READ = 10 * LONGEST_EVIDENCE
 REDACTED = "[redacted]"
 
 _SHORTEST_SECRET = 6
-_MOST_CONCEALED = 500
+_MAX_CONCEALED = 500
 _concealed: OrderedDict[str, None] = OrderedDict()
 
 _SECRET_NAMES = re.compile(
@@ -27,7 +29,7 @@ _SECRET_NAMES = re.compile(
     re.IGNORECASE,
 )
 _SECRET_TEXTS = re.compile(
-    # Words of an Authorization header, before what is too long to be a word of a sentence ...
+    # A scheme of an Authorization header before a text too long to be a word ...
     r"(?P<scheme>\b(?:bearer|token|basic)\s+)[^\s\"'&,;})\]]{16,}"
     # ... and `name=value` or `"name": "value"`.
     r"|(?P<name>(?:(?:secret|token|password|api_?key|authorization|signature|hashcode)"
@@ -37,17 +39,17 @@ _SECRET_TEXTS = re.compile(
 
 
 class Measure(Protocol):
-    """Takes figures by name, and what they are of."""
+    """Takes metrics by name, with dimensions."""
 
     def __call__(self, figures: Mapping[str, float], **of: str) -> None:
-        """Take the figures; `of` tells them apart: connection, division, code."""
+        """Take the figures; `of` are their dimensions: connection, division, code."""
         ...
 
 
 def emit(figures: Mapping[str, float], **of: str) -> None:
-    """Write the figures for CloudWatch, which reads them from the log: one line.
+    """Write the figures as one log line, from which CloudWatch reads them.
 
-    The unit is the name's last word, where that is one; other figures are counts.
+    The unit is the name's last word if it is a unit, otherwise count.
     """
     metrics = EphemeralMetrics()
     for name, value in figures.items():
@@ -63,12 +65,12 @@ def _unit(name: str) -> MetricUnit:
 
 
 def conceal(*secrets: str) -> None:
-    """Never let these texts appear in a log line of this process; doors call it on reading one."""
+    """Never let these texts appear in a log line of this process; call it on reading a secret."""
     for secret in secrets:
         if len(secret) >= _SHORTEST_SECRET:
             _concealed[secret] = None
             _concealed.move_to_end(secret)
-    while len(_concealed) > _MOST_CONCEALED:
+    while len(_concealed) > _MAX_CONCEALED:
         _concealed.popitem(last=False)
 
 
@@ -100,6 +102,13 @@ def _redact_field(name: str, value: Any) -> Any:
     return redact(value)
 
 
+def evidence(body: bytes) -> str:
+    """Return a body's text fit to be kept: no secrets or control characters, not too long."""
+    text = body[:_MAX_READ].decode("utf-8", errors="replace").replace('\\"', '"')
+    text = redact_text(text).strip()
+    return "".join(c for c in text if c.isprintable() or c == "\n")[:LONGEST_EVIDENCE]
+
+
 class RedactingFormatter(LambdaPowertoolsFormatter):
     """One JSON object a line; traces and messages are redacted like everything else."""
 
@@ -109,7 +118,7 @@ class RedactingFormatter(LambdaPowertoolsFormatter):
 
 
 class _Stdout(logging.StreamHandler[Any]):
-    """Writes to whatever standard output is now: local runs and tests exchange it."""
+    """Writes to the current standard output: local runs and tests replace it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         self.stream = sys.stdout

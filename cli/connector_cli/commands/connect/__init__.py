@@ -1,1 +1,1 @@
-"""`connector connect`: `verb` is the command, `guide` its steps."""
+"""`connector connect`: `command` reads the options, `steps` leads through the connection."""

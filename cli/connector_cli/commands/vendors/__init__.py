@@ -1,1 +1,1 @@
-"""`connector vendors ...`: `verbs` names them all."""
+"""`connector vendors ...`: `app` lists the verbs."""

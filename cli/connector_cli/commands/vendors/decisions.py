@@ -5,15 +5,16 @@ from typing import Annotated, Any
 
 import typer
 
-from connector_cli.actions.vendors import decisions
-from connector_cli.commands.common import ConnectionArgument, Json, opened
+from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.commands.vendors.views import VendorArgument
-from connector_cli.printing import say, say_json
+from connector_cli.printing import print_json, print_line
+from ml_connector.vendors.review import decisions
 
 _Division = Annotated[
-    int | None, typer.Option(help="Exact division; may be left out where only one can be meant.")
+    int | None,
+    typer.Option(help="Exact division; needed only when there are several possibilities."),
 ]
-_Reason = Annotated[str, typer.Option(help="Why; it is kept in the audit trail.")]
+_Reason = Annotated[str, typer.Option(help="The reason; kept in the audit trail.")]
 
 
 def accept(
@@ -26,9 +27,10 @@ def accept(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Link a vendor to a proposed supplier; its waiting orders go on."""
-    found = decisions.accept(opened(context), connection, vendor, division, supplier)
-    _tell(found, "is now", as_json=as_json)
+    """Link a vendor to a proposed supplier; its waiting orders are retried."""
+    stack = stack_of(context)
+    found = decisions.accept(stack, stack.actor, connection, vendor, division, supplier)
+    _print_result(found, "is now", as_json=as_json)
 
 
 def reject(
@@ -40,9 +42,10 @@ def reject(
     division: _Division = None,
     as_json: Json = False,
 ) -> None:
-    """Say that a vendor is not this supplier; holds until the data of one of them change."""
-    found = decisions.reject(opened(context), connection, vendor, supplier, reason, division)
-    _tell(found, "is not", as_json=as_json)
+    """Reject a pair: it is not proposed again until the vendor's or supplier's data change."""
+    stack = stack_of(context)
+    found = decisions.reject(stack, stack.actor, connection, vendor, supplier, reason, division)
+    _print_result(found, "is not", as_json=as_json)
 
 
 def link(
@@ -54,9 +57,10 @@ def link(
     division: _Division = None,
     as_json: Json = False,
 ) -> None:
-    """Link a vendor by hand, whatever is proposed; its waiting orders go on."""
-    found = decisions.link(opened(context), connection, vendor, supplier, reason, division)
-    _tell(found, "is now", as_json=as_json)
+    """Link a vendor to any supplier by hand; its waiting orders are retried."""
+    stack = stack_of(context)
+    found = decisions.link(stack, stack.actor, connection, vendor, supplier, reason, division)
+    _print_result(found, "is now", as_json=as_json)
 
 
 def unlink(
@@ -67,18 +71,19 @@ def unlink(
     division: _Division = None,
     as_json: Json = False,
 ) -> None:
-    """Take a vendor's link away; its orders wait, and the pair is not linked again by itself."""
-    found = decisions.unlink(opened(context), connection, vendor, reason, division)
-    _tell(found, "is no longer", as_json=as_json)
+    """Remove a vendor's link; its orders wait, and the pair is not linked automatically again."""
+    stack = stack_of(context)
+    found = decisions.unlink(stack, stack.actor, connection, vendor, reason, division)
+    _print_result(found, "is no longer", as_json=as_json)
 
 
-def _tell(found: Mapping[str, Any], verb: str, *, as_json: bool) -> None:
+def _print_result(found: Mapping[str, Any], verb: str, *, as_json: bool) -> None:
     if as_json:
-        say_json(found)
+        print_json(found)
         return
     supplier = found["supplier"]
     other = f"{supplier['code']} {supplier['name']}".strip() or supplier["id"]
     vendor = f"{found['name']} ({found['vendor']})"
-    say(f"{vendor} {verb} {other} in division {found['division']}.")
+    print_line(f"{vendor} {verb} {other} in division {found['division']}.")
     if orders := found.get("orders"):
-        say(f"Queued {len(orders)}: {', '.join(orders)}.")
+        print_line(f"Queued {len(orders)}: {', '.join(orders)}.")

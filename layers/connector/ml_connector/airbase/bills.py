@@ -1,7 +1,7 @@
 """Bills as Airbase's ledger entries show them: for reference, never posted.
 
-An entry is read strictly, but only as far as needed: what is no bill, or another vendor's, is
-passed over without a look at the rest.
+An entry is read strictly, but only as far as needed: other entries than this vendor's bills are
+skipped without reading the rest.
 """
 
 from collections.abc import Iterable
@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from ml_connector.airbase.orders import LONGEST_ID, FieldReader
-from ml_connector.faults import Problem
-from ml_connector.ids import VendorId
-from ml_connector.money import Money
-from ml_connector.profile import AirbaseProfile
+from ml_connector.airbase.purchase_orders import LONGEST_ID, FieldReader
+from ml_connector.domain.faults import Problem
+from ml_connector.domain.ids import VendorId
+from ml_connector.domain.money import Money
+from ml_connector.settings.airbase_profile import AirbaseProfile
 
 
 @dataclass(frozen=True)
 class Bill:
-    """One bill. `is_entered` (in Exact) is None where Airbase does not let it be told."""
+    """One bill. `is_entered` (in Exact) is None where Airbase does not say."""
 
     id: str
     number: str
@@ -30,14 +30,14 @@ class Bill:
 
 @dataclass
 class VendorBills:
-    """The bills of one vendor by their id, and what is wrong with those that cannot be read."""
+    """One vendor's bills by id, and the problems of those that cannot be read."""
 
     bills: dict[str, Bill] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
 
 def bills_of(vendor: VendorId, entries: Iterable[Any], profile: AirbaseProfile) -> VendorBills:
-    """Return the vendor's bills among the ledger entries; one that comes twice counts once."""
+    """Return the vendor's bills among the ledger entries; a repeated one counts once."""
     found = VendorBills()
     for raw in entries:
         reader = FieldReader(raw, profile, "ledger entry")

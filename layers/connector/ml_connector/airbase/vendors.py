@@ -1,14 +1,14 @@
-"""What Airbase knows of a vendor, joined to the order that names it."""
+"""Airbase's vendors, joined to the orders that name them."""
 
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ml_connector.airbase.orders import LONGEST_ID, FieldReader
-from ml_connector.codes import problem
-from ml_connector.faults import Review
-from ml_connector.ids import VendorId
-from ml_connector.profile import AirbaseProfile
-from ml_connector.purchase_orders.model import Order, Reference
+from ml_connector.airbase.purchase_orders import LONGEST_ID, FieldReader
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Review
+from ml_connector.domain.ids import VendorId
+from ml_connector.domain.orders.order import Order, Reference
+from ml_connector.settings.airbase_profile import AirbaseProfile
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Vendor:
 def read_vendor(raw: Any, profile: AirbaseProfile) -> Vendor:
     """Return the vendor that Airbase's JSON describes.
 
-    Raises `Review` with every problem found.
+    Raises `Review` with all problems.
     """
     fields, reader = profile.vendor, FieldReader(raw, profile, "vendor")
     name = reader.text(fields.name, "vendor name", LONGEST_ID)
@@ -53,9 +53,9 @@ def read_vendor(raw: Any, profile: AirbaseProfile) -> Vendor:
 
 
 def with_vendor(order: Order, raw: Any | None, profile: AirbaseProfile) -> Order:
-    """Return the order with its vendor as the vendor's own record has it.
+    """Return the order with the id, code and name of the vendor's own record.
 
-    Raises `Review` when the vendor is not active, or is another one than the order names.
+    Raises `Review` when the vendor is inactive, or is not the one that the order names.
     """
     if raw is None:
         return order

@@ -1,1 +1,1 @@
-"""Exact's consent: the redirect that brings a code, and what is made of it, each code once."""
+"""Exact's consent: read the redirect and exchange its code for tokens, each code once."""

@@ -1,4 +1,4 @@
-"""GET with `code` and `state`, or `error` and `state`: the browser coming back from Exact."""
+"""Exact's redirect: a GET with `code` and `state`, or with `error` and `state`."""
 
 import hmac
 from collections.abc import Mapping
@@ -9,55 +9,55 @@ from urllib.parse import parse_qsl
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_connector import telemetry
-from ml_connector.consent.desk import APP_CODES, Desk, NotTaken
+from ml_connector.consent.exchange import APP_CREDENTIAL_HALTS, CodeExchange, CodeRejected
 from ml_connector.consent.pages import HEADERS, PAGES, Page
-from ml_connector.faults import Halt, Later
-from ml_connector.ids import ConnectionId
+from ml_connector.domain.faults import Halt, Later
+from ml_connector.domain.ids import ConnectionId
 from ml_connector.secret import Secret
 
 _LONGEST = 8_000
-_MOST_FIELDS = 20
+_MAX_FIELDS = 20
 
 
-class UnreadableError(Exception):
+class UnreadableRedirectError(Exception):
     """The query string is not one of Exact's redirects."""
 
 
 @dataclass(frozen=True)
-class Brought:
-    """What a redirect brings; no code when the person said no."""
+class ConsentRedirect:
+    """What a redirect contains; no code when the person declined."""
 
     state: Secret
     code: Secret | None
 
 
-def read(query: str) -> Brought:
-    """Return what a raw query string brings; raises `UnreadableError`."""
+def read(query: str) -> ConsentRedirect:
+    """Read a raw query string; raises `UnreadableRedirectError`."""
     if len(query) > _LONGEST:
-        raise UnreadableError
+        raise UnreadableRedirectError
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError:
-        raise UnreadableError from None
+        raise UnreadableRedirectError from None
     values = dict(pairs)
     if len(values) != len(pairs) or not values.get("state"):
-        raise UnreadableError
+        raise UnreadableRedirectError
     if "error" not in values and not values.get("code"):
-        raise UnreadableError
+        raise UnreadableRedirectError
     code = None if "error" in values else Secret(values["code"])
-    return Brought(Secret(values["state"]), code)
+    return ConsentRedirect(Secret(values["state"]), code)
 
 
-def belongs_to(brought: Brought, state: Secret) -> bool:
-    """Return whether it is the answer to the consent with this state."""
-    return hmac.compare_digest(brought.state.reveal().encode(), state.reveal().encode())
+def belongs_to(found: ConsentRedirect, state: Secret) -> bool:
+    """Return whether the redirect answers the consent request with this state."""
+    return hmac.compare_digest(found.state.reveal().encode(), state.reveal().encode())
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How a redirect ended: a word of `pages.PAGES`, and the connection where one is known.
+class ConsentOutcome:
+    """How a redirect ended: a key of `pages.PAGES`, and the connection where it is known.
 
-    `detail` is a fault's own text, for logs and terminals; it is on no page.
+    `detail` is a fault's own text, for logs and terminals; no page shows it.
     """
 
     word: str
@@ -65,7 +65,7 @@ class Outcome:
     detail: str = ""
 
     @property
-    def is_good(self) -> bool:
+    def is_stored(self) -> bool:
         """Return whether the consent is stored."""
         return self.word in {"taken", "given"}
 
@@ -76,32 +76,32 @@ class Outcome:
 
     @property
     def html(self) -> str:
-        """Return the text of the page."""
+        """Return the page as HTML."""
         return self.page.html(self.connection or "")
 
 
-def receive(query: str, desk: Desk) -> Outcome:
-    """Take what a raw query string brings and say how it ended."""
+def receive(query: str, exchange: CodeExchange) -> ConsentOutcome:
+    """Handle a raw query string and return how it ended."""
     try:
-        brought = read(query)
-        if brought.code is None:
-            return Outcome("denied", desk.deny(brought.state))
-        return Outcome("taken", desk.take(brought.state, brought.code))
-    except UnreadableError:
-        return Outcome("unreadable")
-    except NotTaken as refusal:
-        return Outcome(refusal.reason, refusal.connection)
+        found = read(query)
+        if found.code is None:
+            return ConsentOutcome("denied", exchange.deny(found.state))
+        return ConsentOutcome("taken", exchange.redeem(found.state, found.code))
+    except UnreadableRedirectError:
+        return ConsentOutcome("unreadable")
+    except CodeRejected as error:
+        return ConsentOutcome(error.reason, error.connection)
     except (Halt, Later) as fault:
-        return Outcome(_word(fault), detail=str(fault))
+        return ConsentOutcome(_word(fault), detail=str(fault))
 
 
-def answer(event: Mapping[str, Any], desk: Desk) -> dict[str, Any]:
+def answer(event: Mapping[str, Any], exchange: CodeExchange) -> dict[str, Any]:
     """Return the answer to an API Gateway event (payload 2.0)."""
     try:
-        outcome = receive(str(event.get("rawQueryString") or ""), desk)
+        outcome = receive(str(event.get("rawQueryString") or ""), exchange)
     except (BotoCoreError, ClientError):
         telemetry.logger().exception("a consent was not stored")
-        outcome = Outcome("failed")
+        outcome = ConsentOutcome("failed")
     telemetry.logger().info(
         "consent redirect",
         outcome=outcome.word,
@@ -119,4 +119,4 @@ def answer(event: Mapping[str, Any], desk: Desk) -> dict[str, Any]:
 def _word(fault: Halt | Later) -> str:
     if isinstance(fault, Later):
         return "waiting" if fault.code == "TOKEN_BUSY" else "no_answer"
-    return "app" if fault.problem.code in APP_CODES else "code"
+    return "app" if fault.problem.code in APP_CREDENTIAL_HALTS else "code"

@@ -1,8 +1,7 @@
-"""Turns Exact's refusals into faults.
+"""Turn Exact's refusals into faults.
 
-Exact reports most business errors as HTTP 500, in the language of the connected user, with
-empty error codes: the text is all there is. So the texts live in one table (`texts.py`), and
-one function reads an answer by it.
+Exact reports most business errors as HTTP 500, in the language of the connected user, with empty
+error codes: only the text tells them apart. `error_texts` is the table of these texts.
 """
 
 import json
@@ -12,34 +11,34 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ml_connector import backoff, clock, raw_answer
-from ml_connector.codes import problem
-from ml_connector.codes.delays import DELAYS
-from ml_connector.exact import limits
-from ml_connector.exact.texts import (
+from ml_connector import backoff, clock, telemetry
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.exception_codes.delays import DELAYS
+from ml_connector.domain.faults import Fault, Halt, Later, Review
+from ml_connector.domain.ids import Division
+from ml_connector.exact import rate_limit_headers as limits
+from ml_connector.exact.error_texts import (
     Kind,
     Rule,
-    looks_like_business,
+    looks_like_business_error,
+    mentions_rate_limit,
     reason_rule,
     rule_for,
-    speaks_of_rate,
 )
-from ml_connector.faults import Fault, Halt, Later, Review
-from ml_connector.ids import Division
 from ml_connector.telemetry import redact_text
 
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 400, 401, 403, 404
 _TIMEOUT, _TOO_MANY = 408, 429
 _RATE_STATUSES = {_BAD_REQUEST, _FORBIDDEN}
-_LONGEST_TEXT = 500
-# Exact does not say which header carries it: the usual ones.
+_MAX_TEXT_LENGTH = 500
+# Exact does not document the header: the usual ones.
 _REQUEST_IDS = ("x-request-id", "request-id", "x-ms-request-id", "x-correlation-id")
 _XML_MESSAGE = re.compile(r"<message[^>]*>(.*?)</message>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back: status, headers (any case) and the raw body."""
+class ExactAnswer:
+    """Exact's answer: status, headers (any case) and the raw body."""
 
     status: int
     headers: Mapping[str, str]
@@ -51,23 +50,23 @@ class Answer:
         return 200 <= self.status < 300
 
     def header(self, name: str) -> str:
-        """Return a header's value, or nothing."""
+        """Return a header's value, or an empty text."""
         wanted = name.lower()
         return next((v for k, v in self.headers.items() if k.lower() == wanted), "")
 
 
 @dataclass(frozen=True)
-class Sent:
-    """What was asked: where, whether it writes, and the record's name in the user's words."""
+class SentRequest:
+    """A request: where, whether it writes, and the record's name in the user's words."""
 
     division: Division
     endpoint: str
     is_write: bool = False
     record: str = ""
     is_change: bool = False
-    """It changes what is there; a new record does without others' errors."""
+    """It changes what exists; see `ErrorWindow.check` for `reserve`."""
     failures: int = 0
-    """Consecutive failures before this one: they lengthen the backoff."""
+    """Consecutive earlier failures, which lengthen the backoff."""
 
     @property
     def name(self) -> str:
@@ -75,13 +74,13 @@ class Sent:
         return self.record or f"{self.endpoint} in division {self.division}"
 
 
-def decipher(answer: Answer, sent: Sent) -> Fault:
-    """Return the fault that a refusal (any status but 2xx) means.
+def interpret(answer: ExactAnswer, sent: SentRequest) -> Fault:
+    """Return the fault of a refusal (any status but 2xx).
 
-    A write's outcome is unknown after a passing 5xx, 408 or 599: Exact may have committed it.
+    A write's outcome is unknown after a temporary 5xx, 408 or 599: Exact may have committed it.
     """
     text = message(answer.body)
-    if answer.status == _TOO_MANY or _speaks_of_rate(answer, text):
+    if answer.status == _TOO_MANY or _mentions_rate_limit(answer, text):
         return _too_many(answer, sent)
     if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
         return _forbidden(answer, sent, text)
@@ -90,22 +89,22 @@ def decipher(answer: Answer, sent: Sent) -> Fault:
     return _server_fault(answer, sent, text)
 
 
-def unreadable(answer: Answer, sent: Sent) -> Later:
+def unreadable(answer: ExactAnswer, sent: SentRequest) -> Later:
     """Return the fault of a 2xx that cannot be read; a write may have been committed."""
     return _later("EXACT_UNREADABLE", sent, f"HTTP {answer.status}.")
 
 
-def no_answer(sent: Sent, *, was_sent: bool) -> Later:
+def no_answer(sent: SentRequest, *, was_sent: bool) -> Later:
     """Return the fault of a connection that failed before (or after) the request went out."""
     code = "EXACT_NO_ANSWER" if was_sent else "EXACT_UNREACHABLE"
     return _later(code, sent, may_be_done=was_sent)
 
 
-def counts_as_error(answer: Answer) -> bool:
+def counts_as_error(answer: ExactAnswer) -> bool:
     """Return whether Exact counts this answer against the endpoint's hourly error limit.
 
-    Known to count: 400, 401, 403, 404. Refused business (500 with a text) is counted too,
-    because nothing says that it is not; 429 and passing faults are not.
+    Known to count: 400, 401, 403, 404. Business errors (500 with a text) are counted too, to be
+    safe; 429 and temporary faults are not.
     """
     if answer.status in (_TIMEOUT, _TOO_MANY) or answer.is_success:
         return False
@@ -115,12 +114,12 @@ def counts_as_error(answer: Answer) -> bool:
 
 
 def message(body: bytes) -> str:
-    """Return Exact's own words from a JSON or XML error body, or nothing."""
-    lines = (line.strip() for line in _words(body).splitlines())
-    return "\n".join(line for line in lines if line)[:_LONGEST_TEXT]
+    """Return Exact's text from a JSON or XML error body, or an empty one."""
+    lines = (line.strip() for line in _error_text(body).splitlines())
+    return "\n".join(line for line in lines if line)[:_MAX_TEXT_LENGTH]
 
 
-def _words(body: bytes) -> str:
+def _error_text(body: bytes) -> str:
     text = body.decode("utf-8", errors="replace").strip()
     try:
         return _from_json(json.loads(text))
@@ -136,50 +135,50 @@ def _from_json(body: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _speaks_of_rate(answer: Answer, text: str) -> bool:
-    """Return whether a 400 or 403 means the rate: so a key blocked for its errors is answered."""
-    return answer.status in _RATE_STATUSES and speaks_of_rate(text)
+def _mentions_rate_limit(answer: ExactAnswer, text: str) -> bool:
+    """A key blocked for its errors gets a 400 or 403 that mentions the rate limit."""
+    return answer.status in _RATE_STATUSES and mentions_rate_limit(text)
 
 
-def _too_many(answer: Answer, sent: Sent) -> Later:
+def _too_many(answer: ExactAnswer, sent: SentRequest) -> Later:
     now = clock.now()
-    said = limits.parse(answer.headers, now)
+    reported = limits.parse(answer.headers, now)
     for code, window, ends in (
-        ("EXACT_DAY_LIMIT", said.day, limits.next_day(now)),
-        ("EXACT_MINUTE_LIMIT", said.minute, limits.next_minute(now)),
+        ("EXACT_DAY_LIMIT", reported.day, limits.next_day(now)),
+        ("EXACT_MINUTE_LIMIT", reported.minute, limits.next_minute(now)),
     ):
-        # Only the set that was exceeded is sent; where both are, the empty one is meant.
-        other = said.minute if window is said.day else said.day
+        # Only the exceeded set is sent; if both are, it is the one with nothing remaining.
+        other = reported.minute if window is reported.day else reported.day
         if window and (window.remaining == 0 or other is None):
             return Later(code, window.resets_at or ends, DELAYS[code].cause)
-    return Later("EXACT_RATE_LIMITED", _unsaid(answer, sent, now), _cause("EXACT_RATE_LIMITED"))
+    return Later("EXACT_RATE_LIMITED", _guess_end(answer, sent, now), _cause("EXACT_RATE_LIMITED"))
 
 
-def _unsaid(answer: Answer, sent: Sent, now: datetime) -> datetime:
+def _guess_end(answer: ExactAnswer, sent: SentRequest, now: datetime) -> datetime:
     after = answer.header("retry-after").strip()
     if after.isascii() and after.isdigit():
         return now + timedelta(seconds=min(int(after), 86_400))
     return limits.next_minute(now) + backoff.delay(sent.failures, base=5.0, cap=3600.0)
 
 
-def _forbidden(answer: Answer, sent: Sent, text: str) -> Fault:
+def _forbidden(answer: ExactAnswer, sent: SentRequest, text: str) -> Fault:
     reason = answer.header("reason")
     rule = reason_rule(reason) or rule_for(text, answer.status)
     if rule is None and answer.status == _UNAUTHORIZED:
         return _later("EXACT_UNAUTHORIZED", sent, may_be_done=False)
     code = rule.code if rule else "EXACT_FORBIDDEN"
     division = sent.division if rule is None or rule.concerns_division else None
-    words = "; ".join(part for part in (reason, text) if part)
+    text = "; ".join(part for part in (reason, text) if part)
     record = f"Exact division {division}" if division else "Exact connection"
-    return Halt(problem(code, record, _quoted(words), evidence=_evidence(answer, sent)), division)
+    return Halt(problem(code, record, _quoted(text), evidence=_evidence(answer, sent)), division)
 
 
-def _refused(answer: Answer, sent: Sent, text: str) -> Review:
+def _refused(answer: ExactAnswer, sent: SentRequest, text: str) -> Review:
     fallback = "EXACT_NOT_FOUND" if answer.status == _NOT_FOUND else "EXACT_BAD_REQUEST"
     return _review(answer, sent, text, fallback)
 
 
-def _server_fault(answer: Answer, sent: Sent, text: str) -> Fault:
+def _server_fault(answer: ExactAnswer, sent: SentRequest, text: str) -> Fault:
     if answer.status == 500 and _is_business(text):
         return _review(answer, sent, text, "EXACT_REFUSED")
     return _later("EXACT_UNAVAILABLE", sent, f"HTTP {answer.status}. {_quoted(text)}".strip())
@@ -189,11 +188,11 @@ def _is_business(text: str) -> bool:
     rules = [rule_for(line, 500) for line in text.splitlines()]
     if any(rule and rule.kind is Kind.LATER for rule in rules):
         return False
-    return any(rules) or looks_like_business(text)
+    return any(rules) or looks_like_business_error(text)
 
 
-def _review(answer: Answer, sent: Sent, text: str, fallback: str) -> Review:
-    """Make one problem of each line: Exact joins several refusals into one text."""
+def _review(answer: ExactAnswer, sent: SentRequest, text: str, fallback: str) -> Review:
+    """Return one problem per line: Exact joins several refusals into one text."""
     evidence = _evidence(answer, sent)
     named = [(_code(rule_for(line, answer.status), fallback), line) for line in text.splitlines()]
     return Review(
@@ -208,10 +207,10 @@ def _code(rule: Rule | None, fallback: str) -> str:
     return rule.code if rule and rule.kind is Kind.REVIEW else fallback
 
 
-def _later(code: str, sent: Sent, detail: str = "", *, may_be_done: bool = True) -> Later:
+def _later(code: str, sent: SentRequest, detail: str = "", *, may_be_done: bool = True) -> Later:
     return Later(
         code,
-        backoff.moment(sent.failures),
+        backoff.retry_at(sent.failures),
         _cause(code, detail),
         outcome_unknown=sent.is_write and may_be_done,
     )
@@ -225,15 +224,15 @@ def _quoted(text: str) -> str:
     return f'Exact says: "{redact_text(" / ".join(text.splitlines()))}"' if text else ""
 
 
-def _evidence(answer: Answer, sent: Sent) -> dict[str, Any]:
-    """Return what was asked and what came back; of the headers only the id of the request."""
-    said = {
-        "answer": raw_answer.kept(_words(answer.body).encode() or answer.body),
-        "request_id": raw_answer.kept(_request_id(answer).encode())[:100],
+def _evidence(answer: ExactAnswer, sent: SentRequest) -> dict[str, Any]:
+    """Return the request and the answer; of the headers only the request id."""
+    answered = {
+        "answer": telemetry.evidence(_error_text(answer.body).encode() or answer.body),
+        "request_id": telemetry.evidence(_request_id(answer).encode())[:100],
     }
     asked = {"status": answer.status, "endpoint": sent.endpoint, "division": sent.division}
-    return asked | {name: text for name, text in said.items() if text}
+    return asked | {name: text for name, text in answered.items() if text}
 
 
-def _request_id(answer: Answer) -> str:
+def _request_id(answer: ExactAnswer) -> str:
     return next((id for name in _REQUEST_IDS if (id := answer.header(name))), "")

@@ -1,7 +1,7 @@
-"""Exact's OAuth 2 token endpoint: the requests to send, and what its answers mean.
+"""Exact's OAuth 2 token endpoint: its requests, and what its answers mean.
 
-Answers are told apart by their text: sources disagree on the status (400 or 401), and the
-same status means very different things. https://support.exactonline.com (OAuth, good to know).
+Answers are classified by their text: sources disagree on the status (400 or 401), and one status
+has several meanings. https://support.exactonline.com (OAuth, good to know).
 """
 
 import html
@@ -19,22 +19,22 @@ TOKEN_PATH = "/api/oauth2/token"  # noqa: S105  an address
 AUTHORIZE_PATH = "/api/oauth2/auth"
 DEFAULT_LIFETIME = 600
 LAST_MOMENTS = 30
-"""Seconds before expiry from which Exact lets a new access token be asked for."""
+"""Seconds before expiry from which Exact allows a renewal."""
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """An access token, the refresh token that renews it, and when they came (aware UTC)."""
+    """An access token, the refresh token that renews it, and when they were issued (aware UTC)."""
 
     access_token: Secret
     refresh_token: Secret
     obtained_at: datetime
     lifetime: int = DEFAULT_LIFETIME
-    """Seconds that the access token lives."""
+    """Seconds until the access token expires."""
 
     @property
     def age(self) -> timedelta:
-        """Return how long ago they came: the refresh token dies after 30 days."""
+        """Return their age: the refresh token expires after 30 days."""
         return clock.now() - self.obtained_at
 
     @property
@@ -48,7 +48,7 @@ class Tokens:
         return self.obtained_at + timedelta(seconds=max(self.lifetime - LAST_MOMENTS, 0))
 
     def to_json(self) -> Secret:
-        """Return them as text for the vault."""
+        """Return them as text for the secret store."""
         return Secret(
             json.dumps(
                 {
@@ -89,7 +89,7 @@ class TokenRequest:
 
 
 class TokenOutcome:
-    """What the token endpoint meant; `text` is its own wording, without secrets."""
+    """What an answer means; `text` is the endpoint's wording, without secrets."""
 
     def __init__(self, text: str = "") -> None:
         """Keep the wording."""
@@ -97,7 +97,7 @@ class TokenOutcome:
 
 
 class Granted(TokenOutcome):
-    """A new pair."""
+    """A new pair of tokens."""
 
     def __init__(self, tokens: Tokens) -> None:
         """Carry the pair."""
@@ -106,11 +106,11 @@ class Granted(TokenOutcome):
 
 
 class TooEarly(TokenOutcome):
-    """The access token has not expired: keep what there is."""
+    """The access token has not expired yet: keep using it."""
 
 
 class OldRefreshToken(TokenOutcome):
-    """The refresh token was used before: somebody has, or had, a newer one."""
+    """The refresh token was used before: a newer one was issued."""
 
 
 class Expired(TokenOutcome):
@@ -130,7 +130,7 @@ class Transient(TokenOutcome):
 
 
 class Unknown(TokenOutcome):
-    """Refused in words that are not known here."""
+    """Refused with an unknown text."""
 
 
 _TEXTS: tuple[tuple[str, type[TokenOutcome]], ...] = (
@@ -148,7 +148,7 @@ _TEXTS: tuple[tuple[str, type[TokenOutcome]], ...] = (
 
 
 def authorize_url(base_url: str, client_id: str, redirect_uri: str, state: str) -> str:
-    """Return where a person gives consent."""
+    """Return the address where a person gives consent."""
     query = {
         "client_id": client_id,
         "redirect_uri": redirect_uri,
@@ -176,7 +176,7 @@ def code_request(
 def refresh_request(
     base_url: str, client_id: str, client_secret: Secret, refresh_token: Secret
 ) -> TokenRequest:
-    """Return the request that renews; Exact at times hands tokens out HTML-escaped."""
+    """Return the request that renews; Exact sometimes issues tokens HTML-escaped."""
     return _request(
         base_url,
         grant_type="refresh_token",
@@ -186,8 +186,8 @@ def refresh_request(
     )
 
 
-def decipher(status: int, headers: Mapping[str, str], body: bytes, at: datetime) -> TokenOutcome:
-    """Return what an answer means; `at` is when it came."""
+def interpret(status: int, headers: Mapping[str, str], body: bytes, at: datetime) -> TokenOutcome:
+    """Return what an answer means; `at` is when it arrived."""
     data = _object(body)
     if status < 300:
         tokens = _tokens(data, at)
@@ -196,8 +196,8 @@ def decipher(status: int, headers: Mapping[str, str], body: bytes, at: datetime)
     for part, outcome in _TEXTS:
         if part in text.lower():
             return outcome(text)
-    passing = status >= 500 or status in (408, 429) or not text
-    return Transient(f"HTTP {status}. {text}".strip()) if passing else Unknown(text)
+    is_temporary = status >= 500 or status in (408, 429) or not text
+    return Transient(f"HTTP {status}. {text}".strip()) if is_temporary else Unknown(text)
 
 
 def _request(base_url: str, **form: str) -> TokenRequest:
@@ -220,7 +220,7 @@ def _tokens(data: Mapping[str, Any], at: datetime) -> Tokens | None:
 
 
 def _lifetime(value: Any) -> int:
-    """Read `expires_in`: a string at Exact, a number elsewhere."""
+    """Read `expires_in`, which Exact sends as a string."""
     text = str(value).strip()
     return int(text) if text.isascii() and text.isdigit() and int(text) else DEFAULT_LIFETIME
 

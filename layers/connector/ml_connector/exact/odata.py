@@ -6,19 +6,19 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from ml_connector.ids import Guid
+from ml_connector.domain.ids import Guid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-class UnreadableError(ValueError):
-    """An answer is not in any shape that Exact is known to give."""
+class UnreadableAnswerError(ValueError):
+    """An answer has no shape that Exact is known to use."""
 
 
 def guid(text: str) -> Guid:
-    """Return a key in the one spelling used here: lower case, no braces.
+    """Return a key in normal form: lower case, no braces.
 
     Raises:
         ValueError: the text is no GUID.
@@ -50,19 +50,19 @@ def address(path: str, key: str) -> str:
 
 
 def parse_moment(value: str | None) -> datetime | None:
-    """Return what `/Date(ms)/` says, marked UTC; None stays None.
+    """Return the moment of `/Date(ms)/` as UTC, or None.
 
-    `Created` and `Modified` are Exact's local wall clock written as if it were UTC: compare
-    them with each other only.
+    `Created` and `Modified` are Exact's local time written as if it were UTC: compare them only
+    with each other.
 
     Raises:
-        UnreadableError: the text has another shape.
+        UnreadableAnswerError: the text has another shape.
     """
     if not value:
         return None
     found = _DATE.fullmatch(value)
     if not found:
-        raise UnreadableError(f"not a date: {value!r}")
+        raise UnreadableAnswerError(f"not a date: {value!r}")
     return _moment(int(found[1]))
 
 
@@ -83,14 +83,14 @@ def read_page(body: bytes | str) -> tuple[list[dict[str, Any]], str | None]:
     Accepts `{"d": [...]}`, `{"d": {"results": [...], "__next": "..."}}` and one bare entity.
 
     Raises:
-        UnreadableError: the body is none of these.
+        UnreadableAnswerError: the body is none of these.
     """
     inner = _inner(body)
     if isinstance(inner, Mapping) and "results" in inner:
         return _rows(inner["results"]), _next(inner.get("__next"))
     if isinstance(inner, Mapping):
         if not inner:
-            raise UnreadableError("an entity without fields")
+            raise UnreadableAnswerError("an entity without fields")
         return [dict(inner)], None
     return _rows(inner), None
 
@@ -99,11 +99,11 @@ def read_entity(body: bytes | str) -> dict[str, Any]:
     """Return the single entity of an answer.
 
     Raises:
-        UnreadableError: there is none, or more than one.
+        UnreadableAnswerError: there is none, or more than one.
     """
     rows, following = read_page(body)
     if len(rows) != 1 or following or not rows[0]:
-        raise UnreadableError(f"one entity expected, {len(rows)} found")
+        raise UnreadableAnswerError(f"one entity expected, {len(rows)} found")
     return rows[0]
 
 
@@ -111,26 +111,26 @@ def _moment(milliseconds: int) -> datetime:
     try:
         return _EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError as error:
-        raise UnreadableError(f"not a date: {milliseconds} ms") from error
+        raise UnreadableAnswerError(f"not a date: {milliseconds} ms") from error
 
 
 def _inner(body: bytes | str) -> Any:
     try:
         outer = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise UnreadableError("not JSON") from error
+        raise UnreadableAnswerError("not JSON") from error
     if not isinstance(outer, Mapping) or "d" not in outer:
-        raise UnreadableError("no `d` in the answer")
+        raise UnreadableAnswerError("no `d` in the answer")
     return outer["d"]
 
 
 def _rows(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
-        raise UnreadableError("the rows are no list of entities")
+        raise UnreadableAnswerError("the rows are no list of entities")
     return [dict(row) for row in value]
 
 
 def _next(value: Any) -> str | None:
     if value is not None and not isinstance(value, str):
-        raise UnreadableError("the next page has no address")
+        raise UnreadableAnswerError("the next page has no address")
     return value or None

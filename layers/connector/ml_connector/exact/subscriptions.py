@@ -1,22 +1,21 @@
-"""Keeps a division's webhook subscriptions in place.
+"""Maintain a division's webhook subscriptions.
 
-Exact allows one per app, division and topic, shows an app only its own, and answers a duplicate
-with a business error in the user's language, also when a colleague's consent made the other one:
-so a duplicate means that it is there.
+Exact allows one per app, division and topic, shows an app only its own, and refuses a duplicate,
+also when a colleague's consent made the other one: so that refusal means that it exists.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ml_connector.codes import problem
-from ml_connector.exact.gateway import ExactGateway
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Halt, Problem, Review
+from ml_connector.domain.ids import Division, Guid
+from ml_connector.exact.client import ExactClient
 from ml_connector.exact.odata import guid
-from ml_connector.faults import Halt, Problem, Review
-from ml_connector.ids import Division, Guid
 
 RECORD = "Webhook"
-"""What the name of every problem's record here begins with."""
+"""Prefix of the record names in this module's problems."""
 
 PATH = "webhooks/WebhookSubscriptions"
 FIELDS = {"$select": "ID,Topic,CallbackURL"}
@@ -24,113 +23,117 @@ FIELDS = {"$select": "ID,Topic,CallbackURL"}
 
 @dataclass(frozen=True)
 class Subscription:
-    """One subscription: what is told, and to which address."""
+    """One subscription: the topic, and the address that is notified."""
 
     id: Guid
     topic: str
     url: str
 
     def is_at(self, url: str | None) -> bool:
-        """Return whether it leads to this address."""
+        """Return whether it notifies this address."""
         return url is not None and self.url.rstrip("/") == url.rstrip("/")
 
 
 @dataclass
-class Kept:
-    """How a division's subscriptions stand after they were looked after.
+class SubscriptionState:
+    """The result of `ensure` for a division.
 
-    `unseen`: topics that somebody else's subscription holds, which the app can not see.
+    `unseen`: topics whose subscription exists but is not visible to the app.
     """
 
     problems: list[Problem] = field(default_factory=list)
     unseen: set[str] = field(default_factory=set)
 
 
-def listed(gateway: ExactGateway, division: Division) -> list[Subscription]:
-    """Return the division's subscriptions that the app can see; raises as the gateway does."""
-    rows = gateway.rows(division, PATH, FIELDS)
-    return [read(row) for row in rows]
+def list_visible(exact_client: ExactClient, division: Division) -> list[Subscription]:
+    """Return the division's subscriptions that are visible to the app."""
+    return [read_subscription(row) for row in exact_client.rows(division, PATH, FIELDS)]
 
 
-def read(row: Mapping[str, Any]) -> Subscription:
+def read_subscription(row: Mapping[str, Any]) -> Subscription:
     """Return the subscription that a row describes."""
     return Subscription(guid(row["ID"]), str(row.get("Topic")), str(row.get("CallbackURL")))
 
 
 def ensure(
-    gateway: ExactGateway,
+    exact_client: ExactClient,
     division: Division,
     topics: Sequence[str],
     callback_url: str,
     unseen: Collection[str] = (),
-) -> Kept:
-    """Subscribe to every topic that is missing; return what could not be had.
+) -> SubscriptionState:
+    """Subscribe to every missing topic; return the problems.
 
-    `unseen` are topics found held before: they are not asked for again. Notifications are a
+    `unseen` are the topics of an earlier result: they are not tried again. Notifications are a
     convenience: no refusal here stops the connection.
 
     Raises:
-        Later: Exact can not be asked now.
+        Later: Exact cannot be called now.
     """
-    kept = Kept(unseen=set(unseen))
+    state = SubscriptionState(unseen=set(unseen))
     try:
-        there = listed(gateway, division)
-        missing = [topic for topic in topics if topic not in {each.topic for each in there}]
-        doubled = [
+        existing = list_visible(exact_client, division)
+        missing = [topic for topic in topics if topic not in {each.topic for each in existing}]
+        duplicates = [
             topic
             for topic in missing
-            if topic not in unseen and not _subscribe(gateway, division, topic, callback_url, kept)
+            if topic not in unseen
+            and not _subscribe(exact_client, division, topic, callback_url, state)
         ]
-        if doubled:  # somebody else was quicker, or it cannot be seen
-            there = listed(gateway, division)
-            kept.unseen |= set(doubled) - {each.topic for each in there}
+        if duplicates:  # another worker was faster, or it is not visible
+            existing = list_visible(exact_client, division)
+            state.unseen |= set(duplicates) - {each.topic for each in existing}
     except (Halt, Review) as fault:
-        kept.problems.append(_not_had(division, "all topics", fault))
-        return kept
-    kept.problems += _elsewhere(division, topics, callback_url, there)
-    return kept
+        state.problems.append(_not_subscribed(division, "all topics", fault))
+        return state
+    state.problems += _other_addresses(division, topics, callback_url, existing)
+    return state
 
 
-def remove(gateway: ExactGateway, division: Division, subscription: Subscription) -> None:
-    """Delete the subscription; one that is gone already is fine."""
+def remove(exact_client: ExactClient, division: Division, subscription: Subscription) -> None:
+    """Delete the subscription; absent is fine."""
     name = _name(division, subscription.topic)
     try:
-        gateway.remove(division, PATH, subscription.id, record=name)
+        exact_client.remove(division, PATH, subscription.id, record=name)
     except Review as review:
         if any(each.code != "EXACT_NOT_FOUND" for each in review.problems):
             raise
 
 
 def _subscribe(
-    gateway: ExactGateway, division: Division, topic: str, callback_url: str, kept: Kept
+    exact_client: ExactClient,
+    division: Division,
+    topic: str,
+    callback_url: str,
+    state: SubscriptionState,
 ) -> bool:
-    """Make the subscription; return False when Exact says that there is one."""
+    """Create the subscription; return False when Exact says that it exists."""
     try:
         body = {"CallbackURL": callback_url, "Topic": topic}
-        gateway.create(division, PATH, body, record=_name(division, topic))
+        exact_client.create(division, PATH, body, record=_name(division, topic))
     except Review as review:
         others = [each for each in review.problems if each.code != "EXACT_ALREADY_EXISTS"]
-        kept.problems += others
+        state.problems += others
         return bool(others)
     except Halt as halt:
-        kept.problems.append(_not_had(division, topic, halt))
+        state.problems.append(_not_subscribed(division, topic, halt))
     return True
 
 
-def _elsewhere(
-    division: Division, topics: Sequence[str], url: str, there: Iterable[Subscription]
+def _other_addresses(
+    division: Division, topics: Sequence[str], url: str, existing: Iterable[Subscription]
 ) -> list[Problem]:
-    """Tell of topics that lead to other addresses alone; beside ours, another does no harm."""
+    """Return a problem for each topic that only notifies other addresses."""
     found = []
     for topic in topics:
-        of_topic = [each for each in there if each.topic == topic]
+        of_topic = [each for each in existing if each.topic == topic]
         if of_topic and not any(each.is_at(url) for each in of_topic):
             detail = f"It points to {', '.join(each.url for each in of_topic)}."
             found.append(problem("WEBHOOK_ELSEWHERE", _name(division, topic), detail))
     return found
 
 
-def _not_had(division: Division, topic: str, fault: Halt | Review) -> Problem:
+def _not_subscribed(division: Division, topic: str, fault: Halt | Review) -> Problem:
     why = fault.problem if isinstance(fault, Halt) else fault.problems[0]
     return problem("WEBHOOK_NOT_SUBSCRIBED", _name(division, topic), why.cause)
 

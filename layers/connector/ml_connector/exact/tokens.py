@@ -1,8 +1,8 @@
-"""Keeps one connection's Exact tokens: one refresher at a time, never early, stored before used.
+"""One connection's Exact tokens: one renewal at a time, never early, stored before use.
 
-Every renewal kills the refresh token it was made with. So: renew under a lease, read the vault
-again inside it, store the new pair before anybody uses it, and take "old refresh token" to mean
-"somebody else renewed" until the vault says otherwise.
+Every renewal invalidates the refresh token that it used. So: renew under a lease, read the secret
+store again inside it, store the new pair before it is used, and on "old refresh token" check the
+secret store for a pair that another worker renewed.
 """
 
 import hashlib
@@ -14,71 +14,71 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_connector import backoff, clock, telemetry
-from ml_connector.codes import problem
-from ml_connector.codes.delays import DELAYS
-from ml_connector.doors.circuit import EXACT, Circuit
-from ml_connector.doors.coordination import ErrorWindow, Leases, Marks
-from ml_connector.doors.table import Table
-from ml_connector.doors.vault import AppCredentials, Vault
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.exception_codes.delays import DELAYS
+from ml_connector.domain.faults import Halt, Later, Problem
+from ml_connector.domain.ids import ConnectionId
 from ml_connector.exact import oauth
-from ml_connector.exact.limits import next_day
 from ml_connector.exact.oauth import Granted, TokenOutcome, TokenRequest, Tokens
-from ml_connector.faults import Halt, Later, Problem
-from ml_connector.ids import ConnectionId
+from ml_connector.exact.rate_limit_headers import next_day
+from ml_connector.infrastructure.circuit_breaker import EXACT, CircuitBreaker
+from ml_connector.infrastructure.coordination import ErrorWindow, Leases, SharedValues
+from ml_connector.infrastructure.dynamodb import Table
+from ml_connector.infrastructure.secret_store import AppCredentials, SecretStore
 from ml_connector.secret import Secret
 
 CALLS_A_DAY = 190
-"""Of the 200 that Exact allows: consent given by hand needs a few."""
+"""Of the 200 that Exact allows: giving consent needs a few."""
 _ENDPOINT = "oauth2/token"
-# Later than Exact's own 570 s, so that neither clock makes a renewal early.
+# Later than Exact's 570 s, so that no clock difference makes a renewal early.
 _GRACE = timedelta(seconds=5)
-# Longer than the slowest token call (see doors/http.py): nobody else may start meanwhile.
+# Longer than the slowest token call (see `infrastructure/http`): no other may start meanwhile.
 _LEASE = timedelta(seconds=90)
 _BUSY = timedelta(seconds=2)
 _STORE_ATTEMPTS = 3
-_LOST_FOR_GOOD, _MAY_BE_REPAIRED = timedelta(days=30), timedelta(hours=1)
+_FINAL, _REPAIRABLE = timedelta(days=30), timedelta(hours=1)
 _PAUSE, _REFUSED, _DOUBLE_401 = "token-pause", "token-refused", "token-refused-twice"
-_MOST_DOUBLE_401 = 2
-_AWAY = "TOKEN_UNAVAILABLE"
+_MAX_DOUBLE_401 = 2
+_UNAVAILABLE = "TOKEN_UNAVAILABLE"
 
-_LOST: dict[type[TokenOutcome], tuple[str, str, timedelta]] = {
+_REFUSALS: dict[type[TokenOutcome], tuple[str, str, timedelta]] = {
     oauth.OldRefreshToken: (
         "RECONNECT_NEEDED",
         "It was used already: another program uses this consent, or a renewed pair was lost "
         "before it could be stored.",
-        _LOST_FOR_GOOD,
+        _FINAL,
     ),
-    oauth.Expired: ("RECONNECT_NEEDED", "It was not used for 30 days.", _LOST_FOR_GOOD),
+    oauth.Expired: ("RECONNECT_NEEDED", "It was not used for 30 days.", _FINAL),
     oauth.InvalidGrant: (
         "RECONNECT_NEEDED",
         "The consent was withdrawn, or given again elsewhere.",
-        _LOST_FOR_GOOD,
+        _FINAL,
     ),
-    oauth.InvalidClient: ("APP_CREDENTIALS_REFUSED", "", _MAY_BE_REPAIRED),
-    oauth.Unknown: ("EXACT_TOKEN_REFUSED", "", _MAY_BE_REPAIRED),
+    oauth.InvalidClient: ("APP_CREDENTIALS_REFUSED", "", _REPAIRABLE),
+    oauth.Unknown: ("EXACT_TOKEN_REFUSED", "", _REPAIRABLE),
 }
 
 
-class TokenKeeper:
-    """Hands out a connection's access token, renewing it when its time has come."""
+class TokenProvider:
+    """Provides a connection's access token, renewed when due."""
 
     def __init__(
         self,
         connection: ConnectionId,
         base_url: str,
         http: httpx.Client,
-        vault: Vault,
+        secret_store: SecretStore,
         coordination: Table,
     ) -> None:
-        """Keep the tokens of `connection` at the Exact site `base_url`."""
+        """Provide the tokens of `connection` at the Exact site `base_url`."""
         self._connection = connection
         self._base_url = base_url
         self._http = http
-        self._vault = vault
+        self._secret_store = secret_store
         self._leases = Leases(coordination, connection)
-        self._marks = Marks(coordination, connection)
-        self._errors = ErrorWindow(coordination, connection, trust=0)
-        self.circuit = Circuit(coordination, connection, EXACT)
+        self._values = SharedValues(coordination, connection)
+        self._errors = ErrorWindow(coordination, connection, cache_seconds=0)
+        self.circuit_breaker = CircuitBreaker(coordination, connection, EXACT)
         self._lock = threading.Lock()
         self._cached: Tokens | None = None
         self._unstored: Tokens | None = None
@@ -88,8 +88,8 @@ class TokenKeeper:
         """Return a token to call Exact with.
 
         Raises:
-            Later: there is none at the moment (busy, too early, or Exact does not answer).
-            Halt: there will be none until a person reconnects.
+            Later: there is none now (busy, too early, or Exact does not answer).
+            Halt: a person has to reconnect first.
         """
         with self._lock:
             if self._cached is None or _is_due(self._cached):
@@ -97,37 +97,37 @@ class TokenKeeper:
             return self._cached.access_token
 
     def after_refusal(self, refused: Secret) -> Secret:
-        """Return another token than the one Exact answered 401 to.
+        """Return another token than the one that Exact answered 401 to.
 
         Raises:
-            Later: it is too young to be renewed, and nobody has renewed it.
+            Later: it is too early to renew it, and no other worker has.
             Halt: as `access_token`.
         """
         with self._lock:
             self._cached = self._renewed(refused)
             if self._cached.access_token == refused:
-                until = backoff.moment(0, least=30.0)
+                until = backoff.retry_at(0, minimum=30.0)
                 raise Later("EXACT_UNAUTHORIZED", until, DELAYS["EXACT_UNAUTHORIZED"].cause)
             return self._cached.access_token
 
-    def refused_twice(self) -> None:
-        """Note that Exact refused a renewed token too.
+    def record_second_refusal(self) -> None:
+        """Record that Exact refused a renewed token too.
 
         Raises:
-            Halt: it happened three times within an hour.
+            Halt: for the third time within an hour.
         """
         now = clock.now()
         name = f"{_DOUBLE_401}-{now:%Y-%m-%dT%H}"
-        if not self._marks.count(name, _MOST_DOUBLE_401, now + timedelta(hours=1)):
+        if not self._values.count(name, _MAX_DOUBLE_401, now + timedelta(hours=1)):
             raise Halt(self._problem("RECONNECT_NEEDED", "Renewed tokens are refused as well."))
 
     def age(self) -> timedelta | None:
-        """Return how old the refresh token is (it dies at 30 days); None without consent."""
+        """Return the refresh token's age (it expires after 30 days); None without consent."""
         stored = self._read()
         return stored.age if stored else None
 
     def renew_if_idle(self, idle: timedelta = timedelta(hours=24)) -> timedelta:
-        """Renew tokens that nobody has renewed for `idle`; return the refresh token's age.
+        """Renew tokens that are older than `idle`; return the refresh token's age.
 
         Raises:
             Later, Halt: as `access_token`.
@@ -138,14 +138,14 @@ class TokenKeeper:
                 stored = self._cached = self._renewed()
             return stored.age
 
-    def connect(self, code: Secret, redirect_uri: str) -> None:
-        """Turn a consent code into tokens and store them; earlier tokens die by it.
+    def exchange_code(self, code: Secret, redirect_uri: str) -> None:
+        """Exchange a consent code for tokens and store them; earlier tokens become invalid.
 
         Raises:
-            Later: no usable answer, or a renewal is under way: give consent again.
+            Later: no usable answer, or a renewal is in progress: give consent again.
             Halt: the code or the app's credentials were refused.
         """
-        app = self._vault.app(self._connection)
+        app = self._secret_store.app(self._connection)
         with self._lock, self._leases.holding("token", _LEASE) as held:
             if held is None:
                 raise _later("TOKEN_BUSY")
@@ -157,8 +157,8 @@ class TokenKeeper:
             if not isinstance(outcome, Granted):
                 self._raise_for(outcome)
             self._store(outcome.tokens)
-            self._marks.clear(_REFUSED)
-            self._marks.clear(_PAUSE)
+            self._values.clear(_REFUSED)
+            self._values.clear(_PAUSE)
             self._cached = outcome.tokens
 
     def _renewed(self, refused: Secret | None = None) -> Tokens:
@@ -175,7 +175,7 @@ class TokenKeeper:
                 return _usable(stored, refused, fault)
 
     def _renew(self, stored: Tokens) -> Tokens:
-        app = self._vault.app(self._connection)
+        app = self._secret_store.app(self._connection)
         self._check_allowed(app, stored)
         outcome = self._send(
             oauth.refresh_request(
@@ -184,46 +184,45 @@ class TokenKeeper:
         )
         if isinstance(outcome, Granted):
             self._store(outcome.tokens)
-            if self.circuit.is_probing:
-                self._marks.clear(_PAUSE)  # it stepped over one that is pointless now
+            if self.circuit_breaker.is_probing:
+                self._values.clear(_PAUSE)  # the probe ignored it, and Exact is available again
             return outcome.tokens
         return self._newer_than(stored) or self._give_up(outcome, app, stored)
 
     def _check_allowed(self, app: AppCredentials, stored: Tokens) -> None:
-        """Ask Exact nothing whose answer is known, and nothing that would get the key blocked."""
-        code, _, fingerprint = (self._marks.get(_REFUSED) or "").partition(" ")
+        """Avoid calls that are known to fail or that could get the key blocked."""
+        code, _, fingerprint = (self._values.get(_REFUSED) or "").partition(" ")
         if fingerprint == _fingerprint(app, stored):
             raise Halt(self._problem(code))
-        self.circuit.check()
-        code, _, until = (self._marks.get(_PAUSE) or "").partition(" ")
-        is_for_all = code and not (code == _AWAY and self.circuit.is_probing)
-        if is_for_all and clock.now() < datetime.fromisoformat(until):
+        self.circuit_breaker.check()
+        code, _, until = (self._values.get(_PAUSE) or "").partition(" ")
+        is_paused = code and not (code == _UNAVAILABLE and self.circuit_breaker.is_probing)
+        if is_paused and clock.now() < datetime.fromisoformat(until):
             raise Later(code, datetime.fromisoformat(until), DELAYS[code].cause)
         self._errors.check(None, _ENDPOINT)
         now = clock.now()
-        if not self._marks.count(f"token-calls-{now:%Y-%m-%d}", CALLS_A_DAY, next_day(now)):
+        if not self._values.count(f"token-calls-{now:%Y-%m-%d}", CALLS_A_DAY, next_day(now)):
             cause = DELAYS["TOKEN_CALLS_SPENT"].cause
             raise Later("TOKEN_CALLS_SPENT", next_day(now), cause)
 
     def _give_up(self, outcome: TokenOutcome, app: AppCredentials, stored: Tokens) -> NoReturn:
-        if lost := _LOST.get(type(outcome)):
-            code, _, lasts = lost
+        if refusal := _REFUSALS.get(type(outcome)):
+            code, _, lasts = refusal
             text = f"{code} {_fingerprint(app, stored)}"
-            self._marks.set(_REFUSED, text, clock.now() + lasts)
+            self._values.set(_REFUSED, text, clock.now() + lasts)
         self._raise_for(outcome)
 
     def _raise_for(self, outcome: TokenOutcome) -> NoReturn:
-        if lost := _LOST.get(type(outcome)):
-            code, why, _ = lost
+        if refusal := _REFUSALS.get(type(outcome)):
+            code, why, _ = refusal
             raise Halt(self._problem(code, f'{why} Exact says: "{outcome.text}"'.strip()))
         too_early = isinstance(outcome, oauth.TooEarly)
-        code = "TOKEN_TOO_EARLY" if too_early else _AWAY
-        # Refused token calls count against the hourly error limit: all workers wait together.
-        least = 60.0 if too_early else 5.0
-        until = backoff.moment(self._failures, least=least)
-        self._marks.set(_PAUSE, f"{code} {until.isoformat()}", until)
+        code = "TOKEN_TOO_EARLY" if too_early else _UNAVAILABLE
+        # Refused token calls count against the hourly error limit: all workers pause together.
+        until = backoff.retry_at(self._failures, minimum=60.0 if too_early else 5.0)
+        self._values.set(_PAUSE, f"{code} {until.isoformat()}", until)
         if not too_early:
-            self.circuit.failed()
+            self.circuit_breaker.record_failure()
         raise Later(code, until, f"{DELAYS[code].cause} {outcome.text}".strip())
 
     def _send(self, request: TokenRequest) -> TokenOutcome:
@@ -234,8 +233,8 @@ class TokenKeeper:
         except httpx.HTTPError as error:
             outcome: TokenOutcome = oauth.Transient(type(error).__name__)
         else:
-            # Counted from the answer: Exact's own clock for the 570 s started before it.
-            outcome = oauth.decipher(
+            # From the moment of the answer: Exact's 570 s started before it.
+            outcome = oauth.interpret(
                 answer.status_code, answer.headers, answer.content, clock.now()
             )
         if isinstance(outcome, Granted):
@@ -246,11 +245,11 @@ class TokenKeeper:
         return outcome
 
     def _store(self, tokens: Tokens) -> None:
-        """Store the new pair: whoever fails here holds the only copy of it."""
+        """Store the new pair; while that fails, this process has the only copy."""
         self._unstored = tokens
         for attempt in range(1, _STORE_ATTEMPTS + 1):
             try:
-                self._vault.seal_tokens(self._connection, tokens.to_json())
+                self._secret_store.seal_tokens(self._connection, tokens.to_json())
             except (BotoCoreError, ClientError):
                 if attempt == _STORE_ATTEMPTS:
                     raise
@@ -268,7 +267,7 @@ class TokenKeeper:
         return stored
 
     def _read(self) -> Tokens | None:
-        text = self._vault.tokens(self._connection)
+        text = self._secret_store.tokens(self._connection)
         tokens = Tokens.from_json(text) if text else None
         if tokens:
             _conceal(tokens)
@@ -283,13 +282,13 @@ class TokenKeeper:
 
 
 def _is_due(tokens: Tokens, refused: Secret | None = None) -> bool:
-    """Return whether to renew; a token that Exact refused is renewed as soon as that may be."""
+    """Return whether to renew; a refused token is renewed as soon as Exact allows it."""
     grace = timedelta(0) if refused == tokens.access_token else _GRACE
     return clock.now() >= tokens.renewable_at + grace
 
 
 def _usable(stored: Tokens, refused: Secret | None, otherwise: Later) -> Tokens:
-    """Return the old tokens while they live: waiting is for those who have none."""
+    """Return the old tokens while they are valid; raise `otherwise` after that."""
     if stored.is_valid and stored.access_token != refused:
         return stored
     raise otherwise
@@ -304,6 +303,6 @@ def _later(code: str) -> Later:
 
 
 def _fingerprint(app: AppCredentials, tokens: Tokens) -> str:
-    """Return what tells one set of credentials from the next without giving any away."""
+    """Return a hash that identifies the credentials without revealing them."""
     parts = (app.client_id, app.client_secret.reveal(), tokens.refresh_token.reveal())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -1,4 +1,1 @@
-"""Purchase orders: what Airbase approved, what Exact shall hold, and the way from one to the other.
-
-Pure: nothing here opens a socket or a table.
-"""
+"""Purchase orders: from an approved order in Airbase to one in Exact, and its later changes."""

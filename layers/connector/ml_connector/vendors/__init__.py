@@ -1,1 +1,1 @@
-"""Which Airbase vendor is which Exact supplier: pure rules, without doors."""
+"""Link vendors to suppliers, check the links and align both sides; `worker` takes the messages."""

@@ -1,4 +1,4 @@
-"""Answers with the event it was given."""
+"""Answers with the event."""
 
 import json
 import os

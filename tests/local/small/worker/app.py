@@ -1,4 +1,4 @@
-"""Notes what it is told, in a table; fails or crashes when asked to."""
+"""Counts messages in a table; fails or crashes when asked to."""
 
 import json
 import os
@@ -11,7 +11,7 @@ dynamodb = boto3.client("dynamodb")
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """Work off a batch, reporting partial failures."""
+    """Process a batch and report partial failures."""
     failures = [r["messageId"] for r in event["Records"] if not _work(r)]
     return {"batchItemFailures": [{"itemIdentifier": key} for key in failures]}
 

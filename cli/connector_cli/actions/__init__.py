@@ -1,1 +1,0 @@
-"""What the command can do, as plain functions: no terminal in here, so a console can call them."""

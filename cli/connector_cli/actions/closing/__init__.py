@@ -1,1 +1,0 @@
-"""The month's close: every approved Airbase order against Exact."""

@@ -1,1 +1,0 @@
-"""The vendors of a connection as people see and decide them."""

@@ -1,0 +1,111 @@
+"""`connector audit ...`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector_cli.commands.common import ConnectionArgument, Json, stack_of
+from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.audit import export_files, export_rows, trails
+from ml_connector.audit.trails import TrailCheck
+
+app = typer.Typer(no_args_is_help=True, help="Show, verify and export audit trails.")
+_MAX_DETAIL = 300
+_FINDINGS = 1
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    order: Annotated[
+        str,
+        typer.Argument(
+            metavar="ORDER", help="Order id, order number, number in Exact, or record key."
+        ),
+    ],
+    full: Annotated[bool, typer.Option("--full", help="Do not shorten the details.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what happened to one order, step by step."""
+    trail = trails.show(stack_of(context), connection, order)
+    if as_json:
+        print_json({**trail.check.as_dict(), "trail": [each.as_dict() for each in trail.entries]})
+    else:
+        rows = (
+            (e.seq, e.at[:19], e.actor, e.step, _detail(e.detail, full), e.hash[:12])
+            for e in trail.entries
+        )
+        print_table(("#", "At (UTC)", "Who", "Step", "Detail", "Hash"), rows, trail.check.title)
+        print_line(_summary(trail.check))
+    _exit_when_broken([trail.check])
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    order: Annotated[
+        str | None, typer.Argument(metavar="ORDER", help="One order; default: every record.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Find trails that were changed, reordered or cut off; exit code 1 when there are any."""
+    checks = trails.verify(stack_of(context), connection, order)
+    broken = [each for each in checks if each.broken]
+    if as_json:
+        intact = len(checks) - len(broken)
+        print_json({"whole": intact, "broken": [each.as_dict() for each in broken]})
+    else:
+        for each in broken:
+            print_line(_summary(each))
+        print_line(f"{len(checks)} trails, {len(broken)} broken.")
+    _exit_when_broken(checks)
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    out: Annotated[Path, typer.Option(help="The file to write; it must not exist yet.")],
+    order: Annotated[
+        str | None, typer.Option(help="One order; default: every record of the connection.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="Only entries from this date or time on (UTC).")
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", help="Only entries before this date or time (UTC).")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="jsonl or csv.")] = "jsonl",
+    as_json: Json = False,
+) -> None:
+    """Write audit trails to a file that docs/verify_audit.py can verify without AWS."""
+    period = export_rows.read_period(start, end)
+    stack = stack_of(context)
+    done = export_files.export(stack, stack.actor, connection, order, period, form, out)
+    if as_json:
+        print_json(done)
+    else:
+        records = "1 record" if done["records"] == 1 else f"{done['records']} records"
+        print_line(f"Wrote {done['entries']} entries of {records} to {out}.")
+
+
+def _exit_when_broken(checks: list[TrailCheck]) -> None:
+    if any(each.broken for each in checks):
+        raise typer.Exit(_FINDINGS)
+
+
+def _summary(check: TrailCheck) -> str:
+    if check.broken:
+        return f"BROKEN {check.title} ({check.record}): {check.broken}."
+    return f"The chain of {check.entries} entries is intact."
+
+
+def _detail(detail: object, full: bool) -> str:
+    text = json.dumps(detail, ensure_ascii=False)
+    if text == "{}":
+        return ""
+    return text if full or len(text) <= _MAX_DETAIL else f"{text[:_MAX_DETAIL]}…"

@@ -1,0 +1,275 @@
+"""`connector connection ...`."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from connector_cli.commands import consent as consent_flow
+from connector_cli.commands.common import (
+    SET_IT,
+    ConnectionArgument,
+    Json,
+    ask_secret,
+    is_confirmed,
+    stack_of,
+)
+from connector_cli.commands.consent import (
+    DEFAULT_WAIT,
+    Browser,
+    ConsentOptions,
+    Listen,
+    RedirectUri,
+    Wait,
+)
+from connector_cli.printing import print_error, print_json, print_line, print_table
+from ml_connector.connections import manage, manage_subscriptions
+from ml_connector.connections import secrets as given_secrets
+from ml_connector.connections.files import read_connection
+from ml_connector.connections.manage import Added
+from ml_connector.connections.secrets import GivenSecrets
+from ml_connector.secret import Secret
+from ml_connector.user_errors import UserError
+
+app = typer.Typer(no_args_is_help=True, help="Add, show, change and remove connections.")
+_WEBHOOK_SECRETS = {"airbase": "Airbase webhook secret", "exact": "Exact webhook secret"}
+_Ask = Annotated[
+    bool, typer.Option("--ask", help="Ask for the webhook secret instead of generating one.")
+]
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Connection file, .toml or .json.")],
+    ask: _Ask = False,
+    as_json: Json = False,
+) -> None:
+    """Add a connection from a file, or replace the one with the same id.
+
+    Secrets come from CONNECTOR_AIRBASE_API_KEY, CONNECTOR_EXACT_CLIENT_ID,
+    CONNECTOR_EXACT_CLIENT_SECRET, CONNECTOR_AIRBASE_WEBHOOK_SECRET,
+    CONNECTOR_EXACT_WEBHOOK_SECRET, CONNECTOR_EXACT_REFRESH_TOKEN and
+    CONNECTOR_EXACT_ACCESS_TOKEN, or are asked for without being shown. Secrets that are stored
+    already are kept unless you give new ones.
+    """
+    connection = read_connection(file)
+    given = GivenSecrets.from_environment(os.environ)
+    stack = stack_of(context)
+    for name in given_secrets.missing_names(stack.secret_store, connection.id, given):
+        question = f"{given_secrets.NEEDED[name]} (not shown)"
+        given = given.plus({name: ask_secret(question, f"{name} is not set; {SET_IT}")})
+    if ask:
+        given = ask_webhook_secrets(given, *_WEBHOOK_SECRETS)
+    added = manage.add(stack, stack.actor, connection, given)
+    problems = (
+        manage_subscriptions.subscribe(stack, stack.actor, connection) if added.has_consent else []
+    )
+    if as_json:
+        print_json(_added_json(added) | {"trouble": problems})
+    else:
+        _print_added(added)
+        _print_problems(problems)
+
+
+@app.command("list")
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """List the connections of the stack."""
+    found = manage.list_all(stack_of(context))
+    if as_json:
+        print_json(found)
+    elif not found:
+        print_line("No connections yet: `connector connection add FILE`.")
+    else:
+        print_table(
+            ("Connection", "Name", "Exact", "Divisions", "Stopped by"), map(_list_row, found)
+        )
+
+
+@app.command()
+def show(context: typer.Context, connection: ConnectionArgument, as_json: Json = False) -> None:
+    """Show a connection: settings, webhook URLs, which secrets are stored, and what stops it."""
+    found = manage.show(stack_of(context), connection)
+    if as_json:
+        print_json(found)
+        return
+    rows = [
+        (name.replace("_", " "), _secret_state(value)) for name, value in found["secrets"].items()
+    ]
+    rows += [(f"{sender} webhooks", url) for sender, url in found["webhooks"].items()]
+    for code, at in found["reference_data_read_at"].items():
+        rows.append((f"division {code}", f"reference data last read: {at or 'never'}"))
+    print_table(("What", "State"), rows, title=connection)
+    for halt in found["stopped"]:
+        print_line(f"Stopped: {halt['code']}: {halt['cause']} {halt['remedy']}")
+    print_line("Settings:")
+    print_json(found["config"])
+
+
+@app.command()
+def remove(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete a connection, its mappings and its secrets; ledger and audit trail are kept."""
+    stack = stack_of(context)
+    stack.connection(connection)
+    if not yes and not is_confirmed(
+        f"Remove {connection} and its secrets?", "confirmation needed: pass --yes"
+    ):
+        raise UserError(f"{connection} was not removed")
+    manage.remove(stack, stack.actor, connection)
+    if as_json:
+        print_json({"connection": connection, "removed": True})
+        return
+    print_line(f"Removed {connection}. Its orders and their audit trail are kept.")
+    print_line("Also remove the webhook in Airbase and the app's subscriptions in Exact.")
+
+
+@app.command()
+def rotate(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    sender: Annotated[str, typer.Argument(metavar="airbase|exact")],
+    finish: Annotated[bool, typer.Option("--finish", help="Delete the old secret.")] = False,
+    ask: _Ask = False,
+    as_json: Json = False,
+) -> None:
+    """Add a new webhook secret; the old one stays valid until --finish.
+
+    The new secret comes from CONNECTOR_AIRBASE_WEBHOOK_SECRET or CONNECTOR_EXACT_WEBHOOK_SECRET,
+    is asked for with --ask, or is generated and shown once.
+    """
+    stack = stack_of(context)
+    if finish:
+        manage.finish_rotation(stack, stack.actor, connection, sender)
+        done = {"connection": connection, "sender": sender, "finished": True}
+        print_json(done) if as_json else print_line(
+            f"The old {sender} webhook secret is no longer valid."
+        )
+        return
+    given = GivenSecrets.from_environment(os.environ)
+    if ask and sender in _WEBHOOK_SECRETS:
+        given = ask_webhook_secrets(given, sender)
+    urls, made = manage.rotate(stack, stack.actor, connection, sender, given)
+    if as_json:
+        print_json(
+            {"connection": connection, "webhooks": urls, "generated": _revealed(sender, made)}
+        )
+        return
+    print_webhooks(urls, {sender: made} if made else {})
+    print_line(
+        f"Both secrets are valid; the new one works within a minute. Enter it in {sender.title()},"
+    )
+    print_line(f"then run: connector connection rotate {connection} {sender} --finish")
+
+
+@app.command("consent")
+def consent_(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    redirect_uri: RedirectUri = None,
+    listen: Listen = None,
+    wait: Wait = DEFAULT_WAIT,
+    browser: Browser = False,
+    as_json: Json = False,
+) -> None:
+    """Give or renew Exact's consent in a browser; nothing else changes."""
+    stack = stack_of(context)
+    found = stack.connection(connection)
+    consent_flow.get_consent(stack, found, ConsentOptions(redirect_uri, listen, wait, browser))
+    manage.read_reference_data(stack, found)
+    problems = manage_subscriptions.subscribe(stack, stack.actor, found)
+    if as_json:
+        print_json({"connection": connection, "consent": "stored", "trouble": problems})
+    else:
+        print_line(f"{connection} is connected; its reference data are being read.")
+        _print_problems(problems)
+
+
+def _print_problems(problems: Sequence[str]) -> None:
+    for line in problems:
+        print_error(line)
+
+
+def ask_webhook_secrets(given: GivenSecrets, *senders: str) -> GivenSecrets:
+    """Ask for the webhook secrets that were not given; an empty answer skips one."""
+    for sender in senders:
+        name = given_secrets.SIGNING[sender]
+        if given.get(name) is None:
+            question = f"{_WEBHOOK_SECRETS[sender]} (not shown; empty: keep or generate one)"
+            if text := ask_secret(question, f"{name} is not set; {SET_IT}"):
+                given = given.plus({name: text})
+    return given
+
+
+def _print_added(added: Added) -> None:
+    id = added.connection.id
+    codes = ", ".join(str(each.division) for each in added.connection.divisions)
+    print_line(f"{'Added' if added.is_new else 'Changed'} {id} (divisions {codes}).")
+    print_webhooks(added.webhooks, added.made)
+    print_next_for_exact(added)
+    for step in _next_steps(added):
+        print_line(f"Next: {step}")
+
+
+def print_webhooks(urls: Mapping[str, str], made: Mapping[str, Secret]) -> None:
+    """Print the webhook URLs, and the secrets that were generated for them."""
+    for sender, url in urls.items():
+        print_line(f"{sender.title()} webhook URL: {url}")
+    for sender, secret in made.items():
+        print_line(f"{_WEBHOOK_SECRETS[sender]}, shown only once: {secret.reveal()}")
+
+
+def print_next_for_exact(added: Added) -> None:
+    """Print what to do when Exact shows a webhook secret of its own."""
+    if "exact" in added.made:
+        print_line("If Exact's App Center shows a webhook secret of its own, enter that one: run")
+        print_line(f"  connector connection rotate {added.connection.id} exact --ask")
+
+
+def _next_steps(added: Added) -> list[str]:
+    id, steps = added.connection.id, []
+    if not added.has_consent:
+        steps.append(f"give Exact's consent: connector connection consent {id}")
+    if added.connection.exact_callback_url is None:
+        steps.append(f'for notifications, set exact_callback_url = "{added.webhooks["exact"]}"')
+    return steps
+
+
+def _added_json(added: Added) -> dict[str, Any]:
+    generated = {k: v for s, m in added.made.items() for k, v in _revealed(s, m).items()}
+    return {
+        "connection": added.connection.id,
+        "new": added.is_new,
+        "webhooks": dict(added.webhooks),
+        "generated": generated,
+        "consent": added.has_consent,
+        "next": _next_steps(added),
+    }
+
+
+def _revealed(sender: str, made: Secret | None) -> dict[str, str]:
+    """Return a generated secret in clear text: the only place that does."""
+    return {f"{sender}_webhook_secret": made.reveal()} if made else {}
+
+
+def _list_row(found: Mapping[str, Any]) -> tuple[str, ...]:
+    codes = ", ".join(str(code) for code in found["divisions"])
+    stopped = ", ".join(found["stopped"])
+    return found["connection"], found["name"], found["exact"], codes, stopped
+
+
+def _secret_state(value: object) -> str:
+    if not isinstance(value, Mapping):
+        return str(value)
+    age = (
+        f", renewed {value['age_days']} days ago (expires after 30 days)"
+        if "age_days" in value
+        else ""
+    )
+    return f"{value['state']}{age}"

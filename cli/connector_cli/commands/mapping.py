@@ -1,0 +1,114 @@
+"""`connector map ...`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connector_cli.commands.common import ConnectionArgument, Json, stack_of
+from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.mapping import import_export
+from ml_connector.mapping.kinds import ITEMS
+from ml_connector.mapping.overview import MappingRow
+from ml_connector.mapping.proposals import MappingProposal
+
+app = typer.Typer(no_args_is_help=True, help="Map Airbase values to Exact codes.")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    division: Annotated[int | None, typer.Option(help="Only this Exact division.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="Only this kind: subsidiaries, gl_accounts, items, cost_centres, cost_units, "
+            "projects, vat_codes, payment_conditions or suppliers."
+        ),
+    ] = None,
+    unmapped: Annotated[
+        bool, typer.Option("--unmapped", help="Only values that stop orders, with proposals.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show Airbase values and their Exact codes; values that stop the most orders come first."""
+    found = import_export.show(stack_of(context), connection, division, kind, unmapped=unmapped)
+    if as_json:
+        print_json({"connection": connection, **found.as_dict()})
+        return
+    if found.rows:
+        columns = ("Division", "Kind", "Airbase", "Exact", "State", "Orders", "Proposals")
+        print_table(columns, map(_row, found.rows))
+    else:
+        print_line("Nothing is unmapped." if unmapped else "Nothing to show.")
+    print_line(f"Orders checked: {found.orders}.")
+    for code in found.not_read:
+        print_line(
+            f"Division {code} is left out: its data are not read yet; run `connector refresh`."
+        )
+    if found.unknown_tags:
+        labels = ", ".join(found.unknown_tags)
+        print_line(f"Tags to add to tag_dimensions or ignored_tags: {labels}.")
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    out: Annotated[Path, typer.Option(help="CSV file to write: division,kind,airbase,exact,name.")],
+    as_json: Json = False,
+) -> None:
+    """Write all mappings to a CSV file; for unmapped values, fill in the empty exact column."""
+    written = import_export.export(stack_of(context), connection, out)
+    if as_json:
+        print_json({"connection": connection, "file": str(out), "lines": written})
+    else:
+        print_line(f"{written} lines written to {out}.")
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="CSV file as written by export; some of its lines are enough."
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the file and show the changes; save nothing.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Change mappings from a CSV file, all or nothing. An empty exact removes a mapping."""
+    stack = stack_of(context)
+    done = import_export.import_(stack, stack.actor, connection, file, dry_run=dry_run)
+    if as_json:
+        print_json({"connection": connection, "dry_run": dry_run, **done.as_dict()})
+        return
+    columns = ("Division", "Kind", "Airbase", "Was", "Becomes" if dry_run else "Is")
+    if done.changes:
+        rows = ((c.division, c.kind, c.airbase, c.before, c.after) for c in done.changes)
+        print_table(columns, rows)
+    word = "that would change" if dry_run else "changed"
+    print_line(
+        f"Mappings {word}: {len(done.changes)}; orders queued for another check: {done.queued}."
+    )
+
+
+def _row(row: MappingRow) -> tuple[object, ...]:
+    """Put names before ids: people know the names."""
+    airbase = "\n".join(dict.fromkeys(filter(None, (row.name, row.airbase))))
+    shown = (
+        (row.exact_name,) if row.kind == ITEMS and row.exact_name else (row.exact, row.exact_name)
+    )
+    proposals = "\n".join(f"{_label(row, p)} ({p.why})" for p in row.proposals)
+    hint = proposals or row.cause if row.stops_orders else ""
+    exact = " ".join(filter(None, shown))
+    return row.division, row.kind, airbase, exact, row.state, row.orders, hint
+
+
+def _label(row: MappingRow, proposal: MappingProposal) -> str:
+    return proposal.name if row.kind == ITEMS else f"{proposal.exact} {proposal.name}"

@@ -1,0 +1,79 @@
+"""`connector redrive` and `restored`, for those who operate the stack."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from connector_cli.commands.common import Json, stack_of
+from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.operations.redrive import redrive_messages
+from ml_connector.operations.restore import resume_after_restore
+from ml_connector.user_errors import UserError
+
+_Connection = Annotated[
+    str | None, typer.Argument(metavar="CONNECTION", help="The connection's id.")
+]
+_Every = Annotated[bool, typer.Option("--all", help="All connections of the stack.")]
+
+
+def redrive(
+    context: typer.Context,
+    connection: _Connection = None,
+    every: _Every = False,
+    as_json: Json = False,
+) -> None:
+    """Send messages from the dead-letter queues back; no order is posted twice."""
+    stack = stack_of(context)
+    found = redrive_messages(stack, stack.actor, _selected(connection, every))
+    if as_json:
+        print_json(found)
+        return
+    if found["messages"]:
+        names = ("queue", "connection", "kind", "about")
+        rows = ([each[name] for name in names] for each in found["messages"])
+        print_table(("Queue", "Connection", "Kind", "About"), rows)
+    print_line(
+        f"Sent back: {sum(found['moved'].values())}. Left for other connections: {found['left']}."
+    )
+
+
+def restored(
+    context: typer.Context,
+    to: Annotated[str, typer.Option(help="The time restored to, for example 2026-11-20T10:00Z.")],
+    connection: _Connection = None,
+    every: _Every = False,
+    as_json: Json = False,
+) -> None:
+    """Run after restoring the ledger and audit tables, so that nothing is posted twice.
+
+    For 30 days, each order is looked up in Exact before it is posted (one extra call per order).
+    Events received since the restored time are queued again.
+    """
+    moment = _read_time(to)
+    stack = stack_of(context)
+    found = resume_after_restore(stack, stack.actor, _selected(connection, every), moment)
+    if as_json:
+        print_json(found)
+        return
+    for each in found:
+        print_line(
+            f"{each['connection']}: {each['events_queued']} events queued again; orders are "
+            f"looked up in Exact before posting until {each['looks_first_until']}."
+        )
+
+
+def _selected(connection: str | None, every: bool) -> str | None:
+    if every == (connection is not None):
+        raise UserError("pass either a connection or --all")
+    return connection
+
+
+def _read_time(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"{text!r} is not a time: write it like 2026-11-20T10:00Z") from None
+    if moment.tzinfo is None:
+        raise UserError(f"{text!r} has no time zone: write {text}Z for UTC")
+    return moment.astimezone(UTC)

@@ -1,0 +1,66 @@
+"""`connector ping`."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from connector_cli.commands.common import Json, stack_of
+from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.health import ping as health
+
+_WORDS = {True: "green", False: "RED", None: "unknown"}
+
+
+def ping(
+    context: typer.Context,
+    connection: Annotated[
+        str | None, typer.Argument(metavar="CONNECTION", help="Default: all connections.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check that both systems work: keys, permissions, call limits, clocks, webhooks.
+
+    Only reads. Exit code 1 when a check is red.
+    """
+    found = health.ping(stack_of(context), connection)
+    if as_json:
+        print_json(found)
+    else:
+        columns = ("Connection", "Division", "Check", "Status", "Result")
+        print_table(columns, map(_row, _shortened(found)))
+        counts = Counter(_WORDS[each["ok"]] for each in found)
+        print_line(", ".join(f"{counts[word]} {word.lower()}" for word in _WORDS.values()) + ".")
+    if any(each["ok"] is False for each in found):
+        raise typer.Exit(1)
+
+
+def _shortened(found: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Merge a division's readable endpoints into one line; keep the other lines."""
+    readable = Counter(_scope(each) for each in found if _is_readable(each))
+    for each in found:
+        if not _is_readable(each):
+            yield each
+        elif number := readable.pop(_scope(each), 0):
+            yield {**each, "check": "read", "detail": f"{number} endpoints are readable."}
+
+
+def _is_readable(each: Mapping[str, Any]) -> bool:
+    return each["ok"] is True and str(each["check"]).startswith("read:")
+
+
+def _scope(each: Mapping[str, Any]) -> tuple[Any, Any]:
+    return each["connection"], each["division"]
+
+
+def _row(each: Mapping[str, Any]) -> tuple[object, ...]:
+    check = str(each["check"]).replace("_", " ").replace("read:", "read ")
+    return each["connection"], each["division"], check, _WORDS[each["ok"]], _result(each)
+
+
+def _result(each: Mapping[str, Any]) -> str:
+    if each["ok"] is not False:
+        return str(each["detail"])
+    cause = f"{each['code']}: {each['cause']}" if each["code"] else str(each["cause"])
+    return f"{cause}\nTo do: {each['remedy']}"

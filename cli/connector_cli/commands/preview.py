@@ -1,0 +1,131 @@
+"""`connector preview`."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from connector_cli.commands.common import ConnectionArgument, Json, stack_of
+from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.purchase_orders import preview_by_name
+from ml_connector.user_errors import UserError
+
+_WORDS = {
+    "post": "would be posted",
+    "adopt": "would be linked to the order already in Exact",
+    "amend": "would be changed in Exact",
+    "remove": "would be deleted in Exact",
+    "keep": "is in Exact as approved",
+    "end": "is finished in both systems",
+    "none": "would stay as it is",
+    "review": "needs a person",
+    "wait": "would wait",
+    "halt": "would stop the connection",
+}
+
+
+def preview(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    order: Annotated[
+        str | None,
+        typer.Argument(metavar="ORDER", help="Order number, number in Exact, or Airbase id."),
+    ] = None,
+    every: Annotated[
+        bool,
+        typer.Option(
+            "--open", help="All waiting orders and all approved orders that are not posted."
+        ),
+    ] = False,
+    retried: Annotated[
+        bool, typer.Option("--retried", help="As if `connector retry` were run now.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what would be sent to Exact, or which exceptions the order would raise.
+
+    Uses the same code as posting, and writes nothing.
+    """
+    if every == (order is not None) or (every and retried):
+        raise UserError("pass either an order (with or without --retried) or --open")
+    stack = stack_of(context)
+    if order is not None:
+        found = preview_by_name.preview(stack, connection, order, by_hand=retried)
+        if as_json:
+            print_json(found)
+        else:
+            _print(found)
+        return
+    shown = list(preview_by_name.preview_all(stack, connection))
+    if as_json:
+        print_json(shown)
+    elif not shown:
+        print_line("No orders are waiting.")
+    else:
+        print_table(("Order", "Division", "Total", "What would happen"), map(_row, shown))
+        counts = Counter(_WORDS[each["act"]] for each in shown)
+        print_line(", ".join(f"{number} {word}" for word, number in counts.most_common()) + ".")
+
+
+def _print(found: Mapping[str, Any]) -> None:
+    division = f", division {found['division']}" if found["division"] else ""
+    about = ", ".join(filter(None, (found["vendor"], found["total"])))
+    print_line(f"{found['title']}  ({found['connection']}{division})  {about}")
+    print_line(
+        f"  State: {_in_words(found['state'])}. It {_WORDS[found['act']]}{_exact_number(found)}."
+    )
+    for note in found["notes"]:
+        print_line(f"  Delayed: {note['code']}: {note['cause']}")
+    if waiting := found["waiting"]:
+        print_line(f"  {waiting['code']} until {_moment(waiting['until'])}: {waiting['cause']}")
+    for each in found["exceptions"]:
+        print_line(f"  {each['code']}  {each['record']}")
+        print_line(f"    Cause: {each['cause']}")
+        print_line(f"    To do: {each['remedy']}")
+    for each in found["differences"]:
+        where = f"{each['where']}, " if each["where"] else ""
+        print_line(
+            f"  {where}{each['field']}: {each['expected'] or '-'}, in Exact {each['found'] or '-'}"
+        )
+    for need in found["needs"]:
+        print_line(f"  Created first if missing: {_in_words(need['what'])}")
+        _print_body(need["body"])
+    for text in found["placeholders"]:
+        print_line(f"  {text!r} stands for the id that Exact assigns when the item is created.")
+    for each in found["requests"]:
+        print_line(f"  {each['method']} {each['path']}")
+        _print_body(each["body"])
+    if found["otherwise"]:
+        print_line("  If Exact refuses that for the lines:")
+        for each in found["otherwise"]:
+            print_line(f"  {each['method']} {each['path']}")
+            _print_body(each["body"])
+
+
+def _print_body(body: Mapping[str, Any] | None) -> None:
+    if body is not None:
+        for line in json.dumps(body, indent=2, ensure_ascii=False).splitlines():
+            print_line(f"    {line}")
+
+
+def _row(found: Mapping[str, Any]) -> tuple[object, ...]:
+    parts = [_WORDS[found["act"]] + _exact_number(found)]
+    parts += [f"{each['code']}: {each['cause']}" for each in found["exceptions"]]
+    if waiting := found["waiting"]:
+        parts.append(f"{waiting['code']} until {_moment(waiting['until'])}")
+    parts += [f"delayed: {note['code']}" for note in found["notes"]]
+    return found["title"], found["division"], found["total"], "\n".join(parts)
+
+
+def _exact_number(found: Mapping[str, Any]) -> str:
+    return f" (Exact order {found['exact_number']})" if found["exact_number"] else ""
+
+
+def _in_words(word: str) -> str:
+    return word.replace("_", " ")
+
+
+def _moment(text: str) -> str:
+    return f"{text[:19].replace('T', ' ')} UTC"

@@ -1,0 +1,303 @@
+"""Read Airbase's JSON into an `Order`, strictly: anything doubtful becomes a problem."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Problem, Review
+from ml_connector.domain.ids import OrderId
+from ml_connector.domain.money import (
+    Money,
+    MoneyForm,
+    minor_digits,
+    parse_amount,
+    parse_number,
+    round_to_cents,
+    round_to_step,
+)
+from ml_connector.domain.orders.order import Order, OrderLine, Reference, Tag
+from ml_connector.settings.airbase_profile import AirbaseProfile, LineMap
+
+_MAX_TEXT_LENGTH = 4000
+LONGEST_ID = 200
+"""Characters of an id, code or name: DynamoDB takes no key of more than 1,024 bytes."""
+
+_MAX_LINES = 5000
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_PRICE_STEP = Decimal("0.00000001")
+
+T = TypeVar("T")
+
+_compile = lru_cache(maxsize=256)(jmespath.compile)
+
+
+def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
+    """Return the order that Airbase's JSON describes.
+
+    `fallback_date` (the day of approval) replaces an absent order date.
+    Raises `Review` with all problems, not only the first.
+    """
+    reader = FieldReader(raw, profile)
+    fields = profile.order
+    number = reader.text(fields.number, "number", LONGEST_ID)
+    reader.record = number or reader.record
+    id = reader.required_text(fields.id, "id")
+    reader.record = number or id or reader.record
+    currency = reader.currency(fields.currency)
+    order = Order(
+        id=OrderId(id),
+        number=number,
+        state=reader.word(fields.state, profile.state_words, "state", "UNKNOWN_STATE", None),
+        outcome=reader.word(
+            fields.outcome,
+            profile.outcome_words,
+            "outcome",
+            "UNKNOWN_OUTCOME",
+            profile.outcome_when_absent,
+        ),
+        revision=reader.text(fields.revision, "revision", LONGEST_ID),
+        subsidiary=reader.reference(fields.subsidiary, "subsidiary"),
+        vendor=reader.reference(fields.vendor, "vendor"),
+        total=Money(reader.amount(fields.total, "total", currency), currency),
+        description=reader.text(fields.description, "description"),
+        order_date=reader.day(fields.order_date, "order date") or fallback_date,
+        receipt_date=reader.day(fields.receipt_date, "receipt date"),
+        payment_condition=reader.text(fields.payment_condition, "payment condition", LONGEST_ID),
+        tags=reader.tags(fields.tags),
+        lines=tuple(reader.lines(fields.lines, fields.line, currency)),
+    )
+    if reader.problems:
+        raise Review(reader.problems)
+    return order
+
+
+class FieldReader:
+    """Applies field paths to one JSON object and collects its problems."""
+
+    def __init__(
+        self,
+        raw: Any,
+        profile: AirbaseProfile,
+        record: str = "order",
+        problems: list[Problem] | None = None,
+    ) -> None:
+        """Read `raw`, adding to `problems` if given."""
+        self.raw = raw
+        self.profile = profile
+        self.record = record
+        self.problems: list[Problem] = [] if problems is None else problems
+
+    def find(self, path: str) -> Any:
+        """Return the value at the path, or None."""
+        try:
+            return _compile(path).search(self.raw)
+        except JMESPathError as error:
+            self.report("BAD_FIELD", f"the path {path!r} does not fit the answer: {error}.")
+            return None
+
+    def report(self, code: str, detail: str, **evidence: Any) -> None:
+        """Add a problem of this object."""
+        self.problems.append(problem(code, self.record, detail, evidence=evidence))
+
+    def text(self, path: str, what: str, longest: int = _MAX_TEXT_LENGTH) -> str:
+        """Return the text at the path, trimmed; empty when there is none."""
+        return self._text(self.find(path), what, longest)
+
+    def _text(self, value: Any, what: str, longest: int = _MAX_TEXT_LENGTH) -> str:
+        if value is None:
+            return ""
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+            self.report("BAD_FIELD", f"the {what} is not text.", found=_short(value))
+            return ""
+        text = str(value).strip()
+        if _SURROGATE.search(text):
+            self.report("BAD_FIELD", f"the {what} is no valid Unicode.", found=_short(value))
+            return ""
+        if len(text) > longest:
+            self.report("BAD_FIELD", f"the {what} has {len(text)} characters, over {longest}.")
+            return text[:longest]
+        return text
+
+    def required_text(self, path: str, what: str) -> str:
+        """Return the text at the path; it is required."""
+        text = self._text(self.find(path), what, LONGEST_ID)
+        if not text:
+            self.report("MISSING_FIELD", f"Airbase gave no {what}.")
+        return text
+
+    def word(self, path: str, words: Mapping[str, T], what: str, code: str, absent: T | None) -> T:
+        """Return the meaning of the word at the path, `absent` when there is none."""
+        value = self.text(path, what, LONGEST_ID)
+        if not value and absent is not None:
+            return absent
+        found = words.get(value) or words.get(value.lower())
+        if found is None:
+            self.report(
+                code,
+                f"Airbase says the {what} is {value!r}, which has no meaning here.",
+                found=value,
+            )
+            return next(iter(words.values()))
+        return found
+
+    def flag(self, path: str, what: str, absent: bool) -> bool:
+        """Return the boolean at the path, `absent` when there is none."""
+        value = self.find(path)
+        if value is None:
+            return absent
+        if not isinstance(value, bool):
+            self.report("BAD_FIELD", f"the {what} is not true or false.", found=_short(value))
+        return value is True
+
+    def reference(self, path: str, what: str) -> Reference:
+        """Return the id, code and name at the path; one of them is required."""
+        value = self.find(path)
+        if not isinstance(value, Mapping):
+            self.report("MISSING_FIELD", f"Airbase gave no {what}.", found=_short(value))
+            return Reference()
+        reference = self._reference(value, what)
+        if not reference.keys:
+            self.report("MISSING_FIELD", f"Airbase gave no {what}.")
+        return reference
+
+    def _reference(self, value: Mapping[str, Any], what: str) -> Reference:
+        return Reference(
+            *(
+                self._text(value.get(key), f"{what}'s {key}", LONGEST_ID)
+                for key in ("id", "code", "name")
+            )
+        )
+
+    def currency(self, path: str) -> str:
+        """Return the ISO code at the path, in capitals."""
+        code = self.required_text(path, "currency").upper()
+        if code and not (len(code) == 3 and code.isascii() and code.isalpha()):
+            self.report("BAD_FIELD", f"the currency {code!r} is no ISO code.")
+        return code
+
+    def amount(self, path: str, what: str, currency: str) -> Decimal:
+        """Return the amount at the path, in units; it is required."""
+        value = self.find(path)
+        if value is None or value == "":
+            self.report("MISSING_FIELD", f"Airbase gave no {what}.")
+            return Decimal(0)
+        try:
+            return parse_amount(value, currency, self.profile.money_form)
+        except ValueError as error:
+            self.report("BAD_AMOUNT", f"the {what}: {error}.", found=_short(value))
+            return Decimal(0)
+
+    def number(self, path: str, what: str) -> Decimal | None:
+        """Return the number at the path, or None."""
+        value = self.find(path)
+        if value is None or value == "":
+            return None
+        try:
+            return parse_number(value)
+        except ValueError as error:
+            self.report("BAD_AMOUNT", f"the {what}: {error}.", found=_short(value))
+            return None
+
+    def day(self, path: str, what: str) -> date | None:
+        """Return the calendar day at the path, or None."""
+        value = self.find(path)
+        if value is None or value == "":
+            return None
+        try:
+            return read_day(str(value), self.profile.time_zone)
+        except ValueError:
+            self.report("BAD_FIELD", f"the {what} {_short(value)!r} is no ISO date.")
+            return None
+
+    def tags(self, path: str) -> tuple[Tag, ...]:
+        """Return the tags at the path."""
+        found = self.find(path) or []
+        if not isinstance(found, list) or not all(isinstance(tag, Mapping) for tag in found):
+            self.report("BAD_FIELD", "the tags are no list of tags.", found=_short(found))
+            return ()
+        return tuple(
+            Tag(
+                self._text(tag.get("dimension"), "tag's label", LONGEST_ID),
+                self._reference(tag, "tag"),
+            )
+            for tag in found
+        )
+
+    def lines(self, path: str, fields: LineMap, currency: str) -> Sequence[OrderLine]:
+        """Return the lines at the path, numbered in their order; one is required."""
+        found = self.find(path)
+        if not isinstance(found, list) or not found:
+            self.report("MISSING_FIELD", "Airbase gave no lines.", found=_short(found))
+            return []
+        if len(found) > _MAX_LINES:
+            self.report("BAD_FIELD", f"the order has {len(found)} lines, over {_MAX_LINES}.")
+            return []
+        return [
+            self._line(position, raw, fields, currency)
+            for position, raw in enumerate(found, start=1)
+        ]
+
+    def _line(self, position: int, raw: Any, fields: LineMap, currency: str) -> OrderLine:
+        reader = FieldReader(raw, self.profile, f"{self.record}, line {position}", self.problems)
+        amount = reader.amount(fields.amount, "amount", currency)
+        quantity = reader.number(fields.quantity, "quantity")
+        quantity = Decimal(1) if quantity is None else quantity
+        return OrderLine(
+            number=position,
+            description=reader.text(fields.description, "description"),
+            gl_account=reader.reference(fields.gl_account, "GL account"),
+            amount=amount,
+            quantity=quantity,
+            unit_price=reader.unit_price(fields.unit_price, amount, quantity, currency),
+            vat_code=reader.text(fields.vat_code, "VAT code", LONGEST_ID),
+            receipt_date=reader.day(fields.receipt_date, "receipt date"),
+            tags=reader.tags(fields.tags),
+        )
+
+    def unit_price(self, path: str, amount: Decimal, quantity: Decimal, currency: str) -> Decimal:
+        """Return the price whose product with the quantity is the amount, to the cent."""
+        price = self._given_price(path, currency)
+        if quantity <= 0:
+            self.report("BAD_AMOUNT", f"the quantity {quantity} is not above zero.")
+            return amount
+        if price is None:
+            price = round_to_step(amount / quantity, _PRICE_STEP).normalize()
+        if round_to_cents(price * quantity, currency) != amount:
+            self.report(
+                "BAD_AMOUNT",
+                f"{quantity} at {price} is not the line's amount of {amount}.",
+            )
+        return price
+
+    def _given_price(self, path: str, currency: str) -> Decimal | None:
+        """Return the unit price in units; it may have more decimals than an amount."""
+        price = self.number(path, "unit price")
+        if price is None or self.profile.money_form is MoneyForm.DECIMAL:
+            return price
+        return price.scaleb(-minor_digits(currency))
+
+
+def read_day(text: str, zone: str) -> date:
+    """Return the calendar day, in the tenant's zone, of an ISO date or moment.
+
+    Raises `ValueError` when the text is neither.
+    """
+    if len(text) == len("2026-11-23"):
+        return date.fromisoformat(text)
+    moment = datetime.fromisoformat(text)
+    try:
+        return (moment.astimezone(ZoneInfo(zone)) if moment.tzinfo else moment).date()
+    except OverflowError:
+        raise ValueError(f"{text} is outside the calendar in {zone}") from None
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:80]

@@ -1,0 +1,1 @@
+"""Show, verify and export the audit trail."""

@@ -1,0 +1,109 @@
+"""Write an audit export as JSON Lines or CSV: line by line, all of it or nothing."""
+
+import csv
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any
+
+from ml_connector.audit.export_rows import FIELDS, ExportPeriod, ExportRow, end_row, rows
+from ml_connector.domain.ids import Actor
+from ml_connector.stack import Stack
+from ml_connector.user_errors import UserError
+
+# Spreadsheets take a cell that begins so for a formula; an apostrophe escapes it, and itself.
+_FORMULA = tuple("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
+
+
+def export(
+    stack: Stack,
+    actor: Actor,
+    id: str,
+    order: str | None,
+    asked: ExportPeriod,
+    form: str,
+    path: Path,
+) -> dict[str, Any]:
+    """Write the trails of a connection, an order or a period to `path`; return what was written.
+
+    `form` is `jsonl` or `csv`. Raise `UserError` if the file exists already.
+    """
+    if form not in _WRITERS:
+        raise UserError(f"--format {form!r} is not known: use {' or '.join(_WRITERS)}")
+    if order is not None and not asked.is_all:
+        raise UserError("give either --order or a period")
+    if path.exists():
+        raise UserError(f"{path} exists already: name another file")
+    with atomic_file(path) as file:
+        counted = _write(file, rows(stack, actor, id, order, asked), _WRITERS[form], form)
+    return {"connection": id, "file": str(path), "format": form, **counted}
+
+
+def _write(
+    file: IO[bytes], found: Iterator[ExportRow], line_of: Callable[[ExportRow], str], form: str
+) -> dict[str, int]:
+    digest, counts = sha256(), {"entry": 0, "anchor": 0, "export": 0}
+    connection = ""
+
+    def put(line: str) -> None:
+        digest.update(line.encode())
+        file.write(line.encode())
+
+    if form == "csv":
+        put(_cells(FIELDS))
+    for row in found:
+        counts[row["kind"]] += 1
+        connection = connection or row["record"]
+        put(line_of(row))
+    end = end_row(connection, counts["entry"], counts["anchor"], digest.hexdigest())
+    put(line_of(end))
+    return {"records": counts["anchor"], "entries": counts["entry"]}
+
+
+def _json_line(row: ExportRow) -> str:
+    return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _csv_line(row: ExportRow) -> str:
+    detail = json.dumps(row["detail"], ensure_ascii=False, separators=(",", ":"))
+    cells = row | {"detail": detail}
+    return _cells([cells[name] for name in FIELDS])
+
+
+def _cells(values: Iterable[object]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(map(escaped, values))
+    return text.getvalue()
+
+
+def escaped(value: object) -> str:
+    """Return a CSV cell that no spreadsheet takes for a formula."""
+    text = str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+_WRITERS: dict[str, Callable[[ExportRow], str]] = {"jsonl": _json_line, "csv": _csv_line}
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Open a private file beside `path` that replaces it at the end."""
+    try:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
+            try:
+                yield file.file
+                file.flush()
+                os.fsync(file.fileno())
+                Path(file.name).replace(path)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or 'cannot be written'}") from None

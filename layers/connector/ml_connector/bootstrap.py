@@ -1,0 +1,189 @@
+"""Build the services of the workers from the environment."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, partial
+from typing import Any, TypeVar
+
+import botocore.session
+import httpx
+from botocore.config import Config
+
+from ml_connector.airbase.client import AirbaseClient
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.exact.client import ExactClient, open_exact_client
+from ml_connector.infrastructure import http as http_clients
+from ml_connector.infrastructure.channels import Channel, SlackWebhook, SnsTopic
+from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
+from ml_connector.infrastructure.connection_store import ConnectionStore
+from ml_connector.infrastructure.coordination import SharedValues
+from ml_connector.infrastructure.dynamodb import DynamoTable, Table
+from ml_connector.infrastructure.inbox import Inbox
+from ml_connector.infrastructure.ledger import Ledger
+from ml_connector.infrastructure.notification_outbox import NotificationOutbox
+from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Queues
+from ml_connector.infrastructure.secret_store import AwsSecretStore, SecretStore
+from ml_connector.infrastructure.vendor_links import SupplierProposals, VendorLinks
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+from ml_connector.telemetry import Measure, emit
+
+_CONFIG = Config(
+    connect_timeout=3,
+    read_timeout=10,
+    retries={"mode": "standard", "total_max_attempts": 4},
+)
+# One short attempt: the next sweep sends what this one could not.
+_SNS_CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
+_PACE = "airbase-pace"
+Opened = TypeVar("Opened")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The stack's tables, under the names of their environment variables."""
+
+    inbox: Table
+    ledger: Table
+    audit: Table
+    mappings: Table
+    reference: Table
+    coordination: Table
+
+
+class LazyClient:
+    """An AWS client that is made on first use: making one takes 10 ms."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        """Make it with `make`, once."""
+        self._make = cache(make)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the client's attribute."""
+        return getattr(self._make(), name)
+
+
+class SharedAirbasePace:
+    """The pause that Airbase asked for, shared by all workers of a connection."""
+
+    def __init__(self, coordination: Table, connection: ConnectionId) -> None:
+        """Store the pause among the connection's shared values."""
+        self._values = SharedValues(coordination, connection)
+
+    def wait_until(self) -> datetime | None:
+        """Return the moment before which nothing may be sent, or None."""
+        text = self._values.get(_PACE)
+        return datetime.fromisoformat(text) if text else None
+
+    def slow_down(self, until: datetime) -> None:
+        """Send nothing before `until`."""
+        self._values.set(_PACE, until.isoformat(), until)
+
+
+def open_services(
+    actor: str,
+    environment: Mapping[str, str] = os.environ,
+    http: httpx.Client | None = None,
+) -> Services:
+    """Return the services of the function `actor`; raises `KeyError` for a missing setting."""
+    session = botocore.session.get_session()
+    dynamodb, sqs = (session.create_client(n, config=_CONFIG) for n in ("dynamodb", "sqs"))
+    # Most sweeps call neither remote, and need no secret.
+    secrets, kms = (
+        LazyClient(partial(session.create_client, name, config=_CONFIG))
+        for name in ("secretsmanager", "kms")
+    )
+    secret_store = AwsSecretStore(
+        secrets, kms, environment["SECRET_PREFIX"], environment["KMS_KEY_ID"]
+    )
+    urls = {
+        name: environment[variable]
+        for name, variable in (
+            (PURCHASE_ORDERS, "PURCHASE_ORDER_QUEUE_URL"),
+            (VENDORS, "VENDOR_QUEUE_URL"),
+        )
+        if variable in environment
+    }
+    tables = open_tables(dynamodb, environment)
+    topics = []
+    if arn := environment.get("NOTIFICATION_TOPIC_ARN"):
+        # Few sweeps send anything: the client is made by the first that does.
+        topics.append(
+            SnsTopic(cache(partial(session.create_client, "sns", config=_SNS_CONFIG)), arn)
+        )
+    http = http or http_clients.client()
+    return build_services(actor, tables, Queues(sqs, urls), secret_store, http, topics, emit)
+
+
+def open_tables(dynamodb: Any, environment: Mapping[str, str]) -> Tables:
+    """Return the stack's tables; those that the function does not use have no name."""
+    return Tables(
+        *(
+            DynamoTable(dynamodb, environment.get(f"{name.upper()}_TABLE", ""))
+            for name in Tables.__dataclass_fields__
+        )
+    )
+
+
+def build_services(
+    actor: str,
+    tables: Tables,
+    queues: Queues,
+    secret_store: SecretStore,
+    http: httpx.Client,
+    topics: Sequence[Channel] = (),
+    measure: Measure = lambda *_, **__: None,
+) -> Services:
+    """Return the services over these tables, queues, secret store, HTTP client and topics.
+
+    `measure` takes the metrics; by default they are dropped.
+    """
+
+    def airbase(connection: Connection) -> AirbaseClient:
+        pace = SharedAirbasePace(tables.coordination, connection.id)
+        key = secret_store.airbase_key(connection.id)
+        base, profile = connection.airbase_base_url, connection.profile
+        return AirbaseClient(base, profile, key, http, pace, circuit_breaker(connection))
+
+    def open_circuit_breaker(connection: Connection) -> CircuitBreaker:
+        return CircuitBreaker(tables.coordination, connection.id, AIRBASE)
+
+    def exact(connection: Connection) -> ExactClient:
+        return open_exact_client(connection, http, secret_store, tables.coordination)
+
+    def channels(connection: Connection) -> list[Channel]:
+        slack = SlackWebhook(http, partial(secret_store.slack_url, connection.id))
+        return [*topics, slack] if connection.notify.slack else [*topics]
+
+    # Cached: it remembers for a moment that the remote is up.
+    circuit_breaker = _once_per_connection(open_circuit_breaker)
+    return Services(
+        ledger=Ledger(tables.ledger, tables.audit, actor),
+        inbox=Inbox(tables.inbox),
+        connections=ConnectionStore(tables.mappings),
+        vendor_links=VendorLinks(tables.mappings),
+        supplier_proposals=SupplierProposals(tables.mappings),
+        reference_table=tables.reference,
+        coordination_table=tables.coordination,
+        queues=queues,
+        airbase=airbase,
+        exact=_once_per_connection(exact),
+        outbox=NotificationOutbox(tables.ledger),
+        channels=channels,
+        measure=measure,
+    )
+
+
+def _once_per_connection(open_: Callable[[Connection], Opened]) -> Callable[[Connection], Opened]:
+    """Open once per process and connection, to keep its caches; again when its settings change."""
+    opened: dict[ConnectionId, tuple[Connection, Opened]] = {}
+
+    def find(connection: Connection) -> Opened:
+        known = opened.get(connection.id)
+        if known is None or known[0] != connection:
+            known = opened[connection.id] = (connection, open_(connection))
+        return known[1]
+
+    return find

@@ -1,0 +1,1 @@
+"""Setting up connections, and keeping their tokens and webhook subscriptions alive."""

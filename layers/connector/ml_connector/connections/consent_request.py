@@ -1,0 +1,129 @@
+"""Start Exact's consent; the stack's route finishes it, or a person pastes the address."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from ml_connector import telemetry
+from ml_connector.consent import redirect
+from ml_connector.consent.exchange import CodeRejected
+from ml_connector.consent.pages import PAGES
+from ml_connector.domain.ids import Actor
+from ml_connector.exact.oauth import authorize_url
+from ml_connector.infrastructure.consents import VALID_FOR
+from ml_connector.secret import Secret
+from ml_connector.settings.connection import Connection, safe_base_url
+from ml_connector.stack import Stack
+from ml_connector.user_errors import UserError
+
+
+@dataclass(frozen=True)
+class ConsentRequest:
+    """A started consent: where to give it, and the state that the redirect must contain.
+
+    `url` contains the state: it is for the person who consents, and valid for one answer.
+    """
+
+    connection: Connection
+    url: str
+    redirect_uri: str
+    state: Secret
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable form."""
+        return {
+            "connection": self.connection.id,
+            "url": self.url,
+            "redirect_uri": self.redirect_uri,
+            "valid_minutes": int(VALID_FOR.total_seconds() // 60),
+        }
+
+
+def start_consent(
+    stack: Stack, connection: Connection, redirect_uri: str | None = None
+) -> ConsentRequest:
+    """Start a consent; the app's credentials must be stored, the connection need not exist yet.
+
+    `redirect_uri` must be registered for the app in Exact's App Center. The default is the
+    stack's own route, which does the rest. Nothing has to answer at another address: the person
+    pastes the code from the browser's address bar, see `enter_code`.
+    """
+    redirect_to = redirect_uri or stack.addresses.redirect_uri
+    try:
+        safe_base_url(redirect_to)
+    except ValueError as error:
+        raise UserError(f"the redirect URI {error}") from None
+    app = stack.secret_store.app(connection.id)
+    stack.secret_store.create_token_secret(connection.id)
+    state = stack.consents.create(connection.id, connection.exact_base_url, redirect_to)
+    url = authorize_url(connection.exact_base_url, app.client_id, redirect_to, state.reveal())
+    return ConsentRequest(connection, url, redirect_to, state)
+
+
+def consent_status(stack: Stack, state: Secret) -> dict[str, Any]:
+    """Return how far a consent is.
+
+    `state`: waiting, taking, given, refused, expired or unknown; `why`: the reason of a refusal
+    (denied, code, app, no_answer); `text`: the same for a person.
+    """
+    found = stack.consents.find(state)
+    if found is None:
+        return {"state": "unknown", "why": "", "text": PAGES["unknown"].heading}
+    if found.has_expired:
+        return {"state": "expired", "why": "", "text": PAGES["expired"].heading}
+    heading = PAGES[found.reason].heading if found.reason else ""
+    return {"state": found.stage, "why": found.reason, "text": heading}
+
+
+def enter_code(stack: Stack, actor: Actor, request: ConsentRequest, pasted: str) -> None:
+    """Exchange what the person pasted for tokens and seal them; nothing if the route has done so.
+
+    Raises:
+        UserError: it contains no code, belongs to another request, or the request has ended.
+        Halt: Exact refuses the code or the app's credentials.
+        Later: Exact gives no usable answer.
+    """
+    if not pasted.strip():
+        return _check_given(stack, request)
+    code = _read_code(stack, actor, request, pasted.strip())
+    try:
+        stack.exchange_of(actor).redeem(request.state, code)
+    except CodeRejected as error:
+        if error.reason != "given":
+            raise _error(error.reason) from None
+    return None
+
+
+def _check_given(stack: Stack, request: ConsentRequest) -> None:
+    status = consent_status(stack, request.state)
+    if status["state"] == "waiting":
+        raise UserError("nothing was pasted: consent was not given")
+    if status["state"] != "given":
+        raise _error(status["why"] or status["state"])
+
+
+def _error(reason: str) -> UserError:
+    page = PAGES[reason]
+    return UserError(f"{page.heading[0].lower()}{page.heading[1:]}: {page.text}")
+
+
+def _read_code(stack: Stack, actor: Actor, request: ConsentRequest, text: str) -> Secret:
+    """Return the code in a redirected URL, whose state is checked, or the bare code."""
+    telemetry.conceal(text)
+    if "://" not in text:
+        return Secret(unquote(text))
+    try:
+        found = redirect.read(urlsplit(text).query)
+    except redirect.UnreadableRedirectError:
+        raise UserError(
+            "this URL has no code, or belongs to another attempt, or Exact did not give consent: "
+            "paste the full address Exact redirected you to, or start again"
+        ) from None
+    if not redirect.belongs_to(found, request.state):
+        raise UserError(
+            "this URL belongs to another attempt: open the URL printed above, then paste"
+        )
+    if found.code is None:
+        stack.exchange_of(actor).deny(request.state)
+        raise UserError("Exact did not give consent: start again, and allow the app's request")
+    return found.code

@@ -1,0 +1,85 @@
+"""Read a connection file (TOML or JSON) and report where each error is."""
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ml_connector.settings.connection import Connection
+from ml_connector.user_errors import UserError, safe_lines
+
+_MAX_BYTES = 1_000_000
+_MESSAGES = {"missing": "is missing", "extra_forbidden": "is not a setting here"}
+
+
+def read_connection(path: Path) -> Connection:
+    """Return the connection in a file; raises `UserError` with one line for each error."""
+    return checked(read_settings(path), path.name)
+
+
+def checked(settings: Mapping[str, Any], source: str) -> Connection:
+    """Return the settings as a connection; raises `UserError` with the `source` of each error."""
+    try:
+        return Connection.model_validate(settings)
+    except ValidationError as error:
+        # Never show the values: somebody may have put a secret into the file.
+        found = _without_consequences(error.errors(include_input=False, include_url=False))
+        lines = (f"{source}: {_place(one['loc'])}{_meaning(one)}" for one in found)
+        raise UserError(*safe_lines(*lines)) from None
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Return the settings in a file, unchecked; raises `UserError` when it cannot be read."""
+    text = _text(path)
+    try:
+        if path.suffix.lower() == ".toml":
+            return tomllib.loads(text)
+        data = json.loads(text, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
+        raise UserError(*safe_lines(f"{path.name}: {error}")) from None
+    if not isinstance(data, dict):
+        raise UserError(f"{path.name}: is not an object of settings")
+    return data
+
+
+def _text(path: Path) -> str:
+    if path.suffix.lower() not in {".toml", ".json"}:
+        raise UserError(f"{path.name}: name it .toml or .json")
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            raise UserError(f"{path.name}: is too large for a connection file")
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or 'cannot be read'}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path.name}: is not UTF-8 text") from None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if doubled := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"named twice: {', '.join(sorted(doubled))}")
+    return dict(pairs)
+
+
+def _without_consequences(errors: Sequence[Any]) -> list[Any]:
+    """Leave out a list that is too short only because its entries are wrong."""
+    places = [tuple(one["loc"]) for one in errors]
+    return [
+        one
+        for one in errors
+        if one["type"] != "too_short"
+        or not any(place[: len(one["loc"])] == one["loc"] != place for place in places)
+    ]
+
+
+def _place(location: Sequence[int | str]) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return f"{text.removeprefix('.')}: " if text else ""
+
+
+def _meaning(error: Any) -> str:
+    return _MESSAGES.get(error["type"], str(error["msg"]).removeprefix("Value error, "))

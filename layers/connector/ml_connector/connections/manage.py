@@ -1,0 +1,274 @@
+"""Add, show and remove connections, and rotate their webhook secrets."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from ml_connector import clock
+from ml_connector.connections import secrets as connection_secrets
+from ml_connector.connections.secrets import SIGNING, WEBHOOK_KINDS, GivenSecrets
+from ml_connector.domain.faults import Halt
+from ml_connector.domain.ids import Actor, ConnectionId
+from ml_connector.exact.oauth import Tokens
+from ml_connector.infrastructure.ledger import CONNECTION, Conflict, Record
+from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP, EXACT_TOKENS
+from ml_connector.messages import reconcile_message, refresh_message
+from ml_connector.reference_data.refresh import fresh_since
+from ml_connector.secret import Secret
+from ml_connector.settings.airbase_profile import NoVerification, UrlSecret
+from ml_connector.settings.connection import Connection
+from ml_connector.stack import Stack
+from ml_connector.user_errors import UserError
+
+_MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Added:
+    """What `add` did. `made`: new webhook secrets by sender, to be shown once."""
+
+    connection: Connection
+    is_new: bool
+    webhooks: Mapping[str, str]
+    made: Mapping[str, Secret] = field(default_factory=dict)
+    has_consent: bool = False
+    is_changed: bool = True
+
+
+def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets) -> Added:
+    """Add the connection or replace the one with its id; stored secrets stay unless given anew.
+
+    Raises `UserError` when a required secret is neither given nor stored.
+    """
+    id = connection.id
+    if missing := connection_secrets.missing_names(stack.secret_store, id, given):
+        raise UserError(*(f"input needed: set {name}" for name in missing))
+    is_new = stack.services.connections.get(id) is None
+    step = "connection_added" if is_new else "connection_changed"
+    record_step(stack, actor, id, step, config=_digest(connection), given=sorted(given.values))
+    connection_secrets.store_credentials(stack.secret_store, id, given)
+    made = connection_secrets.store_webhook_settings(stack.secret_store, connection, given)
+    import_consent(stack, actor, id, given)
+    stack.services.connections.save(connection)
+    resume(stack, actor, connection)
+    if not is_new:  # a changed policy or link takes effect now, not with the daily comparison
+        stack.send(reconcile_message(id), f"asked {clock.epoch()}")
+    has_consent = bool(connection_secrets.stored(stack.secret_store, EXACT_TOKENS, id))
+    return Added(connection, is_new, webhook_urls(stack, connection, made), made, has_consent)
+
+
+def resume(stack: Stack, actor: Actor, connection: Connection) -> None:
+    """Lift the halt of the connection and read its reference data.
+
+    If the cause of the halt remains, the connection is stopped again.
+    """
+    _persist(lambda: stack.ledger_of(actor).clear_halt(connection.id))
+    read_reference_data(stack, connection)
+
+
+def read_reference_data(stack: Stack, connection: Connection) -> None:
+    """Queue a refresh of every division's reference data."""
+    for division in connection.divisions:
+        message = refresh_message(connection.id, division.division)
+        stack.send(message, f"asked {clock.epoch()}")
+
+
+def list_all(stack: Stack) -> list[dict[str, Any]]:
+    """Return one row for each connection of the stack."""
+    return [
+        {
+            "connection": each.id,
+            "name": each.name,
+            "exact": each.exact_site or each.exact_base_url,
+            "divisions": [d.division for d in each.divisions],
+            "stopped": [halt["code"] for halt in _halts(stack, each.id)],
+        }
+        for each in stack.services.connections.all()
+    ]
+
+
+def show(stack: Stack, id: str) -> dict[str, Any]:
+    """Return everything about a connection; of its secrets only whether they are stored."""
+    connection = stack.connection(id)
+    return {
+        "connection": connection.id,
+        "webhooks": webhook_urls(stack, connection),
+        "secrets": _stored_secrets(stack, connection.id),
+        "stopped": _halts(stack, connection.id),
+        "reference_data_read_at": {
+            str(each.division): _read_at(stack, connection, each.division)
+            for each in connection.divisions
+        },
+        "config": connection.model_dump(mode="json"),
+    }
+
+
+def remove(stack: Stack, actor: Actor, id: str) -> None:
+    """Delete the connection's settings, links and secrets; its ledger and audit trail stay."""
+    connection = stack.connection(id)
+    record_step(
+        stack, actor, connection.id, "connection_removed", "removed", {"halts": {}, "problems": []}
+    )
+    stack.secret_store.forget(connection.id)
+    stack.services.connections.remove(connection.id)
+
+
+def rotate(
+    stack: Stack, actor: Actor, id: str, sender: str, given: GivenSecrets
+) -> tuple[dict[str, str], Secret | None]:
+    """Add a new webhook secret before the old one; return the URL, and the secret if made here.
+
+    Raises `UserError` while an earlier rotation is not finished.
+    """
+    connection = stack.connection(id)
+    texts = _signing_texts(stack, connection, sender)
+    if len(texts) > 1:
+        raise UserError(
+            f"two secrets are valid already: `connector connection rotate {id} {sender} --finish`"
+        )
+    wanted = given.get(SIGNING[sender])
+    new = wanted or connection_secrets.new_signing_secret(connection.profile, sender)
+    if new.reveal() in texts:
+        raise UserError(f"{SIGNING[sender]} is the stored secret: set it to the new one")
+    record_step(stack, actor, connection.id, "webhook_secret_rotated", sender=sender)
+    connection_secrets.store_signing(stack.secret_store, connection, sender, [new.reveal(), *texts])
+    made = None if wanted else new
+    urls = webhook_urls(stack, connection, {sender: made} if made else {})
+    return {sender: urls[sender]}, made
+
+
+def finish_rotation(stack: Stack, actor: Actor, id: str, sender: str) -> None:
+    """Delete the older of two webhook secrets; raises `UserError` when there is only one."""
+    connection = stack.connection(id)
+    texts = _signing_texts(stack, connection, sender)
+    if len(texts) == 1:
+        raise UserError(f"only one secret is stored for {sender}: there is nothing to finish")
+    record_step(stack, actor, connection.id, "webhook_rotation_finished", sender=sender)
+    connection_secrets.store_signing(stack.secret_store, connection, sender, texts[:1])
+
+
+def webhook_urls(
+    stack: Stack, connection: Connection, made: Mapping[str, Secret] | None = None
+) -> dict[str, str]:
+    """Return the webhook URLs for both senders; a new secret that belongs in the URL is in it."""
+    urls = stack.addresses.of(connection.id)
+    verification = connection.profile.verification
+    if isinstance(verification, UrlSecret):
+        secret = (made or {}).get("airbase")
+        value = urlencode({verification.parameter: secret.reveal()}) if secret else ""
+        urls["airbase"] += f"?{value or quote(verification.parameter) + '=<secret>'}"
+    return urls
+
+
+def record_step(
+    stack: Stack,
+    actor: Actor,
+    id: ConnectionId,
+    step: str,
+    state: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+    **detail: Any,
+) -> None:
+    """Append a step to the connection's own audit trail, with new facts if there are any.
+
+    Call it before the change: an unrecorded change is worse than a record without a change.
+    """
+
+    def write() -> None:
+        record = stack.ledger_of(actor).read(id, CONNECTION)
+        moved = record.now(state or _state(record), **(facts or {}))
+        stack.ledger_of(actor).write(moved, step, **(facts or {}), **detail)
+
+    _persist(write)
+
+
+def _state(record: Record) -> str:
+    return "halted" if record.facts.get("halts") else "active"
+
+
+def _persist(write: Callable[[], None]) -> None:
+    """Write with retries: workers write the connection's record too."""
+    for attempt in range(1, _MAX_ATTEMPTS + 1):
+        try:
+            return write()
+        except Conflict:
+            if attempt == _MAX_ATTEMPTS:
+                raise
+    return None
+
+
+def import_consent(stack: Stack, actor: Actor, id: ConnectionId, given: GivenSecrets) -> None:
+    """Store the tokens of a consent given elsewhere, if there are any and they are new."""
+    facts = stack.services.ledger.read(id, CONNECTION).facts
+    taken = connection_secrets.store_tokens(stack, id, given, facts.get("consent_digest"))
+    if taken:
+        record_step(stack, actor, id, "consent_taken_over", facts={"consent_digest": taken})
+
+
+def _digest(connection: Connection) -> str:
+    return hashlib.sha256(connection.model_dump_json().encode()).hexdigest()[:16]
+
+
+def _halts(stack: Stack, id: ConnectionId) -> list[dict[str, Any]]:
+    halts = stack.services.ledger.read(id, CONNECTION).facts.get("halts", {})
+    return [{"division": where or None, **problem} for where, problem in sorted(halts.items())]
+
+
+def _signing_texts(stack: Stack, connection: Connection, sender: str) -> list[str]:
+    if sender not in SIGNING:
+        raise UserError(f"use airbase or exact, not {sender!r}")
+    unsigned = isinstance(connection.profile.verification, NoVerification)
+    texts = connection_secrets.signing_texts(stack.secret_store, sender, connection.id)
+    if not texts or (sender == "airbase" and unsigned):
+        raise UserError(
+            f"no webhook secret is stored for {sender}: `connector connection add` makes one"
+        )
+    return texts
+
+
+def _stored_secrets(stack: Stack, id: ConnectionId) -> dict[str, Any]:
+    plain = {
+        "airbase_api_key": _state_of(stack, AIRBASE_KEY, id, "api_key"),
+        "exact_client_id": _state_of(stack, EXACT_APP, id, "client_id"),
+        "exact_client_secret": _state_of(stack, EXACT_APP, id, "client_secret"),
+    }
+    signing = {f"{sender}_webhook_secrets": _secret_count(stack, sender, id) for sender in SIGNING}
+    return {**plain, **signing, "exact_consent": _consent(stack, id)}
+
+
+def _state_of(stack: Stack, kind: str, id: ConnectionId, part: str) -> str:
+    try:
+        return "stored" if (stack.secret_store.read_plain(kind, id) or {}).get(part) else "missing"
+    except Halt:
+        return "unreadable"
+
+
+def _secret_count(stack: Stack, sender: str, id: ConnectionId) -> int:
+    try:
+        found = stack.secret_store.read_plain(WEBHOOK_KINDS[sender], id) or {}
+    except Halt:
+        return 0
+    return len(found.get("secrets", ()))
+
+
+def _consent(stack: Stack, id: ConnectionId) -> dict[str, Any]:
+    """Return whether tokens are stored, and how long ago they were renewed."""
+    try:
+        sealed = stack.secret_store.tokens(id)
+    except Halt:
+        return {"state": "unreadable"}
+    if sealed is None:
+        return {"state": "missing"}
+    tokens = Tokens.from_json(sealed)
+    return {
+        "state": "stored",
+        "renewed_at": tokens.obtained_at.isoformat(timespec="seconds"),
+        "age_days": round(tokens.age.total_seconds() / 86_400, 1),
+    }
+
+
+def _read_at(stack: Stack, connection: Connection, division: Any) -> str | None:
+    read_at = fresh_since(stack.services.reference_store(connection.id, division))
+    return read_at.isoformat(timespec="seconds") if read_at else None

@@ -1,0 +1,230 @@
+"""The steps of connecting a company; each can be repeated and then changes nothing.
+
+`begin`, `store_app`, consent (`consent_request`), `list_divisions`, `try_airbase`, assigning
+subsidiaries (`subsidiaries`), `save`, `subscribe`. There is no connection until `save`: what was
+stored before (the app's credentials, a consent) is overwritten by the next attempt.
+
+A division that moved to another database (`DivisionMoveDate`) is handled by
+`reference_data.refresh`, which reads all its reference data again.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_connector.airbase.client import AirbaseClient
+from ml_connector.bootstrap import SharedAirbasePace
+from ml_connector.connections import manage as connections
+from ml_connector.connections import secrets as connection_secrets
+from ml_connector.connections.files import checked
+from ml_connector.connections.manage import Added
+from ml_connector.connections.secrets import API_KEY, CLIENT_ID, CLIENT_SECRET, GivenSecrets
+from ml_connector.connections.subsidiaries import Settings, Subsidiary
+from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
+from ml_connector.domain.faults import Halt
+from ml_connector.domain.ids import Actor, ConnectionId, Division
+from ml_connector.exact.client import ExactClient
+from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
+from ml_connector.infrastructure.secret_store import EXACT_TOKENS
+from ml_connector.settings.connection import Connection
+from ml_connector.stack import Stack
+from ml_connector.user_errors import UserError
+
+HALTS_NEEDING_CONSENT = frozenset({"NOT_CONNECTED", "RECONNECT_NEEDED", "EXACT_TOKEN_REFUSED"})
+"""Halts that only a new consent ends."""
+
+_DIVISIONS = "system/Divisions"
+_FIELDS = {"$select": "Code,Description,Country,Currency,BlockingStatus,Status"}
+# Exact's REST reference: 0 upcoming, 1 active, 2 archive; blocking is anything but 0.
+_STATUS = {0: "upcoming", 1: "open", 2: "archived"}
+
+
+def begin(stack: Stack, id: str, given: Settings | None, **changes: str | None) -> Settings:
+    """Return the settings to start from: the file's, else the stored ones, else a new connection's.
+
+    `changes` that are not None override them. Raises `UserError` for invalid settings.
+    """
+    found = stack.services.connections.get(ConnectionId(id))
+    callback = stack.addresses.of(ConnectionId(id))["exact"]
+    stored = found.model_dump(mode="json") if found else {"exact_callback_url": callback}
+    settings = dict(stored) if given is None else _filled(given, stored)
+    settings |= {name: text for name, text in changes.items() if text} | {"id": id}
+    if changes.get("exact_site"):
+        settings.pop("exact_base_url", None)
+    provisional(settings)
+    return settings
+
+
+def _filled(given: Settings, stored: Settings) -> Settings:
+    """Return a file's settings, completed with what an earlier run found."""
+    settings = {"exact_callback_url": stored["exact_callback_url"]} | given
+    before = {str(each["division"]): each for each in stored.get("divisions", ())}
+    divisions = settings.get("divisions")
+    if not divisions:
+        return settings | {"divisions": list(before.values())}
+    if isinstance(divisions, list) and all(isinstance(each, Mapping) for each in divisions):
+        settings["divisions"] = [_with_subsidiaries(each, before) for each in divisions]
+    return settings
+
+
+def _with_subsidiaries(
+    division: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    known = before.get(str(division.get("division")), {})
+    return {"subsidiaries": known.get("subsidiaries", []), **division}
+
+
+def provisional(settings: Settings) -> Connection:
+    """Return a connection for calls to both systems before its divisions are known."""
+    divisions = settings.get("divisions") or [{"division": 0}]
+    if not isinstance(divisions, list) or not all(isinstance(d, Mapping) for d in divisions):
+        return checked(settings, "the settings")
+    filled = [
+        {**division, "subsidiaries": division.get("subsidiaries") or [f"? {number}"]}
+        for number, division in enumerate(divisions)
+    ]
+    return checked({**settings, "divisions": filled}, "the settings")
+
+
+def store_app(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets) -> None:
+    """Store the app's credentials, and the tokens of a consent given elsewhere, if given."""
+    id = connection.id
+    new = connection_secrets.not_stored_yet(stack.secret_store, id, given)
+    app = GivenSecrets(
+        {name: new.values[name] for name in (CLIENT_ID, CLIENT_SECRET) if new.get(name)}
+    )
+    if app.values:
+        connections.record_step(
+            stack, actor, id, "app_credentials_stored", given=sorted(app.values)
+        )
+        connection_secrets.store_credentials(stack.secret_store, id, app)
+    connections.import_consent(stack, actor, id, given)
+
+
+def list_divisions(stack: Stack, connection: Connection) -> dict[str, Any]:
+    """Return who consented, and every division the consent gives access to.
+
+    `{"consented_by": "...", "divisions": [{"division", "name", "country", "currency", "status"}]}`
+    where status is open, blocked, archived or upcoming.
+
+    Raises:
+        Halt: there is no valid consent (`HALTS_NEEDING_CONSENT`), or Exact refuses the request.
+        Later: Exact cannot be called now.
+    """
+    exact_client = stack.services.exact(connection)
+    me = exact_client.current_user()
+    rows = _division_rows(exact_client, connection, me.get("CurrentDivision"))
+    return {
+        "consented_by": str(me.get("FullName") or me.get("UserName") or ""),
+        "divisions": [_division(row) for row in rows],
+    }
+
+
+def _division_rows(
+    exact_client: ExactClient, connection: Connection, current: object
+) -> list[dict[str, Any]]:
+    """Read the list in the user's own division or, if the app has no access there, a known one."""
+    known = [d.division for d in connection.divisions if d.division]
+    own = [Division(current)] if isinstance(current, int) and current else []
+    failure = UserError(
+        "the Exact user who consented has no division open: open one, then try again"
+    )
+    for division in dict.fromkeys(own + known):
+        try:
+            return list(exact_client.rows(division, _DIVISIONS, _FIELDS))
+        except Halt as halt:
+            failure = UserError(str(halt))
+    raise failure
+
+
+def _division(row: Mapping[str, Any]) -> dict[str, Any]:
+    blocked = row.get("BlockingStatus") not in (None, 0)
+    return {
+        "division": int(row["Code"]),
+        "name": str(row.get("Description") or "").strip(),
+        "country": str(row.get("Country") or "").strip(),
+        "currency": str(row.get("Currency") or "").strip(),
+        "status": "blocked" if blocked else _STATUS.get(row.get("Status", 1), "open"),
+    }
+
+
+def try_airbase(stack: Stack, connection: Connection, given: GivenSecrets) -> list[Subsidiary]:
+    """Return the tenant's subsidiaries, read with the given key or else the stored one.
+
+    If the tenant does not list them, its orders are read instead and the result is empty.
+
+    Raises:
+        Halt: Airbase refuses the key, or there is none.
+        Later, Review: Airbase gives no usable answer.
+    """
+    client = _airbase(stack, connection, given)
+    if connection.profile.subsidiaries_path is None:
+        next(client.order_pages(), None)
+        return []
+    found = (_subsidiary(row) for row in client.subsidiaries())
+    return [each for each in found if each.key]
+
+
+def _airbase(stack: Stack, connection: Connection, given: GivenSecrets) -> AirbaseClient:
+    key = given.get(API_KEY) or stack.secret_store.airbase_key(connection.id)
+    pace = SharedAirbasePace(stack.tables.coordination, connection.id)
+    circuit_breaker = CircuitBreaker(stack.tables.coordination, connection.id, AIRBASE)
+    base, profile = connection.airbase_base_url, connection.profile
+    return AirbaseClient(base, profile, key, stack.http, pace, circuit_breaker)
+
+
+def _subsidiary(row: Any) -> Subsidiary:
+    if not isinstance(row, Mapping):
+        return Subsidiary("", "")
+    id, code, name, country = (
+        str(row.get(field) or "").strip()
+        for field in ("airbase_id", "erp_reference_id", "name", "iso_code")
+    )
+    return Subsidiary(id or code or name, name or code or id, code, country)
+
+
+def is_saved(stack: Stack, connection: Connection, given: GivenSecrets) -> bool:
+    """Return whether the connection is stored already, with these secrets."""
+    id = connection.id
+    return (
+        stack.services.connections.get(id) == connection
+        and not connection_secrets.not_stored_yet(stack.secret_store, id, given).values
+        and not connection_secrets.missing_names(stack.secret_store, id, GivenSecrets())
+        and all(connection_secrets.are_webhooks_stored(stack.secret_store, connection).values())
+    )
+
+
+def save(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets) -> Added:
+    """Save the connection; what is stored already is not written again.
+
+    Raises `UserError` when a secret is missing.
+    """
+    if is_saved(stack, connection, given):
+        urls = connections.webhook_urls(stack, connection)
+        return Added(
+            connection,
+            is_new=False,
+            webhooks=urls,
+            has_consent=has_consent(stack, connection),
+            is_changed=False,
+        )
+    return connections.add(
+        stack,
+        actor,
+        connection,
+        connection_secrets.not_stored_yet(stack.secret_store, connection.id, given),
+    )
+
+
+def has_consent(stack: Stack, connection: Connection) -> bool:
+    """Return whether tokens are stored."""
+    return bool(connection_secrets.stored(stack.secret_store, EXACT_TOKENS, connection.id))
+
+
+def subscribe(stack: Stack, actor: Actor, connection: Connection) -> list[dict[str, Any]]:
+    """Create the missing webhook subscriptions; return the problems.
+
+    A connection without `exact_callback_url` gets none. Raises `Later` when Exact cannot be called
+    now: the token refresh creates them within six hours.
+    """
+    found = ensure_subscriptions(stack.services, connection, stack.ledger_of(actor))
+    return [problem.as_dict() for problem in found]

@@ -1,0 +1,104 @@
+"""Which Exact division serves which Airbase subsidiary: propose it, and put it in the settings."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ml_connector.domain.matching.names import read_name
+from ml_connector.user_errors import UserError
+
+Settings = dict[str, Any]
+"""The content of a connection file; divisions or their subsidiaries may still be missing."""
+
+
+@dataclass(frozen=True)
+class Subsidiary:
+    """An Airbase subsidiary; `key` is what a connection file calls it."""
+
+    key: str
+    name: str
+    code: str = ""
+    country: str = ""
+
+    @property
+    def names(self) -> set[str]:
+        """Return everything a connection file may call it."""
+        return {text for text in (self.key, self.code, self.name) if text}
+
+
+def propose_assignments(
+    divisions: Sequence[Mapping[str, Any]], subsidiaries: Iterable[Subsidiary]
+) -> list[dict[str, Any]]:
+    """Return for each subsidiary the matching division; None where none or several match.
+
+    `{"subsidiary", "name", "division", "why"}`; only open divisions are proposed. `why`: code (its
+    ERP reference is the division's code) or name (equal but for the legal form).
+    """
+    candidates = [each for each in divisions if each["status"] == "open"]
+    return [_proposal(each, candidates) for each in subsidiaries]
+
+
+def _proposal(subsidiary: Subsidiary, divisions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    by_code = [d["division"] for d in divisions if str(d["division"]) == subsidiary.code]
+    keys = set(read_name(subsidiary.name).keys)
+    by_name = [d["division"] for d in divisions if keys & set(read_name(d["name"]).keys)]
+    why, division = "", None
+    if len(by_code) == 1:
+        why, division = "code", by_code[0]
+    elif len(by_name) == 1:
+        why, division = "name", by_name[0]
+    return {
+        "subsidiary": subsidiary.key,
+        "name": subsidiary.name,
+        "division": division,
+        "why": why,
+    }
+
+
+def assigned_to(settings: Settings, subsidiary: Subsidiary) -> int | None:
+    """Return the division that serves a subsidiary according to the settings."""
+    for division in settings.get("divisions") or ():
+        if subsidiary.names & set(division.get("subsidiaries") or ()):
+            return int(division["division"])
+    return None
+
+
+def expect_known(keys: Iterable[str], subsidiaries: Sequence[Subsidiary]) -> None:
+    """Raise `UserError` for a key that is no subsidiary, where Airbase lists them."""
+    known = {name for each in subsidiaries for name in each.names}
+    if known and (unknown := sorted(set(keys) - known)):
+        raise UserError(
+            f"Airbase has no subsidiary {', '.join(unknown)}; it has "
+            f"{', '.join(each.key for each in subsidiaries)}"
+        )
+
+
+def assign(
+    settings: Settings,
+    assignments: Mapping[int, Sequence[str]],
+    divisions: Sequence[Mapping[str, Any]],
+) -> Settings:
+    """Return the settings with these subsidiaries assigned to these divisions.
+
+    Other settings of a division stay; a new one gets its name and currency from Exact. Raises
+    `UserError` for a division outside the consent, or a new one that is not open.
+    """
+    listed = {each["division"]: each for each in divisions}
+    before = {int(d["division"]): d for d in settings.get("divisions") or ()}
+    entries = dict(before)
+    for code, keys in assignments.items():
+        if code not in listed:
+            raise UserError(
+                f"division {code} is not among those this consent reaches: "
+                f"{', '.join(map(str, sorted(listed))) or 'none'}"
+            )
+        if code not in before and listed[code]["status"] != "open":
+            raise UserError(f"division {code} is {listed[code]['status']} in Exact")
+        entries[code] = _entry(listed[code]) | dict(before.get(code, {}))
+        entries[code]["subsidiaries"] = list(keys)
+    return {**settings, "divisions": list(entries.values())}
+
+
+def _entry(division: Mapping[str, Any]) -> dict[str, Any]:
+    entry = {"division": division["division"], "name": division["name"]}
+    return entry | ({"currency": division["currency"]} if division["currency"] else {})

@@ -1,0 +1,95 @@
+"""Refresh the tokens of every connection and keep its webhook subscriptions in place.
+
+A refresh token expires after 30 days without use. Connections that post daily never get close;
+this is for idle ones, and finds a lost consent early.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+
+from ml_connector import telemetry
+from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
+from ml_connector.domain.faults import Halt, Later
+from ml_connector.exact.client import ExactClient
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+
+WARN_AFTER = timedelta(days=20)
+IDLE = timedelta(hours=24)
+_DAY = timedelta(days=1)
+# Less than a day: the runs are not exactly six hours apart.
+_SUBSCRIPTIONS_EVERY = timedelta(hours=23)
+
+Measure = Callable[[str, float], None]
+"""Takes a metric's name and one value."""
+
+
+def refresh_all(services: Services, measure: Measure) -> None:
+    """Refresh every connection; a failure of one never affects the next."""
+    for connection in services.connections.all():
+        measure("TokenRefreshFailed", 0.0 if _refresh(connection, services, measure) else 1.0)
+
+
+def _refresh(connection: Connection, services: Services, measure: Measure) -> bool:
+    """Return whether the tokens are valid."""
+    log = telemetry.logger()
+    try:
+        exact_client = services.exact(connection)
+        is_valid = _renew(connection, exact_client, services)
+        _measure_age(connection, exact_client, measure)
+        if is_valid:
+            _subscribe(connection, services)
+    except Exception:
+        # A bug or an AWS outage: the other connections are still refreshed.
+        log.exception("refreshing a connection failed", connection=connection.id)
+        return False
+    return is_valid
+
+
+def _renew(connection: Connection, exact_client: ExactClient, services: Services) -> bool:
+    try:
+        exact_client.tokens.renew_if_idle(IDLE)
+    except Later as later:
+        telemetry.logger().warning(str(later), connection=connection.id)
+        return False
+    except Halt as halt:
+        telemetry.logger().error(str(halt), connection=connection.id)
+        services.ledger.halt(connection.id, halt.problem)
+        return False
+    return True
+
+
+def _measure_age(connection: Connection, exact_client: ExactClient, measure: Measure) -> None:
+    age = exact_client.tokens.age()
+    if age is None:
+        return
+    measure("RefreshTokenAgeDays", age / _DAY)
+    if age >= WARN_AFTER:
+        telemetry.logger().warning(
+            "the Exact consent expires after 30 days without a renewal",
+            connection=connection.id,
+            age_days=age.days,
+        )
+
+
+def _subscribe(connection: Connection, services: Services) -> None:
+    """Check the subscriptions once a day, and again in the next run after a problem."""
+    leases = services.leases(connection.id)
+    lease = leases.acquire(f"subscriptions {_fingerprint(connection)}", _SUBSCRIPTIONS_EVERY)
+    if lease is None:
+        return
+    has_problem = True
+    try:
+        has_problem = bool(ensure_subscriptions(services, connection, services.ledger))
+    except Later as later:
+        telemetry.logger().info(str(later), connection=connection.id)
+    if has_problem:
+        leases.release(lease)
+
+
+def _fingerprint(connection: Connection) -> str:
+    """Return a digest of the wanted subscriptions: it changes when they do."""
+    divisions = [each.division for each in connection.divisions]
+    wanted = (connection.exact_callback_url, connection.exact_topics, divisions)
+    return hashlib.sha256(repr(wanted).encode()).hexdigest()[:16]

@@ -1,0 +1,56 @@
+"""Build the consent route with its clients, from the environment.
+
+It reads no connection: the consent request holds what it needs. So it starts without pydantic and
+has no access to the mappings table.
+"""
+
+import os
+from collections.abc import Mapping
+
+import botocore.session
+import httpx
+from botocore.config import Config
+
+from ml_connector.consent.exchange import CodeExchange
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.exact.tokens import TokenProvider
+from ml_connector.infrastructure import http as http_clients
+from ml_connector.infrastructure.consents import Consents
+from ml_connector.infrastructure.dynamodb import DynamoTable, Table
+from ml_connector.infrastructure.ledger import Ledger
+from ml_connector.infrastructure.secret_store import AwsSecretStore, SecretStore
+
+# A browser is waiting, and API Gateway waits for 30 seconds at most.
+_CONFIG = Config(
+    connect_timeout=2, read_timeout=4, retries={"mode": "standard", "total_max_attempts": 3}
+)
+
+
+def open_exchange(actor: str, environment: Mapping[str, str] = os.environ) -> CodeExchange:
+    """Return the code exchange of the function `actor`; `KeyError` names a missing variable."""
+    session = botocore.session.get_session()
+    dynamodb, secrets, kms = (
+        session.create_client(name, config=_CONFIG)
+        for name in ("dynamodb", "secretsmanager", "kms")
+    )
+    coordination, ledger, audit = (
+        DynamoTable(dynamodb, environment[f"{name}_TABLE"])
+        for name in ("COORDINATION", "LEDGER", "AUDIT")
+    )
+    secret_store = AwsSecretStore(
+        secrets, kms, environment["SECRET_PREFIX"], environment["KMS_KEY_ID"]
+    )
+    return build_exchange(
+        coordination, Ledger(ledger, audit, actor), secret_store, http_clients.client()
+    )
+
+
+def build_exchange(
+    coordination: Table, ledger: Ledger, secret_store: SecretStore, http: httpx.Client
+) -> CodeExchange:
+    """Return a code exchange with these services."""
+
+    def provider_for(connection: ConnectionId, site: str) -> TokenProvider:
+        return TokenProvider(connection, site, http, secret_store, coordination)
+
+    return CodeExchange(Consents(coordination), ledger, provider_for)

@@ -1,0 +1,151 @@
+"""Exchange a consent code for sealed tokens and resume the connection: once for each state.
+
+The first request with a state claims it; later ones only learn how it ended. So a reload, a second
+tab or a replayed code changes nothing.
+"""
+
+from collections.abc import Callable
+
+from ml_connector import telemetry
+from ml_connector.domain.faults import Halt, Later
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.exact.tokens import TokenProvider
+from ml_connector.infrastructure.consents import Consent, Consents
+from ml_connector.infrastructure.ledger import CONNECTION, Conflict, Ledger
+from ml_connector.secret import Secret
+
+HALTS_LIFTED_BY_CONSENT = frozenset(
+    {
+        "RECONNECT_NEEDED",
+        "NOT_CONNECTED",
+        "SECRET_UNREADABLE",
+        "APP_CREDENTIALS_MISSING",
+        "APP_CREDENTIALS_REFUSED",
+        "EXACT_TOKEN_REFUSED",
+        "EXACT_DIVISION_NOT_ALLOWED",
+        "EXACT_FORBIDDEN",
+        "EXACT_SCOPE_MISSING",
+        "EXACT_USER_BLOCKED",
+    }
+)
+"""Halts that a new consent may end; if the cause remains, the connection is stopped again."""
+
+_MAX_ATTEMPTS = 3
+APP_CREDENTIAL_HALTS = frozenset(
+    {"APP_CREDENTIALS_MISSING", "APP_CREDENTIALS_REFUSED", "SECRET_UNREADABLE"}
+)
+"""Halts caused by the stored client id and secret, not by the code."""
+
+ProviderFor = Callable[[ConnectionId, str], TokenProvider]
+"""Returns the token provider of a connection at an Exact site."""
+
+
+class CodeRejected(Exception):
+    """The code with this state is not exchanged: `reason` is a key of `pages.PAGES`."""
+
+    def __init__(self, reason: str, connection: ConnectionId | None = None) -> None:
+        """Keep the reason, and the connection where the state is known."""
+        super().__init__(reason)
+        self.reason = reason
+        self.connection = connection
+
+
+class CodeExchange:
+    """Exchanges the codes of consent redirects."""
+
+    def __init__(self, consents: Consents, ledger: Ledger, provider_for: ProviderFor) -> None:
+        """Use these services; the actor of `ledger` is named in the audit trail."""
+        self._consents = consents
+        self._ledger = ledger
+        self._provider_for = provider_for
+
+    def redeem(self, state: Secret, code: Secret) -> ConnectionId:
+        """Exchange the code that came with this state; return the connection it was for.
+
+        Raises:
+            CodeRejected: the state is unknown, expired or used ("given": it was stored already).
+            Halt: Exact refuses the code or the app's credentials.
+            Later: another process is renewing the tokens (the same code can be sent again), or
+                Exact gives no usable answer (consent has to be given again).
+        """
+        claimed = self._claimed(state)
+        telemetry.conceal(code.reveal())
+        try:
+            self._exchange(claimed, code)
+        except Halt as halt:
+            is_app = halt.problem.code in APP_CREDENTIAL_HALTS
+            self._consents.move(claimed, "refused", "app" if is_app else "code")
+            raise
+        except Later as later:
+            if later.code == "TOKEN_BUSY":  # the code was not sent: it can be tried again
+                self._consents.move(claimed, "waiting")
+            else:
+                self._consents.move(claimed, "refused", "no_answer")
+            raise
+        self._record_given(claimed.connection)
+        self._consents.move(claimed, "given")
+        return claimed.connection
+
+    def deny(self, state: Secret) -> ConnectionId:
+        """Record that the person declined; raises `CodeRejected` as `redeem` does."""
+        claimed = self._claimed(state)
+        self._record_step(claimed.connection, "consent_denied")
+        self._consents.move(claimed, "refused", "denied")
+        return claimed.connection
+
+    def _claimed(self, state: Secret) -> Consent:
+        consent = self._consents.find(state)
+        if consent is None:
+            raise CodeRejected("unknown")
+        if consent.has_expired:
+            raise CodeRejected("expired", consent.connection)
+        claimed = self._consents.claim(consent) if consent.stage == "waiting" else None
+        if claimed is None:
+            raise CodeRejected(self._end_of(state), consent.connection)
+        return claimed
+
+    def _end_of(self, state: Secret) -> str:
+        """Return how the request that claimed the state ended, or how far it is."""
+        consent = self._consents.find(state)
+        return (consent.reason or consent.stage) if consent else "unknown"
+
+    def _exchange(self, consent: Consent, code: Secret) -> None:
+        self._record_step(consent.connection, "consent_brought")
+        provider = self._provider_for(consent.connection, consent.site)
+        provider.exchange_code(code, consent.redirect_uri)
+
+    def _record_step(self, id: ConnectionId, step: str) -> None:
+        def write() -> None:
+            record = self._ledger.read(id, CONNECTION)
+            state = "halted" if record.facts.get("halts") else "active"
+            self._ledger.write(record.now(state), step)
+
+        _persist(write)
+
+    def _record_given(self, id: ConnectionId) -> None:
+        """Lift the halts that a consent ends, in the same step of the audit trail."""
+
+        def write() -> None:
+            record = self._ledger.read(id, CONNECTION)
+            halts = record.facts.get("halts", {})
+            left = {
+                where: one
+                for where, one in halts.items()
+                if one["code"] not in HALTS_LIFTED_BY_CONSENT
+            }
+            lifted = sorted({one["code"] for one in halts.values()} & HALTS_LIFTED_BY_CONSENT)
+            state = "halted" if left else "active"
+            moved = record.now(state, halts=left, lifted={})
+            self._ledger.write(moved, "consent_given", lifted=lifted)
+
+        _persist(write)
+
+
+def _persist(write: Callable[[], None]) -> None:
+    """Write with retries: workers write the connection's record too."""
+    for _ in range(_MAX_ATTEMPTS - 1):
+        try:
+            return write()
+        except Conflict:
+            continue
+    return write()

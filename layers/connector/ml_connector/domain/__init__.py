@@ -1,0 +1,1 @@
+"""The rules: orders, matching, money, states, exception codes. They open nothing."""

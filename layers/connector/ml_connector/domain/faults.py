@@ -1,0 +1,86 @@
+"""Why work stops, by what the worker must do about it.
+
+`Later`: temporary, try again. `Review`: a person decides, the message is done. `Halt`: the
+connection (or one of its divisions) stops until it is repaired. Any other exception is a bug: its
+message is redelivered and ends in the dead-letter queue.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ml_connector.domain.ids import Division
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One exception for a person.
+
+    `code` is stable and documented in docs/exceptions.md; `record` is what people call the record
+    ("PO-1043, line 2"); `cause` says what happened, `remedy` what to do. `candidates` are
+    proposals, best first; `evidence` holds field values, never secrets.
+    """
+
+    code: str
+    record: str
+    cause: str
+    remedy: str
+    candidates: Sequence[Mapping[str, str]] = ()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable form, as kept in the ledger and the audit trail."""
+        return {
+            "code": self.code,
+            "record": self.record,
+            "cause": self.cause,
+            "remedy": self.remedy,
+            "candidates": [dict(c) for c in self.candidates],
+            "evidence": dict(self.evidence),
+        }
+
+    def __str__(self) -> str:
+        """Return one line for logs and terminals."""
+        return f"{self.code}: {self.record}: {self.cause} {self.remedy}"
+
+
+class Fault(Exception):
+    """Base of the faults that workers handle."""
+
+
+class Later(Fault):
+    """Temporary: nothing is wrong with the record, try again at `until` (aware UTC).
+
+    `outcome_unknown`: a write was sent and may have been committed by the remote, so it must be
+    looked up before it is repeated.
+    """
+
+    def __init__(
+        self, code: str, until: datetime, cause: str, *, outcome_unknown: bool = False
+    ) -> None:
+        """Take the stable `code`, when to try again, and the cause in one sentence."""
+        super().__init__(f"{code}: {cause} (again at {until.isoformat()})")
+        self.code = code
+        self.until = until
+        self.cause = cause
+        self.outcome_unknown = outcome_unknown
+
+
+class Review(Fault):
+    """A person has to decide: the problems become open exceptions, the message is done."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Take at least one problem."""
+        super().__init__("; ".join(str(p) for p in problems))
+        self.problems = tuple(problems)
+
+
+class Halt(Fault):
+    """Stop the connection, or only one `division`, with one exception for all its records."""
+
+    def __init__(self, problem: Problem, division: Division | None = None) -> None:
+        """Take the problem that is the reason."""
+        super().__init__(str(problem))
+        self.problem = problem
+        self.division = division

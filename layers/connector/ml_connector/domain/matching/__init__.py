@@ -1,0 +1,1 @@
+"""Which Airbase vendor is which Exact supplier: record linkage by pure rules."""

@@ -1,0 +1,106 @@
+"""Find the few suppliers whose name may be a vendor's, without comparing every pair.
+
+Names are indexed by words, pairs of words and four-character n-grams. A feature that more than a
+fixed number of suppliers share is left out, so a look-up costs the same however long the list is; a
+common word still counts as part of a pair.
+"""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
+from math import log2
+
+from ml_connector.domain.matching.names import Name
+
+_MOST_SHARING = 120
+_GRAM = 4
+_LONGEST_KEY = 28
+_MOST_WORDS = 7
+_SHORTEST_CORRECTED = 4
+_MOST_CORRECTIONS = 8
+
+
+class CandidateIndex:
+    """An inverted index of names by rare features; positions are those of the names given."""
+
+    def __init__(self, names: Sequence[Name]) -> None:
+        """Index the names, in linear time and about 1 kB a name."""
+        found: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
+        for at, name in enumerate(names):
+            for feature in _features(name, name.tokens):
+                positions = found[feature]
+                # One beyond the limit is enough to know that it is common.
+                if len(positions) <= _MOST_SHARING:
+                    positions.append(at)
+        self._size = max(len(names), 2)
+        self._positions = {
+            feature: positions for feature, positions in found.items() if _is_rare(positions)
+        }
+        self._vocabulary = {word for name in names for word in name.tokens}
+        self._corrections = _by_deletion(self._vocabulary)
+
+    def candidates(self, name: Name, most: int) -> list[int]:
+        """Return up to `most` positions, the likeliest first."""
+        weights: defaultdict[int, int] = defaultdict(int)
+        for feature in _features(name, self._with_corrections(name.tokens)):
+            positions = self._positions.get(feature)
+            if positions:
+                weight = self._weight(feature, len(positions))
+                for at in positions:
+                    weights[at] += weight
+        ranked = sorted(weights, key=lambda at: (-weights[at], at))
+        return ranked[:most]
+
+    def _weight(self, feature: str, count: int) -> int:
+        """Weigh by rarity, in whole numbers so that no order of adding matters."""
+        rarity = int(4 * log2(self._size / count)) + 1
+        return rarity if feature[0] == "#" else 3 * rarity
+
+    def _with_corrections(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the words, with known words one letter away from those that no supplier has."""
+        found = list(tokens)
+        for token in tokens:
+            if token not in self._vocabulary and len(token) >= _SHORTEST_CORRECTED:
+                near = {
+                    word for key in _deletions(token) for word in self._corrections.get(key, ())
+                }
+                found += sorted(near)[:_MOST_CORRECTIONS]
+        return tuple(found)
+
+
+def _features(name: Name, tokens: tuple[str, ...]) -> Iterator[str]:
+    for key in name.keys:
+        yield f"={key}"
+        yield from _grams(key)
+    words = sorted(set(tokens))[: _MOST_WORDS + _MOST_CORRECTIONS]
+    yield from words
+    for one, other in combinations(words[:_MOST_WORDS], 2):
+        yield f"{one} {other}"
+
+
+def _grams(key: str) -> set[str]:
+    padded = f"#{key[:_LONGEST_KEY]}#"
+    return {"#" + padded[at : at + _GRAM] for at in range(max(len(padded) - _GRAM + 1, 1))}
+
+
+def _is_rare(positions: Sequence[int]) -> bool:
+    return len(positions) <= _MOST_SHARING
+
+
+def _by_deletion(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Map each word, and each word without one of its letters, to the word.
+
+    Words that differ by one letter (added, missing or replaced) share such a key.
+    """
+    found: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+    for word in sorted(words):
+        if len(word) >= _SHORTEST_CORRECTED:
+            for key in _deletions(word):
+                if len(found[key]) < _MOST_CORRECTIONS:
+                    found[key] += (word,)
+    return dict(found)
+
+
+def _deletions(word: str) -> set[str]:
+    return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}

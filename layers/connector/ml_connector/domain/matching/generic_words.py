@@ -1,0 +1,28 @@
+"""Words that say what a company does, not which company it is."""
+
+GENERIC = {
+    "administratie", "advies", "advocaten", "agency", "air", "analytics", "apotheek",
+    "architecten", "architects", "art", "associates", "auto", "automotive", "bakery", "bakkerij",
+    "bank", "bar", "bau", "bedrijf", "beratung", "bouw", "bouwbedrijf", "business", "cafe",
+    "capital", "catering", "center", "centrum", "city", "clean", "cleaning", "cloud", "coaching",
+    "commerce", "communication", "communications", "computer", "computers", "conseil",
+    "construcciones", "construction", "consultancy", "consultants", "consulting", "consultores",
+    "creative", "data", "de", "delivery", "der", "design", "develop", "development", "die",
+    "dienst", "diensten", "dienstleistungen", "digital", "distribution", "dr", "elektro",
+    "energie", "energy", "engineering", "enterprise", "enterprises", "entreprise", "events",
+    "export", "express", "facilities", "finance", "fitness", "flowers", "food", "foods",
+    "foundation", "garage", "global", "gmbh", "grafik", "green", "hair", "handel", "handels",
+    "health", "home", "hotel", "house", "hr", "ict", "import", "industrial", "industrie",
+    "industries", "installatie", "instituut", "insurance", "it", "kantoor", "la", "lab", "labs",
+    "las", "law", "le", "legal", "les", "logistic", "logistics", "logistiek", "logistik", "los",
+    "machines", "marketing", "markt", "media", "medical", "metaal", "metal", "music", "office",
+    "online", "partner", "partners", "pharma", "photo", "praxis", "print", "printing",
+    "production", "productions", "project", "projects", "recruitment", "rental", "repair",
+    "restaurant", "retail", "sales", "schilders", "school", "schoonmaak", "security", "service",
+    "services", "servicios", "shop", "software", "solution", "solutions", "sport", "staffing",
+    "store", "studio", "studios", "supplies", "supply", "support", "system", "systems", "taxi",
+    "team", "tech", "techniek", "technik", "techno", "technologies", "technology", "telecom",
+    "the", "tours", "trade", "trading", "training", "trans", "transport", "transporte",
+    "transportes", "travel", "van", "verhuur", "vertalingen", "vertrieb", "web", "werken",
+    "works", "world", "zorg",
+}  # fmt: skip

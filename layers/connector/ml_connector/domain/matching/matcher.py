@@ -1,0 +1,115 @@
+"""Match two lists: link what is certain, propose what is similar, leave the rest.
+
+The decisions do not depend on the order of either list.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from ml_connector.domain.matching.candidates import CandidateIndex
+from ml_connector.domain.matching.features import PartyFeatures, read_features
+from ml_connector.domain.matching.party import Candidate, MatchDecision, MatchRule, Party
+from ml_connector.domain.matching.party_index import PartyIndex
+from ml_connector.domain.matching.rules import MatchRules, RuleResult
+from ml_connector.domain.matching.similarity import score
+
+MOST_CANDIDATES = 3
+_MOST_COMPARED = 28
+_LEAST_TO_PROPOSE = 0.8
+_LINK_SCORES: dict[MatchRule, float] = {
+    "external_id": 1.0, "account_code": 1.0, "vat_number": 1.0, "chamber_of_commerce": 1.0,
+    "iban": 0.99, "name": 0.98,
+}  # fmt: skip
+_LEAST_BY_NUMBER = 0.9
+
+
+def match(
+    vendors: Iterable[Party],
+    suppliers: Iterable[Party],
+    progress: Callable[[int], None] | None = None,
+) -> list[MatchDecision]:
+    """Return one decision for each vendor, in their order.
+
+    Ids are unique on each side. `progress` is called with the number of vendors done. 100,000 by
+    100,000 take about a minute and half a gigabyte.
+    """
+    matcher = Matcher(vendors, suppliers)
+    results = matcher.apply()
+    decisions = []
+    for at, result in enumerate(results):
+        decisions.append(matcher.decide(at, result))
+        if progress:
+            progress(at + 1)
+    return decisions
+
+
+class Matcher:
+    """Decides about vendors; reads and indexes both lists once."""
+
+    def __init__(self, vendors: Iterable[Party], suppliers: Iterable[Party]) -> None:
+        """Index both lists; vendors keep their positions."""
+        self._vendors = [read_features(party) for party in vendors]
+        # Sorted by id, so that ties are always broken alike.
+        self._suppliers = sorted((read_features(party) for party in suppliers), key=_id)
+        self._rules = MatchRules(PartyIndex(self._vendors), PartyIndex(self._suppliers))
+        self._index: CandidateIndex | None = None
+
+    def apply(self) -> list[RuleResult]:
+        """Apply the rules to every vendor; a supplier is certain for one vendor only."""
+        results = [self._rules.apply(at) for at in range(len(self._vendors))]
+        claims = Counter(result.suppliers[0] for result in results if result.is_certain)
+        return [
+            replace(result, doubts=("several vendors fit this supplier",))
+            if result.is_certain and claims[result.suppliers[0]] > 1
+            else result
+            for result in results
+        ]
+
+    def decide(self, at: int, result: RuleResult) -> MatchDecision:
+        """Return the decision about the vendor at a position, given the result of its rules."""
+        vendor = self._vendors[at]
+        if result.is_certain:
+            supplier = self._suppliers[result.suppliers[0]]
+            return MatchDecision(
+                vendor.id,
+                "link",
+                _LINK_SCORES[result.rule],
+                result.rule,
+                supplier.id,
+                evidence=result.evidence,
+            )
+        return self._proposal(vendor, result)
+
+    def _proposal(self, vendor: PartyFeatures, result: RuleResult) -> MatchDecision:
+        ranked = self._ranked(vendor, result)
+        best = ranked[0].score if ranked else 0.0
+        similar = [each for each in ranked if each.score >= _LEAST_TO_PROPOSE]
+        if not similar and not result.suppliers:
+            return MatchDecision(vendor.id, "none", best, "")
+        return MatchDecision(
+            vendor.id,
+            "review",
+            best,
+            result.rule or "similar_name",
+            candidates=tuple((similar or ranked)[:MOST_CANDIDATES]),
+            evidence=(*result.evidence, *result.doubts),
+        )
+
+    def _ranked(self, vendor: PartyFeatures, result: RuleResult) -> list[Candidate]:
+        positions: Sequence[int] = self._names_index().candidates(vendor.name, _MOST_COMPARED)
+        least = 0.0 if result.rule in {"", "name"} else _LEAST_BY_NUMBER
+        scores = {at: score(vendor, self._suppliers[at]) for at in positions}
+        for at in result.suppliers[:_MOST_COMPARED]:
+            scores[at] = max(score(vendor, self._suppliers[at]), least)
+        ranked = sorted(scores, key=lambda at: (-scores[at], at))
+        return [Candidate(self._suppliers[at].id, scores[at]) for at in ranked]
+
+    def _names_index(self) -> CandidateIndex:
+        if self._index is None:
+            self._index = CandidateIndex([each.name for each in self._suppliers])
+        return self._index
+
+
+def _id(features: PartyFeatures) -> str:
+    return features.id

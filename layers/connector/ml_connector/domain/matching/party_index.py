@@ -1,0 +1,94 @@
+"""Look up the parties of a list by identifiers, references and name."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from ml_connector.domain.matching import identifiers
+from ml_connector.domain.matching.features import PartyFeatures
+from ml_connector.domain.matching.identifiers import Kind
+
+_NONE: tuple[int, ...] = ()
+Positions = dict[str, tuple[int, ...]]
+
+
+class PartyIndex:
+    """One list of parties by id, number, reference, spelling, family and first words."""
+
+    def __init__(self, features: Sequence[PartyFeatures]) -> None:
+        """Index the parties; positions are those of the sequence."""
+        self.features = features
+        self._numbers: dict[Kind, Positions] = {
+            kind: _grouped((at, _values(each, kind)) for at, each in enumerate(features))
+            for kind in identifiers.KINDS
+        }
+        self._ids = _grouped(
+            (at, (each.id.strip().casefold(),)) for at, each in enumerate(features)
+        )
+        self._codes = _grouped((at, (each.code,)) for at, each in enumerate(features) if each.code)
+        self._references = _grouped(
+            (at, (reference(each),)) for at, each in enumerate(features) if reference(each)
+        )
+        self._keys = _grouped((at, each.name.keys) for at, each in enumerate(features))
+        self._families = _grouped(
+            (at, (each.name.family,)) for at, each in enumerate(features) if each.name.keys
+        )
+        self._prefixes = {
+            each.name.core[:size] for each in features for size in range(1, len(each.name.core))
+        }
+
+    def with_id(self, text: str) -> tuple[int, ...]:
+        """Return who has this id, given in lower case."""
+        return self._ids.get(text, _NONE)
+
+    def with_code(self, text: str) -> tuple[int, ...]:
+        """Return who has this account code."""
+        return self._codes.get(text, _NONE)
+
+    def referring_to(self, *texts: str) -> set[int]:
+        """Return whose external id is one of these."""
+        return {at for text in texts if text for at in self._references.get(text, _NONE)}
+
+    def with_number(self, kind: Kind, other: PartyFeatures) -> tuple[int, ...]:
+        """Return who has the same valid number as another company."""
+        number = other.numbers.get(kind)
+        if number is None or not number.is_valid:
+            return _NONE
+        sharing = self._numbers[kind].get(number.value, _NONE)
+        return tuple(at for at in sharing if self.features[at].numbers[kind].same_as(number))
+
+    def with_spelling(self, other: PartyFeatures) -> set[int]:
+        """Return whose name is spelt the same, whatever the legal form."""
+        return {at for key in other.name.keys for at in self._keys.get(key, _NONE)}
+
+    def family_of(self, other: PartyFeatures) -> tuple[int, ...]:
+        """Return whose name differs at most in place, number, group word and legal form."""
+        return self._families.get(other.name.family, _NONE)
+
+    def has_longer_name(self, core: tuple[str, ...]) -> bool:
+        """Tell whether a longer name begins with these words."""
+        return core in self._prefixes
+
+
+def reference(features: PartyFeatures) -> str:
+    """Return the reference that a vendor has to its supplier, without braces."""
+    return (features.external_id or features.code).strip("{}")
+
+
+def _values(features: PartyFeatures, kind: Kind) -> tuple[str, ...]:
+    number = features.numbers.get(kind)
+    return (number.value,) if number and number.is_valid else ()
+
+
+def _grouped(entries: Iterable[tuple[int, tuple[str, ...]]]) -> Positions:
+    found: defaultdict[str, tuple[int, ...]] = defaultdict(tuple)
+    large: dict[str, list[int]] = {}  # a long tuple is slow to extend
+    for at, keys in entries:
+        for key in keys:
+            if key in large:
+                large[key].append(at)
+            elif len(found[key]) < 8:
+                found[key] += (at,)
+            else:
+                large[key] = [*found[key], at]
+    found.update({key: tuple(positions) for key, positions in large.items()})
+    return dict(found)

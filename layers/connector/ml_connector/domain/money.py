@@ -1,0 +1,127 @@
+"""Money amounts: exact decimals with a currency, never floats."""
+
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
+from enum import StrEnum
+from typing import Any
+
+# ISO 4217 currencies whose minor unit is not a hundredth.
+_MINOR_DIGITS = dict.fromkeys(
+    [
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    ],
+    0,
+) | dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
+
+# Exact stores doubles: 15 significant digits are kept unchanged.
+_SAFE_DIGITS = 15
+
+# `Decimal` itself also takes underscores, digits of other scripts and endless exponents.
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,4})?", re.ASCII | re.IGNORECASE)
+_LONGEST = 60
+_SHOWN = 40
+
+# Wide enough for the product of any two numbers that `parse_number` lets through.
+_WIDE = Context(prec=64, rounding=ROUND_HALF_UP)
+
+
+class MoneyForm(StrEnum):
+    """How a system writes an amount in JSON."""
+
+    DECIMAL = "decimal"
+    """Text or number in units: "1234.50"."""
+    MINOR_UNITS = "minor_units"
+    """Whole number of the currency's smallest unit: 123450."""
+
+
+@dataclass(frozen=True)
+class Money:
+    """An amount in units of `currency` (ISO 4217 code)."""
+
+    amount: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        """Return for example `EUR 1234.50`."""
+        return f"{self.currency} {self.amount:f}"
+
+
+def minor_digits(currency: str) -> int:
+    """Return how many decimals the currency has: 2 for EUR, 0 for JPY."""
+    return _MINOR_DIGITS.get(currency, 2)
+
+
+def parse_amount(value: Any, currency: str, form: MoneyForm = MoneyForm.DECIMAL) -> Decimal:
+    """Return the amount in units.
+
+    Raises `ValueError` with a sentence for a person when it is not a finite number, has more
+    decimals than the currency (except unit prices: see `parse_number`) or is too large.
+    """
+    number = parse_number(value)
+    if form is MoneyForm.MINOR_UNITS:
+        if number != number.to_integral_value():
+            raise ValueError(f"{_shown(value)} is not a whole number of minor units")
+        number = number.scaleb(-minor_digits(currency))
+    if number != round_to_cents(number, currency):
+        raise ValueError(f"{_shown(value)} has more decimals than {currency} has")
+    return round_to_cents(number, currency)
+
+
+def parse_number(value: Any) -> Decimal:
+    """Return a finite decimal of at most 15 significant digits.
+
+    Raises `ValueError` with a sentence for a person otherwise; booleans and floats are refused
+    (JSON is read with `parse_float=Decimal`, so a float can only be a bug).
+    """
+    if isinstance(value, bool | float) or not isinstance(value, str | int | Decimal):
+        raise ValueError(f"{_shown(value)} is not an amount")  # noqa: TRY004  input, not a type
+    text = str(value).strip()
+    if len(text) > _LONGEST:
+        raise ValueError(f"{_shown(value)} has more digits than can be kept exactly")
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{_shown(value)} is not an amount")
+    number = Decimal(text)
+    if _significant(number) > _SAFE_DIGITS or abs(number.adjusted()) >= _SAFE_DIGITS:
+        raise ValueError(f"{_shown(value)} has more digits than can be kept exactly")
+    return number
+
+
+def round_to_cents(number: Decimal, currency: str) -> Decimal:
+    """Return the number rounded half up to the currency's minor unit."""
+    return round_to_step(number, Decimal(1).scaleb(-minor_digits(currency)))
+
+
+def round_to_step(number: Decimal, step: Decimal) -> Decimal:
+    """Return the number rounded half up to as many decimals as `step` has."""
+    return number.quantize(step, context=_WIDE)
+
+
+def to_wire(number: Decimal) -> float | int:
+    """Return the JSON number Exact expects; exact, since `parse_number` keeps 15 digits."""
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
+def _significant(number: Decimal) -> int:
+    """Count the digits without trailing zeros; `normalize` would round before it counts."""
+    return len("".join(map(str, number.as_tuple().digits)).rstrip("0"))
+
+
+def _shown(value: Any) -> str:
+    return repr(value)[:_SHOWN]

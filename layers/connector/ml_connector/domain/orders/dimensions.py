@@ -1,0 +1,106 @@
+"""The codes of an order and its lines: payment condition, VAT, cost centre, cost unit, project."""
+
+from ml_connector.domain.orders.order import OrderLine, Tag
+from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Supplier, is_active
+from ml_connector.domain.orders.validation import MappingContext, mapped
+
+_MANDATORY, _NOT_USED = 1, 2  # Exact's UseCostcenter and UseCostunit
+
+
+def payment_condition(context: MappingContext, supplier: Supplier | None) -> str:
+    """Return the order's own code, else the supplier's, else the division's, else none."""
+    requested = context.order.payment_condition
+    code = (
+        context.division.mappings.payment_conditions.get(requested, requested)
+        or (supplier.payment_condition if supplier else "")
+        or context.division.default_payment_condition
+    )
+    if code:
+        _find_code(context, "payment_condition", code, "", requested or code)
+    return code or ""
+
+
+def vat_code(
+    context: MappingContext,
+    line: OrderLine,
+    account: GLAccount | None,
+    supplier: Supplier | None,
+    where: str,
+) -> str:
+    """Return the line's own code, else its account's, the supplier's, the division's, or none."""
+    code = (
+        context.division.mappings.vat_codes.get(line.vat_code, line.vat_code)
+        or (account.vat_code if account else "")
+        or (supplier.vat_code if supplier else "")
+        or context.division.default_vat_code
+    )
+    if not code:
+        return ""
+    vat = _find_code(context, "vat_code", code, where, line.vat_code or code)
+    if vat and vat.percentage_is_included != context.connection.amounts_include_vat:
+        context.report("VAT_CODE_BASIS", where=where, code=code)
+    if vat and not vat.is_for_purchase:
+        context.report("VAT_CODE_NOT_FOR_PURCHASE", where=where, code=code)
+    return code
+
+
+def dimensions(
+    context: MappingContext, line: OrderLine, account: GLAccount | None, where: str
+) -> dict[str, str | None]:
+    """Return Exact's fields for the line's tags; the order's tags apply where the line has none."""
+    found = _codes_of_tags(context, line.tags, where)
+    for kind, code in _codes_of_tags(context, context.order.tags, "").items():
+        found.setdefault(kind, code)
+    if account:
+        _apply_account_rules(context, account, found, where)
+    cost_centre, cost_unit = found.get("cost_centre"), found.get("cost_unit")
+    project = found.get("project")
+    return {
+        "CostCenter": cost_centre.code if cost_centre else None,
+        "CostUnit": cost_unit.code if cost_unit else None,
+        "Project": project.id if project else None,
+    }
+
+
+def _apply_account_rules(
+    context: MappingContext, account: GLAccount, found: dict[CodeKind, Code], where: str
+) -> None:
+    """Report a missing code that the account demands; drop a code that it does not accept."""
+    uses: tuple[tuple[CodeKind, int], ...] = (
+        ("cost_centre", account.use_cost_centre),
+        ("cost_unit", account.use_cost_unit),
+    )
+    for kind, use in uses:
+        if use == _MANDATORY and kind not in found:
+            context.report(f"{kind.upper()}_MISSING", where=where, account=account.code)
+        if use == _NOT_USED:
+            found.pop(kind, None)
+
+
+def _codes_of_tags(
+    context: MappingContext, tags: tuple[Tag, ...], where: str
+) -> dict[CodeKind, Code]:
+    found: dict[CodeKind, Code] = {}
+    for tag in tags:
+        kind = context.connection.tag_dimensions.get(tag.dimension)
+        if kind is None:
+            if tag.dimension not in context.connection.ignored_tags:
+                context.report("UNKNOWN_TAG", where=where, tag=tag.dimension)
+            continue
+        table = getattr(context.division.mappings, f"{kind}s")
+        text = mapped(table, tag.value) or tag.value.code or tag.value.name
+        if code := _find_code(context, kind, text, where, str(tag.value)):
+            found[kind] = code
+    return found
+
+
+def _find_code(
+    context: MappingContext, kind: CodeKind, code: str, where: str, name: str
+) -> Code | None:
+    """Return the code in the division; one that is unknown or cannot be used is reported."""
+    found = context.division_data.code(kind, code) if code else None
+    if found is None:
+        context.report(f"UNKNOWN_{kind.upper()}", where=where, name=name, code=code)
+    elif found.is_blocked or not is_active(None, found.end, context.order.order_date):
+        context.report(f"{kind.upper()}_BLOCKED", where=where, code=found.code)
+    return found

@@ -1,0 +1,148 @@
+"""Map and validate an approved order: return what to send to Exact, or everything wrong with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from ml_connector.domain.money import to_wire
+from ml_connector.domain.orders.carrier_items import (
+    MissingCarrierItem,
+    Prerequisite,
+    find_carrier,
+    find_gl_account,
+    find_missing_link,
+)
+from ml_connector.domain.orders.dimensions import dimensions, payment_condition, vat_code
+from ml_connector.domain.orders.marker import marker, your_ref
+from ml_connector.domain.orders.order import Order, OrderLine
+from ml_connector.domain.orders.reference_data import DivisionData, GLAccount, Item, Supplier
+from ml_connector.domain.orders.supplier import choose_supplier
+from ml_connector.domain.orders.validation import MappingContext, Problems
+from ml_connector.settings.connection import Connection, ExactDivision
+
+_DESCRIPTION_LENGTH = 60
+
+
+@dataclass(frozen=True)
+class MappedOrder:
+    """What to send to Exact: first what is `missing`, then one POST of `body`."""
+
+    body: Mapping[str, Any]
+    missing: tuple[Prerequisite, ...]
+
+
+def pick_division(order: Order, connection: Connection) -> ExactDivision:
+    """Return the division that serves the order's subsidiary.
+
+    Raises `Review` when none does: Exact's own "current division" is never used.
+    """
+    for key in order.subsidiary.keys:
+        for division in connection.divisions:
+            if key in division.subsidiaries:
+                return division
+    problems = Problems(order.title)
+    problems.add("UNKNOWN_SUBSIDIARY", subsidiary=str(order.subsidiary))
+    raise problems.as_review()
+
+
+def map_order(
+    order: Order, connection: Connection, division: ExactDivision, division_data: DivisionData
+) -> MappedOrder:
+    """Return what to send; raises `Review` with all problems of header and lines together."""
+    context = MappingContext(order, connection, division, division_data, Problems(order.title))
+    _check_total(context)
+    _check_currency(context)
+    supplier = choose_supplier(context)
+    header = _header(context, supplier)
+    lines = _Lines(context, supplier)
+    body = header | {"PurchaseOrderLines": [lines.map(line) for line in order.lines]}
+    context.problems.raise_if_any()
+    return MappedOrder(body, tuple(lines.missing.values()))
+
+
+def _check_total(context: MappingContext) -> None:
+    approved = context.order.total
+    total = sum(line.amount for line in context.order.lines)
+    if total != approved.amount:
+        context.report("TOTAL_MISMATCH", total=str(approved), lines=str(total))
+    if approved.amount <= 0:
+        context.report("NOT_POSITIVE", total=str(approved))
+
+
+def _check_currency(context: MappingContext) -> None:
+    currency = context.order.total.currency
+    if currency not in {context.division.currency, *context.division.other_currencies}:
+        context.report("CURRENCY_NOT_ACTIVE", currency=currency)
+
+
+def _header(context: MappingContext, supplier: Supplier | None) -> dict[str, Any]:
+    order = context.order
+    text = marker(context.connection.id, order.id, order.revision)
+    title = order.title.replace("[", "(")  # so that it cannot imitate another order's marker
+    return _without_blanks(
+        {
+            "Supplier": supplier and supplier.id,
+            "OrderDate": order.order_date.isoformat(),
+            "ReceiptDate": _iso(order.receipt_date),
+            "Currency": order.total.currency,
+            "YourRef": your_ref(order.number, order.id),
+            "Description": order.description[:_DESCRIPTION_LENGTH],
+            "Remarks": f"Airbase {title} {text}",
+            "PaymentCondition": payment_condition(context, supplier),
+            "Warehouse": context.division.warehouse,
+        }
+    )
+
+
+@dataclass
+class _Lines:
+    """Maps the lines of one order and collects the missing prerequisites, each once."""
+
+    context: MappingContext
+    supplier: Supplier | None
+    missing: dict[str, Prerequisite] = field(default_factory=dict)
+
+    def map(self, line: OrderLine) -> dict[str, Any]:
+        context, where = self.context, f"line {line.number}"
+        if line.amount <= 0:
+            context.report("NOT_POSITIVE", where=where, total=str(line.amount))
+        account = find_gl_account(context, line, where)
+        item = self._item(account, line, where) if account else None
+        return _without_blanks(
+            {
+                "Item": item and item.id,
+                "QuantityInPurchaseUnits": to_wire(line.quantity),
+                "UnitPrice": to_wire(line.unit_price),
+                "Description": line.description[:_DESCRIPTION_LENGTH],
+                "Notes": _notes(line, account),
+                "ReceiptDate": _iso(line.receipt_date or context.order.receipt_date),
+                "VATCode": vat_code(context, line, account, self.supplier, where),
+                **dimensions(context, line, account, where),
+            }
+        )
+
+    def _item(self, account: GLAccount, line: OrderLine, where: str) -> Item | None:
+        found = find_carrier(self.context, account, where)
+        if isinstance(found, MissingCarrierItem):
+            self.missing[found.name] = found
+            return None
+        if found and self.supplier:
+            link = find_missing_link(self.context, found, self.supplier, line)
+            if link:
+                self.missing.setdefault(link.name, link)
+        return found
+
+
+def _notes(line: OrderLine, account: GLAccount | None) -> str:
+    """Return the requested GL account in words, since the line has no field for it."""
+    text = line.description if len(line.description) > _DESCRIPTION_LENGTH else ""
+    return f"GL account {account.code}. {text}".strip() if account else text
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _without_blanks(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in (None, "")}

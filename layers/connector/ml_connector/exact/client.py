@@ -1,0 +1,251 @@
+"""Exact's REST API for a connection: rate-limited, authorised, refusals turned into faults."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import httpx
+
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Fault, Later, Review
+from ml_connector.domain.ids import Division, Guid
+from ml_connector.exact import errors, odata
+from ml_connector.exact.errors import ExactAnswer, SentRequest
+from ml_connector.exact.rate_limiter import RateLimiter
+from ml_connector.exact.tokens import TokenProvider
+from ml_connector.infrastructure import http as http_clients
+from ml_connector.infrastructure.circuit_breaker import CircuitBreaker
+from ml_connector.infrastructure.coordination import ErrorWindow
+from ml_connector.infrastructure.dynamodb import Table
+from ml_connector.infrastructure.secret_store import SecretStore
+from ml_connector.secret import Secret
+from ml_connector.settings.connection import Connection, safe_base_url
+
+NO_DIVISION = Division(0)
+"""Stands for none, in call limits and error windows."""
+_UNAUTHORIZED, _NO_CONTENT, _TOO_MANY = 401, 204, 429
+_RESERVED_FOR_NEW = 3  # of the errors an hour that we allow at an endpoint
+# Nothing has left this machine when one of these is raised.
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class ExactClient:
+    """Calls Exact on behalf of one connection.
+
+    Every method raises `Later` (with `outcome_unknown` where a write may have been committed),
+    `Review` or `Halt`; see `exact/errors.py` for which answer means what. `tokens` and
+    `rate_limiter` may be used directly, for the age of the consent and the calls left.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        http: httpx.Client,
+        tokens: TokenProvider,
+        rate_limiter: RateLimiter,
+        error_window: ErrorWindow,
+    ) -> None:
+        """Call `base_url`: https, or a loopback host."""
+        self._base = safe_base_url(base_url)
+        self._http = http
+        self.tokens = tokens
+        self.rate_limiter = rate_limiter
+        self._error_window = error_window
+        self._failures: Counter[Division] = Counter()
+
+    @property
+    def circuit_breaker(self) -> CircuitBreaker:
+        """Return the circuit breaker for Exact."""
+        return self.tokens.circuit_breaker
+
+    def site_answers(self) -> bool:
+        """Return whether Exact's site is up: no credentials, no counted call."""
+        return http_clients.site_answers(self._http, self._base)
+
+    def rows(
+        self, division: Division, path: str, params: Mapping[str, str] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield every row of `path` (such as `crm/Accounts`), page after page, one call each."""
+        sent = SentRequest(division, path)
+        url: str | None = self._url(division, path, params)
+        seen: set[str] = set()
+        while url:
+            seen.add(url)
+            with self.circuit_breaker.calling():
+                found, url = self._page(self._call(sent, "GET", url), sent)
+            if url and (url in seen or not self._is_own(url)):
+                evidence = {"next": url, "division": division}
+                raise Review([problem("EXACT_ODD_ANSWER", sent.name, evidence=evidence)])
+            yield from found
+
+    def create(
+        self,
+        division: Division,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        record: str = "",
+        is_change: bool = False,
+    ) -> dict[str, Any]:
+        """Create an entity and return it as stored in Exact; `record` names it in problems.
+
+        `is_change`: it belongs to an entity that exists already.
+        """
+        sent = SentRequest(division, path, is_write=True, record=record, is_change=is_change)
+        with self.circuit_breaker.calling():
+            answer = self._call(sent, "POST", self._url(division, path), body)
+            return self._entity(answer, sent)
+
+    def update(
+        self,
+        division: Division,
+        path: str,
+        key: Guid,
+        body: Mapping[str, Any],
+        *,
+        record: str = "",
+    ) -> None:
+        """Change an entity's fields."""
+        sent = SentRequest(division, path, is_write=True, record=record, is_change=True)
+        self._change("PUT", sent, key, body)
+
+    def remove(self, division: Division, path: str, key: Guid, *, record: str = "") -> None:
+        """Delete an entity; `Review` with EXACT_NOT_FOUND when it does not exist."""
+        sent = SentRequest(division, path, is_write=True, record=record, is_change=True)
+        self._change("DELETE", sent, key, None)
+
+    def current_user(self) -> dict[str, Any]:
+        """Return who consented (`current/Me`): the one call that belongs to no division."""
+        sent = SentRequest(NO_DIVISION, "current/Me")
+        with self.circuit_breaker.calling():
+            answer = self._call(sent, "GET", f"{self._base}/api/v1/current/Me")
+            return self._entity(answer, sent)
+
+    def _change(
+        self, method: str, sent: SentRequest, key: Guid, body: Mapping[str, Any] | None
+    ) -> None:
+        url = self._url(sent.division, odata.address(sent.endpoint, key))
+        with self.circuit_breaker.calling():
+            answer = self._call(sent, method, url, body)
+            if answer.status != _NO_CONTENT and not _is_json_or_empty(answer.body):
+                raise errors.unreadable(answer, sent)
+
+    def _entity(self, answer: ExactAnswer, sent: SentRequest) -> dict[str, Any]:
+        try:
+            return odata.read_entity(answer.body)
+        except odata.UnreadableAnswerError as error:
+            raise errors.unreadable(answer, sent) from error
+
+    def _page(
+        self, answer: ExactAnswer, sent: SentRequest
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        try:
+            return odata.read_page(answer.body)
+        except odata.UnreadableAnswerError as error:
+            raise errors.unreadable(answer, sent) from error
+
+    def _call(
+        self, sent: SentRequest, method: str, url: str, body: Mapping[str, Any] | None = None
+    ) -> ExactAnswer:
+        """Send once, and once more with another token after a 401; return a 2xx."""
+        # Refused changes leave some errors to new orders, which need the same endpoint.
+        reserve = _RESERVED_FOR_NEW if sent.is_change else 0
+        self._error_window.check(sent.division, sent.endpoint, reserve=reserve)
+        token = self.tokens.access_token()
+        answer = self._exchange(sent, self._request(method, url, body, token))
+        if _is_token_refusal(answer, sent):
+            token = self.tokens.after_refusal(token)
+            answer = self._exchange(sent, self._request(method, url, body, token))
+            if _is_token_refusal(answer, sent):
+                self.tokens.record_second_refusal()
+        if answer.is_success:
+            self._failures[sent.division] = 0
+            return answer
+        raise self._fault(answer, sent)
+
+    def _exchange(self, sent: SentRequest, request: httpx.Request) -> ExactAnswer:
+        self.rate_limiter.reserve(sent.division)
+        response = self._send(request)
+        if isinstance(response, httpx.HTTPError):
+            # Not raised from it: its request contains the token.
+            raise errors.no_answer(self._failed(sent), was_sent=not isinstance(response, _NOT_SENT))
+        answer = ExactAnswer(response.status_code, response.headers, response.content)
+        self.rate_limiter.correct(sent.division, answer.headers)
+        if errors.counts_as_error(answer):
+            self._error_window.record(sent.division, sent.endpoint)
+        return answer
+
+    def _send(self, request: httpx.Request) -> httpx.Response | httpx.HTTPError:
+        try:
+            return self._http.send(request)
+        except httpx.HTTPError as error:
+            return error
+
+    def _fault(self, answer: ExactAnswer, sent: SentRequest) -> Fault:
+        fault = errors.interpret(answer, self._failed(sent))
+        if isinstance(fault, Later) and _is_rate_limit(fault, answer):
+            self.rate_limiter.pause(sent.division, fault.code, fault.until)
+        return fault
+
+    def _failed(self, sent: SentRequest) -> SentRequest:
+        """Count a failure; return the request with the number of earlier ones."""
+        failures = self._failures[sent.division]
+        self._failures[sent.division] += 1
+        return replace(sent, failures=failures)
+
+    def _request(
+        self, method: str, url: str, body: Mapping[str, Any] | None, token: Secret
+    ) -> httpx.Request:
+        headers = {"Accept": "application/json", "Authorization": f"Bearer {token.reveal()}"}
+        if method == "POST":
+            # Without it several endpoints return only the key.
+            headers["Prefer"] = "return=representation"
+        # Built by the client, which adds its time-outs.
+        return self._http.build_request(method, url, headers=headers, json=body)
+
+    def _url(self, division: Division, path: str, params: Mapping[str, str] | None = None) -> str:
+        query = urlencode(params or {}, quote_via=quote, safe="$,'()")
+        return f"{self._base}/api/v1/{int(division)}/{path}" + (f"?{query}" if query else "")
+
+    def _is_own(self, url: str) -> bool:
+        """Return whether an address is on this connection's site: the token is sent there."""
+        try:
+            ours, theirs = httpx.URL(self._base), httpx.URL(url)
+        except httpx.InvalidURL:
+            return False
+        same = (ours.scheme, ours.host, ours.port) == (theirs.scheme, theirs.host, theirs.port)
+        return same and not theirs.userinfo
+
+
+def _is_token_refusal(answer: ExactAnswer, sent: SentRequest) -> bool:
+    """Return whether a 401 is about the token and not about a blocked user or licence."""
+    return answer.status == _UNAUTHORIZED and isinstance(errors.interpret(answer, sent), Later)
+
+
+def _is_rate_limit(fault: Later, answer: ExactAnswer) -> bool:
+    """Return whether the division's calls have to pause; not every such answer is a 429."""
+    return answer.status == _TOO_MANY or fault.code == "EXACT_RATE_LIMITED"
+
+
+def _is_json_or_empty(body: bytes) -> bool:
+    try:
+        return not body.strip() or json.loads(body) is not None
+    except ValueError:
+        return False
+
+
+def open_exact_client(
+    connection: Connection, http: httpx.Client, secret_store: SecretStore, coordination: Table
+) -> ExactClient:
+    """Return a connection's Exact client with all that it needs."""
+    base, allowed = connection.exact_base_url, connection.limits
+    return ExactClient(
+        base,
+        http,
+        TokenProvider(connection.id, base, http, secret_store, coordination),
+        RateLimiter(coordination, connection.id, allowed.calls_per_minute, allowed.calls_per_day),
+        ErrorWindow(coordination, connection.id),
+    )

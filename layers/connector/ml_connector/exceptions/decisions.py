@@ -1,0 +1,165 @@
+"""Show the exceptions of one record with their evidence, dismiss or assign them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ml_connector import clock
+from ml_connector import record_lookup as records
+from ml_connector.domain.ids import Actor
+from ml_connector.domain.open_exceptions import SET_ASIDE, digest
+from ml_connector.exceptions.listing import open_rows
+from ml_connector.infrastructure.ledger import Conflict, Record
+from ml_connector.stack import Stack
+from ml_connector.user_errors import UserError
+
+_ORDERS = "order#"
+_ATTEMPTS = 3
+_LAST_STEPS = 5
+_LONGEST_REASON, _LONGEST_NAME = 500, 100
+
+Change = Callable[[Record], tuple[Record, str, dict[str, Any]]]
+"""Returns the changed record, and the step and detail for its audit trail."""
+
+
+def show(stack: Stack, id: str, name: str) -> dict[str, Any]:
+    """Return a record's exceptions with their evidence, and the last steps of its trail."""
+    record = records.find_record(stack, stack.known_id(id), name)
+    facts = record.facts
+    evidence = {digest(each): each.get("evidence") or {} for each in _every(record)}
+    exceptions = [row | {"evidence": evidence[row["id"]]} for row in open_rows(record)]
+    trail = stack.services.ledger.trail(record.connection, record.key)
+    return {
+        "connection": record.connection,
+        "key": record.key,
+        "title": records.title(record),
+        "state": record.state,
+        "division": facts.get("division"),
+        "vendor": facts.get("vendor"),
+        "total": facts.get("total"),
+        "assignee": facts.get("assignee"),
+        "exceptions": exceptions,
+        "dismissed": _dismissed(record),
+        "trail": [entry.as_dict() for entry in trail[-_LAST_STEPS:]],
+    }
+
+
+def dismiss(
+    stack: Stack,
+    actor: Actor,
+    id: str,
+    name: str,
+    reason: str,
+    codes: Sequence[str] = (),
+    *,
+    every: bool = False,
+) -> dict[str, Any]:
+    """Close the record's exceptions of these codes, or the only one, or `every` one of them.
+
+    They stay closed while the same problem lasts. An order that is not posted and has no open
+    exception left is set aside. Raises `UserError` for a halt, and when nothing is open.
+    """
+    text = _text("a reason", reason, _LONGEST_REASON)
+    requested = {code.strip().upper() for code in codes}
+
+    def change(record: Record) -> tuple[Record, str, dict[str, Any]]:
+        chosen = _chosen(record, requested, every=every)
+        note = {"reason": text, "by": actor, "at": clock.now().isoformat()}
+        dismissed = {**record.facts.get("dismissed", {}), **{digest(p): note for p in chosen}}
+        after = replace(record, facts={**record.facts, "dismissed": dismissed})
+        if _is_to_be_set_aside(after):
+            state = _state_to_restore(record)
+            after = after.now(SET_ASIDE, aside=note, aside_from=state, asked_for=False)
+        named = [{n: p[n] for n in ("code", "record", "cause")} for p in chosen]
+        return after, "dismissed", {"reason": text, "problems": named}
+
+    before, after = _change(stack, actor, id, name, change)
+    closed = [p for p in before.problems if digest(p) not in {digest(q) for q in after.problems}]
+    return {
+        "connection": after.connection,
+        "key": after.key,
+        "title": records.title(after),
+        "dismissed": [problem["code"] for problem in closed],
+        "open": [problem["code"] for problem in after.problems],
+        "state": after.state,
+    }
+
+
+def assign(stack: Stack, actor: Actor, id: str, name: str, who: str | None) -> dict[str, Any]:
+    """Assign a record with open exceptions to somebody; None takes the assignment away."""
+    assignee = None if who is None else _text("a name", who, _LONGEST_NAME)
+
+    def change(record: Record) -> tuple[Record, str, dict[str, Any]]:
+        if not any(open_rows(record)):
+            raise UserError(f"{records.title(record)} has no open exception")
+        after = replace(record, facts={**record.facts, "assignee": assignee})
+        return after, "assigned" if assignee else "unassigned", {"to": assignee}
+
+    _, after = _change(stack, actor, id, name, change)
+    return {
+        "connection": after.connection,
+        "key": after.key,
+        "title": records.title(after),
+        "assignee": assignee,
+    }
+
+
+def _change(
+    stack: Stack, actor: Actor, id: str, name: str, change: Change
+) -> tuple[Record, Record]:
+    """Write the change in the name of `actor`; return the record before and after."""
+    record = records.find_record(stack, stack.known_id(id), name)
+    for _ in range(_ATTEMPTS):
+        after, step, detail = change(record)
+        try:
+            return record, stack.ledger_of(actor).write(after, step, **detail)
+        except Conflict:
+            record = stack.ledger_of(actor).read(record.connection, record.key)
+    raise Conflict(f"{records.title(record)}")
+
+
+def _chosen(record: Record, codes: set[str], *, every: bool) -> list[dict[str, Any]]:
+    title, found = records.title(record), record.problems
+    halts = [each["code"] for each in record.facts.get("halts", {}).values()]
+    missing = sorted(codes - {each["code"] for each in found})
+    if halting := [code for code in halts if code in missing or not found]:
+        raise UserError(f"{halting[0]} stops the connection: repair it, and it closes by itself")
+    if missing:
+        raise UserError(f"{title} has no open exception {missing[0]}")
+    if not found:
+        raise UserError(f"{title} has no open exception")
+    if len(found) > 1 and not codes and not every:
+        raise UserError(f"{title} has {len(found)} open exceptions: pass --code CODE or --all")
+    return [each for each in found if every or not codes or each["code"] in codes]
+
+
+def _is_to_be_set_aside(record: Record) -> bool:
+    is_posted = record.state == "posted" or "exact" in record.facts
+    return record.key.startswith(_ORDERS) and not record.problems and not is_posted
+
+
+def _state_to_restore(record: Record) -> str:
+    """Keep "posting": an order that may be in Exact is looked up there before it is sent again."""
+    return "posting" if record.state == "posting" else "received"
+
+
+def _dismissed(record: Record) -> list[dict[str, Any]]:
+    notes = record.facts.get("dismissed", {})
+    return [
+        {"id": digest(each), "code": each["code"], "cause": each["cause"], **notes[digest(each)]}
+        for each in record.all_problems
+        if digest(each) in notes
+    ]
+
+
+def _every(record: Record) -> list[dict[str, Any]]:
+    return [*record.facts.get("halts", {}).values(), *record.all_problems]
+
+
+def _text(what: str, text: str, longest: int) -> str:
+    cleaned = " ".join(text.split())
+    if not cleaned:
+        raise UserError(f"give {what}")
+    if len(cleaned) > longest:
+        raise UserError(f"give {what} of at most {longest} characters")
+    return cleaned

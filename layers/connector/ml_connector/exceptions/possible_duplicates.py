@@ -1,0 +1,170 @@
+"""Resolve a possible duplicate: the order in Exact is another one, or it is adopted."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ml_connector import clock
+from ml_connector import record_lookup as records
+from ml_connector.domain.ids import Actor, ConnectionId, Division, Guid, OrderId
+from ml_connector.domain.orders.exact_order import ExactOrder
+from ml_connector.domain.orders.mapping import MappedOrder, pick_division
+from ml_connector.domain.orders.marker import is_marked_for, order_tokens_in
+from ml_connector.domain.orders.order import Order
+from ml_connector.exceptions import retry
+from ml_connector.infrastructure.ledger import Conflict, Record, order_key
+from ml_connector.purchase_orders.adoption import adopted_facts
+from ml_connector.purchase_orders.exact_lookup import fetch_current
+from ml_connector.purchase_orders.fetch import fetch_order, is_wanted
+from ml_connector.purchase_orders.prerequisites import map_with_stored_data
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+from ml_connector.stack import Stack
+from ml_connector.user_errors import UserError
+
+CODE = "POSSIBLE_DUPLICATE"
+_ATTEMPTS = 3
+
+
+def not_a_duplicate(stack: Stack, actor: Actor, id: str, name: str) -> dict[str, Any]:
+    """Record that the candidates in Exact are other orders, and queue the order to be posted.
+
+    Raises `UserError` unless the order waits as a possible duplicate.
+    """
+    record = records.find_order(stack, stack.connection(id).id, name)
+
+    def write(record: Record) -> Record:
+        shown = [str(each["id"]) for each in _candidates(record)]
+        others = [*record.facts.get("not_duplicates", ()), *shown]
+        numbers = [str(each["number"]) for each in _candidates(record)]
+        after = record.now(record.state, not_duplicates=sorted(set(others))).due(clock.now())
+        return stack.ledger_of(actor).write(after, "not_a_duplicate", exact_numbers=numbers)
+
+    numbers = [str(each["number"]) for each in _candidates(record)]
+    record = _write_repeatedly(stack, actor, record, write)
+    retry.send_by_hand(stack, record)
+    return {"connection": id, "queued": [records.title(record)], "not_duplicates": numbers}
+
+
+def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[str, Any]:
+    """Link the order to the Exact order with this number; nothing is sent to Exact.
+
+    Raises `UserError` unless the order waits as a possible duplicate, and the one in Exact has the
+    same division, supplier and currency, is not cancelled and not linked to another order.
+    """
+    connection = stack.connection(id)
+    record = records.find_order(stack, connection.id, name)
+    _candidates(record)
+    order = fetch_order(stack.services, connection, OrderId(records.airbase_id(record)), record)
+    if not is_wanted(order):
+        raise UserError(f"{order.title} is no longer an approved purchase order in Airbase")
+    division = pick_division(order, connection)
+    mapped = map_with_stored_data(stack.services, connection, order, division)
+    found = _find(stack.services, connection, division.division, number.strip())
+    owner = stack.services.connections.order_of(connection.id, found.id)
+    _refuse_other_order(stack, connection.id, order, mapped, found, owner)
+    facts = adopted_facts(connection, order, division.division, mapped.body, found)
+
+    def write(record: Record) -> Record:
+        _candidates(record)
+        _claim(stack, connection.id, order, found, owner)
+        return stack.ledger_of(actor).write(
+            record.now("posted", **facts), "adopted_by_hand", **facts
+        )
+
+    after = _write_repeatedly(stack, actor, record, write)
+    return {
+        "connection": id,
+        "order": order.id,
+        "title": order.title,
+        "division": division.division,
+        "exact_number": found.number,
+        "state": after.state,
+        "exceptions": [{"code": p["code"], "cause": p["cause"]} for p in after.problems],
+    }
+
+
+def _candidates(record: Record) -> list[dict[str, Any]]:
+    """Return the candidates shown for the order.
+
+    Raises `UserError` unless the order waits as a possible duplicate.
+    """
+    title, exact = records.title(record), records.exact_number(record)
+    if exact:
+        raise UserError(f"{title} is in Exact already, as order {exact}")
+    shown = [each for each in record.problems if each["code"] == CODE]
+    if record.state != "review" or not shown:
+        state = record.state.replace("_", " ")
+        raise UserError(f"{title} does not wait as a possible duplicate: it is {state}")
+    return [dict(each) for problem in shown for each in problem["candidates"]]
+
+
+def _find(
+    services: Services, connection: Connection, division: Division, number: str
+) -> ExactOrder:
+    """Return the order as Exact has it now."""
+    stored = services.exact_orders(connection.id, division).all()
+    ids = [each.id for each in stored if each.number == number]
+    if len(ids) > 1:
+        raise UserError(f"division {division} has several orders with the number {number}")
+    found = fetch_current(services, connection, division, ids[0]) if ids else None
+    if found is None:
+        raise UserError(
+            f"division {division} has no order {number!r}; if it was just entered, run "
+            f"`connector refresh {connection.id} {division}` first"
+        )
+    return found
+
+
+def _refuse_other_order(
+    stack: Stack,
+    id: ConnectionId,
+    order: Order,
+    mapped: MappedOrder,
+    found: ExactOrder,
+    owner: OrderId | None,
+) -> None:
+    name = f"Exact order {found.number}"
+    if found.supplier != mapped.body["Supplier"]:
+        raise UserError(f"{name} is of another supplier than {order.title}")
+    if found.currency != order.total.currency:
+        raise UserError(f"{name} is in {found.currency}, {order.title} in {order.total.currency}")
+    if found.is_cancelled:
+        raise UserError(f"{name} is cancelled in Exact")
+    if other := _linked(stack, id, order.id, found, owner):
+        raise UserError(f"{name} is linked to {other} already")
+
+
+def _linked(
+    stack: Stack, id: ConnectionId, order: OrderId, found: ExactOrder, owner: OrderId | None
+) -> str:
+    """Return the title of the other order that this Exact order belongs to, empty if none."""
+    if owner and owner != order:
+        record = stack.services.ledger.read(id, order_key(owner))
+        if Guid((record.facts.get("exact") or {}).get("id", "")) == found.id:
+            return records.title(record)
+    if order_tokens_in(found.remarks) and not is_marked_for(found.remarks, id, order):
+        return "another order, by the marker in its remarks"
+    return ""
+
+
+def _claim(
+    stack: Stack, id: ConnectionId, order: Order, found: ExactOrder, owner: OrderId | None
+) -> None:
+    """Note which order the Exact order belongs to; of two people at once, the first one wins."""
+    connections = stack.services.connections
+    if owner and owner != order.id:  # the earlier link was checked: it no longer holds
+        connections.note_posted(id, found.id, order.id)
+    elif not connections.claim_posted(id, found.id, order.id):
+        raise UserError(f"Exact order {found.number} was just linked to another order")
+
+
+def _write_repeatedly(
+    stack: Stack, actor: Actor, record: Record, write: Callable[[Record], Record]
+) -> Record:
+    """Write the record; after a conflict with a worker, read it again and try again."""
+    for _ in range(_ATTEMPTS):
+        try:
+            return write(record)
+        except Conflict:
+            record = stack.ledger_of(actor).read(record.connection, record.key)
+    raise Conflict(records.title(record))

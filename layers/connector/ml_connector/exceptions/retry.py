@@ -1,0 +1,120 @@
+"""Retry an order, or a record with exceptions, at a person's request."""
+
+from dataclasses import replace
+
+from ml_connector import clock
+from ml_connector import record_lookup as records
+from ml_connector.domain.ids import Actor, OrderId
+from ml_connector.domain.open_exceptions import ASIDE_FACTS, SET_ASIDE
+from ml_connector.exceptions.listing import ExceptionFilter, open_rows
+from ml_connector.infrastructure.ledger import CONNECTION, Conflict, Record, order_key
+from ml_connector.infrastructure.queues import Message
+from ml_connector.messages import order_message, vendor_message
+from ml_connector.stack import Stack
+from ml_connector.user_errors import UserError
+
+_ORDERS = "order#"
+_ATTEMPTS = 3
+
+
+def retry(stack: Stack, actor: Actor, id: str, name: str) -> str:
+    """Queue one order (or a vendor or event, by its key) now; return its title.
+
+    An order that was set aside is taken up again.
+    """
+    connection = stack.connection(id)
+    record = records.find_record(stack, connection.id, name)
+    if not _retry(stack, actor, record):
+        raise UserError(f"{records.title(record)} cannot be retried: {_reason_against(record)}")
+    return records.title(record)
+
+
+def fetch(stack: Stack, actor: Actor, id: str, order: str) -> None:
+    """Queue the order with this Airbase id, even if its webhook never arrived."""
+    connection = stack.connection(id)
+    record = stack.ledger_of(actor).read(connection.id, order_key(OrderId(order)))
+    if record.version:
+        _retry(stack, actor, record)
+        return
+    stack.ledger_of(actor).write(record.now("received").due(clock.now()), "fetch_asked")
+    stack.send(order_message(connection.id, OrderId(order)), f"asked {clock.epoch()}")
+
+
+def retry_all(stack: Stack, actor: Actor, id: str) -> list[str]:
+    """Queue every order that waits for a person; return their titles."""
+    connection = stack.connection(id)
+    waiting = [
+        record
+        for record in stack.services.ledger.records(connection.id, _ORDERS)
+        if record.problems and record.state != "posted"
+    ]
+    return _retry_each(stack, actor, waiting)
+
+
+def retry_where(stack: Stack, actor: Actor, id: str, wanted: ExceptionFilter) -> list[str]:
+    """Queue every record with a `wanted` exception; return their titles.
+
+    The connection's own exceptions cannot be retried: the token refresh checks them.
+    """
+    connection = stack.connection(id)
+    found = [
+        record
+        for record in stack.services.ledger.records(connection.id)
+        if any(wanted.matches(row) for row in open_rows(record))
+    ]
+    return _retry_each(stack, actor, found)
+
+
+def _retry_each(stack: Stack, actor: Actor, wanted: list[Record]) -> list[str]:
+    oldest_first = sorted(wanted, key=lambda record: record.received_at)
+    return [records.title(record) for record in oldest_first if _retry(stack, actor, record)]
+
+
+def _retry(stack: Stack, actor: Actor, record: Record) -> bool:
+    """Audit the request and queue the record; return whether it can be retried.
+
+    If workers change the record meanwhile, it is queued without the audit entry.
+    """
+    message = _message(stack, record)
+    if message is None:
+        return False
+    for _ in range(_ATTEMPTS):
+        try:
+            stack.ledger_of(actor).write(_resumed(record), "retry_asked")
+        except Conflict:
+            record = stack.ledger_of(actor).read(record.connection, record.key)
+        else:
+            break
+    stack.send(message, f"asked {clock.epoch()}")
+    return True
+
+
+def send_by_hand(stack: Stack, record: Record) -> None:
+    """Queue an order at a person's request."""
+    message = order_message(record.connection, OrderId(records.airbase_id(record)), by_hand=True)
+    stack.send(message, f"asked {clock.epoch()}")
+
+
+def _resumed(record: Record) -> Record:
+    """Return an order that was set aside in the state it had before."""
+    if record.state != SET_ASIDE:
+        return record
+    facts = {name: value for name, value in record.facts.items() if name not in ASIDE_FACTS}
+    state = str(record.facts.get("aside_from", "received"))
+    return replace(record, facts=facts).now(state).due(clock.now())
+
+
+def _message(stack: Stack, record: Record) -> Message | None:
+    kind, _, id = record.key.partition("#")
+    if kind == "order":
+        return order_message(record.connection, OrderId(id), by_hand=True)
+    if kind == "vendor":
+        return vendor_message(record.connection, id)
+    kept = stack.services.inbox.get(record.connection, id) if kind == "event" else None
+    return kept.message if kept else None
+
+
+def _reason_against(record: Record) -> str:
+    if record.key == CONNECTION:
+        return "exceptions of the connection are checked every six hours"
+    return "its event is no longer kept"

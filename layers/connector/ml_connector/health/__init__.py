@@ -1,0 +1,1 @@
+"""Check a connection by calling the real systems."""

@@ -1,0 +1,112 @@
+"""Ping one connection or all: check both real systems in seconds, without changing them.
+
+The calls count towards Exact's limits, and an expired access token is renewed as before any call.
+"""
+
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ml_connector.connections.token_refresh import WARN_AFTER
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Fault, Halt, Problem, Review
+from ml_connector.exact.client import ExactClient
+from ml_connector.exact.odata import parse_moment
+from ml_connector.health.airbase import AirbasePing
+from ml_connector.health.checks import Check, Checklist, code_of, result_or_fault
+from ml_connector.health.division import STOPS_ALL, DivisionPing
+from ml_connector.infrastructure.circuit_breaker import REMOTES
+from ml_connector.infrastructure.ledger import CONNECTION
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+from ml_connector.stack import Stack
+from ml_connector.user_errors import UserError
+
+_TOKEN_LIFETIME = timedelta(days=30)
+_DAY = timedelta(days=1)
+_IF_IT_STAYS = "If this stays for ten minutes: `connector connection consent {}`."
+
+
+def ping(stack: Stack, id: str | None = None) -> list[dict[str, Any]]:
+    """Return the checks (see `Check.as_dict`) of one connection, or of all."""
+    every = stack.services.connections.all
+    connections = list(every()) if id is None else [stack.connection(id)]
+    if not connections:
+        raise UserError("there is no connection yet: `connector connection add FILE`")
+    return [
+        check.as_dict() for each in connections for check in ping_connection(stack.services, each)
+    ]
+
+
+def ping_connection(services: Services, connection: Connection) -> list[Check]:
+    """Return all checks of a connection; a failed one does not stop the others."""
+    checklist = Checklist(connection.id)
+    with checklist.guarding("running"):
+        _check_running(checklist, services, connection)
+    with ExitStack() as ignored:  # find out whether a system is up, whatever the breakers say
+        for remote in REMOTES:
+            ignored.enter_context(services.circuit_breaker(connection.id, remote).bypassed())
+        with checklist.guarding("airbase_key"):
+            AirbasePing(checklist, services, connection).run()
+        with checklist.guarding("consent"):
+            _ping_exact(checklist, services.exact(connection), connection)
+    return checklist.checks
+
+
+def _check_running(checklist: Checklist, services: Services, connection: Connection) -> None:
+    halts = services.ledger.read(connection.id, CONNECTION).facts.get("halts", {})
+    if not halts:
+        checklist.green("running", "Nothing stops the connection.")
+    for where, halt in sorted(halts.items()):
+        detail = f"Stopped: {where or 'all divisions'}."
+        cause = f"{halt['cause']} {detail}"
+        found = Problem(halt["code"], halt["record"], cause, halt["remedy"])
+        checklist.red("running", Halt(found))
+
+
+def _ping_exact(checklist: Checklist, exact_client: ExactClient, connection: Connection) -> None:
+    with checklist.guarding("consent"):
+        _check_consent(checklist, exact_client)
+    me = result_or_fault(exact_client.current_user)
+    _check_user(checklist, connection, me)
+    with checklist.guarding("exact_clock"):
+        theirs = None if isinstance(me, Fault) else _server_time(me)
+        checklist.compare_clocks("exact_clock", "Exact", theirs)
+    stopped = me if isinstance(me, Fault) and code_of(me) in STOPS_ALL else None
+    for division in connection.divisions:
+        division_ping = DivisionPing(checklist, exact_client, connection, division)
+        division_ping.run(stopped)
+        stopped = stopped or division_ping.stopped
+
+
+def _check_consent(checklist: Checklist, exact_client: ExactClient) -> None:
+    """Check the age of the consent before this ping itself renews it."""
+    age = exact_client.tokens.age()
+    if age is None:
+        exact_client.tokens.access_token()  # raises the reason
+        return
+    rest = max(_TOKEN_LIFETIME - age, timedelta(0))
+    left = f"Renewed {age / _DAY:.1f} days ago, {rest / _DAY:.1f} left."
+    if age >= WARN_AFTER:
+        raise Review([problem("CONSENT_AGEING", f"Connection {checklist.connection}", left)])
+    checklist.green("consent", left)
+
+
+def _check_user(checklist: Checklist, connection: Connection, me: dict[str, Any] | Fault) -> None:
+    if isinstance(me, Fault):
+        is_young = code_of(me) == "EXACT_UNAUTHORIZED"
+        checklist.red("user", me, hint=_IF_IT_STAYS.format(connection.id) if is_young else "")
+    else:
+        checklist.green("user", f"Exact answers as {me.get('FullName') or me.get('UserName')}.")
+
+
+def _server_time(me: dict[str, Any]) -> datetime | None:
+    """Read `ServerTime`, a wall clock, and `ServerUtcOffset`, its distance from UTC in seconds."""
+    text, offset = me.get("ServerTime"), me.get("ServerUtcOffset")
+    if not isinstance(text, str) or not isinstance(offset, int | float):
+        return None
+    try:
+        wall = parse_moment(text) if text.startswith("/") else datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return wall.replace(tzinfo=UTC) - timedelta(seconds=offset) if wall else None

@@ -1,0 +1,99 @@
+"""How people are notified: an SNS topic (e-mail), and a Slack webhook.
+
+A channel takes a subject and a plain text, and raises when it cannot deliver them.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import httpx
+
+from ml_connector.secret import Secret
+
+SLACK_HOST = "hooks.slack.com"
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_MAX_SUBJECT_LENGTH = 99  # SNS takes 100 characters of printable ASCII
+# Short: the sweep has other work to do, and the next one tries again.
+_TIMEOUT = httpx.Timeout(5.0, connect=3.0)
+
+
+class ChannelError(Exception):
+    """The channel did not take the message; the text has no secrets."""
+
+
+class Channel(Protocol):
+    """One way to notify people, under `name` in logs and metrics."""
+
+    name: str
+
+    def send(self, subject: str, text: str) -> None:
+        """Deliver the text, or raise."""
+        ...
+
+
+class SnsTopic:
+    """An SNS topic; its subscriptions are managed in the AWS account."""
+
+    name = "topic"
+
+    def __init__(self, client: Callable[[], Any], arn: str) -> None:
+        """Publish to `arn` over the botocore client that `client` makes when needed."""
+        self._client = client
+        self._arn = arn
+
+    def send(self, subject: str, text: str) -> None:
+        """See `Channel.send`."""
+        plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in subject)
+        subject = plain[:_MAX_SUBJECT_LENGTH]
+        self._client().publish(TopicArn=self._arn, Subject=subject, Message=text)
+
+
+class SlackWebhook:
+    """A Slack incoming webhook; its address is a secret."""
+
+    name = "slack"
+
+    def __init__(self, http: httpx.Client, find_url: Callable[[], Secret | None]) -> None:
+        """Post to the address that `find_url` returns, checked by `slack_url`."""
+        self._http = http
+        self._find_url = find_url
+
+    def send(self, subject: str, text: str) -> None:
+        """See `Channel.send`; raises `ChannelError`, without the address."""
+        body = {"text": _escaped(f"{subject}\n\n{text}"), "unfurl_links": False}
+        url = self._find_url()
+        if url is None:
+            raise ChannelError("no Slack webhook is stored: run `connector notify slack`")
+        try:
+            answer = self._http.post(url.reveal(), json=body, timeout=_TIMEOUT)
+        except httpx.HTTPError as error:
+            # Not raised from it: its request contains the secret address.
+            reason = type(error).__name__
+        else:
+            if answer.is_success:
+                return
+            reason = f"status {answer.status_code}"
+        raise ChannelError(f"Slack did not take the message: {reason}")
+
+
+def slack_url(text: str) -> Secret:
+    """Return the address of an incoming webhook.
+
+    Raises `ValueError`, without the address, unless it is https at Slack's host or loopback.
+    """
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        raise ValueError("it is not a web address") from None
+    if host in _LOOPBACK and parts.scheme in {"http", "https"}:
+        return Secret(text)
+    if parts.scheme != "https" or host != SLACK_HOST or parts.port or "@" in parts.netloc:
+        raise ValueError(f"it must be an https address at {SLACK_HOST}")
+    return Secret(text)
+
+
+def _escaped(text: str) -> str:
+    """Escape the text for Slack: otherwise `<!channel>` in a name would notify everybody."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,261 @@
+"""One circuit breaker per connection and remote, shared by all workers.
+
+Three calls in a row without a useful answer open it: from then on only one prober calls the remote,
+until an answer closes it again. Fewer failures are left to the caller's backoff. Refusals and rate
+limits are answers: they show that the remote is up.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from ml_connector import clock
+from ml_connector.domain.exception_codes.delays import DELAYS
+from ml_connector.domain.faults import Fault, Later
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.coordination import Leases
+from ml_connector.infrastructure.dynamodb import Item, Table
+
+FAILURES_TO_OPEN = 3
+_FIRST_PROBE, _SLOWEST_PROBE = timedelta(minutes=1), timedelta(minutes=10)
+_JITTER = 0.9  # no more jitter: a probe may cost one of the 200 token calls a day
+# Longer than a worker lives: no second prober while the first one's call is under way.
+_LEASE = timedelta(seconds=90)
+_KEPT = timedelta(days=7)
+_MAX_ATTEMPTS = 10
+# These say nothing about the remote: the token provider records its own failures.
+_TOKEN_CODES = "TOKEN_"  # noqa: S105  a prefix of delay codes
+
+
+@dataclass(frozen=True)
+class Remote:
+    """One of the two systems. `away` is the delay code while its circuit breaker is open.
+
+    `silent`: the delay codes that mean no useful answer. Others the remote or we asked for.
+    """
+
+    name: str
+    away: str
+    silent: frozenset[str]
+
+
+EXACT = Remote(
+    "exact",
+    "EXACT_AWAY",
+    frozenset(
+        {
+            "EXACT_UNREACHABLE",
+            "EXACT_UNAVAILABLE",
+            "EXACT_NO_ANSWER",
+            "EXACT_UNREADABLE",
+        }
+    ),
+)
+AIRBASE = Remote(
+    "airbase",
+    "AIRBASE_AWAY",
+    frozenset({"AIRBASE_UNREACHABLE", "AIRBASE_UNAVAILABLE", "AIRBASE_UNREADABLE"}),
+)
+REMOTES = (EXACT, AIRBASE)
+
+
+@dataclass(frozen=True)
+class Outage:
+    """The shared state: failures in a row; once open, since when, and the next probe.
+
+    `site_answers`: whether the remote's site was up at the last check.
+    """
+
+    failures: int = 0
+    opened_at: datetime | None = None
+    probe_at: datetime | None = None
+    probes: int = 0
+    site_answers: bool = True
+    version: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the remote is taken to be away."""
+        return self.opened_at is not None
+
+    @property
+    def probe_is_due(self) -> bool:
+        """Return whether it is time for the next probe."""
+        return self.probe_at is not None and clock.now() >= self.probe_at
+
+
+Change = Callable[[Outage], Outage]
+_probing: ContextVar[frozenset[tuple[str, str]]] = ContextVar("probing", default=frozenset())
+
+
+class CircuitBreaker:
+    """Guards the calls of a connection's workers to one remote."""
+
+    def __init__(
+        self, table: Table, connection: ConnectionId, remote: Remote, cache_seconds: float = 2.0
+    ) -> None:
+        """Share the state in the coordination table; remember health for `cache_seconds`."""
+        self._table = table
+        self._key = (f"{connection}#outage", remote.name)
+        self._leases = Leases(table, connection)
+        self._remote = remote
+        self._cache_seconds = cache_seconds
+        self._healthy_at = float("-inf")
+
+    def outage(self) -> Outage:
+        """Return the shared state. One read."""
+        item = self._table.get(*self._key)
+        known = _read(item) if item else Outage()
+        is_healthy = not known.is_open and not known.failures
+        self._healthy_at = clock.epoch() if is_healthy else float("-inf")
+        return known
+
+    def check(self) -> None:
+        """Pass while the remote is not away; the prober always passes.
+
+        Raises:
+            Later: it is away; until the next probe.
+        """
+        if self._is_healthy or self.is_probing:
+            return
+        known = self.outage()
+        if known.is_open:
+            code = self._remote.away
+            raise Later(code, known.probe_at or clock.now(), DELAYS[code].cause)
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Make one call within a `with` block: refused while the remote is away, else recorded."""
+        self.check()
+        try:
+            yield
+        except Fault as fault:
+            self._record(fault)
+            raise
+        self.record_answer()
+
+    def record_failure(self) -> None:
+        """Count a failure; the third in a row opens it, a prober's postpones the next probe."""
+        self._healthy_at = float("-inf")
+        self._change(_after_failed_probe if self.is_probing else _after_failure)
+
+    def record_answer(self) -> None:
+        """Close it. Nothing is read or written while it is known to be healthy."""
+        if not self._is_healthy:
+            self._change(_closed)
+            self._healthy_at = clock.epoch()
+
+    def record_site_check(self, *, site_answers: bool) -> None:
+        """Record whether the remote's site is up."""
+        self._change(lambda known: replace(known, site_answers=site_answers))
+
+    @contextmanager
+    def probing(self) -> Iterator[Outage | None]:
+        """Be the prober within a `with` block; yields None when it is closed or another probes."""
+        with self._leases.holding(f"probe {self._remote.name}", _LEASE) as held:
+            known = self.outage() if held else Outage()
+            if not known.is_open:
+                yield None
+                return
+            with self.bypassed():
+                yield known
+
+    @contextmanager
+    def bypassed(self) -> Iterator[None]:
+        """Make calls within a `with` block even while it is open."""
+        before = _probing.set(_probing.get() | {self._key})
+        try:
+            yield
+        finally:
+            _probing.reset(before)
+
+    @property
+    def _is_healthy(self) -> bool:
+        return clock.epoch() - self._healthy_at < self._cache_seconds
+
+    @property
+    def is_probing(self) -> bool:
+        """Return whether this context may call the remote despite an outage or a pause."""
+        return self._key in _probing.get()
+
+    def _record(self, fault: Fault) -> None:
+        """To a prober, a request to slow down is an answer; to others it says nothing."""
+        if not isinstance(fault, Later):
+            self.record_answer()
+        elif fault.code in self._remote.silent:
+            self.record_failure()
+        elif self.is_probing and not fault.code.startswith(_TOKEN_CODES):
+            self.record_answer()
+
+    def _change(self, change: Change) -> None:
+        """Apply the change to the stored state; give up after losing too many races."""
+        for _ in range(_MAX_ATTEMPTS):
+            known = self.outage()
+            changed = change(known)
+            if changed == known or self._write(changed):
+                return
+
+    def _write(self, outage: Outage) -> bool:
+        item = _item(self._key, replace(outage, version=outage.version + 1))
+        return (
+            self._table.replace(item, outage.version)
+            if outage.version
+            else self._table.insert(item)
+        )
+
+
+def _after_failure(known: Outage) -> Outage:
+    if known.is_open:
+        return known
+    counted = replace(known, failures=known.failures + 1)
+    if counted.failures < FAILURES_TO_OPEN:
+        return counted
+    return replace(counted, opened_at=clock.now(), probe_at=_probe_at(0))
+
+
+def _after_failed_probe(known: Outage) -> Outage:
+    if not known.is_open:
+        return known
+    return replace(known, probes=known.probes + 1, probe_at=_probe_at(known.probes + 1))
+
+
+def _closed(known: Outage) -> Outage:
+    return Outage(version=known.version)
+
+
+def _probe_at(probes: int) -> datetime:
+    """Return when to probe next: after a minute, then twice as long each time, up to ten."""
+    most: timedelta = min(_FIRST_PROBE * 2 ** min(probes, 10), _SLOWEST_PROBE)
+    return clock.now() + most * random.uniform(_JITTER, 1)  # noqa: S311  spreads load
+
+
+def _item(key: tuple[str, str], outage: Outage) -> Item:
+    return {
+        "pk": key[0],
+        "sk": key[1],
+        "failures": outage.failures,
+        "opened_at": outage.opened_at.isoformat() if outage.opened_at else "",
+        "probe_at": outage.probe_at.isoformat() if outage.probe_at else "",
+        "probes": outage.probes,
+        "site_answers": int(outage.site_answers),
+        "version": outage.version,
+        "expires_at": int((clock.now() + _KEPT).timestamp()),
+    }
+
+
+def _read(item: Item) -> Outage:
+    return Outage(
+        failures=int(item["failures"]),
+        opened_at=_moment(str(item["opened_at"])),
+        probe_at=_moment(str(item["probe_at"])),
+        probes=int(item["probes"]),
+        site_answers=bool(item["site_answers"]),
+        version=int(item["version"]),
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,133 @@
+"""Connections, and which Airbase order became which Exact order, in the mappings table."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from pydantic import ValidationError
+
+from ml_connector import clock
+from ml_connector.domain.ids import ConnectionId, OrderId
+from ml_connector.infrastructure.dynamodb import Item, Table
+from ml_connector.settings.connection import Connection
+from ml_connector.telemetry import logger
+
+_CONNECTIONS = "#connections"  # no connection's own id can be this
+
+
+@dataclass(frozen=True)
+class ListedOrder:
+    """The digest of an order as last seen in Airbase's listing.
+
+    `is_skipped`: approved before the connection's first day, so the sweep does not post it.
+    """
+
+    digest: str
+    is_skipped: bool = False
+
+
+class ConnectionStore:
+    """Reads and writes connections, posted orders and listed orders."""
+
+    def __init__(self, table: Table) -> None:
+        """Keep everything in `table`."""
+        self._table = table
+
+    def get(self, id: ConnectionId) -> Connection | None:
+        """Return the connection, or None when it was removed or never added."""
+        item = self._table.get(_CONNECTIONS, id)
+        return Connection.model_validate_json(str(item["body"])) if item else None
+
+    def all(self) -> Iterator[Connection]:
+        """Yield every connection of the stack.
+
+        One that this release cannot read is logged and left out.
+        """
+        for item in self._table.query(_CONNECTIONS):
+            try:
+                yield Connection.model_validate_json(str(item["body"]))
+            except ValidationError:
+                logger().exception("a connection must be added again", connection=item["sk"])
+
+    def versioned(self, id: ConnectionId) -> tuple[Connection, int] | None:
+        """Return the connection and its version, for `save_if_unchanged`."""
+        item = self._table.get(_CONNECTIONS, id)
+        if item is None:
+            return None
+        # One saved by an older release has no version until `save` writes it again.
+        version = int(item.get("version", -1))
+        return Connection.model_validate_json(str(item["body"])), version
+
+    def save(self, connection: Connection) -> None:
+        """Add the connection, or replace the one with its id."""
+        added_at = self.added_at(connection.id) or clock.now()
+        self._table.put(_item(connection, added_at))
+
+    def save_if_unchanged(self, connection: Connection, version: int) -> bool:
+        """Save it unless it has changed since this version; return whether it was saved."""
+        added_at = self.added_at(connection.id) or clock.now()
+        return self._table.replace(_item(connection, added_at), expected=version)
+
+    def added_at(self, id: ConnectionId) -> datetime | None:
+        """Return when the connection was first added; None when that is not known."""
+        item = self._table.get(_CONNECTIONS, id)
+        text = item.get("added_at") if item else None
+        return datetime.fromisoformat(str(text)) if text else None
+
+    def remove(self, id: ConnectionId) -> None:
+        """Remove the connection and its vendor links; ledger and audit trail stay."""
+        self._table.delete(_CONNECTIONS, id)
+        for item in list(self._table.query(id)):
+            self._table.delete(id, str(item["sk"]))
+
+    def note_posted(self, id: ConnectionId, exact_order: str, order: OrderId) -> None:
+        """Store which Airbase order a purchase order in Exact came from."""
+        self._table.put({"pk": id, "sk": f"posted#{exact_order}", "order": order})
+
+    def claim_posted(self, id: ConnectionId, exact_order: str, order: OrderId) -> bool:
+        """Do as `note_posted`; return False when it came from another order."""
+        item: Item = {"pk": id, "sk": f"posted#{exact_order}", "order": order}
+        return self._table.insert(item) or self.order_of(id, exact_order) == order
+
+    def order_of(self, id: ConnectionId, exact_order: str) -> OrderId | None:
+        """Return the Airbase order that a purchase order in Exact came from."""
+        item = self._table.get(id, f"posted#{exact_order}")
+        return OrderId(str(item["order"])) if item else None
+
+    def note_behaviour(self, id: ConnectionId, what: str, answer: str) -> None:
+        """Store how Exact was found to behave for this connection."""
+        self._table.put({"pk": id, "sk": f"learned#{what}", "answer": answer})
+
+    def behaviour(self, id: ConnectionId, what: str) -> str:
+        """Return how Exact was found to behave; empty when not known."""
+        item = self._table.get(id, f"learned#{what}")
+        return str(item["answer"]) if item else ""
+
+    def listed_orders(self, id: ConnectionId) -> dict[OrderId, ListedOrder]:
+        """Return every order seen in Airbase's listing, by id. One query."""
+        found = self._table.query(id, "listed#")
+        return {
+            OrderId(str(item["sk"]).partition("#")[2]): ListedOrder(
+                str(item["digest"]), bool(item["left"])
+            )
+            for item in found
+        }
+
+    def save_listed_orders(self, id: ConnectionId, orders: Mapping[OrderId, ListedOrder]) -> None:
+        """Store how these orders were listed."""
+        self._table.put_all(_listed_items(id, orders))
+
+
+def _listed_items(id: ConnectionId, orders: Mapping[OrderId, ListedOrder]) -> Iterable[Item]:
+    for order, listed in orders.items():
+        item: Item = {"pk": id, "sk": f"listed#{order}"}
+        yield item | {"digest": listed.digest, "left": listed.is_skipped}
+
+
+def _item(connection: Connection, added_at: datetime) -> Item:
+    """The version is a hash of the settings: saving the same ones twice is no change."""
+    body = connection.model_dump_json()
+    version = int(sha256(body.encode()).hexdigest()[:12], 16)
+    item: Item = {"pk": _CONNECTIONS, "sk": connection.id, "body": body, "version": version}
+    return item | {"added_at": added_at.isoformat()}

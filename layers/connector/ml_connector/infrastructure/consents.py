@@ -1,0 +1,121 @@
+"""Requested consents: what a redirect from Exact may refer to, each of them once.
+
+Only the `state` in the address leads from Exact's redirect to a connection, so it is a secret of
+256 bits of which only the digest is stored. The request fixes the connection, the Exact site that
+the code is sent to, and the redirect URI.
+"""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal, cast
+
+from ml_connector import clock, telemetry
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.dynamodb import Item, Table
+from ml_connector.secret import Secret
+
+VALID_FOR = timedelta(minutes=15)
+
+Stage = Literal["waiting", "taking", "given", "refused"]
+"""`taking`: a code is being exchanged, or the exchange has crashed."""
+
+_KEPT = timedelta(days=1)  # lets a late or repeated redirect be recognised
+_STATE_BYTES = 32
+_STATE = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True)
+class Consent:
+    """A requested consent and its stage; `reason` says why it was refused."""
+
+    digest: str
+    connection: ConnectionId
+    site: str
+    redirect_uri: str
+    until: datetime
+    stage: Stage = "waiting"
+    reason: str = ""
+    version: int = 0
+
+    @property
+    def has_expired(self) -> bool:
+        """Return whether it was not given in time."""
+        return self.stage == "waiting" and clock.now() >= self.until
+
+
+class Consents:
+    """Stores requested consents in the coordination table."""
+
+    def __init__(self, table: Table) -> None:
+        """Store them in `table`."""
+        self._table = table
+
+    def create(self, connection: ConnectionId, site: str, redirect_uri: str) -> Secret:
+        """Store a request; return the state that the redirect has to carry."""
+        state = secrets.token_urlsafe(_STATE_BYTES)
+        telemetry.conceal(state)
+        until = clock.now() + VALID_FOR
+        self._table.put(_item(Consent(_digest(state), connection, site, redirect_uri, until)))
+        return Secret(state)
+
+    def find(self, state: Secret) -> Consent | None:
+        """Return the request with this state, or None."""
+        text = state.reveal()
+        if not _STATE.fullmatch(text):
+            return None
+        item = self._table.get(_pk(_digest(text)), _SK)
+        if item is None:
+            return None
+        telemetry.conceal(text)
+        return _consent(item)
+
+    def claim(self, consent: Consent) -> Consent | None:
+        """Claim it for the caller's exchange; return None when another has claimed it."""
+        return self.move(consent, "taking")
+
+    def move(self, consent: Consent, stage: Stage, reason: str = "") -> Consent | None:
+        """Store a new stage; return None when it has changed since it was read."""
+        moved = replace(consent, stage=stage, reason=reason, version=consent.version + 1)
+        return moved if self._table.replace(_item(moved), consent.version) else None
+
+
+_SK = "consent"
+
+
+def _pk(digest: str) -> str:
+    return f"#consent#{digest}"  # no connection id begins with "#"
+
+
+def _digest(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()
+
+
+def _item(consent: Consent) -> Item:
+    return {
+        "pk": _pk(consent.digest),
+        "sk": _SK,
+        "connection": consent.connection,
+        "site": consent.site,
+        "redirect_uri": consent.redirect_uri,
+        "until": consent.until.isoformat(),
+        "stage": consent.stage,
+        "reason": consent.reason,
+        "version": consent.version,
+        "expires_at": int((consent.until + _KEPT).timestamp()),
+    }
+
+
+def _consent(item: Item) -> Consent:
+    return Consent(
+        digest=str(item["pk"]).rpartition("#")[2],
+        connection=ConnectionId(str(item["connection"])),
+        site=str(item["site"]),
+        redirect_uri=str(item["redirect_uri"]),
+        until=datetime.fromisoformat(str(item["until"])),
+        stage=cast(Stage, item["stage"]),
+        reason=str(item["reason"]),
+        version=int(item["version"]),
+    )

@@ -1,0 +1,156 @@
+"""What all processes of a connection share: leases, short-lived values, error windows.
+
+Every item expires within a day of its last use.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ml_connector import clock
+from ml_connector.domain.faults import Later
+from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.infrastructure.dynamodb import Item, Table
+
+_HOUR = timedelta(hours=1)
+_VERSIONS = 2**48
+
+
+@dataclass(frozen=True)
+class HeldLease:
+    """An acquired lease: who holds it, and until when (aware UTC)."""
+
+    pk: str
+    sk: str
+    holder: str
+    until: datetime
+    version: int
+
+    @property
+    def has_expired(self) -> bool:
+        """Return whether it has expired: its holder must not act on it any more."""
+        return clock.now() >= self.until
+
+
+class Leases:
+    """Grants what only one worker may do at a time; a crashed holder's lease expires."""
+
+    def __init__(self, table: Table, connection: ConnectionId) -> None:
+        """Keep this connection's leases in the coordination table."""
+        self._table = table
+        self._pk = f"{connection}#leases"
+
+    def acquire(self, name: str, lasts: timedelta, holder: str = "") -> HeldLease | None:
+        """Return the lease, or None while another holds it. One write."""
+        until = clock.now() + lasts
+        # A version of its own each time: a late release cannot free a successor's lease.
+        held = HeldLease(
+            self._pk, name, holder or secrets.token_hex(8), until, secrets.randbelow(_VERSIONS)
+        )
+        return held if self._table.insert(_lease_item(held, until)) else None
+
+    def release(self, held: HeldLease) -> None:
+        """Release the lease; harmless when another holds it by now."""
+        past = datetime.fromtimestamp(0, tz=UTC)
+        self._table.replace(_lease_item(held, past), expected=held.version)
+
+    @contextmanager
+    def holding(self, name: str, lasts: timedelta, holder: str = "") -> Iterator[HeldLease | None]:
+        """Hold the lease within a `with` block; yields None while another holds it."""
+        held = self.acquire(name, lasts, holder)
+        try:
+            yield held
+        finally:
+            if held:
+                self.release(held)
+
+
+def _lease_item(held: HeldLease, until: datetime) -> Item:
+    return {
+        "pk": held.pk,
+        "sk": held.sk,
+        "holder": held.holder,
+        "version": held.version,
+        "expires_at": int(until.timestamp()),
+    }
+
+
+class SharedValues:
+    """Short-lived values that all processes of a connection share."""
+
+    def __init__(self, table: Table, connection: ConnectionId) -> None:
+        """Keep this connection's values in the coordination table."""
+        self._table = table
+        self._pk = f"{connection}#marks"
+
+    def set(self, name: str, text: str, until: datetime) -> None:
+        """Store `text` under `name` until then."""
+        expires = int(until.timestamp()) + 1
+        self._table.put({"pk": self._pk, "sk": name, "text": text, "expires_at": expires})
+
+    def get(self, name: str) -> str | None:
+        """Return the value, or None."""
+        item = self._table.get(self._pk, name)
+        return None if item is None else str(item["text"])
+
+    def clear(self, name: str) -> None:
+        """Remove the value."""
+        self._table.delete(self._pk, name)
+
+    def count(self, name: str, ceiling: int, until: datetime) -> bool:
+        """Add one to the counter unless it has reached `ceiling`; return whether it was added."""
+        return self._table.add(self._pk, name, 1, ceiling, int(until.timestamp()) + 1)
+
+
+class ErrorWindow:
+    """Counts errors per division and endpoint over a rolling hour, and stops before Exact does.
+
+    Exact blocks a key for an hour, and longer each time, after more than 10 errors.
+    """
+
+    def __init__(
+        self, table: Table, connection: ConnectionId, limit: int = 6, cache_seconds: float = 5.0
+    ) -> None:
+        """Stop at `limit` errors; remember an empty window for `cache_seconds`."""
+        self._table = table
+        self._connection = connection
+        self._limit = limit
+        self._cache_seconds = cache_seconds
+        self._clean_at: dict[str, float] = {}
+
+    def check(self, division: Division | None, endpoint: str, *, reserve: int = 0) -> None:
+        """Pass while more than `reserve` errors are still allowed.
+
+        Raises:
+            Later: too many errors; until enough of them are an hour old.
+        """
+        key = self._key(division, endpoint)
+        if clock.epoch() - self._clean_at.get(key, float("-inf")) < self._cache_seconds:
+            return
+        times = self._times(key)
+        if not times:
+            self._clean_at[key] = clock.epoch()
+        limit = self._limit - reserve
+        if len(times) >= limit:
+            cause = f"{len(times)} errors at {endpoint} within the hour: Exact blocks after 10."
+            raise Later("EXACT_ERROR_LIMIT", times[-limit] + _HOUR, cause)
+
+    def record(self, division: Division | None, endpoint: str) -> None:
+        """Count one error, now."""
+        key, now = self._key(division, endpoint), clock.now()
+        self._clean_at.pop(key, None)
+        at = now.isoformat(timespec="microseconds")
+        # Rounded up: an error may expire a second late, never early.
+        expires = int((now + _HOUR).timestamp()) + 1
+        sk = f"{at}#{secrets.token_hex(4)}"
+        self._table.put({"pk": key, "sk": sk, "at": at, "expires_at": expires})
+
+    def _key(self, division: Division | None, endpoint: str) -> str:
+        return f"{self._connection}#errors#{division or 0}#{endpoint}"
+
+    def _times(self, key: str) -> list[datetime]:
+        since = clock.now() - _HOUR
+        times = (datetime.fromisoformat(str(item["at"])) for item in self._table.query(key))
+        return sorted(at for at in times if at > since)

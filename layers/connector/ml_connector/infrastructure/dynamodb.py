@@ -1,0 +1,279 @@
+"""A DynamoDB table reduced to the few operations this system needs.
+
+Items are flat: strings, integers and booleans, addressed by `pk` and `sk`; anything nested is
+JSON text in an attribute. `version` gives optimistic locking: an item is replaced only if it is
+still the version that was read. Expired items (`expires_at`, epoch seconds) are treated as gone,
+because DynamoDB deletes them only within days.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from botocore.exceptions import ClientError
+
+from ml_connector import clock
+
+Scalar = str | int | bool
+Item = dict[str, Scalar]
+
+_BATCH = 25  # DynamoDB's limit for one BatchWriteItem
+
+
+@dataclass(frozen=True)
+class Insert:
+    """Write a new item; refused when one with its key exists (expired ones do not count)."""
+
+    table: "Table"
+    item: Item
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Write `item` over the one whose `version` is `expected`; refused when it has changed."""
+
+    table: "Table"
+    item: Item
+    expected: int
+
+
+@dataclass(frozen=True)
+class Put:
+    """Write `item`, overwriting any other."""
+
+    table: "Table"
+    item: Item
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Remove an item; absent is fine."""
+
+    table: "Table"
+    pk: str
+    sk: str
+
+
+Write = Insert | Replace | Put | Delete
+
+
+class Table(Protocol):
+    """A table's operations; `DynamoTable` is the real one."""
+
+    name: str
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """Return the item, strongly consistent, or None when absent or expired."""
+        ...
+
+    def insert(self, item: Item) -> bool:
+        """Write a new item; return False when its key is taken."""
+        ...
+
+    def put(self, item: Item) -> None:
+        """Write an item, overwriting any other."""
+        ...
+
+    def put_all(self, items: Iterable[Item]) -> None:
+        """Write many items, overwriting others; not atomic, safe to repeat."""
+        ...
+
+    def replace(self, item: Item, expected: int) -> bool:
+        """Write over the item of version `expected`; return False when it has changed."""
+        ...
+
+    def transact(self, writes: Sequence[Write]) -> bool:
+        """Do all writes (of any tables) or none; return False when a condition refused them."""
+        ...
+
+    def delete(self, pk: str, sk: str) -> None:
+        """Remove an item; absent is fine."""
+        ...
+
+    def delete_all(self, pk: str, sks: Iterable[str]) -> None:
+        """Remove many items of one `pk`; not atomic, safe to repeat."""
+        ...
+
+    def add(self, pk: str, sk: str, by: int, ceiling: int, expires_at: int) -> bool:
+        """Add to the counter `used` unless that exceeds `ceiling`; return whether it was added."""
+        ...
+
+    def raise_to(self, pk: str, sk: str, used: int, expires_at: int) -> None:
+        """Set the counter `used` to at least this."""
+        ...
+
+    def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
+        """Yield the items under `pk` whose `sk` starts with `prefix`, in key order."""
+        ...
+
+    def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
+        """Yield items of a sparse index (`{index}_group`, `{index}_at`) up to `until`, in order."""
+        ...
+
+
+def to_wire(item: Mapping[str, Scalar]) -> dict[str, dict[str, Any]]:
+    """Return the item in DynamoDB's typed JSON."""
+    return {name: _value(value) for name, value in item.items()}
+
+
+def from_wire(item: Mapping[str, Mapping[str, Any]]) -> Item:
+    """Return a flat item from DynamoDB's typed JSON."""
+    out: Item = {}
+    for name, typed in item.items():
+        ((kind, value),) = typed.items()
+        out[name] = int(value) if kind == "N" else value
+    return out
+
+
+def is_expired(item: Mapping[str, Scalar]) -> bool:
+    """Return whether the item's time to live is over."""
+    return "expires_at" in item and int(item["expires_at"]) <= clock.epoch()
+
+
+def _value(value: Scalar) -> dict[str, Any]:
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    return {"N": str(value)} if isinstance(value, int) else {"S": value}
+
+
+def _act(write: Write) -> dict[str, Any]:
+    """Return the write as one action of a transaction."""
+    if isinstance(write, Delete):
+        key = to_wire({"pk": write.pk, "sk": write.sk})
+        return {"Delete": {"TableName": write.table.name, "Key": key}}
+    return {"Put": _put(write)}
+
+
+def _put(write: Insert | Replace | Put) -> dict[str, Any]:
+    base = {"TableName": write.table.name, "Item": to_wire(write.item)}
+    if isinstance(write, Put):
+        return base
+    if isinstance(write, Replace):
+        return base | {
+            "ConditionExpression": "version = :expected",
+            "ExpressionAttributeValues": {":expected": {"N": str(write.expected)}},
+        }
+    return base | {
+        "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
+        "ExpressionAttributeValues": {":now": {"N": str(int(clock.epoch()))}},
+    }
+
+
+def _is_refused(error: ClientError) -> bool:
+    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
+    return bool(reasons & {"ConditionalCheckFailed", "TransactionConflict"})
+
+
+class DynamoTable:
+    """The real table, over a botocore DynamoDB client."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        """Use the table `name` through `client`."""
+        self.client = client
+        self.name = name
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """See `Table.get`."""
+        answer = self.client.get_item(
+            TableName=self.name, Key=to_wire({"pk": pk, "sk": sk}), ConsistentRead=True
+        )
+        item = from_wire(answer["Item"]) if "Item" in answer else None
+        return None if item is None or is_expired(item) else item
+
+    def insert(self, item: Item) -> bool:
+        """See `Table.insert`."""
+        return self._conditional("put_item", **_put(Insert(self, item)))
+
+    def put(self, item: Item) -> None:
+        """See `Table.put`."""
+        self.client.put_item(TableName=self.name, Item=to_wire(item))
+
+    def put_all(self, items: Iterable[Item]) -> None:
+        """See `Table.put_all`."""
+        self._batch([{"PutRequest": {"Item": to_wire(item)}} for item in items])
+
+    def delete_all(self, pk: str, sks: Iterable[str]) -> None:
+        """See `Table.delete_all`."""
+        keys = (to_wire({"pk": pk, "sk": sk}) for sk in sks)
+        self._batch([{"DeleteRequest": {"Key": key}} for key in keys])
+
+    def _batch(self, waiting: list[dict[str, Any]]) -> None:
+        while waiting:
+            batch, waiting = waiting[:_BATCH], waiting[_BATCH:]
+            answer = self.client.batch_write_item(RequestItems={self.name: batch})
+            waiting += answer.get("UnprocessedItems", {}).get(self.name, [])
+
+    def replace(self, item: Item, expected: int) -> bool:
+        """See `Table.replace`."""
+        return self._conditional("put_item", **_put(Replace(self, item, expected)))
+
+    def transact(self, writes: Sequence[Write]) -> bool:
+        """See `Table.transact`."""
+        try:
+            self.client.transact_write_items(TransactItems=[_act(w) for w in writes])
+        except ClientError as error:
+            if _is_refused(error):
+                return False
+            raise
+        return True
+
+    def delete(self, pk: str, sk: str) -> None:
+        """See `Table.delete`."""
+        self.client.delete_item(TableName=self.name, Key=to_wire({"pk": pk, "sk": sk}))
+
+    def add(self, pk: str, sk: str, by: int, ceiling: int, expires_at: int) -> bool:
+        """See `Table.add`."""
+        if by > ceiling:
+            return False
+        return self._conditional(
+            "update_item",
+            TableName=self.name,
+            Key=to_wire({"pk": pk, "sk": sk}),
+            UpdateExpression="ADD used :by SET expires_at = :expires",
+            ConditionExpression="attribute_not_exists(used) OR used <= :most",
+            ExpressionAttributeValues=to_wire(
+                {":by": by, ":most": ceiling - by, ":expires": expires_at}
+            ),
+        )
+
+    def raise_to(self, pk: str, sk: str, used: int, expires_at: int) -> None:
+        """See `Table.raise_to`."""
+        self._conditional(
+            "update_item",
+            TableName=self.name,
+            Key=to_wire({"pk": pk, "sk": sk}),
+            UpdateExpression="SET used = :used, expires_at = :expires",
+            ConditionExpression="attribute_not_exists(used) OR used < :used",
+            ExpressionAttributeValues=to_wire({":used": used, ":expires": expires_at}),
+        )
+
+    def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
+        """See `Table.query`."""
+        condition = "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk"
+        values = {":pk": pk, ":prefix": prefix} if prefix else {":pk": pk}
+        return self._pages(
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=to_wire(values),
+            ScanIndexForward=not backwards,
+            ConsistentRead=True,
+        )
+
+    def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
+        """See `Table.query_index`."""
+        return self._pages(
+            IndexName=index,
+            KeyConditionExpression=f"{index}_group = :group AND {index}_at <= :until",
+            ExpressionAttributeValues=to_wire({":group": group, ":until": until}),
+        )
+
+    def _pages(self, **request: Any) -> Iterator[Item]:
+        for page in self.client.get_paginator("query").paginate(TableName=self.name, **request):
+            items = (from_wire(raw) for raw in page["Items"])
+            yield from (item for item in items if not is_expired(item))
+
+    def _conditional(self, operation: str, **request: Any) -> bool:
+        try:
+            getattr(self.client, operation)(**request)
+        except self.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True

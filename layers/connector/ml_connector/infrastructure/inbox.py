@@ -1,0 +1,179 @@
+"""The inbox: every accepted webhook event, raw, stored before it is answered.
+
+An event is open until a worker has handled it. Open events without a message (a failed send, a lost
+message) are found through the sparse index `open` and queued again.
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ml_connector import clock
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.dynamodb import Item, Table
+from ml_connector.infrastructure.queues import Message
+
+KEPT_FOR = timedelta(days=30)
+"""How long a duplicate is recognised."""
+
+_INDEX = "open"
+_MAX_ATTEMPTS = 10
+
+
+@dataclass(frozen=True)
+class IncomingEvent:
+    """A verified event: `key` is unique for its content within the source.
+
+    `message` is the queue message, without the event's own key. `every_copy_is_new`: each copy may
+    be about another change.
+    """
+
+    connection: ConnectionId
+    source: str
+    key: str
+    queue: str
+    group: str | None
+    message: Mapping[str, Any]
+    body: bytes
+    headers: Mapping[str, str]
+    every_copy_is_new: bool = False
+
+
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event as stored; `version` grows with every copy that is new."""
+
+    connection: ConnectionId
+    sk: str
+    version: int
+    received_at: datetime
+    is_open: bool
+    body: bytes
+    headers: Mapping[str, str]
+    message: Message
+
+    @property
+    def once(self) -> str:
+        """Return the deduplication text of messages about this event."""
+        return f"{self.connection}#{self.sk}#{self.version}"
+
+
+class Inbox:
+    """Stores events in the inbox table."""
+
+    def __init__(self, table: Table) -> None:
+        """Store events in `table`."""
+        self._table = table
+
+    def keep(self, incoming: IncomingEvent) -> tuple[StoredEvent, bool]:
+        """Store the event; return it as stored and whether it is new.
+
+        A copy changes nothing, unless every copy is new: then the event is opened again under a
+        new version, so that a worker which handled an earlier one cannot close it.
+        """
+        fresh = _item(incoming)
+        for _ in range(_MAX_ATTEMPTS):
+            if self._table.insert(fresh):
+                return _read(fresh), True
+            stored = self._table.get(str(fresh["pk"]), str(fresh["sk"]))
+            if stored is None:  # expired between the two calls
+                continue
+            if not incoming.every_copy_is_new:
+                return _read(stored), False
+            again = _reopened(stored, fresh)
+            if self._table.replace(again, int(stored["version"])):
+                return _read(again), True
+        raise RuntimeError(f"inbox: {fresh['sk']} changes faster than it can be stored")
+
+    def get(self, connection: ConnectionId, sk: str) -> StoredEvent | None:
+        """Return the event, or None when it is unknown or expired."""
+        item = self._table.get(connection, sk)
+        return None if item is None else _read(item)
+
+    def mark_handled(self, connection: ConnectionId, sk: str, version: int | None = None) -> bool:
+        """Close the event; return False when `version` is no longer the newest (it stays open).
+
+        Pass the `event_version` of the handled message: a copy that arrived meanwhile must be
+        handled too. Without it the newest version is closed.
+        """
+        for _ in range(_MAX_ATTEMPTS):
+            stored = self._table.get(connection, sk)
+            if stored is None or f"{_INDEX}_group" not in stored:
+                return True
+            if version is not None and stored["version"] != version:
+                return False
+            if self._table.replace(_closed(stored), int(stored["version"])):
+                return True
+        return False
+
+    def open_events(self, connection: ConnectionId, older_than: datetime) -> Iterator[StoredEvent]:
+        """Yield the events received up to `older_than` (aware) and still open, oldest first."""
+        found = self._table.query_index(_INDEX, connection, _stamp(older_than))
+        return (_read(item) for item in found)
+
+    def received_since(self, connection: ConnectionId, moment: datetime) -> Iterator[StoredEvent]:
+        """Yield every stored event received at `moment` (aware) or later, handled ones too."""
+        events = (_read(item) for item in self._table.query(connection))
+        return (event for event in events if event.received_at >= moment)
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds")
+
+
+def _item(incoming: IncomingEvent) -> Item:
+    now = clock.now()
+    sk = f"{incoming.source}#{incoming.key}"
+    return {
+        "pk": incoming.connection,
+        "sk": sk,
+        "version": 1,
+        "received_at": _stamp(now),
+        "open_group": incoming.connection,
+        "open_at": _stamp(now),
+        "expires_at": int((now + KEPT_FOR).timestamp()),
+        "queue": incoming.queue,
+        "message_group": f"{incoming.connection}#{incoming.group or sk}",
+        "message": json.dumps({**incoming.message, "connection": incoming.connection, "event": sk}),
+        "headers": json.dumps(dict(incoming.headers)),
+        **_body(incoming.body),
+    }
+
+
+def _body(raw: bytes) -> Item:
+    try:
+        return {"body": raw.decode(), "body_is_base64": False}
+    except UnicodeDecodeError:
+        return {"body": base64.b64encode(raw).decode(), "body_is_base64": True}
+
+
+def _reopened(stored: Item, fresh: Item) -> Item:
+    # An event that is still open keeps its place in the index: copies must not delay it for ever.
+    return {
+        **fresh,
+        "open_at": stored.get("open_at", fresh["open_at"]),
+        "version": int(stored["version"]) + 1,
+    }
+
+
+def _closed(stored: Item) -> Item:
+    kept = {name: value for name, value in stored.items() if not name.startswith(f"{_INDEX}_")}
+    return {**kept, "handled_at": _stamp(clock.now()), "version": int(stored["version"]) + 1}
+
+
+def _read(item: Item) -> StoredEvent:
+    body, version = str(item["body"]), int(item["version"])
+    content = {**json.loads(str(item["message"])), "event_version": version}
+    return StoredEvent(
+        connection=ConnectionId(str(item["pk"])),
+        sk=str(item["sk"]),
+        version=version,
+        received_at=datetime.fromisoformat(str(item["received_at"])),
+        is_open=f"{_INDEX}_group" in item,
+        body=base64.b64decode(body) if item["body_is_base64"] else body.encode(),
+        headers=json.loads(str(item["headers"])),
+        message=Message(str(item["queue"]), str(item["message_group"]), content),
+    )

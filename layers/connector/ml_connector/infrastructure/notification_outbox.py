@@ -1,0 +1,133 @@
+"""The outbox: notifications of new exceptions and halts, until the sweep has sent them.
+
+An item is written in the transaction that opens the exception, so a crash loses nothing and
+announces nothing that was not written. Items have a key of their own in the ledger's table and are
+removed once sent; without a channel they expire.
+"""
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from itertools import islice
+from typing import Any, Literal, NamedTuple
+
+from ml_connector import clock
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.open_exceptions import digest
+from ml_connector.infrastructure.dynamodb import Item, Table
+
+KEPT_FOR = timedelta(days=7)
+
+Kind = Literal["exception", "halt", "lifted"]
+_MAX_LENGTH = 120
+
+
+class Notification(NamedTuple):
+    """One exception that was opened, or one halt that began or was lifted.
+
+    `name`, `vendor` and `total` are what people recognise the record by; `division` is the halted
+    one, empty for the whole connection. `remedy` is the exception's.
+    """
+
+    kind: Kind
+    code: str
+    name: str = ""
+    vendor: str = ""
+    total: str = ""
+    division: str = ""
+    remedy: str = ""
+
+
+class OutboxItem(NamedTuple):
+    """The notifications of one write, stored under `key`."""
+
+    key: str
+    at: str
+    notifications: tuple[Notification, ...]
+
+
+class NotificationOutbox:
+    """Reads and removes a connection's notifications in the ledger's table."""
+
+    def __init__(self, ledger: Table) -> None:
+        """Read from the ledger's table."""
+        self._table = ledger
+
+    def waiting(self, connection: ConnectionId, limit: int) -> list[OutboxItem]:
+        """Return up to `limit` items, the oldest first."""
+        found = self._table.query(_pk(connection))
+        return [_read(item) for item in islice(found, limit)]
+
+    def remove(self, connection: ConnectionId, items: Iterable[OutboxItem]) -> None:
+        """Remove what has been sent."""
+        self._table.delete_all(_pk(connection), [each.key for each in items])
+
+
+def outbox_item(
+    connection: ConnectionId, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Item | None:
+    """Return the item to write with this change of a record's facts; None without notifications."""
+    found = [*_opened(before, after), *_halts(before, after)]
+    if not found:
+        return None
+    now = clock.now()
+    return {
+        "pk": _pk(connection),
+        "sk": f"{now.isoformat(timespec='microseconds')}#{secrets.token_hex(4)}",
+        "news": json.dumps([each._asdict() for each in found], ensure_ascii=False),
+        "expires_at": int((now + KEPT_FOR).timestamp()),
+    }
+
+
+def _opened(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Notification]:
+    # Includes exceptions that are hidden while their order is in progress.
+    dated = before.get("opened_at") or {}
+    known = {_identity(problem) for problem in before.get("problems") or ()}
+    fresh = {
+        _identity(problem): problem
+        for problem in after.get("problems") or ()
+        if digest(problem) not in dated
+    }
+    return [
+        Notification(
+            "exception",
+            identity[0],
+            identity[1][:_MAX_LENGTH],
+            str(after.get("vendor") or "")[:_MAX_LENGTH],
+            str(after.get("total") or ""),
+            remedy=str(problem.get("remedy", "")),
+        )
+        for identity, problem in fresh.items()
+        if identity not in known
+    ]
+
+
+def _halts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Notification]:
+    old, new = before.get("halts") or {}, after.get("halts") or {}
+    begun = [
+        Notification("halt", problem["code"], division=where, remedy=str(problem.get("remedy", "")))
+        for where, problem in new.items()
+        if old.get(where, {}).get("code") != problem["code"]
+    ]
+    lifted = [
+        Notification("lifted", problem["code"], division=where)
+        for where, problem in old.items()
+        if where not in new
+    ]
+    return begun + lifted
+
+
+def _identity(problem: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what identifies a problem, however its details change."""
+    return str(problem["code"]), str(problem.get("record", ""))
+
+
+def _pk(connection: ConnectionId) -> str:
+    return f"{connection}#news"
+
+
+def _read(item: Item) -> OutboxItem:
+    key = str(item["sk"])
+    notifications = tuple(Notification(**each) for each in json.loads(str(item["news"])))
+    return OutboxItem(key, key.partition("#")[0], notifications)

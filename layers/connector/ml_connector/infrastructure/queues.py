@@ -1,0 +1,53 @@
+"""The FIFO queues: messages, their groups, and when two messages are duplicates."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PURCHASE_ORDERS = "purchase_orders"
+VENDORS = "vendors"
+
+# SQS allows up to 128 printable ASCII characters without blanks in a message group.
+_GROUP = re.compile(r"[!-~]{1,128}")
+
+
+@dataclass(frozen=True)
+class Message:
+    """A JSON message; those of one `group` are handled in order, groups in parallel."""
+
+    queue: str
+    group: str
+    body: Mapping[str, Any]
+
+
+class Queues:
+    """Sends messages over a botocore SQS client."""
+
+    def __init__(self, client: Any, urls: Mapping[str, str]) -> None:
+        """Send to the queues in `urls`, by name; others are out of reach."""
+        self._client = client
+        self._urls = urls
+
+    def send(self, message: Message, once: str | None = None) -> None:
+        """Send; SQS drops messages with the same `once` within 5 minutes (only to save work).
+
+        The default of `once` is the message's group and body.
+        """
+        text = json.dumps(message.body, sort_keys=True)
+        self._client.send_message(
+            QueueUrl=self._urls[message.queue],
+            MessageBody=text,
+            MessageGroupId=_group(message.group),
+            MessageDeduplicationId=_digest(once or f"{message.group}\n{text}"),
+        )
+
+
+def _group(name: str) -> str:
+    return name if _GROUP.fullmatch(name) else _digest(name)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

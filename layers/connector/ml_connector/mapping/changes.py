@@ -1,0 +1,192 @@
+"""Turn the lines of a file into a changed connection, or into the errors of all lines."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ml_connector.domain.ids import Division
+from ml_connector.domain.orders.order import Reference
+from ml_connector.mapping.checker import MappingChecker
+from ml_connector.mapping.files import InvalidLine, MappingLine
+from ml_connector.mapping.kinds import ITEMS, KINDS, SUBSIDIARIES
+from ml_connector.mapping.loaded_data import LoadedDivisionData
+from ml_connector.settings.connection import Connection
+
+_GUID = re.compile(r"\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
+
+
+@dataclass(frozen=True)
+class MappingChange:
+    """One changed mapping; `before` or `after` is empty where there is none."""
+
+    line: int
+    division: Division | None
+    kind: str
+    airbase: str
+    before: str
+    after: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable form, as the audit trail keeps it."""
+        names = ("division", "kind", "airbase", "before", "after")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass
+class MappingChanges:
+    """The changes of a file to a connection. Lines that change nothing are not checked."""
+
+    connection: Connection
+    division_data: Callable[[Division], LoadedDivisionData]
+    errors: list[InvalidLine] = field(default_factory=list)
+    changes: list[MappingChange] = field(default_factory=list)
+    result: Connection | None = None
+    """The connection with all changes; None if there are errors."""
+
+    def read(self, lines: Sequence[MappingLine]) -> None:
+        """Read the lines, check their changes, and set the result if there are no errors."""
+        seen: dict[tuple[Division | None, str, str], tuple[int, str]] = {}
+        for line in lines:
+            change = self._read(line)
+            if change is None:
+                continue
+            key = (change.division, change.kind, change.airbase)
+            known = seen.setdefault(key, (line.number, change.after))
+            if known[0] != line.number:
+                self._check_repeated(line, change, *known)
+            elif change.before != change.after:
+                self.changes.append(change)
+        self._check()
+        result = self._changed(self.changes)
+        self.result = result if not self.errors else None
+
+    def _check_repeated(
+        self, line: MappingLine, change: MappingChange, number: int, after: str
+    ) -> None:
+        if change.after != after:
+            what = f"maps {change.airbase!r} to {change.after!r}, line {number} to {after!r}"
+            self._error(line.number, what)
+
+    def _read(self, line: MappingLine) -> MappingChange | None:
+        kind = line.kind.strip().casefold()
+        if kind not in KINDS:
+            self._error(line.number, f"{line.kind!r} is not a kind: use one of {', '.join(KINDS)}")
+            return None
+        if kind == SUBSIDIARIES:
+            return self._read_subsidiary(line)
+        division = self._division(line, line.division)
+        if division is None:
+            return None
+        found = self.connection.division(division)
+        table: dict[str, str] = getattr(found.mappings, kind) if found else {}
+        airbase = self._airbase(line, table.keys())
+        before = table.get(airbase, "")
+        after = self._exact(line, kind, division, before)
+        if after is None:
+            return None
+        if not airbase and before != after:
+            self._error(line.number, "has no Airbase value")
+            return None
+        return MappingChange(line.number, division, kind, airbase, before, after)
+
+    def _read_subsidiary(self, line: MappingLine) -> MappingChange | None:
+        exact = line.exact.strip()
+        if exact and self._division(line, exact) is None:
+            return None
+        if line.division.strip() not in {"", exact}:
+            self._error(line.number, "a subsidiary's division is given under exact only")
+            return None
+        served = {key: str(d.division) for d in self.connection.divisions for key in d.subsidiaries}
+        airbase = self._airbase(line, served.keys())
+        if not airbase:
+            self._error(line.number, "names no subsidiary")
+            return None
+        after = str(int(exact)) if exact else ""
+        return MappingChange(
+            line.number, None, SUBSIDIARIES, airbase, served.get(airbase, ""), after
+        )
+
+    def _division(self, line: MappingLine, text: str) -> Division | None:
+        wanted = text.strip()
+        codes = {str(each.division): each.division for each in self.connection.divisions}
+        if wanted in codes:
+            return codes[wanted]
+        self._error(line.number, f"{wanted!r} is not a division of {self.connection.id}; "
+                    f"it has {', '.join(codes)}")  # fmt: skip
+        return None
+
+    def _airbase(self, line: MappingLine, known: Any) -> str:
+        return line.airbase if line.airbase in known else line.airbase.strip()
+
+    def _exact(self, line: MappingLine, kind: str, division: Division, before: str) -> str | None:
+        """Return the value to store; an item may be given by its code."""
+        exact = line.exact.strip()
+        if exact == before.strip():
+            return before
+        if kind != ITEMS or not exact:
+            return exact
+        if _GUID.fullmatch(exact):
+            return exact.strip("{}").lower()
+        division_data = self.division_data(division)
+        item = division_data.item_with_code(exact)
+        if item or not division_data.is_read:
+            return item.id if item else exact
+        self._error(line.number, f"no item of division {division} has the code {exact!r}")
+        return None
+
+    def _check(self) -> None:
+        """Check each new mapping as on an order, with all other changes applied."""
+        changes = [change for change in self.changes if change.kind != SUBSIDIARIES]
+        changed = self._changed(changes)
+        checkers = {
+            d.division: MappingChecker(changed, d, self.division_data(d.division))
+            for d in changed.divisions
+        }
+        for change in changes:
+            if change.division is not None and change.after:
+                self.errors += _errors_of(change, checkers[change.division])
+
+    def _changed(self, changes: Sequence[MappingChange]) -> Connection:
+        """Return the changed connection, unless a division would be left without a subsidiary."""
+        data = self.connection.model_dump(mode="json")
+        for division in data["divisions"]:
+            for change in changes:
+                _apply(change, division)
+            if not division["subsidiaries"]:
+                self._report_without_subsidiary(division["division"])
+                return self.connection
+        return Connection.model_validate(data)
+
+    def _report_without_subsidiary(self, division: int) -> None:
+        left = [
+            change.line
+            for change in self.changes
+            if change.kind == SUBSIDIARIES and change.before == str(division)
+        ]
+        self._error(left[-1], f"division {division} would be left without a subsidiary")
+
+    def _error(self, number: int, what: str) -> None:
+        self.errors.append(InvalidLine(number, what))
+
+
+def _apply(change: MappingChange, division: dict[str, Any]) -> None:
+    if change.kind == SUBSIDIARIES:
+        kept = [key for key in division["subsidiaries"] if key != change.airbase]
+        here = str(division["division"]) == change.after
+        division["subsidiaries"] = [*kept, change.airbase] if here else kept
+    elif division["division"] == change.division:
+        table = division["mappings"][change.kind]
+        if change.after:
+            table[change.airbase] = change.after
+        else:
+            table.pop(change.airbase, None)
+
+
+def _errors_of(change: MappingChange, checker: MappingChecker) -> Iterator[InvalidLine]:
+    if not checker.division_data.is_read:
+        what = f"the data of division {change.division} are not read yet: `connector refresh`"
+        yield InvalidLine(change.line, what)
+        return
+    for problem in checker.check(change.kind, Reference(id=change.airbase)).problems:
+        yield InvalidLine(change.line, f"{problem.code}: {problem.cause}")

@@ -1,0 +1,178 @@
+"""Show, export and import mappings."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ml_connector.connections import manage as connections
+from ml_connector.domain.ids import Actor, ConnectionId, Division
+from ml_connector.infrastructure.ledger import Conflict
+from ml_connector.mapping import files
+from ml_connector.mapping.changes import MappingChange, MappingChanges
+from ml_connector.mapping.kinds import KINDS, SUBSIDIARIES
+from ml_connector.mapping.loaded_data import LoadedDivisionData
+from ml_connector.mapping.overview import AUTOMATIC, MappingOverview, MappingRow
+from ml_connector.mapping.usage import find_usage
+from ml_connector.settings.connection import Connection
+from ml_connector.stack import Stack
+from ml_connector.sweep.due_records import queue_reviews_of_division, queue_reviews_without_division
+from ml_connector.user_errors import UserError
+
+
+@dataclass(frozen=True)
+class MappingListing:
+    """The selected rows, with how many orders were read and what is missing."""
+
+    rows: list[MappingRow]
+    orders: int
+    unknown_tags: list[str]
+    not_read: list[int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable form."""
+        return {
+            "rows": [row.as_dict() for row in self.rows],
+            "orders": self.orders,
+            "unknown_tags": self.unknown_tags,
+            "not_read": self.not_read,
+        }
+
+
+@dataclass(frozen=True)
+class MappingImport:
+    """What an import changed, or would change, and how many orders were queued."""
+
+    changes: list[MappingChange]
+    queued: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable form."""
+        return {"changes": [each.as_dict() for each in self.changes], "queued": self.queued}
+
+
+def show(
+    stack: Stack,
+    id: str,
+    division: int | None = None,
+    kind: str | None = None,
+    *,
+    unmapped: bool = False,
+) -> MappingListing:
+    """Return all mappings and unmapped values; `unmapped`: only what stops orders.
+
+    Reads Airbase, and the reference data as last read from Exact. Raise `UserError` for an unknown
+    division or kind, and the faults of Airbase.
+    """
+    connection = stack.connection(id)
+    if kind is not None and kind not in KINDS:
+        raise UserError(f"{kind!r} is not a kind: use one of {', '.join(KINDS)}")
+    _check_division(connection, division)
+    usage = find_usage(stack.services.airbase(connection), connection)
+    division_data = {
+        each.division: _division_data(stack, connection, each.division)
+        for each in connection.divisions
+    }
+    read = {code: data for code, data in division_data.items() if data.is_read}
+    rows = [
+        row
+        for row in MappingOverview(connection, read, usage).rows()
+        if (division is None or _concerns(row, division))
+        and (kind is None or row.kind == kind)
+        and (row.stops_orders or not unmapped)
+    ]
+    return MappingListing(
+        rows, usage.orders, sorted(usage.unknown_tags), sorted(division_data.keys() - read.keys())
+    )
+
+
+def export(stack: Stack, id: str, out: Path) -> int:
+    """Write all mappings, and unmapped values with an empty `exact`; return the number of lines.
+
+    Raise `UserError` when the file cannot be written.
+    """
+    rows = [row for row in show(stack, id).rows if row.state != AUTOMATIC]
+    text = files.write(
+        (row.division or "", row.kind, row.airbase, row.exact, row.name or row.exact_name)
+        for row in rows
+    )
+    _write(out, text)
+    return len(rows)
+
+
+def import_(
+    stack: Stack, actor: Actor, id: str, path: Path, *, dry_run: bool = False
+) -> MappingImport:
+    """Change the mappings as in a file: all of it or nothing.
+
+    Raises:
+        UserError: the file is invalid; one line for each error.
+        Conflict: the connection was changed meanwhile; nothing was changed.
+    """
+    read = stack.services.connections.versioned(stack.connection(id).id)
+    if read is None:
+        raise UserError(f"there is no connection {id!r}; see `connector connection list`")
+    connection, version = read
+    loaded: dict[Division, LoadedDivisionData] = {}
+
+    def division_data(division: Division) -> LoadedDivisionData:
+        return loaded.setdefault(division, _division_data(stack, connection, division))
+
+    lines, invalid = files.read(path)
+    draft = MappingChanges(connection, division_data, invalid)
+    draft.read(lines)
+    if draft.result is None:
+        raise files.file_error(path, draft.errors)
+    if dry_run or not draft.changes:
+        return MappingImport(draft.changes)
+    _save(stack, actor, draft.result, version, draft.changes)
+    return MappingImport(draft.changes, _queue(stack, connection.id, draft.changes))
+
+
+def _save(
+    stack: Stack, actor: Actor, connection: Connection, version: int, changes: list[MappingChange]
+) -> None:
+    difference = [change.as_dict() for change in changes]
+    connections.record_step(stack, actor, connection.id, "mappings_changed", changes=difference)
+    if not stack.services.connections.save_if_unchanged(connection, version):
+        connections.record_step(
+            stack, actor, connection.id, "mappings_not_changed", why="changed meanwhile"
+        )
+        raise Conflict(f"connection {connection.id}")
+
+
+def _queue(stack: Stack, id: ConnectionId, changes: list[MappingChange]) -> int:
+    """Queue the orders that the changes may affect."""
+    moved = [change for change in changes if change.kind == SUBSIDIARIES]
+    divisions = {change.division for change in changes if change.division is not None}
+    divisions |= {Division(int(c)) for m in moved for c in (m.before, m.after) if c}
+    queued = queue_reviews_without_division(stack.services, id) if moved else 0
+    return queued + sum(
+        queue_reviews_of_division(stack.services, id, each) for each in sorted(divisions)
+    )
+
+
+def _division_data(stack: Stack, connection: Connection, division: Division) -> LoadedDivisionData:
+    data = stack.services.reference_store(connection.id, division)
+    return LoadedDivisionData(data, stack.services.vendor_links, connection.id, division)
+
+
+def _check_division(connection: Connection, division: int | None) -> None:
+    codes = [int(each.division) for each in connection.divisions]
+    if division is not None and division not in codes:
+        known = ", ".join(map(str, codes))
+        raise UserError(f"connection {connection.id} has no division {division}; it has {known}")
+
+
+def _concerns(row: MappingRow, division: int) -> bool:
+    return row.division == division or row.exact == str(division)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write the full file, or keep the previous one."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8", newline="")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise UserError(f"{path}: {error.strerror or 'cannot be written'}") from None

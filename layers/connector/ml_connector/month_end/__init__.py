@@ -1,0 +1,1 @@
+"""Month end: compare a month's approved orders with Exact."""

@@ -1,0 +1,77 @@
+"""Have the worker read Exact's orders, and wait for it."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import stamina
+
+from ml_connector import clock
+from ml_connector.domain.ids import Division
+from ml_connector.exact.purchase_orders import STREAM_PATH
+from ml_connector.exact.reference_data import DELETED_PATH
+from ml_connector.infrastructure.reference_store import ReferenceStore
+from ml_connector.messages import refresh_message
+from ml_connector.reference_data.refresh import note_stale
+from ml_connector.settings.connection import Connection
+from ml_connector.stack import Stack
+from ml_connector.user_errors import ServiceError
+
+
+class _NotYetError(Exception):
+    """A division has not been read yet since the request."""
+
+
+def read_at(stack: Stack, connection: Connection) -> dict[Division, datetime | None]:
+    """Return when the orders of each division were last read in full."""
+    return {
+        each.division: _data(stack, connection, each.division).cursor(STREAM_PATH).read_at
+        for each in connection.divisions
+    }
+
+
+def refresh(stack: Stack, connection: Connection, timeout: timedelta) -> None:
+    """Queue a refresh of the orders of every division, and wait for it.
+
+    Raise `ServiceError` when a division was not read in time.
+    """
+    before = read_at(stack, connection)
+    for division, known in before.items():
+        data = _data(stack, connection, division)
+        for path in (STREAM_PATH, DELETED_PATH):
+            note_stale(data, path)
+        # With a clock behind the worker's, the request would look older than the last reading.
+        is_behind = known is not None and known > clock.now()
+        message = refresh_message(connection.id, division, everything=is_behind)
+        stack.send(message, f"asked {clock.epoch()}")
+    try:
+        _wait(stack, connection, before, timeout)
+    except _NotYetError as late:
+        raise ServiceError(
+            f"Exact's orders of division {late} were not read within "
+            f"{timeout.total_seconds():.0f} s: see `connector exceptions {connection.id}`, or use "
+            "--no-refresh to compare with what was read before"
+        ) from None
+
+
+def _wait(
+    stack: Stack,
+    connection: Connection,
+    before: dict[Division, datetime | None],
+    timeout: timedelta,
+) -> None:
+    tries = stamina.retry_context(
+        on=_NotYetError, attempts=None, timeout=timeout, wait_initial=0.5, wait_max=5, wait_jitter=0
+    )
+    for attempt in tries:
+        with attempt:
+            now = read_at(stack, connection)
+            _refuse_unread(each for each, at in now.items() if at is None or at == before[each])
+
+
+def _refuse_unread(divisions: Iterable[Division]) -> None:
+    for division in divisions:
+        raise _NotYetError(str(division))
+
+
+def _data(stack: Stack, connection: Connection, division: Division) -> ReferenceStore:
+    return stack.services.reference_store(connection.id, division)

@@ -1,0 +1,265 @@
+"""Match the two sides of a month: one line per approved order, and per other order in Exact."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from ml_connector.domain.exception_codes import EXPLANATIONS
+from ml_connector.domain.ids import Division, Guid, OrderId
+from ml_connector.domain.money import Money, round_to_cents
+from ml_connector.domain.open_exceptions import SET_ASIDE
+from ml_connector.domain.orders.edits import drift
+from ml_connector.domain.orders.exact_order import ExactOrder
+from ml_connector.domain.orders.marker import order_token, order_tokens_in
+from ml_connector.infrastructure.ledger import Record
+from ml_connector.month_end.approved_orders import ApprovedOrder, order_day
+from ml_connector.month_end.months import Month
+from ml_connector.month_end.report_lines import Category, ReportLine
+from ml_connector.settings.connection import Connection
+
+_MOST_CODES = 5
+
+
+@dataclass(frozen=True)
+class PostedOrder:
+    """An approved order of the month that is in Exact according to the ledger."""
+
+    order: ApprovedOrder
+    record: Record
+
+
+@dataclass
+class MonthMatching:
+    """Matches Airbase's orders, then the ledger's records, then each division's orders in Exact."""
+
+    connection: Connection
+    month: Month
+    read_at: Mapping[Division, datetime | None]
+    """When each division's orders were last read from Exact."""
+    supplier_name: Callable[[Division, Guid], str]
+    """Returns the name of a supplier of a division."""
+    undated: list[ApprovedOrder] = field(default_factory=list)
+    """Approved orders without a day on either side, so of no known month."""
+    _orders: dict[OrderId, ApprovedOrder] = field(default_factory=dict)
+    _posted: dict[Guid, PostedOrder] = field(default_factory=dict)
+    _others: dict[Guid, str] = field(default_factory=dict)
+    _titles_by_token: dict[str, str] = field(default_factory=dict)
+    _without_record: dict[OrderId, ApprovedOrder] = field(default_factory=dict)
+
+    def add_airbase_orders(self, orders: Iterable[ApprovedOrder]) -> None:
+        """Add all of Airbase's orders, of any month and state."""
+        for order in orders:
+            self._orders[order.id] = order
+        self._without_record = {id: o for id, o in self._orders.items() if o.is_approved}
+
+    def match_ledger(self, records: Iterable[Record]) -> Iterator[ReportLine]:
+        """Yield the lines of the month's orders that are in the ledger but not in Exact."""
+        for record in records:
+            id = OrderId(record.key.partition("#")[2])
+            order = self._orders.get(id)
+            title = str(record.facts.get("title") or id)
+            self._titles_by_token[order_token(self.connection.id, id)] = title
+            self._without_record.pop(id, None)
+            day = order_day(order, record, self.month.zone) if order else None
+            is_of_month = (
+                order is not None and order.is_approved and self._is_of_month(order, record)
+            )
+            if exact := record.facts.get("exact"):
+                if order and is_of_month:
+                    yield from self._add_posted(order, record)
+                else:
+                    self._others[Guid(exact["id"])] = _why_other(title, order, day)
+            elif order and is_of_month:
+                yield self._not_posted(order, record)
+
+    def _add_posted(self, order: ApprovedOrder, record: Record) -> Iterator[ReportLine]:
+        """Keep the order until Exact's are matched; yield a line if another has the same one."""
+        exact = record.facts["exact"]
+        other = self._posted.setdefault(Guid(exact["id"]), PostedOrder(order, record))
+        if other.order.id != order.id:
+            why = f"It is linked to the same order in Exact as {other.order.title}."
+            number = str(exact.get("number") or "")
+            yield self._line("different", order, record, exact_number=number, why=why)
+
+    def missing_lines(self) -> Iterator[ReportLine]:
+        """Yield the lines of the month's orders that are not in the ledger."""
+        for order in self._without_record.values():
+            if self._is_of_month(order, None):
+                yield self._line(
+                    "missing",
+                    order,
+                    None,
+                    why=_problems(order) or "It is approved in Airbase, but was never received.",
+                    to_do=f"Run `connector fetch {self.connection.id} {order.id}`; if it was "
+                    "entered in Exact by hand, adopt that order.",
+                )
+
+    def match_exact(self, division: Division, orders: Iterable[ExactOrder]) -> Iterator[ReportLine]:
+        """Yield a line for each of the division's orders that concerns the month."""
+        for found in orders:
+            posted = self._posted.get(found.id)
+            if posted and posted.record.facts["division"] == division:
+                del self._posted[found.id]
+                yield self._compared(posted, found)
+            elif self.month.includes(found.order_date) and not found.is_cancelled:
+                yield self._only_in_exact(division, found)
+
+    def unmatched_lines(self) -> Iterator[ReportLine]:
+        """Yield the lines of posted orders that were not found in Exact."""
+        for posted in self._posted.values():
+            yield self._not_found(posted)
+
+    def _is_of_month(self, order: ApprovedOrder, record: Record | None) -> bool:
+        day = order_day(order, record, self.month.zone)
+        if day is None:
+            self.undated.append(order)
+        return self.month.includes(day)
+
+    def _not_posted(self, order: ApprovedOrder, record: Record) -> ReportLine:
+        facts = record.facts
+        if record.state == SET_ASIDE:
+            aside = facts.get("aside") or {}
+            why = f"{aside.get('by', '')}: {aside.get('reason', '')}".strip(": ")
+            return self._line("set_aside", order, record, why=why)
+        problems, waiting = record.problems, facts.get("waiting") or {}
+        codes = [str(each["code"]) for each in problems]
+        if problems:
+            causes = [f"{each['record']}: {each['cause']}" for each in problems[:_MOST_CODES]]
+            to_do = str(problems[0]["remedy"])
+            return self._line(
+                "waiting", order, record, why=" ".join(causes), codes=codes, to_do=to_do
+            )
+        until = record.due_at.isoformat() if record.due_at and not record.parked else ""
+        if code := str(waiting.get("code") or ""):
+            known = EXPLANATIONS.get(code)
+            why = known.cause if known else ""
+            return self._line("waiting", order, record, why=why, codes=[code], until=until)
+        why = f"Its state is {record.state.replace('_', ' ')}."
+        to_do = f"Run `connector retry {self.connection.id} {order.id}` if that does not change."
+        return self._line("waiting", order, record, why=why, until=until, to_do=to_do)
+
+    def _compared(self, posted: PostedOrder, found: ExactOrder) -> ReportLine:
+        order, record = posted.order, posted.record
+        facts, exact = record.facts, self._amount(found)
+        amount = facts["exact"].get("amount")
+        written = drift(facts["body"], None if amount is None else Decimal(amount), found)
+        shown = [each.as_dict() for each in written] + _exception_differences(record)
+        if order.total and exact and order.total != exact:
+            shown.append(_difference("total", str(order.total), str(exact)))
+        if found.is_cancelled:
+            shown.append(_difference("status", "open", "cancelled"))
+        differences = list({tuple(each.items()): each for each in shown}.values())
+        problems = record.problems
+        codes = list(dict.fromkeys(str(each["code"]) for each in problems))
+        if waiting := facts.get("waiting"):
+            codes.append(str(waiting["code"]))
+        is_equal = not differences and not codes and not order.problems
+        why = " ".join(
+            [*(str(each["cause"]) for each in problems[:_MOST_CODES]), _problems(order)]
+        ).strip()
+        return self._line(
+            "equal" if is_equal else "different",
+            order,
+            record,
+            exact=exact,
+            exact_number=found.number,
+            why=why,
+            codes=codes,
+            to_do=str(problems[0]["remedy"]) if problems else "",
+            differences=differences,
+        )
+
+    def _not_found(self, posted: PostedOrder) -> ReportLine:
+        """Return the line of an order that was not read: deleted, or posted since."""
+        record = posted.record
+        number = str(record.facts["exact"].get("number") or "")
+        read_at = self.read_at.get(Division(record.facts["division"]))
+        posted_at = record.facts.get("posted_at")
+        if read_at is None or (posted_at and datetime.fromisoformat(posted_at) >= read_at):
+            return self._line(
+                "not_compared",
+                posted.order,
+                record,
+                exact_number=number,
+                why="It was posted after Exact's orders were last read.",
+                to_do="Run this again without --no-refresh.",
+            )
+        codes = [str(each["code"]) for each in record.problems] or ["DELETED_IN_EXACT"]
+        return self._line(
+            "different",
+            posted.order,
+            record,
+            exact_number=number,
+            why="Exact no longer has it.",
+            codes=codes,
+            to_do=EXPLANATIONS["DELETED_IN_EXACT"].remedy,
+            differences=[_difference("order", "in Exact", "")],
+        )
+
+    def _only_in_exact(self, division: Division, found: ExactOrder) -> ReportLine:
+        why, to_do = self._others.get(found.id, ""), ""
+        copied = [
+            self._titles_by_token[each]
+            for each in order_tokens_in(found.remarks)
+            if each in self._titles_by_token
+        ]
+        if not why and copied:
+            why = f"It carries the marker of {copied[0]}, which is another order in Exact or none."
+            to_do = "If both exist, delete the one that was not received or invoiced."
+        return ReportLine(
+            category="only_in_exact",
+            title=found.your_ref or found.description or found.number,
+            division=division,
+            day=found.order_date,
+            vendor=self.supplier_name(division, found.supplier),
+            exact=self._amount(found),
+            exact_number=found.number,
+            why=why or "It was entered in Exact.",
+            to_do=to_do,
+        )
+
+    def _amount(self, found: ExactOrder) -> Money | None:
+        is_gross = self.connection.amounts_include_vat
+        amount = found.amount if is_gross else found.amount_without_vat
+        if amount is None:
+            return None
+        return Money(round_to_cents(amount, found.currency), found.currency)
+
+    def _line(
+        self, category: Category, order: ApprovedOrder, record: Record | None, **more: Any
+    ) -> ReportLine:
+        placed = record.facts.get("division") if record else None
+        return ReportLine(
+            category=category,
+            title=order.title,
+            order=order.id,
+            division=Division(placed) if placed else order.division(self.connection),
+            day=order_day(order, record, self.month.zone),
+            vendor=order.vendor,
+            airbase=order.total,
+            **more,
+        )
+
+
+def _exception_differences(record: Record) -> list[dict[str, str]]:
+    """Return the differences in the order's open exceptions."""
+    shown = ((each.get("evidence") or {}).get("differences", ()) for each in record.problems)
+    return [dict(each) for differences in shown for each in differences]
+
+
+def _difference(field_: str, expected: str, found: str) -> dict[str, str]:
+    return {"where": "", "field": field_, "expected": expected, "found": found}
+
+
+def _problems(order: ApprovedOrder) -> str:
+    return " ".join(f"{each.code}: {each.cause}" for each in order.problems)
+
+
+def _why_other(title: str, order: ApprovedOrder | None, day: Any) -> str:
+    if order is None:
+        return f"It is {title}, which Airbase no longer lists."
+    if not order.is_approved:
+        return f"It is {title}, which is {order.state} in Airbase."
+    return f"It is {title}, approved on {day} in Airbase: of another month."

@@ -1,0 +1,150 @@
+"""Reconcile a month: read both sides, compare, add up, and audit that it was done."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from ml_connector import clock
+from ml_connector.connections import manage as connections
+from ml_connector.domain.ids import Actor, Division, Guid
+from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.month_end import exact_refresh
+from ml_connector.month_end.approved_orders import AirbaseListing, ApprovedOrder
+from ml_connector.month_end.matching import MonthMatching
+from ml_connector.month_end.months import Month, read_month
+from ml_connector.month_end.report_lines import CATEGORIES, FINDINGS, ReportLine, Totals, totals_of
+from ml_connector.settings.connection import Connection
+from ml_connector.stack import Stack
+
+WAIT = timedelta(seconds=180)
+
+
+@dataclass(frozen=True)
+class MonthReport:
+    """A reconciled month of a connection; `read_at` is when Exact's orders were last read."""
+
+    connection: Connection
+    month: Month
+    made_at: datetime
+    made_by: str
+    read_at: Mapping[Division, datetime | None]
+    lines: list[ReportLine]
+    totals: list[Totals]
+    undated: list[ApprovedOrder]
+    unreadable_rows: int
+
+    @property
+    def has_findings(self) -> bool:
+        """Return whether there is something to check."""
+        found = any(line.category in FINDINGS for line in self.lines)
+        return found or bool(self.undated or self.unreadable_rows)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return how many orders there are of each category."""
+        counted = Counter(line.category for line in self.lines)
+        return {category: counted[category] for category in CATEGORIES}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable form, of a stable shape."""
+        return {
+            "connection": self.connection.id,
+            "month": str(self.month),
+            "from": self.month.first.isoformat(),
+            "to": self.month.last.isoformat(),
+            "time_zone": self.month.zone,
+            "is_over": self.month.is_over,
+            "made_at": self.made_at.isoformat(),
+            "made_by": self.made_by,
+            "exact_read_at": {str(k): at and at.isoformat() for k, at in self.read_at.items()},
+            "has_findings": self.has_findings,
+            "counts": self.counts,
+            "totals": [each.as_dict() for each in self.totals],
+            "orders": [line.as_dict() for line in self.lines],
+            "undated": [{"order": each.id, "title": each.title} for each in self.undated],
+            "unreadable_rows": self.unreadable_rows,
+        }
+
+
+def reconcile(
+    stack: Stack,
+    actor: Actor,
+    id: str,
+    month: str,
+    *,
+    is_fresh: bool = True,
+    wait: timedelta = WAIT,
+) -> MonthReport:
+    """Compare the month's approved orders with Exact, and audit the result.
+
+    `is_fresh`: the workers read Exact's orders first, within `wait`; else those read before are
+    used. Raise `UserError` for an invalid or future month, `ServiceError` when Exact's orders were
+    not read in time, and faults as Airbase's client does.
+    """
+    connection = stack.connection(id)
+    asked = read_month(month, connection.profile.time_zone)
+    listing = AirbaseListing(stack.services.airbase(connection), connection.profile)
+    orders = list(listing.orders())
+    if is_fresh:
+        exact_refresh.refresh(stack, connection, wait)
+    read_at = exact_refresh.read_at(stack, connection)
+    matching = MonthMatching(connection, asked, read_at, _supplier_names(stack, connection))
+    lines = sorted(_lines(stack, matching, orders), key=_sort_key)
+    report = MonthReport(
+        connection=connection,
+        month=asked,
+        made_at=clock.now(),
+        made_by=actor,
+        read_at=read_at,
+        lines=lines,
+        totals=totals_of(lines),
+        undated=matching.undated,
+        unreadable_rows=listing.rows_without_id,
+    )
+    _audit(stack, actor, report)
+    return report
+
+
+def _lines(
+    stack: Stack, matching: MonthMatching, orders: list[ApprovedOrder]
+) -> Iterator[ReportLine]:
+    services, connection = stack.services, matching.connection
+    matching.add_airbase_orders(orders)
+    yield from matching.match_ledger(services.ledger.records(connection.id, "order#"))
+    yield from matching.missing_lines()
+    for each in connection.divisions:
+        known = services.exact_orders(connection.id, each.division).all()
+        yield from matching.match_exact(each.division, known)
+    yield from matching.unmatched_lines()
+
+
+def _sort_key(line: ReportLine) -> tuple[int, int, date, str]:
+    day = line.day or date.min
+    return line.division or 0, CATEGORIES.index(line.category), day, line.title
+
+
+def _supplier_names(stack: Stack, connection: Connection) -> Callable[[Division, Guid], str]:
+    @cache
+    def name(division: Division, id: Guid) -> str:
+        found = stack.services.reference_store(connection.id, division).get(
+            "supplier", id, Supplier
+        )
+        return found.name if found else id
+
+    return name
+
+
+def _audit(stack: Stack, actor: Actor, report: MonthReport) -> None:
+    connections.record_step(
+        stack,
+        actor,
+        report.connection.id,
+        "reconciled",
+        month=str(report.month),
+        counts=report.counts,
+        totals=[each.as_dict() for each in report.totals if each.is_all],
+        exact_read_at=report.as_dict()["exact_read_at"],
+    )

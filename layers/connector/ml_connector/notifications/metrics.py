@@ -1,0 +1,57 @@
+"""The metrics of the dashboard: waiting orders, their age, and the use of Exact's limits.
+
+A sweep measures them every five minutes from a small index of unfinished records: a few reads a
+connection, however many orders there are. docs/operations.md explains each metric.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from ml_connector import clock, telemetry
+from ml_connector.infrastructure.ledger import CONNECTION
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+
+EVERY_MINUTES = 5
+
+
+def measure_all(services: Services) -> None:
+    """Measure every connection every five minutes; never raises."""
+    if clock.now().minute % EVERY_MINUTES:
+        return
+    log = telemetry.logger()
+    try:
+        measured = [_measure(services, connection) for connection in services.connections.all()]
+        # An alarm cannot search connections: it gets the maximum or the sum.
+        oldest = max((metrics["OldestWaitingSeconds"] for metrics in measured), default=0)
+        halts = sum(metrics["Halts"] for metrics in measured)
+        services.measure({"OldestWaitingSeconds": oldest, "Halts": halts})
+    except Exception:
+        log.exception("metrics not measured")
+
+
+def _measure(services: Services, connection: Connection) -> Mapping[str, float]:
+    unfinished = list(services.ledger.unfinished(connection.id))
+    waiting = [_age(str(each["open_at"])) for each in unfinished if each["waits"]]
+    codes = Counter(code for each in unfinished for code in str(each["codes"]).split())
+    halts = services.ledger.read(connection.id, CONNECTION).facts.get("halts", {})
+    metrics = {
+        "OrdersWaiting": len(waiting),
+        "OldestWaitingSeconds": max(waiting, default=timedelta(0)).total_seconds(),
+        "OpenExceptions": codes.total(),
+        "Halts": len(halts),
+    }
+    services.measure(metrics, connection=connection.id)
+    for code, count in codes.items():
+        services.measure({"OpenExceptionsOfCode": count}, connection=connection.id, code=code)
+    rate_limiter = services.rate_limiter(connection)
+    for each in connection.divisions:
+        minute, day = rate_limiter.used_percent(each.division, EVERY_MINUTES)
+        used = {"ExactMinuteCallsPercent": minute, "ExactDayCallsPercent": day}
+        services.measure(used, connection=connection.id, division=str(each.division))
+    return metrics
+
+
+def _age(received_at: str) -> timedelta:
+    return clock.now() - datetime.fromisoformat(received_at)

@@ -1,0 +1,88 @@
+"""The text of a message: plain, grouped by code, and always short."""
+
+from collections.abc import Iterator, Sequence
+
+from ml_connector.domain.exception_codes import EXPLANATIONS
+from ml_connector.infrastructure.notification_outbox import Notification, OutboxItem
+from ml_connector.settings.connection import Connection
+from ml_connector.telemetry import redact_text
+
+_EXAMPLES = 3
+_MAX_GROUPS = _MAX_HALTS = 20
+
+
+def compose(connection: Connection, items: Sequence[OutboxItem]) -> tuple[str, str]:
+    """Return subject and text of one message about all these items (at least one)."""
+    found = [each for item in items for each in item.notifications]
+    opened = [each for each in found if each.kind == "exception"]
+    lines = [_opening(connection, items[0])]
+    halts = [each for each in found if each.kind != "exception"]
+    lines += [line for each in halts[-_MAX_HALTS:] for line in _halt(each)]
+    if opened:
+        lines += ["", f"New exceptions: {len(opened)}"]
+        lines += _groups(opened, details=connection.notify.details)
+    lines += ["", f"All open exceptions:  connector exceptions {connection.id}"]
+    return _subject(connection, found, len(opened)), redact_text("\n".join(map(_clean, lines)))
+
+
+def _subject(connection: Connection, found: Sequence[Notification], opened: int) -> str:
+    parts = []
+    if any(each.kind == "halt" for each in found):
+        parts.append("stopped")
+    if any(each.kind == "lifted" for each in found):
+        parts.append("resumed")
+    if opened:
+        parts.append(f"{opened} new exception{'s' if opened > 1 else ''}")
+    return f"Connector {connection.id}: {', '.join(parts)}"
+
+
+def _opening(connection: Connection, oldest: OutboxItem) -> str:
+    name = f" ({connection.name})" if connection.name else ""
+    return f"Connection {connection.id}{name}, new since {oldest.at[:16].replace('T', ' ')} UTC."
+
+
+def _halt(found: Notification) -> Iterator[str]:
+    where = f"Division {found.division}" if found.division else "The whole connection"
+    if found.kind == "halt":
+        yield ""
+        yield f"{where} is STOPPED: {found.code}"
+        yield from _explained(found)
+        yield "  Its orders wait and resume automatically."
+    else:
+        yield ""
+        yield f"{where} has resumed: {found.code} is solved."
+
+
+def _groups(opened: Sequence[Notification], *, details: bool) -> Iterator[str]:
+    by_code: dict[str, list[Notification]] = {}
+    for each in opened:
+        by_code.setdefault(each.code, []).append(each)
+    largest_first = sorted(by_code.values(), key=len, reverse=True)
+    for group in largest_first[:_MAX_GROUPS]:
+        yield ""
+        yield f"{len(group)} x {group[0].code}"
+        yield from _explained(group[0])
+        if details:
+            yield from (f"  - {_title(each)}" for each in group[:_EXAMPLES])
+            if len(group) > _EXAMPLES:
+                yield f"  - and {len(group) - _EXAMPLES} more"
+    if rest := largest_first[_MAX_GROUPS:]:
+        yield ""
+        yield f"{sum(map(len, rest))} x {len(rest)} other codes"
+
+
+def _explained(found: Notification) -> Iterator[str]:
+    """Explain the code in general: an exception's own text may contain a customer's data."""
+    if known := EXPLANATIONS.get(found.code):
+        yield f"  {known.cause}"
+        yield f"  To do: {known.remedy}"
+    elif found.remedy:
+        yield f"  To do: {found.remedy}"
+
+
+def _title(found: Notification) -> str:
+    return ", ".join(part for part in (found.name, found.vendor, found.total) if part)
+
+
+def _clean(line: str) -> str:
+    return "".join(c for c in line if c.isprintable())

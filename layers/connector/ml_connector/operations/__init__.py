@@ -1,0 +1,1 @@
+"""Keeping a stack running: redrive dead letters, and resume after a restore."""

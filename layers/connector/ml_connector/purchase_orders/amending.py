@@ -1,0 +1,309 @@
+"""Amend a posted order: keep the order in Exact as Airbase last approved it.
+
+The decision depends only on what both sides hold now, so changes that arrive late, twice or in
+any order end in the same state. An intent is recorded before each write; a worker that finds a
+change under way waits until it has settled, reads again and continues.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from ml_connector import clock
+from ml_connector.domain.faults import Halt, Later, Review
+from ml_connector.domain.ids import Division, Guid
+from ml_connector.domain.orders.decision import Decision
+from ml_connector.domain.orders.edits import Edits, as_body, drift, not_applied
+from ml_connector.domain.orders.exact_order import UNTOUCHED, ExactOrder
+from ml_connector.domain.orders.fingerprint import fingerprint
+from ml_connector.domain.orders.order import Order
+from ml_connector.domain.states import ApprovalState
+from ml_connector.purchase_orders.exact_lookup import read_current, store_current
+from ml_connector.purchase_orders.exact_requests import header_write, removal
+from ml_connector.purchase_orders.fetch import is_wanted, vendor_facts
+from ml_connector.purchase_orders.line_changes import LineChanges
+from ml_connector.purchase_orders.next_step import (
+    NextStep,
+    PostedOrderDecider,
+    last_written_amount,
+    unposted_state,
+)
+from ml_connector.purchase_orders.outcome import not_applied_problem, report_problem, total_problems
+from ml_connector.purchase_orders.prerequisites import map_with_prerequisites
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+from ml_connector.tracked_record import SETTLE, TrackedRecord
+
+_UNWANTED = {ApprovalState.CANCELLED, "not_an_order"}  # states of orders not wanted in Exact
+
+Written = TypeVar("Written")
+
+
+class OrderAmender:
+    """Brings one posted order in line with what is approved."""
+
+    def __init__(
+        self,
+        services: Services,
+        connection: Connection,
+        tracked: TrackedRecord,
+        *,
+        by_hand: bool = False,
+    ) -> None:
+        """Take the posted order of `tracked`; `by_hand`: a person asked for a retry."""
+        self.services = services
+        self.connection = connection
+        self.tracked = tracked
+        self.by_hand = by_hand
+        exact = tracked.record.facts["exact"]
+        self.id = Guid(exact["id"])
+        self.number = exact["number"]
+        self.division = Division(tracked.record.facts["division"])
+        self.last_written: Mapping[str, Any] = tracked.record.facts["body"]
+        self._before_intent: tuple[str, Any] = tracked.record.state, None
+
+    def is_as_expected(self, found: ExactOrder | None) -> bool:
+        """Return whether the order, as Exact holds it, needs no further processing."""
+        record = self.tracked.record
+        if found is None or record.problems:
+            return False
+        if record.state in _UNWANTED or found.is_cancelled:
+            return record.state in _UNWANTED and found.is_cancelled
+        return record.state == ApprovalState.CLOSED or not drift(
+            self.last_written, last_written_amount(record.facts), found
+        )
+
+    def note_status(self, found: ExactOrder) -> None:
+        """Record the order's status in Exact: received, invoiced."""
+        if self.tracked.record.facts.get("status", UNTOUCHED) != found.status:
+            due = self.tracked.record.due_at
+            again_in = due - clock.now() if due else None
+            self.tracked.step(
+                self.tracked.record.state, "exact_status", again_in, status=found.status
+            )
+
+    def bring_in_line(self, order: Order) -> bool:
+        """Bring the order in Exact in line with `order`; return whether to post it again.
+
+        Raises `Review` for what a person must decide, `Later` and `Halt` as the remotes do.
+        """
+        self._note_vendor(order)
+        map_order = partial(map_with_prerequisites, self.services, self.connection)
+        record = self.tracked.record
+        decider = PostedOrderDecider(
+            self.services, self.connection, record, map_order, by_hand=self.by_hand
+        )
+        next_step = decider.decide_next(order)
+        if isinstance(next_step, NextStep):
+            store_current(self.services, self.connection, self.division, self.id, next_step.found)
+            return self._carry_out(next_step, order)
+        if next_step == "pending":
+            self._note_pending()
+        elif record.due_at:
+            self.tracked.step(record.state, "unchanged", waiting=None)
+        return False
+
+    def _note_vendor(self, order: Order) -> None:
+        """Record a changed vendor first: an order that waits for its supplier is found by it."""
+        if is_wanted(order) and order.vendor.id != self.tracked.record.facts.get("vendor_id"):
+            facts = vendor_facts(order)
+            self.tracked.step(self.tracked.record.state, "vendor_changed", SETTLE, **facts)
+
+    def _note_pending(self) -> None:
+        """Leave the order as last approved while a change waits for approval."""
+        record = self.tracked.record
+        if record.due_at or not record.facts.get("is_pending"):
+            self.tracked.step(record.state, "approval_pending", is_pending=True, waiting=None)
+
+    def _carry_out(self, next_step: NextStep, order: Order) -> bool:
+        decision, found = next_step.decision, next_step.found
+        if decision.action == "report":
+            self._report(decision, order, found)
+        elif decision.action == "end":
+            self._end(order, "ended", found)
+        elif decision.action == "repost":
+            self._unlink("received", "posted_anew")
+            return True
+        elif decision.action == "remove":
+            self._remove(order)
+        elif found and decision.action == "keep":
+            self._settle(order, next_step.body or self.last_written, found, "as_approved")
+        elif found:
+            self._amend(decision, order, next_step.body or self.last_written, found)
+        return False
+
+    def _report(self, decision: Decision, order: Order, found: ExactOrder | None) -> None:
+        if self.tracked.record.facts.get("change"):
+            facts: dict[str, Any] = {"change": None}
+            if found:
+                facts = self._facts_as_found(found, self.last_written) | {"status": found.status}
+            self.tracked.step("posted", "change_given_up", SETTLE, **facts)
+        elif found:
+            self.note_status(found)
+        raise Review([report_problem(decision, order.title, self.number)])
+
+    def _end(self, order: Order, step: str, found: ExactOrder | None) -> None:
+        """End the record: Airbase's order has ended, Exact's is gone, cancelled or complete."""
+        if found is None:
+            self._unlink(unposted_state(order), step)
+        else:
+            self.tracked.step(unposted_state(order), step, **_SETTLED, status=found.status)
+
+    def _unlink(self, state: str, step: str) -> None:
+        exact = self.tracked.record.facts["exact"]
+        again_in = SETTLE if state == "received" else None
+        facts = {**_SETTLED, "exact": None, "removed": exact, **self._no_longer_adopted}
+        self.tracked.step(state, step, again_in, **facts)
+
+    def _remove(self, order: Order) -> None:
+        self._record_intent("removal", self.last_written)
+        exact_client = self.services.exact(self.connection)
+        try:
+            self._write(lambda: removal(self.id, order.title).send(exact_client, self.division))
+        except Review:
+            if not self._is_gone():
+                raise
+        self.services.exact_orders(self.connection.id, self.division).mark_deleted(self.id)
+        self._unlink(unposted_state(order), "removed")
+
+    def _is_gone(self) -> bool:
+        """Return whether a removal was refused because somebody else removed the order first."""
+        found = self._read_current()
+        if found:
+            facts = self._facts_as_found(found, self.last_written)
+            self.tracked.step("posted", "change_refused", SETTLE, **facts)
+        return found is None
+
+    def _amend(
+        self, decision: Decision, order: Order, body: Mapping[str, Any], found: ExactOrder
+    ) -> None:
+        change = decision.edits
+        assert change is not None  # noqa: S101  an amendment has edits
+        shown = [each.as_dict() for each in decision.differences]
+        self._record_intent("amendment", body, differences=shown)
+        lines = LineChanges(self.services, self.connection, self.division, order.title)
+        try:
+            after = self._write(
+                lambda: self._write_all(lines, change, body, found, order.title), lines
+            )
+        except Review:
+            if current := self._read_current():
+                facts = self._facts_as_found(current, self.last_written)
+                self.tracked.step("posted", "change_refused", SETTLE, **facts)
+            raise
+        self._confirm(order, body, change, after or self._read_current())
+
+    def _write_all(
+        self,
+        lines: LineChanges,
+        change: Edits,
+        body: Mapping[str, Any],
+        found: ExactOrder,
+        title: str,
+    ) -> ExactOrder | None:
+        """Write the header, then the lines; return the order if it was read afterwards."""
+        if header := header_write(change, body, self.id, title):
+            header.send(self.services.exact(self.connection), self.division)
+            lines.has_written = True
+        return lines.apply(change, body, self.last_written, found) if change.changes_lines else None
+
+    def _record_intent(self, what: str, body: Mapping[str, Any], **detail: Any) -> None:
+        """Record what will be written before it is: a worker that finds this reads Exact first."""
+        record = self.tracked.record
+        self._before_intent = record.state, record.facts.get("change")
+        change = {"what": what, "at": clock.now().isoformat(), "body": body}
+        facts = {"change": change, "waiting": None, **self._no_longer_adopted}
+        self.tracked.step("amending", f"{what}_intent", SETTLE, detail, **facts)
+
+    @property
+    def _no_longer_adopted(self) -> dict[str, Any]:
+        # An order that people entered stays as it is until we write to it.
+        return {"adopted_as": None} if self.tracked.record.facts.get("adopted_as") else {}
+
+    def _write(self, write: Callable[[], Written], lines: LineChanges | None = None) -> Written:
+        """Write; after an unknown outcome the change stays under way until it has settled.
+
+        The intent of a write that was never sent is taken back, so that it overwrites nothing.
+        """
+        try:
+            return write()
+        except (Later, Halt) as fault:
+            if isinstance(fault, Later) and fault.outcome_unknown:
+                raise Later("OUTCOME_UNKNOWN", clock.now() + SETTLE, fault.cause) from fault
+            if lines is None or not lines.has_written:
+                state, change = self._before_intent
+                self.tracked.step(state, "not_sent", SETTLE, change=change)
+            raise
+
+    def _facts_as_found(self, found: ExactOrder, like: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the facts after an incomplete change: what Exact holds now."""
+        return {"change": None, "body": as_body(found, like), "exact": self._exact(found)}
+
+    def _confirm(
+        self, order: Order, body: Mapping[str, Any], change: Edits, found: ExactOrder | None
+    ) -> None:
+        """Check the result: Exact may accept a write without applying it."""
+        if found is None:
+            cause = "the order is being looked up in Exact."
+            raise Later("OUTCOME_UNKNOWN", clock.now() + SETTLE, cause)
+        remaining = not_applied(change, body, found)
+        if not remaining:
+            self._settle(order, body, found, "amended")
+            return
+        self.tracked.step("posted", "not_amended", SETTLE, **self._facts_as_found(found, body))
+        raise Review([not_applied_problem(remaining, order.title, self.number)])
+
+    def _settle(self, order: Order, body: Mapping[str, Any], found: ExactOrder, step: str) -> None:
+        """Record that the order in Exact is as approved."""
+        facts: dict[str, Any] = {
+            "body": body,
+            "exact": self._exact(found),
+            "status": found.status,
+        }
+        if order.state is ApprovalState.PENDING:  # totals that are not approved do not count
+            self.tracked.step("posted", step, **_SETTLED | {"is_pending": True}, **facts)
+            return
+        problems = total_problems(self.connection, order, found, self.number)
+        self.tracked.step(
+            "posted",
+            step,
+            **_SETTLED | {"problems": [p.as_dict() for p in problems]},
+            **facts,
+            fingerprint=fingerprint(order),
+            title=order.title,
+            **vendor_facts(order),
+            total=str(order.total),
+        )
+
+    def _read_current(self) -> ExactOrder | None:
+        return read_current(
+            self.services, self.connection, self.division, self.id, may_be_gone=self._may_be_gone
+        )
+
+    @property
+    def _may_be_gone(self) -> bool:
+        """Return whether a removal of ours is under way."""
+        return (self.tracked.record.facts.get("change") or {}).get("what") == "removal"
+
+    def _exact(self, found: ExactOrder) -> dict[str, Any]:
+        amount = None if found.amount is None else str(found.amount)
+        return {"id": self.id, "number": self.number, "amount": amount}
+
+
+_SETTLED: dict[str, Any] = {
+    "problems": [], "waiting": None, "change": None, "look": None, "is_pending": None,
+}  # fmt: skip
+
+
+def recovered_facts(
+    found: ExactOrder, division: Division, body: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the facts of an order of ours found in Exact, to be brought in line with `body`."""
+    at = (clock.now() - SETTLE).isoformat()
+    return {
+        "exact": {"id": found.id, "number": found.number, "amount": None},
+        "division": division,
+        "body": body,
+        "change": {"what": "adoption", "at": at, "body": body},
+        "problems": [],
+    }

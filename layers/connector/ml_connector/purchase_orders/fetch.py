@@ -1,0 +1,123 @@
+"""Read an order from Airbase in full: its webhook is only a hint."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import jmespath
+
+from ml_connector.airbase.client import read_json
+from ml_connector.airbase.purchase_orders import read_order
+from ml_connector.airbase.vendors import with_vendor
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Review
+from ml_connector.domain.ids import OrderId, VendorId
+from ml_connector.domain.orders.order import Order
+from ml_connector.domain.states import ApprovalState, RequestOutcome
+from ml_connector.infrastructure.ledger import Record
+from ml_connector.services import Services
+from ml_connector.settings.airbase_profile import AirbaseProfile
+from ml_connector.settings.connection import Connection
+
+_WANTED = {ApprovalState.APPROVED, ApprovalState.OPEN}
+_STAGE: dict[ApprovalState | None, int] = {
+    ApprovalState.PENDING: 0,
+    ApprovalState.APPROVED: 1,
+    ApprovalState.OPEN: 1,
+}
+
+Rank = tuple[float, float, int, str]
+"""Sorts events from old to new: moment, revision, stage of the order, its text."""
+
+
+def fetch_order(services: Services, connection: Connection, id: OrderId, record: Record) -> Order:
+    """Return the order as Airbase has it now, with its vendor if it should be in Exact.
+
+    Raises `Later`, `Review` or `Halt` as the Airbase client does; `Review` when it is unreadable.
+    """
+    profile = connection.profile
+    day = datetime.fromisoformat(record.received_at).date()
+    order = read_order(_raw_order(services, connection, id, record), profile, day)
+    if order.id != id:
+        raise Review([problem("NOT_THE_ORDER", id, f"It was {order.id}.")])
+    if not is_wanted(order) or not order.vendor.id:
+        return order
+    vendor = services.airbase(connection).vendor(VendorId(order.vendor.id))
+    return with_vendor(order, vendor, profile)
+
+
+def is_wanted(order: Order) -> bool:
+    """Return whether this is an approved purchase order, which should be in Exact."""
+    return order.state in _WANTED and order.outcome is RequestOutcome.PURCHASE_ORDER
+
+
+def vendor_facts(order: Order) -> dict[str, Any]:
+    """Return what the ledger keeps of the order's vendor, to find the orders that wait for it."""
+    vendor = order.vendor
+    return {
+        "vendor": str(vendor),
+        "vendor_id": vendor.id,
+        "vendor_name": vendor.name,
+        "vendor_code": vendor.code,
+    }
+
+
+def _raw_order(services: Services, connection: Connection, id: OrderId, record: Record) -> Any:
+    profile = connection.profile
+    if profile.order_source == "detail":
+        return services.airbase(connection).order(id)
+    events = record.facts.get("events", ())
+    ranked = [_ranked_order(services, connection, id, event) for event in events]
+    kept = [(rank, raw) for rank, raw in ranked if raw is not None]
+    if not kept:
+        raise Review([problem("NOT_IN_AIRBASE", id, "Its event is no longer kept.")])
+    return max(kept, key=lambda one: one[0])[1]
+
+
+def _ranked_order(
+    services: Services, connection: Connection, id: OrderId, event: str
+) -> tuple[Rank, Any]:
+    """Return an event's rank and the order it carries, None once the event is no longer kept.
+
+    Events come late, twice and in any order: their own time says which is the latest.
+    """
+    kept = services.inbox.get(connection.id, event)
+    if kept is None:
+        return (0.0, 0.0, 0, ""), None
+    try:
+        body = read_json(kept.body)
+    except ValueError:
+        raise Review([problem("UNREADABLE_EVENT", id)]) from None
+    profile = connection.profile
+    raw = jmespath.search(profile.event_order, body)
+    return _rank(jmespath.search(profile.event_created, body), raw, profile), raw
+
+
+def _rank(created: Any, raw: Any, profile: AirbaseProfile) -> Rank:
+    """Return the event's rank; the order of arrival does not count.
+
+    At the same moment the highest revision is the latest, then the state that ends an order.
+    """
+    if not isinstance(raw, Mapping):
+        return _moment(created), 0.0, 0, ""
+    state = profile.state_words.get(str(jmespath.search(profile.order.state, raw)))
+    text = json.dumps(raw, sort_keys=True, default=str)
+    revision = _number(jmespath.search(profile.order.revision, raw))
+    return _moment(created), revision, _STAGE.get(state, 2), text
+
+
+def _moment(created: Any) -> float:
+    """Return when the event was created; a time without a zone is taken as UTC."""
+    try:
+        at = datetime.fromisoformat(str(created))
+    except ValueError:
+        return 0.0
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def _number(revision: Any) -> float:
+    try:
+        return float(revision)
+    except (TypeError, ValueError):
+        return 0.0

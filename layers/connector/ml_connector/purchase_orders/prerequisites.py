@@ -1,0 +1,174 @@
+"""Create in Exact what an order needs, where the division allows it: carrier items and links.
+
+Several orders may need the same at once, so each is created under a lease and looked up first;
+an interrupted attempt is found by its code, or through the stream of supplier items.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from ml_connector import clock
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Later, Review
+from ml_connector.domain.ids import Division
+from ml_connector.domain.orders.carrier_items import (
+    MissingCarrierItem,
+    MissingSupplierItem,
+    Prerequisite,
+)
+from ml_connector.domain.orders.mapping import MappedOrder, map_order
+from ml_connector.domain.orders.order import Order
+from ml_connector.domain.orders.reference_data import GLAccount, Item
+from ml_connector.exact.odata import guid, int64_literal, text_literal
+from ml_connector.exact.reference_data import SUPPLIER_ITEMS_PATH, read_item
+from ml_connector.reference_data.refresh import is_usable
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection, ExactDivision
+
+ITEMS, UNITS = "logistics/Items", "logistics/Units"
+_LEASE = timedelta(seconds=90)
+_BUSY = timedelta(seconds=5)
+_ITEM_FIELDS = "ID,Code,Description,IsPurchaseItem,IsStockItem,GLCosts,StartDate,EndDate,Unit"
+
+
+class Prerequisites:
+    """Creates what one order needs, in one division."""
+
+    def __init__(self, services: Services, connection: Connection, division: ExactDivision) -> None:
+        """Work in `division` of `connection`."""
+        self._connection = connection
+        self._division = division
+        self._code = division.division
+        self._exact_client = services.exact(connection)
+        self._data = services.reference_store(connection.id, division.division)
+        self._leases = services.leases(connection.id)
+
+    def create_all(self, missing: Sequence[Prerequisite]) -> None:
+        """Create everything that is missing, or raise the fault that prevents it."""
+        for each in missing:
+            name = f"{self._code}#{each.name}"
+            with self._leases.holding(name, _LEASE) as lease:
+                if lease is None:
+                    until = clock.now() + _BUSY
+                    raise Later("PROVISION_BUSY", until, f"another order is creating {each.name}.")
+                if isinstance(each, MissingCarrierItem):
+                    self._ensure_carrier_item(each.gl_account)
+                else:
+                    self._ensure_supplier_item(each)
+
+    def _ensure_carrier_item(self, account: GLAccount) -> None:
+        code = carrier_code(account)
+        query = {"$filter": f"Code eq {text_literal(code)}", "$select": _ITEM_FIELDS}
+        found = [read_item(row) for row in self._exact_client.rows(self._code, ITEMS, query)]
+        item = found[0] if found else self._create_carrier_item(code, account)
+        if item.gl_costs != account.id:
+            detail = f"Item {item.code} does not book to GL account {account.code}."
+            raise Review([problem("CARRIER_TAKEN", code, detail)])
+        self._data.store("item", [item])
+
+    def _create_carrier_item(self, code: str, account: GLAccount) -> Item:
+        body = carrier_body(self._division, account)
+        created = self._exact_client.create(self._code, ITEMS, body)
+        return Item(
+            id=guid(created["ID"]),
+            code=code,
+            description=body["Description"],
+            gl_costs=account.id,
+        )
+
+    def _ensure_supplier_item(self, missing: MissingSupplierItem) -> None:
+        self._read_links()
+        if self._data.is_linked(missing.item.id, missing.supplier.id):
+            return
+        unit = self._unit(missing.item)
+        body = {
+            "Item": missing.item.id,
+            "Supplier": missing.supplier.id,
+            "ItemUnit": unit["ID"],
+            "PurchaseUnit": unit["Code"].strip(),
+            "PurchasePrice": missing.price,
+        }
+        self._exact_client.create(self._code, "logistics/SupplierItem", body)
+        self._data.store_supplier_items([(missing.item.id, missing.supplier.id)])
+
+    def _read_links(self) -> None:
+        """Read the stream of supplier items from its cursor: Exact cannot filter them."""
+        cursor = self._data.cursor(SUPPLIER_ITEMS_PATH)
+        query = {
+            "$filter": f"Timestamp gt {int64_literal(cursor.timestamp)}",
+            "$select": "Timestamp,Item,Supplier",
+        }
+        rows = list(self._exact_client.rows(self._code, SUPPLIER_ITEMS_PATH, query))
+        self._data.store_supplier_items((guid(r["Item"]), guid(r["Supplier"])) for r in rows)
+        highest = max((int(r["Timestamp"]) for r in rows), default=1)
+        self._data.save_cursor(SUPPLIER_ITEMS_PATH, cursor.reached(highest))
+
+    def _unit(self, item: Item) -> Mapping[str, Any]:
+        code = item.unit or self._division.item_unit
+        query = {"$select": "ID,Code"}
+        units = list(self._exact_client.rows(self._code, UNITS, query))
+        for unit in units:
+            if str(unit["Code"]).strip() == code:
+                return unit
+        detail = f"Unit {code!r} is not in division {self._code}."
+        raise Review([problem("UNIT_UNKNOWN", item.code, detail)])
+
+
+def carrier_code(account: GLAccount) -> str:
+    """Return the code of the item that is created for a GL account."""
+    return f"AB-{account.code}"
+
+
+def carrier_body(division: ExactDivision, account: GLAccount) -> dict[str, Any]:
+    """Return the item to create for a GL account that has no carrier item in the division."""
+    body: dict[str, Any] = {
+        "Code": carrier_code(account),
+        "Description": (account.description or account.code)[:60],
+        "IsPurchaseItem": True,
+        "IsStockItem": False,
+        "IsSalesItem": False,
+        "GLCosts": account.id,
+    }
+    if division.item_unit:
+        body["Unit"] = division.item_unit
+    return body
+
+
+_REFRESH_WAIT = timedelta(seconds=60)
+ROUNDS = 2
+"""An item that was created may have to be linked to the supplier next."""
+
+
+def map_with_prerequisites(
+    services: Services, connection: Connection, order: Order, division: ExactDivision
+) -> MappedOrder:
+    """Return what to send; missing carrier items and supplier links are created first.
+
+    Raises `Review` with everything that is wrong with the order, `Later` while the division's
+    reference data are too old.
+    """
+    refuse_stale_data(services, connection, division.division)
+    mapped = map_with_stored_data(services, connection, order, division)
+    for _ in range(ROUNDS):
+        if mapped.missing:
+            Prerequisites(services, connection, division).create_all(mapped.missing)
+            mapped = map_with_stored_data(services, connection, order, division)
+    return mapped
+
+
+def map_with_stored_data(
+    services: Services, connection: Connection, order: Order, division: ExactDivision
+) -> MappedOrder:
+    """Return what to send and what is missing first; Exact is not called, nothing is written."""
+    return map_order(
+        order, connection, division, services.division_data(connection, division.division)
+    )
+
+
+def refuse_stale_data(services: Services, connection: Connection, division: Division) -> None:
+    """Raise `Later` while the division's data are too old; the sweep has them read."""
+    if not is_usable(services, connection.id, division):
+        until = clock.now() + _REFRESH_WAIT
+        cause = f"reference data of division {division} are being read."
+        raise Later("REFERENCE_DATA_OLD", until, cause)

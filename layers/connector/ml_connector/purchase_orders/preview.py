@@ -1,0 +1,311 @@
+"""Preview an order: what would be sent to Exact now, or which exceptions would be raised.
+
+Nothing is written. Airbase is asked for the order, and Exact for one that was posted and has
+changed; the worker's own code decides. Reads count against Exact's limits, and an expired access
+token is renewed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, Literal
+
+from ml_connector import clock
+from ml_connector.airbase.purchase_orders import FieldReader
+from ml_connector.domain.faults import Halt, Later, Problem, Review
+from ml_connector.domain.ids import Division, Guid, OrderId
+from ml_connector.domain.open_exceptions import SET_ASIDE
+from ml_connector.domain.orders.diff import Body
+from ml_connector.domain.orders.edits import Edits
+from ml_connector.domain.orders.exact_order import ExactOrder
+from ml_connector.domain.orders.mapping import pick_division
+from ml_connector.domain.orders.order import Order
+from ml_connector.exact.purchase_orders import ORDERS_PATH
+from ml_connector.infrastructure.ledger import Record, order_key
+from ml_connector.purchase_orders.amending import recovered_facts
+from ml_connector.purchase_orders.exact_requests import ExactWrite, header_write, removal
+from ml_connector.purchase_orders.fetch import fetch_order, is_wanted
+from ml_connector.purchase_orders.line_changes import LineChanges
+from ml_connector.purchase_orders.next_step import (
+    NextStep,
+    PostedOrderDecider,
+    decide_new_order,
+    find_posted,
+    unposted_state,
+)
+from ml_connector.purchase_orders.outcome import posted_facts, report_problem, total_problems
+from ml_connector.purchase_orders.preconditions import (
+    refuse_unsettled_intent,
+    refuse_when_halted,
+    refuse_without_calls_left,
+    search_facts,
+)
+from ml_connector.purchase_orders.preview_prerequisites import PreviewPrerequisites
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.sweep.missed_approvals import LISTING, first_day, may_be_posted
+from ml_connector.tracked_record import state_in_review
+
+PreviewAction = Literal[
+    "post", "adopt", "amend", "remove", "keep", "end", "none", "review", "wait", "halt"
+]
+"""What would be done: see docs/cli.md."""
+
+_UNDER_WAY = {"received", "review", "posting", "amending"}
+
+
+@dataclass
+class Preview:
+    """What would happen to one order; `becomes` is its state afterwards.
+
+    `requests` are sent in turn; `otherwise` replaces those for lines where Exact refuses them.
+    `notes` say what would delay all this: a halt, calls used up, an outage.
+    """
+
+    record: Record
+    action: PreviewAction = "none"
+    becomes: str = ""
+    division: Division | None = None
+    requests: Sequence[ExactWrite] = ()
+    otherwise: Sequence[ExactWrite] = ()
+    differences: Sequence[Mapping[str, str]] = ()
+    problems: Sequence[Problem] = ()
+    waiting: Later | None = None
+    prerequisites: Sequence[Mapping[str, Any]] = ()
+    placeholders: Sequence[str] = ()
+    exact_number: str = ""
+    title: str = ""
+    vendor: str = ""
+    total: str = ""
+    notes: list[Later] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable form, of a stable shape."""
+        facts = self.record.facts
+        return {
+            "connection": self.record.connection,
+            "order": self.record.key.partition("#")[2],
+            "title": self.title or facts.get("title") or self.record.key.partition("#")[2],
+            "vendor": self.vendor or facts.get("vendor"),
+            "total": self.total or facts.get("total"),
+            "division": self.division or facts.get("division"),
+            "state": self.record.state,
+            "act": self.action,
+            "becomes": self.becomes or self.record.state,
+            "exact_number": self.exact_number or None,
+            "needs": list(self.prerequisites),
+            "placeholders": list(self.placeholders),
+            "requests": [each.as_dict() for each in self.requests],
+            "otherwise": [each.as_dict() for each in self.otherwise],
+            "differences": list(self.differences),
+            "exceptions": [each.as_dict() for each in self.problems],
+            "waiting": _later(self.waiting) if self.waiting else None,
+            "notes": [_later(each) for each in self.notes],
+        }
+
+
+def preview(
+    services: Services, connection: Connection, record: Record, *, by_hand: bool = False
+) -> Preview:
+    """Return the preview of the order of `record`; `by_hand`: as if a person retried it."""
+    return _PreviewRun(services, connection, record, by_hand=by_hand).run()
+
+
+def preview_open(services: Services, connection: Connection) -> Iterator[Preview]:
+    """Yield the preview of every order that waits, then of those not in the ledger yet."""
+    known = set()
+    for record in services.ledger.records(connection.id, "order#"):
+        known.add(record.key)
+        if _is_open(record):
+            yield preview(services, connection, record)
+    for id in _approved(services, connection):
+        if order_key(id) not in known:
+            yield preview(services, connection, Record(connection.id, order_key(id)))
+
+
+class _PreviewRun:
+    def __init__(
+        self, services: Services, connection: Connection, record: Record, *, by_hand: bool
+    ) -> None:
+        self.services = services
+        self.connection = connection
+        self.record = record
+        self.by_hand = by_hand
+        self.id = OrderId(record.key.partition("#")[2])
+        self.result = Preview(record)
+        self.prerequisites = PreviewPrerequisites(services, connection)
+        if not record.version:
+            received = replace(record, received_at=clock.now().isoformat())
+            self.record = received.now("received")
+
+    def run(self) -> Preview:
+        result = self.result
+        if self.record.state == SET_ASIDE:
+            return result
+        try:
+            self._follow_steps()
+        except Review as review:
+            result.action, result.problems = "review", review.problems
+            result.becomes = state_in_review(self.record)
+        except Halt as halt:
+            result.action, result.problems = "halt", [halt.problem]
+        except Later as later:
+            result.action, result.waiting = "wait", later
+        return result
+
+    def _follow_steps(self) -> None:
+        """Follow the steps of `posting.advance_order`."""
+        self._run_check(lambda: refuse_when_halted(self.services, self.connection))
+        if self.record.state == "posting":
+            self._resolve_intent()
+        self._check_calls_left(self.record)
+        order = fetch_order(self.services, self.connection, self.id, self.record)
+        self.result.title, self.result.vendor = order.title, str(order.vendor)
+        self.result.total = str(order.total)
+        deleted = None
+        if self.record.facts.get("exact"):
+            is_done, deleted = self._amend(order)
+            if is_done:
+                return
+        if is_wanted(order):
+            self._post(order, pick_division(order, self.connection), deleted)
+        else:
+            self.result.becomes = unposted_state(order)
+
+    def _resolve_intent(self) -> None:
+        intent = self.record.facts["intent"]
+        refuse_unsettled_intent(intent)
+        self._adopt(intent, Decimal(intent["amount"]))
+
+    def _adopt(self, intent: Mapping[str, Any], approved: Decimal) -> bool:
+        """Continue as if an order that an earlier attempt created in Exact were adopted."""
+        record = self.record
+        found = find_posted(self.services, self.connection, record, intent, remember=False)
+        if found is None:
+            self.record = record.now("received")
+            return False
+        title = str(record.facts.get("title") or self.id)
+        facts = posted_facts(self.connection, title, approved, found)
+        self.record = record.now("posted", **facts)
+        self.result.action, self.result.becomes = "adopt", "posted"
+        self.result.exact_number = str(facts["exact"]["number"])
+        self.result.problems = [Problem(**each) for each in facts["problems"]]
+        return True
+
+    def _amend(self, order: Order) -> tuple[bool, Guid | None]:
+        """Return whether the preview is complete, and if not, which Exact order is deleted."""
+        exact = self.record.facts["exact"]
+        self.result.division = Division(self.record.facts["division"])
+        self.result.exact_number = str(exact["number"] or "")
+        map_order = self.prerequisites.map_order
+        decider = PostedOrderDecider(
+            self.services, self.connection, self.record, map_order, by_hand=self.by_hand
+        )
+        next_step = decider.decide_next(order)
+        if not isinstance(next_step, NextStep):
+            return True, None
+        if next_step.decision.action == "repost":
+            self.record = self.record.now("received", problems=[], change=None, exact=None)
+            self.result.exact_number = ""
+            return False, Guid(exact["id"])
+        self._show(order, next_step)
+        return True, None
+
+    def _show(self, order: Order, next_step: NextStep) -> None:
+        result, decision, found = self.result, next_step.decision, next_step.found
+        body = next_step.body or self.record.facts["body"]
+        result.differences = [each.as_dict() for each in decision.differences]
+        if decision.action == "report":
+            if found and self.record.facts.get("change"):
+                self.record = self.record.now("posted")
+            raise Review([report_problem(decision, order.title, result.exact_number)])
+        result.problems = ()
+        id = Guid(self.record.facts["exact"]["id"])
+        if decision.action == "end":
+            result.action, result.becomes = "end", unposted_state(order)
+        elif decision.action == "remove":
+            result.action, result.becomes = "remove", unposted_state(order)
+            result.requests = [removal(id, order.title)]
+        elif decision.action == "amend" and found and decision.edits:
+            result.action, result.becomes = "amend", "posted"
+            self._show_prerequisites()
+            header = header_write(decision.edits, body, id, order.title)
+            result.requests = [header] if header else []
+            if decision.edits.changes_lines:
+                self._show_lines(order, decision.edits, body, found)
+        elif found:
+            result.action = "adopt" if result.action == "adopt" else "keep"
+            result.becomes = "posted"
+            result.problems = total_problems(self.connection, order, found, result.exact_number)
+
+    def _show_lines(self, order: Order, change: Edits, body: Body, found: ExactOrder) -> None:
+        facts = self.record.facts
+        division = Division(facts["division"])
+        lines = LineChanges(self.services, self.connection, division, order.title)
+        (_, first), (_, other) = lines.ways(change, body, facts["body"], found)
+        self.result.requests = [*self.result.requests, *first]
+        self.result.otherwise = other
+
+    def _post(self, order: Order, division: ExactDivision, deleted: Guid | None) -> None:
+        services, connection, result = self.services, self.connection, self.result
+        result.division = division.division
+        placed = self.record.now(self.record.state, division=division.division, title=order.title)
+        self._run_check(lambda: refuse_when_halted(services, connection, division.division))
+        self._check_calls_left(placed)
+        map_order = self.prerequisites.map_order
+        step = decide_new_order(
+            services, connection, self.record, order, division, map_order, deleted
+        )
+        result.becomes = "posted"
+        if step.unrecorded:
+            facts = recovered_facts(step.unrecorded, division.division, step.mapped.body)
+            result.action, self.by_hand = "adopt", False
+            self.record = placed.now("amending", **facts)
+            self._amend(order)
+            return
+        if services.ledger.must_look_up_first(connection.id):
+            intent = search_facts(services, connection, order, division, is_restored=True)
+            self.record = placed
+            if self._adopt(intent, order.total.amount):
+                return
+        self._show_prerequisites()
+        result.action = "post"
+        result.requests = [ExactWrite("POST", ORDERS_PATH, step.mapped.body)]
+
+    def _show_prerequisites(self) -> None:
+        self.result.prerequisites = self.prerequisites.missing()
+        self.result.placeholders = self.prerequisites.placeholders()
+
+    def _check_calls_left(self, record: Record) -> None:
+        self._run_check(lambda: refuse_without_calls_left(self.services, self.connection, record))
+
+    def _run_check(self, check: Callable[[], None]) -> None:
+        """Note what would make the worker wait, and continue."""
+        try:
+            check()
+        except Later as later:
+            if later.code not in {each.code for each in self.result.notes}:
+                self.result.notes.append(later)
+
+
+def _is_open(record: Record) -> bool:
+    if record.state == SET_ASIDE:
+        return False
+    waits = record.problems or record.facts.get("waiting") or record.facts.get("change")
+    return bool(waits) or record.state in _UNDER_WAY
+
+
+def _approved(services: Services, connection: Connection) -> Iterable[OrderId]:
+    """Yield the orders of Airbase's listing that the sweep would post."""
+    since = first_day(services, connection)
+    for row in services.airbase(connection).orders():
+        reader = FieldReader(row, connection.profile, LISTING)
+        id = reader.required_text(connection.profile.order.id, "id")
+        day = reader.day(connection.profile.order.order_date, "order date")
+        is_readable = not reader.problems
+        if is_readable and (day is None or day >= since) and may_be_posted(row, connection.profile):
+            yield OrderId(id)
+
+
+def _later(later: Later) -> dict[str, str]:
+    return {"code": later.code, "cause": later.cause, "until": later.until.isoformat()}

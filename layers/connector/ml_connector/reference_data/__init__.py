@@ -1,0 +1,1 @@
+"""Reference data: keep the stored copy of Exact's divisions up to date, in increments."""

@@ -1,0 +1,231 @@
+"""Keep a division's reference data fresh: increments of the `sync/*` streams, listings daily.
+
+A stream is read when it is due, or at the next sweep after a notification that it changed.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from ml_connector import clock
+from ml_connector.domain.faults import Later, Review
+from ml_connector.domain.ids import ConnectionId, Division, Guid
+from ml_connector.domain.orders.marker import order_tokens_in
+from ml_connector.exact.client import ExactClient
+from ml_connector.exact.odata import guid, int64_literal
+from ml_connector.exact.purchase_orders import STREAM_FIELDS, STREAM_PATH, group_stream
+from ml_connector.exact.reference_data import (
+    DELETED_KINDS,
+    DELETED_ORDER,
+    DELETED_PATH,
+    DIVISIONS_PATH,
+    LISTINGS,
+    PROJECTS,
+    STREAMS,
+    Listing,
+    Stream,
+    read_supplier,
+)
+from ml_connector.infrastructure.reference_store import ReferenceStore, StreamCursor
+from ml_connector.messages import changed_order_message
+from ml_connector.reference_data.changed_suppliers import (
+    note_deleted,
+    note_supplier_changes,
+    queue_supplier_changes,
+)
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+from ml_connector.telemetry import logger
+
+STREAMS_EVERY = timedelta(hours=4)
+MAX_AGE = timedelta(hours=24)
+"""Nothing is posted in a division whose streams were read longer ago than this."""
+LISTINGS_EVERY = timedelta(hours=24)
+
+_PATHS = (*(stream.path for stream in STREAMS), STREAM_PATH, DELETED_PATH)
+_NEEDED = _PATHS[:-1]  # a division may lack the stream of deletions
+_LISTINGS = "listings"
+_STALE = "stale "
+_MOVED = "division moved"
+_AT_A_TIME = timedelta(seconds=40)  # of a worker's 60: a first load continues at the next sweep
+_PAGE = 1000  # a sync page; the cursor is saved after each, so an interrupted run continues there
+
+Page = Sequence[Mapping[str, Any]]
+
+
+def note_stale(data: ReferenceStore, path: str) -> None:
+    """Remember that the stream changed in Exact: the next sweep reads it."""
+    data.note(f"{_STALE}{path}")
+
+
+def is_due(services: Services, connection: Connection, division: Division) -> bool:
+    """Return whether any of the division's streams has to be read now."""
+    return bool(_due(services.reference_store(connection.id, division)))
+
+
+def fresh_since(data: ReferenceStore) -> datetime | None:
+    """Return when the oldest of the required streams was read; None if one never was."""
+    readings = data.cursors()
+    times = [readings.get(path, StreamCursor()).read_at for path in _NEEDED]
+    return None if None in times else min(at for at in times if at)
+
+
+def refresh(
+    services: Services, connection: Connection, division: Division, *, everything: bool = False
+) -> bool:
+    """Read what is due, or everything; return whether data that mapping uses changed.
+
+    Orders of ours that changed in Exact are queued to be compared. Raises `Later`, `Review` or
+    `Halt` as the Exact client does; what was read until then is kept.
+    """
+    data = services.reference_store(connection.id, division)
+    due = _PATHS if everything else _due(data)
+    if not due:
+        return False
+    reader = _Reader(services, connection, division, data)
+    changed = [reader.read_stream(s) for s in STREAMS if s.path in due]
+    if STREAM_PATH in due:
+        reader.read_orders()
+    if DELETED_PATH in due:
+        changed.append(_read_if_available(reader.read_deleted))
+        queue_supplier_changes(services, connection.id, division)
+        reader.ended(DELETED_PATH)
+    changed.append(reader.read_listings())
+    return any(changed)
+
+
+def _due(data: ReferenceStore) -> tuple[str, ...]:
+    readings, stale = data.cursors(), data.notes(_STALE)
+    return tuple(
+        path
+        for path in _PATHS
+        if _is_due(readings.get(path, StreamCursor()).read_at, stale.get(f"{_STALE}{path}"))
+    )
+
+
+def _is_due(read_at: datetime | None, stale_at: datetime | None) -> bool:
+    if read_at is None or clock.now() - read_at >= STREAMS_EVERY:
+        return True
+    return stale_at is not None and stale_at >= read_at
+
+
+def is_usable(services: Services, connection: ConnectionId, division: Division) -> bool:
+    """Return whether the division's data are fresh enough to map orders."""
+    read_at = fresh_since(services.reference_store(connection, division))
+    return read_at is not None and clock.now() - read_at < MAX_AGE
+
+
+def _read_if_available(read: Callable[[], bool]) -> bool:
+    """Read what a division may lack; without it, orders that need it become exceptions."""
+    try:
+        return read()
+    except Review as review:
+        logger().warning("not read from Exact", cause=str(review))
+        return False
+
+
+class _Reader:
+    def __init__(
+        self, services: Services, connection: Connection, division: Division, data: ReferenceStore
+    ) -> None:
+        self.services = services
+        self.connection = connection
+        self.division = division
+        self.data = data
+        self.orders = services.exact_orders(connection.id, division)
+        self.exact_client: ExactClient = services.exact(connection)
+        self.started = clock.now()
+
+    def read_stream(self, stream: Stream) -> bool:
+        has_changed = False
+        for rows in self._increment(stream.path, stream.select):
+            if stream.kind == "supplier":
+                note_supplier_changes(self.data, rows, read_supplier)
+            self.data.store(stream.kind, [stream.read(row) for row in rows])
+            self._save_cursor(stream.path, rows)
+            has_changed = True
+        if stream.kind == "supplier":
+            queue_supplier_changes(self.services, self.connection.id, self.division)
+        self.ended(stream.path)
+        return has_changed
+
+    def read_orders(self) -> None:
+        # An order cut in two by the end of a page looks changed, and is then read in full.
+        is_first = self.data.cursor(STREAM_PATH).read_at is None
+        for rows in self._increment(STREAM_PATH, STREAM_FIELDS):
+            orders = group_stream(rows)
+            self.orders.keep(orders)
+            for order in orders:
+                if not is_first or order_tokens_in(order.remarks):
+                    self._queue_our_order(order.id, _highest(rows))
+            self._save_cursor(STREAM_PATH, rows)
+        self.ended(STREAM_PATH)
+
+    def read_deleted(self) -> bool:
+        has_changed = False
+        for rows in self._increment(DELETED_PATH, "Timestamp,EntityKey,EntityType"):
+            for row in rows:
+                key, type_ = guid(row["EntityKey"]), int(row["EntityType"])
+                if kind := DELETED_KINDS.get(type_):
+                    if kind == "supplier":
+                        note_deleted(self.data, row)
+                    self.data.remove(kind, key)
+                    has_changed = True
+                elif type_ == DELETED_ORDER:
+                    self.orders.mark_deleted(key)
+                    self._queue_our_order(key, _highest(rows))
+            self._save_cursor(DELETED_PATH, rows)
+        return has_changed
+
+    def read_listings(self) -> bool:
+        read_at = self.data.cursor(_LISTINGS).read_at
+        if read_at and self.started - read_at < LISTINGS_EVERY:
+            return False
+        _read_if_available(self._restart_if_moved)
+        listings = [*LISTINGS, *([PROJECTS] if "project" in self.connection.tag_kinds else [])]
+        changed = [_read_if_available(partial(self._read_listing, each)) for each in listings]
+        self.ended(_LISTINGS)
+        return any(changed)
+
+    def ended(self, path: str) -> None:
+        self.data.save_cursor(path, self.data.cursor(path).ended(self.started))
+
+    def _restart_if_moved(self) -> bool:
+        """Read all streams again after Exact moved the division: its timestamps start over."""
+        query = {"$filter": f"Code eq {self.division}", "$select": "Code,DivisionMoveDate"}
+        rows = list(self.exact_client.rows(self.division, DIVISIONS_PATH, query))
+        moved = str(rows[0].get("DivisionMoveDate") or "") if rows else ""
+        before = self.data.text(_MOVED)
+        if moved and before is not None and moved != before:
+            for path in _PATHS:
+                self.data.save_cursor(path, StreamCursor())
+        self.data.set_text(_MOVED, moved)
+        return False
+
+    def _read_listing(self, listing: Listing) -> bool:
+        rows = self.exact_client.rows(self.division, listing.path, {"$select": listing.select})
+        return self.data.replace_all(listing.kind, [listing.read(row) for row in rows])
+
+    def _increment(self, path: str, select: str) -> Iterator[Page]:
+        cursor = self.data.cursor(path).timestamp
+        query = {"$filter": f"Timestamp gt {int64_literal(cursor)}", "$select": select}
+        rows = self.exact_client.rows(self.division, path, query)
+        return iter(lambda: list(islice(rows, _PAGE)), [])
+
+    def _save_cursor(self, path: str, rows: Page) -> None:
+        highest = _highest(rows)
+        self.data.save_cursor(path, self.data.cursor(path).reached(highest))
+        if clock.now() - self.started > _AT_A_TIME:
+            raise Later("REFERENCE_DATA_OLD", clock.now(), f"{path} is read up to {highest}.")
+
+    def _queue_our_order(self, id: Guid, stamp: int) -> None:
+        """Queue the Airbase order of a purchase order in Exact, if it has one."""
+        if order := self.services.connections.order_of(self.connection.id, id):
+            message = changed_order_message(self.connection.id, order)
+            self.services.queues.send(message, f"{message.group} exact {stamp}")
+
+
+def _highest(rows: Page) -> int:
+    return max(int(row["Timestamp"]) for row in rows)

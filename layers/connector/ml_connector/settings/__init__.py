@@ -1,0 +1,1 @@
+"""The settings of a connection and of its Airbase tenant."""

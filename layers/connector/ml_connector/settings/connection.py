@@ -1,0 +1,224 @@
+"""The settings of a connection: one customer, with an Airbase tenant and an Exact site."""
+
+import re
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from ml_connector.domain.ids import ConnectionId, Division, Guid
+from ml_connector.settings.airbase_profile import AirbaseProfile, NoVerification, StrictModel
+
+EXACT_SITES = ("nl", "be", "de", "fr", "es", "co.uk", "com")
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+def safe_base_url(url: str) -> str:
+    """Return the URL without a trailing slash.
+
+    Raises `ValueError` unless it is https, or plain http to a loopback host.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{url!r} is not a web address")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise ValueError(f"{url!r} must use https (plain http only for loopback hosts)")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(f"{url!r} must be an address without user, query or fragment")
+    return url.rstrip("/")
+
+
+def _normal_guid(key: str) -> str:
+    return key.strip().strip("{}").lower()
+
+
+def _connection_id(value: str) -> str:
+    if not _ID.fullmatch(value):
+        raise ValueError("use 1 to 63 lower-case letters, digits and dashes")
+    return value
+
+
+GuidText = Annotated[Guid, AfterValidator(_normal_guid)]
+BaseUrl = Annotated[str, AfterValidator(safe_base_url)]
+Dimension = Literal["cost_centre", "cost_unit", "project"]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+class DivisionMappings(StrictModel):
+    """Airbase value to Exact code, for one division; a value not listed is used as the code.
+
+    A key is Airbase's id, code or name, preferred in this order.
+    """
+
+    gl_accounts: dict[str, str] = {}
+    items: dict[str, GuidText] = {}
+    """Exact GL account code to the id of its carrier item."""
+    cost_centres: dict[str, str] = {}
+    cost_units: dict[str, str] = {}
+    projects: dict[str, str] = {}
+    vat_codes: dict[str, str] = {}
+    payment_conditions: dict[str, str] = {}
+    suppliers: dict[str, str] = {}
+    """Airbase vendor id to Exact supplier: its id or account code."""
+
+
+class ExactDivision(StrictModel):
+    """One Exact division and the Airbase subsidiaries that it serves."""
+
+    division: Division
+    name: str = ""
+    subsidiaries: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Airbase's id, ERP code or name of each subsidiary."""
+    currency: Currency = "EUR"
+    """The division's own currency."""
+    other_currencies: tuple[Currency, ...] = ()
+    """Other currencies active in the division: Exact silently empties any it does not know."""
+    default_vat_code: str | None = None
+    default_payment_condition: str | None = None
+    warehouse: GuidText | None = None
+    create_items: bool = False
+    """Create the carrier item of a GL account that has none."""
+    item_unit: str | None = None
+    """The unit code of created items and supplier-item links."""
+    link_supplier_items: bool = False
+    """Link each item to its supplier first: for divisions that refuse unlinked items."""
+    mappings: DivisionMappings = Field(default_factory=DivisionMappings)
+
+
+FieldPolicy = Literal["exact_leads", "airbase_leads", "review", "ignore"]
+
+
+class VendorPolicy(StrictModel):
+    """How vendors and suppliers are kept equal; by default nothing is written to either system."""
+
+    links: Literal["automatic", "review"] = "automatic"
+    """`automatic`: certain links are made. `review`: a person decides every link."""
+    name: FieldPolicy = "review"
+    """Which system leads when a linked vendor or supplier is renamed. `review`: a person decides,
+    and its orders wait."""
+    email: FieldPolicy = "ignore"
+    active: FieldPolicy = "review"
+    """`exact_leads`: a vendor is active if its supplier is usable. `airbase_leads`: a supplier is
+    blocked if its vendor is not active."""
+    create_suppliers: bool = False
+    """Create the Exact supplier an approved order needs, if no similar one exists."""
+    create_vendors: bool = False
+    """Create an Airbase vendor for a new Exact supplier, if no similar one exists."""
+    write_reference: bool = False
+    """Write the supplier's Exact id to the vendor's ERP reference."""
+
+    @property
+    def writes(self) -> bool:
+        """Return whether linked vendors or suppliers may be changed."""
+        leads = {"exact_leads", "airbase_leads"} & {self.name, self.email, self.active}
+        return self.write_reference or bool(leads)
+
+
+class CallLimits(StrictModel):
+    """Exact's call limits for this app in each division, until Exact's headers state others."""
+
+    calls_per_minute: Annotated[int, Field(gt=0)] = 60
+    calls_per_day: Annotated[int, Field(gt=0)] = 5000
+
+
+class NotificationSettings(StrictModel):
+    """How people are notified of new exceptions and halts."""
+
+    every_minutes: Annotated[int, Field(ge=1, le=1440)] = 15
+    """Minutes between messages about exceptions; a halt is sent at once."""
+    details: bool = True
+    """Name orders, vendors and amounts; false: send only codes and counts."""
+    slack: bool = False
+    """Send to Slack as well, through the webhook stored by `connector notify slack`."""
+
+
+class Connection(StrictModel):
+    """All settings of one customer. Secrets are not here but in Secrets Manager."""
+
+    id: Annotated[ConnectionId, AfterValidator(_connection_id)]
+    name: str = ""
+    exact_site: Literal["nl", "be", "de", "fr", "es", "co.uk", "com"] | None = None
+    exact_base_url: BaseUrl = ""
+    airbase_base_url: BaseUrl = "https://api.airbase.io"
+    exact_callback_url: BaseUrl | None = None
+    """Where Exact sends notifications; None: no subscriptions."""
+    exact_topics: tuple[str, ...] = (
+        "PurchaseOrders",
+        "Accounts",
+        "GLAccounts",
+        "Items",
+    )
+    divisions: Annotated[tuple[ExactDivision, ...], Field(min_length=1)]
+    tag_dimensions: dict[str, Dimension] = {
+        "Department": "cost_centre",
+        "Cost centre": "cost_centre",
+        "Cost center": "cost_centre",
+        "Cost unit": "cost_unit",
+    }
+    """Airbase tag label to Exact dimension. A tag with another label is an exception, unless
+    `ignored_tags` names it. Projects need a separate Exact licence: map a label to `project` to
+    use them."""
+    ignored_tags: tuple[str, ...] = ()
+    amounts_include_vat: bool = False
+    when_cancelled: Literal["report", "delete"] = "report"
+    """What happens to the Exact order when its Airbase order is cancelled after posting and nothing
+    was received or invoiced. `report`: it becomes an exception. `delete`: it is deleted."""
+    when_closed: Literal["note", "report", "delete"] = "report"
+    """The same for an order closed in Airbase but open in Exact. `note`: it is only recorded."""
+    vendors: VendorPolicy = Field(default_factory=VendorPolicy)
+    limits: CallLimits = Field(default_factory=CallLimits)
+    notify: NotificationSettings = Field(default_factory=NotificationSettings)
+    profile: AirbaseProfile = Field(default_factory=AirbaseProfile)
+    airbase_sweep_minutes: Annotated[int, Field(ge=5)] = 60
+    """Minutes between searches of Airbase's listing for approvals and changes without a webhook."""
+    post_orders_from: date | None = None
+    """The search posts orders approved on or after this day (in the tenant's zone). None: the day
+    the connection was added. Earlier ones count as entered by hand."""
+    accept_unverified_webhooks: bool = False
+    """Must be true if the profile's verification is `none`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _site_to_base_url(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.get("exact_base_url"):
+            if data.get("exact_site") not in EXACT_SITES:
+                raise ValueError(
+                    f"name exact_site (one of {', '.join(EXACT_SITES)}) or exact_base_url"
+                )
+            return data | {"exact_base_url": f"https://start.exactonline.{data['exact_site']}"}
+        return data
+
+    @field_validator("divisions")
+    @classmethod
+    def _each_once(cls, divisions: tuple[ExactDivision, ...]) -> tuple[ExactDivision, ...]:
+        codes = [str(d.division) for d in divisions]
+        served = [s for d in divisions for s in d.subsidiaries]
+        for what, seen in (("division", codes), ("subsidiary", served)):
+            if doubled := {x for x in seen if seen.count(x) > 1}:
+                raise ValueError(f"{what} named twice: {', '.join(sorted(doubled))}")
+        return divisions
+
+    @model_validator(mode="after")
+    def _verified_or_accepted(self) -> Self:
+        if isinstance(self.profile.verification, NoVerification):
+            if not self.accept_unverified_webhooks:
+                raise ValueError("verification 'none' also needs accept_unverified_webhooks: true")
+            if self.profile.order_source == "event":
+                raise ValueError("order_source 'event' needs verified webhooks")
+        return self
+
+    def division(self, code: Division) -> ExactDivision | None:
+        """Return the division with this code, or None."""
+        return next((d for d in self.divisions if d.division == code), None)
+
+    @property
+    def tag_kinds(self) -> frozenset[Dimension]:
+        """Return the Exact dimensions that tags are mapped to."""
+        return frozenset(self.tag_dimensions.values())

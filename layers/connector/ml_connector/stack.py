@@ -1,0 +1,169 @@
+"""A deployed stack, as people's requests use it."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import httpx
+
+from ml_connector.bootstrap import Tables, build_services, open_tables
+from ml_connector.consent.bootstrap import build_exchange
+from ml_connector.consent.exchange import CodeExchange
+from ml_connector.domain.ids import Actor, ConnectionId
+from ml_connector.infrastructure import http as http_clients
+from ml_connector.infrastructure.channels import SnsTopic
+from ml_connector.infrastructure.consents import Consents
+from ml_connector.infrastructure.ledger import CONNECTION, Ledger
+from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
+from ml_connector.infrastructure.secret_store import EXACT_TOKENS, AwsSecretStore
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+from ml_connector.user_errors import UserError
+
+AIRBASE_URL, EXACT_URL, REDIRECT_URI = "AirbaseWebhookUrl", "ExactWebhookUrl", "ExactRedirectUri"
+_TABLES = {f"{name.upper()}_TABLE": f"{name.title()}Table" for name in Tables.__dataclass_fields__}
+_QUEUES = {PURCHASE_ORDERS: "PurchaseOrderQueueUrl", VENDORS: "VendorQueueUrl"}
+_DEAD_LETTERS = {
+    PURCHASE_ORDERS: "PurchaseOrderDeadLetterQueueUrl",
+    VENDORS: "VendorDeadLetterQueueUrl",
+}
+_TOPIC, _KEY = "NotificationTopicArn", "KmsKeyId"
+NEEDED_OUTPUTS = frozenset(
+    {
+        *_TABLES.values(),
+        *_QUEUES.values(),
+        *_DEAD_LETTERS.values(),
+        _KEY,
+        _TOPIC,
+        AIRBASE_URL,
+        EXACT_URL,
+        REDIRECT_URI,
+    }
+)
+"""The stack's outputs without which it cannot be opened."""
+
+
+class AwsClientFactory(Protocol):
+    """Makes botocore clients for the account and region of a stack."""
+
+    def client(self, service: str) -> Any:
+        """Return a client of an AWS service by botocore's name of it."""
+
+
+class AdminSecretStore(AwsSecretStore):
+    """The secret store with what only an administrator's command may do."""
+
+    def read_plain(self, kind: str, connection: ConnectionId) -> dict[str, Any] | None:
+        """Return the JSON of a secret, None when it is not stored; `Halt` when it is not JSON."""
+        found = self._read(kind, connection)
+        return None if found is None else dict(found)
+
+    def create_token_secret(self, connection: ConnectionId) -> None:
+        """Create the secret for the sealed tokens: functions may not create secrets."""
+        name = self._name(EXACT_TOKENS, connection)
+        with suppress(self._manager.exceptions.ResourceExistsException):
+            self._manager.create_secret(Name=name, KmsKeyId=self._key_id)
+
+    def delete(self, kind: str, connection: ConnectionId) -> None:
+        """Delete one plain secret; absent is fine."""
+        try:
+            self._manager.delete_secret(
+                SecretId=self._name(kind, connection), ForceDeleteWithoutRecovery=True
+            )
+        except self._manager.exceptions.ResourceNotFoundException:
+            return
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """The webhook URLs of both senders; `{connection}` stands for the id.
+
+    `redirect_uri` is where Exact redirects the browser after consent.
+    """
+
+    airbase: str
+    exact: str
+    redirect_uri: str
+
+    def of(self, connection: ConnectionId) -> dict[str, str]:
+        """Return the webhook URLs of a connection, by sender."""
+        return {
+            "airbase": self.airbase.replace("{connection}", connection),
+            "exact": self.exact.replace("{connection}", connection),
+        }
+
+
+class Stack:
+    """Everything that a person's request needs of a stack."""
+
+    def __init__(
+        self,
+        clients: AwsClientFactory,
+        name: str,
+        outputs: Mapping[str, str],
+        http: httpx.Client | None = None,
+    ) -> None:
+        """Open the stack `name` with these outputs; `http` replaces the client for Exact."""
+        self._clients = clients
+        self.name = name
+        self.addresses = Addresses(outputs[AIRBASE_URL], outputs[EXACT_URL], outputs[REDIRECT_URI])
+        names = {variable: outputs[output] for variable, output in _TABLES.items()}
+        self.tables = open_tables(clients.client("dynamodb"), names)
+        self.sqs = clients.client("sqs")
+        self.queue_urls = {queue: outputs[output] for queue, output in _QUEUES.items()}
+        self.dead_letter_urls = {queue: outputs[output] for queue, output in _DEAD_LETTERS.items()}
+        self.queues = Queues(self.sqs, self.queue_urls)
+        self._topic = SnsTopic(lambda: clients.client("sns"), outputs[_TOPIC])
+        secrets, kms = clients.client("secretsmanager"), clients.client("kms")
+        self.secret_store = AdminSecretStore(secrets, kms, name, outputs[_KEY])
+        self._http = http
+
+    @cached_property
+    def http(self) -> httpx.Client:
+        """Return the client for Airbase and Exact."""
+        return self._http or http_clients.client()
+
+    @cached_property
+    def services(self) -> Services:
+        """Return the services, for reading: people's changes are written through `ledger_of`."""
+        return build_services(
+            "connector", self.tables, self.queues, self.secret_store, self.http, [self._topic]
+        )
+
+    @cached_property
+    def consents(self) -> Consents:
+        """Return the requested consents."""
+        return Consents(self.tables.coordination)
+
+    def ledger_of(self, actor: Actor) -> Ledger:
+        """Return the ledger in which the audit trail names `actor`."""
+        return Ledger(self.tables.ledger, self.tables.audit, actor)
+
+    def exchange_of(self, actor: Actor) -> CodeExchange:
+        """Return the exchange of consent codes for tokens, audited as `actor`."""
+        return build_exchange(
+            self.tables.coordination, self.ledger_of(actor), self.secret_store, self.http
+        )
+
+    def send(self, message: Message, why: str) -> None:
+        """Queue a message; `why` is unique text, so that it is never dropped as a duplicate."""
+        self.queues.send(message, f"{message.group} {why}")
+
+    def connection(self, id: str) -> Connection:
+        """Return a connection; raises `UserError` when there is none of this name."""
+        found = self.services.connections.get(ConnectionId(id))
+        if found is None:
+            raise UserError(f"there is no connection {id!r}; see `connector connection list`")
+        return found
+
+    def known_id(self, id: str) -> ConnectionId:
+        """Return the id of a current or removed connection, whose ledger and audit trail stay.
+
+        Raises `UserError` for an unknown one.
+        """
+        known = ConnectionId(id)
+        if not self.services.ledger.read(known, CONNECTION).version:
+            return self.connection(id).id
+        return known

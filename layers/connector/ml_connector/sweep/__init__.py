@@ -1,0 +1,1 @@
+"""The sweep each minute: queue what is due, find missed approvals, recover from outages."""

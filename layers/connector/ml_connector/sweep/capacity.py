@@ -1,0 +1,61 @@
+"""How many orders a sweep may queue: no more than their divisions have calls left."""
+
+from collections.abc import Collection
+from functools import cache, cached_property
+
+from ml_connector.domain.ids import Division
+from ml_connector.infrastructure.ledger import Record
+from ml_connector.reference_data.refresh import is_usable
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+
+# These need no reference data: the first is looked up in Exact, the second compared.
+_WITHOUT_MAPPING = {"posting", "posted"}
+
+
+class CallCapacity:
+    """Counts down the calls left this minute, one per order; they are read at the first order."""
+
+    def __init__(self, services: Services, connection: Connection, halted: Collection[str]) -> None:
+        """Count the divisions of `connection` except the halted ones."""
+        self._services = services
+        self._connection = connection
+        self._halted = halted
+        self._queued = 0
+        self._is_usable = cache(lambda division: is_usable(services, connection.id, division))
+
+    @property
+    def is_used_up(self) -> bool:
+        """Return whether no division has a call left."""
+        return self._queued >= self._all
+
+    def take(self, record: Record) -> bool:
+        """Take a call for the order; return whether there is one and the order can use it.
+
+        An order that was never fetched has no division yet: it counts for all together.
+        """
+        known = self._connection.division(Division(int(record.facts.get("division") or 0)))
+        if known and not self._take_of(known.division, record):
+            return False
+        self._queued += 1
+        return True
+
+    def _take_of(self, division: Division, record: Record) -> bool:
+        if self._left.get(division, 0) <= 0:
+            return False
+        if record.state not in _WITHOUT_MAPPING and not self._is_usable(division):
+            return False  # it continues once the reference data are read
+        self._left[division] -= 1
+        return True
+
+    @cached_property
+    def _all(self) -> int:
+        return sum(self._left.values())
+
+    @cached_property
+    def _left(self) -> dict[Division, int]:
+        rate_limiter = self._services.rate_limiter(self._connection)
+        codes = (each.division for each in self._connection.divisions)
+        return {
+            code: rate_limiter.calls_left(code) for code in codes if str(code) not in self._halted
+        }

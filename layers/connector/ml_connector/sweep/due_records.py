@@ -1,0 +1,162 @@
+"""The sweep: queue again what is due in the ledger, or was lost by a queue.
+
+A message only asks a worker to process a record: lost, repeated or late ones do no harm.
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
+
+from ml_connector import clock
+from ml_connector.domain.ids import ConnectionId, Division, OrderId
+from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT, REMOTES, Remote
+from ml_connector.infrastructure.ledger import Conflict, Record
+from ml_connector.messages import (
+    order_message,
+    reconcile_message,
+    recover_message,
+    refresh_message,
+    vendor_message,
+)
+from ml_connector.reference_data.refresh import is_due
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+from ml_connector.sweep.capacity import CallCapacity
+from ml_connector.sweep.missed_approvals import queue_listing
+from ml_connector.tracked_record import PARKING_CODES
+
+_LOST_AFTER = timedelta(minutes=2)
+_QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout
+_MOST_AT_ONCE = 500
+_FAR = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def sweep(services: Services) -> None:
+    """Queue what is due of every connection; a failure does not stop the next connection."""
+    failures = []
+    for connection in services.connections.all():
+        try:
+            _queue_lost_events(services, connection.id)
+            sweep_connection(services, connection)
+        except Exception as error:  # noqa: BLE001  one per connection, raised again below
+            failures.append(error)
+    measure_and_notify(services)
+    if failures:
+        raise ExceptionGroup("sweep", failures)
+
+
+def measure_and_notify(services: Services) -> None:
+    """Measure the connections and notify people of what is new; never raises."""
+    # Imported by the first sweep of a process: a worker for orders starts without them.
+    from ml_connector.notifications import metrics, send  # noqa: PLC0415
+
+    metrics.measure_all(services)
+    send.send_all(services)
+
+
+def queue_reviews_of_division(
+    services: Services, connection: ConnectionId, division: Division
+) -> int:
+    """Queue the division's orders with exceptions: a change there may have resolved them."""
+    return _queue_where(services, connection, "division", division)
+
+
+def queue_reviews_without_division(services: Services, connection: ConnectionId) -> int:
+    """Queue the orders with exceptions that have no division yet."""
+    return _queue_where(services, connection, "division", None)
+
+
+def queue_reviews_of_vendor(services: Services, connection: ConnectionId, vendor: str) -> int:
+    """Queue the vendor's orders with exceptions."""
+    return _queue_where(services, connection, "vendor_id", vendor)
+
+
+def _queue_where(services: Services, connection: ConnectionId, fact: str, value: object) -> int:
+    waiting = [
+        record
+        for record in services.ledger.due(connection, _FAR)
+        if record.problems and record.facts.get(fact) == value
+    ]
+    for record in waiting:
+        _queue(services, record)
+    return len(waiting)
+
+
+def sweep_connection(services: Services, connection: Connection) -> None:
+    """Queue what is due of one connection, and checks that may end an outage or a halt."""
+    halts = services.ledger.halts(connection.id)
+    away = _away(services, connection)
+    for what in [*(remote.name for remote in away), *(["halts"] if halts else [])]:
+        message = recover_message(connection.id, what)
+        services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
+    if "" in halts:
+        return
+    if EXACT not in away:
+        _queue_refreshes(services, connection, halts.keys())
+    if AIRBASE not in away:
+        queue_listing(services, connection)
+    _queue_due(services, connection, halts.keys(), away)
+
+
+def _queue_refreshes(services: Services, connection: Connection, halted: Collection[str]) -> None:
+    for division in connection.divisions:
+        if str(division.division) not in halted and is_due(services, connection, division.division):
+            once = f"refresh {clock.epoch() // 60}"
+            message = refresh_message(connection.id, division.division)
+            services.queues.send(message, f"{message.group} {once}")
+
+
+def _queue_lost_events(services: Services, connection: ConnectionId) -> None:
+    for event in services.inbox.open_events(connection, clock.now() - _LOST_AFTER):
+        services.queues.send(event.message, f"{event.once} {clock.epoch() // 600}")
+
+
+def queue_due(services: Services, connection: Connection) -> None:
+    """Queue due orders, oldest first, no more per division than it has calls left."""
+    halted = services.ledger.halts(connection.id).keys()
+    if "" not in halted:
+        _queue_due(services, connection, halted, _away(services, connection))
+
+
+def _queue_due(
+    services: Services, connection: Connection, halted: Collection[str], away: Collection[Remote]
+) -> None:
+    capacity = CallCapacity(services, connection, halted)
+    queued = 0
+    for record in _due(services, connection.id, {remote.away for remote in away}):
+        if queued >= _MOST_AT_ONCE or capacity.is_used_up:
+            return
+        if capacity.take(record):
+            queued += _claim(services, record)
+
+
+def _due(services: Services, connection: ConnectionId, away: Collection[str]) -> Iterator[Record]:
+    """Yield the records that are due, then those parked for a reason that is over."""
+    yield from services.ledger.due(connection, clock.now())
+    for reason in PARKING_CODES:
+        if reason not in away:
+            yield from services.ledger.due(connection, clock.now(), reason)
+
+
+def _away(services: Services, connection: Connection) -> list[Remote]:
+    return [r for r in REMOTES if services.circuit_breaker(connection.id, r).outage().is_open]
+
+
+def _claim(services: Services, record: Record) -> int:
+    """Queue the record, and again after a while in case its message is lost."""
+    try:
+        services.ledger.postpone(record, clock.now() + _QUEUE_AGAIN)
+    except Conflict:
+        return 0  # a worker has it
+    _queue(services, record)
+    return 1
+
+
+def _queue(services: Services, record: Record) -> None:
+    kind, _, id = record.key.partition("#")
+    if kind == "order":
+        message = order_message(record.connection, OrderId(id))
+        services.queues.send(message, f"{message.group} {record.version}")
+    elif kind in {"vendor", "vendors"}:
+        connection = record.connection
+        message = vendor_message(connection, id) if id else reconcile_message(connection)
+        services.queues.send(message, f"{message.group} {record.key} {record.version}")

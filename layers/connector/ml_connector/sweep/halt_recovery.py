@@ -1,0 +1,77 @@
+"""Recover from halts: one harmless request checks whether the cause of a halt is repaired.
+
+Each halt is checked at most every 15 minutes: a refused request counts as an error, and Exact
+blocks a key after ten errors within an hour at one endpoint. A halt that comes back as soon as it
+is lifted (a user who may read but not write) is checked less and less often.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from ml_connector.domain.faults import Halt, Later, Review
+from ml_connector.domain.ids import Division
+from ml_connector.exact import odata
+from ml_connector.exact.purchase_orders import ORDERS_PATH
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+
+EVERY = timedelta(minutes=15)
+_MOST_DOUBLINGS = 6  # 16 hours
+_NO_SUCH_ID = odata.guid_literal("00000000-0000-0000-0000-000000000000")
+_END = odata.int64_literal(2**63 - 1)
+
+
+def lift_halts(services: Services, connection: Connection) -> bool:
+    """Lift the halts whose cause is repaired; return whether any was lifted.
+
+    Raises `Conflict` when another worker changed the connection's record meanwhile.
+    """
+    repaired: dict[str, str] = {}
+    for where, problem in sorted(services.ledger.halts(connection.id).items()):
+        pause = EVERY * 2 ** min(problem.get("times", 0), _MOST_DOUBLINGS)
+        lease = services.leases(connection.id).acquire(f"halt {where}", pause)
+        if lease is None:
+            continue
+        try:
+            if _is_repaired(services, connection, where, problem):
+                repaired[where] = str(problem["code"])
+        except Later:
+            services.leases(connection.id).release(lease)  # the remote was not asked, or is away
+            break
+    return services.ledger.lift(connection.id, repaired)
+
+
+def _is_repaired(
+    services: Services, connection: Connection, where: str, problem: Mapping[str, Any]
+) -> bool:
+    """Ask the remote that the halt is about; raises `Later` when it cannot be asked now."""
+    code = str(problem["code"])
+    if where and connection.division(Division(int(where))) is None:
+        return True  # the connection no longer has this division
+    try:
+        if not code.startswith("AIRBASE_"):
+            _ask_exact(services, connection, where, problem.get("evidence") or {})
+        if code.startswith(("AIRBASE_", "SECRET_")):
+            services.airbase(connection).check_access()
+    except Halt as halt:
+        # A halt of one division is no reason to keep the connection stopped.
+        return not where and halt.division is not None
+    except Review:
+        return True  # an answer about the request shows that access works
+    return True
+
+
+def _ask_exact(
+    services: Services, connection: Connection, where: str, evidence: Mapping[str, Any]
+) -> None:
+    """Ask the endpoint that Exact refused for no rows; if unknown, the purchase orders."""
+    endpoint = str(evidence.get("endpoint") or ORDERS_PATH)
+    first = connection.divisions[0].division
+    division = Division(int(where or evidence.get("division") or first))
+    if endpoint.startswith("sync/"):
+        query = {"$filter": f"Timestamp gt {_END}", "$select": "Timestamp"}
+    else:
+        key = "PurchaseOrderID" if endpoint == ORDERS_PATH else "ID"
+        query = {"$filter": f"{key} eq {_NO_SUCH_ID}", "$select": key}
+    list(services.exact(connection).rows(division, endpoint, query))

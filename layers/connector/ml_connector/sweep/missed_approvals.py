@@ -1,0 +1,269 @@
+"""Find approvals and changes whose webhook never arrived, in Airbase's own listing.
+
+Airbase has no known cursor of changes: the listing is read page by page, and each order compared
+with the digest of its last row. What is new or changed is queued first and remembered afterwards,
+so nothing is lost; what is unchanged needs no message and no call.
+"""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from ml_connector import clock
+from ml_connector.airbase.purchase_orders import FieldReader
+from ml_connector.connections.problems import report_connection_problems
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Halt, Later, Review
+from ml_connector.domain.ids import ConnectionId, OrderId
+from ml_connector.domain.orders.fingerprint import digest
+from ml_connector.domain.states import ApprovalState, RequestOutcome
+from ml_connector.infrastructure.connection_store import ListedOrder
+from ml_connector.infrastructure.coordination import SharedValues
+from ml_connector.infrastructure.ledger import order_key
+from ml_connector.messages import listing_message, order_message
+from ml_connector.services import Services
+from ml_connector.settings.airbase_profile import AirbaseProfile
+from ml_connector.settings.connection import Connection
+from ml_connector.telemetry import logger
+
+LISTING = "Airbase's order listing"
+
+_AT_A_TIME = timedelta(seconds=40)  # of a worker's 60: the next sweep continues from there
+_WORKER = timedelta(seconds=60)
+_FULL_EVERY = timedelta(hours=24)
+_RESUME = timedelta(hours=1)  # after this, starting over misses less
+_DONE = "listing-done"  # a shared value while no reading is due
+_FULL = "listing-full"  # every page was read within the last day
+_OPEN = "listing-open"  # a reading has begun and not ended
+_PAGE = "listing-page"  # where it was interrupted
+_UNREADABLE = "odd"
+_FIRST_READING = OrderId("")  # no order has this id: remembered once every page was read
+_GONE = "gone"
+_NEVER = {
+    ApprovalState.PENDING,
+    ApprovalState.DENIED,
+    ApprovalState.ARCHIVED,
+    ApprovalState.CANCELLED,
+}
+
+
+def queue_listing(services: Services, connection: Connection) -> None:
+    """Queue the reading of the listing when it is due, or was interrupted."""
+    if connection.profile.orders_path and _shared(services, connection.id).get(_DONE) is None:
+        message = listing_message(connection.id)
+        services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
+
+
+def search_listing(services: Services, id: ConnectionId) -> None:
+    """Read the listing, or the rest of it, as far as one worker gets; one worker at a time."""
+    connection = services.connections.get(id)
+    if connection is None or services.ledger.halted(id):
+        return
+    with services.leases(id).holding("listing", _WORKER) as lease:
+        if lease:
+            _read_listing(services, connection)
+
+
+def _read_listing(services: Services, connection: Connection) -> None:
+    try:
+        _ListingReader(services, connection).run()
+    except Halt as halt:
+        services.ledger.halt(connection.id, halt.problem)
+    except Later as later:
+        logger().info(str(later), connection=connection.id)
+    except Review as review:
+        cause = review.problems[0].cause
+        found = problem("LISTING_REFUSED", LISTING, cause)
+        report_connection_problems(
+            services.ledger, connection.id, LISTING, "listing_refused", [found]
+        )
+        _set_done(services, connection)
+
+
+class _ListingReader:
+    """Reads the listing once, from the first page or from where the last reading ended."""
+
+    def __init__(self, services: Services, connection: Connection) -> None:
+        self.services = services
+        self.connection = connection
+        self.profile = connection.profile
+        self.shared = _shared(services, connection.id)
+        self.started = clock.now()
+        self.listed = services.connections.listed_orders(connection.id)
+        self.first_day = first_day(services, connection)
+        self.page = int(self.shared.get(_PAGE) or 1)
+        self.starts_at_first_page = self.page == 1
+        interrupted = self.shared.get(_OPEN)
+        self.has_unreadable = interrupted == _UNREADABLE
+        self.may_stop_early = (
+            self.profile.orders_sorting == "recently_changed_first"
+            and self.shared.get(_FULL) is not None
+            and interrupted is None  # its later pages may have changes that were never read
+        )
+        self.seen: set[OrderId] = set()
+
+    def run(self) -> None:
+        self._note_open()
+        try:
+            ended = self._read()
+        except Later:
+            self._note_page()
+            raise
+        if ended:
+            self._finish()
+        else:
+            self._note_page()
+
+    def _read(self) -> bool:
+        """Process page after page; return False when time was up before the end."""
+        for rows in self.services.airbase(self.connection).order_pages(self.page):
+            has_changes = self._process(rows)
+            self.page += 1
+            if self.may_stop_early and not has_changes:
+                return True
+            if clock.now() - self.started > _AT_A_TIME:
+                return False
+        return True
+
+    def _note_open(self) -> None:
+        self.shared.set(
+            _OPEN, _UNREADABLE if self.has_unreadable else "", clock.now() + 2 * _FULL_EVERY
+        )
+
+    def _note_page(self) -> None:
+        self._note_open()
+        self.shared.set(_PAGE, str(self.page), clock.now() + _RESUME)
+
+    def _finish(self) -> None:
+        # A resumed reading has not seen every row, and an empty list proves nothing.
+        if self.starts_at_first_page and self.seen and not self.may_stop_early:
+            self._queue_unlisted()
+        if self.has_unreadable or not self.may_stop_early:
+            found = [problem("LISTED_ROW_UNREADABLE", LISTING)] if self.has_unreadable else []
+            report_connection_problems(
+                self.services.ledger, self.connection.id, LISTING, "listing_read", found
+            )
+        if not self.may_stop_early:
+            self._note_full()
+        self.shared.clear(_PAGE)
+        self.shared.clear(_OPEN)
+        _set_done(self.services, self.connection)
+
+    def _note_full(self) -> None:
+        if _FIRST_READING not in self.listed:
+            self._remember({_FIRST_READING: ListedOrder(clock.now().isoformat())})
+        self.shared.set(_FULL, "", clock.now() + _FULL_EVERY)
+
+    def _process(self, rows: Iterable[Any]) -> bool:
+        """Queue what is new or changed, then remember it; return whether there was any."""
+        updated: dict[OrderId, ListedOrder] = {}
+        has_changes = False
+        for row in rows:
+            reader = FieldReader(row, self.profile, LISTING)
+            id = OrderId(reader.required_text(self.profile.order.id, "id"))
+            row_digest = digest(reader.find(self.profile.orders_compared))
+            if reader.problems:
+                self.has_unreadable = True
+                continue
+            self.seen.add(id)
+            before = self.listed.get(id)
+            is_changed = before is None or before.digest != row_digest
+            has_changes |= is_changed
+            listed = (
+                ListedOrder(row_digest, before.is_skipped) if before else ListedOrder(row_digest)
+            )
+            if is_changed or listed.is_skipped:
+                listed = self._queue_if_wanted(id, row, listed, is_changed=is_changed)
+            if listed != before:
+                updated[id] = listed
+        self._remember(updated)
+        return has_changes
+
+    def _queue_if_wanted(
+        self, id: OrderId, row: Any, listed: ListedOrder, *, is_changed: bool
+    ) -> ListedOrder:
+        """Queue the order if it is wanted; return how to remember it."""
+        is_wanted = may_be_posted(row, self.profile)
+        is_skipped = self._is_from_before(id, row) if is_wanted else listed.is_skipped
+        if (is_wanted and not is_skipped) or (is_changed and self._is_known(id)):
+            self._queue(id, listed.digest)
+        return ListedOrder(listed.digest, is_skipped)
+
+    def _is_from_before(self, id: OrderId, row: Any) -> bool:
+        """Return whether the order was approved before the connection's first day.
+
+        Where the listing has no order date, the orders approved at the first reading count as
+        earlier, now and later.
+        """
+        reader = FieldReader(row, self.profile)
+        day = reader.day(self.profile.order.order_date, "order date")
+        if day is not None:
+            return day < self.first_day
+        before = self.listed.get(id)
+        return before.is_skipped if before else _FIRST_READING not in self.listed
+
+    def _is_known(self, id: OrderId) -> bool:
+        return self.services.ledger.read(self.connection.id, order_key(id)).version > 0
+
+    def _queue(self, id: OrderId, why: str) -> None:
+        message = order_message(self.connection.id, id)
+        self.services.queues.send(message, f"{message.group} {why} {self.started.isoformat()}")
+
+    def _remember(self, orders: dict[OrderId, ListedOrder]) -> None:
+        self.services.connections.save_listed_orders(self.connection.id, orders)
+        self.listed |= orders
+
+    def _queue_unlisted(self) -> None:
+        """Queue the orders that are no longer listed: a filter may hide a cancelled one.
+
+        An order that only moved to an earlier page meanwhile is queued too, and again when the
+        next reading finds it.
+        """
+        before = {id for id, listed in self.listed.items() if listed.digest != _GONE}
+        gone = sorted(before - self.seen - {_FIRST_READING})
+        for id in gone:
+            if self._is_known(id):
+                self._queue(id, _GONE)
+        self._remember({id: ListedOrder(_GONE, self.listed[id].is_skipped) for id in gone})
+
+
+def may_be_posted(row: Any, profile: AirbaseProfile) -> bool:
+    """Return whether the order may have to be posted, as far as its row shows.
+
+    A state or outcome that is absent or unknown may mean anything: then it may.
+    """
+    reader = FieldReader(row, profile)
+    fields = profile.order
+    state = reader.word(fields.state, profile.state_words, "state", "UNKNOWN_STATE", None)
+    if reader.problems:
+        return True
+    if state in _NEVER:
+        return False
+    outcome = reader.word(
+        fields.outcome,
+        profile.outcome_words,
+        "outcome",
+        "UNKNOWN_OUTCOME",
+        profile.outcome_when_absent,
+    )
+    return bool(reader.problems) or outcome is RequestOutcome.PURCHASE_ORDER
+
+
+def first_day(services: Services, connection: Connection) -> date:
+    """Return the first day whose approvals are posted without a webhook."""
+    if connection.post_orders_from:
+        return connection.post_orders_from
+    added_at = services.connections.added_at(connection.id)
+    if added_at is None:  # saved by an older release: adding the connection again sets it
+        return date.max
+    return added_at.astimezone(ZoneInfo(connection.profile.time_zone)).date()
+
+
+def _shared(services: Services, id: ConnectionId) -> SharedValues:
+    return SharedValues(services.coordination_table, id)
+
+
+def _set_done(services: Services, connection: Connection) -> None:
+    every = timedelta(minutes=connection.airbase_sweep_minutes)
+    _shared(services, connection.id).set(_DONE, "", clock.now() + every)

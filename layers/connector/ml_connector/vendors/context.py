@@ -1,0 +1,104 @@
+"""What the reconciliation of a connection's vendors needs: settings, lists and services."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from ml_connector.domain.ids import ConnectionId, Division, Guid, VendorId
+from ml_connector.domain.matching.party import Candidate, Party
+from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.infrastructure.ledger import Ledger
+from ml_connector.infrastructure.match_index import MatchIndex
+from ml_connector.infrastructure.vendor_links import ProposedSupplier
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.vendors.parties import suppliers_of, vendors_of
+from ml_connector.vendors.tracked_vendor import TrackedVendor
+
+
+@dataclass
+class VendorContext:
+    """A connection with its vendors and suppliers."""
+
+    services: Services
+    connection: Connection
+    vendors: MatchIndex
+    _suppliers: dict[Division, MatchIndex] = field(default_factory=dict)
+
+    @property
+    def id(self) -> ConnectionId:
+        """Return the connection's id."""
+        return self.connection.id
+
+    def suppliers(self, division: Division) -> MatchIndex:
+        """Return a division's suppliers as last reconciled."""
+        if division not in self._suppliers:
+            self._suppliers[division] = suppliers_of(
+                self.services.reference_table, self.id, division
+            )
+        return self._suppliers[division]
+
+    def supplier(self, division: Division, id: Guid) -> Supplier | None:
+        """Return a supplier as last read from Exact, or None if it is gone."""
+        return self.services.reference_store(self.id, division).get("supplier", id, Supplier)
+
+    def configured_supplier(self, division: ExactDivision, vendor: Party) -> Supplier | None:
+        """Return the supplier that the connection file names for the vendor."""
+        named = division.mappings.suppliers
+        keys = (vendor.id, vendor.external_id, vendor.name)
+        wanted = next((named[key] for key in keys if key and key in named), None)
+        division_data = self.services.division_data(self.connection, division.division)
+        return division_data.supplier(wanted) if wanted else None
+
+    def without_foreign_reference(self, division: Division, vendor: Party) -> Party:
+        """Return the vendor without a reference to its supplier in another division.
+
+        Airbase holds one reference, and each division has its own accounts.
+        """
+        reference = vendor.external_id.strip("{}").lower()
+        for other in self.connection.divisions if "-" in reference else ():
+            if other.division != division:
+                link = self.services.vendor_links.get(self.id, other.division, VendorId(vendor.id))
+                if link and link.supplier == reference:
+                    return replace(vendor, external_id="")
+        return vendor
+
+    @property
+    def has_all_suppliers(self) -> bool:
+        """Return whether the suppliers of all divisions have been read."""
+        return all(self.suppliers(each.division).is_indexed for each in self.connection.divisions)
+
+    def proposed_suppliers(
+        self, division: Division, candidates: Sequence[Candidate]
+    ) -> tuple[ProposedSupplier, ...]:
+        """Return candidates as shown to a person, without those that are gone."""
+        found = ((self.supplier(division, Guid(each.id)), each.score) for each in candidates)
+        return tuple(
+            ProposedSupplier(supplier.id, supplier.code, supplier.name, score)
+            for supplier, score in found
+            if supplier
+        )
+
+
+def open_context(services: Services, connection: Connection) -> VendorContext:
+    """Return the context of a connection."""
+    return VendorContext(services, connection, vendors_of(services.reference_table, connection.id))
+
+
+def open_vendor(
+    services: Services, ledger: Ledger, connection: ConnectionId, vendor: Party
+) -> TrackedVendor:
+    """Return the vendor's record; `ledger` names who acts."""
+    id = VendorId(vendor.id)
+    return TrackedVendor(
+        ledger, services.vendor_links, services.supplier_proposals, connection, id, vendor.name
+    )
+
+
+def agreed_names(vendor: Party, supplier: Party) -> dict[str, str]:
+    """Return the names and e-mail addresses of both sides, to detect later changes."""
+    return {
+        "vendor": vendor.name,
+        "supplier": supplier.name,
+        "vendor_email": vendor.email,
+        "supplier_email": supplier.email,
+    }

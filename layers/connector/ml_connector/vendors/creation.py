@@ -1,0 +1,175 @@
+"""Create a vendor's supplier in Exact, or a supplier's vendor in Airbase: at most one of each.
+
+A supplier is created like an order: the intent is recorded first, with a marker that the account
+carries in its remarks. After an unknown outcome the account is looked up by its marker and adopted
+before anything is sent again. A vendor is keyed by its supplier's id, so Airbase creates it once.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from ml_connector import clock
+from ml_connector.airbase.vendors import read_vendor
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Halt, Later, Review
+from ml_connector.domain.ids import Division, VendorId
+from ml_connector.domain.matching.party import Party
+from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.exact.odata import guid, text_literal, trimmed
+from ml_connector.exact.reference_data import ACCOUNTS_PATH
+from ml_connector.infrastructure.vendor_links import Link
+from ml_connector.messages import refresh_message, unique_id
+from ml_connector.reference_data.refresh import note_stale
+from ml_connector.settings.connection import ExactDivision
+from ml_connector.vendors.alignment import ACCOUNTS, LONGEST_NAME
+from ml_connector.vendors.context import VendorContext, agreed_names, open_vendor
+from ml_connector.vendors.parties import supplier_party, vendor_party
+from ml_connector.vendors.tracked_vendor import TrackedVendor
+
+CREATED = "created"
+"""The rule of a link to a vendor or supplier that the connector created."""
+
+# After this, no POST of an earlier intent is still under way: it is sent within 30 s.
+_SETTLE = timedelta(seconds=120)
+_LEASE = timedelta(seconds=330)  # longer than a worker lives
+_BUSY = timedelta(seconds=30)
+_SELECT = "ID,Code,Name,IsSupplier,Remarks,Email"
+
+
+def create_supplier(
+    context: VendorContext, tracked: TrackedVendor, division: ExactDivision, vendor: Party
+) -> bool:
+    """Create the vendor's supplier, or adopt the one of an earlier attempt; link it.
+
+    Return whether it was linked. Raise `Later` while an outcome is unknown, `Review` when Exact
+    refuses or has another account of this name.
+    """
+    with _leased(context, f"supplier#{division.division}#{vendor.id}", "supplier"):
+        return _SupplierCreation(context, tracked, division, vendor).run()
+
+
+def create_vendor(context: VendorContext, division: Division, supplier: Supplier) -> None:
+    """Create the supplier's vendor, or find the one of an earlier attempt; link it.
+
+    Raise the faults of Airbase. Airbase matches on the ERP reference, which is the supplier's id:
+    repeating the call changes nothing.
+    """
+    row = {"name": supplier.name, "erp_reference_id": supplier.id}
+    if supplier.email:
+        row["email"] = supplier.email
+    with _leased(context, f"vendor#{supplier.id}", "vendor"):
+        airbase = context.services.airbase(context.connection)
+        raw = airbase.upsert_vendor(row, f"supplier {supplier.code}")
+    vendor = vendor_party(read_vendor(raw, context.connection.profile))
+    tracked = open_vendor(context.services, context.services.ledger, context.id, vendor)
+    id = VendorId(vendor.id)
+    link = Link(division, id, supplier.id, CREATED, ("created for this supplier",))
+    tracked.link(link, agreed_names(vendor, supplier_party(supplier)), CREATED, name=supplier.name)
+    context.vendors.save(vendor)
+
+
+@contextmanager
+def _leased(context: VendorContext, name: str, what: str) -> Iterator[None]:
+    with context.services.leases(context.id).holding(name, _LEASE) as lease:
+        if lease is None:
+            cause = f"another worker is creating the {what}."
+            raise Later("PROVISION_BUSY", clock.now() + _BUSY, cause)
+        yield
+
+
+class _SupplierCreation:
+    def __init__(
+        self, context: VendorContext, tracked: TrackedVendor, division: ExactDivision, vendor: Party
+    ) -> None:
+        self.context = context
+        self.tracked = tracked
+        self.code = division.division
+        self.vendor = vendor
+        self.name = vendor.name.strip()[:LONGEST_NAME]
+        self.exact_client = context.services.exact(context.connection)
+
+    def run(self) -> bool:
+        if not self.name:
+            return False
+        intent = self.tracked.division_facts(self.code).get("intent")
+        if intent:
+            self._require_known_outcome(intent)
+        names = [self.name, *([intent["name"]] if intent else [])]
+        if found := self._created_before(dict.fromkeys(names)):
+            return self._link(found, "adopted")
+        if intent:
+            self.tracked.note("looked", self.code, {"intent": None}, found="nothing")
+        self._refuse_namesake()
+        return self._create()
+
+    def _require_known_outcome(self, intent: Mapping[str, Any]) -> None:
+        settled = datetime.fromisoformat(intent["at"]) + _SETTLE
+        if clock.now() < settled:
+            raise Later("OUTCOME_UNKNOWN", settled, "an earlier attempt may still be under way.")
+
+    def _created_before(self, names: Mapping[str, None]) -> Mapping[str, Any] | None:
+        for name in names:
+            for row in self._accounts_named(name):
+                if _marker(self.context.id, self.code, self.vendor.id) in str(row.get("Remarks")):
+                    return row
+        return None
+
+    def _refuse_namesake(self) -> None:
+        if any(trimmed(row.get("Name")) == self.name for row in self._accounts_named(self.name)):
+            note_stale(
+                self.context.services.reference_store(self.context.id, self.code), ACCOUNTS_PATH
+            )
+            message = refresh_message(self.context.id, self.code)
+            self.context.services.queues.send(message, unique_id())
+            detail = f"Division {self.code}: {self.name}."
+            raise Review([problem("SUPPLIER_EXISTS", self.tracked.title, detail)])
+
+    def _accounts_named(self, name: str) -> list[dict[str, Any]]:
+        query = {"$filter": f"Name eq {text_literal(name)}", "$select": _SELECT}
+        return list(self.exact_client.rows(self.code, ACCOUNTS, query))
+
+    def _create(self) -> bool:
+        marker = _marker(self.context.id, self.code, self.vendor.id)
+        body = {"Name": self.name, "IsSupplier": True, "Remarks": f"Airbase vendor {marker}"}
+        if self.vendor.email:
+            body["Email"] = self.vendor.email
+        intent = {"at": clock.now().isoformat(), "name": self.name}
+        self.tracked.note("creating", self.code, {"intent": intent}, body=body)
+        try:
+            created = self.exact_client.create(self.code, ACCOUNTS, body, record=self.tracked.title)
+        except Later as later:
+            if later.outcome_unknown:
+                raise Later("OUTCOME_UNKNOWN", clock.now() + _SETTLE, later.cause) from later
+            self.tracked.note("not_sent", self.code, {"intent": None})
+            raise
+        except (Review, Halt):
+            self.tracked.note("refused", self.code, {"intent": None})
+            raise
+        return self._link({"Name": self.name, "IsSupplier": True, **created}, CREATED)
+
+    def _link(self, row: Mapping[str, Any], step: str) -> bool:
+        """Store the supplier as if read from Exact, so that its echo is not a change."""
+        supplier = Supplier(
+            id=guid(str(row["ID"])),
+            code=trimmed(row.get("Code")),
+            name=trimmed(row.get("Name")) or self.name,
+            email=trimmed(row.get("Email")),
+        )
+        self.context.services.reference_store(self.context.id, self.code).store(
+            "supplier", [supplier]
+        )
+        party = supplier_party(supplier)
+        self.context.suppliers(self.code).save(party)
+        evidence = ("created for this vendor",)
+        link = Link(self.code, self.tracked.vendor, supplier.id, CREATED, evidence)
+        self.tracked.link(link, agreed_names(self.vendor, party), step, name=supplier.name)
+        return True
+
+
+def _marker(connection: str, division: int, vendor: str) -> str:
+    """Return the marker of the account; a digest, so that it reveals nothing."""
+    text = f"{connection}\n{division}\n{vendor}"
+    return f"[ab-vendor:{sha256(text.encode()).hexdigest()[:24]}]"

@@ -1,0 +1,214 @@
+"""Check a link: find what has happened to either side that makes it doubtful.
+
+A finding is an exception with a proposal for another link; the vendor's orders wait until a person
+decides, or a later change resolves it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Problem
+from ml_connector.domain.matching.blocking import match_one
+from ml_connector.domain.matching.names import read_name
+from ml_connector.domain.matching.party import Candidate, MatchDecision, Party
+from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.infrastructure.vendor_links import Link, SupplierProposal
+from ml_connector.settings.connection import ExactDivision, VendorPolicy
+from ml_connector.vendors.context import VendorContext, agreed_names
+from ml_connector.vendors.linking import still_rejected
+from ml_connector.vendors.parties import supplier_party
+from ml_connector.vendors.tracked_vendor import TrackedVendor
+
+CONFIGURED = "connection_file"
+"""The rule of a link that the connection file names, and who decided it."""
+
+
+@dataclass(frozen=True)
+class LinkFinding:
+    """What is wrong with a link; `alternatives` are the suppliers to propose, best first."""
+
+    code: str
+    detail: str
+    alternatives: tuple[Candidate, ...] = ()
+    blocks_orders: bool = True
+
+
+def check_link(
+    context: VendorContext,
+    tracked: TrackedVendor,
+    division: ExactDivision,
+    link: Link,
+    vendor: Party | None,
+) -> bool:
+    """Open or close the exception about a link; return whether its orders may continue.
+
+    `vendor` is None when it is gone from Airbase.
+    """
+    code = division.division
+    supplier = context.supplier(code, link.supplier)
+    found = next(_findings(context, tracked, division, link, vendor, supplier), None)
+    if found is None and vendor and supplier:
+        return tracked.confirm_link(link, agreed_names(vendor, supplier_party(supplier)))
+    if found is None:
+        return False
+    tracked.flag_link(
+        link,
+        _problem(tracked, link, found),
+        _proposal(context, link, tracked, found),
+        blocks_orders=found.blocks_orders,
+    )
+    return False
+
+
+def same_name(one: str, other: str) -> bool:
+    """Tell whether names differ at most in case, accents, punctuation and form spelling."""
+    if one == other:
+        return True
+    a, b = read_name(one), read_name(other)
+    is_same = a.legal_form == b.legal_form and a.distinguishing == b.distinguishing
+    return is_same and bool(set(a.keys) & set(b.keys))
+
+
+def _findings(
+    context: VendorContext,
+    tracked: TrackedVendor,
+    division: ExactDivision,
+    link: Link,
+    vendor: Party | None,
+    supplier: Supplier | None,
+) -> Iterator[LinkFinding]:
+    policy = context.connection.vendors
+    if vendor is None:
+        yield LinkFinding("VENDOR_GONE", "It is not in Airbase's list.")
+        return
+    if supplier is None or not (
+        supplier_party(supplier).is_usable or _is_aligned(policy, vendor, supplier)
+    ):
+        yield LinkFinding(
+            "LINK_BROKEN", _why_unusable(supplier), _alternatives(context, link, vendor)
+        )
+        return
+    if not vendor.is_usable and policy.active == "review":
+        yield LinkFinding("VENDOR_INACTIVE", "Its supplier can still be used.")
+    yield from _shared(context, link)
+    yield from _disputed(context, division, link, vendor)
+    agreed = tracked.division_facts(link.division).get("agreed") or agreed_names(
+        vendor, supplier_party(supplier)
+    )
+    yield from _changed(context, link, vendor, supplier, agreed)
+
+
+def _is_aligned(policy: VendorPolicy, vendor: Party, supplier: Supplier) -> bool:
+    """Tell whether the policy lets one side follow the other, so that a difference is expected."""
+    if policy.active == "airbase_leads":
+        return supplier.is_supplier and (supplier.is_blocked or not vendor.is_usable)
+    return policy.active == "exact_leads" and supplier.is_supplier
+
+
+def _why_unusable(supplier: Supplier | None) -> str:
+    if supplier is None:
+        return "It is gone."
+    name = f"{supplier.code} {supplier.name}"
+    if not supplier.is_supplier:
+        return f"{name} is not a supplier."
+    return f"{name} is blocked." if supplier.is_blocked else f"{name} has ended or not begun."
+
+
+def _alternatives(context: VendorContext, link: Link, vendor: Party) -> tuple[Candidate, ...]:
+    """Return other suppliers to link, first those that took over the code or numbers."""
+    suppliers = context.suppliers(link.division)
+    before = suppliers.get(link.supplier)
+    rejections = context.services.vendor_links.rejections(context.id, link.division, link.vendor)
+    rejected = still_rejected(context, link.division, vendor, rejections)
+    successors = match_one(_as_vendor(before), lambda _: [], suppliers.find) if before else None
+    found: dict[str, Candidate] = {}
+    for decision in (successors, match_one(vendor, context.vendors.find, suppliers.find)):
+        for each in _candidates(decision):
+            if each.id != link.supplier and each.id not in rejected:
+                found.setdefault(each.id, each)
+    return tuple(found.values())[:3]
+
+
+def _as_vendor(supplier: Party) -> Party:
+    """Return a lost supplier as a vendor, to find who has its code, numbers or name."""
+    return replace(supplier, code="", external_id=supplier.code, is_usable=True)
+
+
+def _candidates(decision: MatchDecision | None) -> tuple[Candidate, ...]:
+    if decision is None:
+        return ()
+    if decision.outcome == "link":
+        return (Candidate(decision.supplier_id, decision.score),)
+    return decision.candidates
+
+
+def _shared(context: VendorContext, link: Link) -> Iterator[LinkFinding]:
+    holders = context.services.vendor_links.vendors_of(context.id, link.division, link.supplier)
+    others = [each for each in holders if each != link.vendor]
+    usable = [party for each in others if (party := context.vendors.get(each)) and party.is_usable]
+    if usable:
+        names = ", ".join(f"{each.name} ({each.id})" for each in usable)
+        yield LinkFinding("SUPPLIER_SHARED", f"Also {names}.", (Candidate(link.supplier, 1.0),))
+
+
+def _disputed(
+    context: VendorContext, division: ExactDivision, link: Link, vendor: Party
+) -> Iterator[LinkFinding]:
+    """Compare with the connection file, and an automatic link also with Airbase's reference."""
+    configured = context.configured_supplier(division, vendor)
+    if configured and configured.id != link.supplier:
+        detail = f"The connection file names {configured.code} {configured.name}."
+        yield LinkFinding("LINK_DISPUTED", detail, (Candidate(configured.id, 1.0),))
+    reference = vendor.external_id.strip("{}").lower()
+    if link.decided_by or not reference:
+        return
+    named = context.services.division_data(context.connection, link.division).supplier(reference)
+    if (
+        named
+        and named.id != link.supplier
+        and (reference == named.id or link.rule == "account_code")
+    ):
+        detail = f"Airbase's reference names {named.code} {named.name}."
+        yield LinkFinding("LINK_DISPUTED", detail, (Candidate(named.id, 1.0),))
+
+
+def _changed(
+    context: VendorContext, link: Link, vendor: Party, supplier: Supplier, agreed: dict[str, str]
+) -> Iterator[LinkFinding]:
+    policy = context.connection.vendors
+    now = agreed_names(vendor, supplier_party(supplier))
+    changed = {name for name, value in now.items() if agreed.get(name, value) != value}
+    is_renamed = policy.name == "review" and changed & {"vendor", "supplier"}
+    if is_renamed and not same_name(vendor.name, supplier.name):
+        before = f"They were {agreed['vendor']!r} and {agreed['supplier']!r}"
+        detail = f"{before}, now {vendor.name!r} and {supplier.name!r}."
+        others = _alternatives(context, link, vendor)
+        yield LinkFinding("NAME_CHANGED", detail, (Candidate(link.supplier, 1.0), *others)[:3])
+    has_moved = policy.email == "review" and changed & {"vendor_email", "supplier_email"}
+    if has_moved and vendor.email.lower() != supplier.email.lower():
+        detail = f"Now {vendor.email!r} and {supplier.email!r}."
+        yield LinkFinding("EMAIL_CHANGED", detail, blocks_orders=False)
+
+
+def _problem(tracked: TrackedVendor, link: Link, found: LinkFinding) -> Problem:
+    evidence = {"division": link.division, "supplier": link.supplier, "rule": link.rule}
+    detail = f"Division {link.division}: {found.detail}"
+    return problem(found.code, tracked.title, detail, evidence=evidence)
+
+
+def _proposal(
+    context: VendorContext, link: Link, tracked: TrackedVendor, found: LinkFinding
+) -> SupplierProposal | None:
+    candidates = context.proposed_suppliers(link.division, found.alternatives)
+    if not candidates:
+        return None
+    rule = found.code.lower()
+    evidence = (found.detail,)
+    return SupplierProposal(link.division, link.vendor, tracked.title, candidates, rule, evidence)
+
+
+def configured_link(division: ExactDivision, tracked: TrackedVendor, supplier: Supplier) -> Link:
+    """Return the link that the connection file configures."""
+    evidence = (f"the connection file names {supplier.code}",)
+    return Link(division.division, tracked.vendor, supplier.id, CONFIGURED, evidence, CONFIGURED)

@@ -1,0 +1,1 @@
+"""Review a connection's vendors: show, decide, export and import."""

@@ -1,0 +1,94 @@
+"""Find vendors, suppliers and divisions by the names and codes that people use."""
+
+from collections.abc import Iterable
+
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Review
+from ml_connector.domain.ids import Division, Guid, VendorId
+from ml_connector.domain.matching.party import Party
+from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.infrastructure.ledger import vendor_key
+from ml_connector.infrastructure.match_index import stored_vendor
+from ml_connector.settings.connection import Connection
+from ml_connector.stack import Stack
+from ml_connector.user_errors import UserError, safe_lines
+from ml_connector.vendors.parties import vendors_of
+
+_MOST_NAMED = 5
+
+
+def find_vendor(stack: Stack, connection: Connection, name: str) -> Party:
+    """Return the vendor with this Airbase id, or the only one of this name.
+
+    One that is gone from Airbase can still be found by its id. Raise `UserError` when there is no
+    such vendor, or more than one.
+    """
+    id = connection.id
+    if known := stored_vendor(stack.services.reference_table, id, name):
+        return known
+    record = stack.services.ledger.read(id, vendor_key(VendorId(name)))
+    if record.version:
+        return Party(name, str(record.facts.get("title") or name))
+    wanted = _folded(name)
+    every = vendors_of(stack.services.reference_table, id).all()
+    found = [each for each in every if wanted and _folded(each.name) == wanted]
+    if not found:
+        raise UserError(f"connection {id} has no vendor {name!r}, by Airbase id or by name")
+    if len(found) > 1:
+        ids = ", ".join(each.id for each in found[:_MOST_NAMED])
+        raise UserError(f"{len(found)} vendors are called {name!r}: give an id, such as {ids}")
+    return found[0]
+
+
+def find_supplier(
+    stack: Stack, connection: Connection, division: Division, name: str
+) -> Supplier | None:
+    """Return the division's supplier with this GUID or account code, or None."""
+    return stack.services.division_data(connection, division).supplier(as_key(name))
+
+
+def require_supplier(
+    stack: Stack, connection: Connection, division: Division, name: str
+) -> Supplier:
+    """Return the division's supplier; raise `Review` when there is none."""
+    found = find_supplier(stack, connection, division, name)
+    if found is None:
+        raise Review([problem("SUPPLIER_UNKNOWN", name, f"Division {division}.")])
+    return found
+
+
+def as_key(name: str) -> str:
+    """Return a GUID as stored, in lower case without braces; a code unchanged."""
+    bare = name.strip()
+    is_guid = len(bare.strip("{}")) == 36 and bare.count("-") == 4
+    return Guid(bare.strip("{}").lower()) if is_guid else bare
+
+
+def find_division(connection: Connection, code: int) -> Division:
+    """Return one of the connection's divisions; raise `UserError` when it has no such."""
+    codes = [each.division for each in connection.divisions]
+    if code not in codes:
+        known = ", ".join(map(str, codes))
+        raise UserError(f"connection {connection.id} has no division {code}; it has {known}")
+    return Division(code)
+
+
+def one_division(
+    connection: Connection, given: int | None, possible: Iterable[Division], otherwise: str
+) -> Division:
+    """Return the given division, else the only possible one.
+
+    Raise `UserError(otherwise)` when none is possible, and another when several are.
+    """
+    if given is not None:
+        return find_division(connection, given)
+    found = list(possible)
+    if not found:
+        raise UserError(*safe_lines(otherwise))
+    if len(found) > 1:
+        raise UserError(f"give --division: it can be {', '.join(map(str, found))}")
+    return found[0]
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.split()).casefold()

@@ -1,0 +1,191 @@
+"""All vendors of a connection as a CSV file to decide in, one row per vendor and division."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ml_connector.domain.ids import Division, VendorId
+from ml_connector.infrastructure.csv_files import (
+    as_text,
+    from_text,
+    line_error,
+    read_rows,
+    write_rows,
+)
+from ml_connector.stack import Stack
+from ml_connector.user_errors import UserError, safe_lines
+from ml_connector.vendors.review.find import as_key
+from ml_connector.vendors.review.vendor_states import SupplierLookup, VendorState, VendorStates
+
+COLUMNS = (
+    "airbase_id", "name", "division", "exact_id", "exact_code", "exact_name", "decision", "rule",
+    "score", "candidates", "evidence", "decided_by", "decided_at",
+)  # fmt: skip
+NEEDED = ("airbase_id", "division", "exact_id", "exact_code", "decision", "decided_at")
+DECISIONS = ("link", "reject", "unlink")
+_AS_EXPORTED = ("", "review", "none")
+
+
+@dataclass(frozen=True)
+class SpreadsheetRow:
+    """One row of a file. `decision` is one of `DECISIONS`, or empty.
+
+    `exact_id` and `exact_code` name the supplier, either may be empty; `decided_at` is the time of
+    the last decision when the file was written.
+    """
+
+    line: int
+    vendor: VendorId
+    division: Division
+    exact_id: str
+    exact_code: str
+    decision: str
+    decided_at: datetime | None
+
+    @property
+    def names_a_supplier(self) -> bool:
+        """Return whether the row names a supplier."""
+        return bool(self.exact_id or self.exact_code)
+
+
+def export(stack: Stack, id: str, out: Path) -> dict[str, Any]:
+    """Write the state of every vendor in every division; return the number of rows by decision.
+
+    Raise `UserError` when the file cannot be written.
+    """
+    connection = stack.connection(id)
+    if not out.parent.is_dir():
+        raise UserError(f"{out.parent}: no such folder")
+    counts = {"link": 0, "review": 0, "none": 0}
+    states = VendorStates(stack, connection)
+
+    def rows() -> Iterator[tuple[str, ...]]:
+        for division in connection.divisions:
+            suppliers = states.suppliers(division.division)
+            for each in states.of(division.division):
+                counts[each.decision] += 1
+                yield tuple(map(as_text, _cells(each, suppliers)))
+
+    write_rows(out, COLUMNS, rows())
+    return {"connection": connection.id, "file": str(out), **counts}
+
+
+def read_spreadsheet(path: Path) -> list[SpreadsheetRow]:
+    """Return the rows of a file; raise `UserError` with all invalid lines."""
+    rows: list[SpreadsheetRow] = []
+    errors: list[str] = []
+    columns: list[str] = []
+    for line, cells in read_rows(path):
+        if not any(cell.strip() for cell in cells):
+            continue
+        try:
+            if not columns:
+                columns = _columns(path, line, cells)
+            else:
+                rows.append(_row(path, line, columns, cells))
+        except UserError as error:
+            if not columns:
+                raise
+            errors += error.lines
+    if not columns:
+        raise line_error(path, 1, f"is empty; the first line names the columns {', '.join(NEEDED)}")
+    errors += _doubled(path, rows)
+    if errors:
+        raise UserError(*errors)
+    return rows
+
+
+def same_code(one: str, other: str) -> bool:
+    """Tell whether two account codes are the same, apart from zeros that a spreadsheet removes."""
+    return one.strip().lstrip("0").casefold() == other.strip().lstrip("0").casefold()
+
+
+def _cells(state: VendorState, suppliers: SupplierLookup) -> tuple[str, ...]:
+    supplier = suppliers.get(state.supplier)
+    best = state.candidates[0] if state.candidates else None
+    shown = supplier or best
+    rule = state.proposal.rule if state.candidates and state.proposal else ""
+    evidence = state.proposal.evidence if state.candidates and state.proposal else ()
+    if state.link and not rule:
+        rule, evidence = state.link.rule, state.link.evidence
+    candidates = (f"{each.code} {each.name} ({each.score:.2f})" for each in state.candidates)
+    at, by = state.last_decision or (None, "")
+    return (
+        state.vendor.id,
+        state.vendor.name,
+        str(state.division),
+        state.supplier or "",
+        shown.code if shown else "",
+        shown.name if shown else "",
+        state.decision,
+        rule,
+        f"{best.score:.4f}" if best else "",
+        " | ".join(candidates),
+        "; ".join(evidence),
+        by,
+        at.isoformat() if at else "",
+    )
+
+
+def _columns(path: Path, line: int, cells: list[str]) -> list[str]:
+    columns = [cell.strip().casefold() for cell in cells]
+    if missing := [name for name in NEEDED if name not in columns]:
+        raise line_error(path, line, f"lacks the column {' and '.join(missing)}")
+    if doubled := [name for name in NEEDED if columns.count(name) > 1]:
+        raise line_error(path, line, f"has the column {doubled[0]} twice")
+    return columns
+
+
+def _row(path: Path, line: int, columns: list[str], cells: list[str]) -> SpreadsheetRow:
+    if len(cells) != len(columns):
+        raise line_error(path, line, f"has {len(cells)} cells, the header has {len(columns)}")
+    given = dict(zip(columns, cells, strict=True))
+    for name in NEEDED:
+        if given[name].lstrip().startswith("="):
+            raise line_error(path, line, f"{name} is a formula: give the value itself")
+    found = {name: from_text(given[name]).strip() for name in NEEDED}
+    if not found["airbase_id"]:
+        raise line_error(path, line, "has no airbase_id")
+    if not (found["division"].isascii() and found["division"].isdigit()):
+        raise line_error(path, line, f"{found['division']!r} is not a division")
+    decision = found["decision"].casefold()
+    if decision not in (*DECISIONS, *_AS_EXPORTED):
+        wanted = ", ".join(DECISIONS)
+        raise line_error(
+            path, line, f"{found['decision']!r} is not a decision: use one of {wanted}"
+        )
+    return SpreadsheetRow(
+        line,
+        VendorId(found["airbase_id"]),
+        Division(int(found["division"])),
+        as_key(found["exact_id"]).lower(),
+        found["exact_code"],
+        decision if decision in DECISIONS else "",
+        _moment(path, line, found["decided_at"]),
+    )
+
+
+def _moment(path: Path, line: int, text: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise line_error(path, line, "decided_at was edited: leave it as exported")
+    return found
+
+
+def _doubled(path: Path, rows: list[SpreadsheetRow]) -> list[str]:
+    """Return an error for each further row about the same vendor and division."""
+    seen: dict[tuple[VendorId, Division], int] = {}
+    errors = []
+    for row in rows:
+        first = seen.setdefault((row.vendor, row.division), row.line)
+        if first != row.line:
+            what = f"vendor {row.vendor} in division {row.division} is on line {first} already"
+            errors += safe_lines(f"{path.name}, line {row.line}: {what}")
+    return errors

@@ -1,0 +1,314 @@
+"""Import the decisions of an edited export: all of them, or none if a line is wrong.
+
+Every row is checked against the division's suppliers and the vendor's current state before anything
+is decided. A row that is in force already does nothing, so a file can be imported again.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ml_connector import clock
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Fault
+from ml_connector.domain.ids import Actor, Division, Guid, VendorId
+from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.infrastructure.ledger import Conflict
+from ml_connector.settings.connection import Connection
+from ml_connector.stack import Stack
+from ml_connector.user_errors import ServiceError, UserError, safe_lines
+from ml_connector.vendors import decisions as vendor_decisions
+from ml_connector.vendors.review.spreadsheet import (
+    DECISIONS,
+    SpreadsheetRow,
+    read_spreadsheet,
+    same_code,
+)
+from ml_connector.vendors.review.vendor_states import VendorState, VendorStates
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class RowDecision:
+    """The change that a row makes."""
+
+    row: SpreadsheetRow
+    state: VendorState
+    supplier: Guid
+    shown: Supplier | None
+
+    @property
+    def link_key(self) -> tuple[Division, Guid]:
+        """Return the division and supplier."""
+        return self.row.division, self.supplier
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable form."""
+        return {
+            "line": self.row.line,
+            "decision": self.row.decision,
+            "vendor": self.row.vendor,
+            "name": self.state.vendor.name,
+            "division": self.row.division,
+            "supplier": {
+                "id": self.supplier,
+                "code": self.shown.code if self.shown else "",
+                "name": self.shown.name if self.shown else "",
+            },
+        }
+
+
+class _RowError(Exception):
+    """What is wrong with a row."""
+
+
+def import_spreadsheet(
+    stack: Stack, actor: Actor, id: str, file: Path, *, dry_run: bool = False
+) -> dict[str, Any]:
+    """Make the decisions of a file, in an order in which no supplier is linked twice.
+
+    Raise `UserError` with every invalid line, before anything is decided; `ServiceError` when a
+    decision was refused although it was checked: the same file can be imported again.
+    """
+    connection = stack.connection(id)
+    rows = read_spreadsheet(file)
+    found = _SpreadsheetChecker(stack, connection, file).check(rows)
+    if not dry_run:
+        _decide_all(stack, actor, connection, file, found)
+    counts = {each: sum(one.row.decision == each for one in found) for each in DECISIONS}
+    return {
+        "connection": connection.id,
+        "file": str(file),
+        "dry_run": dry_run,
+        **counts,
+        "unchanged": len(rows) - len(found),
+        "decisions": [each.as_dict() for each in found],
+    }
+
+
+class _SpreadsheetChecker:
+    def __init__(self, stack: Stack, connection: Connection, file: Path) -> None:
+        self._file = file
+        self._connection = connection
+        self._states = VendorStates(stack, connection)
+        self._suppliers = cache(self._states.suppliers)
+        self._of = cache(self._by_vendor)
+        self._today = clock.now().date()
+
+    def check(self, rows: Sequence[SpreadsheetRow]) -> list[RowDecision]:
+        """Return the decisions, in the order in which to make them."""
+        errors: dict[int, str] = {}
+        found: list[RowDecision] = []
+        for row in rows:
+            try:
+                found += self._check(row)
+            except _RowError as error:
+                errors[row.line] = str(error)
+        ordered, taken = self._in_order(found)
+        errors |= taken
+        if errors:
+            texts = (f"{self._file.name}, line {n}: {errors[n]}" for n in sorted(errors))
+            raise UserError(*safe_lines(*texts))
+        return ordered
+
+    def _check(self, row: SpreadsheetRow) -> Iterator[RowDecision]:
+        """Yield what the row changes, if it changes anything."""
+        codes = [each.division for each in self._connection.divisions]
+        if row.division not in codes:
+            known = ", ".join(map(str, codes))
+            raise _RowError(f"the connection has no division {row.division}; it has {known}")
+        state = self._of(row.division).get(row.vendor)
+        if state is None:
+            if row.decision:
+                raise _RowError(str(problem("VENDOR_UNKNOWN", row.vendor)))
+            return
+        is_fresh = row.decided_at == (state.last_decision[0] if state.last_decision else None)
+        if not row.decision:
+            if is_fresh:
+                self._refuse_missing_decision(row, state)
+            return
+        decision = getattr(self, f"_{row.decision}")(row, state, is_fresh=is_fresh)
+        if decision is None:
+            return
+        if not is_fresh:
+            raise _RowError(_stale(state))
+        yield decision
+
+    def _refuse_missing_decision(self, row: SpreadsheetRow, state: VendorState) -> None:
+        """Refuse a row in which another supplier was entered, but no decision."""
+        if row.names_a_supplier and not self._is_named(row, state, state.supplier):
+            raise _RowError("names another supplier but has no decision: enter link or reject")
+
+    def _link(
+        self, row: SpreadsheetRow, state: VendorState, *, is_fresh: bool
+    ) -> RowDecision | None:
+        current = state.link
+        if current and self._is_named(row, state, current.supplier):
+            is_confirmed = state.decision == "review" and is_fresh
+            if not is_confirmed:
+                return None
+        supplier = self._named(row)
+        if not is_fresh:
+            raise _RowError(_stale(state))
+        if not state.is_known:
+            raise _RowError(str(problem("VENDOR_UNKNOWN", row.vendor)))
+        if not supplier.is_usable_on(self._today):
+            name = f"{supplier.code} {supplier.name}"
+            raise _RowError(str(problem("SUPPLIER_UNUSABLE", name, f"Division {row.division}.")))
+        return RowDecision(row, state, supplier.id, supplier)
+
+    def _reject(
+        self, row: SpreadsheetRow, state: VendorState, *, is_fresh: bool
+    ) -> RowDecision | None:
+        del is_fresh
+        linked = state.link.supplier if state.link else None
+        known = (id for id in (state.supplier, linked) if id)  # Exact may no longer have it
+        id = next((id for id in known if self._is_named(row, state, id)), None)
+        id = id or self._named(row).id
+        shown = self._suppliers(row.division).get(id)
+        if id != linked and state.is_rejected(id, shown):
+            return None
+        return RowDecision(row, state, id, shown)
+
+    def _unlink(
+        self, row: SpreadsheetRow, state: VendorState, *, is_fresh: bool
+    ) -> RowDecision | None:
+        current = state.link
+        if current is None:
+            if is_fresh:
+                raise _RowError(str(problem("NOT_LINKED", row.vendor, f"Division {row.division}.")))
+            return None
+        known = {current.supplier, state.supplier}
+        if row.names_a_supplier and not any(self._is_named(row, state, id) for id in known):
+            raise _RowError("the vendor is linked to another supplier than the row names")
+        return RowDecision(
+            row, state, current.supplier, self._suppliers(row.division).get(current.supplier)
+        )
+
+    def _is_named(self, row: SpreadsheetRow, state: VendorState, id: Guid | None) -> bool:
+        """Tell whether the row names this supplier, as an export of it would."""
+        supplier = self._suppliers(row.division).get(id)
+        candidate = next((each for each in state.candidates if each.id == id), None)
+        known = supplier or candidate
+        code = known.code if known else ""
+        by_id = row.exact_id == id
+        by_code = bool(row.exact_code) and same_code(row.exact_code, code)
+        return (by_id or (not row.exact_id and by_code)) and (by_code or not row.exact_code)
+
+    def _named(self, row: SpreadsheetRow) -> Supplier:
+        """Return the supplier that the row names, by its id, its code or both."""
+        if not row.names_a_supplier:
+            raise _RowError("names no supplier: fill in exact_id or exact_code")
+        suppliers = self._suppliers(row.division)
+        found = suppliers.get(Guid(row.exact_id)) or (
+            None if row.exact_id else suppliers.with_code(row.exact_code)
+        )
+        if found is None:
+            name = row.exact_id or row.exact_code
+            raise _RowError(str(problem("SUPPLIER_UNKNOWN", name, f"Division {row.division}.")))
+        if row.exact_code and not same_code(row.exact_code, found.code):
+            raise _RowError(
+                f"exact_id is {found.code} {found.name}, exact_code is {row.exact_code}: "
+                "clear the wrong one"
+            )
+        return found
+
+    def _in_order(self, found: Sequence[RowDecision]) -> tuple[list[RowDecision], dict[int, str]]:
+        """Return the decisions in an order that works, and the errors of the others.
+
+        A supplier is free once its vendor is unlinked, or gone or closed in Airbase.
+        """
+        links = [each for each in found if each.row.decision == "link"]
+        ordered = [each for each in found if each.row.decision != "link"]
+        holders = self._holders({each.row.division for each in links})
+        for each in ordered:
+            holders[each.link_key].discard(each.row.vendor)
+        while links:
+            free = next(
+                (each for each in links if not holders[each.link_key] - {each.row.vendor}), None
+            )
+            if free is None:
+                return ordered, {each.row.line: self._taken(each, holders) for each in links}
+            if before := free.state.link:
+                holders[free.row.division, before.supplier].discard(free.row.vendor)
+            holders[free.link_key].add(free.row.vendor)
+            links.remove(free)
+            ordered.append(free)
+        return ordered, {}
+
+    def _holders(
+        self, divisions: set[Division]
+    ) -> defaultdict[tuple[Division, Guid], set[VendorId]]:
+        holders: defaultdict[tuple[Division, Guid], set[VendorId]] = defaultdict(set)
+        for division in divisions:
+            for vendor, state in self._of(division).items():
+                if state.link and state.is_known and state.vendor.is_usable:
+                    holders[division, state.link.supplier].add(vendor)
+        return holders
+
+    def _taken(
+        self, decision: RowDecision, holders: defaultdict[tuple[Division, Guid], set[VendorId]]
+    ) -> str:
+        shown = decision.shown
+        name = f"{shown.code} {shown.name}" if shown else decision.supplier
+        (other, *_) = sorted(holders[decision.link_key] - {decision.row.vendor})
+        holder = self._of(decision.row.division)[other].vendor
+        return str(problem("SUPPLIER_TAKEN", name, f"It is {holder.name} ({other})."))
+
+    def _by_vendor(self, division: Division) -> dict[VendorId, VendorState]:
+        return {VendorId(each.vendor.id): each for each in self._states.of(division)}
+
+
+def _stale(state: VendorState) -> str:
+    if state.last_decision is None:
+        return "was changed since the export: no decision holds any more; export again"
+    at, by = state.last_decision
+    who = f" by {by}" if by else ""
+    return f"was changed since the export, at {at.isoformat(timespec='seconds')}{who}: export again"
+
+
+def _decide_all(
+    stack: Stack, actor: Actor, connection: Connection, file: Path, found: Sequence[RowDecision]
+) -> None:
+    for done, each in enumerate(found):
+        reason = f"line {each.row.line} of {file.name}"
+        try:
+            _decide(stack, actor, connection, each, reason)
+        except (Conflict, Fault) as refused:
+            progress = f"{done} of {len(found)} decisions were made, then {reason} was refused"
+            rest = "import the file again for the rest, or export again"
+            raise ServiceError(*safe_lines(f"{progress}: {refused} ({rest})")) from refused
+
+
+def _decide(
+    stack: Stack, actor: Actor, connection: Connection, decision: RowDecision, reason: str
+) -> None:
+    """Make one decision; try again if a worker changes the vendor meanwhile."""
+    row, services, ledger = decision.row, stack.services, stack.ledger_of(actor)
+    where = (services, ledger, connection.id, row.division, row.vendor)
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            if row.decision == "unlink":
+                vendor_decisions.unlink(*where, reason)
+            elif row.decision == "reject":
+                vendor_decisions.reject(*where, decision.supplier, reason)
+            elif _is_proposed(stack, connection, decision):
+                vendor_decisions.accept(*where, decision.supplier, reason)
+            else:
+                vendor_decisions.link(*where, decision.supplier, reason)
+        except Conflict:
+            if attempt == _ATTEMPTS:
+                raise
+        else:
+            return
+
+
+def _is_proposed(stack: Stack, connection: Connection, decision: RowDecision) -> bool:
+    """Tell whether the supplier is proposed: the link then keeps the evidence."""
+    row = decision.row
+    proposal = stack.services.supplier_proposals.get(connection.id, row.division, row.vendor)
+    return bool(proposal and any(each.id == decision.supplier for each in proposal.candidates))

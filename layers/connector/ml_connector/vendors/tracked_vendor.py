@@ -1,0 +1,251 @@
+"""One vendor's record: what was decided about it in each division, each step audited.
+
+A decision, its audit entry and the links or proposals that it changes are one transaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ml_connector.domain.faults import Fault, Problem, Review
+from ml_connector.domain.ids import ConnectionId, Division, VendorId
+from ml_connector.infrastructure.dynamodb import Write
+from ml_connector.infrastructure.ledger import Ledger, vendor_key
+from ml_connector.infrastructure.vendor_links import (
+    Link,
+    Rejection,
+    SupplierProposal,
+    SupplierProposals,
+    VendorLinks,
+)
+from ml_connector.tracked_record import TrackedRecord
+
+Agreed = Mapping[str, str]
+"""Names and e-mail addresses of both sides when a link was made or last accepted."""
+
+
+class TrackedVendor:
+    """Holds the record as stored.
+
+    Its facts: `title` (the vendor's name), `problems` (the open exceptions of all divisions) and
+    `divisions`, by code: `agreed`, `problem`, `proposed` (supplier ids) and `intent`; facts of the
+    vendor itself are under "". Methods that write raise `Conflict` when the record was changed
+    meanwhile.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        links: VendorLinks,
+        proposals: SupplierProposals,
+        connection: ConnectionId,
+        vendor: VendorId,
+        title: str,
+    ) -> None:
+        """Read the vendor's record; `ledger` names who acts, `title` the vendor if it is known."""
+        self._ledger = ledger
+        self._links = links
+        self._proposals = proposals
+        self._connection = connection
+        self.vendor = vendor
+        self.record = ledger.read(connection, vendor_key(vendor))
+        self.title = title or str(self.record.facts.get("title") or vendor)
+
+    def division_facts(self, division: Division | None) -> Mapping[str, Any]:
+        """Return the facts of one division, or of the vendor itself."""
+        found: Mapping[str, Any] = self.record.facts.get("divisions", {}).get(
+            _division_key(division), {}
+        )
+        return found
+
+    def link(self, link: Link, agreed: Agreed, step: str = "linked", **detail: Any) -> None:
+        """Link the vendor; close the exception and proposal of the division."""
+        writes = [
+            *self._links.saving(self._connection, link),
+            self._proposals.removing(self._connection, link.division, self.vendor),
+            self._links.forgetting(self._connection, link.division, self.vendor, link.supplier),
+        ]
+        shown = {"supplier": link.supplier, "rule": link.rule, "evidence": list(link.evidence)}
+        self._write(
+            step, link.division, {"agreed": agreed}, writes, by=link.decided_by, **shown, **detail
+        )
+
+    def unlink(self, division: Division, rejected: Rejection | None = None, **detail: Any) -> None:
+        """Remove the vendor's link; with `rejected`, it is not made again."""
+        writes = [
+            *self._links.removing(self._connection, division, self.vendor),
+            self._proposals.removing(self._connection, division, self.vendor),
+        ]
+        if rejected:
+            writes.append(self._links.rejecting(self._connection, rejected))
+        self._write("unlinked", division, {}, writes, **detail)
+
+    def reject(self, rejected: Rejection, left: SupplierProposal | None, **detail: Any) -> None:
+        """Record that the vendor is not this supplier; `left` is what is still proposed."""
+        facts = {**self.division_facts(rejected.division), "proposed": left and _ids(left)}
+        writes = [
+            self._links.rejecting(self._connection, rejected),
+            self._proposal_write(rejected.division, left),
+        ]
+        self._write(
+            "rejected", rejected.division, facts, writes, rejected=rejected.supplier, **detail
+        )
+
+    def propose(self, proposal: SupplierProposal) -> None:
+        """Propose suppliers for an unlinked vendor; a repeated proposal changes nothing."""
+        self.report(proposal.division, None, proposal)
+
+    def report(
+        self, division: Division, problem: Problem | None, proposal: SupplierProposal | None
+    ) -> None:
+        """Open an exception of a division without a link, with the proposal for it.
+
+        Repeating it changes nothing. Without a problem and a proposal, what was open is closed.
+        """
+        problem = _with_candidates(problem, proposal)
+        if self._is_recorded(division, problem, proposal):
+            return
+        facts = {**self.division_facts(division), **_open_facts(problem, proposal)}
+        step = "exception" if problem else "proposed" if proposal else "withdrawn"
+        writes = [self._proposal_write(division, proposal)]
+        self._write(step, division, facts, writes, **_detail(problem, proposal))
+
+    def flag_link(
+        self,
+        link: Link,
+        problem: Problem,
+        proposal: SupplierProposal | None,
+        *,
+        blocks_orders: bool,
+    ) -> None:
+        """Open an exception about a link; with `blocks_orders`, its orders wait."""
+        problem = _with_candidates(problem, proposal) or problem
+        flagged = replace(link, doubt=problem.code if blocks_orders else "")
+        if self._is_recorded(link.division, problem, proposal) and flagged == link:
+            return
+        facts = {**self.division_facts(link.division), **_open_facts(problem, proposal)}
+        writes = [
+            *self._links.saving(self._connection, flagged),
+            self._proposal_write(link.division, proposal),
+        ]
+        self._write("doubted", link.division, facts, writes, **_detail(problem, proposal))
+
+    def confirm_link(self, link: Link, agreed: Agreed) -> bool:
+        """Record the data that both sides agree on; close the exception about the link.
+
+        Return whether something was open.
+        """
+        facts = self.division_facts(link.division)
+        was_open = bool(link.doubt or facts.get("problem") or facts.get("proposed"))
+        if not was_open and facts.get("agreed") == agreed:
+            return False
+        writes = [
+            *self._links.saving(self._connection, replace(link, doubt="")),
+            self._proposal_write(link.division, None),
+        ]
+        kept = {**facts, "agreed": agreed, "problem": None, "proposed": None}
+        step = "settled" if was_open else "agreed"
+        self._write(step, link.division, kept, writes, agreed=dict(agreed))
+        return was_open
+
+    def note(
+        self,
+        step: str,
+        division: Division | None,
+        changes: Mapping[str, Any],
+        **detail: Any,
+    ) -> None:
+        """Audit a step that changes neither link nor proposal, but facts of the division."""
+        self._write(
+            step, division, {**self.division_facts(division), **changes}, (), **changes, **detail
+        )
+
+    def apply_fault(self, fault: Fault) -> None:
+        """Do what the fault requires: open an exception, or try again later."""
+        if isinstance(fault, Review):
+            (found, *_) = [each.as_dict() for each in fault.problems]
+            if self.division_facts(None).get("problem") != found:
+                self._write("review", None, {"problem": found}, (), problem=found)
+            return
+        tracked = TrackedRecord(self._ledger, self.record)
+        tracked.apply_fault(fault)
+        self.record = tracked.record
+
+    def resume(self) -> None:
+        """Close the exception and end the wait of the vendor itself."""
+        facts = dict(self.division_facts(None))
+        if facts.pop("problem", None) or self.record.facts.get("waiting"):
+            self.record = replace(self.record, facts={**self.record.facts, "waiting": None})
+            self._write("went_on", None, facts, ())
+
+    def _is_recorded(
+        self, division: Division, problem: Problem | None, proposal: SupplierProposal | None
+    ) -> bool:
+        facts = self.division_facts(division)
+        wanted = {name: value for name, value in _open_facts(problem, proposal).items() if value}
+        return {name: facts[name] for name in ("problem", "proposed") if name in facts} == wanted
+
+    def _proposal_write(self, division: Division, proposal: SupplierProposal | None) -> Write:
+        if proposal is None:
+            return self._proposals.removing(self._connection, division, self.vendor)
+        return self._proposals.saving(self._connection, proposal)
+
+    def _write(
+        self,
+        step: str,
+        division: Division | None,
+        known: Mapping[str, Any],
+        writes: Sequence[Write],
+        **detail: Any,
+    ) -> None:
+        kept = {name: value for name, value in known.items() if value}
+        divisions = {**self.record.facts.get("divisions", {}), _division_key(division): kept}
+        divisions = {key: each for key, each in divisions.items() if each}
+        problems = [each["problem"] for each in divisions.values() if each.get("problem")]
+        facts = {"title": self.title, "divisions": divisions, "problems": problems}
+        moved = self.record.now(_state(divisions), **facts)
+        detail = {"division": division, **detail} if division else detail
+        self.record = self._ledger.write(moved, step, also=writes, **detail)
+
+
+def _division_key(division: Division | None) -> str:
+    return str(division or "")
+
+
+def _state(divisions: Mapping[str, Mapping[str, Any]]) -> str:
+    for state, fact in (("review", "problem"), ("proposed", "proposed"), ("linked", "agreed")):
+        if any(fact in facts for facts in divisions.values()):
+            return state
+    return "unmatched"
+
+
+def _with_candidates(problem: Problem | None, proposal: SupplierProposal | None) -> Problem | None:
+    """Add the proposed suppliers to the exception."""
+    if problem is None or proposal is None:
+        return problem
+    shown = [{"id": c.id, "code": c.code, "name": c.name} for c in proposal.candidates]
+    return replace(problem, candidates=shown)
+
+
+def _ids(proposal: SupplierProposal) -> list[str]:
+    return [each.id for each in proposal.candidates]
+
+
+def _open_facts(problem: Problem | None, proposal: SupplierProposal | None) -> dict[str, Any]:
+    return {
+        "problem": problem and problem.as_dict(),
+        "proposed": _ids(proposal) if proposal else None,
+    }
+
+
+def _detail(problem: Problem | None, proposal: SupplierProposal | None) -> dict[str, Any]:
+    detail: dict[str, Any] = {}
+    if problem:
+        detail["problem"] = problem.as_dict()
+    if proposal:
+        detail |= {"rule": proposal.rule, "evidence": list(proposal.evidence)}
+        detail["candidates"] = [
+            {"id": each.id, "code": each.code, "name": each.name, "score": str(each.score)}
+            for each in proposal.candidates
+        ]
+    return detail

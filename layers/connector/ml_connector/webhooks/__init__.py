@@ -1,0 +1,1 @@
+"""The webhooks: verify, store, queue, answer. They import no HTTP client and no models."""

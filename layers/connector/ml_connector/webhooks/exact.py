@@ -1,0 +1,115 @@
+"""Verify and read Exact's webhook notifications, without I/O.
+
+A notification is `{"Content":{...},"HashCode":"..."}`. The hash is HMAC-SHA256 in upper-case hex
+over the raw bytes between `{"Content":` and `,"HashCode":`; headers are not signed.
+"""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from secrets import token_hex
+from typing import Any
+
+from ml_connector.secret import Secret
+from ml_connector.webhooks.verification import (
+    Event,
+    UnverifiedError,
+    WebhookCall,
+    identifier,
+    json_object,
+    matches_any,
+    moment,
+    parse_secrets,
+    refuse_stale,
+)
+
+_HEAD = b'{"Content":'
+_JOINT = b',"HashCode":'
+_TAIL = re.compile(rb'"([0-9A-F]{64})"\}')
+_GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
+_ACCOUNTS = "Accounts"
+_LARGEST_DIVISION = 2**31
+
+
+@dataclass(frozen=True)
+class ExactWebhookSettings:
+    """The app's webhook secrets (not its client secret): two during a rotation."""
+
+    secrets: tuple[Secret, ...]
+
+
+def parse_settings(config: Mapping[str, Any]) -> ExactWebhookSettings:
+    """Return the settings in the JSON of a connection's webhook secret; `ValueError` if none."""
+    return ExactWebhookSettings(parse_secrets(config))
+
+
+def unknown_connection() -> ExactWebhookSettings:
+    """Return settings no call can satisfy, so that an unknown connection takes the same time."""
+    return ExactWebhookSettings((Secret(token_hex(32)),))
+
+
+def is_subscription_check(call: WebhookCall) -> bool:
+    """Return whether this is the empty call Exact makes when a subscription is created."""
+    return not call.body
+
+
+def accept(
+    call: WebhookCall, settings: ExactWebhookSettings, now: datetime, kept_for: timedelta
+) -> Event:
+    """Return the event of a genuine notification.
+
+    `kept_for` is how long duplicates can be recognised. Raises `UnverifiedError` for one that is
+    unsigned, wrongly signed or stale, `UnreadableEventError` for a genuine one without an event.
+    """
+    signed, given = split(call.body)
+    expected = [content_hash(secret, signed).encode() for secret in settings.secrets]
+    if not matches_any(given, expected):
+        raise UnverifiedError("not signed by a valid secret")
+    content = json_object(signed)
+    created = moment(content.get("EventCreatedOn"))
+    refuse_stale(created, now, kept_for)
+    return _event(content, hashlib.sha256(signed).hexdigest()[:32], is_dated=created is not None)
+
+
+def content_hash(secret: Secret, signed: bytes) -> str:
+    """Return Exact's `HashCode` for the raw content bytes."""
+    return hmac.new(secret.reveal().encode(), signed, hashlib.sha256).hexdigest().upper()
+
+
+def split(body: bytes) -> tuple[bytes, str]:
+    """Return the signed bytes and the given hash; the hash is empty when the format is wrong.
+
+    The format must cover the full body, and the last `,"HashCode":` separates. Only the signed
+    bytes are parsed: otherwise a genuine pair followed by a second `Content` would be verified as
+    the first and read as the second.
+    """
+    content, _, tail = body.removeprefix(_HEAD).rpartition(_JOINT)
+    found = _TAIL.fullmatch(tail)
+    if found is None or not body.startswith(_HEAD):
+        return body, ""
+    return content, found.group(1).decode()
+
+
+def _event(content: Mapping[str, Any], digest: str, *, is_dated: bool) -> Event:
+    topic, key = identifier(content.get("Topic")), _guid(content.get("Key"))
+    division = content.get("Division")
+    if topic is None or key is None or not _is_division(division):
+        return Event(f"-#{digest}", "purchase_orders", None, {"kind": "unreadable"})
+    message = {"division": division, "key": key, "action": identifier(content.get("Action")) or ""}
+    if topic == _ACCOUNTS:
+        kind = {"kind": "account"}
+        return Event(f"{topic}#{key}#{digest}", "vendors", "vendors", kind | message, not is_dated)
+    kind = {"kind": "exact", "topic": topic}
+    return Event(f"{topic}#{key}#{digest}", "purchase_orders", key, kind | message, not is_dated)
+
+
+def _is_division(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LARGEST_DIVISION
+
+
+def _guid(value: Any) -> str | None:
+    found = _GUID.fullmatch(value) if isinstance(value, str) else None
+    return found.group(1).lower() if found else None

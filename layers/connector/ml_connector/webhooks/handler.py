@@ -1,0 +1,118 @@
+"""Handle one webhook call: verify it, store it, queue it, answer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from ml_connector import clock, telemetry
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.inbox import KEPT_FOR, Inbox, IncomingEvent, StoredEvent
+from ml_connector.infrastructure.queues import Queues
+from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
+from ml_connector.webhooks.api_gateway import Answer, RefusedCallError, answer, read_call
+from ml_connector.webhooks.verification import (
+    Event,
+    UnreadableEventError,
+    UnverifiedError,
+    WebhookCall,
+)
+
+Settings = TypeVar("Settings")
+
+_KEPT_HEADERS = ("content-type", "user-agent", "x-request-id", "webhook-id")
+_LONGEST_HEADER = 300
+
+
+@dataclass(frozen=True)
+class WebhookSender(Generic[Settings]):
+    """One sender: how its calls are verified and read.
+
+    `unknown` are settings no call can satisfy; `is_check` recognises a call that only wants 200.
+    """
+
+    name: str
+    accept: Callable[[WebhookCall, Settings, datetime, timedelta], Event]
+    unknown: Settings
+    is_check: Callable[[WebhookCall], bool]
+
+
+class WebhookHandler(Generic[Settings]):
+    """Handles one sender's calls."""
+
+    def __init__(
+        self,
+        sender: WebhookSender[Settings],
+        secrets: WebhookSecrets[Settings],
+        inbox: Inbox,
+        queues: Queues,
+    ) -> None:
+        """Handle the calls of `sender`."""
+        self._sender = sender
+        self._secrets = secrets
+        self._inbox = inbox
+        self._queues = queues
+
+    def answer(self, event: Mapping[str, Any]) -> Answer:
+        """Return the answer to an API Gateway event; 2xx only for what is stored durably.
+
+        Unsigned, wrongly signed, stale and unknown calls get the same answer. An AWS failure before
+        the event is stored raises: the sender gets a 500 and tries again.
+        """
+        try:
+            connection, call = read_call(event)
+            return answer(self._receive(connection, call))
+        except RefusedCallError as refusal:
+            telemetry.logger().warning("webhook refused", status=refusal.status, reason=refusal)
+            return answer(refusal.status)
+
+    def _receive(self, connection: ConnectionId, call: WebhookCall) -> int:
+        if self._sender.is_check(call):
+            return 200
+        event = self._verified(connection, call)
+        kept, is_new = self._inbox.keep(self._incoming(connection, call, event))
+        if kept.is_open:
+            self._queue(kept)
+        telemetry.logger().info(
+            "webhook kept", connection=connection, event=kept.sk, news=is_new, open=kept.is_open
+        )
+        return 202 if is_new else 200
+
+    def _verified(self, connection: ConnectionId, call: WebhookCall) -> Event:
+        settings = self._secrets.get(connection)
+        known = self._sender.unknown if settings is None else settings
+        name = connection if settings else "an unknown connection"
+        try:
+            event = self._sender.accept(call, known, clock.now(), KEPT_FOR)
+        except UnverifiedError as error:
+            raise RefusedCallError(401, f"{name}: {error}") from None
+        except UnreadableEventError as error:
+            raise RefusedCallError(400, f"{name}: {error}") from None
+        if settings is None:  # whatever the scheme, an unknown connection is refused
+            raise RefusedCallError(401, name)
+        return event
+
+    def _incoming(self, connection: ConnectionId, call: WebhookCall, event: Event) -> IncomingEvent:
+        headers = {name: call.headers[name] for name in _KEPT_HEADERS if name in call.headers}
+        return IncomingEvent(
+            connection=connection,
+            source=self._sender.name,
+            key=event.key,
+            queue=event.queue,
+            group=event.group,
+            message=event.message,
+            body=call.body,
+            headers={name: value[:_LONGEST_HEADER] for name, value in headers.items()},
+            every_copy_is_new=event.is_new_each_time,
+        )
+
+    def _queue(self, kept: StoredEvent) -> None:
+        """Send the message; if that fails, the event is stored and the sweep queues it."""
+        try:
+            self._queues.send(kept.message, once=kept.once)
+        except (BotoCoreError, ClientError):
+            telemetry.logger().exception(
+                "not queued, the sweep will", connection=kept.connection, event=kept.sk
+            )

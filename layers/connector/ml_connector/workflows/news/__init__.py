@@ -1,1 +1,0 @@
-"""What people are told of a connection, and the figures they see."""

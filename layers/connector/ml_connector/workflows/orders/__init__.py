@@ -1,1 +1,0 @@
-"""An approved order's way into Exact, and what follows it there; `queue` is the worker's door."""

@@ -1,1 +1,0 @@
-"""Whether a connection works, tried on the real systems."""

@@ -1,1 +1,0 @@
-"""What keeps a connection going unasked: sweeps, fresh reference data, tokens, outages."""

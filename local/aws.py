@@ -1,0 +1,114 @@
+"""AWS, simulated by moto on a loopback port of this process."""
+
+import os
+from collections.abc import Iterable
+from threading import Lock, Thread
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+import boto3
+from moto.moto_server.werkzeug_app import (
+    DomainDispatcherApplication,
+    MotoRequestHandler,
+    create_backend_app,
+)
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from local.sam_template import REGION
+
+# The developer's own AWS profile must not redirect calls meant for the loopback port.
+_UNWANTED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+
+
+class _Quiet(MotoRequestHandler):
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Log nothing."""
+
+
+class _OneAtATime:
+    """Serves one call to a service at a time: unlike AWS, moto checks and writes in two steps."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._locks: dict[str, Lock] = {}
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        service = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[0]
+        with self._locks.setdefault(service, Lock()):
+            return self._app(environ, start_response)  # type: ignore[no-any-return]
+
+
+class LocalAws:
+    """One moto server. moto's state is global to the process: run only one at a time."""
+
+    def __init__(self, port: int = 0, listen: str = "127.0.0.1") -> None:
+        """Bind the port (0: a free one) of the address; `start` starts serving."""
+        app = _OneAtATime(DomainDispatcherApplication(create_backend_app))
+        self._server: BaseWSGIServer = make_server(
+            listen, port, app, threaded=True, request_handler=_Quiet
+        )
+        self.endpoint_url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = Thread(
+            target=self._server.serve_forever, args=(0.05,), name="moto", daemon=True
+        )
+        self._session: Any = boto3.Session()
+        self._clients: dict[str, Any] = {}
+
+    def start(self) -> None:
+        """Serve until stopped."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Delete all state and free the port."""
+        reset = Request(f"{self.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310  http
+        build_opener(ProxyHandler({})).open(reset, timeout=30).close()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that point AWS SDKs and tools to this server."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+        }
+
+    def client(self, service: str) -> Any:
+        """Return a client of one AWS service."""
+        if service not in self._clients:
+            self._clients[service] = self._session.client(
+                service,
+                region_name=REGION,
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id="local",
+                aws_secret_access_key="local",
+            )
+        return self._clients[service]
+
+
+class ProcessEnvironment:
+    """Sets environment variables for the process and restores them afterwards."""
+
+    def __init__(self) -> None:
+        """Start with nothing to restore."""
+        self._before: dict[str, str | None] = {}
+
+    def set(self, variables: dict[str, str]) -> None:
+        """Set these variables until `restore`."""
+        no_proxy = ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1,localhost")))
+        wanted = {"NO_PROXY": no_proxy, "no_proxy": no_proxy} | variables
+        for name in (*_UNWANTED, *wanted):
+            self._before.setdefault(name, os.environ.get(name))
+            os.environ.pop(name, None)
+        os.environ.update(wanted)
+
+    def restore(self) -> None:
+        """Restore the previous values."""
+        for name, value in self._before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
+        self._before.clear()

@@ -1,0 +1,148 @@
+"""The demo environment: the stack from template.yaml and both simulators, served over HTTP."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Self
+
+from local import airbase_simulator, exact_simulator
+from local.airbase_simulator import AirbaseSimulator
+from local.exact_simulator import ExactSimulator
+from local.firm import CONNECTION_ID, Firm
+from local.stack import LocalStack
+from ml_connector import clock
+from ml_connector.bootstrap import open_services
+from ml_connector.clock import MovableClock
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.exact.oauth import Tokens
+from ml_connector.infrastructure.secret_store import (
+    AIRBASE_KEY,
+    AIRBASE_WEBHOOK,
+    EXACT_APP,
+    EXACT_WEBHOOK,
+    AwsSecretStore,
+)
+from ml_connector.messages import refresh_message
+from ml_connector.secret import Secret
+from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+
+WORKER = "PoPostingFunction"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Loopback ports; 0 takes a free one.
+
+    `aws_listen`: another address for the AWS endpoint, so that containers can reach it.
+    """
+
+    webhooks: int = 0
+    aws: int = 0
+    exact: int = 0
+    airbase: int = 0
+    aws_listen: str = "127.0.0.1"
+
+
+class DemoEnvironment:
+    """The stack and both simulators, on one clock that can be moved forward."""
+
+    def __init__(
+        self,
+        ports: Ports | None = None,
+        *,
+        visibility: int | None = 1,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """Prepare; entering the context starts everything.
+
+        `visibility` (seconds) and `variables` are as for `LocalStack`.
+        """
+        ports = ports or Ports()
+        self.clock = MovableClock()
+        self.exact = ExactSimulator(clock=self.clock)
+        self.airbase = AirbaseSimulator(clock=self.clock)
+        self.firm = Firm(self.exact, self.airbase)
+        self.stack = LocalStack(
+            clock=self.clock,
+            port=ports.webhooks,
+            aws_port=ports.aws,
+            aws_listen=ports.aws_listen,
+            visibility=visibility,
+            variables=variables,
+        )
+        self._ports = ports
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Start the stack and serve both simulators."""
+        clock.read_from(self.clock)
+        self._running.enter_context(self.stack)
+        serve_exact = exact_simulator.serve(self.exact, port=self._ports.exact)
+        self.exact_url = self._running.enter_context(serve_exact)
+        serve_airbase = airbase_simulator.serve(self.airbase, port=self._ports.airbase)
+        self.airbase_url = self._running.enter_context(serve_airbase)
+        self.services = self._open_services()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop everything and restore the real clock."""
+        self._running.close()
+        clock.read_from(clock.MovableClock())
+
+    def connect(self) -> None:
+        """Fill both systems and add the firm's connection, with Exact's consent."""
+        self.firm.populate()
+        config = self.firm.connection(self.exact_url, self.airbase_url, self.url("exact"))
+        self.add_connection(config)
+        self.airbase.outbox.url = self.url("airbase")
+        self.stack.drain()
+
+    def add_connection(self, config: Mapping[str, Any]) -> None:
+        """Add a connection to both simulators, with the secrets that they issued."""
+        connection = Connection.model_validate(config)
+        secret_store, id = self._secret_store(), connection.id
+        verification = connection.profile.verification.model_dump()
+        secrets = [self.airbase.outbox.secret]
+        secret_store.store(AIRBASE_KEY, id, {"api_key": self.airbase.api_key})
+        secret_store.store(AIRBASE_WEBHOOK, id, {"verification": verification, "secrets": secrets})
+        secret_store.store(EXACT_WEBHOOK, id, {"secrets": [self.exact.webhook_secret]})
+        app = {"client_id": self.exact.client_id, "client_secret": self.exact.client_secret}
+        secret_store.store(EXACT_APP, id, app)
+        given = self.exact.issue_tokens()
+        pair = Secret(given["access_token"]), Secret(given["refresh_token"])
+        secret_store.seal_tokens(id, Tokens(*pair, clock.now()).to_json())
+        self.services.connections.save(connection)
+        for division in connection.divisions:
+            self.services.queues.send(refresh_message(id, division.division))
+
+    def url(self, sender: str, connection: str = CONNECTION_ID) -> str:
+        """Return the webhook URL for `airbase` or `exact`."""
+        return f"{self.stack.url}/webhooks/{sender}/{connection}"
+
+    def wait(self, by: timedelta) -> None:
+        """Move the clock, sweep, and process the queues."""
+        self.clock.move(by)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Deliver Exact's notifications, sweep once, and process the queues."""
+        self.exact.webhooks.pump()
+        self.stack.fire("SweepSchedule")
+        self.stack.drain()
+
+    def posting_calls(self) -> list[Any]:
+        """Return the calls to Exact, token calls excluded."""
+        return [call for call in self.exact.calls if "oauth2" not in call.path]
+
+    def _open_services(self) -> Services:
+        return open_services("local", self.stack.environment(WORKER))
+
+    def _secret_store(self) -> AwsSecretStore:
+        variables = self.stack.environment(WORKER)
+        clients = self.stack.client("secretsmanager"), self.stack.client("kms")
+        return AwsSecretStore(*clients, variables["SECRET_PREFIX"], variables["KMS_KEY_ID"])
+
+
+FIRM = ConnectionId(CONNECTION_ID)

@@ -1,0 +1,1 @@
+"""The connector in memory: no sockets, a simulated clock."""

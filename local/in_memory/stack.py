@@ -1,0 +1,125 @@
+"""The workers over tables, queues and secrets in memory, without sockets.
+
+For the seeded histories of the tests and for the bench, where thousands of days take seconds.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from local.in_memory.tables import InMemorySecretStore, InMemoryTable
+from ml_connector import clock
+from ml_connector.bootstrap import Tables, build_services
+from ml_connector.infrastructure import http as http_clients
+from ml_connector.infrastructure.channels import Channel
+from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message, Queues
+from ml_connector.purchase_orders import worker as purchase_order_worker
+from ml_connector.services import Services
+from ml_connector.vendors import worker as vendor_worker
+
+VISIBILITY = 360.0
+_MOST_RECEIVES = 5
+_REMEMBERED = 300.0
+
+
+@dataclass
+class QueuedMessage:
+    """One message in a queue."""
+
+    message: Message
+    visible_at: float = 0.0
+    receives: int = 0
+
+
+@dataclass
+class InMemoryQueues(Queues):
+    """FIFO queues: groups in turn, visibility, redrive after five receives, de-duplication."""
+
+    waiting: list[QueuedMessage] = field(default_factory=list)
+    dead: list[Message] = field(default_factory=list)
+    seen: dict[str, float] = field(default_factory=dict)
+
+    def send(self, message: Message, once: str | None = None) -> None:
+        """See `Queues.send`."""
+        deduplication_id = once or f"{message.queue} {message.group} {message.body}"
+        if clock.epoch() - self.seen.get(deduplication_id, -_REMEMBERED) < _REMEMBERED:
+            return
+        self.seen[deduplication_id] = clock.epoch()
+        self.waiting.append(QueuedMessage(message))
+
+    def ready(self) -> Iterator[QueuedMessage]:
+        """Yield the messages that may be delivered now: the first visible one of each group."""
+        busy: set[tuple[str, str]] = set()
+        for one in list(self.waiting):
+            group = (one.message.queue, one.message.group)
+            if group not in busy and one.visible_at <= clock.epoch() and one in self.waiting:
+                yield one
+            busy.add(group)
+
+    def deliver(self, one: QueuedMessage, handle: Callable[[Mapping[str, Any]], None]) -> None:
+        """Pass the message to a worker; it is removed when the worker returns."""
+        one.visible_at = clock.epoch() + VISIBILITY
+        one.receives += 1
+        try:
+            handle(one.message.body)
+        except BaseException:
+            if one.receives >= _MOST_RECEIVES:
+                self.waiting.remove(one)
+                self.dead.append(one.message)
+            raise
+        self.waiting.remove(one)
+
+
+@dataclass
+class InMemoryStack:
+    """One stack's tables, queues and secrets, and the workers over them."""
+
+    transport: httpx.BaseTransport
+    tables: Tables = field(
+        default_factory=lambda: Tables(*(InMemoryTable(n) for n in Tables.__dataclass_fields__))
+    )
+    queues: InMemoryQueues = field(default_factory=InMemoryQueues)
+    secret_store: InMemorySecretStore = field(default_factory=InMemorySecretStore)
+    topics: list[Channel] = field(default_factory=list)
+    """Channels that notify people; none unless a test adds some."""
+    figures: list[tuple[dict[str, float], dict[str, str]]] = field(default_factory=list)
+    """The metrics that were emitted, with their dimensions."""
+
+    def services(self, actor: str = "po_posting") -> Services:
+        """Return the services of a new worker process, without any cached state."""
+        http = http_clients.client(self.transport)
+        parts = self.tables, self.queues, self.secret_store, http, self.topics, self._measure
+        return build_services(actor, *parts)
+
+    def _measure(self, figures: Mapping[str, float], **of: str) -> None:
+        self.figures.append((dict(figures), of))
+
+    def work(self, message: Message, services: Services) -> None:
+        """Handle one message as the function of its queue does."""
+        worker = purchase_order_worker if message.queue == PURCHASE_ORDERS else vendor_worker
+        worker.handle(message.body, services)
+
+    def drain(self, services: Services, most: int = 100_000) -> int:
+        """Deliver until nothing is ready; return how many messages were handled."""
+        handled = 0
+        while ready := list(self.queues.ready()):
+            for one in ready:
+                self.queues.deliver(one, lambda _, m=one.message: self.work(m, services))  # type: ignore[misc]
+                handled += 1
+            if handled > most:
+                raise RuntimeError("the queues do not become empty")
+        return handled
+
+
+class Hosts(httpx.BaseTransport):
+    """Routes by host name to several transports: one client, both simulators."""
+
+    def __init__(self, routes: Mapping[str, httpx.BaseTransport]) -> None:
+        """Route each host to its transport."""
+        self._routes = routes
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer as the simulator behind the host does."""
+        return self._routes[request.url.host].handle_request(request)

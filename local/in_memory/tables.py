@@ -1,0 +1,209 @@
+"""Tables and secrets in memory, for tests and the bench.
+
+`tests/infrastructure/test_table_contract.py` runs the same tests on these tables and on
+DynamoDB's.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Halt
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure import secret_store
+from ml_connector.infrastructure.dynamodb import (
+    Delete,
+    Insert,
+    Item,
+    Put,
+    Replace,
+    Write,
+    is_expired,
+)
+from ml_connector.secret import Secret
+
+# One lock for all tables of the process makes a transaction over several of them atomic.
+_LOCK = threading.RLock()
+_MOST_WRITES = 100
+
+
+class InMemoryTable:
+    """A `Table` in a dictionary; thread-safe."""
+
+    def __init__(self, name: str = "memory") -> None:
+        """Start empty."""
+        self.name = name
+        self._parts: dict[str, dict[str, Item]] = {}
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """See `Table.get`."""
+        with _LOCK:
+            item = self._raw(pk, sk)
+            return None if item is None or is_expired(item) else dict(item)
+
+    def insert(self, item: Item) -> bool:
+        """See `Table.insert`."""
+        return self.transact([Insert(self, item)])
+
+    def put(self, item: Item) -> None:
+        """See `Table.put`."""
+        with _LOCK:
+            self._parts.setdefault(str(item["pk"]), {})[str(item["sk"])] = dict(item)
+
+    def put_all(self, items: Iterable[Item]) -> None:
+        """See `Table.put_all`."""
+        for item in items:
+            self.put(item)
+
+    def replace(self, item: Item, expected: int) -> bool:
+        """See `Table.replace`."""
+        return self.transact([Replace(self, item, expected)])
+
+    def transact(self, writes: Sequence[Write]) -> bool:
+        """See `Table.transact`; several tables must all be in memory."""
+        _check_one_write_an_item(writes)
+        with _LOCK:
+            if not all(_is_allowed(write) for write in writes):
+                return False
+            for write in writes:
+                if isinstance(write, Delete):
+                    write.table.delete(write.pk, write.sk)
+                else:
+                    write.table.put(write.item)
+            return True
+
+    def delete(self, pk: str, sk: str) -> None:
+        """See `Table.delete`."""
+        with _LOCK:
+            self._parts.get(pk, {}).pop(sk, None)
+
+    def delete_all(self, pk: str, sks: Iterable[str]) -> None:
+        """See `Table.delete_all`."""
+        for sk in list(sks):
+            self.delete(pk, sk)
+
+    def add(self, pk: str, sk: str, by: int, ceiling: int, expires_at: int) -> bool:
+        """See `Table.add`."""
+        with _LOCK:
+            item = self._raw(pk, sk) or {"pk": pk, "sk": sk}
+            used = int(item.get("used", 0)) + by
+            if used > ceiling:
+                return False
+            self.put({**item, "used": used, "expires_at": expires_at})
+            return True
+
+    def raise_to(self, pk: str, sk: str, used: int, expires_at: int) -> None:
+        """See `Table.raise_to`."""
+        with _LOCK:
+            item = self._raw(pk, sk) or {"pk": pk, "sk": sk}
+            if "used" not in item or int(item["used"]) < used:
+                self.put({**item, "used": used, "expires_at": expires_at})
+
+    def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
+        """See `Table.query`."""
+        with _LOCK:
+            part = self._parts.get(pk, {})
+            keys = sorted((sk for sk in part if sk.startswith(prefix)), reverse=backwards)
+            return iter([dict(part[sk]) for sk in keys if not is_expired(part[sk])])
+
+    def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
+        """See `Table.query_index`."""
+        of, at = f"{index}_group", f"{index}_at"
+        with _LOCK:
+            every = (item for part in self._parts.values() for item in part.values())
+            found = (item for item in every if item.get(of) == group and at in item)
+            due = [dict(i) for i in found if str(i[at]) <= until and not is_expired(i)]
+        return iter(sorted(due, key=lambda item: str(item[at])))
+
+    def items(self) -> list[Item]:
+        """Return a copy of everything that has not expired, in key order."""
+        with _LOCK:
+            parts = (part.values() for _, part in sorted(self._parts.items()))
+            return [dict(item) for part in parts for item in part if not is_expired(item)]
+
+    def _raw(self, pk: str, sk: str) -> Item | None:
+        return self._parts.get(pk, {}).get(sk)
+
+
+def _raw_of(write: Write) -> Mapping[str, Any] | None:
+    table = write.table
+    if not isinstance(table, InMemoryTable):
+        raise TypeError(f"{table.name} is not in memory")
+    return table._raw(*_key(write))  # noqa: SLF001  same module
+
+
+def _key(write: Write) -> tuple[str, str]:
+    if isinstance(write, Delete):
+        return write.pk, write.sk
+    return str(write.item["pk"]), str(write.item["sk"])
+
+
+def _is_allowed(write: Write) -> bool:
+    stored = _raw_of(write)
+    if isinstance(write, Put | Delete):
+        return True
+    if isinstance(write, Replace):
+        return stored is not None and stored.get("version") == write.expected
+    return stored is None or is_expired(stored)
+
+
+def _check_one_write_an_item(writes: Sequence[Write]) -> None:
+    keys = {(id(w.table), *_key(w)) for w in writes}
+    if len(keys) < len(writes) or not 0 < len(writes) <= _MOST_WRITES:
+        raise ValueError("a transaction writes 1 to 100 items, each once")
+
+
+class InMemorySecretStore:
+    """A `SecretStore` in a dictionary; nothing is encrypted."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._plain: dict[tuple[str, ConnectionId], dict[str, Any]] = {}
+        self._tokens: dict[ConnectionId, Secret] = {}
+
+    def app(self, connection: ConnectionId) -> secret_store.AppCredentials:
+        """See `SecretStore.app`."""
+        value = self._read(secret_store.EXACT_APP, connection, "APP_CREDENTIALS_MISSING")
+        return secret_store.app_credentials(value, connection)
+
+    def airbase_key(self, connection: ConnectionId) -> Secret:
+        """See `SecretStore.airbase_key`."""
+        value = self._read(secret_store.AIRBASE_KEY, connection, "AIRBASE_KEY_MISSING")
+        return secret_store.airbase_key(value, connection)
+
+    def slack_url(self, connection: ConnectionId) -> Secret | None:
+        """See `SecretStore.slack_url`."""
+        found = (
+            self._plain.get((secret_store.NOTIFY_SLACK, id))
+            for id in (connection, secret_store.WHOLE_STACK)
+        )
+        return next(
+            (secret_store.slack_address(value, connection) for value in found if value), None
+        )
+
+    def tokens(self, connection: ConnectionId) -> Secret | None:
+        """See `SecretStore.tokens`."""
+        return self._tokens.get(connection)
+
+    def seal_tokens(self, connection: ConnectionId, tokens: Secret) -> None:
+        """See `SecretStore.seal_tokens`."""
+        self._tokens[connection] = tokens
+
+    def store(self, kind: str, connection: ConnectionId, value: Mapping[str, Any]) -> None:
+        """See `SecretStore.store`."""
+        if kind not in secret_store.KINDS or kind == secret_store.EXACT_TOKENS:
+            raise ValueError(f"{kind} is no plain secret")
+        self._plain[kind, connection] = dict(value)
+
+    def forget(self, connection: ConnectionId) -> None:
+        """See `SecretStore.forget`."""
+        self._tokens.pop(connection, None)
+        for kind in secret_store.KINDS:
+            self._plain.pop((kind, connection), None)
+
+    def _read(self, kind: str, connection: ConnectionId, missing: str) -> Mapping[str, Any]:
+        found = self._plain.get((kind, connection))
+        if found is None:
+            raise Halt(problem(missing, f"Connection {connection}"))
+        return found

@@ -1,0 +1,209 @@
+"""Reads template.yaml, from which the local stack is made.
+
+SAM's own translator turns the template into plain CloudFormation in this process. moto creates
+tables, queues, keys and functions from that; what moto's CloudFormation does not know (routes,
+schedules, queue pollers) is read here.
+"""
+
+import copy
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+from samtranslator.yaml_helper import yaml_parse
+
+REGION = "eu-central-1"
+TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
+
+# moto cannot create these, or nothing local uses them.
+_NOT_CREATED = frozenset(
+    {
+        "AWS::ApiGatewayV2::Api",
+        "AWS::ApiGatewayV2::Stage",
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::Lambda::LayerVersion",
+        "AWS::Lambda::Permission",
+        "AWS::Scheduler::Schedule",
+    }
+)
+
+
+@dataclass(frozen=True)
+class ApiRoute:
+    """One route of the HTTP API: `path` holds `{name}` for each path parameter."""
+
+    method: str
+    path: str
+    function: str
+
+
+@dataclass(frozen=True)
+class QueueSource:
+    """One event source mapping: the logical ids of the queue and of the function it feeds."""
+
+    queue: str
+    function: str
+    batch_size: int
+    reports_failures: bool
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """One EventBridge schedule: `target` is the logical id of a queue or a function."""
+
+    name: str
+    expression: str
+    target: str
+    input: str
+    group: str | None
+
+
+@dataclass(frozen=True)
+class FunctionCode:
+    """A function's code, timeout (seconds) and memory (MB)."""
+
+    folder: Path
+    handler: str
+    timeout: int
+    memory: int
+
+
+class SamTemplate:
+    """A template, translated to plain CloudFormation."""
+
+    def __init__(self, template: Path = TEMPLATE) -> None:
+        """Read and translate the template at this path."""
+        self.folder = template.parent
+        source = yaml_parse(template.read_text(encoding="utf-8"))
+        self._code_uris = {
+            name: resource["Properties"]["CodeUri"]
+            for name, resource in source["Resources"].items()
+            if resource["Type"] == "AWS::Serverless::Function"
+        }
+        self.cloudformation = translate(source)
+        self.resources: dict[str, dict[str, Any]] = self.cloudformation["Resources"]
+
+    def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Return the properties of all resources of a type, by logical id."""
+        return {
+            name: resource.get("Properties", {})
+            for name, resource in self.resources.items()
+            if resource["Type"] == kind
+        }
+
+    def functions(self) -> dict[str, FunctionCode]:
+        """Return the code of every function, by logical id."""
+        return {
+            name: FunctionCode(
+                self.folder / self._code_uris[name],
+                properties["Handler"],
+                properties["Timeout"],
+                properties["MemorySize"],
+            )
+            for name, properties in self.of_type("AWS::Lambda::Function").items()
+        }
+
+    def routes(self) -> list[ApiRoute]:
+        """Return the routes of all HTTP APIs."""
+        bodies = (api["Body"] for api in self.of_type("AWS::ApiGatewayV2::Api").values())
+        return [route for body in bodies for route in _routes(body)]
+
+    def sources(self) -> list[QueueSource]:
+        """Return the event source mappings."""
+        return [
+            QueueSource(
+                _target(properties["EventSourceArn"]),
+                _target(properties["FunctionName"]),
+                properties.get("BatchSize", 10),
+                "ReportBatchItemFailures" in properties.get("FunctionResponseTypes", ()),
+            )
+            for properties in self.of_type("AWS::Lambda::EventSourceMapping").values()
+        ]
+
+    def schedules(self) -> dict[str, Schedule]:
+        """Return the schedules by logical id."""
+        return {
+            name: _schedule(name, properties)
+            for name, properties in self.of_type("AWS::Scheduler::Schedule").items()
+        }
+
+    def for_moto(self, api_url: str) -> dict[str, Any]:
+        """Return what moto can create, with `api_url` as the endpoint of the HTTP APIs."""
+        reduced = copy.deepcopy(self.cloudformation)
+        reduced["Resources"] = {
+            name: resource
+            for name, resource in reduced["Resources"].items()
+            if resource["Type"] not in _NOT_CREATED
+        }
+        for resource in reduced["Resources"].values():
+            _disable(resource)
+        apis = "|".join(map(re.escape, self.of_type("AWS::ApiGatewayV2::Api")))
+        endpoint = re.compile(rf"\$\{{(?:{apis})\.ApiEndpoint\}}")
+        reduced["Outputs"] = _replace(reduced.get("Outputs", {}), endpoint, api_url)
+        return reduced
+
+
+def translate(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate a parsed SAM template to the CloudFormation that AWS would deploy."""
+    template = copy.deepcopy(dict(source))
+    for resource in template["Resources"].values():
+        for name in ("CodeUri", "ContentUri"):
+            if name in resource.get("Properties", {}):
+                resource["Properties"][name] = "s3://packaged/later"
+    session = boto3.Session(region_name=REGION)
+    translator = Translator({}, Parser(), boto_session=session)
+    return cast(dict[str, Any], translator.translate(template, {}))
+
+
+def _disable(resource: dict[str, Any]) -> None:
+    """Keep moto from running functions and mappings: it only stores their configuration."""
+    if resource["Type"] == "AWS::Lambda::Function":
+        resource["Properties"]["Code"] = {"ZipFile": "pass"}
+        resource["Properties"].pop("Layers", None)
+    if resource["Type"] == "AWS::Lambda::EventSourceMapping":
+        resource["Properties"]["Enabled"] = False
+
+
+def _target(reference: Any) -> str:
+    """Return the logical id that `Ref` or `Fn::GetAtt` names."""
+    if "Ref" in reference:
+        return str(reference["Ref"])
+    attribute = reference["Fn::GetAtt"]
+    name = attribute.split(".")[0] if isinstance(attribute, str) else attribute[0]
+    return str(name)
+
+
+def _routes(body: Mapping[str, Any]) -> Iterator[ApiRoute]:
+    for path, methods in body["paths"].items():
+        for method, operation in methods.items():
+            uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+            match = re.search(r"\$\{(\w+)\.Arn\}", uri)
+            if match:
+                yield ApiRoute(method.upper(), path, match[1])
+
+
+def _schedule(name: str, properties: Mapping[str, Any]) -> Schedule:
+    target = properties["Target"]
+    return Schedule(
+        name,
+        properties["ScheduleExpression"],
+        _target(target["Arn"]),
+        target.get("Input", "{}"),
+        target.get("SqsParameters", {}).get("MessageGroupId"),
+    )
+
+
+def _replace(value: Any, pattern: re.Pattern[str], by: str) -> Any:
+    if isinstance(value, str):
+        return pattern.sub(by, value)
+    if isinstance(value, list):
+        return [_replace(item, pattern, by) for item in value]
+    if isinstance(value, dict):
+        return {key: _replace(item, pattern, by) for key, item in value.items()}
+    return value

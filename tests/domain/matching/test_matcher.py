@@ -1,0 +1,280 @@
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml_connector.domain.matching.matcher import match
+from ml_connector.domain.matching.party import MatchDecision, Party
+
+VAT, OTHER_VAT = "NL004495445B01", "BE0428759497"
+IBAN, OTHER_IBAN = "NL91ABNA0417164300", "DE89370400440532013000"
+GUID = "4fe21e5c-3f2a-4b7e-9c1d-0a1b2c3d4e5f"
+
+
+def decide(vendor: Party, *suppliers: Party) -> MatchDecision:
+    return match([vendor], suppliers)[0]
+
+
+def with_fields(party: Party, **fields: Any) -> Party:
+    return replace(party, **fields)
+
+
+def named(vendor: str, *suppliers: str) -> MatchDecision:
+    parties = [Party(f"s{at}", name) for at, name in enumerate(suppliers)]
+    return decide(Party("v", vendor), *parties)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "supplier"),
+    [
+        ("Kanimo B.V.", "KANIMO BV"),
+        ("Kanimo", "kanimo"),
+        ("Kanimo Nederland BV", "Kanimo Nederland B.V."),
+        ("K2 Vertrieb GmbH", "K2 VERTRIEB GmbH"),
+        ("株式会社 山田電機", "株式会社 山田電機"),
+        ("ООО Ромашка", "ООО «РОМАШКА»"),  # noqa: RUF001
+        ("شركة الأمل", "شركة الأمل"),
+    ],
+)
+def test_the_same_name_is_linked(vendor: str, supplier: str) -> None:
+    found = named(vendor, supplier, "Zorendis GmbH")
+    assert (found.outcome, found.supplier_id, found.rule) == ("link", "s0", "name")
+    assert found.evidence == ("same name",)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "supplier"),
+    [
+        ("Kanimo B.V.", "Kanimo Holding B.V."),
+        ("Kanimo B.V.", "Kanimo Beheer B.V."),
+        ("Kanimo B.V.", "Kanimo Group B.V."),
+        ("Kanimo Nederland B.V.", "Kanimo B.V."),
+        ("Kanimo Nederland", "Kanimo Deutschland"),
+        ("Kanimo 1 B.V.", "Kanimo 2 B.V."),
+        ("Kanimo 2018 B.V.", "Kanimo 2019 B.V."),
+        ("Kanimo II", "Kanimo III"),
+        ("Kanimo", "Kanimo Niederlassung"),
+        ("Kanimo B.V.", "Kanimo N.V."),
+        ("Kanimo GmbH", "Kanimo GmbH & Co. KG"),
+        ("Kanimo Ltd", "Kanimo Co. Ltd"),
+        ("Kanimo BVBA", "Kanimo BV"),
+        ("Stichting Kanimo", "Kanimo B.V."),
+    ],
+)
+def test_siblings_are_proposed_and_never_linked(vendor: str, supplier: str) -> None:
+    for one, other in ((vendor, supplier), (supplier, vendor)):
+        found = named(one, other)
+        assert (found.outcome, found.supplier_id) == ("review", "")
+        assert [each.id for each in found.candidates] == ["s0"]
+
+
+@pytest.mark.parametrize("number", ["vat_number", "iban"])
+@pytest.mark.parametrize(
+    ("vendor", "supplier"),
+    [("Kanimo B.V.", "Kanimo Holding B.V."), ("Kanimo 1", "Kanimo 2"), ("Kanimo NV", "Kanimo BV")],
+)
+def test_a_number_that_a_group_may_share_does_not_link_siblings(
+    number: str, vendor: str, supplier: str
+) -> None:
+    value = {"vat_number": VAT, "iban": IBAN}[number]
+    one = with_fields(Party("v", vendor), **{number: value})
+    assert decide(one, with_fields(Party("s", supplier), **{number: value})).outcome == "review"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Bouw", "AB", "K2 B.V.", "Transport B.V.", "***", "", "B.V.", "Hotel Gent", "K2 Vertrieb"],
+)
+def test_a_name_that_is_not_distinctive_does_not_link(name: str) -> None:
+    assert named(name, name).outcome != "link"
+
+
+def test_without_a_legal_form_only_a_sole_company_with_the_same_city_is_linked() -> None:
+    vendor, supplier = Party("v", "Kanimo", city="Gent"), Party("s", "Kanimo NV", city="Gent")
+    assert decide(vendor, supplier).outcome == "link"
+    assert decide(vendor, supplier, Party("t", "Kanimo Holding NV")).outcome == "review"
+    assert decide(vendor, supplier, Party("t", "Kanimo Textiel NV")).outcome == "review"
+    assert decide(replace(vendor, city=""), supplier).outcome == "review"
+
+
+def test_different_e_mail_domains_prevent_a_link_by_name() -> None:
+    vendor = Party("v", "Kanimo B.V.", email="ar@kanimo.example")
+    assert decide(vendor, Party("s", "Kanimo BV", email="info@kanimo.example")).outcome == "link"
+    assert decide(vendor, Party("s", "Kanimo BV", email="info@zorendis.example")).outcome != "link"
+    assert named("& Kanimo B.V.", "& Kanimo BV").outcome != "link"
+
+
+def test_a_town_may_have_been_left_out_of_a_name() -> None:
+    vendor, supplier = Party("v", "De Graaf Bouw B.V."), Party("s", "de Graaf Bouw BV", city="Gent")
+    sister = Party("t", "De Graaf Bouw Amsterdam B.V.")
+    assert decide(vendor, supplier).outcome == "link"
+    assert decide(vendor, supplier, sister).outcome == "review"
+    assert match([vendor, replace(sister, id="w")], [supplier])[0].outcome == "review"
+    assert decide(replace(vendor, city="Gent"), supplier, sister).outcome == "link"
+
+
+def test_a_sister_with_another_e_mail_domain_does_not_prevent_a_link() -> None:
+    vendor = Party("v", "De Graaf Bouw B.V.", email="ar@degraaf.example")
+    supplier = Party("s", "de Graaf Bouw BV", email="info@degraaf.example")
+    sister = Party("t", "De Graaf Bouw Amsterdam B.V.")
+    assert decide(vendor, supplier, sister).outcome == "review"
+    assert decide(vendor, supplier, replace(sister, email=vendor.email)).outcome == "review"
+    assert decide(vendor, supplier, replace(sister, email="x@noord.example")).outcome == "link"
+
+
+def test_a_name_with_a_town_does_not_mean_a_sister_in_another_town() -> None:
+    towns = ["Gemeente Kortrijk", "Gemeente Amsterdam", "Gemeente Rotterdam", "Gemeente"]
+    for at, town in enumerate(towns[:3]):
+        assert named(town, *towns).supplier_id == f"s{at}"
+    assert named("Gemeente", *towns).outcome == "review"
+    assert named("Gemeente Amsterdam", *towns, "Gemeente Amsterdam Holding").outcome == "review"
+
+
+def test_a_link_names_its_rule() -> None:
+    supplier = Party(
+        GUID, "Kanimo B.V.", vat_number=VAT, iban=IBAN, code="  1042", country="NL",
+        chamber_of_commerce="01234567",
+    )  # fmt: skip
+    vendors = {
+        "external_id": Party("v", "Anything", external_id=f"{{{GUID.upper()}}}"),
+        "account_code": Party("v", "Kanimo", external_id="1042"),
+        "vat_number": Party("v", "Trade name", vat_number="NL 0044.95.445.B01"),
+        "chamber_of_commerce": Party(
+            "v", "Trade name", chamber_of_commerce="1234567", country="nl"
+        ),
+        "iban": Party("v", "Kanimo", iban=IBAN),
+        "name": Party("v", "KANIMO BV"),
+    }
+    for rule, vendor in vendors.items():
+        found = decide(vendor, supplier, Party("other", "Zorendis GmbH", code="7"))
+        assert (found.outcome, found.rule, found.supplier_id) == ("link", rule, GUID)
+
+
+def test_a_code_or_bank_account_alone_needs_a_related_name() -> None:
+    assert (
+        decide(Party("v", "Zorendis", code="7"), Party("s", "Kanimo", code="7")).outcome == "review"
+    )
+    assert (
+        decide(Party("v", "Zorendis", iban=IBAN), Party("s", "Kanimo", iban=IBAN)).outcome
+        == "review"
+    )
+
+
+def test_an_invalid_number_does_not_link() -> None:
+    bad = "NL004495446B01"
+    found = decide(Party("v", "Zorendis", vat_number=bad), Party("s", "Kanimo", vat_number=bad))
+    assert found.outcome == "none"
+
+
+def test_several_matches_on_either_side_are_proposed() -> None:
+    one, other = Party("a", "Kanimo BV", vat_number=VAT), Party("b", "Kanimo B.V.", vat_number=VAT)
+    assert decide(one, one, other).outcome == "review"
+    assert {each.outcome for each in match([one, other], [one])} == {"review"}
+
+
+def test_an_unusable_supplier_is_not_linked() -> None:
+    blocked = Party("s", "Kanimo BV", is_usable=False)
+    found = decide(Party("v", "Kanimo BV"), blocked)
+    assert found.outcome == "review"
+    assert "blocked" in found.evidence[-1]
+
+
+def test_a_reference_to_an_unknown_supplier_prevents_a_link_by_name() -> None:
+    vendor = Party("v", "Kanimo BV", external_id=GUID)
+    assert decide(vendor, Party("another", "Kanimo BV")).outcome == "review"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("Knaimo Techniek", "Kanimo Techniek B.V."),
+        ("Kanimmo", "Kanimo GmbH"),
+        ("KanimoTechneik", "Kanimo Techniek"),
+        ("Techniek Kanimo", "Kanimo Techniek BV"),
+        ("Kanimo", "Aannemersbedrijf Kanimo en Zonen"),
+        ("Ромаш", "Ромашка"),
+    ],
+)
+def test_similar_names_are_proposed_best_first(written: str, meant: str) -> None:
+    found = named(written, "Zorendis GmbH", meant, "Bouwbedrijf de Wit")
+    assert found.outcome == "review"
+    assert found.candidates[0].id == "s1"
+    assert 0 < found.score <= 1
+
+
+def test_at_most_three_are_proposed() -> None:
+    found = named("Kanimo", *(f"Kanimo {at} BV" for at in range(6)))
+    assert len(found.candidates) == 3
+
+
+FIRST = ["Kanimo", "Zorendis", "Bouw", "Smit", "Müller", "Mueller"]
+WORDS = st.sampled_from([*FIRST, "Nederland", "Holding", "II", "2019", "&", "en"])
+FORMS = st.sampled_from(["", "", "B.V.", "BV", "N.V.", "GmbH"])
+NAMES = st.builds(
+    lambda words, form: " ".join([*words, form]), st.lists(WORDS, min_size=1, max_size=3), FORMS
+)
+PARTIES = st.builds(
+    Party,
+    id=st.uuids().map(str),
+    name=NAMES,
+    vat_number=st.sampled_from(["", "", VAT, OTHER_VAT]),
+    iban=st.sampled_from(["", "", "", IBAN, OTHER_IBAN]),
+    country=st.sampled_from(["", "", "NL", "BE"]),
+    city=st.sampled_from(["", "Gent", "Breda"]),
+)
+LISTS = st.lists(PARTIES, max_size=8, unique_by=lambda party: party.id)
+
+
+@settings(max_examples=150, deadline=None)
+@given(LISTS, LISTS, st.randoms(use_true_random=False))
+def test_the_order_of_the_lists_does_not_matter(
+    vendors: list[Party], suppliers: list[Party], rng: random.Random
+) -> None:
+    before = {each.vendor_id: each for each in match(vendors, suppliers)}
+    rng.shuffle(vendors)
+    rng.shuffle(suppliers)
+    after = match(vendors, suppliers)
+    assert [each.vendor_id for each in after] == [party.id for party in vendors]
+    assert {each.vendor_id: each for each in after} == before
+
+
+@settings(max_examples=150, deadline=None)
+@given(LISTS, LISTS)
+def test_an_unrelated_supplier_changes_no_link(
+    vendors: list[Party], suppliers: list[Party]
+) -> None:
+    more = [*suppliers, Party("unrelated", "Quovadra Lindex SRL", iban="GB82WEST12345698765432")]
+    before = {each.vendor_id: each.supplier_id for each in match(vendors, suppliers)}
+    assert {each.vendor_id: each.supplier_id for each in match(vendors, more)} == before
+
+
+@settings(max_examples=150, deadline=None)
+@given(LISTS, LISTS)
+def test_links_are_one_to_one_and_nothing_contradicts_them(
+    vendors: list[Party], suppliers: list[Party]
+) -> None:
+    by_id = {party.id: party for party in suppliers}
+    links = [
+        (vendor, by_id[each.supplier_id])
+        for vendor, each in zip(vendors, match(vendors, suppliers), strict=True)
+        if each.outcome == "link"
+    ]
+    assert len({supplier.id for _, supplier in links}) == len(links)
+    for vendor, supplier in links:
+        for field in ("vat_number", "iban", "country"):
+            assert len({getattr(vendor, field), getattr(supplier, field)} - {""}) < 2
+
+
+@settings(max_examples=100, deadline=None)
+@given(NAMES, st.sampled_from(["vat_number", "iban", "country"]))
+def test_a_contradiction_always_prevents_a_link(name: str, field: str) -> None:
+    values = {
+        "vat_number": (VAT, OTHER_VAT), "iban": (IBAN, OTHER_IBAN), "country": ("NL", "BE"),
+    }[field]  # fmt: skip
+    agreeing = {"chamber_of_commerce": "12345678", "external_id": "s"}
+    vendor = with_fields(Party("v", name), **{field: values[0]}, **agreeing)
+    supplier = with_fields(Party("s", name), **{field: values[1]}, chamber_of_commerce="12345678")
+    assert decide(vendor, supplier).outcome != "link"

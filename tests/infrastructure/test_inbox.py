@@ -1,0 +1,100 @@
+"""The inbox keeps an event once, and closes only the version that was handled."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from local.in_memory.tables import InMemoryTable
+from ml_connector import clock
+from ml_connector.clock import MovableClock
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.inbox import KEPT_FOR, Inbox, IncomingEvent
+
+FIRM = ConnectionId("example-firm")
+NOON = 1_793_016_000.0
+
+pytestmark = pytest.mark.usefixtures("time")
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox(InMemoryTable("inbox"))
+
+
+def any_event(key: str = "evt-1", *, every_copy_is_new: bool = False) -> IncomingEvent:
+    return IncomingEvent(
+        connection=FIRM,
+        source="airbase",
+        key=key,
+        queue="purchase_orders",
+        group="o-1",
+        message={"kind": "order", "order": "o-1"},
+        body=b'{"a":1}',
+        headers={"user-agent": "Airbase"},
+        every_copy_is_new=every_copy_is_new,
+    )
+
+
+def test_one_of_many_simultaneous_copies_is_new(inbox: Inbox) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        kept = list(pool.map(lambda _: inbox.keep(any_event()), range(32)))
+    assert sum(is_new for _, is_new in kept) == 1
+    assert {event.once for event, _ in kept} == {"example-firm#airbase#evt-1#1"}
+
+
+def test_no_copy_is_lost_when_every_copy_is_new(inbox: Inbox) -> None:
+    event = any_event(every_copy_is_new=True)
+    versions = [inbox.keep(event)[0].version for _ in range(5)]
+    assert versions == [1, 2, 3, 4, 5]
+    assert not inbox.mark_handled(FIRM, "airbase#evt-1", version=4)
+    assert inbox.mark_handled(FIRM, "airbase#evt-1", version=5)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", "é".encode(), b"\xff\x00", b"\xef\xbb\xbf{}"])
+def test_a_body_is_stored_byte_by_byte(inbox: Inbox, body: bytes) -> None:
+    kept, _ = inbox.keep(replace(any_event(), body=body))
+    stored = inbox.get(FIRM, kept.sk)
+    assert stored is not None
+    assert stored.body == body
+    assert stored == kept
+
+
+def test_a_handled_event_is_not_open(inbox: Inbox, time: MovableClock) -> None:
+    kept, _ = inbox.keep(any_event())
+    assert inbox.mark_handled(FIRM, kept.sk)
+    assert inbox.mark_handled(FIRM, kept.sk), "twice is fine"
+    assert inbox.mark_handled(FIRM, "airbase#never-seen")
+    time.move(1)
+    assert list(inbox.open_events(FIRM, clock.now())) == []
+    stored = inbox.get(FIRM, kept.sk)
+    assert stored is not None
+    assert not stored.is_open
+
+
+def test_open_events_are_those_of_the_connection_oldest_first(
+    inbox: Inbox, time: MovableClock
+) -> None:
+    for key in ("b", "a", "c"):
+        inbox.keep(any_event(key))
+        time.move(60)
+    inbox.keep(replace(any_event("d"), connection=ConnectionId("other-firm")))
+    found = list(inbox.open_events(FIRM, clock.now() - timedelta(seconds=90)))
+    assert [event.sk for event in found] == ["airbase#b", "airbase#a"]
+
+
+def test_copies_do_not_delay_an_open_event(inbox: Inbox, time: MovableClock) -> None:
+    event = any_event(every_copy_is_new=True)
+    inbox.keep(event)
+    received = clock.now()
+    time.move(600)
+    inbox.keep(event)
+    assert len(list(inbox.open_events(FIRM, received))) == 1
+
+
+def test_an_event_expires(inbox: Inbox, time: MovableClock) -> None:
+    inbox.keep(any_event())
+    time.move(KEPT_FOR)
+    assert inbox.get(FIRM, "airbase#evt-1") is None
+    assert inbox.keep(any_event())[1]

@@ -1,0 +1,230 @@
+"""The in-memory table and the one over DynamoDB behave alike."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from local.in_memory.tables import InMemoryTable
+from ml_connector import clock
+from ml_connector.infrastructure.dynamodb import (
+    Delete,
+    DynamoTable,
+    Insert,
+    Item,
+    Put,
+    Replace,
+    Table,
+    Write,
+)
+
+HOUR = 3600
+MakeTable = Callable[[str], Table]
+
+
+def _create(client: Any, name: str) -> None:
+    keys = ("pk", "sk", "due_group", "due_at")
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in keys],
+        KeySchema=_schema("pk", "sk"),
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "due",
+                "KeySchema": _schema("due_group", "due_at"),
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+
+
+def _schema(group: str, order: str) -> list[dict[str, str]]:
+    return [
+        {"AttributeName": group, "KeyType": "HASH"},
+        {"AttributeName": order, "KeyType": "RANGE"},
+    ]
+
+
+@pytest.fixture(params=["memory", "dynamo"])
+def make_table(request: pytest.FixtureRequest) -> Iterator[MakeTable]:
+    if request.param == "memory":
+        yield InMemoryTable
+        return
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="eu-west-1")
+
+        def make(name: str) -> Table:
+            _create(client, name)
+            return DynamoTable(client, name)
+
+        yield make
+
+
+@pytest.fixture
+def table(make_table: MakeTable) -> Table:
+    return make_table("one")
+
+
+def any_item(sk: str = "a", version: int = 1, **more: str | int | bool) -> Item:
+    return {"pk": "firm", "sk": sk, "version": version, **more}
+
+
+def test_an_item_that_was_never_written_is_absent(table: Table) -> None:
+    assert table.get("firm", "a") is None
+
+
+def test_an_item_is_read_as_written(table: Table) -> None:
+    item = any_item(text="é", number=-3, yes=True, no=False, empty="")
+    assert table.insert(item)
+    assert table.get("firm", "a") == item
+
+
+def test_an_item_that_was_read_is_a_copy(table: Table) -> None:
+    table.insert(any_item(text="x"))
+    read = table.get("firm", "a")
+    assert read is not None
+    read["text"] = "y"
+    assert table.get("firm", "a") == any_item(text="x")
+
+
+def test_a_second_insert_is_refused(table: Table) -> None:
+    assert table.insert(any_item(text="first"))
+    assert not table.insert(any_item(text="second"))
+    assert table.get("firm", "a") == any_item(text="first")
+
+
+def test_an_expired_item_counts_as_gone(table: Table) -> None:
+    table.put(any_item(expires_at=int(clock.epoch()) - 1))
+    assert table.get("firm", "a") is None
+    assert list(table.query("firm")) == []
+    assert table.insert(any_item(text="new"))
+
+
+def test_an_item_is_present_until_it_expires(table: Table) -> None:
+    table.put(any_item(expires_at=int(clock.epoch()) + HOUR))
+    assert table.get("firm", "a") is not None
+    assert not table.insert(any_item())
+
+
+def test_only_the_version_that_was_read_is_replaced(table: Table) -> None:
+    table.insert(any_item())
+    assert table.replace(any_item(version=2), expected=1)
+    assert not table.replace(any_item(version=3), expected=1)
+    assert table.get("firm", "a") == any_item(version=2)
+
+
+def test_an_absent_item_is_not_replaced(table: Table) -> None:
+    assert not table.replace(any_item(), expected=1)
+    assert table.get("firm", "a") is None
+
+
+def test_put_overwrites(table: Table) -> None:
+    table.put(any_item(text="x"))
+    table.put(any_item(version=7))
+    assert table.get("firm", "a") == any_item(version=7)
+
+
+def test_put_all_overwrites(table: Table) -> None:
+    table.put(any_item("07", version=9))
+    table.put_all(any_item(f"{n:02}") for n in range(60))
+    assert list(table.query("firm")) == [any_item(f"{n:02}") for n in range(60)]
+
+
+def test_delete_removes_and_tolerates_absence(table: Table) -> None:
+    table.insert(any_item())
+    table.delete("firm", "a")
+    table.delete("firm", "a")
+    assert table.get("firm", "a") is None
+
+
+def test_a_transaction_covers_two_tables(make_table: MakeTable) -> None:
+    one, two = make_table("one"), make_table("two")
+    one.insert(any_item())
+    assert one.transact([Replace(one, any_item(version=2), 1), Insert(two, any_item())])
+    assert one.get("firm", "a") == any_item(version=2)
+    assert two.get("firm", "a") == any_item()
+
+
+@pytest.mark.parametrize("refused", ["insert", "replace"])
+def test_a_refused_transaction_does_nothing(make_table: MakeTable, refused: str) -> None:
+    one, two = make_table("one"), make_table("two")
+    two.insert(any_item())
+    bad = Insert(two, any_item()) if refused == "insert" else Replace(two, any_item("a", 9), 8)
+    assert not one.transact([Insert(one, any_item()), bad])
+    assert one.get("firm", "a") is None
+    assert two.get("firm", "a") == any_item()
+
+
+def test_a_transaction_may_put_and_delete_unconditionally(table: Table) -> None:
+    table.insert(any_item("old", 7))
+    writes: list[Write] = [
+        Put(table, any_item("old", 1)), Put(table, any_item("new")), Delete(table, "firm", "x"),
+    ]  # fmt: skip
+    assert table.transact(writes)
+    assert table.transact([Delete(table, "firm", "new"), Replace(table, any_item("old", 2), 1)])
+    assert [(item["sk"], item["version"]) for item in table.query("firm")] == [("old", 2)]
+
+
+def test_a_refused_transaction_neither_puts_nor_deletes(table: Table) -> None:
+    table.insert(any_item("kept"))
+    writes: list[Write] = [Delete(table, "firm", "kept"), Put(table, any_item("new"))]
+    writes.append(Insert(table, any_item()))
+    table.insert(any_item())
+    assert not table.transact(writes)
+    assert [item["sk"] for item in table.query("firm")] == ["a", "kept"]
+
+
+def test_a_transaction_never_writes_one_item_twice(table: Table) -> None:
+    with pytest.raises(Exception, match=r"(?i)transact"):
+        table.transact([Insert(table, any_item()), Insert(table, any_item())])
+
+
+def test_a_counter_stops_at_its_ceiling(table: Table) -> None:
+    until = int(clock.epoch()) + HOUR
+    added = [table.add("firm", "calls", 2, 5, until) for _ in range(3)]
+    assert added == [True, True, False]
+    item = table.get("firm", "calls")
+    assert item is not None
+    assert item["used"] == 4
+    assert table.add("firm", "calls", 1, 5, until)
+    assert not table.add("firm", "other", 6, 5, until)
+
+
+def test_a_counter_is_raised_but_never_lowered(table: Table) -> None:
+    until = int(clock.epoch()) + HOUR
+    for used in (3, 9, 4):
+        table.raise_to("firm", "calls", used, until)
+    item = table.get("firm", "calls")
+    assert item is not None
+    assert item["used"] == 9
+    assert not table.add("firm", "calls", 1, 9, until)
+
+
+def test_a_query_yields_one_partition_in_key_order(table: Table) -> None:
+    for sk in ("b#2", "a#1", "b#1", "c"):
+        table.insert(any_item(sk))
+    table.insert({"pk": "other", "sk": "b#3", "version": 1})
+    assert [item["sk"] for item in table.query("firm")] == ["a#1", "b#1", "b#2", "c"]
+    assert [item["sk"] for item in table.query("firm", "b#")] == ["b#1", "b#2"]
+    assert [item["sk"] for item in table.query("firm", "b#", backwards=True)] == ["b#2", "b#1"]
+    assert list(table.query("nobody")) == []
+
+
+def test_an_index_yields_what_is_due_oldest_first(table: Table) -> None:
+    for sk, due in (("x", "2026-03"), ("y", "2026-01"), ("z", "2026-09")):
+        table.insert(any_item(sk, due_group="firm", due_at=due))
+    table.insert(any_item("w", due_group="other", due_at="2026-01"))
+    table.insert(any_item("v"))
+    assert [item["sk"] for item in table.query_index("due", "firm", "2026-03")] == ["y", "x"]
+
+
+def test_delete_all_removes_only_the_items_given(table: Table) -> None:
+    table.put_all({"pk": "a", "sk": f"{n:03d}"} for n in range(60))
+    table.put({"pk": "b", "sk": "001"})
+    table.delete_all("a", [f"{n:03d}" for n in range(1, 60)] + ["never there"])
+    assert [item["sk"] for item in table.query("a")] == ["000"]
+    assert table.get("b", "001")
+    table.delete_all("a", [])

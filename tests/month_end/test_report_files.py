@@ -1,0 +1,106 @@
+"""Reports are safe in a spreadsheet and in a browser, and self-contained."""
+
+import csv
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ml_connector.clock import MovableClock
+from ml_connector.domain.ids import Division
+from ml_connector.domain.money import Money
+from ml_connector.month_end.months import Month
+from ml_connector.month_end.reconcile import MonthReport
+from ml_connector.month_end.report_files import COLUMNS, write_csv, write_html
+from ml_connector.month_end.report_lines import ReportLine, totals_of
+from ml_connector.user_errors import UserError
+from tests.month_end.test_totals import CONNECTION
+
+EVIL = "=cmd|'/c calc'!A1<script>alert(1)</script>\"&"
+
+
+@pytest.fixture
+def report(time: MovableClock) -> MonthReport:
+    euros = Money(Decimal("100.00"), "EUR")
+    lines = [
+        ReportLine("equal", "PO-1", "o1", Division(1), date(2026, 10, 1), "V", euros, euros, "7"),
+        ReportLine(
+            "different", EVIL, "o2", Division(1), date(2026, 10, 2), "+V", euros, None, "@8",
+            why=EVIL, codes=["CHANGED_IN_EXACT"],
+            differences=[{"where": "line 1", "field": "UnitPrice", "expected": "1", "found": ""}],
+        ),
+        ReportLine("missing", "-PO-3", "o3", None, None, airbase=Money(Decimal("1.10"), "USD")),
+    ]  # fmt: skip
+    return MonthReport(
+        connection=CONNECTION,
+        month=Month(2026, 10, "Europe/Amsterdam"),
+        made_at=datetime(2026, 10, 20, tzinfo=UTC),
+        made_by="connector <b>somebody</b>",
+        read_at={Division(1): datetime(2026, 10, 20, tzinfo=UTC), Division(2): None},
+        lines=lines,
+        totals=totals_of(lines),
+        undated=[],
+        unreadable_rows=0,
+    )
+
+
+def test_a_csv_has_one_row_per_order_and_no_formula(report: MonthReport, tmp_path: Path) -> None:
+    path = tmp_path / "month.csv"
+    write_csv(report, path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header, *rows = list(csv.reader(file))
+    assert tuple(header) == COLUMNS
+    assert len(rows) == 3
+    assert [cell for row in rows for cell in row if cell[:1] in set("=+-@")] == []
+    assert rows[1][COLUMNS.index("title")] == f"'{EVIL}"
+    assert rows[1][COLUMNS.index("differences")] == "line 1, UnitPrice: 1, in Exact nothing"
+    assert rows[0][COLUMNS.index("airbase_amount")] == "100.00"
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        assert not [name for name, _ in attrs if name.startswith("on") or name in {"src", "href"}]
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_a_page_is_complete_escaped_and_without_scripts(
+    report: MonthReport, tmp_path: Path
+) -> None:
+    path = tmp_path / "month.html"
+    write_html(report, path)
+    text = path.read_text("utf-8")
+    page = _Page()
+    page.feed(text)
+    assert page.open == []
+    assert page.tags.isdisjoint({"script", "img", "link", "b", "iframe"})
+    assert "@media print" in text
+    assert not re.search(r"https?://", text)
+    shown = " ".join(page.text)
+    assert EVIL in shown
+    assert "connector <b>somebody</b>" in shown
+    assert "This month is not over" in shown
+    assert "division 2 were never read" in shown
+    assert shown.count("EUR 100.00") == 3
+
+
+def test_a_file_that_cannot_be_written_is_an_error(report: MonthReport, tmp_path: Path) -> None:
+    for write in (write_csv, write_html):
+        with pytest.raises(UserError, match="No such file"):
+            write(report, tmp_path / "nowhere" / "month")

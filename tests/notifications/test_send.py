@@ -1,0 +1,349 @@
+"""Notifications are sent once, together, and never disturb posting."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from local.in_memory.environment import FIRM, InMemoryEnvironment
+from local.in_memory.stack import InMemoryStack
+from local.in_memory.tables import InMemoryTable
+from ml_connector.bootstrap import Tables
+from ml_connector.clock import MovableClock
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.ids import Division, OrderId
+from ml_connector.infrastructure.dynamodb import Item
+from ml_connector.infrastructure.ledger import Conflict, Ledger, order_key
+from ml_connector.infrastructure.notification_outbox import KEPT_FOR, NotificationOutbox, OutboxItem
+from ml_connector.notifications import send
+from ml_connector.settings.connection import Connection
+
+
+@dataclass
+class Mailbox:
+    """A channel that keeps its messages, or fails while it is broken."""
+
+    name: str = "topic"
+    messages: list[tuple[str, str]] = field(default_factory=list)
+    is_broken: bool = False
+
+    def send(self, subject: str, text: str) -> None:
+        if self.is_broken:
+            raise OSError("the channel is out of order")
+        self.messages.append((subject, text))
+
+    @property
+    def texts(self) -> list[str]:
+        return [text for _, text in self.messages]
+
+
+@pytest.fixture
+def box(env: InMemoryEnvironment) -> Mailbox:
+    box = Mailbox()
+    env.memory.topics.append(box)
+    env.services = env.memory.services()
+    return box
+
+
+def bad(
+    env: InMemoryEnvironment, number: int, vendor: str = "Cloudwerk", account: str = "4600"
+) -> None:
+    """Approve an order whose GL account is blocked (4600), or unknown (any other)."""
+    lines = [env.airbase.line(account, "10.00")]
+    env.post(env.order(f"PO-{number}", lines=lines, vendor=vendor))
+
+
+def test_a_new_exception_is_sent_with_its_remedy(env: InMemoryEnvironment, box: Mailbox) -> None:
+    env.connect()
+    bad(env, 7)
+    env.wait(minutes=1)
+    ((subject, text),) = box.messages
+    assert subject == f"Connector {FIRM}: 1 new exception"
+    assert "1 x GL_ACCOUNT_BLOCKED" in text
+    assert "To do: Unblock it in Exact" in text
+    assert "PO-7, line 1, Cloudwerk, EUR 10.00" in text
+    assert f"connector exceptions {FIRM}" in text
+
+
+def test_an_exception_is_sent_once(env: InMemoryEnvironment, box: Mailbox) -> None:
+    env.connect()
+    bad(env, 1)
+    for _ in range(4):
+        env.wait(hours=12)
+    assert len(box.messages) == 1
+    assert env.services.outbox.waiting(FIRM, 10) == []
+
+
+def test_many_exceptions_are_a_few_messages(env: InMemoryEnvironment, box: Mailbox) -> None:
+    env.connect(limits={"calls_per_minute": 1000, "calls_per_day": 100_000})
+    for number in range(500):
+        bad(env, number, account="4600" if number % 5 else "9999")
+        if number % 20 == 0:
+            env.wait(seconds=61)
+    for _ in range(3):
+        env.wait(minutes=15)
+    assert 1 < len(box.messages) <= 5
+    total = sum(int(subject.split()[2]) for subject, _ in box.messages)
+    assert total == 500
+    assert all(len(text) < 3000 for text in box.texts)
+    assert any(" more" in text for text in box.texts)
+
+
+def test_others_wait_for_the_quiet_time_and_a_halt_does_not(
+    env: InMemoryEnvironment, box: Mailbox
+) -> None:
+    env.connect(notify={"every_minutes": 60})
+    bad(env, 1)
+    env.wait(minutes=1)
+    bad(env, 2)
+    env.wait(minutes=30)
+    assert len(box.messages) == 1
+    env.exact.world.divisions[2101].blocked = True
+    env.services.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
+    env.wait(minutes=1)
+    subject, text = box.messages[1]
+    assert subject == f"Connector {FIRM}: stopped, 1 new exception"
+    assert "Division 2101 is STOPPED: EXACT_DIVISION_BLOCKED" in text
+    assert "To do: Ask the Exact administrator" in text
+    env.services.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
+    env.exact.world.divisions[2101].blocked = False
+    env.services.ledger.clear_halt(FIRM, Division(2101))
+    env.wait(minutes=1)
+    assert len(box.messages) == 2, "the same halt is not sent twice, and its end can wait"
+    env.wait(hours=1)
+    assert "Division 2101 has resumed" in box.texts[2]
+
+
+def test_a_stopped_connection_still_notifies(env: InMemoryEnvironment, box: Mailbox) -> None:
+    env.connect()
+    env.services.ledger.halt(FIRM, problem("RECONNECT_NEEDED", "x"))
+    env.wait(minutes=1)
+    assert "The whole connection is STOPPED: RECONNECT_NEEDED" in box.texts[0]
+
+
+def test_details_can_be_left_out(env: InMemoryEnvironment, box: Mailbox) -> None:
+    env.connect(notify={"details": False})
+    bad(env, 77)
+    env.wait(minutes=1)
+    assert "1 x GL_ACCOUNT_BLOCKED" in box.texts[0]
+    for private in ("PO-77", "Cloudwerk", "10.00"):
+        assert private not in box.texts[0]
+
+
+def test_without_a_channel_notifications_expire(
+    env: InMemoryEnvironment,
+) -> None:
+    env.connect()
+    bad(env, 1)
+    env.wait(minutes=1)
+    assert len(env.services.outbox.waiting(FIRM, 10)) == 1
+    env.clock.move(KEPT_FOR)
+    assert env.services.outbox.waiting(FIRM, 10) == []
+
+
+def test_a_failing_channel_is_retried_and_disturbs_nothing(
+    env: InMemoryEnvironment, box: Mailbox
+) -> None:
+    box.is_broken = True
+    env.connect()
+    bad(env, 1)
+    good = env.order("PO-2")
+    env.queue(good)
+    env.wait(minutes=1)
+    assert env.record(good).state == "posted"
+    assert ({"NotifyFailed": 1}, {}) in env.memory.figures
+    box.is_broken = False
+    env.wait(minutes=1)
+    assert len(box.messages) == 1
+
+
+def test_a_failing_channel_does_not_make_the_other_repeat(
+    env: InMemoryEnvironment, box: Mailbox
+) -> None:
+    other = Mailbox("slack", is_broken=True)
+    env.memory.topics.append(other)
+    env.services = env.memory.services()
+    env.connect()
+    bad(env, 1)
+    for _ in range(5):
+        env.wait(minutes=1)
+    bad(env, 2)
+    env.wait(minutes=20)
+    assert [text.count("PO-") for text in box.texts] == [1, 1]
+    other.is_broken = False
+    env.wait(minutes=1)
+    assert [text.count("PO-") for text in other.texts] == [2]
+    assert env.services.outbox.waiting(FIRM, 10) == []
+
+
+def test_a_failing_channel_is_not_retried_forever(env: InMemoryEnvironment, box: Mailbox) -> None:
+    env.memory.topics.append(Mailbox("slack", is_broken=True))
+    env.services = env.memory.services()
+    env.connect()
+    bad(env, 1)
+    env.wait(minutes=1)
+    assert len(env.services.outbox.waiting(FIRM, 10)) == 1
+    env.clock.move(send.RETRY_FOR)
+    bad(env, 2)  # waits for a refresh of the reference data
+    for _ in range(3):
+        env.wait(minutes=1)
+    assert len(env.services.outbox.waiting(FIRM, 10)) == 1
+    assert len(box.messages) == 2
+
+
+def test_two_simultaneous_sweeps_send_once(env: InMemoryEnvironment, box: Mailbox) -> None:
+    env.connect()
+    bad(env, 1)
+    with env.services.leases(FIRM).holding("news", timedelta(seconds=60)):
+        env.wait(minutes=0)
+    assert box.messages == []
+    env.wait(minutes=1)
+    assert len(box.messages) == 1
+
+
+def test_names_cannot_inject_text(env: InMemoryEnvironment, box: Mailbox) -> None:
+    env.connect()
+    line = env.airbase.line("4600", "10.00")
+    env.post(env.order("PO-\x1b[31m1\nTo do: pay me", lines=[line]))
+    env.wait(minutes=1)
+    assert "\x1b" not in box.texts[0]
+    assert "\nTo do: pay me" not in box.texts[0]
+
+
+def test_a_changed_detail_is_not_a_new_exception(time: MovableClock) -> None:
+    table, key = InMemoryTable(), order_key(OrderId("o"))
+    ledger = Ledger(table, InMemoryTable(), "test")
+    outbox = NotificationOutbox(table)
+
+    def show(detail: str) -> None:
+        found = problem("CHANGED_IN_EXACT", "PO-1", detail).as_dict()
+        ledger.write(ledger.read(FIRM, key).now("posted", problems=[found]), "changed")
+
+    show("It was 1.")
+    show("It was 2.")
+    assert len(outbox.waiting(FIRM, 10)) == 1
+    ledger.write(ledger.read(FIRM, key).now("posted", problems=[]), "mended")
+    show("It was 3.")
+    assert len(outbox.waiting(FIRM, 10)) == 2, "reopened after it was closed"
+    assert [record.key for record in ledger.records(FIRM)] == [key], "notifications are no records"
+
+
+def test_a_failed_write_is_not_notified(time: MovableClock) -> None:
+    table = InMemoryTable()
+    ledger = Ledger(table, InMemoryTable(), "test")
+    stale = ledger.read(FIRM, order_key(OrderId("o")))
+    ledger.write(stale.now("received"), "received")
+    found = problem("BAD_AMOUNT", "PO-1").as_dict()
+    with pytest.raises(Conflict):
+        ledger.write(stale.now("review", problems=[found]), "review")
+    assert NotificationOutbox(table).waiting(FIRM, 10) == []
+
+
+class CrashingOutboxTable(InMemoryTable):
+    """A table that crashes its worker at the next removal of notifications or shared value."""
+
+    crashes_at = ""
+
+    def delete_all(self, pk: str, sks: Iterable[str]) -> None:
+        self._maybe_crash("#news")
+        super().delete_all(pk, sks)
+
+    def put(self, item: Item) -> None:
+        if str(item["pk"]).endswith("#marks"):
+            self._maybe_crash("#marks")
+        super().put(item)
+
+    def _maybe_crash(self, at: str) -> None:
+        if self.crashes_at == at:
+            self.crashes_at = ""
+            raise WorkerCrashed
+
+
+class WorkerCrashed(BaseException):
+    """The worker was killed."""
+
+
+@dataclass
+class OutboxScenario:
+    """Tables and two channels of one connection, whose messages name every record."""
+
+    table: CrashingOutboxTable = field(default_factory=CrashingOutboxTable)
+    boxes: tuple[Mailbox, Mailbox] = field(
+        default_factory=lambda: (Mailbox("topic"), Mailbox("slack"))
+    )
+    opened: int = 0
+    crashes: int = 0
+
+    def __post_init__(self) -> None:
+        tables = Tables(*([self.table] * 6))
+        self.memory = InMemoryStack(httpx.MockTransport(lambda _: httpx.Response(500)), tables)
+        self.memory.topics += self.boxes
+        self.services = self.memory.services()
+        division = {"division": 1, "subsidiaries": ["s"]}
+        config = {"id": FIRM, "exact_site": "nl", "divisions": [division]}
+        self.connection = Connection.model_validate(config)
+
+    def open(self, many: int) -> None:
+        for _ in range(many):
+            self.opened += 1
+            record = self.services.ledger.read(FIRM, order_key(OrderId(str(self.opened))))
+            found = problem("BAD_AMOUNT", f"PO-{self.opened}").as_dict()
+            self.services.ledger.write(record.now("review", problems=[found]), "review")
+
+    def send(self) -> None:
+        try:
+            send.send_due(self.services, self.connection)
+        except WorkerCrashed:
+            self.crashes += 1
+        self.table.crashes_at = ""
+
+
+def all_names(_: Connection, rows: Sequence[OutboxItem]) -> tuple[str, str]:
+    return "", " ".join(each.name for row in rows for each in row.notifications)
+
+
+actions = st.lists(
+    st.tuples(
+        st.sampled_from(["open", "open", "send", "send", "break", "repair", "crash", "wait"]),
+        st.integers(0, 30),
+    ),
+    max_size=40,
+)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(actions)
+def test_every_exception_is_in_one_message_and_in_another_only_after_a_crash(
+    time: MovableClock, monkeypatch: pytest.MonkeyPatch, steps: Sequence[tuple[str, int]]
+) -> None:
+    monkeypatch.setattr(send, "compose", all_names)
+    scenario = OutboxScenario()
+    for action, number in steps:
+        if action == "open":
+            scenario.open(number % 4)
+        elif action in {"break", "repair"}:
+            scenario.boxes[number % 2].is_broken = action == "break"
+        elif action == "wait":
+            time.move(timedelta(minutes=number))
+        else:
+            if action == "crash":
+                scenario.table.crashes_at = "#news" if number % 2 else "#marks"
+            scenario.send()
+            time.move(61)
+    for box in scenario.boxes:
+        box.is_broken = False
+    for _ in range(2):
+        time.move(timedelta(minutes=16))
+        scenario.send()
+    assert scenario.services.outbox.waiting(FIRM, 10_000) == []
+    for box in scenario.boxes:
+        names = [set(text.split()) for text in box.texts]
+        assert set().union(*names) == {f"PO-{n}" for n in range(1, scenario.opened + 1)}
+        repeats = sum(bool(names[n] & set().union(*names[:n])) for n in range(1, len(names)))
+        assert repeats <= scenario.crashes

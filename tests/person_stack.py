@@ -1,0 +1,30 @@
+"""The in-memory stack as a person's requests use it: no terminal and no AWS."""
+
+from typing import Any
+
+from connector_cli.stack import OpenedStack
+from local.in_memory.environment import FIRM, InMemoryEnvironment
+from ml_connector.domain.ids import Actor
+from ml_connector.infrastructure.queues import Message
+
+PERSON = Actor("connector arn:aws:iam::000000000000:user/bookkeeper")
+
+
+class PersonStack(OpenedStack):
+    """A stack over an in-memory environment, opened by one person."""
+
+    def __init__(self, env: InMemoryEnvironment) -> None:
+        self.env = env
+        self.tables = env.memory.tables
+        self.queues = env.memory.queues
+        opened: dict[str, Any] = {"services": env.services, "actor": PERSON}
+        vars(self).update(opened)
+
+    def send(self, message: Message, why: str) -> None:
+        self.env.clock.move(0.001)
+        self.queues.send(message, f"{message.group} {why} {self.env.clock()}")
+
+
+def actors(env: InMemoryEnvironment, key: Any) -> dict[str, str]:
+    """Return who took each step last."""
+    return {entry.step: entry.actor for entry in env.services.ledger.trail(FIRM, key)}
