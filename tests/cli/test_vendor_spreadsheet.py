@@ -225,7 +225,7 @@ def test_every_wrong_line_is_named_and_nothing_is_applied(
             "decision": "link", "exact_id": supplier, "exact_code": "903",
         },
         "NOT_LINKED": {"decision": "unlink"},
-        "decides nothing": {"exact_code": "910"},
+        "has no decision": {"exact_code": "910"},
         "the connection has no division 9; it has 2101": {"division": "9", "decision": "link"},
         "VENDOR_UNKNOWN: nobody": {"airbase_id": "nobody", "decision": "unlink"},
     }  # fmt: skip
