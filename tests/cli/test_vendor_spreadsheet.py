@@ -16,7 +16,7 @@ from local.in_memory.environment import FIRM
 from ml_connector import clock
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.ledger import Conflict, Ledger
-from ml_connector.vendors.decisions import link as link_by_hand
+from ml_connector.vendors.review.decisions import link as link_by_hand
 from ml_connector.vendors.review.spreadsheet_import import import_spreadsheet
 from tests.cli.vendor_terminal import VendorTerminal
 from tests.person_stack import PERSON, PersonStack

@@ -4,7 +4,7 @@ import pytest
 
 from local.firm import NL
 from local.in_memory.environment import FIRM
-from ml_connector.vendors.decisions import accept, link, unlink
+from ml_connector.vendors.review.decisions import accept, link, unlink
 from tests.vendors.vendor_environment import CODE, Row, VendorEnvironment
 
 

@@ -11,7 +11,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
 from ml_connector.domain.matching import rules
 from ml_connector.settings.connection import Connection
-from ml_connector.vendors.decisions import accept, link, reject, unlink
+from ml_connector.vendors.review.decisions import accept, link, reject, unlink
 from tests.vendors.vendor_environment import CODE, VendorEnvironment
 
 

@@ -8,7 +8,7 @@ import typer
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.commands.vendors.views import VendorArgument
 from connector_cli.printing import print_json, print_line
-from ml_connector.vendors.review import decisions
+from ml_connector.vendors.review import decide_by_name
 
 _Division = Annotated[
     int | None,
@@ -29,7 +29,7 @@ def accept(
 ) -> None:
     """Link a vendor to a proposed supplier; its waiting orders are retried."""
     stack = stack_of(context)
-    found = decisions.accept(stack, stack.actor, connection, vendor, division, supplier)
+    found = decide_by_name.accept(stack, stack.actor, connection, vendor, division, supplier)
     _print_result(found, "is now", as_json=as_json)
 
 
@@ -44,7 +44,9 @@ def reject(
 ) -> None:
     """Reject a pair: it is not proposed again until the vendor's or supplier's data change."""
     stack = stack_of(context)
-    found = decisions.reject(stack, stack.actor, connection, vendor, supplier, reason, division)
+    found = decide_by_name.reject(
+        stack, stack.actor, connection, vendor, supplier, reason, division
+    )
     _print_result(found, "is not", as_json=as_json)
 
 
@@ -59,7 +61,7 @@ def link(
 ) -> None:
     """Link a vendor to any supplier by hand; its waiting orders are retried."""
     stack = stack_of(context)
-    found = decisions.link(stack, stack.actor, connection, vendor, supplier, reason, division)
+    found = decide_by_name.link(stack, stack.actor, connection, vendor, supplier, reason, division)
     _print_result(found, "is now", as_json=as_json)
 
 
@@ -73,7 +75,7 @@ def unlink(
 ) -> None:
     """Remove a vendor's link; its orders wait, and the pair is not linked automatically again."""
     stack = stack_of(context)
-    found = decisions.unlink(stack, stack.actor, connection, vendor, reason, division)
+    found = decide_by_name.unlink(stack, stack.actor, connection, vendor, reason, division)
     _print_result(found, "is no longer", as_json=as_json)
 
 

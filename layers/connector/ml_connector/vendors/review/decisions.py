@@ -1,214 +1,244 @@
-"""The commands by which a person decides: accept a proposal, reject, link by hand, unlink."""
+"""A person's decisions about a vendor: accept a proposal, reject it, link by hand, unlink.
 
-from collections.abc import Iterator
-from typing import Any
+Each decision is audited with its actor; an automatic decision never replaces it. The vendor's
+waiting orders are queued again.
+"""
 
-from ml_connector.domain.ids import Actor, Division, VendorId
-from ml_connector.domain.matching.party import Party
+from dataclasses import replace
+
+from ml_connector import clock
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Review
+from ml_connector.domain.ids import ConnectionId, Division, Guid, VendorId
+from ml_connector.domain.matching.party import Party, digest
 from ml_connector.domain.orders.reference_data import Supplier
-from ml_connector.infrastructure.vendor_links import ProposedSupplier
-from ml_connector.settings.connection import Connection
-from ml_connector.stack import Stack
-from ml_connector.user_errors import UserError, safe_lines
-from ml_connector.vendors import decisions as vendor_decisions
-from ml_connector.vendors.review.find import (
-    as_key,
-    find_supplier,
-    find_vendor,
-    one_division,
-    require_supplier,
-)
-from ml_connector.vendors.review.vendor_states import waiting_by_vendor
+from ml_connector.infrastructure.ledger import Ledger
+from ml_connector.infrastructure.match_index import stored_vendor
+from ml_connector.infrastructure.vendor_links import Link, Rejection, SupplierProposal
+from ml_connector.messages import unique_id, vendor_message
+from ml_connector.services import Services
+from ml_connector.sweep.due_records import queue_reviews_of_vendor
+from ml_connector.vendors.context import agreed_names, open_vendor
+from ml_connector.vendors.parties import supplier_party
+
+BY_HAND = "by_hand"
+"""The rule of a link that a person made."""
 
 
 def accept(
-    stack: Stack,
-    actor: Actor,
-    id: str,
-    vendor: str,
-    division: int | None = None,
-    supplier: str | None = None,
-) -> dict[str, Any]:
-    """Link the vendor to the best candidate, or to the one named; return what it is linked to.
+    services: Services,
+    ledger: Ledger,
+    connection: ConnectionId,
+    division: Division,
+    vendor: VendorId,
+    supplier: Guid | None = None,
+    reason: str = "accepted",
+) -> Link:
+    """Link the vendor to the proposed supplier, the best candidate unless one is named.
 
-    Raise `UserError` when nothing is proposed, the named supplier is not, or none is named and
-    several fit equally well.
+    Raise `Review` when nothing is proposed or the supplier cannot be linked.
     """
-    connection = stack.connection(id)
-    party = find_vendor(stack, connection, vendor)
-    vendor_id = VendorId(party.id)
-    proposals = {
-        each: _candidates(stack, connection, each, vendor_id) for each in _codes(connection)
-    }
-    chosen = {code: _chosen(candidates, supplier) for code, candidates in proposals.items()}
-    possible = [code for code, each in chosen.items() if each]
-    code = one_division(connection, division, possible, _not_proposed(connection, party, supplier))
-    found = chosen[code]
-    if found is None:
-        raise UserError(*safe_lines(_not_proposed(connection, party, supplier, code)))
-    if supplier is None:
-        _refuse_equals(proposals[code])
-    waiting = waiting_by_vendor(stack, connection).get((vendor_id, code), [])
-    vendor_decisions.accept(
-        stack.services, stack.ledger_of(actor), connection.id, code, vendor_id, found.id
-    )
-    known = stack.services.reference_store(connection.id, code).get("supplier", found.id, Supplier)
-    return _result(connection, party, code, known or found) | {"orders": list(waiting)}
-
-
-def reject(
-    stack: Stack,
-    actor: Actor,
-    id: str,
-    vendor: str,
-    supplier: str,
-    reason: str,
-    division: int | None = None,
-) -> dict[str, Any]:
-    """Record that the vendor is not this supplier; a link between the two is removed.
-
-    It holds until the data of one of them change. Raise `UserError` or `Review` when one of them is
-    unknown.
-    """
-    _require_reason(reason)
-    connection = stack.connection(id)
-    party = find_vendor(stack, connection, vendor)
-    vendor_id = VendorId(party.id)
-    codes = list(_codes(connection))
-    possible = [
-        each for each in codes if _linked_or_proposed(stack, connection, each, vendor_id, supplier)
-    ]
-    otherwise = f"{supplier} is neither linked to {party.name} nor proposed: give --division"
-    only = codes if len(codes) == 1 else possible
-    code = one_division(connection, division, only, otherwise)
-    found = _linked_or_proposed(stack, connection, code, vendor_id, supplier)
-    other = found or require_supplier(stack, connection, code, supplier)
-    vendor_decisions.reject(
-        stack.services, stack.ledger_of(actor), connection.id, code, vendor_id, other.id, reason
-    )
-    return _result(connection, party, code, other)
+    proposal = services.supplier_proposals.get(connection, division, vendor)
+    offered = [each.id for each in proposal.candidates] if proposal else []
+    if not offered or (supplier and supplier not in offered):
+        raise Review([problem("NOTHING_PROPOSED", vendor, f"Division {division}.")])
+    chosen = supplier or offered[0]
+    return _link(services, ledger, connection, division, vendor, chosen, reason, proposal)
 
 
 def link(
-    stack: Stack,
-    actor: Actor,
-    id: str,
-    vendor: str,
-    supplier: str,
-    reason: str,
-    division: int | None = None,
-) -> dict[str, Any]:
-    """Link the vendor to the supplier with this GUID or account code, proposed or not.
+    services: Services,
+    ledger: Ledger,
+    connection: ConnectionId,
+    division: Division,
+    vendor: VendorId,
+    supplier_id_or_code: str,
+    reason: str = "",
+) -> Link:
+    """Link the vendor to the supplier with this GUID or account code.
 
-    Raise `UserError` or `Review` when that is not possible.
+    Raise `Review` when the vendor or supplier is unknown, the supplier cannot be used, or another
+    vendor has it.
     """
-    _require_reason(reason)
-    connection = stack.connection(id)
-    party = find_vendor(stack, connection, vendor)
-    vendor_id = VendorId(party.id)
-    codes = list(_codes(connection))
-    possible = [each for each in codes if find_supplier(stack, connection, each, supplier)]
-    otherwise = f"no division of {connection.id} has a supplier {supplier!r}, by GUID or by code"
-    code = one_division(connection, division, possible, otherwise)
-    found = require_supplier(stack, connection, code, supplier)
-    waiting = waiting_by_vendor(stack, connection).get((vendor_id, code), [])
-    vendor_decisions.link(
-        stack.services, stack.ledger_of(actor), connection.id, code, vendor_id, found.id, reason
-    )
-    return _result(connection, party, code, found) | {"orders": list(waiting)}
+    return _link(services, ledger, connection, division, vendor, supplier_id_or_code, reason, None)
+
+
+def reject(
+    services: Services,
+    ledger: Ledger,
+    connection: ConnectionId,
+    division: Division,
+    vendor: VendorId,
+    supplier: Guid,
+    reason: str = "",
+) -> None:
+    """Record that the vendor is not this supplier, until the data of one of them change.
+
+    A link between the two is removed. Raise `Review` when the vendor is unknown.
+    """
+    known = _vendor(services, connection, vendor)
+    rejection = _rejection(services, ledger, connection, division, known, supplier, reason)
+    tracked = open_vendor(services, ledger, connection, known)
+    current = services.vendor_links.get(connection, division, vendor)
+    others = {vendor}
+    if current and current.supplier == supplier:
+        others |= _sharing(services, connection, current)
+        tracked.unlink(division, rejection, supplier=supplier, reason=reason, by=ledger.actor)
+    else:
+        left = _without_candidate(
+            services.supplier_proposals.get(connection, division, vendor), supplier
+        )
+        tracked.reject(rejection, left, reason=reason, by=ledger.actor)
+    for each in others:
+        _queue_vendor(services, connection, each)
 
 
 def unlink(
-    stack: Stack, actor: Actor, id: str, vendor: str, reason: str, division: int | None = None
-) -> dict[str, Any]:
+    services: Services,
+    ledger: Ledger,
+    connection: ConnectionId,
+    division: Division,
+    vendor: VendorId,
+    reason: str = "",
+) -> None:
     """Remove the vendor's link and reject the pair; its orders wait.
 
-    Raise `UserError` or `Review` when it is not linked.
+    Raise `Review` when it is not linked.
     """
-    _require_reason(reason)
-    connection = stack.connection(id)
-    party = find_vendor(stack, connection, vendor)
-    vendor_id = VendorId(party.id)
-    links = {
-        code: current
-        for code in _codes(connection)
-        if (current := stack.services.vendor_links.get(connection.id, code, vendor_id))
-    }
-    code = one_division(connection, division, links, f"{party.name} is not linked")
-    vendor_decisions.unlink(
-        stack.services, stack.ledger_of(actor), connection.id, code, vendor_id, reason
-    )
-    current = links[code]
-    known = find_supplier(stack, connection, code, current.supplier)
-    return _result(
-        connection, party, code, known or ProposedSupplier(current.supplier, "", "", 0.0)
-    )
+    current = services.vendor_links.get(connection, division, vendor)
+    if current is None:
+        raise Review([problem("NOT_LINKED", vendor, f"Division {division}.")])
+    known = stored_vendor(services.reference_table, connection, vendor) or Party(vendor, vendor)
+    rejection = _rejection(services, ledger, connection, division, known, current.supplier, reason)
+    tracked = open_vendor(services, ledger, connection, known)
+    others = _sharing(services, connection, current)
+    tracked.unlink(division, rejection, supplier=current.supplier, reason=reason, by=ledger.actor)
+    for each in others | {vendor}:
+        _queue_vendor(services, connection, each)
 
 
-def _codes(connection: Connection) -> Iterator[Division]:
-    return (each.division for each in connection.divisions)
-
-
-def _require_reason(reason: str) -> None:
-    if not reason.strip():
-        raise UserError("--reason is empty: give a reason")
-
-
-def _candidates(
-    stack: Stack, connection: Connection, division: Division, vendor: VendorId
-) -> tuple[ProposedSupplier, ...]:
-    proposal = stack.services.supplier_proposals.get(connection.id, division, vendor)
-    return proposal.candidates if proposal else ()
-
-
-def _chosen(
-    candidates: tuple[ProposedSupplier, ...], supplier: str | None
-) -> ProposedSupplier | None:
-    wanted = supplier and as_key(supplier)
-    return next((each for each in candidates if wanted in {None, each.id, each.code}), None)
-
-
-def _refuse_equals(candidates: tuple[ProposedSupplier, ...]) -> None:
-    """Refuse to choose among equally good candidates: a wrong link pays the wrong supplier."""
-    best = [each for each in candidates if each.score == candidates[0].score]
-    if len(best) > 1:
-        names = ", ".join(f"{each.code} {each.name}" for each in best)
-        raise UserError(*safe_lines(f"give --supplier: these fit equally well: {names}"))
-
-
-def _not_proposed(
-    connection: Connection, vendor: Party, supplier: str | None, division: Division | None = None
-) -> str:
-    what = f"{supplier} is not proposed" if supplier else "nothing is proposed"
-    where = f" in division {division}" if division else ""
-    verb = f"`connector vendors link {connection.id}`"
-    return f"{what} for {vendor.name}{where}; to link it anyway: {verb}"
-
-
-def _linked_or_proposed(
-    stack: Stack, connection: Connection, division: Division, vendor: VendorId, supplier: str
-) -> Supplier | ProposedSupplier | None:
-    """Return a supplier that is linked or proposed, even if Exact no longer has it."""
-    proposed = _chosen(_candidates(stack, connection, division, vendor), supplier)
-    if proposed:
-        return proposed
-    current = stack.services.vendor_links.get(connection.id, division, vendor)
-    found = find_supplier(stack, connection, division, supplier)
-    if current and current.supplier == (found.id if found else as_key(supplier)):
-        return found or ProposedSupplier(current.supplier, "", "", 0.0)
-    return None
-
-
-def _result(
-    connection: Connection,
-    vendor: Party,
+def _link(
+    services: Services,
+    ledger: Ledger,
+    connection: ConnectionId,
     division: Division,
-    supplier: Supplier | ProposedSupplier,
-) -> dict[str, Any]:
-    return {
-        "connection": connection.id,
-        "vendor": vendor.id,
-        "name": vendor.name,
-        "division": division,
-        "supplier": {"id": supplier.id, "code": supplier.code, "name": supplier.name},
-    }
+    vendor: VendorId,
+    supplier_id_or_code: str,
+    reason: str,
+    proposal: SupplierProposal | None,
+) -> Link:
+    known = _vendor(services, connection, vendor)
+    supplier = _usable_supplier(services, connection, division, supplier_id_or_code)
+    _refuse_taken(services, connection, division, vendor, supplier)
+    evidence = (f"proposed as {proposal.rule}", *proposal.evidence) if proposal else ()
+    new_link = Link(division, vendor, supplier.id, BY_HAND, evidence, ledger.actor)
+    agreed = agreed_names(known, supplier_party(supplier))
+    before = services.vendor_links.get(connection, division, vendor)
+    others = _sharing(services, connection, new_link) | (
+        _sharing(services, connection, before) if before else set()
+    )
+    tracked = open_vendor(services, ledger, connection, known)
+    tracked.link(new_link, agreed, reason=reason, name=supplier.name)
+    for other in others - {vendor}:
+        _unlink_closed_vendor(services, ledger, connection, division, other, vendor)
+        _queue_vendor(services, connection, other)
+    queue_reviews_of_vendor(services, connection, vendor)
+    return new_link
+
+
+def _sharing(services: Services, connection: ConnectionId, link: Link) -> set[VendorId]:
+    return set(services.vendor_links.vendors_of(connection, link.division, link.supplier))
+
+
+def _unlink_closed_vendor(
+    services: Services,
+    ledger: Ledger,
+    connection: ConnectionId,
+    division: Division,
+    closed: VendorId,
+    successor: VendorId,
+) -> None:
+    """Unlink a vendor that is gone or closed in Airbase: another vendor has its supplier now."""
+    current = services.vendor_links.get(connection, division, closed)
+    now = services.vendor_links.get(connection, division, successor)
+    party = stored_vendor(services.reference_table, connection, closed)
+    if current and now and current.supplier == now.supplier and not (party and party.is_usable):
+        tracked = open_vendor(services, ledger, connection, party or Party(closed, ""))
+        tracked.unlink(
+            division, supplier=current.supplier, reason=f"now of {successor}", by=ledger.actor
+        )
+
+
+def _vendor(services: Services, connection: ConnectionId, vendor: VendorId) -> Party:
+    known = stored_vendor(services.reference_table, connection, vendor)
+    if known is None:
+        raise Review([problem("VENDOR_UNKNOWN", vendor)])
+    return known
+
+
+def _supplier(
+    services: Services, connection_id: ConnectionId, division: Division, id_or_code: str
+) -> Supplier:
+    connection = services.connections.get(connection_id)
+    if connection is None or connection.division(division) is None:
+        raise Review([problem("DIVISION_UNKNOWN", str(division), f"It is {connection_id}.")])
+    supplier = services.division_data(connection, division).supplier(id_or_code)
+    if supplier is None:
+        raise Review([problem("SUPPLIER_UNKNOWN", id_or_code, f"Division {division}.")])
+    return supplier
+
+
+def _usable_supplier(
+    services: Services, connection: ConnectionId, division: Division, id_or_code: str
+) -> Supplier:
+    supplier = _supplier(services, connection, division, id_or_code)
+    if not supplier.is_usable_on(clock.now().date()):
+        name = f"{supplier.code} {supplier.name}"
+        raise Review([problem("SUPPLIER_UNUSABLE", name, f"Division {division}.")])
+    return supplier
+
+
+def _refuse_taken(
+    services: Services,
+    connection: ConnectionId,
+    division: Division,
+    vendor: VendorId,
+    supplier: Supplier,
+) -> None:
+    """Refuse a supplier that another vendor has, unless that is gone or closed in Airbase."""
+    for other in services.vendor_links.vendors_of(connection, division, supplier.id):
+        party = stored_vendor(services.reference_table, connection, other)
+        if other != vendor and party and party.is_usable:
+            name = f"{supplier.code} {supplier.name}"
+            raise Review([problem("SUPPLIER_TAKEN", name, f"It is {party.name} ({other}).")])
+
+
+def _rejection(
+    services: Services,
+    ledger: Ledger,
+    connection: ConnectionId,
+    division: Division,
+    vendor: Party,
+    supplier_id: Guid,
+    reason: str,
+) -> Rejection:
+    supplier = services.reference_store(connection, division).get("supplier", supplier_id, Supplier)
+    other = supplier_party(supplier) if supplier else Party(supplier_id, "")
+    both, now = digest(vendor, other), clock.now()
+    id = VendorId(vendor.id)
+    return Rejection(division, id, supplier_id, both, ledger.actor, now, reason)
+
+
+def _without_candidate(
+    proposal: SupplierProposal | None, supplier: Guid
+) -> SupplierProposal | None:
+    if proposal is None:
+        return None
+    candidates = tuple(each for each in proposal.candidates if each.id != supplier)
+    return replace(proposal, candidates=candidates) if candidates else None
+
+
+def _queue_vendor(services: Services, connection: ConnectionId, vendor: VendorId) -> None:
+    """Have the worker reconcile the vendor."""
+    message = vendor_message(connection, vendor)
+    services.queues.send(message, unique_id())

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ml_connector.domain.matching.party import MatchDecision, Party
-from ml_connector.infrastructure.csv_files import line_error, read_rows, write_rows
+from ml_connector.vendors.review.csv_files import line_error, read_rows, write_rows
 
 _NEEDED = ("id", "name")
 _KNOWN = (

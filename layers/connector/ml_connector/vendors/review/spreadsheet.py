@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from ml_connector.domain.ids import Division, VendorId
-from ml_connector.infrastructure.csv_files import (
+from ml_connector.stack import Stack
+from ml_connector.user_errors import UserError, safe_lines
+from ml_connector.vendors.review.csv_files import (
     as_text,
     from_text,
     line_error,
     read_rows,
     write_rows,
 )
-from ml_connector.stack import Stack
-from ml_connector.user_errors import UserError, safe_lines
 from ml_connector.vendors.review.find import as_key
 from ml_connector.vendors.review.vendor_states import SupplierLookup, VendorState, VendorStates
 

@@ -20,7 +20,7 @@ from ml_connector.infrastructure.ledger import Conflict
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
 from ml_connector.user_errors import ServiceError, UserError, safe_lines
-from ml_connector.vendors import decisions as vendor_decisions
+from ml_connector.vendors.review import decisions
 from ml_connector.vendors.review.spreadsheet import (
     DECISIONS,
     SpreadsheetRow,
@@ -293,13 +293,13 @@ def _decide(
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             if row.decision == "unlink":
-                vendor_decisions.unlink(*where, reason)
+                decisions.unlink(*where, reason)
             elif row.decision == "reject":
-                vendor_decisions.reject(*where, decision.supplier, reason)
+                decisions.reject(*where, decision.supplier, reason)
             elif _is_proposed(stack, connection, decision):
-                vendor_decisions.accept(*where, decision.supplier, reason)
+                decisions.accept(*where, decision.supplier, reason)
             else:
-                vendor_decisions.link(*where, decision.supplier, reason)
+                decisions.link(*where, decision.supplier, reason)
         except Conflict:
             if attempt == _ATTEMPTS:
                 raise
