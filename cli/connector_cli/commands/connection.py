@@ -90,7 +90,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command()
 def show(context: typer.Context, connection: ConnectionArgument, as_json: Json = False) -> None:
-    """Show a connection: settings, webhook URLs, which secrets are stored, and what stops it."""
+    """Show a connection: settings, webhook URLs, which secrets are stored, and its halts."""
     found = manage.show(stack_of(context), connection)
     if as_json:
         print_json(found)
@@ -134,7 +134,7 @@ def remove(
 def rotate(
     context: typer.Context,
     connection: ConnectionArgument,
-    sender: Annotated[str, typer.Argument(metavar="airbase|exact")],
+    sender: Annotated[str, typer.Argument(metavar="airbase|exact", help="Whose webhook secret.")],
     finish: Annotated[bool, typer.Option("--finish", help="Delete the old secret.")] = False,
     ask: _Ask = False,
     as_json: Json = False,

@@ -74,7 +74,8 @@ def import_(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="CSV file as written by export; some of its lines are enough."
+            metavar="FILE",
+            help="CSV file with the columns of the export; it need not have all lines.",
         ),
     ],
     dry_run: Annotated[
@@ -82,7 +83,7 @@ def import_(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Change mappings from a CSV file, all or nothing. An empty exact removes a mapping."""
+    """Change mappings from a CSV file, all or nothing; an empty exact column removes one."""
     stack = stack_of(context)
     done = import_export.import_(stack, stack.actor, connection, file, dry_run=dry_run)
     if as_json:

@@ -1,7 +1,7 @@
 """Handle SQS records in order: the first that fails stops the rest.
 
-Fifteen lines in place of Powertools' batch utility, whose imports (asyncio among them) cost a
-twelfth of the posting worker's init: see docs/decisions.md.
+It replaces Powertools' batch utility, whose imports (asyncio among them) cost a twelfth of the
+posting worker's init: see docs/decisions.md.
 """
 
 import json

@@ -1,1 +1,1 @@
-"""`connector connect`: `command` reads the options, `steps` leads through the connection."""
+"""`connector connect`: `command` reads the options, `steps` goes through the steps."""

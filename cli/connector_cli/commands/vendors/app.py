@@ -34,8 +34,8 @@ app.command("import")(spreadsheet.import_)
 
 @app.command()
 def match(
-    airbase: Annotated[Path, typer.Option(help="CSV file of Airbase vendors: id, name and more.")],
-    exact: Annotated[Path, typer.Option(help="CSV file of Exact suppliers: id, name and more.")],
+    airbase: Annotated[Path, typer.Option(help="CSV file with id, name and more: docs/cli.md.")],
+    exact: Annotated[Path, typer.Option(help="CSV file with id, name and more: docs/cli.md.")],
     out: Annotated[Path, typer.Option(help="CSV file to write: one row per Airbase vendor.")],
     as_json: Json = False,
 ) -> None:

@@ -69,7 +69,7 @@ def show(
     vendor: VendorArgument,
     as_json: Json = False,
 ) -> None:
-    """Show one vendor: both sides, links, proposals, rejections and past steps."""
+    """Show one vendor: both sides, links, proposals, rejections and its audit trail."""
     found = vendor_views.show(stack_of(context), connection, vendor)
     if as_json:
         print_json(found)

@@ -1,0 +1,1 @@
+"""Airbase: its API, read into orders, vendors and bills; refusals become faults."""

@@ -1,7 +1,6 @@
 """Bills as Airbase's ledger entries show them: for reference, never posted.
 
-An entry is read strictly, but only as far as needed: other entries than this vendor's bills are
-skipped without reading the rest.
+Entries that are not bills of this vendor are skipped; its bills are read strictly.
 """
 
 from collections.abc import Iterable

@@ -3,21 +3,16 @@
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
 from ml_connector.audit.export_rows import FIELDS, ExportPeriod, ExportRow, end_row, rows
 from ml_connector.domain.ids import Actor
+from ml_connector.output_files import atomic_file, escaped
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
-
-# Spreadsheets take a cell that begins so for a formula; an apostrophe escapes it, and itself.
-_FORMULA = tuple("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
 
 
 def export(
@@ -81,29 +76,4 @@ def _cells(values: Iterable[object]) -> str:
     return text.getvalue()
 
 
-def escaped(value: object) -> str:
-    """Return a CSV cell that no spreadsheet takes for a formula."""
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
 _WRITERS: dict[str, Callable[[ExportRow], str]] = {"jsonl": _json_line, "csv": _csv_line}
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a private file beside `path` that replaces it at the end."""
-    try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
-            try:
-                yield file.file
-                file.flush()
-                os.fsync(file.fileno())
-                Path(file.name).replace(path)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or 'cannot be written'}") from None

@@ -1,4 +1,4 @@
-"""The rows of an audit export, which anybody can verify; yielded one by one, never all at once.
+"""The rows of an audit export that anybody can verify, yielded one by one.
 
 docs/audit-export.md describes the format; docs/verify_audit.py verifies it.
 """

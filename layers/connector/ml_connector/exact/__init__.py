@@ -1,0 +1,1 @@
+"""Exact: its API, tokens, call limits and error texts; refusals become faults."""

@@ -170,7 +170,7 @@ class ExactClient:
         self.rate_limiter.reserve(sent.division)
         response = self._send(request)
         if isinstance(response, httpx.HTTPError):
-            # Not raised from it: its request contains the token.
+            # Not chained: the request in `response` contains the token.
             raise errors.no_answer(self._failed(sent), was_sent=not isinstance(response, _NOT_SENT))
         answer = ExactAnswer(response.status_code, response.headers, response.content)
         self.rate_limiter.correct(sent.division, answer.headers)
@@ -240,7 +240,7 @@ def _is_json_or_empty(body: bytes) -> bool:
 def open_exact_client(
     connection: Connection, http: httpx.Client, secret_store: SecretStore, coordination: Table
 ) -> ExactClient:
-    """Return a connection's Exact client with all that it needs."""
+    """Return a connection's Exact client."""
     base, allowed = connection.exact_base_url, connection.limits
     return ExactClient(
         base,

@@ -21,7 +21,7 @@ MINUTE_MARGIN = 1
 DAY_MARGIN = 25
 # A call reserved at the end of a minute reaches Exact in the next one.
 _ON_THE_WAY = timedelta(seconds=1)
-# Exact's count is only worth a write when little is left of a window: one part in ...
+# Exact's count is stored only when no more than one part in so many of a window is left.
 _MINUTE_TAIL = 3
 _DAY_TAIL = 20
 

@@ -1,7 +1,7 @@
 """Maintain a division's webhook subscriptions.
 
-Exact allows one per app, division and topic, shows an app only its own, and refuses a duplicate,
-also when a colleague's consent made the other one: so that refusal means that it exists.
+Exact allows one per app, division and topic and refuses a duplicate. It does not show one that was
+created with another user's consent, so a refused duplicate is the only sign that it exists.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -86,7 +86,7 @@ def dismiss(
 
 
 def assign(stack: Stack, actor: Actor, id: str, name: str, who: str | None) -> dict[str, Any]:
-    """Assign a record with open exceptions to somebody; None takes the assignment away."""
+    """Assign a record with open exceptions to somebody; None removes the assignment."""
     assignee = None if who is None else _text("a name", who, _LONGEST_NAME)
 
     def change(record: Record) -> tuple[Record, str, dict[str, Any]]:

@@ -1,0 +1,1 @@
+"""What the connector stores and calls: DynamoDB, SQS, Secrets Manager, SNS and HTTP."""

@@ -68,7 +68,7 @@ class SlackWebhook:
         try:
             answer = self._http.post(url.reveal(), json=body, timeout=_TIMEOUT)
         except httpx.HTTPError as error:
-            # Not raised from it: its request contains the secret address.
+            # Not chained: the request in the error contains the secret address.
             reason = type(error).__name__
         else:
             if answer.is_success:

@@ -21,7 +21,7 @@ from ml_connector.infrastructure.dynamodb import Item, Table
 
 FAILURES_TO_OPEN = 3
 _FIRST_PROBE, _SLOWEST_PROBE = timedelta(minutes=1), timedelta(minutes=10)
-_JITTER = 0.9  # no more jitter: a probe may cost one of the 200 token calls a day
+_JITTER = 0.9  # little jitter: a probe may cost one of the 200 token calls a day
 # Longer than a worker lives: no second prober while the first one's call is under way.
 _LEASE = timedelta(seconds=90)
 _KEPT = timedelta(days=7)
@@ -34,7 +34,8 @@ _TOKEN_CODES = "TOKEN_"  # noqa: S105  a prefix of delay codes
 class Remote:
     """One of the two systems. `away` is the delay code while its circuit breaker is open.
 
-    `silent`: the delay codes that mean no useful answer. Others the remote or we asked for.
+    `silent`: the delay codes that mean no useful answer. With any other the remote did answer, or
+    no call was made.
     """
 
     name: str
@@ -138,12 +139,12 @@ class CircuitBreaker:
         self.record_answer()
 
     def record_failure(self) -> None:
-        """Count a failure; the third in a row opens it, a prober's postpones the next probe."""
+        """Count a failure: the third in a row opens it; a prober's delays the next probe."""
         self._healthy_at = float("-inf")
         self._change(_after_failed_probe if self.is_probing else _after_failure)
 
     def record_answer(self) -> None:
-        """Close it. Nothing is read or written while it is known to be healthy."""
+        """Close the breaker. Nothing is read or written while it is known to be closed."""
         if not self._is_healthy:
             self._change(_closed)
             self._healthy_at = clock.epoch()
@@ -154,7 +155,7 @@ class CircuitBreaker:
 
     @contextmanager
     def probing(self) -> Iterator[Outage | None]:
-        """Be the prober within a `with` block; yields None when it is closed or another probes."""
+        """Be the prober within a `with` block; yields None when there is nothing to probe."""
         with self._leases.holding(f"probe {self._remote.name}", _LEASE) as held:
             known = self.outage() if held else Outage()
             if not known.is_open:

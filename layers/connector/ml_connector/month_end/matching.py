@@ -75,7 +75,7 @@ class MonthMatching:
                 yield self._not_posted(order, record)
 
     def _add_posted(self, order: ApprovedOrder, record: Record) -> Iterator[ReportLine]:
-        """Keep the order until Exact's are matched; yield a line if another has the same one."""
+        """Keep the order until Exact's are matched; yield a line if two have one Exact order."""
         exact = record.facts["exact"]
         other = self._posted.setdefault(Guid(exact["id"]), PostedOrder(order, record))
         if other.order.id != order.id:

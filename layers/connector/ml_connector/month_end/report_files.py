@@ -7,9 +7,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ml_connector.audit.export_files import atomic_file, escaped
 from ml_connector.month_end.reconcile import MonthReport
 from ml_connector.month_end.report_lines import CATEGORIES, CATEGORY_TITLES, ReportLine, Totals
+from ml_connector.output_files import atomic_file, escaped
 
 COLUMNS = (
     "category", "division", "order", "title", "day", "vendor", "airbase_currency",

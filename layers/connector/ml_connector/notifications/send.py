@@ -22,7 +22,7 @@ _MAX_ITEMS = 5000
 _REMEMBERED = timedelta(days=8)  # longer than the items themselves
 
 RETRY_FOR = timedelta(hours=24)
-"""How long a failing channel is retried with what another one has delivered."""
+"""How long a failing channel is retried with items that another channel has delivered."""
 
 
 def send_all(services: Services) -> None:
@@ -77,7 +77,7 @@ def _waiting(services: Services, connection: Connection) -> list[OutboxItem]:
 
 
 def _finished(items: Sequence[OutboxItem], delivered: Sequence[set[str]]) -> list[OutboxItem]:
-    """Return the items that every channel has delivered; of old ones, those that one has."""
+    """Return the items that every channel has delivered; for an old item, one is enough."""
     old = (clock.now() - RETRY_FOR).isoformat()
     return [
         item

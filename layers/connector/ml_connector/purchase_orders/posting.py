@@ -66,14 +66,14 @@ def advance_order(
 
 
 def compare_with_exact(services: Services, connection_id: ConnectionId, id: OrderId) -> None:
-    """Compare a posted order with what Exact holds now; our own writes end here.
+    """Compare a posted order with what Exact holds now; after our own write nothing differs.
 
     A change by others is processed as in `advance_order`.
     """
     tracked = TrackedRecord(services.ledger, services.ledger.read(connection_id, order_key(id)))
     connection = services.connections.get(connection_id)
     if connection is None or tracked.record.state in {"posting", "amending"}:
-        return  # its own worker is still busy, and reads it again itself
+        return  # its worker is still busy, and reads the order again afterwards
     if not tracked.record.facts.get("exact"):
         return
     amender = OrderAmender(services, connection, tracked)

@@ -25,7 +25,7 @@ def search_facts(
     *,
     is_restored: bool,
 ) -> dict[str, Any]:
-    """Return what finds the order in Exact later on.
+    """Return the facts by which the order can be found in Exact later.
 
     `is_restored`: the ledger was restored, so all of Exact's stream is searched.
     """

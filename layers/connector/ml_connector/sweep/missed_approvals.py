@@ -32,13 +32,13 @@ LISTING = "Airbase's order listing"
 _AT_A_TIME = timedelta(seconds=40)  # of a worker's 60: the next sweep continues from there
 _WORKER = timedelta(seconds=60)
 _FULL_EVERY = timedelta(hours=24)
-_RESUME = timedelta(hours=1)  # after this, starting over misses less
+_RESUME = timedelta(hours=1)  # an older reading starts over: its first pages are outdated
 _DONE = "listing-done"  # a shared value while no reading is due
 _FULL = "listing-full"  # every page was read within the last day
-_OPEN = "listing-open"  # a reading has begun and not ended
+_OPEN = "listing-open"  # a reading has begun but not ended
 _PAGE = "listing-page"  # where it was interrupted
 _UNREADABLE = "odd"
-_FIRST_READING = OrderId("")  # no order has this id: remembered once every page was read
+_FIRST_READING = OrderId("")  # stored once every page was read; no order has this id
 _GONE = "gone"
 _NEVER = {
     ApprovalState.PENDING,

@@ -37,19 +37,19 @@ class PartyIndex:
         }
 
     def with_id(self, text: str) -> tuple[int, ...]:
-        """Return who has this id, given in lower case."""
+        """Return the positions of parties with this id, given in lower case."""
         return self._ids.get(text, _NONE)
 
     def with_code(self, text: str) -> tuple[int, ...]:
-        """Return who has this account code."""
+        """Return the positions of parties with this account code."""
         return self._codes.get(text, _NONE)
 
     def referring_to(self, *texts: str) -> set[int]:
-        """Return whose external id is one of these."""
+        """Return the positions of parties whose external id is one of these."""
         return {at for text in texts if text for at in self._references.get(text, _NONE)}
 
     def with_number(self, kind: Kind, other: PartyFeatures) -> tuple[int, ...]:
-        """Return who has the same valid number as another company."""
+        """Return the positions of parties with the same valid number as `other`."""
         number = other.numbers.get(kind)
         if number is None or not number.is_valid:
             return _NONE
@@ -57,11 +57,11 @@ class PartyIndex:
         return tuple(at for at in sharing if self.features[at].numbers[kind].same_as(number))
 
     def with_spelling(self, other: PartyFeatures) -> set[int]:
-        """Return whose name is spelt the same, whatever the legal form."""
+        """Return the positions of parties with a spelling of this name, in any legal form."""
         return {at for key in other.name.keys for at in self._keys.get(key, _NONE)}
 
     def family_of(self, other: PartyFeatures) -> tuple[int, ...]:
-        """Return whose name differs at most in place, number, group word and legal form."""
+        """Return the positions of parties of the family, whose names share the core words."""
         return self._families.get(other.name.family, _NONE)
 
     def has_longer_name(self, core: tuple[str, ...]) -> bool:

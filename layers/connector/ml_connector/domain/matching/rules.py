@@ -59,7 +59,7 @@ class MatchRules:
         self._suppliers = suppliers
 
     def apply(self, at: int) -> RuleResult:
-        """Return the first certain result for the vendor at a position, else the first doubtful."""
+        """Return the first certain result for the vendor at a position, else the first in doubt."""
         vendor = self._vendors.features[at]
         found = list(self._by_identifier(vendor)) or list(self._by_name(vendor))
         if not found:
@@ -95,7 +95,7 @@ class MatchRules:
             yield "name", tuple(sorted(same))
 
     def _namesakes(self, index: PartyIndex, other: PartyFeatures) -> set[int]:
-        """Return who has the same name, with the same legal form or none on one side."""
+        """Return the parties of the same name, with the same legal form or none on one side."""
         return {
             at
             for at in index.with_spelling(other)
@@ -183,7 +183,7 @@ class MatchRules:
 
 
 def _could_be_meant(index: PartyIndex, features: PartyFeatures) -> set[int]:
-    """Return who of the family has at least the distinguishing words of this name."""
+    """Return the parties of the family with at least the distinguishing words of this name."""
     words = features.name.distinguishing
     return {
         at for at in index.family_of(features) if words <= index.features[at].name.distinguishing

@@ -127,7 +127,7 @@ def drift(
 def not_applied(change: Edits, target: Body, order: ExactOrder) -> list[Difference]:
     """Return how `order` still differs from `target` after a change was written.
 
-    Texts count only if they were sent. What was emptied, Exact may have filled by itself.
+    Texts count only if they were sent, and a field that was emptied may have been filled by Exact.
     """
     missing = edits(target, target, order)
     header = changed_header(_sent_texts(change.header), order) | dict(missing.header)

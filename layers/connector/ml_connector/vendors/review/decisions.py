@@ -205,7 +205,7 @@ def _refuse_taken(
     vendor: VendorId,
     supplier: Supplier,
 ) -> None:
-    """Refuse a supplier that another vendor has, unless that is gone or closed in Airbase."""
+    """Refuse the supplier of another vendor, unless that vendor is gone or closed in Airbase."""
     for other in services.vendor_links.vendors_of(connection, division, supplier.id):
         party = stored_vendor(services.reference_table, connection, other)
         if other != vendor and party and party.is_usable:

@@ -65,7 +65,7 @@ def as_key(name: str) -> str:
 
 
 def find_division(connection: Connection, code: int) -> Division:
-    """Return one of the connection's divisions; raise `UserError` when it has no such."""
+    """Return one of the connection's divisions; raise `UserError` for any other."""
     codes = [each.division for each in connection.divisions]
     if code not in codes:
         known = ", ".join(map(str, codes))

@@ -1,7 +1,7 @@
 """Import the decisions of an edited export: all of them, or none if a line is wrong.
 
 Every row is checked against the division's suppliers and the vendor's current state before anything
-is decided. A row that is in force already does nothing, so a file can be imported again.
+is decided. A row that is already in effect changes nothing, so a file can be imported again.
 """
 
 from collections import defaultdict

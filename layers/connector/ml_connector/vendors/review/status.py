@@ -22,7 +22,7 @@ from ml_connector.vendors.waiting_orders import waiting_orders
 def status(stack: Stack, id: str) -> dict[str, Any]:
     """Return the figures of each division; shares are of the vendors that are active in Airbase.
 
-    A share of nothing is None.
+    A share is None if there is nothing to count.
     """
     connection = stack.connection(id)
     states = VendorStates(stack, connection)
