@@ -147,9 +147,9 @@ class Stack:
             self.tables.coordination, self.ledger_of(actor), self.secret_store, self.http
         )
 
-    def send(self, message: Message, why: str) -> None:
-        """Queue a message; `why` is unique text, so that it is never dropped as a duplicate."""
-        self.queues.send(message, f"{message.group} {why}")
+    def send(self, message: Message, once: str) -> None:
+        """Queue a message; SQS drops another with the same `once` within five minutes."""
+        self.queues.send(message, f"{message.group} {once}")
 
     def connection(self, id: str) -> Connection:
         """Return a connection; raises `UserError` when there is none of this name."""

@@ -72,7 +72,7 @@ def find_usage(client: AirbaseClient, connection: Connection) -> AirbaseUsage:
 
 
 def _note_order(usage: AirbaseUsage, raw: Any, connection: Connection) -> None:
-    """Add the values of one order, each once; posting it reports what cannot be read."""
+    """Add the values of one order, each once; values that cannot be read are left out."""
     profile = connection.profile
     reader = FieldReader(raw, profile)
     if profile.state_words.get(reader.text(profile.order.state, "state")) in _NEVER_POSTED:
@@ -87,7 +87,7 @@ def _note_order(usage: AirbaseUsage, raw: Any, connection: Connection) -> None:
         value = usage.note(key, wanted)
         if value:
             value.orders += 1
-            # As on the order, which may give less than the list.
+            # Take id and code from the order, since it is mapped by these; a list may give more.
             value.wanted = Reference(wanted.id, wanted.code, wanted.name or value.wanted.name)
 
 

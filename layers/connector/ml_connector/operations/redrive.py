@@ -95,7 +95,7 @@ def _receive(stack: Stack, queue: str) -> Iterator[_DeadLetter]:
 
 
 def _record(stack: Stack, actor: Actor, letters: list[_DeadLetter]) -> None:
-    """Record it in each connection's audit trail before the messages are moved."""
+    """Record the redrive in each connection's audit trail before messages are moved."""
     counts = Counter(letter.connection for letter in letters)
     for connection in stack.services.connections.all():
         if number := counts[connection.id]:
@@ -107,7 +107,7 @@ def _send_back(stack: Stack, letter: _DeadLetter) -> None:
         QueueUrl=stack.queue_urls[letter.queue],
         MessageBody=letter.text,
         MessageGroupId=letter.group,
-        # Derived from its id: a run interrupted here and repeated sends it once.
+        # Derived from the message's id: a run that is interrupted here and repeated sends it once.
         MessageDeduplicationId=hashlib.sha256(f"redrive {letter.id}".encode()).hexdigest(),
     )
     stack.sqs.delete_message(
