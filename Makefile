@@ -56,6 +56,10 @@ types: $(READY) ## mypy, strict
 imports: $(READY) ## check the import contracts
 	$(BIN)/lint-imports --no-cache
 
+.PHONY: exceptions-page
+exceptions-page: $(READY) ## write the tables of docs/exceptions.md from the catalogue
+	$(BIN)/python docs/exceptions_page.py
+
 .PHONY: bench
 bench: $(READY) ## measure speed and size; fails beyond a limit
 	$(if $(LAMBDA_PYTHON),$(MAKE) --no-print-directory build/runtime/.ready build \
@@ -76,6 +80,10 @@ build/runtime/.ready: requirements/runtime.txt
 .PHONY: fuzz
 fuzz: $(READY) ## run seeded histories, RUNS=20000; HISTORY_SEED=42 replays one
 	HISTORY_RUNS=$(RUNS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist load tests/histories
+
+.PHONY: mutants
+mutants: $(READY) ## change each of the most important lines, and see a test fail
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 .PHONY: build
 build: $(SAM_READY) ## sam build, without Docker; ARCH=arm64 or x86_64

@@ -89,8 +89,8 @@ def _write_environment(demo: DemoEnvironment, host: str) -> None:
 
 def _print_addresses(console: Console, demo: DemoEnvironment) -> None:
     rows = (
-        ("Airbase webhooks", f"{demo.stack.url}/webhooks/airbase/<connection>"),
-        ("Exact webhooks", f"{demo.stack.url}/webhooks/exact/<connection>"),
+        ("Airbase webhooks", f"{demo.stack.url}/webhooks/airbase/CONNECTION"),
+        ("Exact webhooks", f"{demo.stack.url}/webhooks/exact/CONNECTION"),
         ("Exact redirect URI", demo.stack.outputs["ExactRedirectUri"]),
         ("AWS endpoint", demo.stack.endpoint_url),
         ("Exact simulator", demo.exact_url),

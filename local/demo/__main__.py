@@ -13,7 +13,7 @@ from local.demo.checks import broken_invariants, calls_per_order, record_of
 from local.demo.environment import FIRM, DemoEnvironment
 from local.demo.scenario import Scenario
 from ml_connector.domain.audit_chain import Entry
-from ml_connector.infrastructure.ledger import Record
+from ml_connector.infrastructure.ledger import OrderRecord
 
 _console = Console(highlight=False)
 
@@ -48,21 +48,21 @@ def _orders_table(demo: DemoEnvironment) -> Table:
     table = Table("Order", "Division", "State")
     table.add_column("Exact number or exception", overflow="fold")
     table.add_column("What to do", overflow="fold")
-    records = list(demo.services.ledger.records(FIRM, "order#"))
-    for record in sorted(records, key=lambda one: str(one.facts.get("title", ""))):
+    records = list(demo.services.ledger.orders(FIRM))
+    for record in sorted(records, key=lambda one: one.facts.title):
         table.add_row(*_cells(record))
     return table
 
 
-def _cells(record: Record) -> Iterator[str]:
+def _cells(record: OrderRecord) -> Iterator[str]:
     facts = record.facts
-    number = str((facts.get("exact") or {}).get("number", ""))
-    yield str(facts.get("title") or facts.get("order") or record.key)
-    yield str(facts.get("division", ""))
+    number = str(facts.exact.number) if facts.exact else ""
+    yield facts.title or facts.order or record.key
+    yield str(facts.division or "")
     yield record.state.replace("_", " ")
     problems = record.problems
-    yield "\n".join(f"{found['code']}\n{found['cause']}" for found in problems) or number
-    yield "\n".join(found["remedy"] for found in problems)
+    yield "\n".join(f"{found.code}\n{found.cause}" for found in problems) or number
+    yield "\n".join(found.remedy for found in problems)
 
 
 def _print_trail(demo: DemoEnvironment, scenario: Scenario) -> None:

@@ -7,7 +7,7 @@ from local.demo.scenario import Scenario
 from local.firm import BRANCHES
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.marker import is_marked_for
-from ml_connector.infrastructure.ledger import Record, order_key
+from ml_connector.infrastructure.ledger import OrderRecord
 
 
 def broken_invariants(demo: DemoEnvironment, scenario: Scenario) -> list[str]:
@@ -24,13 +24,13 @@ def calls_per_order(demo: DemoEnvironment) -> tuple[int, int]:
     """Return how many purchase orders were sent to Exact, and how many were posted."""
     sent = [call for call in demo.posting_calls() if call.method == "POST"]
     posts = [call for call in sent if call.path.endswith("purchaseorder/PurchaseOrders")]
-    records = demo.services.ledger.records(FIRM, "order#")
-    return len(posts), sum("posted_at" in record.facts for record in records)
+    records = demo.services.ledger.orders(FIRM)
+    return len(posts), sum(record.facts.posted_at is not None for record in records)
 
 
-def record_of(demo: DemoEnvironment, order_id: str) -> Record:
+def record_of(demo: DemoEnvironment, order_id: str) -> OrderRecord:
     """Return an order's record."""
-    return demo.services.ledger.read(FIRM, order_key(OrderId(order_id)))
+    return demo.services.ledger.order(FIRM, OrderId(order_id))
 
 
 def _in_exact(demo: DemoEnvironment) -> Iterator[str]:
@@ -60,7 +60,7 @@ def _unexpected_outcomes(demo: DemoEnvironment, scenario: Scenario) -> Iterator[
             if (found := record_of(demo, order["id"]).state) != state:
                 yield f"{order['number']} is {found}, not {state}"
     for id, code in scenario.refused.items():
-        codes = [found["code"] for found in record_of(demo, id).problems]
+        codes = [found.code for found in record_of(demo, id).problems]
         if codes != [code]:
             yield f"order {id} has the exceptions {codes}, not {code}"
 

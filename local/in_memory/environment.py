@@ -14,7 +14,7 @@ from local.in_memory.stack import Hosts, InMemoryStack
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId, OrderId
 from ml_connector.exact.oauth import Tokens
-from ml_connector.infrastructure.ledger import Record, order_key
+from ml_connector.infrastructure.ledger import OrderRecord, order_key
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
 from ml_connector.messages import order_message, refresh_message
@@ -85,7 +85,7 @@ class InMemoryEnvironment:
         message = order_message(id, OrderId(order["id"]))
         self.memory.queues.send(message, f"{message.group} {clock.epoch()}")
 
-    def post(self, order: dict[str, Any], id: ConnectionId = FIRM) -> Record:
+    def post(self, order: dict[str, Any], id: ConnectionId = FIRM) -> OrderRecord:
         """Queue the order, process the queues, and return its record."""
         self.queue(order, id)
         self.work()
@@ -108,7 +108,7 @@ class InMemoryEnvironment:
         self.memory.work(Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"}), self.services)
         self.work()
 
-    def record(self, order: dict[str, Any], id: ConnectionId = FIRM) -> Record:
+    def record(self, order: dict[str, Any], id: ConnectionId = FIRM) -> OrderRecord:
         """Return the order's record."""
         return self.services.ledger.read(id, order_key(OrderId(order["id"])))
 
@@ -119,7 +119,7 @@ class InMemoryEnvironment:
 
     def codes(self, order: dict[str, Any]) -> list[str]:
         """Return the codes of the order's open exceptions."""
-        return [found["code"] for found in self.record(order).problems]
+        return [found.code for found in self.record(order).problems]
 
     def in_exact(self, branch: Branch = NL) -> list[dict[str, Any]]:
         """Return the purchase orders of a division."""

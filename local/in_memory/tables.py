@@ -205,5 +205,5 @@ class InMemorySecretStore:
     def _read(self, kind: str, connection: ConnectionId, missing: str) -> Mapping[str, Any]:
         found = self._plain.get((kind, connection))
         if found is None:
-            raise Halt(problem(missing, f"Connection {connection}"))
+            raise Halt(problem(missing, f"Connection {connection}", connection=connection))
         return found

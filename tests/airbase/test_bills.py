@@ -16,7 +16,7 @@ from local.simulator import SimulatedFault
 from ml_connector.airbase.bills import VendorBills, bills_of
 from ml_connector.airbase.client import AirbaseClient
 from ml_connector.clock import MovableClock
-from ml_connector.domain.exception_codes import EXPLANATIONS
+from ml_connector.domain.exception_codes import CATALOGUE
 from ml_connector.domain.faults import Later, Review
 from ml_connector.domain.ids import ConnectionId, VendorId
 from ml_connector.domain.money import Money
@@ -141,7 +141,7 @@ def test_a_repeated_entry_counts_once_in_its_last_form() -> None:
 @given(st.dictionaries(st.sampled_from(sorted(RAW)), st.none() | st.booleans() | st.text()))
 def test_any_entry_is_a_bill_or_a_problem_or_skipped(changes: dict[str, Any]) -> None:
     found = read(RAW | changes)
-    assert set(codes(found)) <= set(EXPLANATIONS)
+    assert set(codes(found)) <= set(CATALOGUE)
     assert not (found.bills and found.problems)
 
 

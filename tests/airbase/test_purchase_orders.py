@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_connector.airbase.purchase_orders import read_day, read_order
-from ml_connector.domain.exception_codes import EXPLANATIONS
+from ml_connector.domain.exception_codes import CATALOGUE
 from ml_connector.domain.faults import Problem, Review
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.money import Money
@@ -271,7 +271,7 @@ def test_all_problems_of_header_and_lines_are_reported_together() -> None:
 
 def test_evidence_is_short() -> None:
     (found,) = problems_of(raw_order({"total_amount": HUGE}))
-    assert found.cause.startswith("An amount cannot be used. the total: '999")
+    assert found.cause.startswith("An amount cannot be used. The total, '999")
     assert len(str(found.evidence)) < 200
 
 
@@ -302,7 +302,7 @@ def is_read_or_reviewed(raw: Any, profile: AirbaseProfile = DEFAULT) -> None:
         assert len(fingerprint(order)) == 64
     except Review as review:
         problems = review.problems
-    assert {one.code for one in problems} <= set(EXPLANATIONS)
+    assert {one.code for one in problems} <= set(CATALOGUE)
     json.dumps([one.as_dict() for one in problems], ensure_ascii=False).encode()
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_connector.airbase.vendors import Vendor, read_vendor, with_vendor
-from ml_connector.domain.exception_codes import EXPLANATIONS
+from ml_connector.domain.exception_codes import CATALOGUE
 from ml_connector.domain.faults import Problem, Review
 from ml_connector.domain.ids import VendorId
 from ml_connector.domain.orders.order import Reference
@@ -71,7 +71,7 @@ def test_anything_is_a_vendor_or_a_review(changes: dict[str, Any]) -> None:
         assert read_vendor(RAW | changes, DEFAULT).id
     except Review as review:
         problems = review.problems
-    assert {one.code for one in problems} <= set(EXPLANATIONS)
+    assert {one.code for one in problems} <= set(CATALOGUE)
 
 
 def test_the_vendors_own_record_replaces_the_orders_copy() -> None:

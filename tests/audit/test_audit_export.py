@@ -24,7 +24,8 @@ from ml_connector.audit.export_rows import ExportPeriod, read_period
 from ml_connector.clock import MovableClock
 from ml_connector.domain.audit_chain import Anchor, seal
 from ml_connector.domain.ids import ConnectionId, OrderId, RecordKey
-from ml_connector.infrastructure.ledger import CONNECTION, Ledger, Record, order_key
+from ml_connector.domain.records import OrderState
+from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Ledger, order_key
 from ml_connector.user_errors import UserError
 from tests.person_stack import PersonStack
 
@@ -76,10 +77,12 @@ class Firm(PersonStack):
     def known_id(self, id: str) -> ConnectionId:
         return ConnectionId(id)
 
-    def note(self, key: RecordKey, *steps: str, **detail: Any) -> Record:
+    def note(self, key: RecordKey, *steps: str, **detail: Any) -> AnyRecord:
         record = self.ledger.read(FIRM, key)
+        if record.state == OrderState.NEW:
+            record = record.now(OrderState.RECEIVED)
         for step in steps:
-            record = self.ledger.write(record.now(step), step, **detail)
+            record = self.ledger.write(record, step, detail=detail)
         return record
 
 

@@ -14,12 +14,15 @@ from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.dynamodb import Write
 from ml_connector.infrastructure.ledger import (
     CONNECTION,
+    AnyRecord,
     Conflict,
     Ledger,
-    Record,
+    new_order,
+    new_record,
     order_key,
     vendor_key,
 )
@@ -27,7 +30,7 @@ from ml_connector.infrastructure.ledger import (
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("other")
 KEY = order_key(OrderId("po-1"))
 NL, BE = Division(101), Division(102)
-AWAY = problem("NOT_CONNECTED", "firm")
+AWAY = problem("NOT_CONNECTED", "firm", connection="firm")
 BLOCKED = problem("EXACT_DIVISION_BLOCKED", "firm")
 
 
@@ -42,8 +45,8 @@ class CrashingTable(InMemoryTable):
         raise ConnectionError
 
 
-def fresh(key: str = "po-1", connection: ConnectionId = FIRM) -> Record:
-    return Record(connection, order_key(OrderId(key)))
+def fresh(key: str = "po-1", connection: ConnectionId = FIRM) -> AnyRecord:
+    return new_order(connection, OrderId(key)).now(OrderState.RECEIVED)
 
 
 def steps_of(ledger: Ledger, key: Any = KEY) -> list[str]:
@@ -55,21 +58,22 @@ def steps_of(ledger: Ledger, key: Any = KEY) -> list[str]:
 
 def test_a_record_that_was_never_written_is_new(ledger: Ledger) -> None:
     record = ledger.read(FIRM, KEY)
-    assert record == fresh()
-    assert (record.state, record.version, record.problems) == ("new", 0, [])
+    assert record == new_order(FIRM, OrderId("po-1"))
+    assert (record.state, record.version, record.problems) == ("new", 0, ())
     assert ledger.trail(FIRM, KEY) == []
     assert ledger.find_break(record) is None
 
 
 def test_a_record_is_read_as_written(ledger: Ledger) -> None:
     at = clock.now() + timedelta(seconds=90)
-    record = fresh().now("received", events=["a"], title="é 漢").due(at)
-    stored = ledger.write(record, "received", event="a")
+    facts = OrderFacts(events=("a",), title="é 漢")
+    stored = ledger.write(fresh().now(OrderState.RECEIVED, facts).due(at), "received")
     assert stored.version == 1
     assert stored.received_at == "2026-11-23T12:00:00+00:00"
     assert ledger.read(FIRM, KEY) == stored
     (entry,) = ledger.trail(FIRM, KEY)
-    assert (entry.actor, entry.step, entry.detail) == ("po_posting", "received", {"event": "a"})
+    assert (entry.actor, entry.step) == ("po_posting", "received")
+    assert entry.detail == {"events": ["a"], "title": "é 漢"}
     assert entry.at == stored.received_at
     assert stored.anchor.hash == entry.hash
 
@@ -77,18 +81,19 @@ def test_a_record_is_read_as_written(ledger: Ledger) -> None:
 def test_the_moment_of_receipt_stays(ledger: Ledger, time: MovableClock) -> None:
     first = ledger.write(fresh(), "received")
     time.move(60)
-    second = ledger.write(first.now("posted"), "posted")
+    second = ledger.write(first.now(OrderState.POSTING), "intent")
     assert second.received_at == first.received_at
     assert second.facts == first.facts
-    assert steps_of(ledger) == ["received", "posted"]
+    assert steps_of(ledger) == ["received", "intent"]
 
 
 def test_a_new_state_keeps_the_facts_and_is_not_due(ledger: Ledger) -> None:
-    record = fresh().now("review", problems=[AWAY.as_dict()]).due(clock.now())
-    moved = ledger.write(record, "review").now("posted", exact={"id": "x"})
-    assert set(moved.facts) == {"problems", "opened_at", "exact"}
+    record = ledger.write(fresh(), "received")
+    record = record.now(OrderState.REVIEW, OrderFacts(problems=(AWAY,))).due(clock.now())
+    moved = ledger.write(record, "review").now(OrderState.POSTED)
+    assert moved.facts.opened_at.keys() == {AWAY.digest}
     assert moved.due_at is None
-    assert [one["code"] for one in moved.problems] == ["NOT_CONNECTED"]
+    assert [one.code for one in moved.problems] == ["NOT_CONNECTED"]
 
 
 def test_a_crash_before_the_commit_leaves_neither_record_nor_entry() -> None:
@@ -128,7 +133,7 @@ def test_a_stale_version_writes_neither_record_nor_entry(
     ledger.write(stale.now("posting"), "intent")
     before = records.items(), trails.items()
     with pytest.raises(Conflict, match="firm#order#po-1"):
-        ledger.write(stale.now("posted"), "posted")
+        ledger.write(stale.now("cancelled"), "ended")
     with pytest.raises(Conflict):
         ledger.postpone(stale, clock.now())
     assert (records.items(), trails.items()) == before
@@ -138,8 +143,8 @@ def test_postponing_makes_a_new_version(ledger: Ledger) -> None:
     stale = ledger.write(fresh(), "received")
     moved = ledger.postpone(stale, clock.now())
     with pytest.raises(Conflict):
-        ledger.write(stale.now("posted"), "posted")
-    assert ledger.write(moved.now("posted"), "posted").version == 3
+        ledger.write(stale.now("cancelled"), "ended")
+    assert ledger.write(moved.now("cancelled"), "ended").version == 3
 
 
 def test_an_existing_entry_is_never_overwritten(ledger: Ledger, trails: InMemoryTable) -> None:
@@ -198,12 +203,12 @@ def test_due_records_are_of_one_connection(ledger: Ledger) -> None:
 
 def test_a_record_in_a_new_state_is_not_due_any_more(ledger: Ledger) -> None:
     record = ledger.write(fresh().due(clock.now()), "received")
-    ledger.write(record.now("posted"), "posted")
+    ledger.write(record.now(OrderState.CLOSED), "ended")
     assert list(ledger.due(FIRM, datetime(9999, 1, 1, tzinfo=UTC))) == []
 
 
 def test_records_are_listed_by_kind(ledger: Ledger) -> None:
-    vendor = Record(FIRM, vendor_key(VendorId("po-1")))
+    vendor = new_record(FIRM, vendor_key(VendorId("po-1")))
     for record in (fresh("1"), fresh("2"), vendor, fresh("3", OTHER)):
         ledger.write(record, "received")
     assert [r.key for r in ledger.records(FIRM, "order#")] == ["order#1", "order#2"]
@@ -219,6 +224,7 @@ def test_parked_records_keep_their_order_on_a_separate_list(
         time.move(60)
     for key in ("po-1", "po-9"):
         ledger.save_unaudited(ledger.read(FIRM, order_key(OrderId(key))).park("EXACT_AWAY"))
+        time.move(1)
     assert list(ledger.due(FIRM, clock.now())) == []
     parked = list(ledger.due(FIRM, clock.now(), "EXACT_AWAY"))
     assert [r.key for r in parked] == ["order#po-9", "order#po-1"], "the oldest first"
@@ -227,7 +233,7 @@ def test_parked_records_keep_their_order_on_a_separate_list(
     moved = ledger.postpone(parked[0], clock.now())
     assert ledger.read(FIRM, moved.key) == moved
     assert [r.key for r in ledger.due(FIRM, clock.now())] == ["order#po-9"]
-    assert ledger.write(parked[1].now("posted"), "posted").parked == ""
+    assert ledger.write(parked[1].now("cancelled"), "ended").parked == ""
 
 
 # --- Halts ---------------------------------------------------------------------------------
@@ -238,7 +244,7 @@ def test_a_halt_is_written_despite_concurrent_writes(
 ) -> None:
     real, rivals = ledger.read, [BE, NL]
 
-    def overtaken(connection: ConnectionId, key: Any) -> Record:
+    def overtaken(connection: ConnectionId, key: Any) -> AnyRecord:
         record = real(connection, key)
         if rivals:
             ledger.halt(connection, BLOCKED, rivals.pop())
@@ -246,7 +252,7 @@ def test_a_halt_is_written_despite_concurrent_writes(
 
     monkeypatch.setattr(ledger, "read", overtaken)
     ledger.halt(FIRM, AWAY)
-    assert {where: p["code"] for where, p in ledger.halts(FIRM).items()} == {
+    assert {where: p.code for where, p in ledger.halts(FIRM).items()} == {
         "": "NOT_CONNECTED",
         "101": "EXACT_DIVISION_BLOCKED",
         "102": "EXACT_DIVISION_BLOCKED",
@@ -286,8 +292,7 @@ def test_repeating_a_halt_changes_nothing(ledger: Ledger) -> None:
     ledger.halt(FIRM, BLOCKED, BE)
     ledger.halt(FIRM, AWAY, NL)
     assert steps_of(ledger, CONNECTION) == ["halted"] * 3
-    halts = ledger.read(FIRM, CONNECTION).facts["halts"]
-    assert {where: one["code"] for where, one in halts.items()} == {
+    assert {where: one.code for where, one in ledger.halts(FIRM).items()} == {
         "101": "NOT_CONNECTED",
         "102": "EXACT_DIVISION_BLOCKED",
     }
@@ -298,7 +303,7 @@ def test_lifting_one_division_leaves_the_others_halted(ledger: Ledger) -> None:
     ledger.halt(FIRM, BLOCKED, NL)
     ledger.halt(FIRM, BLOCKED, BE)
     ledger.clear_halt(FIRM, NL)
-    assert set(ledger.read(FIRM, CONNECTION).facts["halts"]) == {"", "102"}
+    assert set(ledger.halts(FIRM)) == {"", "102"}
     assert ledger.halted(FIRM, NL), "the connection itself is still stopped"
     assert ledger.read(FIRM, CONNECTION).state == "halted"
 
@@ -326,10 +331,10 @@ def test_lifting_nothing_is_not_audited(ledger: Ledger, division: Division | Non
 LONG = {"lines": [{"Item": f"é{n}", "UnitPrice": n / 4} for n in range(5_000)]}
 
 
-def written(ledger: Ledger, *details: dict[str, Any]) -> Record:
+def written(ledger: Ledger, *details: dict[str, Any]) -> AnyRecord:
     record = fresh()
     for number, detail in enumerate(details):
-        record = ledger.write(record.now(f"state {number}"), f"step {number}", **detail)
+        record = ledger.write(record, f"step {number}", detail=detail)
     return record
 
 
@@ -345,8 +350,12 @@ def test_a_long_detail_is_compressed_and_verified(ledger: Ledger, trails: InMemo
 def test_a_record_with_thousands_of_problems_fits_an_item(
     ledger: Ledger, records: InMemoryTable
 ) -> None:
-    problems = [problem("BAD_FIELD", f"PO-1, line {n}", "x" * 200).as_dict() for n in range(5_000)]
-    record = ledger.write(fresh().now("review", problems=problems), "review", problems=problems)
+    problems = tuple(
+        problem("BAD_FIELD", f"PO-1, line {n}", "not_text", what="x" * 200) for n in range(5_000)
+    )
+    record = ledger.write(fresh(), "received")
+    facts = OrderFacts(problems=problems)
+    record = ledger.write(record.now(OrderState.REVIEW, facts), "review")
     assert ledger.read(FIRM, KEY).problems == problems
     assert ledger.find_break(record) is None
     assert sum(len(str(value)) for value in records.items()[0].values()) < 300_000

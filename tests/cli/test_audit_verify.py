@@ -8,7 +8,8 @@ import pytest
 
 from local.demo.environment import DemoEnvironment
 from ml_connector.domain.ids import ConnectionId, OrderId
-from ml_connector.infrastructure.ledger import CONNECTION, Record, order_key
+from ml_connector.domain.records import OrderFacts, OrderState
+from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, new_order, new_record
 from tests.cli.terminal import Terminal
 
 _numbers = count()
@@ -24,10 +25,12 @@ class Trail:
         self.audit = demo.stack.resource("AuditTable")
         self.ledger = demo.stack.resource("LedgerTable")
         self.dynamodb = demo.stack.client("dynamodb")
-        record = Record(ConnectionId(connection), order_key(OrderId(order)))
+        record = new_order(ConnectionId(connection), OrderId(order))
         for number, step in enumerate(STEPS):
             record = demo.services.ledger.write(
-                record.now(step, title=f"T-{order}"), step, n=number
+                record.now(OrderState.RECEIVED, OrderFacts(title=f"T-{order}")),
+                step,
+                detail={"n": number},
             )
 
     def entry(self, number: int) -> dict[str, Any]:
@@ -126,7 +129,7 @@ TAMPERINGS: dict[Callable[[Trail], None], str] = {
 def trail(demo: DemoEnvironment) -> Trail:
     """A connection of its own for each test, with one order."""
     connection = f"audited-{next(_numbers)}"
-    record = Record(ConnectionId(connection), CONNECTION)
+    record = new_record(ConnectionId(connection), CONNECTION)
     demo.services.ledger.write(record.now("active"), "connection_added")
     return Trail(demo, connection, "o1")
 
@@ -178,7 +181,7 @@ def test_a_step_written_during_verification_is_not_a_break(
     ledger = type(trail.demo.services.ledger)
     original, steps = ledger.find_break, iter(("retry_asked", "received"))
 
-    def find_break(self: Any, record: Record) -> str | None:
+    def find_break(self: Any, record: AnyRecord) -> str | None:
         if step := next(steps, None):
             newest = self.read(record.connection, record.key)
             self.write(newest, step)

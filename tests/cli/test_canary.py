@@ -8,8 +8,9 @@ import pytest
 from local.demo.environment import DemoEnvironment
 from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import ConnectionId, Division, OrderId
+from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.exact.errors import ExactAnswer, SentRequest, interpret
-from ml_connector.infrastructure.ledger import Record, order_key
+from ml_connector.infrastructure.ledger import new_order
 from ml_connector.infrastructure.secret_store import EXACT_TOKENS, KINDS, NOTIFY_SLACK
 from tests.cli.conftest import Write
 from tests.cli.terminal import SECRETS, Terminal
@@ -105,9 +106,10 @@ def refuse_with_secrets(demo: DemoEnvironment) -> None:
     sent = SentRequest(Division(2101), "purchaseorder/PurchaseOrders", is_write=True, record="PO-1")
     fault = interpret(ExactAnswer(500, headers, json.dumps(error).encode()), sent)
     assert isinstance(fault, Review)
-    problems = [found.as_dict() for found in fault.problems]
-    record = Record(ConnectionId("canary"), order_key(OrderId("PO-1")))
-    demo.services.ledger.write(record.now("review", problems=problems), "review", problems=problems)
+    record = new_order(ConnectionId("canary"), OrderId("PO-1")).now(OrderState.RECEIVED)
+    record = demo.services.ledger.write(record, "received")
+    facts = OrderFacts(problems=fault.problems)
+    demo.services.ledger.write(record.now(OrderState.REVIEW, facts), "review")
 
 
 def test_no_secret_is_shown_or_stored_in_clear_text(

@@ -11,7 +11,7 @@ from local.demo.environment import DemoEnvironment
 from local.firm import CONNECTION_ID as FIRM
 from local.firm import NL
 from ml_connector.domain.ids import ConnectionId, OrderId
-from ml_connector.infrastructure.ledger import Record, order_key
+from ml_connector.infrastructure.ledger import new_order
 from tests.cli.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("firm")
@@ -168,7 +168,7 @@ def test_a_trail_without_its_record_is_exported(
 ) -> None:
     key: dict[str, Any] = {"pk": {"S": FIRM}, "sk": {"S": "order#gone"}}
     ledger = demo.services.ledger
-    record = Record(ConnectionId(FIRM), order_key(OrderId("gone")))
+    record = new_order(ConnectionId(FIRM), OrderId("gone"))
     ledger.write(record.now("received"), "received")
     table = demo.stack.resource("LedgerTable")
     demo.stack.client("dynamodb").delete_item(TableName=table, Key=key)

@@ -189,16 +189,18 @@ def test_a_code_sent_during_a_token_renewal_can_be_sent_again(
 
 
 def test_consent_lifts_only_the_halts_it_ends(consent: ConsentEnvironment) -> None:
-    consent.ledger.halt(FIRM, problem("RECONNECT_NEEDED", "firm"))
-    consent.ledger.halt(FIRM, problem("EXACT_DIVISION_NOT_ALLOWED", "firm"), Division(1))
+    consent.ledger.halt(FIRM, problem("RECONNECT_NEEDED", "firm", connection=FIRM))
+    consent.ledger.halt(
+        FIRM, problem("EXACT_DIVISION_NOT_ALLOWED", "firm", connection=FIRM), Division(1)
+    )
     consent.ledger.halt(FIRM, problem("EXACT_LICENCE", "firm"), Division(2))
     state = consent.ask()
     consent.exchange().redeem(state, consent.code(state))
-    record = consent.ledger.read(FIRM, CONNECTION)
-    assert [one["code"] for one in record.facts["halts"].values()] == ["EXACT_LICENCE"]
+    record = consent.ledger.connection(FIRM)
+    assert [one.code for one in record.facts.halts.values()] == ["EXACT_LICENCE"]
     assert record.state == "halted"
     given = consent.ledger.trail(FIRM, CONNECTION)[-1]
-    assert given.detail == {"lifted": ["EXACT_DIVISION_NOT_ALLOWED", "RECONNECT_NEEDED"]}
+    assert given.detail["lifted"] == ["EXACT_DIVISION_NOT_ALLOWED", "RECONNECT_NEEDED"]
 
 
 def test_consent_does_not_lift_the_halt_of_a_refused_airbase_key(

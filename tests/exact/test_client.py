@@ -183,6 +183,15 @@ def test_a_write_with_an_unknown_outcome_is_not_repeated(
     assert len(exact.seen) == 1
 
 
+def test_a_change_whose_answer_is_a_web_page_may_not_have_been_made(
+    exact_client: ExactClient, exact: Exact
+) -> None:
+    exact.answers = [httpx.Response(200, text="<html>Maintenance</html>")]
+    fault = fault_of(lambda: exact_client.update(NL, ORDERS, KEY, {"Description": "Paper"}))
+    assert isinstance(fault, Later)
+    assert fault.outcome_unknown
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -313,6 +322,18 @@ def test_429_stops_the_division_until_the_reset(
     assert list(exact_client.rows(NL, "crm/Accounts")) == []
 
 
+def test_a_429_with_a_wait_stops_the_division_beyond_the_minute(
+    exact_client: ExactClient, exact: Exact, time: MovableClock
+) -> None:
+    exact.answers = [httpx.Response(429, headers={"Retry-After": "600"})]
+    for seconds in (0, 61, 500):
+        time.move(seconds)
+        assert isinstance(fault_of(lambda: create(exact_client)), Later)
+    assert len(exact.seen) == 1
+    time.move(60)
+    assert list(exact_client.rows(NL, "crm/Accounts")) == []
+
+
 def test_a_full_minute_sends_nothing(exact_client: ExactClient, exact: Exact) -> None:
     for _ in range(59):
         list(exact_client.rows(NL, "crm/Accounts"))
@@ -364,3 +385,9 @@ def test_tokens_are_sent_over_https_or_on_this_machine_only(
     with pytest.raises(ValueError, match=r"https|web address|base address"):
         ExactClient(base, httpx.Client(), *parts)
     ExactClient("http://127.0.0.1:8080", httpx.Client(), *parts)
+
+
+def test_no_proxy_of_the_environment_gets_our_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://proxy.test:1")
+    assert not any(http_clients.client()._mounts.values())

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ml_connector import clock
-from ml_connector.domain.exception_codes import EXPLANATIONS
+from ml_connector.domain.exception_codes import CATALOGUE
 from ml_connector.domain.faults import Fault, Halt, Later, Review
 from ml_connector.domain.ids import Division
 from ml_connector.exact import error_texts as texts
@@ -396,4 +396,4 @@ def test_what_counts_against_the_hourly_limit(status: int, text: str, counts: bo
 
 
 def test_every_code_of_the_table_is_explained() -> None:
-    assert {rule.code for rule in texts.RULES} <= set(EXPLANATIONS)
+    assert {rule.code for rule in texts.RULES} <= set(CATALOGUE)

@@ -205,3 +205,68 @@ def test_the_calls_left_are_known_by_window(time: MovableClock) -> None:
         0,
     )
     assert rate_limiter.minute_and_day_left(BE) == (minute, day)
+
+
+@pytest.mark.parametrize("early", [0.05, 0.5, 1])
+def test_calls_of_a_minutes_last_second_count_in_the_next_one_too(
+    table: InMemoryTable, time: MovableClock, early: float
+) -> None:
+    """They may reach Exact when the next minute has begun."""
+    rate_limiter = RateLimiter(table, FIRM)
+    time.move(60 - early)
+    taken, _ = take_all(rate_limiter)
+    time.move(early)
+    assert (taken, take_all(rate_limiter)[0]) == (59, 0)
+
+
+def test_calls_before_the_last_second_leave_the_next_minute_alone(
+    table: InMemoryTable, time: MovableClock
+) -> None:
+    rate_limiter = RateLimiter(table, FIRM)
+    time.move(58.9)
+    take_all(rate_limiter)
+    time.move(1.1)
+    assert take_all(rate_limiter)[0] == 59
+
+
+@pytest.mark.parametrize(("per_day", "taken"), [(5000, 4975), (100, 95), (10, 10), (1, 1)])
+def test_a_few_calls_of_a_day_are_left_to_others(
+    table: InMemoryTable, per_day: int, taken: int
+) -> None:
+    assert take_all(RateLimiter(table, FIRM, per_minute=10_000, per_day=per_day))[0] == taken
+
+
+def test_a_call_of_a_minute_is_left_for_what_is_not_counted(table: InMemoryTable) -> None:
+    assert take_all(RateLimiter(table, FIRM, per_minute=20))[0] == 19
+
+
+def test_a_longer_pause_replaces_a_shorter_one(table: InMemoryTable, time: MovableClock) -> None:
+    one, two = RateLimiter(table, FIRM), RateLimiter(table, FIRM)
+    one.pause(NL, "EXACT_RATE_LIMITED", clock.now() + MINUTE)
+    one.pause(NL, "EXACT_RATE_LIMITED", clock.now() + 5 * MINUTE)
+    two.pause(NL, "EXACT_RATE_LIMITED", clock.now() + 2 * MINUTE)
+    time.move(181)
+    assert [take_all(each)[0] for each in (one, two, RateLimiter(table, FIRM))] == [0, 0, 0]
+
+
+def test_an_answer_counts_for_the_window_that_it_names(
+    table: InMemoryTable, time: MovableClock
+) -> None:
+    """Exact's clock is ahead of ours: its minute and its day have begun already."""
+    rate_limiter = RateLimiter(table, FIRM)
+    time.move(timedelta(hours=11, minutes=59, seconds=58))
+    before = rate_limiter.minute_and_day_left(NL)
+    midnight = datetime.fromisoformat("2026-10-27T00:00:00+00:00")
+    ahead = headers(minute=(60, 5), minute_ends=midnight + MINUTE)
+    tomorrow = int((midnight + timedelta(days=1)).timestamp() * 1000)
+    ahead |= {"X-RateLimit-Limit": "5000", "X-RateLimit-Remaining": "40"}
+    rate_limiter.correct(NL, ahead | {"X-RateLimit-Reset": str(tomorrow)})
+    assert rate_limiter.minute_and_day_left(NL) == before
+    time.move(2)
+    assert rate_limiter.minute_and_day_left(NL) == (4, 15)
+
+
+def test_headers_show_the_calls_that_other_programs_made_today(table: InMemoryTable) -> None:
+    rate_limiter = RateLimiter(table, FIRM)
+    rate_limiter.correct(NL, headers(day=(5000, 30)))
+    assert take_all(rate_limiter)[0] <= 30

@@ -16,7 +16,7 @@ from ml_connector.domain.faults import Halt, Later
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.exact.oauth import Tokens
 from ml_connector.exact.tokens import CALLS_A_DAY, TokenProvider
-from ml_connector.infrastructure.coordination import Leases
+from ml_connector.infrastructure.coordination import ErrorWindow, Leases
 from ml_connector.secret import Secret
 from tests.exact.token_site import BASE, FIRM, TokenSite
 
@@ -397,3 +397,36 @@ def test_nothing_shows_a_token(secret_store: InMemorySecretStore) -> None:
     )
     for secret in ("access-0", "refresh-0", "app-secret"):
         assert secret not in shown
+
+
+def test_nobody_else_renews_during_the_slowest_renewal(
+    site: TokenSite, secret_store: InMemorySecretStore, table: InMemoryTable, time: MovableClock
+) -> None:
+    """A worker lives at most 60 seconds, and may spend them all on one token call."""
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        time.move(60)
+        with pytest.raises(Later):
+            other.access_token()
+        return site(request)
+
+    def provider(answer: Callable[[httpx.Request], httpx.Response]) -> TokenProvider:
+        http = httpx.Client(transport=httpx.MockTransport(answer))
+        return TokenProvider(FIRM, BASE, http, secret_store, table)
+
+    other = provider(site)
+    time.move(700)
+    assert token(provider(slow)) == "access-1"
+    assert site.calls["refresh_token"] == 1
+
+
+def test_token_errors_of_the_last_hour_stop_the_token_calls(
+    make_provider: MakeProvider, site: TokenSite, table: InMemoryTable, time: MovableClock
+) -> None:
+    for _ in range(6):
+        ErrorWindow(table, FIRM).record(None, "oauth2/token")
+    time.move(700)
+    with pytest.raises(Later) as later:
+        make_provider().access_token()
+    assert later.value.code == "EXACT_ERROR_LIMIT"
+    assert not site.calls

@@ -1,6 +1,7 @@
 """An exception that a later event resolves closes by itself, on every kind of record."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -101,10 +102,12 @@ def test_a_vendor_that_can_be_read_again(env: InMemoryEnvironment) -> None:
 def test_subscriptions_that_are_made_later_or_no_longer_wanted(env: InMemoryEnvironment) -> None:
     env.exact.webhooks.deliver = lambda _url, _body: 200
     env.connect(exact_callback_url="https://callback.test/exact")
-    found = problem("WEBHOOK_NOT_SUBSCRIBED", f"Webhook Items of division {NL.division}").as_dict()
+    found = problem("WEBHOOK_NOT_SUBSCRIBED", f"Webhook Items of division {NL.division}")
     for settings in ({}, {"exact_callback_url": None}):
         record = env.services.ledger.read(FIRM, CONNECTION)
-        env.services.ledger.write(record.now("active", problems=[found]), "subscriptions")
+        env.services.ledger.write(
+            record.now("active", replace(record.facts, problems=(found,))), "subscriptions"
+        )
         assert codes(env) == ["WEBHOOK_NOT_SUBSCRIBED"]
         env.services.connections.save(env.connection().model_copy(update=settings))
         token_refresh.refresh_all(env.services, lambda _name, _value: None)
@@ -113,7 +116,7 @@ def test_subscriptions_that_are_made_later_or_no_longer_wanted(env: InMemoryEnvi
 
 def test_a_halt_that_is_lifted(env: InMemoryEnvironment) -> None:
     env.connect()
-    env.services.ledger.halt(FIRM, problem("NOT_CONNECTED", "firm"))
+    env.services.ledger.halt(FIRM, problem("NOT_CONNECTED", "firm", connection="firm"))
     (row,) = list_open(PersonStack(env), FIRM, ExceptionFilter())
     assert (row["code"], row["stops"]) == ("NOT_CONNECTED", "all")
     env.services.ledger.clear_halt(FIRM)

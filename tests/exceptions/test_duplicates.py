@@ -1,14 +1,16 @@
 """Resolving a possible duplicate, and what a retry by hand may post again."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
+from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Division
+from ml_connector.domain.records import OrderState, posted_facts
 from ml_connector.exceptions import possible_duplicates as duplicates
-from ml_connector.purchase_orders.adoption import adopted_facts
 from ml_connector.reference_data.refresh import refresh
 from ml_connector.user_errors import UserError
 from tests.person_stack import PERSON, PersonStack, actors
@@ -50,6 +52,13 @@ def writes(env: InMemoryEnvironment) -> int:
     return sum(c.method != "GET" and "oauth2" not in c.path for c in env.exact.calls)
 
 
+def test_its_remedy_has_both_commands(stack: PersonStack) -> None:
+    number = enter_by_hand(stack.env)["OrderNumber"]
+    (found,) = stack.env.record(waiting(stack.env)).problems
+    assert f"`connector adopt {FIRM} PO-1 --exact-number {number}`" in found.remedy
+    assert f"`connector retry {FIRM} PO-1 --not-a-duplicate`" in found.remedy
+
+
 class TestAnotherOrder:
     def test_it_is_posted_and_the_trail_says_who_decided(self, stack: PersonStack) -> None:
         env = stack.env
@@ -60,7 +69,7 @@ class TestAnotherOrder:
         env.work()
         record = env.record(order)
         assert (record.state, env.codes(order)) == ("posted", [])
-        assert record.facts["not_duplicates"] == [there["PurchaseOrderID"]]
+        assert record.facts.not_duplicates == (there["PurchaseOrderID"],)
         assert actors(env, record.key)["not_a_duplicate"] == PERSON
         assert len(env.in_exact()) == 2
 
@@ -71,8 +80,8 @@ class TestAnotherOrder:
         duplicates.not_a_duplicate(stack, stack.actor, FIRM, "PO-1")
         stack.env.work()
         (problem,) = stack.env.record(order).problems
-        assert problem["code"] == "POSSIBLE_DUPLICATE"
-        assert [each["id"] for each in problem["candidates"]] == [second["PurchaseOrderID"]]
+        assert problem.code == "POSSIBLE_DUPLICATE"
+        assert [each["id"] for each in problem.candidates] == [second["PurchaseOrderID"]]
 
     def test_an_order_that_waits_for_something_else_is_refused(self, stack: PersonStack) -> None:
         stack.env.post(stack.env.order(vendor="Nieuwkomer Catering"))
@@ -81,7 +90,7 @@ class TestAnotherOrder:
 
     def test_an_order_that_is_in_exact_is_refused(self, stack: PersonStack) -> None:
         record = stack.env.post(stack.env.order())
-        number = record.facts["exact"]["number"]
+        number = posted_facts(record.facts).exact.number
         message = f"PO-1 is in Exact already, as order {number}"
         with pytest.raises(UserError, match=message):
             duplicates.not_a_duplicate(stack, stack.actor, FIRM, "PO-1")
@@ -100,7 +109,7 @@ class TestThisOrder:
         done = duplicates.adopt(stack, stack.actor, FIRM, "PO-1", str(there["OrderNumber"]))
         assert (done["state"], done["exceptions"]) == ("posted", [])
         record = env.record(order)
-        assert record.facts["exact"]["id"] == there["PurchaseOrderID"]
+        assert posted_facts(record.facts).exact.id == there["PurchaseOrderID"]
         assert actors(env, record.key)["adopted_by_hand"] == PERSON
         assert env.services.ledger.find_break(record) is None
         env.clock.move(400)
@@ -153,7 +162,7 @@ class TestThisOrder:
         env = stack.env
         enter_by_hand(env)
         other = env.order("PO-2", vendor="Expo Partners")
-        number = env.post(other).facts["exact"]["number"]
+        number = posted_facts(env.post(other).facts).exact.number
         waiting(env)
         env.wait(hours=4, minutes=1)
         with pytest.raises(UserError, match="is of another supplier than PO-1"):
@@ -178,14 +187,14 @@ class TestThisOrder:
         second = env.order("PO-2", lines=[env.airbase.line("4100", "99.00")])
         env.post(second)
         number = str(there["OrderNumber"])
-        facts = adopted_facts
+        check = duplicates._refuse_other_order
 
-        def faster(*given: Any) -> dict[str, Any]:
-            monkeypatch.setattr(duplicates, "adopted_facts", facts)
+        def overtaken(*given: Any) -> None:
+            check(*given)
+            monkeypatch.setattr(duplicates, "_refuse_other_order", check)
             duplicates.adopt(stack, stack.actor, FIRM, "PO-1", number)
-            return facts(*given)
 
-        monkeypatch.setattr(duplicates, "adopted_facts", faster)
+        monkeypatch.setattr(duplicates, "_refuse_other_order", overtaken)
         with pytest.raises(UserError, match="was just linked to another order"):
             duplicates.adopt(stack, stack.actor, FIRM, "PO-2", number)
         assert (env.record(first).state, env.record(second).state) == ("posted", "review")
@@ -257,18 +266,19 @@ class TestPostedAgain:
         assert env.codes(order) == ["DIVISION_CHANGED"], "nobody requested it"
         env.retry(order)
         record = env.record(order)
-        assert (record.state, record.facts["division"]) == ("posted", BE.division)
+        assert (record.state, record.facts.division) == ("posted", BE.division)
         assert (len(env.in_exact(NL)), len(env.in_exact(BE))) == (0, 1)
         assert env.codes(order) == []
 
     def test_not_while_it_is_still_in_exact(self, stack: PersonStack) -> None:
         env = stack.env
         order = env.order()
-        id = env.post(order).facts["exact"]["id"]
+        id = posted_facts(env.post(order).facts).exact.id
         env.wait(hours=4, minutes=1)
         env.services.exact_orders(FIRM, Division(NL.division)).mark_deleted(id)
         record = env.record(order)
-        gone = {"code": "DELETED_IN_EXACT", "record": "PO-1", "cause": "c", "remedy": "r"}
-        env.services.ledger.write(record.now("posted", problems=[gone]), "reported")
+        gone = Problem("DELETED_IN_EXACT", "PO-1", "c", "r")
+        facts = replace(record.facts, problems=(gone,))
+        env.services.ledger.write(record.now(OrderState.POSTED, facts), "reported")
         env.retry(order)
         assert (len(env.in_exact()), env.codes(order)) == (1, [])

@@ -1,5 +1,6 @@
 """An order whose exceptions were all dismissed is not posted until somebody retries it."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from ml_connector import clock
 from ml_connector.airbase.client import AirbaseClient
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import OrderId
+from ml_connector.domain.records import posted_facts
 from ml_connector.exceptions import decisions as exceptions
 from ml_connector.exceptions import retry as retries
 from ml_connector.infrastructure.ledger import Conflict, Ledger, order_key
@@ -98,7 +100,7 @@ def test_a_retry_by_hand_posts_it(env: InMemoryEnvironment, stack: PersonStack) 
     unblock(env)
     retries.retry(stack, stack.actor, FIRM, "PO-1")
     assert env.record(order).state == "received"
-    assert "dismissed" not in env.record(order).facts
+    assert env.record(order).facts.dismissed == {}
     env.work()
     assert env.record(order).state == "posted"
     assert len(env.in_exact()) == 1
@@ -141,8 +143,10 @@ def test_an_order_that_may_be_in_exact_is_looked_up_when_it_is_resumed(
     order = env.order()
     assert env.post(order).state == "posting"
     record = env.record(order)
-    found = problem("SEVERAL_IN_EXACT", "PO-1").as_dict()
-    env.services.ledger.write(record.now("posting", problems=[found]), "review")
+    found = problem("SEVERAL_IN_EXACT", "PO-1")
+    env.services.ledger.write(
+        record.now("posting", replace(record.facts, problems=(found,))), "review"
+    )
     exceptions.dismiss(stack, stack.actor, FIRM, "PO-1", "one of them is deleted by hand")
     env.wait(hours=1)
     assert env.record(order).state == "set_aside"
@@ -174,11 +178,13 @@ def test_one_of_two_exceptions_leaves_the_order_in_review(
 
 def test_on_a_posted_order_it_just_closes(env: InMemoryEnvironment, stack: PersonStack) -> None:
     order = env.order()
-    posted = env.post(order).facts["exact"]["id"]
+    posted = posted_facts(env.post(order).facts).exact.id
     env.services.connections.note_posted(FIRM, posted, OrderId(order["id"]))
     record = env.record(order)
-    found = problem("DELETED_IN_EXACT", "PO-1").as_dict()
-    env.services.ledger.write(record.now("posted", problems=[found]), "deleted_in_exact")
+    found = problem("DELETED_IN_EXACT", "PO-1")
+    env.services.ledger.write(
+        record.now("posted", replace(record.facts, problems=(found,))), "deleted_in_exact"
+    )
     assert exceptions.dismiss(stack, stack.actor, FIRM, "PO-1", "on purpose")["state"] == "posted"
     assert env.codes(order) == []
     (listed,) = list_orders(stack, FIRM)
@@ -206,11 +212,15 @@ def test_a_dismissal_does_not_overwrite_a_workers_step(
     write = Ledger.write
     moves = iter([True, False])
 
-    def overtaken(self: Any, record: Any, step: str, **detail: Any) -> Any:
+    def overtaken(self: Any, record: Any, step: str, **more: Any) -> Any:
         if self.actor == stack.actor and next(moves):
             newest = env.record(order)
-            write(env.services.ledger, newest.now("posted", problems=[]), "posted")
-        return write(self, record, step, **detail)
+            write(
+                env.services.ledger,
+                newest.now("posted", replace(newest.facts, problems=())),
+                "posted",
+            )
+        return write(self, record, step, **more)
 
     monkeypatch.setattr(Ledger, "write", overtaken)
     with pytest.raises(UserError, match="no open exception"):

@@ -13,7 +13,7 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import Hosts
 from local.simulator import SimulatedFault as AirbaseFault
 from ml_connector import clock
-from ml_connector.domain.exception_codes import EXPLANATIONS, problem
+from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt
 from ml_connector.exact import subscriptions
 from ml_connector.health.checks import Check
@@ -176,7 +176,7 @@ def test_no_consent_at_all(firm: InMemoryEnvironment) -> None:
     firm.memory.secret_store._tokens.clear()
     found = red(ping(firm))
     assert {c.code for c in found.values()} == {"NOT_CONNECTED"}
-    assert found[None, "consent"].remedy == EXPLANATIONS["NOT_CONNECTED"].remedy
+    assert "`connector connection consent example-firm`" in found[None, "consent"].remedy
 
 
 def test_a_consent_that_is_not_renewed(firm: InMemoryEnvironment) -> None:
@@ -470,7 +470,7 @@ def test_an_unreadable_secret_is_reported(
     firm: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreadable(*_: Any) -> Any:
-        raise Halt(problem("SECRET_UNREADABLE", "Connection"))
+        raise Halt(problem("SECRET_UNREADABLE", "Connection", connection="firm"))
 
     monkeypatch.setattr(firm.memory.secret_store, "tokens", unreadable)
     assert {c.code for c in red(ping(firm)).values()} == {"SECRET_UNREADABLE"}

@@ -18,10 +18,11 @@ from ml_connector import clock
 from ml_connector.bootstrap import Tables
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.marker import is_marked_for
+from ml_connector.domain.records import posted_facts
 from ml_connector.exact.oauth import Tokens
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.inbox import Inbox, IncomingEvent
-from ml_connector.infrastructure.ledger import Conflict, Ledger, Record
+from ml_connector.infrastructure.ledger import Conflict, Ledger, OrderRecord
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
 from ml_connector.messages import refresh_message
 from ml_connector.purchase_orders.posting import advance_order
@@ -123,7 +124,7 @@ class History:
                 self.exact, self.orders, self._reliable_record, FIRM, (NL, BE), rng
             )
 
-    def _reliable_record(self, id: str) -> Record:
+    def _reliable_record(self, id: str) -> OrderRecord:
         """Read a record without injected faults."""
         is_on, self.faults.is_on = self.faults.is_on, False
         record = self._record(id)
@@ -293,7 +294,7 @@ class History:
             return self.people.failure(id)
         return "" if state == FINAL[kind] else f"{state} in the end"
 
-    def _record(self, id: str) -> Record:
+    def _record(self, id: str) -> OrderRecord:
         return self._ledger.read(FIRM, f"order#{id}")  # type: ignore[arg-type]
 
     # ------------------------------------------------------------ the check
@@ -331,6 +332,6 @@ class History:
         steps = [entry.step for entry in self._ledger.trail(FIRM, record.key)]
         assert steps[0] == "received", f"{where}: {steps}"
         if kind == "good":
-            assert record.facts["exact"]["id"] == found[0]["PurchaseOrderID"], where
+            assert posted_facts(record.facts).exact.id == found[0]["PurchaseOrderID"], where
             assert steps.count("posted") + steps.count("adopted") == 1, f"{where}: {steps}"
             assert "intent" in steps, f"{where}: {steps}"

@@ -10,7 +10,7 @@ from local.exact_simulator.world import Division as SimulatedDivision
 from ml_connector.domain.ids import ConnectionId, Division, OrderId
 from ml_connector.domain.orders.exact_order import CANCELLED, COMPLETE, OPEN
 from ml_connector.domain.orders.marker import is_marked_for
-from ml_connector.infrastructure.ledger import Record
+from ml_connector.infrastructure.ledger import OrderRecord
 
 _ORDERS, _LINES = "purchaseorder/PurchaseOrders", "purchaseorder/PurchaseOrderLines"
 WAYS = (
@@ -31,7 +31,7 @@ class People:
         self,
         exact: ExactSimulator,
         orders: dict[str, Row],
-        read: Callable[[str], Record],
+        read: Callable[[str], OrderRecord],
         firm: ConnectionId,
         divisions: tuple[Division, ...],
         rng: random.Random,
@@ -141,7 +141,7 @@ class People:
 
     def _is_settled(self, id: str) -> bool:
         record = self.read(id)
-        return record.state in {"posted", "cancelled"} and not record.facts.get("change")
+        return record.state in {"posted", "cancelled"} and not record.facts.change
 
     def found(self, id: str) -> list[tuple[Division, Row]]:
         """Return the Exact orders of an Airbase order, with their divisions."""

@@ -145,7 +145,7 @@ def test_probes_become_rarer_down_to_one_in_ten_minutes(
     ("fault", "closes"),
     [
         (None, True),
-        (Halt(problem("RECONNECT_NEEDED", "Connection firm")), True),
+        (Halt(problem("RECONNECT_NEEDED", "Connection firm", connection="firm")), True),
         (silence("EXACT_RATE_LIMITED"), True),
         (silence("EXACT_NO_ANSWER"), False),
         (silence("TOKEN_UNAVAILABLE"), False),
@@ -284,3 +284,39 @@ class Workers(RuleBasedStateMachine):
 
 Workers.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 TestWorkers = Workers.TestCase
+
+
+def test_a_call_that_fails_when_it_is_open_already_does_not_postpone_the_probe(
+    worker: Callable[[], CircuitBreaker], time: MovableClock
+) -> None:
+    for _ in range(FAILURES_TO_OPEN):
+        worker().record_failure()
+    before = worker().outage()
+    time.move(30)
+    worker().record_failure()
+    assert worker().outage() == before
+
+
+class RacedTable(InMemoryTable):
+    """Runs `meanwhile` once, between a read and the write that depends on it."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        found = super().get(pk, sk)
+        if race := self.meanwhile:
+            self.meanwhile = None
+            race()
+        return found
+
+
+@pytest.mark.usefixtures("time")
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_two_failures_at_once_are_two(earlier: int) -> None:
+    table = RacedTable("coordination")
+    one, other = (CircuitBreaker(table, FIRM, EXACT) for _ in range(2))
+    for _ in range(earlier):
+        one.record_failure()
+    table.meanwhile = other.record_failure
+    one.record_failure()
+    assert one.outage().failures == earlier + 2

@@ -119,3 +119,23 @@ def test_errors_of_others_are_seen_within_seconds(table: InMemoryTable, time: Mo
     time.move(5)
     with pytest.raises(Later):
         mine.check(NL, "crm/Accounts")
+
+
+def test_an_error_of_the_same_process_is_seen_at_once(table: InMemoryTable) -> None:
+    window = ErrorWindow(table, FIRM)
+    window.check(NL, "crm/Accounts")
+    for _ in range(6):
+        window.record(NL, "crm/Accounts")
+    with pytest.raises(Later):
+        window.check(NL, "crm/Accounts")
+
+
+def test_some_errors_are_reserved(table: InMemoryTable, time: MovableClock) -> None:
+    window = ErrorWindow(table, FIRM)
+    for _ in range(3):
+        window.check(NL, "crm/Accounts", reserve=3)
+        window.record(NL, "crm/Accounts")
+        time.move(60)
+    with pytest.raises(Later):
+        window.check(NL, "crm/Accounts", reserve=3)
+    window.check(NL, "crm/Accounts")

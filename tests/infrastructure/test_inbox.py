@@ -1,5 +1,6 @@
 """The inbox keeps an event once, and closes only the version that was handled."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -10,6 +11,7 @@ from local.in_memory.tables import InMemoryTable
 from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.inbox import KEPT_FOR, Inbox, IncomingEvent
 
 FIRM = ConnectionId("example-firm")
@@ -98,3 +100,37 @@ def test_an_event_expires(inbox: Inbox, time: MovableClock) -> None:
     time.move(KEPT_FOR)
     assert inbox.get(FIRM, "airbase#evt-1") is None
     assert inbox.keep(any_event())[1]
+
+
+class RacedTable(InMemoryTable):
+    """Runs `meanwhile` once, between a read and the write that depends on it."""
+
+    meanwhile: Callable[[], object] | None = None
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        found = super().get(pk, sk)
+        if race := self.meanwhile:
+            self.meanwhile = None
+            race()
+        return found
+
+
+def test_a_copy_that_arrives_while_the_event_is_closed_stays_open() -> None:
+    table = RacedTable("inbox")
+    inbox, event = Inbox(table), any_event(every_copy_is_new=True)
+    handled, _ = inbox.keep(event)
+    table.meanwhile = lambda: inbox.keep(event)
+    assert not inbox.mark_handled(FIRM, handled.sk, handled.version)
+    stored = inbox.get(FIRM, handled.sk)
+    assert stored
+    assert (stored.is_open, stored.version) == (True, 2)
+
+
+def test_two_copies_at_once_get_two_versions() -> None:
+    table = RacedTable("inbox")
+    inbox, event = Inbox(table), any_event(every_copy_is_new=True)
+    inbox.keep(event)
+    faster = []
+    table.meanwhile = lambda: faster.append(inbox.keep(event)[0].version)
+    assert inbox.keep(event)[0].version == 3
+    assert faster == [2]

@@ -112,3 +112,12 @@ def test_a_proposal_is_replaced_and_removed(proposals: SupplierProposals) -> Non
     proposals.remove(FIRM, NL, VENDOR)
     proposals.remove(FIRM, NL, VENDOR)
     assert proposals.get(FIRM, NL, VENDOR) is None
+
+
+def test_a_pointer_that_is_older_than_the_link_names_no_vendor(
+    links: VendorLinks, table: InMemoryTable
+) -> None:
+    links.save(FIRM, any_link())
+    table.put({"pk": FIRM, "sk": f"linked#{NL}#{ANOTHER}#{VENDOR}", "vendor": VENDOR})
+    assert links.vendors_of(FIRM, NL, ANOTHER) == []
+    assert links.vendors_of(FIRM, NL, SUPPLIER) == [VENDOR]

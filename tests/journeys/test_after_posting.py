@@ -10,7 +10,7 @@ from local.demo.environment import FIRM, DemoEnvironment
 from local.firm import NL
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.marker import is_marked_for
-from ml_connector.infrastructure.ledger import Record, order_key
+from ml_connector.infrastructure.ledger import OrderRecord, order_key
 
 _ORDERS, _LINES = "purchaseorder/PurchaseOrders", "purchaseorder/PurchaseOrderLines"
 _STREAM = "sync/PurchaseOrder/PurchaseOrders"
@@ -55,12 +55,12 @@ def posted(demo: DemoEnvironment, number: str, *amounts: str) -> Row:
     return order
 
 
-def record(demo: DemoEnvironment, order: Row) -> Record:
+def record(demo: DemoEnvironment, order: Row) -> OrderRecord:
     return demo.services.ledger.read(FIRM, order_key(OrderId(order["id"])))
 
 
 def codes(demo: DemoEnvironment, order: Row) -> list[str]:
-    return [found["code"] for found in record(demo, order).problems]
+    return [found.code for found in record(demo, order).problems]
 
 
 def steps(demo: DemoEnvironment, order: Row) -> list[str]:
@@ -123,7 +123,7 @@ def test_a_notified_receipt_is_recorded_with_one_call(demo: DemoEnvironment) -> 
     before = len(calls(demo))
     demo.exact.receive(NL.division, in_exact(demo, order)[0]["PurchaseOrderID"])
     deliver_notifications(demo)
-    assert record(demo, order).facts["status"]["receipt"] == "complete"
+    assert record(demo, order).facts.status["receipt"] == "complete"
     assert [call.path for call in calls(demo)[before:]] == [f"/api/v1/{{division}}/{_STREAM}"]
 
 

@@ -10,7 +10,7 @@ from local.demo.environment import FIRM, DemoEnvironment
 from local.exact_simulator import ExactFault
 from local.firm import BRANCHES, NL
 from ml_connector.domain.ids import OrderId
-from ml_connector.infrastructure.ledger import CONNECTION, Record, order_key
+from ml_connector.infrastructure.ledger import CONNECTION, OrderRecord, order_key
 
 _MINUTE = timedelta(minutes=1)
 
@@ -30,7 +30,7 @@ def approve(demo: DemoEnvironment, number: str) -> dict[str, Any]:
     return order
 
 
-def record(demo: DemoEnvironment, order: dict[str, Any]) -> Record:
+def record(demo: DemoEnvironment, order: dict[str, Any]) -> OrderRecord:
     return demo.services.ledger.read(FIRM, order_key(OrderId(order["id"])))
 
 
@@ -80,7 +80,7 @@ def test_a_halted_division_recovers(demo: DemoEnvironment) -> None:
     order = approve(demo, "PO-gone")
     demo.stack.drain()
     halts = demo.services.ledger.halts(FIRM)
-    assert [p["code"] for p in halts.values()] == ["EXACT_DIVISION_NOT_ALLOWED"]
+    assert [p.code for p in halts.values()] == ["EXACT_DIVISION_NOT_ALLOWED"]
     demo.wait(_MINUTE)
     demo.exact.world.divisions[NL.division].in_scope = True
     demo.wait(timedelta(minutes=16))

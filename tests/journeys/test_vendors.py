@@ -75,7 +75,7 @@ def test_orders_of_a_renamed_supplier_wait_until_it_is_resolved(demo: DemoEnviro
     note_all_stale(demo.services.reference_store(FIRM, CODE))
     demo.wait(timedelta(minutes=2))
     order = approve(demo, "PO-9002", vendor)
-    assert [found["code"] for found in record_of(demo, order["id"]).problems] == [
+    assert [found.code for found in record_of(demo, order["id"]).problems] == [
         "VENDOR_LINK_IN_DOUBT"
     ]
     demo.exact.change(CODE, "crm/Accounts", supplier, Name="Cloudwerk")

@@ -1,5 +1,7 @@
 """Every approved order of a month is in one category, with what to do about it."""
 
+import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,8 +10,11 @@ import stamina
 
 from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
-from ml_connector.domain.open_exceptions import SET_ASIDE
+from ml_connector import clock
+from ml_connector.domain.ids import Actor
+from ml_connector.domain.records import Note, OrderState
 from ml_connector.infrastructure.ledger import CONNECTION
+from ml_connector.infrastructure.record_codec import encode
 from ml_connector.month_end.reconcile import reconcile as reconcile_
 from ml_connector.reference_data import refresh
 from ml_connector.user_errors import ServiceError, UserError
@@ -51,8 +56,10 @@ def orders_of_each_category(env: InMemoryEnvironment) -> None:
     aside = october(env, "PO-5", "7.00", account="9999")
     env.post(aside)
     record = env.record(aside)
-    note = {"reason": "entered by hand", "by": "controller"}
-    env.services.ledger.write(record.now(SET_ASIDE, aside=note), "dismissed")
+    note = Note("entered by hand", Actor("controller"), clock.now())
+    env.services.ledger.write(
+        record.now(OrderState.SET_ASIDE, replace(record.facts, aside=note)), "dismissed"
+    )
     october(env, "PO-6", "11.00")
     october(env, "PO-7", "13.00", outcome="virtual_card")
     october(env, "PO-8", "17.00", status="pending")
@@ -110,8 +117,11 @@ def test_an_unknown_state_is_reported(closing: InMemoryEnvironment) -> None:
     order = october(closing, "PO-1")
     closing.post(order)
     record = closing.record(order)
-    facts = {**record.facts, "exact": None}
-    closing.services.ledger.write(record.now("on_the_moon", **facts), "moved")
+    ledger = closing.memory.tables.ledger
+    item = ledger.get(record.connection, record.key)
+    assert item
+    facts = json.dumps(encode(replace(record.facts, exact=None)))
+    ledger.put({**item, "state": "on_the_moon", "facts": facts})
     line = next(e for e in reconcile(closing, "2026-10").lines if e.order)
     assert (line.category, line.why) == ("waiting", "Its state is on the moon.")
 

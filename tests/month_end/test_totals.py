@@ -9,12 +9,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId
 from ml_connector.domain.money import Money
 from ml_connector.domain.orders.exact_order import ExactLine, ExactOrder
 from ml_connector.domain.orders.marker import marker
 from ml_connector.domain.orders.order import Reference
-from ml_connector.infrastructure.ledger import Record, order_key
+from ml_connector.domain.records import ExactReference, OrderFacts
+from ml_connector.infrastructure.ledger import OrderRecord, new_order
 from ml_connector.month_end.approved_orders import ApprovedOrder
 from ml_connector.month_end.matching import MonthMatching
 from ml_connector.month_end.months import Month
@@ -71,26 +73,33 @@ def approved(n: int, order: dict[str, Any]) -> ApprovedOrder:
     )
 
 
-def record(n: int, order: dict[str, Any]) -> Record | None:
+def record(n: int, order: dict[str, Any]) -> OrderRecord | None:
     state = order["state"]
     if state == "unknown":
         return None
-    problem = {"code": "SOME_CODE", "record": "r", "cause": "c.", "remedy": "d."}
-    facts: dict[str, Any] = {"division": order["division"], "title": f"PO-{n}"}
-    facts["problems"] = [problem] if order["has_problem"] else []
+    problem = Problem("SOME_CODE", "r", "c.", "d.")
+    facts = OrderFacts(
+        division=order["division"],
+        title=f"PO-{n}",
+        problems=(problem,) if order["has_problem"] else (),
+    )
     if state in {"posted", "amending"}:
         line = {
             "Item": ITEM,
             "QuantityInPurchaseUnits": 1,
             "UnitPrice": float(order["amount"] or 1),
         }
-        facts["exact"] = {"id": f"e{n}", "number": str(n), "amount": None}
-        facts["division"] = order["division"] or DIVISIONS[0]
-        facts["body"] = {"Currency": order["currency"], "PurchaseOrderLines": [line]}
+        body: dict[str, Any] = {"Currency": order["currency"], "PurchaseOrderLines": [line]}
         if order["day"]:
-            facts["body"]["OrderDate"] = order["day"].isoformat()
-        facts["posted_at"] = datetime(2026, 11, 3 if order["is_new"] else 1, tzinfo=UTC).isoformat()
-    found = Record(ID, order_key(OrderId(f"o{n}")), state, facts)
+            body["OrderDate"] = order["day"].isoformat()
+        facts = replace(
+            facts,
+            exact=ExactReference(Guid(f"e{n}"), str(n)),
+            division=order["division"] or DIVISIONS[0],
+            body=body,
+            posted_at=datetime(2026, 11, 3 if order["is_new"] else 1, tzinfo=UTC),
+        )
+    found = new_order(ID, OrderId(f"o{n}")).now(state, facts)
     return replace(found, received_at="2026-10-31T23:59:59+00:00")
 
 

@@ -1,6 +1,7 @@
 """The metrics of the dashboard match the records and need few reads."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from ml_connector.bootstrap import open_services
 from ml_connector.clock import MovableClock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division, RecordKey
+from ml_connector.domain.records import OrderState, Waiting
 from ml_connector.infrastructure.ledger import Ledger
 
 
@@ -67,13 +69,15 @@ def test_an_exception_of_a_posted_order_counts_and_a_posted_order_does_not(
     order = env.order()
     record = env.post(order)
     assert list(env.services.ledger.unfinished(FIRM)) == []
-    found = problem("DELETED_IN_EXACT", "PO-1").as_dict()
-    record = env.services.ledger.write(record.now("posted", problems=[found]), "deleted_in_exact")
+    found = problem("DELETED_IN_EXACT", "PO-1")
+    record = env.services.ledger.write(
+        record.now("posted", replace(record.facts, problems=(found,))), "deleted_in_exact"
+    )
     sweep(env)
     assert measured(env, connection=FIRM)["OpenExceptions"] == 1
     assert measured(env, connection=FIRM)["OrdersWaiting"] == 0
     record = env.record(order)
-    env.services.ledger.write(record.now("posted", problems=[]), "mended")
+    env.services.ledger.write(record.now("posted", replace(record.facts, problems=())), "mended")
     sweep(env)
     assert measured(env, connection=FIRM)["OpenExceptions"] == 0
 
@@ -82,15 +86,18 @@ def test_records_that_are_only_checked_again_do_not_count_as_waiting(time: Movab
     ledger = Ledger(InMemoryTable(), InMemoryTable(), "test")
     later = clock.now() + timedelta(hours=1)
 
-    def store(key: str, state: str, **facts: Any) -> None:
-        record = ledger.read(FIRM, RecordKey(key)).now(state, **facts).due(later)
-        ledger.write(record, "kept")
+    def store(key: str, *states: str, waiting: Waiting | None = None) -> None:
+        record = ledger.read(FIRM, RecordKey(key))
+        for state in states:
+            facts = replace(record.facts, waiting=waiting)
+            record = ledger.write(record.now(state, facts).due(later), "kept")
 
-    store("order#posted", "posted")
+    posted = OrderState.RECEIVED, OrderState.POSTING, OrderState.POSTED
+    store("order#posted", *posted)
     store("vendor#new", "received")
     assert list(ledger.unfinished(FIRM)) == []
-    store("order#received", "received")
-    store("order#amended", "posted", waiting={"code": "EXACT_UNREACHABLE", "times": 1})
+    store("order#received", OrderState.RECEIVED)
+    store("order#amended", *posted, waiting=Waiting("EXACT_UNREACHABLE"))
     assert [each["waits"] for each in ledger.unfinished(FIRM)] == [True, True]
 
 

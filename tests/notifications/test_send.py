@@ -1,7 +1,7 @@
 """Notifications are sent once, together, and never disturb posting."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import httpx
@@ -16,8 +16,9 @@ from ml_connector.bootstrap import Tables
 from ml_connector.clock import MovableClock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division, OrderId
+from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.dynamodb import Item
-from ml_connector.infrastructure.ledger import Conflict, Ledger, order_key
+from ml_connector.infrastructure.ledger import Conflict, Ledger, new_order, order_key
 from ml_connector.infrastructure.notification_outbox import KEPT_FOR, NotificationOutbox, OutboxItem
 from ml_connector.notifications import send
 from ml_connector.settings.connection import Connection
@@ -120,7 +121,7 @@ def test_others_wait_for_the_quiet_time_and_a_halt_does_not(
 
 def test_a_stopped_connection_still_notifies(env: InMemoryEnvironment, box: Mailbox) -> None:
     env.connect()
-    env.services.ledger.halt(FIRM, problem("RECONNECT_NEEDED", "x"))
+    env.services.ledger.halt(FIRM, problem("RECONNECT_NEEDED", "x", connection="firm"))
     env.wait(minutes=1)
     assert "The whole connection is STOPPED: RECONNECT_NEEDED" in box.texts[0]
 
@@ -219,15 +220,21 @@ def test_a_changed_detail_is_not_a_new_exception(time: MovableClock) -> None:
     ledger = Ledger(table, InMemoryTable(), "test")
     outbox = NotificationOutbox(table)
 
-    def show(detail: str) -> None:
-        found = problem("CHANGED_IN_EXACT", "PO-1", detail).as_dict()
-        ledger.write(ledger.read(FIRM, key).now("posted", problems=[found]), "changed")
+    def show(number: str) -> None:
+        found = problem("CHANGED_IN_EXACT", "PO-1", "number", number=number)
+        record = ledger.order(FIRM, OrderId("o"))
+        facts = replace(record.facts, problems=(found,))
+        ledger.write(record.now(OrderState.POSTED, facts), "changed")
 
-    show("It was 1.")
-    show("It was 2.")
+    for state in (OrderState.RECEIVED, OrderState.POSTING):
+        ledger.write(ledger.order(FIRM, OrderId("o")).now(state), state)
+    show("1")
+    show("2")
     assert len(outbox.waiting(FIRM, 10)) == 1
-    ledger.write(ledger.read(FIRM, key).now("posted", problems=[]), "mended")
-    show("It was 3.")
+    record = ledger.order(FIRM, OrderId("o"))
+    mended = replace(record.facts, problems=())
+    ledger.write(record.now(OrderState.POSTED, mended), "mended")
+    show("3")
     assert len(outbox.waiting(FIRM, 10)) == 2, "reopened after it was closed"
     assert [record.key for record in ledger.records(FIRM)] == [key], "notifications are no records"
 
@@ -237,9 +244,9 @@ def test_a_failed_write_is_not_notified(time: MovableClock) -> None:
     ledger = Ledger(table, InMemoryTable(), "test")
     stale = ledger.read(FIRM, order_key(OrderId("o")))
     ledger.write(stale.now("received"), "received")
-    found = problem("BAD_AMOUNT", "PO-1").as_dict()
+    facts = OrderFacts(problems=(problem("BAD_AMOUNT", "PO-1"),))
     with pytest.raises(Conflict):
-        ledger.write(stale.now("review", problems=[found]), "review")
+        ledger.write(stale.now(OrderState.RECEIVED, facts), "review")
     assert NotificationOutbox(table).waiting(FIRM, 10) == []
 
 
@@ -290,9 +297,9 @@ class OutboxScenario:
     def open(self, many: int) -> None:
         for _ in range(many):
             self.opened += 1
-            record = self.services.ledger.read(FIRM, order_key(OrderId(str(self.opened))))
-            found = problem("BAD_AMOUNT", f"PO-{self.opened}").as_dict()
-            self.services.ledger.write(record.now("review", problems=[found]), "review")
+            record = new_order(FIRM, OrderId(str(self.opened)))
+            facts = OrderFacts(problems=(problem("BAD_AMOUNT", f"PO-{self.opened}"),))
+            self.services.ledger.write(record.now(OrderState.RECEIVED, facts), "review")
 
     def send(self) -> None:
         try:

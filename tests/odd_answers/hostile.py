@@ -6,7 +6,7 @@ an order without an exception.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -19,7 +19,9 @@ from local.in_memory.tables import InMemoryTable
 from local.simulator import Handler, HandlerTransport, Request, Response
 from ml_connector import clock
 from ml_connector.bootstrap import Tables
+from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Division
+from ml_connector.domain.records import ConnectionFacts
 from ml_connector.infrastructure.dynamodb import Item, Replace, Write
 from ml_connector.infrastructure.queues import Message
 from ml_connector.services import Services
@@ -28,8 +30,6 @@ ORDERS = "purchaseorder/PurchaseOrders"
 LARGEST_ITEM = 400 * 1024
 VERSIONS_A_DAY = 100
 _DAY = 86_400
-
-Problem = Mapping[str, Any]
 
 
 # ---------------------------------------------------------------- Exact
@@ -154,13 +154,16 @@ def exceptions(env: InMemoryEnvironment) -> list[Problem]:
     """Return every open exception and halt of the connection."""
     found: list[Problem] = []
     for record in env.services.ledger.records(FIRM):
-        found += [*record.problems, *record.facts.get("halts", {}).values()]
+        found += [
+            *record.problems,
+            *(record.facts.halts.values() if isinstance(record.facts, ConnectionFacts) else ()),
+        ]
     return found
 
 
 def full_text(problem: Problem) -> str:
     """Return an exception with all its fields as one text."""
-    return json.dumps(dict(problem), ensure_ascii=False, default=str)
+    return json.dumps(problem.as_dict(), ensure_ascii=False, default=str)
 
 
 # ---------------------------------------------------------------- AWS

@@ -196,5 +196,5 @@ def test_an_emptied_listing_is_an_exception_about_a_missing_right(
     env: InMemoryEnvironment, listing: str
 ) -> None:
     emptied(env, listing)
-    texts = [f"{problem['cause']} {problem['remedy']}" for problem in exceptions(env)]
+    texts = [f"{problem.cause} {problem.remedy}" for problem in exceptions(env)]
     assert any(re.search(r"\brights?\b", text, re.IGNORECASE) for text in texts), texts

@@ -69,7 +69,7 @@ def test_a_division_that_refuses_the_token_is_halted(env: InMemoryEnvironment, n
     refuse_belgium(env, UNAUTHORIZED[name])
     halts = env.services.ledger.halts(FIRM)
     assert list(halts) == [str(BE.division)]
-    assert halts[str(BE.division)]["remedy"]
+    assert halts[str(BE.division)].remedy
 
 
 @pytest.mark.parametrize("name", UNAUTHORIZED)
@@ -127,7 +127,7 @@ def test_a_refusing_token_endpoint_halts_the_connection(
         raise RuntimeError("no token was requested")
     halts = env.services.ledger.halts(FIRM)
     assert list(halts) == [""]
-    assert halts[""]["remedy"]
+    assert halts[""].remedy
 
 
 # ---------------------------------------------------------------- a division moves

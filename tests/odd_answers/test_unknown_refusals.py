@@ -60,7 +60,7 @@ def test_a_repeated_refusal_is_retried_less_often_and_is_an_exception(
         env.wait(minutes=10)
     writes = len(refuser.times)
     assert writes <= _MOST_WRITES, "in three hours"
-    causes = [problem["cause"] for problem in env.record(order).problems]
+    causes = [problem.cause for problem in env.record(order).problems]
     assert causes, "no exception is open"
     assert any(text in cause for cause in causes), "Exact's own text"
 

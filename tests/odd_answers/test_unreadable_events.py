@@ -96,7 +96,7 @@ def test_a_genuine_event_is_stored_unchanged_and_is_an_exception(
     assert 200 <= webhook_function(world)(body, headers) < 300
     assert [kept.body for kept in world.stored_events()] == [body]
     assert handle_messages(world, env) == ["unreadable"]
-    assert [each["code"] for each in exceptions(env)] == ["UNREADABLE_EVENT"]
+    assert [each.code for each in exceptions(env)] == ["UNREADABLE_EVENT"]
 
 
 @_REFUSED

@@ -8,6 +8,7 @@ from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import InMemoryStack
 from ml_connector import clock
+from ml_connector.domain.records import posted_facts
 
 
 def lose_everything(env: InMemoryEnvironment) -> None:
@@ -26,7 +27,7 @@ def test_an_order_of_the_lost_ledger_is_found_with_and_without_restored(
     env.exact.policy.your_ref_filter = filters
     env.connect()
     order = env.order()
-    number = env.post(order).facts["exact"]["number"]
+    number = posted_facts(env.post(order).facts).exact.number
     lose_everything(env)
     if is_restored:
         now = clock.now()
@@ -35,7 +36,7 @@ def test_an_order_of_the_lost_ledger_is_found_with_and_without_restored(
     assert record.state == "posted"
     assert len(env.in_exact()) == 1, "either way: Exact's stream has been read from its start"
     assert "found_again" in env.steps(order)
-    assert record.facts["exact"]["number"] == str(number)
+    assert posted_facts(record.facts).exact.number == str(number)
 
 
 @pytest.mark.parametrize("is_restored", [True, False])

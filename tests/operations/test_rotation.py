@@ -1,9 +1,9 @@
 """Each secret is rotated as docs/operations.md says, with orders before, during and after."""
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -13,7 +13,7 @@ from local.demo.checks import broken_invariants
 from local.demo.environment import FIRM, DemoEnvironment
 from local.demo.scenario import Scenario
 from local.firm import CONNECTION_ID, NL
-from ml_connector.infrastructure.ledger import CONNECTION
+from ml_connector.domain.records import HaltProblem
 from tests.cli.terminal import Terminal
 
 # Workers cache an API key or app secret for five minutes, webhooks their secret for one.
@@ -36,9 +36,8 @@ def post_an_order(demo: DemoEnvironment, scenario: Scenario) -> None:
     assert broken_invariants(demo, scenario) == []
 
 
-def halts(demo: DemoEnvironment) -> dict[str, Any]:
-    found: dict[str, Any] = demo.services.ledger.read(FIRM, CONNECTION).facts.get("halts", {})
-    return found
+def halts(demo: DemoEnvironment) -> Mapping[str, HaltProblem]:
+    return demo.services.ledger.connection(FIRM).facts.halts
 
 
 def test_the_airbase_key(
@@ -60,7 +59,7 @@ def test_an_airbase_key_removed_too_early(
     demo.airbase.api_key = "the-third-key"
     scenario._approve(scenario._ordinary(NL))
     demo.stack.drain()
-    assert halts(demo)[""]["code"] == "AIRBASE_KEY_REFUSED"
+    assert halts(demo)[""].code == "AIRBASE_KEY_REFUSED"
     demo.clock.move(WORKER_CACHE)
     terminal.ok("connection", "add", file, env={"CONNECTOR_AIRBASE_API_KEY": "the-third-key"})
     demo.stack.drain()
@@ -140,7 +139,7 @@ def test_an_exact_client_secret_stored_too_late(
     demo.wait(timedelta(minutes=11))
     scenario._approve(scenario._ordinary(NL))
     demo.stack.drain()
-    assert halts(demo)[""]["code"] == "APP_CREDENTIALS_REFUSED"
+    assert halts(demo)[""].code == "APP_CREDENTIALS_REFUSED"
     demo.clock.move(WORKER_CACHE)
     terminal.ok("connection", "add", file, env={"CONNECTOR_EXACT_CLIENT_SECRET": secret})
     demo.stack.drain()
@@ -155,7 +154,7 @@ def test_the_consent(demo: DemoEnvironment, scenario: Scenario, terminal: Termin
     demo.clock.move(timedelta(minutes=11))
     scenario._approve(scenario._ordinary(NL))
     demo.stack.drain()
-    assert halts(demo)[""]["code"] == "RECONNECT_NEEDED"
+    assert halts(demo)[""].code == "RECONNECT_NEEDED"
     redirect_uri = "https://connector.example/back"
     words = ("connection", "consent", CONNECTION_ID, "--redirect-uri", redirect_uri)
     terminal.ok(*words, typed=_code(demo, redirect_uri) + "\n")

@@ -10,11 +10,12 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import ConnectionId, OrderId
 from ml_connector.domain.open_exceptions import are_alike
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.errors import ExactAnswer, SentRequest
-from ml_connector.infrastructure.ledger import Record, order_key
+from ml_connector.infrastructure.ledger import OrderRecord, order_key
 from ml_connector.purchase_orders import posting, worker
 from ml_connector.purchase_orders.preview import Preview, preview
 from ml_connector.services import Services
@@ -63,7 +64,7 @@ class PreviewCheck:
             event: str | None = None,
             *,
             by_hand: bool = False,
-        ) -> Record:
+        ) -> OrderRecord:
             previewed = self.preview_only(services, connection_id, id, by_hand=by_hand)
             self.written.clear()
             record = advance(services, connection_id, id, event, by_hand=by_hand)
@@ -90,11 +91,11 @@ class PreviewCheck:
         return previewed
 
 
-def compare(previewed: Preview, record: Record, written: list[dict[str, Any]]) -> None:
+def compare(previewed: Preview, record: OrderRecord, written: list[dict[str, Any]]) -> None:
     """Compare the preview with the order's record and with what was sent."""
     shown = previewed.as_dict()
     requests = shown["requests"]
-    waiting = (record.facts.get("waiting") or {}).get("code")
+    waiting = record.facts.waiting_for or None
     if shown["notes"]:
         assert waiting in {note["code"] for note in shown["notes"]}
         assert written == []
@@ -120,7 +121,7 @@ def compare(previewed: Preview, record: Record, written: list[dict[str, Any]]) -
 
 
 def compare_unsent(
-    previewed: Preview, shown: Mapping[str, Any], record: Record, waiting: str | None
+    previewed: Preview, shown: Mapping[str, Any], record: OrderRecord, waiting: str | None
 ) -> None:
     """Compare an order for which nothing was sent."""
     if previewed.action == "wait":
@@ -128,9 +129,9 @@ def compare_unsent(
         return
     assert record.state == shown["becomes"], (shown, record.facts)
     if previewed.action == "review":
-        assert are_alike(record.all_problems, shown["exceptions"])
+        assert are_alike(record.facts.problems, [Problem(**each) for each in shown["exceptions"]])
     elif previewed.action in {"keep", "adopt"}:
-        assert [p["code"] for p in record.problems] == [p["code"] for p in shown["exceptions"]]
+        assert [p.code for p in record.problems] == [p["code"] for p in shown["exceptions"]]
 
 
 def masked(request: Mapping[str, Any], shown: Mapping[str, Any]) -> Mapping[str, Any]:

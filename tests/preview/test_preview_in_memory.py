@@ -14,6 +14,7 @@ from local.firm import BE, BRANCHES, CONSULTING, FLEET, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.tables import InMemoryTable
 from ml_connector.domain.ids import OrderId
+from ml_connector.domain.records import posted_facts
 from tests.preview.in_memory_demo import InMemoryDemo
 from tests.preview.preview_check import PreviewCheck
 
@@ -206,7 +207,7 @@ def test_an_order_deleted_in_exact_is_not_adopted(
     env.connect()
     order, other = env.order("PO-1"), env.order("PO-2", vendor="Expo Partners")
     env.post(other)
-    key = env.post(order).facts["exact"]["id"]
+    key = posted_facts(env.post(order).facts).exact.id
     env.wait(hours=4, minutes=1)
     env.exact.remove(NL.division, _ORDERS, key)
     order["notes"] = "Call first"

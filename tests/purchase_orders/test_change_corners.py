@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from local.exact_simulator import ExactFault
@@ -65,6 +66,52 @@ def test_a_change_under_way_ends_before_the_next_is_approved(env: InMemoryEnviro
     assert amounts_in_exact(env) == [900.0]
 
 
+def test_nothing_is_read_or_written_while_a_change_may_be_under_way(
+    env: InMemoryEnvironment,
+) -> None:
+    env.connect()
+    order = posted(env, "100.00")
+    env.exact.faults.append(ExactFault("timeout_before_commit", "PUT", _LINES))
+    amend(env, order, "150.00")
+    before = env.exact_calls()
+    env.clock.move(60)
+    amend(env, order, "170.00")
+    assert env.exact_calls() == before
+    assert env.record(order).facts.waiting_for == "OUTCOME_UNKNOWN"
+    env.wait(minutes=3)
+    assert amounts_in_exact(env) == [170.0]
+
+
+class WithoutOrders(httpx.BaseTransport):
+    """Exact for a user who may no longer see purchase orders: its lists of them are empty."""
+
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self.inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET" and request.url.path.endswith(_ORDERS):
+            return httpx.Response(200, json={"d": {"results": []}})
+        return self.inner.handle_request(request)
+
+
+def test_an_order_that_a_missing_right_hides_does_not_count_as_deleted(
+    env: InMemoryEnvironment,
+) -> None:
+    env.connect(when_cancelled="delete")
+    order = posted(env, "100.00")
+    everything = env.memory.transport
+    env.memory.transport = WithoutOrders(everything)
+    env.services = env.memory.services()
+    amend(env, order, "150.00")
+    assert env.codes(order) == ["EXACT_SHOWS_NOTHING"]
+    env.retry(order)
+    assert len(env.in_exact()) == 1, "it is not posted again"
+    env.memory.transport = everything
+    env.services = env.memory.services()
+    env.retry(order)
+    assert (env.codes(order), amounts_in_exact(env)) == ([], [150.0])
+
+
 def test_an_order_reopened_in_exact_is_reported(env: InMemoryEnvironment) -> None:
     env.connect(when_cancelled="report")
     order = posted(env)
@@ -116,7 +163,7 @@ def test_a_change_that_was_not_sent_is_taken_back(env: InMemoryEnvironment) -> N
     order = posted(env, "100.00")
     env.exact.faults.append(ExactFault("rate_limited_minute", "PUT", _LINES))
     amend(env, order, "150.00")
-    assert env.record(order).facts["change"] is None
+    assert env.record(order).facts.change is None
     by_hand(env, UnitPrice=130.0)
     env.wait(minutes=3)
     assert env.codes(order) == ["CHANGED_IN_BOTH"]

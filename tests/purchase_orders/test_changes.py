@@ -64,7 +64,7 @@ class TestAmended:
         order = posted(env, "100.00", "200.00")
         amend(env, order, "100.00", "250.00")
         assert amounts_in_exact(env) == [100.0, 250.0]
-        assert env.record(order).facts["total"] == "EUR 350.00"
+        assert env.record(order).facts.total == "EUR 350.00"
 
     def test_the_way_exact_accepted_is_remembered(self, env: InMemoryEnvironment) -> None:
         env.exact.policy.nested_line_updates = True
@@ -124,7 +124,7 @@ class TestAmended:
         assert env.codes(order) == ["CHANGED_AFTER_RECEIPT"]
         (problem,) = env.record(order).problems
         assert {"where": "line 1", "field": "UnitPrice", "expected": "150", "found": "100"} in (
-            problem["evidence"]["differences"]
+            problem.evidence["differences"]
         )
         assert amounts_in_exact(env) == [100.0]
         amend(env, order, "100.00")
@@ -343,7 +343,7 @@ class TestChangedInExact:
         before = env.exact_calls()
         env.wait(hours=4, minutes=1)
         assert env.exact_calls() - before == 5 * 3
-        assert env.record(order).facts["status"]["receipt"] == "complete"
+        assert env.record(order).facts.status["receipt"] == "complete"
         assert env.steps(order)[-1] == "exact_status"
         assert env.codes(order) == []
 
@@ -393,7 +393,7 @@ class TestPossibleDuplicate:
         env.post(order)
         assert env.codes(order) == ["POSSIBLE_DUPLICATE"]
         (problem,) = env.record(order).problems
-        assert problem["candidates"][0]["amount"] == "EUR 99.0"
+        assert problem.candidates[0]["amount"] == "EUR 99.0"
         assert len(env.in_exact()) == 1
 
     def test_a_different_order_is_not_reported(self, env: InMemoryEnvironment) -> None:

@@ -42,7 +42,7 @@ def notify(env: InMemoryEnvironment, topic: str, key: str = KEY, action: str = "
 
 def event_codes(env: InMemoryEnvironment) -> list[str]:
     record = env.services.ledger.read(FIRM, RecordKey("event#exact#1"))
-    return [found["code"] for found in record.problems]
+    return [found.code for found in record.problems]
 
 
 def incoming_event(order: dict[str, Any], **body: Any) -> IncomingEvent:
@@ -125,7 +125,7 @@ def test_a_division_whose_data_are_too_old_reads_them_first(env: InMemoryEnviron
     env.connect()
     env.clock.move(timedelta(hours=25))
     order = env.order()
-    assert env.post(order).facts["waiting"]["code"] == "REFERENCE_DATA_OLD"
+    assert env.post(order).facts.waiting_for == "REFERENCE_DATA_OLD"
     assert env.in_exact() == []
     env.wait(minutes=2)
     assert env.record(order).state == "posted"

@@ -85,7 +85,7 @@ def test_a_change_is_made_or_reported_within_the_error_limits(
         assert not any(refused[1:]), "which way works is remembered"
     else:
         for order in orders:
-            assert env.codes(order) or env.record(order).facts["waiting"]
+            assert env.codes(order) or env.record(order).facts.waiting
             assert _in_exact(env, order) != _as_approved(CHANGES[what])
     assert max(sum(refused, Counter()).values(), default=0) < 6
     another = env.order("PO-9")

@@ -1,11 +1,14 @@
 """The posting protocol against both simulators."""
 
+from decimal import Decimal
+
 import pytest
 
 from local.exact_simulator import ExactFault
 from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.simulator import SimulatedFault as AirbaseFault
+from ml_connector.domain.records import ExactReference
 
 _POST = "purchaseorder/PurchaseOrders"
 
@@ -22,11 +25,10 @@ def test_an_approved_order_takes_one_call_and_every_step_is_audited(
     assert env.steps(order) == ["received", "fetched", "intent", "posted"]
     (posted,) = env.in_exact()
     assert (posted["YourRef"], posted["AmountFCExclVat"]) == ("PO-1", 1250.0)
-    assert record.facts["exact"] == {
-        "id": posted["PurchaseOrderID"],
-        "number": posted["OrderNumber"],
-        "amount": str(posted["AmountFC"]),
-    }
+    amount = Decimal(str(posted["AmountFC"]))
+    assert record.facts.exact == ExactReference(
+        posted["PurchaseOrderID"], posted["OrderNumber"], amount
+    )
 
 
 def test_a_repeated_event_changes_nothing(env: InMemoryEnvironment) -> None:
@@ -204,7 +206,7 @@ def test_a_halted_connection_continues_after_a_new_consent(env: InMemoryEnvironm
     order = env.order()
     env.post(order)
     assert env.services.ledger.halted(FIRM)
-    assert env.record(order).facts["waiting"]["code"] == "HALTED"
+    assert env.record(order).facts.waiting_for == "HALTED"
     env.consent()
     env.services.ledger.clear_halt(FIRM)
     env.services = env.memory.services()

@@ -16,7 +16,9 @@ from local.airbase_simulator.webhooks import Webhook
 from local.simulator import HandlerTransport, SimulatedFault
 from ml_connector.airbase.purchase_orders import read_order
 from ml_connector.clock import MovableClock
+from ml_connector.domain.ids import ConnectionId, OrderId
 from ml_connector.infrastructure.inbox import KEPT_FOR
+from ml_connector.message_bodies import ProcessOrder
 from ml_connector.settings.airbase_profile import AirbaseProfile
 from ml_connector.webhooks.airbase import accept, parse_settings
 from ml_connector.webhooks.verification import WebhookCall
@@ -279,9 +281,11 @@ def test_the_connector_accepts_a_webhook(
     settings = parse_settings({"verification": verification, "secrets": [secret]})
     headers = {name.lower(): value for name, value in webhook.headers.items()}
     now = datetime.fromisoformat("2026-11-23T12:00:00+00:00")
-    event = accept(WebhookCall(headers, {}, webhook.body), settings, now, KEPT_FOR)
+    event = accept(
+        WebhookCall(ConnectionId("firm"), headers, {}, webhook.body), settings, now, KEPT_FOR
+    )
     (order,) = tenant.airbase.orders
-    assert event.message == {"kind": "order", "order": order}
+    assert event.message == ProcessOrder(ConnectionId("firm"), OrderId(order))
 
 
 def test_the_envelope_has_its_five_members(tenant: Tenant) -> None:

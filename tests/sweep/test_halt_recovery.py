@@ -22,7 +22,7 @@ from tests.sweep.outages import (
 
 
 def halts(env: InMemoryEnvironment) -> dict[str, str]:
-    return {where: str(p["code"]) for where, p in env.services.ledger.halts(FIRM).items()}
+    return {where: str(p.code) for where, p in env.services.ledger.halts(FIRM).items()}
 
 
 def times_halted(env: InMemoryEnvironment) -> int:
@@ -92,7 +92,7 @@ def test_a_refused_airbase_key_recovers_with_a_new_one(at_rest: InMemoryEnvironm
 def test_a_halt_whose_cause_is_repaired_is_lifted_at_once(
     at_rest: InMemoryEnvironment, code: str
 ) -> None:
-    at_rest.services.ledger.halt(FIRM, problem(code, "Connection example-firm"))
+    at_rest.services.ledger.halt(FIRM, problem(code, "Connection example-firm", connection=FIRM))
     at_rest.wait(minutes=1)
     assert halts(at_rest) == {}
 
@@ -124,7 +124,8 @@ def test_a_division_that_is_no_longer_configured_has_no_halt(
 def test_a_halted_division_does_not_keep_the_connection_stopped(
     at_rest: InMemoryEnvironment,
 ) -> None:
-    at_rest.services.ledger.halt(FIRM, problem("EXACT_USER_BLOCKED", "Exact connection"))
+    blocked = problem("EXACT_USER_BLOCKED", "Exact connection", connection=FIRM)
+    at_rest.services.ledger.halt(FIRM, blocked)
     at_rest.exact.world.divisions[NL.division].in_scope = False
     at_rest.wait(minutes=1)
     assert "" not in halts(at_rest)
@@ -133,7 +134,8 @@ def test_a_halted_division_does_not_keep_the_connection_stopped(
 
 
 def test_an_outage_does_not_lift_a_halt(at_rest: InMemoryEnvironment) -> None:
-    at_rest.services.ledger.halt(FIRM, problem("EXACT_USER_BLOCKED", "Exact connection"))
+    blocked = problem("EXACT_USER_BLOCKED", "Exact connection", connection=FIRM)
+    at_rest.services.ledger.halt(FIRM, blocked)
     take_down(at_rest, EXACT)
     log = CallLog(at_rest, EXACT)
     for _ in range(60):

@@ -47,7 +47,7 @@ def numbers(env: InMemoryEnvironment) -> list[str]:
 
 
 def problems(env: InMemoryEnvironment) -> list[str]:
-    return [each["code"] for each in env.services.ledger.read(FIRM, CONNECTION).problems]
+    return [each.code for each in env.services.ledger.read(FIRM, CONNECTION).problems]
 
 
 def profile(env: InMemoryEnvironment, **changes: Any) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def test_a_waiting_order_names_the_outage_and_is_audited_once(at_rest: InMemoryE
     for _ in range(30):
         at_rest.wait(minutes=1)
     record = at_rest.record(orders[-1])
-    assert record.facts["waiting"]["code"] == record.parked == "EXACT_AWAY"
+    assert record.facts.waiting_for == record.parked == "EXACT_AWAY"
     assert at_rest.steps(orders[-1]) == ["received", "fetched", "waiting"]
 
 

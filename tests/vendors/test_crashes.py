@@ -217,7 +217,7 @@ def state(firm: VendorEnvironment) -> dict[str, Any]:
             for each in firm.services.supplier_proposals.all(FIRM)
         ),
         "records": {
-            key: (r.state, [p["code"] for p in r.problems], bool(r.due_at))
+            key: (r.state, [p.code for p in r.problems], bool(r.due_at))
             for key, r in records.items()
             if not key.startswith("order#") and key != VENDORS
         },

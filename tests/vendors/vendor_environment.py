@@ -6,7 +6,7 @@ from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
 from ml_connector.domain.ids import Division, Guid, VendorId
-from ml_connector.infrastructure.ledger import VENDORS, Ledger, Record, vendor_key
+from ml_connector.infrastructure.ledger import VENDORS, AnyRecord, Ledger, vendor_key
 from ml_connector.infrastructure.queues import Message
 from ml_connector.infrastructure.vendor_links import Link, SupplierProposal
 from ml_connector.messages import reconcile_message, vendor_message
@@ -85,13 +85,13 @@ class VendorEnvironment(InMemoryEnvironment):
         proposal = self.proposal(vendor)
         return [each.id for each in proposal.candidates] if proposal else []
 
-    def vendor_record(self, vendor: Row) -> Record:
+    def vendor_record(self, vendor: Row) -> AnyRecord:
         """Return the vendor's record."""
         return self.services.ledger.read(FIRM, vendor_key(VendorId(vendor["id"])))
 
     def open_codes(self, vendor: Row) -> list[str]:
         """Return the codes of the vendor's open exceptions."""
-        return [found["code"] for found in self.vendor_record(vendor).problems]
+        return [found.code for found in self.vendor_record(vendor).problems]
 
     def vendor_steps(self, vendor: Row) -> list[str]:
         """Return the steps of the vendor's audit trail."""

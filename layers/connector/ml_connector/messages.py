@@ -1,71 +1,77 @@
-"""The messages of the queues."""
+"""The messages that the connector sends: which body, to which queue, in which group."""
 
 import secrets
-from typing import Any
 
-from ml_connector.domain.ids import ConnectionId, Division, OrderId
-from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
+from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.infrastructure.queues import Message
+from ml_connector.message_bodies import (
+    CompareOrder,
+    ProcessOrder,
+    ProcessSuppliers,
+    ProcessVendor,
+    PurchaseOrderMessage,
+    ReconcileVendors,
+    Recover,
+    Recoverable,
+    RefreshDivision,
+    SearchListing,
+    VendorMessage,
+    encode,
+)
 
 
 def order_message(connection: ConnectionId, order: OrderId, *, by_hand: bool = False) -> Message:
     """Process an order; `by_hand`: a person asked for it."""
-    body: dict[str, Any] = {"kind": "order", "connection": connection, "order": order}
-    if by_hand:
-        body["by_hand"] = True
-    return Message(PURCHASE_ORDERS, f"{connection}#{order}", body)
+    return _message(f"{connection}#{order}", ProcessOrder(connection, order, by_hand))
 
 
 def changed_order_message(connection: ConnectionId, order: OrderId) -> Message:
     """Compare a posted order with Exact's current one."""
-    body = {"kind": "exact_order", "connection": connection, "order": order}
-    return Message(PURCHASE_ORDERS, f"{connection}#{order}", body)
+    return _message(f"{connection}#{order}", CompareOrder(connection, order))
 
 
 def refresh_message(
     connection: ConnectionId, division: Division, *, everything: bool = False
 ) -> Message:
     """Refresh a division's reference data from the stored cursors: what is due, or all."""
-    body: dict[str, Any] = {
-        "kind": "refresh", "connection": connection, "division": division,
-    }  # fmt: skip
-    if everything:
-        body["everything"] = True
-    return Message(PURCHASE_ORDERS, f"{connection}#{division}#reference", body)
+    body = RefreshDivision(connection, division, everything)
+    return _message(f"{connection}#{division}#reference", body)
 
 
 def listing_message(connection: ConnectionId) -> Message:
     """Search Airbase's listing for approvals and changes whose webhook never arrived."""
-    body = {"kind": "listing", "connection": connection}
-    return Message(PURCHASE_ORDERS, f"{connection}#listing", body)
+    return _message(f"{connection}#listing", SearchListing(connection))
 
 
-def recover_message(connection: ConnectionId, what: str) -> Message:
+def recover_message(connection: ConnectionId, what: Recoverable) -> Message:
     """Check whether an outage ("exact" or "airbase") or the "halts" of a connection are over."""
-    body = {"kind": "recover", "connection": connection, "what": what}
-    return Message(PURCHASE_ORDERS, f"{connection}#recover#{what}", body)
+    return _message(f"{connection}#recover#{what}", Recover(connection, what))
 
 
-def vendor_message(connection: ConnectionId, vendor: str, **more: str | bool) -> Message:
+def vendor_message(
+    connection: ConnectionId,
+    vendor: VendorId,
+    *,
+    name: str | None = None,
+    code: str | None = None,
+    kept: bool = False,
+) -> Message:
     """Match a vendor.
 
-    `more`: `name` and `code` from an order, for a tenant without a vendor call; `kept`, to use the
-    vendor as last stored.
+    `name` and `code` from an order, for a tenant without a vendor call; `kept`, to use the vendor
+    as last stored.
     """
-    body = {"kind": "vendor", "connection": connection, "vendor": vendor, **more}
-    return Message(VENDORS, _vendor_group(connection), body)
+    return _message(vendor_group(connection), ProcessVendor(connection, vendor, name, code, kept))
 
 
 def suppliers_message(connection: ConnectionId, division: Division) -> Message:
     """Process a division's changed suppliers."""
-    body = {"kind": "suppliers", "connection": connection, "division": division}
-    return Message(VENDORS, _vendor_group(connection), body)
+    return _message(vendor_group(connection), ProcessSuppliers(connection, division))
 
 
 def reconcile_message(connection: ConnectionId) -> Message:
     """Compare the vendors of both systems, or continue doing so."""
-    return Message(
-        VENDORS, _vendor_group(connection), {"kind": "reconcile", "connection": connection}
-    )
+    return _message(vendor_group(connection), ReconcileVendors(connection))
 
 
 def unique_id() -> str:
@@ -73,6 +79,10 @@ def unique_id() -> str:
     return secrets.token_hex(8)
 
 
-def _vendor_group(connection: ConnectionId) -> str:
+def vendor_group(connection: ConnectionId) -> str:
     """One group per connection, so that no two vendors claim a supplier at the same time."""
     return f"{connection}#vendors"
+
+
+def _message(group: str, body: PurchaseOrderMessage | VendorMessage) -> Message:
+    return Message(body.queue, group, encode(body))

@@ -11,7 +11,7 @@ from typing import Any
 from ml_connector.services import Services
 from ml_connector.telemetry import logger
 
-Handle = Callable[[Mapping[str, Any], Services], None]
+Handle = Callable[[object, Services], None]
 
 
 def worker(handle: Handle, services: Services) -> Callable[[dict[str, Any], Any], Any]:

@@ -3,24 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ml_connector import backoff, clock
+from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Fault, Halt, Later, Review
-from ml_connector.domain.open_exceptions import SET_ASIDE, are_alike
-from ml_connector.infrastructure.ledger import Ledger, Record
+from ml_connector.domain.open_exceptions import are_alike
+from ml_connector.domain.records import Facts, OrderFacts, OrderState, Waiting
+from ml_connector.infrastructure.ledger import Ledger, OrderRecord, Record
+
+AnyFacts = TypeVar("AnyFacts", bound=Facts)
 
 SETTLE = timedelta(seconds=120)
 """A worker lives at most 60 s: after this, no write of an earlier intent is in progress."""
 
 HALT_RETRY = timedelta(minutes=15)
-_REVIEW_RETRY = timedelta(hours=24)
+REVIEW_RETRY = timedelta(hours=24)
 _MAX_EVENTS = 20
 # Ended by an event, not by time: their records keep their place in the queue until then.
 PARKING_CODES = ("EXACT_AWAY", "AIRBASE_AWAY", "HALTED")
 
 # An exception does not change the state of such an order.
-_IN_EXACT = {"posting", "posted", "amending"}
+_IN_EXACT = {OrderState.POSTING, OrderState.POSTED, OrderState.AMENDING}
 
 # The remote, or the protocol, sets the time: no backoff is added.
 _FIXED_DELAYS = {
@@ -29,106 +33,126 @@ _FIXED_DELAYS = {
 }  # fmt: skip
 
 
-class TrackedRecord:
+class TrackedRecord(Generic[AnyFacts]):
     """A stored record; every step is written before the next is taken."""
 
-    def __init__(self, ledger: Ledger, record: Record) -> None:
+    def __init__(self, ledger: Ledger, record: Record[AnyFacts]) -> None:
         """Start from the record as read."""
         self._ledger = ledger
         self.record = record
 
     @property
+    def facts(self) -> AnyFacts:
+        """Return the facts as stored."""
+        return self.record.facts
+
+    @property
     def title(self) -> str:
         """Return what people call this record."""
-        return str(self.record.facts.get("title") or self.record.key.partition("#")[2])
+        return self.facts.title or self.record.key.partition("#")[2]
 
     def step(
         self,
         state: str,
         step: str,
+        facts: AnyFacts | None = None,
+        *,
         retry_in: timedelta | None = None,
         detail: Mapping[str, Any] | None = None,
-        **facts: Any,
     ) -> None:
-        """Store a new state with `facts`, audited as `step` with facts and `detail`.
+        """Store a new state with `facts`, audited as `step` with what changed and `detail`.
 
         `retry_in`: when the sweep queues it again if this worker gets no further.
         """
-        moved = self.record.now(state, **facts)
+        moved = self.record.now(state, facts)
         if retry_in is not None:
             moved = moved.due(clock.now() + retry_in)
-        self.record = self._ledger.write(moved, step, **facts, **(detail or {}))
-
-    def note_event(self, event: str | None, retry_in: timedelta) -> None:
-        """Record a webhook about this record; a known one changes nothing."""
-        known = list(self.record.facts.get("events", []))
-        if self.record.version and (event is None or event in known):
-            return
-        state = "received" if self.record.state == "new" else self.record.state
-        events = [*known, event][-_MAX_EVENTS:] if event else known
-        self.step(state, "received", retry_in, {"event": event}, events=events)
+        self.record = self._ledger.write(moved, step, detail=detail)
 
     def close_exceptions(self, state: str, step: str, *, but: str = "") -> None:
         """Close the exceptions that a later event has resolved, except those of the code `but`."""
-        every = self.record.all_problems
-        kept = [found for found in every if found["code"] == but]
-        if len(kept) < len(every):
-            self.step(self.record.state if kept else state, step, problems=kept)
+        kept = tuple(each for each in self.facts.problems if each.code == but)
+        if len(kept) < len(self.facts.problems):
+            facts = replace(self.facts, problems=kept)
+            self.step(self.record.state if kept else state, step, facts)
 
-    def leave_set_aside(self) -> None:
-        """Leave an order that was set aside; the first request for it is audited."""
-        if not self.record.facts.get("asked_for"):
-            self.step(SET_ASIDE, "left_aside", asked_for=True)
-        elif self.record.due_at:
-            self.record = self._ledger.postpone(self.record, None)
-
-    def apply_fault(self, fault: Fault, retry_in: timedelta | None = _REVIEW_RETRY) -> None:
+    def apply_fault(self, fault: Fault, retry_in: timedelta | None = REVIEW_RETRY) -> None:
         """Halt, delay or review the record; `retry_in`: when to retry a review."""
-        if self.record.state == SET_ASIDE:
-            self.leave_set_aside()
-        elif isinstance(fault, Review):
+        if isinstance(fault, Review):
             self._review(fault, retry_in)
         elif isinstance(fault, Halt):
             self._ledger.halt(self.record.connection, fault.problem, fault.division)
-            self._wait(Later("HALTED", clock.now() + HALT_RETRY, fault.problem.cause))
+            until = clock.now() + HALT_RETRY
+            self._wait(delay("HALTED", until, "reason", reason=fault.problem.cause))
         elif isinstance(fault, Later):
             self._wait(fault)
         else:
             raise fault
 
+    def state_in_review(self) -> str:
+        """Return the state that the record has while it has exceptions."""
+        return "review"
+
     def _wait(self, later: Later) -> None:
         """Park or postpone the record; a repeated delay is not audited again."""
-        before = self.record.facts.get("waiting") or {}
-        is_repeated = before.get("code") == later.code
-        times = before["times"] + 1 if is_repeated else 1
+        before = self.facts.waiting
+        is_repeated = before is not None and before.code == later.code
+        times = before.times + 1 if before and is_repeated else 1
         until = later.until
         if later.code not in _FIXED_DELAYS:
             until = max(until, clock.now() + backoff.delay(times, base=15, cap=1800))
-        facts = {"waiting": {"code": later.code, "times": times}}
-        waiting = replace(self.record, facts={**self.record.facts, **facts})
+        facts = replace(self.facts, waiting=Waiting(later.code, times))
+        waiting = replace(self.record, facts=facts)
         delayed = waiting.park(later.code) if later.code in PARKING_CODES else waiting.due(until)
         if is_repeated:
             self.record = self._ledger.save_unaudited(delayed)
         else:
-            self.record = self._ledger.write(
-                delayed,
-                "waiting",
-                code=later.code,
-                until=until.isoformat(),
-                cause=later.cause,
-            )
+            detail = {"code": later.code, "until": until.isoformat(), "cause": later.cause}
+            self.record = self._ledger.write(delayed, "waiting", detail=detail)
 
     def _review(self, review: Review, retry_in: timedelta | None) -> None:
         """Open the exceptions; retried daily, since the cause may have been repaired."""
-        problems = [found.as_dict() for found in review.problems]
-        state = state_in_review(self.record)
-        if are_alike(self.record.all_problems, problems) and self.record.state == state:
+        state = self.state_in_review()
+        if are_alike(self.facts.problems, review.problems) and self.record.state == state:
             due_at = None if retry_in is None else clock.now() + retry_in
             self.record = self._ledger.postpone(self.record, due_at)
         else:
-            self.step(state, "review", retry_in, problems=problems, waiting=None)
+            facts = replace(self.facts, problems=review.problems, waiting=None)
+            self.step(state, "review", facts, retry_in=retry_in)
 
 
-def state_in_review(record: Record) -> str:
-    """Return the state of a record with exceptions: that of an order in Exact is kept."""
-    return record.state if record.state in _IN_EXACT else "review"
+class TrackedOrder(TrackedRecord[OrderFacts]):
+    """The record of an order that a worker processes."""
+
+    def note_event(self, event: str | None, retry_in: timedelta) -> None:
+        """Record a webhook about this order; a known one changes nothing."""
+        known = self.facts.events
+        if self.record.version and (event is None or event in known):
+            return
+        is_new = self.record.state == OrderState.NEW
+        state = OrderState.RECEIVED if is_new else self.record.state
+        facts = replace(self.facts, events=(*known, event)[-_MAX_EVENTS:] if event else known)
+        self.step(state, "received", facts, retry_in=retry_in, detail={"event": event})
+
+    def leave_set_aside(self) -> None:
+        """Leave an order that was set aside; the first request for it is audited."""
+        if not self.facts.asked_for:
+            self.step(OrderState.SET_ASIDE, "left_aside", replace(self.facts, asked_for=True))
+        elif self.record.due_at:
+            self.record = self._ledger.postpone(self.record, None)
+
+    def apply_fault(self, fault: Fault, retry_in: timedelta | None = REVIEW_RETRY) -> None:
+        """See `TrackedRecord.apply_fault`; an order that was set aside stays so."""
+        if self.record.state == OrderState.SET_ASIDE:
+            self.leave_set_aside()
+        else:
+            super().apply_fault(fault, retry_in)
+
+    def state_in_review(self) -> str:
+        """Return the state of an order with exceptions: that of one in Exact is kept."""
+        return state_in_review(self.record)
+
+
+def state_in_review(record: OrderRecord) -> str:
+    """Return the state of an order with exceptions: that of one in Exact is kept."""
+    return record.state if record.state in _IN_EXACT else OrderState.REVIEW

@@ -7,6 +7,7 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ml_connector.domain.ids import Guid
 from ml_connector.domain.orders.decision import (
     Action,
     Decision,
@@ -17,7 +18,7 @@ from ml_connector.domain.orders.decision import (
 )
 from ml_connector.domain.orders.diff import Body
 from ml_connector.domain.orders.edits import drift
-from ml_connector.domain.orders.exact_order import ExactOrder
+from ml_connector.domain.orders.exact_order import ExactLine, ExactOrder
 from ml_connector.domain.states import ApprovalState
 from tests.domain.orders.exact_model import a_body, a_found, apply
 
@@ -89,3 +90,16 @@ def test_only_airbase_can_have_an_order_removed(case: Case) -> None:
             ApprovalState.CLOSED: wanted.when_closed,
         }
         assert policies[wanted.state] == "delete"
+
+
+def test_a_change_of_ours_that_is_half_written_is_finished_and_not_reported() -> None:
+    """The header was written, the lines were not; nobody else changed the order."""
+    line = {"Item": "item", "QuantityInPurchaseUnits": 1, "UnitPrice": 100}
+    last_written = {"Supplier": "old", "PurchaseOrderLines": [line]}
+    target = {"Supplier": "new", "PurchaseOrderLines": [{**line, "UnitPrice": 150}]}
+    there = ExactLine(Guid("line"), 1, Guid("item"), Decimal(1), Decimal(100))
+    found = ExactOrder(Guid("order"), "1", Guid("new"), "EUR", None, None, lines=(there,))
+    under_way = WantedOrder(ApprovalState.APPROVED, target, is_under_way=True)
+    assert decide(under_way, last_written, found).action == "amend"
+    by_others = replace(under_way, is_under_way=False)
+    assert decide(by_others, last_written, found).code == "CHANGED_IN_BOTH"

@@ -15,7 +15,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from ml_connector import backoff, clock, telemetry
-from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.infrastructure import http as http_clients
@@ -202,7 +202,7 @@ class AirbaseClient:
 
     def _exchange(self, request: httpx.Request, path: str, record: str) -> Any:
         if (until := self._pace.wait_until()) and until > clock.now():
-            raise Later("AIRBASE_BUSY", until, "Airbase asked to slow down.")
+            raise delay("AIRBASE_BUSY", until)
         with self.circuit_breaker.calling():
             return self._interpret(self._send(request), path, record)
 
@@ -232,14 +232,14 @@ class AirbaseClient:
     def _interpret(self, response: httpx.Response, path: str, record: str) -> Any:
         status = response.status_code
         if status in _REFUSED:
-            raise Halt(problem("AIRBASE_KEY_REFUSED", self._base_url, f"It answered {status}."))
+            raise Halt(problem("AIRBASE_KEY_REFUSED", self._base_url, "status", status=status))
         is_write = response.request.method != "GET"
         if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             until = _retry_after(response) or backoff.retry_at(5)
             busy = status == HTTPStatus.TOO_MANY_REQUESTS
             code = "AIRBASE_BUSY" if busy else "AIRBASE_UNAVAILABLE"
-            cause, unknown = f"Airbase answered {status}.", is_write and not busy
-            raise Later(code, until, cause, outcome_unknown=unknown)
+            unknown = is_write and not busy
+            raise delay(code, until, "status", status=status, outcome_unknown=unknown)
         if status != HTTPStatus.OK and not (is_write and status == HTTPStatus.CREATED):
             code = "NOT_IN_AIRBASE" if status == HTTPStatus.NOT_FOUND else "AIRBASE_REFUSED"
             evidence = {
@@ -247,8 +247,8 @@ class AirbaseClient:
                 "request_id": response.headers.get("x-request-id", ""),
                 "answer": telemetry.evidence(response.content),
             }
-            detail = f"It answered {status} at {path}."
-            raise Review([problem(code, record, detail, evidence=evidence)])
+            found = problem(code, record, "status", status=status, path=path, evidence=evidence)
+            raise Review([found])
         try:
             answer = read_json(response.content)
         except ValueError:
@@ -267,7 +267,7 @@ def read_json(text: bytes) -> Any:
 
 def _segment(id: str, record: str) -> str:
     if id in _NO_SEGMENTS:
-        raise Review([problem("NOT_IN_AIRBASE", record, "Its id fits no address.")])
+        raise Review([problem("NOT_IN_AIRBASE", record, "no_address")])
     return quote(id, safe="", errors="replace")
 
 
@@ -306,15 +306,12 @@ def _retry_after(response: httpx.Response) -> datetime | None:
 
 
 def _unreachable(error: Exception, *, outcome_unknown: bool = False) -> Later:
-    cause = f"no answer ({type(error).__name__})."
-    until = backoff.retry_at(4)
-    return Later("AIRBASE_UNREACHABLE", until, cause, outcome_unknown=outcome_unknown)
+    name, until = type(error).__name__, backoff.retry_at(4)
+    return delay("AIRBASE_UNREACHABLE", until, "error", error=name, outcome_unknown=outcome_unknown)
 
 
 def _unreadable(record: str, *, outcome_unknown: bool = False) -> Later:
-    return Later(
-        "AIRBASE_UNREADABLE",
-        backoff.retry_at(5),
-        f"Airbase's answer for {record} is unreadable.",
-        outcome_unknown=outcome_unknown,
+    until = backoff.retry_at(5)
+    return delay(
+        "AIRBASE_UNREADABLE", until, "about", record=record, outcome_unknown=outcome_unknown
     )

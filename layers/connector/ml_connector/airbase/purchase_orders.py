@@ -15,6 +15,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Problem, Review
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.money import (
+    AmountError,
     Money,
     MoneyForm,
     minor_digits,
@@ -100,12 +101,15 @@ class FieldReader:
         try:
             return _compile(path).search(self.raw)
         except JMESPathError as error:
-            self.report("BAD_FIELD", f"the path {path!r} does not fit the answer: {error}.")
+            self.report("BAD_FIELD", "path", path=repr(path), error=str(error))
             return None
 
-    def report(self, code: str, detail: str, **evidence: Any) -> None:
-        """Add a problem of this object."""
-        self.problems.append(problem(code, self.record, detail, evidence=evidence))
+    def report(
+        self, code: str, detail: str, /, evidence: Mapping[str, Any] | None = None, **values: Any
+    ) -> None:
+        """Add a problem of this object; see `exception_codes.problem`."""
+        found = problem(code, self.record, detail, evidence=evidence, **values)
+        self.problems.append(found)
 
     def text(self, path: str, what: str, longest: int = _MAX_TEXT_LENGTH) -> str:
         """Return the text at the path, trimmed; empty when there is none."""
@@ -115,14 +119,14 @@ class FieldReader:
         if value is None:
             return ""
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-            self.report("BAD_FIELD", f"the {what} is not text.", found=_short(value))
+            self.report("BAD_FIELD", "not_text", _found(value), what=what)
             return ""
         text = str(value).strip()
         if _SURROGATE.search(text):
-            self.report("BAD_FIELD", f"the {what} is no valid Unicode.", found=_short(value))
+            self.report("BAD_FIELD", "not_unicode", _found(value), what=what)
             return ""
         if len(text) > longest:
-            self.report("BAD_FIELD", f"the {what} has {len(text)} characters, over {longest}.")
+            self.report("BAD_FIELD", "too_long", what=what, length=len(text), longest=longest)
             return text[:longest]
         return text
 
@@ -130,7 +134,7 @@ class FieldReader:
         """Return the text at the path; it is required."""
         text = self._text(self.find(path), what, LONGEST_ID)
         if not text:
-            self.report("MISSING_FIELD", f"Airbase gave no {what}.")
+            self.report("MISSING_FIELD", "absent", what=what)
         return text
 
     def word(self, path: str, words: Mapping[str, T], what: str, code: str, absent: T | None) -> T:
@@ -140,11 +144,7 @@ class FieldReader:
             return absent
         found = words.get(value) or words.get(value.lower())
         if found is None:
-            self.report(
-                code,
-                f"Airbase says the {what} is {value!r}, which has no meaning here.",
-                found=value,
-            )
+            self.report(code, "word", {"found": value}, what=what, found=repr(value))
             return next(iter(words.values()))
         return found
 
@@ -154,18 +154,18 @@ class FieldReader:
         if value is None:
             return absent
         if not isinstance(value, bool):
-            self.report("BAD_FIELD", f"the {what} is not true or false.", found=_short(value))
+            self.report("BAD_FIELD", "not_a_flag", _found(value), what=what)
         return value is True
 
     def reference(self, path: str, what: str) -> Reference:
         """Return the id, code and name at the path; one of them is required."""
         value = self.find(path)
         if not isinstance(value, Mapping):
-            self.report("MISSING_FIELD", f"Airbase gave no {what}.", found=_short(value))
+            self.report("MISSING_FIELD", "absent", _found(value), what=what)
             return Reference()
         reference = self._reference(value, what)
         if not reference.keys:
-            self.report("MISSING_FIELD", f"Airbase gave no {what}.")
+            self.report("MISSING_FIELD", "absent", what=what)
         return reference
 
     def _reference(self, value: Mapping[str, Any], what: str) -> Reference:
@@ -180,19 +180,19 @@ class FieldReader:
         """Return the ISO code at the path, in capitals."""
         code = self.required_text(path, "currency").upper()
         if code and not (len(code) == 3 and code.isascii() and code.isalpha()):
-            self.report("BAD_FIELD", f"the currency {code!r} is no ISO code.")
+            self.report("BAD_FIELD", "not_a_currency", found=repr(code))
         return code
 
     def amount(self, path: str, what: str, currency: str) -> Decimal:
         """Return the amount at the path, in units; it is required."""
         value = self.find(path)
         if value is None or value == "":
-            self.report("MISSING_FIELD", f"Airbase gave no {what}.")
+            self.report("MISSING_FIELD", "absent", what=what)
             return Decimal(0)
         try:
             return parse_amount(value, currency, self.profile.money_form)
-        except ValueError as error:
-            self.report("BAD_AMOUNT", f"the {what}: {error}.", found=_short(value))
+        except AmountError as error:
+            self._report_amount(error, value, what, currency)
             return Decimal(0)
 
     def number(self, path: str, what: str) -> Decimal | None:
@@ -202,9 +202,15 @@ class FieldReader:
             return None
         try:
             return parse_number(value)
-        except ValueError as error:
-            self.report("BAD_AMOUNT", f"the {what}: {error}.", found=_short(value))
+        except AmountError as error:
+            self._report_amount(error, value, what)
             return None
+
+    def _report_amount(self, error: AmountError, value: Any, what: str, currency: str = "") -> None:
+        found = _short(value)
+        self.report(
+            "BAD_AMOUNT", error.reason, _found(value), what=what, found=found, currency=currency
+        )
 
     def day(self, path: str, what: str) -> date | None:
         """Return the calendar day at the path, or None."""
@@ -214,14 +220,14 @@ class FieldReader:
         try:
             return read_day(str(value), self.profile.time_zone)
         except ValueError:
-            self.report("BAD_FIELD", f"the {what} {_short(value)!r} is no ISO date.")
+            self.report("BAD_FIELD", "not_a_date", what=what, found=_short(value))
             return None
 
     def tags(self, path: str) -> tuple[Tag, ...]:
         """Return the tags at the path."""
         found = self.find(path) or []
         if not isinstance(found, list) or not all(isinstance(tag, Mapping) for tag in found):
-            self.report("BAD_FIELD", "the tags are no list of tags.", found=_short(found))
+            self.report("BAD_FIELD", "not_tags", _found(found))
             return ()
         return tuple(
             Tag(
@@ -235,10 +241,10 @@ class FieldReader:
         """Return the lines at the path, numbered in their order; one is required."""
         found = self.find(path)
         if not isinstance(found, list) or not found:
-            self.report("MISSING_FIELD", "Airbase gave no lines.", found=_short(found))
+            self.report("MISSING_FIELD", "no_lines", _found(found))
             return []
         if len(found) > _MAX_LINES:
-            self.report("BAD_FIELD", f"the order has {len(found)} lines, over {_MAX_LINES}.")
+            self.report("BAD_FIELD", "too_many_lines", count=len(found), most=_MAX_LINES)
             return []
         return [
             self._line(position, raw, fields, currency)
@@ -266,15 +272,12 @@ class FieldReader:
         """Return the price whose product with the quantity is the amount, to the cent."""
         price = self._given_price(path, currency)
         if quantity <= 0:
-            self.report("BAD_AMOUNT", f"the quantity {quantity} is not above zero.")
+            self.report("BAD_AMOUNT", "quantity", quantity=quantity)
             return amount
         if price is None:
             price = round_to_step(amount / quantity, _PRICE_STEP).normalize()
         if round_to_cents(price * quantity, currency) != amount:
-            self.report(
-                "BAD_AMOUNT",
-                f"{quantity} at {price} is not the line's amount of {amount}.",
-            )
+            self.report("BAD_AMOUNT", "product", quantity=quantity, price=price, amount=amount)
         return price
 
     def _given_price(self, path: str, currency: str) -> Decimal | None:
@@ -301,3 +304,7 @@ def read_day(text: str, zone: str) -> date:
 
 def _short(value: Any) -> str:
     return repr(value)[:80]
+
+
+def _found(value: Any) -> Mapping[str, str]:
+    return {"found": _short(value)}

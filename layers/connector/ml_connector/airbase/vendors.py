@@ -61,7 +61,7 @@ def with_vendor(order: Order, raw: Any | None, profile: AirbaseProfile) -> Order
         return order
     vendor = read_vendor(raw, profile)
     if vendor.id != order.vendor.id:
-        raise Review([problem("NOT_THE_ORDER", order.title, f"Vendor {vendor.id} came back.")])
+        raise Review([problem("NOT_THE_ORDER", order.title, "vendor", found=vendor.id)])
     if not vendor.is_active:
-        raise Review([problem("VENDOR_INACTIVE", order.title, f"It is {vendor.name}.")])
+        raise Review([problem("VENDOR_INACTIVE", order.title, "name", vendor=vendor.name)])
     return replace(order, vendor=Reference(vendor.id, vendor.code, vendor.name))

@@ -14,7 +14,7 @@ from ml_connector import record_lookup as records
 from ml_connector.audit.trails import orphaned_trails
 from ml_connector.domain.audit_chain import START, Anchor, Entry
 from ml_connector.domain.ids import Actor, ConnectionId, RecordKey
-from ml_connector.infrastructure.ledger import Record
+from ml_connector.infrastructure.ledger import AnyRecord
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -75,7 +75,7 @@ def rows(
             yield from map(_entry_row, _entries(stack, known, RecordKey(key), asked))
 
 
-def _of_record(stack: Stack, record: Record, asked: ExportPeriod) -> Iterator[ExportRow]:
+def _of_record(stack: Stack, record: AnyRecord, asked: ExportPeriod) -> Iterator[ExportRow]:
     """Yield a record's rows; if it changes meanwhile, read its anchor again."""
     anchor, first, last = record.anchor, None, Anchor()
     for entry in _entries(stack, record.connection, record.key, asked):

@@ -9,7 +9,7 @@ from ml_connector import record_lookup as records
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.dynamodb import DynamoTable, Table
-from ml_connector.infrastructure.ledger import Record
+from ml_connector.infrastructure.ledger import AnyRecord
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -77,7 +77,7 @@ def orphaned_trails(stack: Stack, id: ConnectionId) -> list[str]:
     return sorted(_trails(stack.tables.audit, id) - kept)
 
 
-def _check(stack: Stack, record: Record) -> TrailCheck:
+def _check(stack: Stack, record: AnyRecord) -> TrailCheck:
     """Check a trail; check again if the record was changed meanwhile."""
     broken = _break(stack, record)
     for _ in range(_ATTEMPTS):
@@ -88,7 +88,7 @@ def _check(stack: Stack, record: Record) -> TrailCheck:
     return TrailCheck(record.key, records.title(record), record.anchor.seq, broken)
 
 
-def _break(stack: Stack, record: Record) -> str | None:
+def _break(stack: Stack, record: AnyRecord) -> str | None:
     try:
         return stack.services.ledger.find_break(record)
     except _UNREADABLE:

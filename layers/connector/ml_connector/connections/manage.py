@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -11,8 +11,9 @@ from ml_connector.connections import secrets as connection_secrets
 from ml_connector.connections.secrets import SIGNING, WEBHOOK_KINDS, GivenSecrets
 from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import Actor, ConnectionId
+from ml_connector.domain.records import ConnectionState
 from ml_connector.exact.oauth import Tokens
-from ml_connector.infrastructure.ledger import CONNECTION, Conflict, Record
+from ml_connector.infrastructure.ledger import Conflict, ConnectionRecord
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP, EXACT_TOKENS
 from ml_connector.messages import reconcile_message, refresh_message
 from ml_connector.reference_data.refresh import fresh_since
@@ -108,9 +109,7 @@ def show(stack: Stack, id: str) -> dict[str, Any]:
 def remove(stack: Stack, actor: Actor, id: str) -> None:
     """Delete the connection's settings, links and secrets; its ledger and audit trail stay."""
     connection = stack.connection(id)
-    record_step(
-        stack, actor, connection.id, "connection_removed", "removed", {"halts": {}, "problems": []}
-    )
+    record_step(stack, actor, connection.id, "connection_removed", _as_removed)
     stack.secret_store.forget(connection.id)
     stack.services.connections.remove(connection.id)
 
@@ -167,25 +166,26 @@ def record_step(
     actor: Actor,
     id: ConnectionId,
     step: str,
-    state: str | None = None,
-    facts: Mapping[str, Any] | None = None,
+    change: Callable[[ConnectionRecord], ConnectionRecord] | None = None,
     **detail: Any,
 ) -> None:
-    """Append a step to the connection's own audit trail, with new facts if there are any.
+    """Append a step to the connection's own audit trail, with the `change` it makes, if any.
 
     Call it before the change: an unrecorded change is worse than a record without a change.
     """
 
     def write() -> None:
-        record = stack.ledger_of(actor).read(id, CONNECTION)
-        moved = record.now(state or _state(record), **(facts or {}))
-        stack.ledger_of(actor).write(moved, step, **(facts or {}), **detail)
+        record = stack.ledger_of(actor).connection(id)
+        state = ConnectionState.HALTED if record.facts.halts else ConnectionState.ACTIVE
+        moved = change(record) if change else record.now(state)
+        stack.ledger_of(actor).write(moved, step, detail=detail)
 
     _persist(write)
 
 
-def _state(record: Record) -> str:
-    return "halted" if record.facts.get("halts") else "active"
+def _as_removed(record: ConnectionRecord) -> ConnectionRecord:
+    facts = replace(record.facts, halts={}, problems=())
+    return record.now(ConnectionState.REMOVED, facts)
 
 
 def _persist(write: Callable[[], None]) -> None:
@@ -201,10 +201,14 @@ def _persist(write: Callable[[], None]) -> None:
 
 def import_consent(stack: Stack, actor: Actor, id: ConnectionId, given: GivenSecrets) -> None:
     """Store the tokens of a consent given elsewhere, if there are any and they are new."""
-    facts = stack.services.ledger.read(id, CONNECTION).facts
-    taken = connection_secrets.store_tokens(stack, id, given, facts.get("consent_digest"))
+    known = stack.services.ledger.connection(id).facts.consent_digest
+    taken = connection_secrets.store_tokens(stack, id, given, known or None)
     if taken:
-        record_step(stack, actor, id, "consent_taken_over", facts={"consent_digest": taken})
+
+        def change(record: ConnectionRecord) -> ConnectionRecord:
+            return record.now(record.state, replace(record.facts, consent_digest=taken))
+
+        record_step(stack, actor, id, "consent_taken_over", change)
 
 
 def _digest(connection: Connection) -> str:
@@ -212,8 +216,8 @@ def _digest(connection: Connection) -> str:
 
 
 def _halts(stack: Stack, id: ConnectionId) -> list[dict[str, Any]]:
-    halts = stack.services.ledger.read(id, CONNECTION).facts.get("halts", {})
-    return [{"division": where or None, **problem} for where, problem in sorted(halts.items())]
+    halts = stack.services.ledger.halts(id)
+    return [{"division": where or None, **halt.as_dict()} for where, halt in sorted(halts.items())]
 
 
 def _signing_texts(stack: Stack, connection: Connection, sender: str) -> list[str]:

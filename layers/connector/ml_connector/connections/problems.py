@@ -1,11 +1,13 @@
 """Open exceptions on the connection's own record: each source replaces only its own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.domain.open_exceptions import are_alike
-from ml_connector.infrastructure.ledger import CONNECTION, Conflict, Ledger
+from ml_connector.domain.records import ConnectionState
+from ml_connector.infrastructure.ledger import Conflict, Ledger
 from ml_connector.telemetry import logger
 
 
@@ -16,13 +18,14 @@ def report_connection_problems(
 
     An empty list closes them. If another process is writing the record, the next run reports them.
     """
-    record = ledger.read(connection, CONNECTION)
-    others = [each for each in record.all_problems if not str(each["record"]).startswith(about)]
-    problems = [*others, *(problem.as_dict() for problem in found)]
-    if are_alike(problems, record.all_problems):
+    record = ledger.connection(connection)
+    others = [each for each in record.facts.problems if not each.record.startswith(about)]
+    problems = (*others, *found)
+    if are_alike(problems, record.facts.problems):
         return
-    state = "active" if record.state == "new" else record.state
+    is_new = record.state == ConnectionState.NEW
+    state = ConnectionState.ACTIVE if is_new else record.state
     try:
-        ledger.write(record.now(state, problems=problems), step, problems=problems)
+        ledger.write(record.now(state, replace(record.facts, problems=problems)), step)
     except Conflict:
         logger().info("the next run reports it", connection=connection)

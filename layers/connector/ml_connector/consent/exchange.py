@@ -5,13 +5,15 @@ tab or a replayed code changes nothing.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ml_connector import telemetry
 from ml_connector.domain.faults import Halt, Later
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.records import ConnectionState
 from ml_connector.exact.tokens import TokenProvider
 from ml_connector.infrastructure.consents import Consent, Consents
-from ml_connector.infrastructure.ledger import CONNECTION, Conflict, Ledger
+from ml_connector.infrastructure.ledger import Conflict, Ledger
 from ml_connector.secret import Secret
 
 HALTS_LIFTED_BY_CONSENT = frozenset(
@@ -116,8 +118,8 @@ class CodeExchange:
 
     def _record_step(self, id: ConnectionId, step: str) -> None:
         def write() -> None:
-            record = self._ledger.read(id, CONNECTION)
-            state = "halted" if record.facts.get("halts") else "active"
+            record = self._ledger.connection(id)
+            state = ConnectionState.HALTED if record.facts.halts else ConnectionState.ACTIVE
             self._ledger.write(record.now(state), step)
 
         _persist(write)
@@ -126,17 +128,17 @@ class CodeExchange:
         """Lift the halts that a consent ends, in the same step of the audit trail."""
 
         def write() -> None:
-            record = self._ledger.read(id, CONNECTION)
-            halts = record.facts.get("halts", {})
-            left = {
-                where: one
-                for where, one in halts.items()
-                if one["code"] not in HALTS_LIFTED_BY_CONSENT
+            record = self._ledger.connection(id)
+            halts = record.facts.halts
+            kept = {
+                where: halt
+                for where, halt in halts.items()
+                if halt.code not in HALTS_LIFTED_BY_CONSENT
             }
-            lifted = sorted({one["code"] for one in halts.values()} & HALTS_LIFTED_BY_CONSENT)
-            state = "halted" if left else "active"
-            moved = record.now(state, halts=left, lifted={})
-            self._ledger.write(moved, "consent_given", lifted=lifted)
+            lifted = sorted({halt.code for halt in halts.values()} & HALTS_LIFTED_BY_CONSENT)
+            state = ConnectionState.HALTED if kept else ConnectionState.ACTIVE
+            moved = record.now(state, replace(record.facts, halts=kept, lifted={}))
+            self._ledger.write(moved, "consent_given", detail={"lifted": lifted})
 
         _persist(write)
 

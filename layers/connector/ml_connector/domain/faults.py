@@ -5,9 +5,11 @@ connection (or one of its divisions) stops until it is repaired. Any other excep
 message is redelivered and ends in the dead-letter queue.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from ml_connector.domain.ids import Division
@@ -28,6 +30,16 @@ class Problem:
     remedy: str
     candidates: Sequence[Mapping[str, str]] = ()
     evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Keep candidates in one form, whether they were just found or read back."""
+        object.__setattr__(self, "candidates", tuple(dict(each) for each in self.candidates))
+
+    @property
+    def digest(self) -> str:
+        """Return the problem's identity, from code, record and cause: 16 hexadecimal digits."""
+        named = [self.code, self.record, self.cause]
+        return sha256(json.dumps(named).encode()).hexdigest()[:16]
 
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable form, as kept in the ledger and the audit trail."""

@@ -18,7 +18,7 @@ Guid = NewType("Guid", str)
 """An Exact key in lower case, without braces."""
 
 RecordKey = NewType("RecordKey", str)
-"""A record that is audited: `order#<id>`, `vendor#<id>` or `connection`."""
+"""A record that is audited: `order#<id>`, `vendor#<id>`, `event#<key>` or `connection`."""
 
 Actor = NewType("Actor", str)
 """Who acts, as the audit trail names them: a function, or a person by their identity."""

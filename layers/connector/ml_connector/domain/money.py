@@ -68,38 +68,47 @@ def minor_digits(currency: str) -> int:
     return _MINOR_DIGITS.get(currency, 2)
 
 
+class AmountError(ValueError):
+    """A value that is not an amount; `reason` names the detail of BAD_AMOUNT."""
+
+    def __init__(self, reason: str, value: Any) -> None:
+        """Take the reason, and the value that was read."""
+        super().__init__(f"{_shown(value)}: {reason.replace('_', ' ')}")
+        self.reason = reason
+
+
 def parse_amount(value: Any, currency: str, form: MoneyForm = MoneyForm.DECIMAL) -> Decimal:
     """Return the amount in units.
 
-    Raises `ValueError` with a sentence for a person when it is not a finite number, has more
+    Raises `AmountError` when it is not a finite number, has more
     decimals than the currency (except unit prices: see `parse_number`) or is too large.
     """
     number = parse_number(value)
     if form is MoneyForm.MINOR_UNITS:
         if number != number.to_integral_value():
-            raise ValueError(f"{_shown(value)} is not a whole number of minor units")
+            raise AmountError("not_minor_units", value)
         number = number.scaleb(-minor_digits(currency))
     if number != round_to_cents(number, currency):
-        raise ValueError(f"{_shown(value)} has more decimals than {currency} has")
+        raise AmountError("too_many_decimals", value)
     return round_to_cents(number, currency)
 
 
 def parse_number(value: Any) -> Decimal:
     """Return a finite decimal of at most 15 significant digits.
 
-    Raises `ValueError` with a sentence for a person otherwise; booleans and floats are refused
+    Raises `AmountError` otherwise; booleans and floats are refused
     (JSON is read with `parse_float=Decimal`, so a float can only be a bug).
     """
     if isinstance(value, bool | float) or not isinstance(value, str | int | Decimal):
-        raise ValueError(f"{_shown(value)} is not an amount")  # noqa: TRY004  input, not a type
+        raise AmountError("not_an_amount", value)
     text = str(value).strip()
     if len(text) > _LONGEST:
-        raise ValueError(f"{_shown(value)} has more digits than can be kept exactly")
+        raise AmountError("too_many_digits", value)
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f"{_shown(value)} is not an amount")
+        raise AmountError("not_an_amount", value)
     number = Decimal(text)
     if _significant(number) > _SAFE_DIGITS or abs(number.adjusted()) >= _SAFE_DIGITS:
-        raise ValueError(f"{_shown(value)} has more digits than can be kept exactly")
+        raise AmountError("too_many_digits", value)
     return number
 
 

@@ -194,7 +194,7 @@ class ExactClient:
         """Count a failure; return the request with the number of earlier ones."""
         failures = self._failures[sent.division]
         self._failures[sent.division] += 1
-        return replace(sent, failures=failures)
+        return replace(sent, failures=failures, connection=self.tokens.connection)
 
     def _request(
         self, method: str, url: str, body: Mapping[str, Any] | None, token: Secret

@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ml_connector import backoff, clock, telemetry
-from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.exception_codes.delays import DELAYS
+from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review
 from ml_connector.domain.ids import Division
 from ml_connector.exact import rate_limit_headers as limits
@@ -65,6 +64,8 @@ class SentRequest:
     record: str = ""
     is_change: bool = False
     """It changes what exists; see `ErrorWindow.check` for `reserve`."""
+    connection: str = ""
+    """The connection's id, which remedies name."""
     failures: int = 0
     """Consecutive earlier failures, which lengthen the backoff."""
 
@@ -91,7 +92,7 @@ def interpret(answer: ExactAnswer, sent: SentRequest) -> Fault:
 
 def unreadable(answer: ExactAnswer, sent: SentRequest) -> Later:
     """Return the fault of a 2xx that cannot be read; a write may have been committed."""
-    return _later("EXACT_UNREADABLE", sent, f"HTTP {answer.status}.")
+    return _later("EXACT_UNREADABLE", sent, "status", status=answer.status)
 
 
 def no_answer(sent: SentRequest, *, was_sent: bool) -> Later:
@@ -150,8 +151,8 @@ def _too_many(answer: ExactAnswer, sent: SentRequest) -> Later:
         # Only the exceeded set is sent; if both are, it is the one with nothing remaining.
         other = reported.minute if window is reported.day else reported.day
         if window and (window.remaining == 0 or other is None):
-            return Later(code, window.resets_at or ends, DELAYS[code].cause)
-    return Later("EXACT_RATE_LIMITED", _guess_end(answer, sent, now), _cause("EXACT_RATE_LIMITED"))
+            return delay(code, window.resets_at or ends)
+    return delay("EXACT_RATE_LIMITED", _guess_end(answer, sent, now))
 
 
 def _guess_end(answer: ExactAnswer, sent: SentRequest, now: datetime) -> datetime:
@@ -170,7 +171,12 @@ def _forbidden(answer: ExactAnswer, sent: SentRequest, text: str) -> Fault:
     division = sent.division if rule is None or rule.concerns_division else None
     text = "; ".join(part for part in (reason, text) if part)
     record = f"Exact division {division}" if division else "Exact connection"
-    return Halt(problem(code, record, _quoted(text), evidence=_evidence(answer, sent)), division)
+    evidence = _evidence(answer, sent)
+    found = problem(
+        code, record, *_quoted(text), text=_one_line(text), evidence=evidence,
+        connection=sent.connection,
+    )  # fmt: skip
+    return Halt(found, division)
 
 
 def _refused(answer: ExactAnswer, sent: SentRequest, text: str) -> Review:
@@ -181,7 +187,8 @@ def _refused(answer: ExactAnswer, sent: SentRequest, text: str) -> Review:
 def _server_fault(answer: ExactAnswer, sent: SentRequest, text: str) -> Fault:
     if answer.status == 500 and _is_business(text):
         return _review(answer, sent, text, "EXACT_REFUSED")
-    return _later("EXACT_UNAVAILABLE", sent, f"HTTP {answer.status}. {_quoted(text)}".strip())
+    detail = "quoted" if text else "status"
+    return _later("EXACT_UNAVAILABLE", sent, detail, status=answer.status, text=_one_line(text))
 
 
 def _is_business(text: str) -> bool:
@@ -197,7 +204,7 @@ def _review(answer: ExactAnswer, sent: SentRequest, text: str, fallback: str) ->
     named = [(_code(rule_for(line, answer.status), fallback), line) for line in text.splitlines()]
     return Review(
         [
-            problem(code, sent.name, _quoted(line), evidence=evidence)
+            problem(code, sent.name, *_quoted(line), text=_one_line(line), evidence=evidence)
             for code, line in named or [(fallback, "")]
         ]
     )
@@ -207,21 +214,21 @@ def _code(rule: Rule | None, fallback: str) -> str:
     return rule.code if rule and rule.kind is Kind.REVIEW else fallback
 
 
-def _later(code: str, sent: SentRequest, detail: str = "", *, may_be_done: bool = True) -> Later:
-    return Later(
-        code,
-        backoff.retry_at(sent.failures),
-        _cause(code, detail),
-        outcome_unknown=sent.is_write and may_be_done,
-    )
+def _later(
+    code: str, sent: SentRequest, detail: str = "", *, may_be_done: bool = True, **values: Any
+) -> Later:
+    unknown = sent.is_write and may_be_done
+    until = backoff.retry_at(sent.failures)
+    return delay(code, until, detail, outcome_unknown=unknown, **values)
 
 
-def _cause(code: str, detail: str = "") -> str:
-    return f"{DELAYS[code].cause} {detail}".strip()
+def _quoted(text: str) -> tuple[str, ...]:
+    """Return the name of the detail that quotes Exact, if there is anything to quote."""
+    return ("quoted",) if text else ()
 
 
-def _quoted(text: str) -> str:
-    return f'Exact says: "{redact_text(" / ".join(text.splitlines()))}"' if text else ""
+def _one_line(text: str) -> str:
+    return redact_text(" / ".join(text.splitlines()))
 
 
 def _evidence(answer: ExactAnswer, sent: SentRequest) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
-from ml_connector.domain.exception_codes.delays import DELAYS
+from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Later
 from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.exact import rate_limit_headers as limits
@@ -229,4 +229,4 @@ def _expiry(at: datetime) -> int:
 
 
 def _limit_reached(code: str, until: datetime) -> Later:
-    return Later(code, until, DELAYS[code].cause)
+    return delay(code, until)

@@ -10,7 +10,7 @@ from typing import Any
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt, Problem, Review
-from ml_connector.domain.ids import Division, Guid
+from ml_connector.domain.ids import ConnectionId, Division, Guid
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.odata import guid
 
@@ -86,7 +86,9 @@ def ensure(
     except (Halt, Review) as fault:
         state.problems.append(_not_subscribed(division, "all topics", fault))
         return state
-    state.problems += _other_addresses(division, topics, callback_url, existing)
+    state.problems += _other_addresses(
+        exact_client.tokens.connection, division, topics, callback_url, existing
+    )
     return state
 
 
@@ -121,21 +123,30 @@ def _subscribe(
 
 
 def _other_addresses(
-    division: Division, topics: Sequence[str], url: str, existing: Iterable[Subscription]
+    connection: ConnectionId,
+    division: Division,
+    topics: Sequence[str],
+    url: str,
+    existing: Iterable[Subscription],
 ) -> list[Problem]:
     """Return a problem for each topic that only notifies other addresses."""
     found = []
     for topic in topics:
         of_topic = [each for each in existing if each.topic == topic]
         if of_topic and not any(each.is_at(url) for each in of_topic):
-            detail = f"It points to {', '.join(each.url for each in of_topic)}."
-            found.append(problem("WEBHOOK_ELSEWHERE", _name(division, topic), detail))
+            address = ", ".join(each.url for each in of_topic)
+            name = _name(division, topic)
+            found.append(
+                problem(
+                    "WEBHOOK_ELSEWHERE", name, "address", address=address, connection=connection
+                )
+            )
     return found
 
 
 def _not_subscribed(division: Division, topic: str, fault: Halt | Review) -> Problem:
     why = fault.problem if isinstance(fault, Halt) else fault.problems[0]
-    return problem("WEBHOOK_NOT_SUBSCRIBED", _name(division, topic), why.cause)
+    return problem("WEBHOOK_NOT_SUBSCRIBED", _name(division, topic), "reason", reason=why.cause)
 
 
 def _name(division: Division, topic: str) -> str:

@@ -14,8 +14,7 @@ import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_connector import backoff, clock, telemetry
-from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.exception_codes.delays import DELAYS
+from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Halt, Later, Problem
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.exact import oauth
@@ -42,21 +41,13 @@ _MAX_DOUBLE_401 = 2
 _UNAVAILABLE = "TOKEN_UNAVAILABLE"
 
 _REFUSALS: dict[type[TokenOutcome], tuple[str, str, timedelta]] = {
-    oauth.OldRefreshToken: (
-        "RECONNECT_NEEDED",
-        "It was used already: another program uses this consent, or a renewed pair was lost "
-        "before it could be stored.",
-        _FINAL,
-    ),
-    oauth.Expired: ("RECONNECT_NEEDED", "It was not used for 30 days.", _FINAL),
-    oauth.InvalidGrant: (
-        "RECONNECT_NEEDED",
-        "The consent was withdrawn, or given again elsewhere.",
-        _FINAL,
-    ),
-    oauth.InvalidClient: ("APP_CREDENTIALS_REFUSED", "", _REPAIRABLE),
-    oauth.Unknown: ("EXACT_TOKEN_REFUSED", "", _REPAIRABLE),
+    oauth.OldRefreshToken: ("RECONNECT_NEEDED", "used", _FINAL),
+    oauth.Expired: ("RECONNECT_NEEDED", "expired", _FINAL),
+    oauth.InvalidGrant: ("RECONNECT_NEEDED", "withdrawn", _FINAL),
+    oauth.InvalidClient: ("APP_CREDENTIALS_REFUSED", "quoted", _REPAIRABLE),
+    oauth.Unknown: ("EXACT_TOKEN_REFUSED", "quoted", _REPAIRABLE),
 }
+"""Code, detail and how long it is remembered."""
 
 
 class TokenProvider:
@@ -71,7 +62,7 @@ class TokenProvider:
         coordination: Table,
     ) -> None:
         """Provide the tokens of `connection` at the Exact site `base_url`."""
-        self._connection = connection
+        self.connection = connection
         self._base_url = base_url
         self._http = http
         self._secret_store = secret_store
@@ -107,7 +98,7 @@ class TokenProvider:
             self._cached = self._renewed(refused)
             if self._cached.access_token == refused:
                 until = backoff.retry_at(0, minimum=30.0)
-                raise Later("EXACT_UNAUTHORIZED", until, DELAYS["EXACT_UNAUTHORIZED"].cause)
+                raise delay("EXACT_UNAUTHORIZED", until)
             return self._cached.access_token
 
     def record_second_refusal(self) -> None:
@@ -119,7 +110,7 @@ class TokenProvider:
         now = clock.now()
         name = f"{_DOUBLE_401}-{now:%Y-%m-%dT%H}"
         if not self._values.count(name, _MAX_DOUBLE_401, now + timedelta(hours=1)):
-            raise Halt(self._problem("RECONNECT_NEEDED", "Renewed tokens are refused as well."))
+            raise Halt(self._problem("RECONNECT_NEEDED", "refused_again"))
 
     def age(self) -> timedelta | None:
         """Return the refresh token's age (it expires after 30 days); None without consent."""
@@ -145,7 +136,7 @@ class TokenProvider:
             Later: no usable answer, or a renewal is in progress: give consent again.
             Halt: the code or the app's credentials were refused.
         """
-        app = self._secret_store.app(self._connection)
+        app = self._secret_store.app(self.connection)
         with self._lock, self._leases.holding("token", _LEASE) as held:
             if held is None:
                 raise _later("TOKEN_BUSY")
@@ -175,7 +166,7 @@ class TokenProvider:
                 return _usable(stored, refused, fault)
 
     def _renew(self, stored: Tokens) -> Tokens:
-        app = self._secret_store.app(self._connection)
+        app = self._secret_store.app(self.connection)
         self._check_allowed(app, stored)
         outcome = self._send(
             oauth.refresh_request(
@@ -198,12 +189,11 @@ class TokenProvider:
         code, _, until = (self._values.get(_PAUSE) or "").partition(" ")
         is_paused = code and not (code == _UNAVAILABLE and self.circuit_breaker.is_probing)
         if is_paused and clock.now() < datetime.fromisoformat(until):
-            raise Later(code, datetime.fromisoformat(until), DELAYS[code].cause)
+            raise delay(code, datetime.fromisoformat(until))
         self._errors.check(None, _ENDPOINT)
         now = clock.now()
         if not self._values.count(f"token-calls-{now:%Y-%m-%d}", CALLS_A_DAY, next_day(now)):
-            cause = DELAYS["TOKEN_CALLS_SPENT"].cause
-            raise Later("TOKEN_CALLS_SPENT", next_day(now), cause)
+            raise delay("TOKEN_CALLS_SPENT", next_day(now))
 
     def _give_up(self, outcome: TokenOutcome, app: AppCredentials, stored: Tokens) -> NoReturn:
         if refusal := _REFUSALS.get(type(outcome)):
@@ -214,8 +204,8 @@ class TokenProvider:
 
     def _raise_for(self, outcome: TokenOutcome) -> NoReturn:
         if refusal := _REFUSALS.get(type(outcome)):
-            code, why, _ = refusal
-            raise Halt(self._problem(code, f'{why} Exact says: "{outcome.text}"'.strip()))
+            code, detail, _ = refusal
+            raise Halt(self._problem(code, detail, text=outcome.text))
         too_early = isinstance(outcome, oauth.TooEarly)
         code = "TOKEN_TOO_EARLY" if too_early else _UNAVAILABLE
         # Refused token calls count against the hourly error limit: all workers pause together.
@@ -223,7 +213,7 @@ class TokenProvider:
         self._values.set(_PAUSE, f"{code} {until.isoformat()}", until)
         if not too_early:
             self.circuit_breaker.record_failure()
-        raise Later(code, until, f"{DELAYS[code].cause} {outcome.text}".strip())
+        raise delay(code, until, "quoted" if outcome.text else "", text=outcome.text)
 
     def _send(self, request: TokenRequest) -> TokenOutcome:
         try:
@@ -249,7 +239,7 @@ class TokenProvider:
         self._unstored = tokens
         for attempt in range(1, _STORE_ATTEMPTS + 1):
             try:
-                self._secret_store.seal_tokens(self._connection, tokens.to_json())
+                self._secret_store.seal_tokens(self.connection, tokens.to_json())
             except (BotoCoreError, ClientError):
                 if attempt == _STORE_ATTEMPTS:
                     raise
@@ -267,7 +257,7 @@ class TokenProvider:
         return stored
 
     def _read(self) -> Tokens | None:
-        text = self._secret_store.tokens(self._connection)
+        text = self._secret_store.tokens(self.connection)
         tokens = Tokens.from_json(text) if text else None
         if tokens:
             _conceal(tokens)
@@ -277,8 +267,9 @@ class TokenProvider:
         stored = self._stored()
         return stored if stored.refresh_token != used.refresh_token else None
 
-    def _problem(self, code: str, detail: str = "") -> Problem:
-        return problem(code, f"Connection {self._connection}", detail)
+    def _problem(self, code: str, detail: str = "", text: str = "") -> Problem:
+        id = self.connection
+        return problem(code, f"Connection {id}", detail, text=text, connection=id)
 
 
 def _is_due(tokens: Tokens, refused: Secret | None = None) -> bool:
@@ -299,7 +290,7 @@ def _conceal(tokens: Tokens) -> None:
 
 
 def _later(code: str) -> Later:
-    return Later(code, clock.now() + _BUSY, DELAYS[code].cause)
+    return delay(code, clock.now() + _BUSY)
 
 
 def _fingerprint(app: AppCredentials, tokens: Tokens) -> str:

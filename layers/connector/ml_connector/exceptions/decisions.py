@@ -6,10 +6,11 @@ from typing import Any
 
 from ml_connector import clock
 from ml_connector import record_lookup as records
+from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Actor
-from ml_connector.domain.open_exceptions import SET_ASIDE, digest
+from ml_connector.domain.records import ConnectionFacts, HaltProblem, Note, OrderState
 from ml_connector.exceptions.listing import open_rows
-from ml_connector.infrastructure.ledger import Conflict, Record
+from ml_connector.infrastructure.ledger import AnyRecord, Conflict
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -18,15 +19,15 @@ _ATTEMPTS = 3
 _LAST_STEPS = 5
 _LONGEST_REASON, _LONGEST_NAME = 500, 100
 
-Change = Callable[[Record], tuple[Record, str, dict[str, Any]]]
+Change = Callable[[AnyRecord], tuple[AnyRecord, str, dict[str, Any]]]
 """Returns the changed record, and the step and detail for its audit trail."""
 
 
 def show(stack: Stack, id: str, name: str) -> dict[str, Any]:
     """Return a record's exceptions with their evidence, and the last steps of its trail."""
     record = records.find_record(stack, stack.known_id(id), name)
-    facts = record.facts
-    evidence = {digest(each): each.get("evidence") or {} for each in _every(record)}
+    order = records.order_facts(record)
+    evidence = {each.digest: dict(each.evidence) for each in record.facts.all_problems}
     exceptions = [row | {"evidence": evidence[row["id"]]} for row in open_rows(record)]
     trail = stack.services.ledger.trail(record.connection, record.key)
     return {
@@ -34,10 +35,10 @@ def show(stack: Stack, id: str, name: str) -> dict[str, Any]:
         "key": record.key,
         "title": records.title(record),
         "state": record.state,
-        "division": facts.get("division"),
-        "vendor": facts.get("vendor"),
-        "total": facts.get("total"),
-        "assignee": facts.get("assignee"),
+        "division": order.division,
+        "vendor": order.vendor or None,
+        "total": order.total or None,
+        "assignee": record.facts.assignee,
         "exceptions": exceptions,
         "dismissed": _dismissed(record),
         "trail": [entry.as_dict() for entry in trail[-_LAST_STEPS:]],
@@ -62,25 +63,27 @@ def dismiss(
     text = _text("a reason", reason, _LONGEST_REASON)
     requested = {code.strip().upper() for code in codes}
 
-    def change(record: Record) -> tuple[Record, str, dict[str, Any]]:
+    def change(record: AnyRecord) -> tuple[AnyRecord, str, dict[str, Any]]:
         chosen = _chosen(record, requested, every=every)
-        note = {"reason": text, "by": actor, "at": clock.now().isoformat()}
-        dismissed = {**record.facts.get("dismissed", {}), **{digest(p): note for p in chosen}}
-        after = replace(record, facts={**record.facts, "dismissed": dismissed})
+        note = Note(text, actor, clock.now())
+        dismissed = {**record.facts.dismissed, **{each.digest: note for each in chosen}}
+        after = replace(record, facts=replace(record.facts, dismissed=dismissed))
         if _is_to_be_set_aside(after):
             state = _state_to_restore(record)
-            after = after.now(SET_ASIDE, aside=note, aside_from=state, asked_for=False)
-        named = [{n: p[n] for n in ("code", "record", "cause")} for p in chosen]
+            facts = replace(after.facts, aside=note, aside_from=state, asked_for=False)
+            after = after.now(OrderState.SET_ASIDE, facts)
+        named = [{"code": p.code, "record": p.record, "cause": p.cause} for p in chosen]
         return after, "dismissed", {"reason": text, "problems": named}
 
     before, after = _change(stack, actor, id, name, change)
-    closed = [p for p in before.problems if digest(p) not in {digest(q) for q in after.problems}]
+    still_open = {each.digest for each in after.problems}
+    closed = [each for each in before.problems if each.digest not in still_open]
     return {
         "connection": after.connection,
         "key": after.key,
         "title": records.title(after),
-        "dismissed": [problem["code"] for problem in closed],
-        "open": [problem["code"] for problem in after.problems],
+        "dismissed": [problem.code for problem in closed],
+        "open": [problem.code for problem in after.problems],
         "state": after.state,
     }
 
@@ -89,10 +92,10 @@ def assign(stack: Stack, actor: Actor, id: str, name: str, who: str | None) -> d
     """Assign a record with open exceptions to somebody; None removes the assignment."""
     assignee = None if who is None else _text("a name", who, _LONGEST_NAME)
 
-    def change(record: Record) -> tuple[Record, str, dict[str, Any]]:
+    def change(record: AnyRecord) -> tuple[AnyRecord, str, dict[str, Any]]:
         if not any(open_rows(record)):
             raise UserError(f"{records.title(record)} has no open exception")
-        after = replace(record, facts={**record.facts, "assignee": assignee})
+        after = replace(record, facts=replace(record.facts, assignee=assignee))
         return after, "assigned" if assignee else "unassigned", {"to": assignee}
 
     _, after = _change(stack, actor, id, name, change)
@@ -106,22 +109,22 @@ def assign(stack: Stack, actor: Actor, id: str, name: str, who: str | None) -> d
 
 def _change(
     stack: Stack, actor: Actor, id: str, name: str, change: Change
-) -> tuple[Record, Record]:
+) -> tuple[AnyRecord, AnyRecord]:
     """Write the change in the name of `actor`; return the record before and after."""
     record = records.find_record(stack, stack.known_id(id), name)
     for _ in range(_ATTEMPTS):
         after, step, detail = change(record)
         try:
-            return record, stack.ledger_of(actor).write(after, step, **detail)
+            return record, stack.ledger_of(actor).write(after, step, detail=detail)
         except Conflict:
             record = stack.ledger_of(actor).read(record.connection, record.key)
     raise Conflict(f"{records.title(record)}")
 
 
-def _chosen(record: Record, codes: set[str], *, every: bool) -> list[dict[str, Any]]:
+def _chosen(record: AnyRecord, codes: set[str], *, every: bool) -> list[Problem]:
     title, found = records.title(record), record.problems
-    halts = [each["code"] for each in record.facts.get("halts", {}).values()]
-    missing = sorted(codes - {each["code"] for each in found})
+    halts = [each.code for each in _halts(record)]
+    missing = sorted(codes - {each.code for each in found})
     if halting := [code for code in halts if code in missing or not found]:
         raise UserError(f"{halting[0]} stops the connection: repair it, and it closes by itself")
     if missing:
@@ -130,30 +133,32 @@ def _chosen(record: Record, codes: set[str], *, every: bool) -> list[dict[str, A
         raise UserError(f"{title} has no open exception")
     if len(found) > 1 and not codes and not every:
         raise UserError(f"{title} has {len(found)} open exceptions: pass --code CODE or --all")
-    return [each for each in found if every or not codes or each["code"] in codes]
+    return [each for each in found if every or not codes or each.code in codes]
 
 
-def _is_to_be_set_aside(record: Record) -> bool:
-    is_posted = record.state == "posted" or "exact" in record.facts
+def _is_to_be_set_aside(record: AnyRecord) -> bool:
+    is_posted = record.state == OrderState.POSTED or records.order_facts(record).exact
     return record.key.startswith(_ORDERS) and not record.problems and not is_posted
 
 
-def _state_to_restore(record: Record) -> str:
+def _state_to_restore(record: AnyRecord) -> OrderState:
     """Keep "posting": an order that may be in Exact is looked up there before it is sent again."""
-    return "posting" if record.state == "posting" else "received"
+    is_begun = record.state == OrderState.POSTING
+    return OrderState.POSTING if is_begun else OrderState.RECEIVED
 
 
-def _dismissed(record: Record) -> list[dict[str, Any]]:
-    notes = record.facts.get("dismissed", {})
+def _dismissed(record: AnyRecord) -> list[dict[str, Any]]:
+    notes = record.facts.dismissed
     return [
-        {"id": digest(each), "code": each["code"], "cause": each["cause"], **notes[digest(each)]}
-        for each in record.all_problems
-        if digest(each) in notes
+        {"id": each.digest, "code": each.code, "cause": each.cause, **notes[each.digest].as_dict()}
+        for each in record.facts.problems
+        if each.digest in notes
     ]
 
 
-def _every(record: Record) -> list[dict[str, Any]]:
-    return [*record.facts.get("halts", {}).values(), *record.all_problems]
+def _halts(record: AnyRecord) -> list[HaltProblem]:
+    facts = record.facts
+    return list(facts.halts.values()) if isinstance(facts, ConnectionFacts) else []
 
 
 def _text(what: str, text: str, longest: int) -> str:

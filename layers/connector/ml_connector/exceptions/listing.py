@@ -9,9 +9,11 @@ from typing import Any
 
 from ml_connector import clock
 from ml_connector import record_lookup as records
-from ml_connector.domain.open_exceptions import brief, digest
+from ml_connector.domain.faults import Problem
+from ml_connector.domain.open_exceptions import brief
+from ml_connector.domain.records import ConnectionFacts
 from ml_connector.exceptions.codes import explain
-from ml_connector.infrastructure.ledger import Record
+from ml_connector.infrastructure.ledger import AnyRecord
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -95,27 +97,29 @@ def list_open(stack: Stack, id: str | None, wanted: ExceptionFilter) -> list[dic
     return sorted(rows, key=lambda row: row["opened_at"])
 
 
-def open_rows(record: Record) -> Iterator[dict[str, Any]]:
+def open_rows(record: AnyRecord) -> Iterator[dict[str, Any]]:
     """Yield the open exceptions of a record; `stops` names what a halt stops."""
-    for where, problem in sorted(record.facts.get("halts", {}).items()):
-        yield _row(record, problem) | {"stops": f"division {where}" if where else "all"}
+    halts = record.facts.halts if isinstance(record.facts, ConnectionFacts) else {}
+    for where, halt in sorted(halts.items()):
+        yield _row(record, halt) | {"stops": f"division {where}" if where else "all"}
     for problem in record.problems:
         yield _row(record, problem)
 
 
-def _row(record: Record, problem: Mapping[str, Any]) -> dict[str, Any]:
-    facts, id = record.facts, digest(problem)
+def _row(record: AnyRecord, problem: Problem) -> dict[str, Any]:
+    facts, order = record.facts, records.order_facts(record)
+    opened_at = facts.opened_at.get(problem.digest)
     return {
         "connection": record.connection,
         "key": record.key,
-        "id": id,
+        "id": problem.digest,
         **brief(problem),
         "stops": None,
-        "opened_at": facts.get("opened_at", {}).get(id, record.received_at),
-        "assignee": facts.get("assignee"),
+        "opened_at": opened_at.isoformat() if opened_at else record.received_at,
+        "assignee": facts.assignee,
         "title": records.title(record),
-        "division": facts.get("division"),
-        "total": facts.get("total"),
+        "division": order.division,
+        "total": order.total or None,
     }
 
 

@@ -1,6 +1,7 @@
 """Resolve a possible duplicate: the order in Exact is another one, or it is adopted."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ml_connector import clock
@@ -10,9 +11,10 @@ from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.mapping import MappedOrder, pick_division
 from ml_connector.domain.orders.marker import is_marked_for, order_tokens_in
 from ml_connector.domain.orders.order import Order
+from ml_connector.domain.records import OrderState
 from ml_connector.exceptions import retry
-from ml_connector.infrastructure.ledger import Conflict, Record, order_key
-from ml_connector.purchase_orders.adoption import adopted_facts
+from ml_connector.infrastructure.ledger import Conflict, OrderRecord
+from ml_connector.purchase_orders.adoption import adopted
 from ml_connector.purchase_orders.exact_lookup import fetch_current
 from ml_connector.purchase_orders.fetch import fetch_order, is_wanted
 from ml_connector.purchase_orders.prerequisites import map_with_stored_data
@@ -32,12 +34,14 @@ def not_a_duplicate(stack: Stack, actor: Actor, id: str, name: str) -> dict[str,
     """
     record = records.find_order(stack, stack.connection(id).id, name)
 
-    def write(record: Record) -> Record:
-        shown = [str(each["id"]) for each in _candidates(record)]
-        others = [*record.facts.get("not_duplicates", ()), *shown]
+    def write(record: OrderRecord) -> OrderRecord:
+        shown = [Guid(each["id"]) for each in _candidates(record)]
+        others = {*record.facts.not_duplicates, *shown}
         numbers = [str(each["number"]) for each in _candidates(record)]
-        after = record.now(record.state, not_duplicates=sorted(set(others))).due(clock.now())
-        return stack.ledger_of(actor).write(after, "not_a_duplicate", exact_numbers=numbers)
+        facts = replace(record.facts, not_duplicates=tuple(sorted(others)))
+        after = record.now(record.state, facts).due(clock.now())
+        detail = {"exact_numbers": numbers}
+        return stack.ledger_of(actor).write(after, "not_a_duplicate", detail=detail)
 
     numbers = [str(each["number"]) for each in _candidates(record)]
     record = _write_repeatedly(stack, actor, record, write)
@@ -62,14 +66,13 @@ def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[s
     found = _find(stack.services, connection, division.division, number.strip())
     owner = stack.services.connections.order_of(connection.id, found.id)
     _refuse_other_order(stack, connection.id, order, mapped, found, owner)
-    facts = adopted_facts(connection, order, division.division, mapped.body, found)
 
-    def write(record: Record) -> Record:
+    def write(record: OrderRecord) -> OrderRecord:
         _candidates(record)
         _claim(stack, connection.id, order, found, owner)
-        return stack.ledger_of(actor).write(
-            record.now("posted", **facts), "adopted_by_hand", **facts
-        )
+        facts = adopted(record.facts, connection, order, division.division, mapped.body, found)
+        after = record.now(OrderState.POSTED, facts)
+        return stack.ledger_of(actor).write(after, "adopted_by_hand")
 
     after = _write_repeatedly(stack, actor, record, write)
     return {
@@ -79,11 +82,11 @@ def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[s
         "division": division.division,
         "exact_number": found.number,
         "state": after.state,
-        "exceptions": [{"code": p["code"], "cause": p["cause"]} for p in after.problems],
+        "exceptions": [{"code": p.code, "cause": p.cause} for p in after.problems],
     }
 
 
-def _candidates(record: Record) -> list[dict[str, Any]]:
+def _candidates(record: OrderRecord) -> list[dict[str, Any]]:
     """Return the candidates shown for the order.
 
     Raises `UserError` unless the order waits as a possible duplicate.
@@ -91,11 +94,11 @@ def _candidates(record: Record) -> list[dict[str, Any]]:
     title, exact = records.title(record), records.exact_number(record)
     if exact:
         raise UserError(f"{title} is in Exact already, as order {exact}")
-    shown = [each for each in record.problems if each["code"] == CODE]
-    if record.state != "review" or not shown:
+    shown = [each for each in record.problems if each.code == CODE]
+    if record.state != OrderState.REVIEW or not shown:
         state = record.state.replace("_", " ")
         raise UserError(f"{title} does not wait as a possible duplicate: it is {state}")
-    return [dict(each) for problem in shown for each in problem["candidates"]]
+    return [dict(each) for problem in shown for each in problem.candidates]
 
 
 def _find(
@@ -139,8 +142,8 @@ def _linked(
 ) -> str:
     """Return the title of the other order that this Exact order belongs to, empty if none."""
     if owner and owner != order:
-        record = stack.services.ledger.read(id, order_key(owner))
-        if Guid((record.facts.get("exact") or {}).get("id", "")) == found.id:
+        record = stack.services.ledger.order(id, owner)
+        if record.facts.exact and record.facts.exact.id == found.id:
             return records.title(record)
     if order_tokens_in(found.remarks) and not is_marked_for(found.remarks, id, order):
         return "another order, by the marker in its remarks"
@@ -159,8 +162,11 @@ def _claim(
 
 
 def _write_repeatedly(
-    stack: Stack, actor: Actor, record: Record, write: Callable[[Record], Record]
-) -> Record:
+    stack: Stack,
+    actor: Actor,
+    record: OrderRecord,
+    write: Callable[[OrderRecord], OrderRecord],
+) -> OrderRecord:
     """Write the record; after a conflict with a worker, read it again and try again."""
     for _ in range(_ATTEMPTS):
         try:

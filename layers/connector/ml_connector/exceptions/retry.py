@@ -1,19 +1,20 @@
 """Retry an order, or a record with exceptions, at a person's request."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 from ml_connector import clock
 from ml_connector import record_lookup as records
-from ml_connector.domain.ids import Actor, OrderId
-from ml_connector.domain.open_exceptions import ASIDE_FACTS, SET_ASIDE
+from ml_connector.domain.ids import Actor, OrderId, VendorId
+from ml_connector.domain.open_exceptions import taken_up
+from ml_connector.domain.records import OrderState
 from ml_connector.exceptions.listing import ExceptionFilter, open_rows
-from ml_connector.infrastructure.ledger import CONNECTION, Conflict, Record, order_key
+from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Conflict
 from ml_connector.infrastructure.queues import Message
+from ml_connector.message_outcome import kept_message
 from ml_connector.messages import order_message, vendor_message
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
-_ORDERS = "order#"
 _ATTEMPTS = 3
 
 
@@ -32,11 +33,11 @@ def retry(stack: Stack, actor: Actor, id: str, name: str) -> str:
 def fetch(stack: Stack, actor: Actor, id: str, order: str) -> None:
     """Queue the order with this Airbase id, even if its webhook never arrived."""
     connection = stack.connection(id)
-    record = stack.ledger_of(actor).read(connection.id, order_key(OrderId(order)))
+    record = stack.ledger_of(actor).order(connection.id, OrderId(order))
     if record.version:
         _retry(stack, actor, record)
         return
-    stack.ledger_of(actor).write(record.now("received").due(clock.now()), "fetch_asked")
+    stack.ledger_of(actor).write(record.now(OrderState.RECEIVED).due(clock.now()), "fetch_asked")
     stack.send(order_message(connection.id, OrderId(order)), f"asked {clock.epoch()}")
 
 
@@ -45,8 +46,8 @@ def retry_all(stack: Stack, actor: Actor, id: str) -> list[str]:
     connection = stack.connection(id)
     waiting = [
         record
-        for record in stack.services.ledger.records(connection.id, _ORDERS)
-        if record.problems and record.state != "posted"
+        for record in stack.services.ledger.orders(connection.id)
+        if record.problems and record.state != OrderState.POSTED
     ]
     return _retry_each(stack, actor, waiting)
 
@@ -65,12 +66,12 @@ def retry_where(stack: Stack, actor: Actor, id: str, wanted: ExceptionFilter) ->
     return _retry_each(stack, actor, found)
 
 
-def _retry_each(stack: Stack, actor: Actor, wanted: list[Record]) -> list[str]:
+def _retry_each(stack: Stack, actor: Actor, wanted: Sequence[AnyRecord]) -> list[str]:
     oldest_first = sorted(wanted, key=lambda record: record.received_at)
     return [records.title(record) for record in oldest_first if _retry(stack, actor, record)]
 
 
-def _retry(stack: Stack, actor: Actor, record: Record) -> bool:
+def _retry(stack: Stack, actor: Actor, record: AnyRecord) -> bool:
     """Audit the request and queue the record; return whether it can be retried.
 
     If workers change the record meanwhile, it is queued without the audit entry.
@@ -89,32 +90,30 @@ def _retry(stack: Stack, actor: Actor, record: Record) -> bool:
     return True
 
 
-def send_by_hand(stack: Stack, record: Record) -> None:
+def send_by_hand(stack: Stack, record: AnyRecord) -> None:
     """Queue an order at a person's request."""
     message = order_message(record.connection, OrderId(records.airbase_id(record)), by_hand=True)
     stack.send(message, f"asked {clock.epoch()}")
 
 
-def _resumed(record: Record) -> Record:
+def _resumed(record: AnyRecord) -> AnyRecord:
     """Return an order that was set aside in the state it had before."""
-    if record.state != SET_ASIDE:
+    if record.state != OrderState.SET_ASIDE:
         return record
-    facts = {name: value for name, value in record.facts.items() if name not in ASIDE_FACTS}
-    state = str(record.facts.get("aside_from", "received"))
-    return replace(record, facts=facts).now(state).due(clock.now())
+    state = record.facts.aside_from or OrderState.RECEIVED
+    return record.now(state, taken_up(record.facts)).due(clock.now())
 
 
-def _message(stack: Stack, record: Record) -> Message | None:
+def _message(stack: Stack, record: AnyRecord) -> Message | None:
     kind, _, id = record.key.partition("#")
     if kind == "order":
         return order_message(record.connection, OrderId(id), by_hand=True)
     if kind == "vendor":
-        return vendor_message(record.connection, id)
-    kept = stack.services.inbox.get(record.connection, id) if kind == "event" else None
-    return kept.message if kept else None
+        return vendor_message(record.connection, VendorId(id))
+    return kept_message(stack.services, record) if kind == "event" else None
 
 
-def _reason_against(record: Record) -> str:
+def _reason_against(record: AnyRecord) -> str:
     if record.key == CONNECTION:
         return "exceptions of the connection are checked every six hours"
     return "its event is no longer kept"

@@ -12,7 +12,7 @@ from ml_connector import clock
 from ml_connector.airbase.client import AirbaseClient
 from ml_connector.airbase.purchase_orders import read_order
 from ml_connector.airbase.vendors import read_vendor
-from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review
 from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.domain.orders.order import Order
@@ -82,8 +82,8 @@ class AirbasePing:
             return None
         id = self._find(self._profile.order.id, self._pick(rows))
         if id is None:
-            detail = f"There is no id at {self._profile.order.id!r}."
-            raise Review([problem("MISSING_FIELD", "order", detail)])
+            path = repr(self._profile.order.id)
+            raise Review([problem("MISSING_FIELD", "order", "no_id", path=path)])
         raw = self._client.order(OrderId(str(id)))
         order = read_order(raw, self._profile, clock.now().date())
         self._list.green("airbase_order", f"Order {order.title} was read.")
@@ -121,7 +121,7 @@ class AirbasePing:
             self._list.unknown("airbase_rate", "Airbase did not report how many calls are left.")
         elif int(remaining) <= self._profile.rate_floor:
             until = clock.now() + timedelta(minutes=1)
-            raise Later("AIRBASE_BUSY", until, f"Airbase allows {remaining} more calls.")
+            raise delay("AIRBASE_BUSY", until, "few_left", remaining=remaining)
         else:
             self._list.green("airbase_rate", f"{remaining} calls left.")
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from ml_connector import clock, telemetry
-from ml_connector.domain.exception_codes import EXPLANATIONS, problem
+from ml_connector.domain.exception_codes import CATALOGUE, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Problem, Review
 from ml_connector.domain.ids import ConnectionId, Division
 
@@ -16,6 +16,8 @@ MAX_CLOCK_DIFFERENCE = timedelta(seconds=30)
 
 Found = TypeVar("Found")
 
+# Delays that end only once something else is repaired.
+_REPAIRED_BY_A_PERSON = {"EXACT_ERROR_LIMIT", "HALTED"}
 _UNTIL = "Nothing is wrong with the settings: ping again after {until:%H:%M:%S} UTC."
 
 
@@ -72,11 +74,13 @@ class Checklist:
             return
         difference = theirs - clock.now()
         side = "behind" if difference < timedelta(0) else "ahead"
-        said = f"{whose} is {abs(difference).total_seconds():.0f} s {side}."
+        seconds = f"{abs(difference).total_seconds():.0f}"
         if abs(difference) > MAX_CLOCK_DIFFERENCE:
-            self.red(check, Review([problem("CLOCK_DIFFERS", f"{whose}'s clock", said)]))
+            record = f"{whose}'s clock"
+            found = problem("CLOCK_DIFFERS", record, side, system=whose, seconds=seconds)
+            self.red(check, Review([found]))
         else:
-            self.green(check, said)
+            self.green(check, f"{whose} is {seconds} s {side}.")
 
     @contextmanager
     def guarding(self, check: str, division: Division | None = None) -> Iterator[None]:
@@ -105,7 +109,7 @@ def result_or_fault(call: Callable[[], Found]) -> Found | Fault:
 def explain(fault: Fault) -> tuple[str, str, str]:
     """Return code, cause and remedy of a fault, of the first if there are several problems."""
     if isinstance(fault, Later):
-        return fault.code, _sentence(fault.cause), _remedy(fault)
+        return fault.code, fault.cause, _remedy(fault)
     problem = _problem(fault)
     return problem.code, problem.cause, problem.remedy
 
@@ -124,11 +128,6 @@ def _problem(fault: Fault) -> Problem:
 
 
 def _remedy(later: Later) -> str:
-    known = EXPLANATIONS[later.code].remedy
-    if known.startswith("Nothing to do"):
-        return _UNTIL.format(until=later.until)
-    return known
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    if later.code in _REPAIRED_BY_A_PERSON:
+        return CATALOGUE[later.code].remedy
+    return _UNTIL.format(until=later.until)

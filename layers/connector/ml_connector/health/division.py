@@ -10,8 +10,7 @@ from itertools import islice
 from typing import Any
 
 from ml_connector import clock
-from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.exception_codes.delays import DELAYS
+from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Later, Review
 from ml_connector.exact import subscriptions
 from ml_connector.exact.client import ExactClient
@@ -88,8 +87,7 @@ class DivisionPing:
         now = clock.now()
         until = next_minute(now) if day >= calls else next_day(now)
         code = "EXACT_MINUTE_LIMIT" if day >= calls else "EXACT_DAY_LIMIT"
-        detail = f"{minute} left this minute and {day} today; a ping takes {calls}."
-        return Later(code, until, f"{DELAYS[code].cause} {detail}")
+        return delay(code, until, "ping", minute=minute, day=day, calls=calls)
 
     def _ask(self, probe: Probe) -> None:
         if self._fault:
@@ -112,8 +110,8 @@ class DivisionPing:
     def _check_package(self) -> None:
         answer = self._answers.get("purchase_order")
         if isinstance(answer, Fault) and code_of(answer) in _NO_MODULE:
-            detail = explain(answer)[1]
-            found = problem("EXACT_NO_PURCHASE_ORDERS", f"Division {self._code}", detail)
+            record, reason = f"Division {self._code}", explain(answer)[1]
+            found = problem("EXACT_NO_PURCHASE_ORDERS", record, "reason", reason=reason)
             self._red("package", Review([found]))
         elif answer is None or isinstance(answer, Fault):
             self._not_checked("package")
@@ -148,11 +146,15 @@ class DivisionPing:
         missing = [t for t in topics if t not in ours and t not in {e.topic for e in elsewhere}]
         record = f"Webhooks of division {self._code}"
         if elsewhere:
-            detail = f"{', '.join(each.topic for each in elsewhere)} to {elsewhere[0].url}."
-            raise Review([problem("WEBHOOK_ELSEWHERE", record, detail)])
+            listed = ", ".join(each.topic for each in elsewhere)
+            problem_found = problem(
+                "WEBHOOK_ELSEWHERE", record, "topics", topics=listed, address=elsewhere[0].url,
+                connection=self._connection.id,
+            )  # fmt: skip
+            raise Review([problem_found])
         if missing:
-            detail = f"Missing: {', '.join(missing)}."
-            raise Review([problem("WEBHOOK_MISSING", record, detail)])
+            listed = ", ".join(missing)
+            raise Review([problem("WEBHOOK_MISSING", record, "topics", topics=listed)])
         self._list.green("webhooks", f"{', '.join(topics)} are sent to {callback}.", self._code)
 
     def _check_rate_limits(self) -> None:

@@ -16,7 +16,6 @@ from ml_connector.health.airbase import AirbasePing
 from ml_connector.health.checks import Check, Checklist, code_of, result_or_fault
 from ml_connector.health.division import STOPS_ALL, DivisionPing
 from ml_connector.infrastructure.circuit_breaker import REMOTES
-from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
@@ -54,13 +53,13 @@ def ping_connection(services: Services, connection: Connection) -> list[Check]:
 
 
 def _check_running(checklist: Checklist, services: Services, connection: Connection) -> None:
-    halts = services.ledger.read(connection.id, CONNECTION).facts.get("halts", {})
+    halts = services.ledger.halts(connection.id)
     if not halts:
         checklist.green("running", "Nothing stops the connection.")
     for where, halt in sorted(halts.items()):
         detail = f"Stopped: {where or 'all divisions'}."
-        cause = f"{halt['cause']} {detail}"
-        found = Problem(halt["code"], halt["record"], cause, halt["remedy"])
+        cause = f"{halt.cause} {detail}"
+        found = Problem(halt.code, halt.record, cause, halt.remedy)
         checklist.red("running", Halt(found))
 
 
@@ -86,10 +85,11 @@ def _check_consent(checklist: Checklist, exact_client: ExactClient) -> None:
         exact_client.tokens.access_token()  # raises the reason
         return
     rest = max(_TOKEN_LIFETIME - age, timedelta(0))
-    left = f"Renewed {age / _DAY:.1f} days ago, {rest / _DAY:.1f} left."
+    days, left = f"{age / _DAY:.1f}", f"{rest / _DAY:.1f}"
     if age >= WARN_AFTER:
-        raise Review([problem("CONSENT_AGEING", f"Connection {checklist.connection}", left)])
-    checklist.green("consent", left)
+        record = f"Connection {checklist.connection}"
+        raise Review([problem("CONSENT_AGEING", record, "age", age=days, left=left)])
+    checklist.green("consent", f"Renewed {days} days ago, {left} left.")
 
 
 def _check_user(checklist: Checklist, connection: Connection, me: dict[str, Any] | Fault) -> None:

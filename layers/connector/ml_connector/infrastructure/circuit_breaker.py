@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from ml_connector import clock
-from ml_connector.domain.exception_codes.delays import DELAYS
+from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Fault, Later
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.coordination import Leases
@@ -38,7 +39,7 @@ class Remote:
     no call was made.
     """
 
-    name: str
+    name: Literal["exact", "airbase"]
     away: str
     silent: frozenset[str]
 
@@ -125,7 +126,7 @@ class CircuitBreaker:
         known = self.outage()
         if known.is_open:
             code = self._remote.away
-            raise Later(code, known.probe_at or clock.now(), DELAYS[code].cause)
+            raise delay(code, known.probe_at or clock.now())
 
     @contextmanager
     def calling(self) -> Iterator[None]:

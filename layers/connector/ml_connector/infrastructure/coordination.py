@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
-from ml_connector.domain.faults import Later
+from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.infrastructure.dynamodb import Item, Table
 
@@ -134,8 +134,8 @@ class ErrorWindow:
             self._clean_at[key] = clock.epoch()
         limit = self._limit - reserve
         if len(times) >= limit:
-            cause = f"{len(times)} errors at {endpoint} within the hour: Exact blocks after 10."
-            raise Later("EXACT_ERROR_LIMIT", times[-limit] + _HOUR, cause)
+            until, count = times[-limit] + _HOUR, len(times)
+            raise delay("EXACT_ERROR_LIMIT", until, "errors", count=count, endpoint=endpoint)
 
     def record(self, division: Division | None, endpoint: str) -> None:
         """Count one error, now."""

@@ -10,16 +10,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from ml_connector import clock
 from ml_connector.domain.audit_chain import START, Anchor, Entry, find_break, seal
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import ConnectionId, Division, OrderId, RecordKey, VendorId
-from ml_connector.domain.open_exceptions import open_problems, tidied
+from ml_connector.domain.open_exceptions import tidied
+from ml_connector.domain.records import (
+    ComparisonFacts,
+    ConnectionFacts,
+    ConnectionState,
+    EventFacts,
+    Facts,
+    HaltProblem,
+    LiftedHalt,
+    OrderFacts,
+    OrderState,
+    VendorFacts,
+    check_transition,
+)
 from ml_connector.infrastructure.compression import compress, decompress
 from ml_connector.infrastructure.dynamodb import Insert, Item, Replace, Table, Write
 from ml_connector.infrastructure.notification_outbox import outbox_item
+from ml_connector.infrastructure.record_codec import changed, decode, encode, facts_type
 
 CONNECTION = RecordKey("connection")
 VENDORS = RecordKey("vendors")
@@ -27,56 +41,73 @@ VENDORS = RecordKey("vendors")
 
 # Parked records have a due list of their own: the sweep does not read it before the delay ends.
 _PARKED = "#"
+_ORDERS = "order#"
 _MAX_ATTEMPTS = 5
 _RECURS_WITHIN = timedelta(hours=24)
 
 
 class Conflict(Exception):
-    """The record was changed since it was read: read it again."""
+    """Somebody else changed the record since it was read: read it again."""
+
+
+AnyFacts = TypeVar("AnyFacts", bound=Facts)
 
 
 @dataclass(frozen=True)
-class Record:
-    """The state of one record; `facts` are its details, JSON-serialisable.
+class Record(Generic[AnyFacts]):
+    """The state of one record, and the facts of its kind.
 
     `due_at`: when the sweep queues it again; None when nothing is to be done.
-    `parked`: the code of the delay that has to end first; empty when only time decides.
+    `parked`: the code of the delay that has to end first; empty when time alone decides.
     """
 
     connection: ConnectionId
     key: RecordKey
+    facts: AnyFacts
     state: str = "new"
-    facts: Mapping[str, Any] = field(default_factory=dict)
     received_at: str = ""
     due_at: datetime | None = None
     parked: str = ""
     version: int = 0
     anchor: Anchor = field(default_factory=Anchor)
-    stored: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    """The facts as last read or written: notifications are about the difference."""
+    stored: "Record[AnyFacts] | None" = field(default=None, compare=False, repr=False)
+    """The record as last read or written; None when it is not stored yet."""
 
-    def now(self, state: str, **facts: Any) -> "Record":
-        """Return the record in another state, with these facts added and nothing due."""
-        return replace(self, state=state, facts={**self.facts, **facts}, due_at=None, parked="")
+    def now(self, state: str, facts: AnyFacts | None = None) -> "Record[AnyFacts]":
+        """Return the record in another state, with these facts and nothing due."""
+        return replace(self, state=state, facts=facts or self.facts, due_at=None, parked="")
 
-    def due(self, at: datetime | None) -> "Record":
-        """Return the record, to be queued again at `at`; None: never."""
+    def due(self, at: datetime | None) -> "Record[AnyFacts]":
+        """Return the record to be queued again at `at`; None: not any more."""
         return replace(self, due_at=at, parked="")
 
-    def park(self, code: str) -> "Record":
-        """Return the record, to be queued when the delay `code` is over, in its original order."""
+    def park(self, code: str) -> "Record[AnyFacts]":
+        """Return the record to be queued when the delay `code` is over, in its old place."""
         received_at = self.received_at or clock.now().isoformat()
         return replace(self, due_at=datetime.fromisoformat(received_at), parked=code)
 
     @property
-    def problems(self) -> list[dict[str, Any]]:
-        """Return the open exceptions of the record, as `Problem.as_dict` gave them."""
-        return open_problems(self.facts)
+    def problems(self) -> tuple[Problem, ...]:
+        """Return the open exceptions of the record."""
+        return self.facts.open_problems
 
-    @property
-    def all_problems(self) -> list[dict[str, Any]]:
-        """Return the problems of the last outcome, including dismissed ones."""
-        return list(self.facts.get("problems", []))
+
+OrderRecord = Record[OrderFacts]
+VendorRecord = Record[VendorFacts]
+ConnectionRecord = Record[ConnectionFacts]
+ComparisonRecord = Record[ComparisonFacts]
+EventRecord = Record[EventFacts]
+AnyRecord = Record[Any]
+
+
+def new_record(connection: ConnectionId, key: RecordKey) -> AnyRecord:
+    """Return a record of which nothing is known yet."""
+    return Record(connection, key, facts_type(key)())
+
+
+def new_order(connection: ConnectionId, order: OrderId) -> OrderRecord:
+    """Return the record of an order of which nothing is known yet."""
+    return Record(connection, order_key(order), OrderFacts())
 
 
 def order_key(order: OrderId) -> RecordKey:
@@ -98,29 +129,59 @@ class Ledger:
         self._audit = audit
         self.actor = actor
 
-    def read(self, connection: ConnectionId, key: RecordKey) -> Record:
-        """Return the record; a new one, not yet stored, when there is none."""
+    def read(self, connection: ConnectionId, key: RecordKey) -> AnyRecord:
+        """Return the record; a new one, not yet stored, when there is none.
+
+        Raises `NewerDataError` for a record that a newer version of the connector has written.
+        """
         item = self._ledger.get(connection, key)
-        return _record(item) if item else Record(connection, key)
+        return _record(item) if item else new_record(connection, key)
+
+    def order(self, connection: ConnectionId, order: OrderId) -> OrderRecord:
+        """Return the record of an order, as `read` does."""
+        return self.read(connection, order_key(order))
+
+    def vendor(self, connection: ConnectionId, vendor: VendorId) -> VendorRecord:
+        """Return the record of a vendor, as `read` does."""
+        return self.read(connection, vendor_key(vendor))
+
+    def connection(self, connection: ConnectionId) -> ConnectionRecord:
+        """Return the connection's own record, as `read` does."""
+        return self.read(connection, CONNECTION)
+
+    def comparison(self, connection: ConnectionId) -> ComparisonRecord:
+        """Return the record of the comparison of both vendor lists, as `read` does."""
+        return self.read(connection, VENDORS)
 
     def write(
-        self, record: Record, step: str, *, also: Sequence[Write] = (), **detail: Any
-    ) -> Record:
+        self,
+        record: Record[AnyFacts],
+        step: str,
+        *,
+        also: Sequence[Write] = (),
+        detail: Mapping[str, Any] | None = None,
+    ) -> Record[AnyFacts]:
         """Store the record and append `step` to its trail; return it as stored.
 
-        Its problems are dated, and outdated dismissals dropped (`open_exceptions.tidied`).
-        `also` is written in the same transaction: the step's changes of other tables.
-        Raises `Conflict` when it was changed since it was read.
+        The trail gets the facts that changed, and `detail`. Problems are dated, and dismissals of
+        what is gone dropped (`open_exceptions.tidied`). `also` is written in the same transaction.
+        Raises `Conflict` when the record was changed by another since it was read,
+        `IllegalTransitionError` for a state that cannot follow.
         """
         now = clock.now()
-        entry = seal(_trail(record), record.anchor, now, self.actor, step, detail)
-        stored = replace(
-            record,
-            facts=tidied(record.state, record.facts, now),
-            version=record.version + 1,
-            anchor=Anchor(entry.seq, entry.hash),
-            received_at=record.received_at or now.isoformat(),
-            stored=record.facts,
+        before = record.stored or new_record(record.connection, record.key)
+        if record.key.startswith(_ORDERS):
+            check_transition(before.state, record.state)
+        said = {**changed(before.facts, record.facts), **(detail or {})}
+        entry = seal(_trail(record), record.anchor, now, self.actor, step, said)
+        stored = _as_stored(
+            replace(
+                record,
+                facts=tidied(record.state, record.facts, now),
+                version=record.version + 1,
+                anchor=Anchor(entry.seq, entry.hash),
+                received_at=record.received_at or now.isoformat(),
+            )
         )
         item = _item(stored)
         write = (
@@ -129,20 +190,20 @@ class Ledger:
             else Insert(self._ledger, item)
         )
         writes: list[Write] = [write, Insert(self._audit, _entry_item(entry)), *also]
-        if notifications := outbox_item(record.connection, record.stored, record.facts):
-            writes.append(Insert(self._ledger, notifications))
+        if row := outbox_item(record.connection, before.facts, record.facts):
+            writes.append(Insert(self._ledger, row))
         if not self._ledger.transact(writes):
             raise Conflict(_trail(record))
         return stored
 
-    def postpone(self, record: Record, until: datetime | None) -> Record:
+    def postpone(self, record: Record[AnyFacts], until: datetime | None) -> Record[AnyFacts]:
         """Store when the sweep queues the record again (None: never), without an audit entry.
 
         Raises `Conflict` when it was changed since it was read.
         """
         return self.save_unaudited(record.due(until))
 
-    def save_unaudited(self, record: Record) -> Record:
+    def save_unaudited(self, record: Record[AnyFacts]) -> Record[AnyFacts]:
         """Store the record without an audit entry.
 
         Raises `Conflict` when it was changed since it was read.
@@ -150,17 +211,23 @@ class Ledger:
         moved = replace(record, version=record.version + 1)
         if not self._ledger.replace(_item(moved), record.version):
             raise Conflict(_trail(record))
-        return moved
+        return _as_stored(moved)
 
-    def due(self, connection: ConnectionId, until: datetime, parked: str = "") -> Iterator[Record]:
+    def due(
+        self, connection: ConnectionId, until: datetime, parked: str = ""
+    ) -> Iterator[AnyRecord]:
         """Yield records that are due (or parked under this code), the longest waiting first."""
         group = _due_group(connection, parked)
         for item in self._ledger.query_index("due", group, f"{_stamp(until)}~"):
             yield _record(item)
 
-    def records(self, connection: ConnectionId, prefix: str = "") -> Iterator[Record]:
+    def records(self, connection: ConnectionId, prefix: str = "") -> Iterator[AnyRecord]:
         """Yield all records whose key starts with `prefix`."""
         return (_record(item) for item in self._ledger.query(connection, prefix))
+
+    def orders(self, connection: ConnectionId) -> Iterator[OrderRecord]:
+        """Yield the records of all orders."""
+        return self.records(connection, _ORDERS)
 
     def unfinished(self, connection: ConnectionId) -> Iterator[Item]:
         """Yield `received_at`, `state`, `codes` and `waits` of records that are not at rest.
@@ -177,7 +244,7 @@ class Ledger:
         """Yield the audit entries of a record, oldest first."""
         return (_entry(item) for item in self._audit.query(f"{connection}#{key}"))
 
-    def find_break(self, record: Record) -> str | None:
+    def find_break(self, record: AnyRecord) -> str | None:
         """Return what is wrong with the record's audit trail, or None when it is intact."""
         entries = self.trail(record.connection, record.key)
         return find_break(_trail(record), entries, record.anchor)
@@ -199,21 +266,21 @@ class Ledger:
         raise Conflict(f"{connection}#{CONNECTION}")
 
     def _halt(self, connection: ConnectionId, problem: Problem, where: str) -> None:
-        record = self.read(connection, CONNECTION)
-        halts = dict(record.facts.get("halts", {}))
-        if halts.get(where, {}).get("code") == problem.code:
+        record = self.connection(connection)
+        known = record.facts.halts.get(where)
+        if known and known.code == problem.code:
             return
-        halts[where] = problem.as_dict() | {"times": _times(record, problem.code, where)}
+        halt = HaltProblem(**vars(problem), times=_times(record, problem.code, where))
+        facts = replace(record.facts, halts={**record.facts.halts, where: halt})
         self.write(
-            record.now("halted", halts=halts),
+            record.now(ConnectionState.HALTED, facts),
             "halted",
-            division=where,
-            problem=problem.as_dict(),
+            detail={"division": where, "problem": problem.as_dict()},
         )
 
     def clear_halt(self, connection: ConnectionId, division: Division | None = None) -> None:
         """Lift the halts of the connection (and all its divisions), or of one division."""
-        halts = {where: found["code"] for where, found in self.halts(connection).items()}
+        halts = {where: found.code for where, found in self.halts(connection).items()}
         wanted = halts if division is None else {str(division): halts.get(str(division), "")}
         self.lift(connection, wanted, by_hand=True)
 
@@ -225,20 +292,21 @@ class Ledger:
         Unless `by_hand`, count how often each came back soon after it was lifted. Return whether
         any was lifted. Raises `Conflict` as `write` does.
         """
-        record = self.read(connection, CONNECTION)
-        before = dict(record.facts.get("halts", {}))
-        left = {k: v for k, v in before.items() if halts.get(k) != v["code"]}
-        if left == before:
+        record = self.connection(connection)
+        known = record.facts.halts
+        kept = {where: halt for where, halt in known.items() if halts.get(where) != halt.code}
+        if kept == known:
             return False
-        over = sorted(before.keys() - left.keys())
-        lifted = {} if by_hand else {**record.facts.get("lifted", {}), **_lifted(before, over)}
-        moved = record.now("halted" if left else "active", halts=left, lifted=lifted)
-        self.write(moved, "continued", division=", ".join(over))
+        over = sorted(known.keys() - kept.keys())
+        lifted = {} if by_hand else {**record.facts.lifted, **_lifted(known, over)}
+        facts = replace(record.facts, halts=kept, lifted=lifted)
+        state = ConnectionState.HALTED if kept else ConnectionState.ACTIVE
+        self.write(record.now(state, facts), "continued", detail={"division": ", ".join(over)})
         return True
 
-    def halts(self, connection: ConnectionId) -> dict[str, dict[str, Any]]:
+    def halts(self, connection: ConnectionId) -> Mapping[str, HaltProblem]:
         """Return the exceptions that stop the connection (under "") or its divisions."""
-        return dict(self.read(connection, CONNECTION).facts.get("halts", {}))
+        return self.connection(connection).facts.halts
 
     def halted(self, connection: ConnectionId, division: Division | None = None) -> bool:
         """Return whether the connection, or this division of it, is stopped."""
@@ -247,39 +315,34 @@ class Ledger:
 
     def must_look_up_first(self, connection: ConnectionId) -> bool:
         """Return whether posted orders may be missing from the ledger (see `restored`)."""
-        until = self.read(connection, CONNECTION).facts.get("looks_first_until")
-        return until is not None and clock.now() < datetime.fromisoformat(until)
+        until = self.connection(connection).facts.looks_first_until
+        return until is not None and clock.now() < until
 
     def restored(self, connection: ConnectionId, to: datetime, until: datetime) -> None:
         """Record that ledger and audit trail were restored to the moment `to`.
 
         Before `until`, every order is looked up in Exact before it is posted.
         """
-        record = self.read(connection, CONNECTION)
-        state = "active" if record.state == "new" else record.state
-        end = until.isoformat()
-        moved = record.now(state, looks_first_until=end)
-        self.write(moved, "restored", to=to.isoformat(), looks_first_until=end)
+        record = self.connection(connection)
+        state = ConnectionState.ACTIVE if record.state == ConnectionState.NEW else record.state
+        facts = replace(record.facts, looks_first_until=until)
+        self.write(record.now(state, facts), "restored", detail={"to": to.isoformat()})
 
 
-def _lifted(before: Mapping[str, Any], over: Sequence[str]) -> dict[str, Any]:
-    at = clock.now().isoformat()
-    return {
-        where: {"code": before[where]["code"], "times": before[where].get("times", 0), "at": at}
-        for where in over
-    }
+def _lifted(halts: Mapping[str, HaltProblem], over: Sequence[str]) -> dict[str, LiftedHalt]:
+    now = clock.now()
+    return {where: LiftedHalt(halts[where].code, now, halts[where].times) for where in over}
 
 
-def _times(record: Record, code: str, where: str) -> int:
+def _times(record: ConnectionRecord, code: str, where: str) -> int:
     """Return how often in a row the halt has come back within a day of being lifted."""
-    before = record.facts.get("lifted", {}).get(where)
-    if not before or before["code"] != code:
+    before = record.facts.lifted.get(where)
+    if not before or before.code != code:
         return 0
-    is_soon = clock.now() - datetime.fromisoformat(before["at"]) < _RECURS_WITHIN
-    return int(before["times"]) + 1 if is_soon else 0
+    return before.times + 1 if clock.now() - before.at < _RECURS_WITHIN else 0
 
 
-def _trail(record: Record) -> str:
+def _trail(record: AnyRecord) -> str:
     return f"{record.connection}#{record.key}"
 
 
@@ -291,12 +354,14 @@ def _stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _item(record: Record) -> Item:
+def _item(record: AnyRecord) -> Item:
     item: Item = {
         "pk": record.connection,
         "sk": record.key,
         "state": record.state,
-        "facts": compress(json.dumps(record.facts, ensure_ascii=False, separators=(",", ":"))),
+        "facts": compress(
+            json.dumps(encode(record.facts), ensure_ascii=False, separators=(",", ":"))
+        ),
         "received_at": record.received_at,
         "version": record.version,
         "audit_seq": record.anchor.seq,
@@ -308,11 +373,11 @@ def _item(record: Record) -> Item:
     return item | _unfinished(record)
 
 
-def _unfinished(record: Record) -> Item:
+def _unfinished(record: AnyRecord) -> Item:
     """Return the attributes of the index `open`: exception codes, and whether it waits."""
-    codes = " ".join(str(found["code"]) for found in record.problems)
-    at_rest = record.state == "posted" and not record.facts.get("waiting")
-    waits = record.key.startswith("order#") and bool(record.due_at) and not codes and not at_rest
+    codes = " ".join(found.code for found in record.problems)
+    at_rest = record.state == OrderState.POSTED and not record.facts.waiting
+    waits = record.key.startswith(_ORDERS) and bool(record.due_at) and not codes and not at_rest
     if not codes and not waits:
         return {}
     return {
@@ -323,21 +388,27 @@ def _unfinished(record: Record) -> Item:
     }
 
 
-def _record(item: Item) -> Record:
+def _record(item: Item) -> AnyRecord:
     due = str(item.get("due_at", "")).partition("#")[0]
-    facts = json.loads(decompress(str(item["facts"])))
-    return Record(
-        connection=ConnectionId(str(item["pk"])),
-        key=RecordKey(str(item["sk"])),
-        state=str(item["state"]),
-        facts=facts,
-        stored=facts,
-        received_at=str(item["received_at"]),
-        due_at=datetime.fromisoformat(due) if due else None,
-        parked=str(item.get("due_group", "")).partition(_PARKED)[2],
-        version=int(item["version"]),
-        anchor=Anchor(int(item.get("audit_seq", 0)), str(item.get("audit_hash", START))),
+    key = RecordKey(str(item["sk"]))
+    facts = decode(json.loads(decompress(str(item["facts"]))), facts_type(key))
+    return _as_stored(
+        Record(
+            connection=ConnectionId(str(item["pk"])),
+            key=key,
+            facts=facts,
+            state=str(item["state"]),
+            received_at=str(item["received_at"]),
+            due_at=datetime.fromisoformat(due) if due else None,
+            parked=str(item.get("due_group", "")).partition(_PARKED)[2],
+            version=int(item["version"]),
+            anchor=Anchor(int(item.get("audit_seq", 0)), str(item.get("audit_hash", START))),
+        )
     )
+
+
+def _as_stored(record: Record[AnyFacts]) -> Record[AnyFacts]:
+    return replace(record, stored=replace(record, stored=None))
 
 
 def _entry_item(entry: Entry) -> Item:

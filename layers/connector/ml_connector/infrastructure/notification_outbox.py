@@ -7,14 +7,14 @@ removed once sent; without a channel they expire.
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId
-from ml_connector.domain.open_exceptions import digest
+from ml_connector.domain.records import ConnectionFacts, Facts, OrderFacts
 from ml_connector.infrastructure.dynamodb import Item, Table
 
 KEPT_FOR = timedelta(days=7)
@@ -64,9 +64,7 @@ class NotificationOutbox:
         self._table.delete_all(_pk(connection), [each.key for each in items])
 
 
-def outbox_item(
-    connection: ConnectionId, before: Mapping[str, Any], after: Mapping[str, Any]
-) -> Item | None:
+def outbox_item(connection: ConnectionId, before: Facts, after: Facts) -> Item | None:
     """Return the item to write with this change of a record's facts; None without notifications."""
     found = [*_opened(before, after), *_halts(before, after)]
     if not found:
@@ -80,47 +78,43 @@ def outbox_item(
     }
 
 
-def _opened(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Notification]:
-    # Includes exceptions that are hidden while their order is in progress.
-    dated = before.get("opened_at") or {}
-    known = {_identity(problem) for problem in before.get("problems") or ()}
+def _opened(before: Facts, after: Facts) -> list[Notification]:
+    known = {(each.code, each.record) for each in before.problems}
+    order = after if isinstance(after, OrderFacts) else OrderFacts()
+    # `opened_at` includes exceptions that are hidden while their order is in progress.
     fresh = {
-        _identity(problem): problem
-        for problem in after.get("problems") or ()
-        if digest(problem) not in dated
+        (each.code, each.record): each
+        for each in after.problems
+        if each.digest not in before.opened_at
     }
     return [
         Notification(
             "exception",
-            identity[0],
-            identity[1][:_MAX_LENGTH],
-            str(after.get("vendor") or "")[:_MAX_LENGTH],
-            str(after.get("total") or ""),
-            remedy=str(problem.get("remedy", "")),
+            code,
+            record[:_MAX_LENGTH],
+            order.vendor[:_MAX_LENGTH],
+            order.total,
+            remedy=problem.remedy,
         )
-        for identity, problem in fresh.items()
-        if identity not in known
+        for (code, record), problem in fresh.items()
+        if (code, record) not in known
     ]
 
 
-def _halts(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Notification]:
-    old, new = before.get("halts") or {}, after.get("halts") or {}
+def _halts(before: Facts, after: Facts) -> list[Notification]:
+    if not isinstance(before, ConnectionFacts) or not isinstance(after, ConnectionFacts):
+        return []
     begun = [
-        Notification("halt", problem["code"], division=where, remedy=str(problem.get("remedy", "")))
-        for where, problem in new.items()
-        if old.get(where, {}).get("code") != problem["code"]
+        Notification("halt", halt.code, division=where, remedy=halt.remedy)
+        for where, halt in after.halts.items()
+        if where not in before.halts or before.halts[where].code != halt.code
     ]
     lifted = [
-        Notification("lifted", problem["code"], division=where)
-        for where, problem in old.items()
-        if where not in new
+        Notification("lifted", halt.code, division=where)
+        for where, halt in before.halts.items()
+        if where not in after.halts
     ]
     return begun + lifted
-
-
-def _identity(problem: Mapping[str, Any]) -> tuple[str, str]:
-    """Return what identifies a problem, however its details change."""
-    return str(problem["code"]), str(problem.get("record", ""))
 
 
 def _pk(connection: ConnectionId) -> str:

@@ -146,7 +146,7 @@ class AwsSecretStore:
             return value
         fresh = self._read(kind, connection)
         if fresh is None:
-            raise Halt(problem(missing, f"Connection {connection}"))
+            raise Halt(problem(missing, f"Connection {connection}", connection=connection))
         self._plain[name] = (clock.epoch(), fresh)
         return fresh
 
@@ -254,7 +254,8 @@ def _parsed(text: str, kind: str, connection: ConnectionId) -> Mapping[str, Any]
 
 
 def _unreadable(kind: str, connection: ConnectionId) -> Halt:
-    return Halt(problem("SECRET_UNREADABLE", f"Connection {connection}", f"Kind: {kind}."))
+    record = f"Connection {connection}"
+    return Halt(problem("SECRET_UNREADABLE", record, "kind", kind=kind, connection=connection))
 
 
 def _text(raw: bytes) -> str:

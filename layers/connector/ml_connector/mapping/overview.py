@@ -167,7 +167,7 @@ def _with_problem(
     problem = result.problems[0]
     return MappingRow(
         row.division, row.kind, row.airbase, row.name, row.exact, row.exact_name, row.state,
-        row.orders, problem.code, problem.cause[:1].upper() + problem.cause[1:], problem.remedy,
+        row.orders, problem.code, problem.cause, problem.remedy,
         tuple(propose(row.kind, wanted, checker.division_data)),
     )  # fmt: skip
 

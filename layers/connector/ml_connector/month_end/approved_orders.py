@@ -13,7 +13,7 @@ from ml_connector.domain.ids import Division, OrderId
 from ml_connector.domain.money import Money
 from ml_connector.domain.orders.order import Reference
 from ml_connector.domain.states import ApprovalState, RequestOutcome
-from ml_connector.infrastructure.ledger import Record
+from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.settings.airbase_profile import AirbaseProfile
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
@@ -141,11 +141,11 @@ def _problem_count(reader: FieldReader) -> int:
     return len(reader.problems)
 
 
-def order_day(order: ApprovedOrder, record: Record | None, zone: str) -> date | None:
+def order_day(order: ApprovedOrder, record: OrderRecord | None, zone: str) -> date | None:
     """Return the order's day; without one in Airbase, the day in Exact, or of receipt."""
     if order.day or record is None:
         return order.day
-    if posted := (record.facts.get("body") or {}).get("OrderDate"):
+    if posted := (record.facts.body or {}).get("OrderDate"):
         return date.fromisoformat(posted)
     if not record.received_at:
         return None

@@ -3,17 +3,16 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-from ml_connector.domain.exception_codes import EXPLANATIONS
+from ml_connector.domain.exception_codes import CATALOGUE
 from ml_connector.domain.ids import Division, Guid, OrderId
 from ml_connector.domain.money import Money, round_to_cents
-from ml_connector.domain.open_exceptions import SET_ASIDE
 from ml_connector.domain.orders.edits import drift
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.marker import order_token, order_tokens_in
-from ml_connector.infrastructure.ledger import Record
+from ml_connector.domain.records import OrderState, posted_facts
+from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.month_end.approved_orders import ApprovedOrder, order_day
 from ml_connector.month_end.months import Month
 from ml_connector.month_end.report_lines import Category, ReportLine
@@ -27,7 +26,7 @@ class PostedOrder:
     """An approved order of the month that is in Exact according to the ledger."""
 
     order: ApprovedOrder
-    record: Record
+    record: OrderRecord
 
 
 @dataclass
@@ -54,33 +53,33 @@ class MonthMatching:
             self._orders[order.id] = order
         self._without_record = {id: o for id, o in self._orders.items() if o.is_approved}
 
-    def match_ledger(self, records: Iterable[Record]) -> Iterator[ReportLine]:
+    def match_ledger(self, records: Iterable[OrderRecord]) -> Iterator[ReportLine]:
         """Yield the lines of the month's orders that are in the ledger but not in Exact."""
         for record in records:
             id = OrderId(record.key.partition("#")[2])
             order = self._orders.get(id)
-            title = str(record.facts.get("title") or id)
+            title = record.facts.title or id
             self._titles_by_token[order_token(self.connection.id, id)] = title
             self._without_record.pop(id, None)
             day = order_day(order, record, self.month.zone) if order else None
             is_of_month = (
                 order is not None and order.is_approved and self._is_of_month(order, record)
             )
-            if exact := record.facts.get("exact"):
+            if exact := record.facts.exact:
                 if order and is_of_month:
                     yield from self._add_posted(order, record)
                 else:
-                    self._others[Guid(exact["id"])] = _why_other(title, order, day)
+                    self._others[exact.id] = _why_other(title, order, day)
             elif order and is_of_month:
                 yield self._not_posted(order, record)
 
-    def _add_posted(self, order: ApprovedOrder, record: Record) -> Iterator[ReportLine]:
+    def _add_posted(self, order: ApprovedOrder, record: OrderRecord) -> Iterator[ReportLine]:
         """Keep the order until Exact's are matched; yield a line if two have one Exact order."""
-        exact = record.facts["exact"]
-        other = self._posted.setdefault(Guid(exact["id"]), PostedOrder(order, record))
+        exact = posted_facts(record.facts).exact
+        other = self._posted.setdefault(exact.id, PostedOrder(order, record))
         if other.order.id != order.id:
             why = f"It is linked to the same order in Exact as {other.order.title}."
-            number = str(exact.get("number") or "")
+            number = str(exact.number or "")
             yield self._line("different", order, record, exact_number=number, why=why)
 
     def missing_lines(self) -> Iterator[ReportLine]:
@@ -100,7 +99,7 @@ class MonthMatching:
         """Yield a line for each of the division's orders that concerns the month."""
         for found in orders:
             posted = self._posted.get(found.id)
-            if posted and posted.record.facts["division"] == division:
+            if posted and posted.record.facts.division == division:
                 del self._posted[found.id]
                 yield self._compared(posted, found)
             elif self.month.includes(found.order_date) and not found.is_cancelled:
@@ -111,29 +110,29 @@ class MonthMatching:
         for posted in self._posted.values():
             yield self._not_found(posted)
 
-    def _is_of_month(self, order: ApprovedOrder, record: Record | None) -> bool:
+    def _is_of_month(self, order: ApprovedOrder, record: OrderRecord | None) -> bool:
         day = order_day(order, record, self.month.zone)
         if day is None:
             self.undated.append(order)
         return self.month.includes(day)
 
-    def _not_posted(self, order: ApprovedOrder, record: Record) -> ReportLine:
+    def _not_posted(self, order: ApprovedOrder, record: OrderRecord) -> ReportLine:
         facts = record.facts
-        if record.state == SET_ASIDE:
-            aside = facts.get("aside") or {}
-            why = f"{aside.get('by', '')}: {aside.get('reason', '')}".strip(": ")
+        if record.state == OrderState.SET_ASIDE:
+            why = f"{facts.aside.by}: {facts.aside.reason}" if facts.aside else ""
             return self._line("set_aside", order, record, why=why)
-        problems, waiting = record.problems, facts.get("waiting") or {}
-        codes = [str(each["code"]) for each in problems]
+        problems = record.problems
+        codes = [each.code for each in problems]
         if problems:
-            causes = [f"{each['record']}: {each['cause']}" for each in problems[:_MOST_CODES]]
-            to_do = str(problems[0]["remedy"])
+            causes = [f"{each.record}: {each.cause}" for each in problems[:_MOST_CODES]]
+            to_do = problems[0].remedy
             return self._line(
                 "waiting", order, record, why=" ".join(causes), codes=codes, to_do=to_do
             )
         until = record.due_at.isoformat() if record.due_at and not record.parked else ""
-        if code := str(waiting.get("code") or ""):
-            known = EXPLANATIONS.get(code)
+        if facts.waiting:
+            code = facts.waiting.code
+            known = CATALOGUE.get(code)
             why = known.cause if known else ""
             return self._line("waiting", order, record, why=why, codes=[code], until=until)
         why = f"Its state is {record.state.replace('_', ' ')}."
@@ -142,9 +141,8 @@ class MonthMatching:
 
     def _compared(self, posted: PostedOrder, found: ExactOrder) -> ReportLine:
         order, record = posted.order, posted.record
-        facts, exact = record.facts, self._amount(found)
-        amount = facts["exact"].get("amount")
-        written = drift(facts["body"], None if amount is None else Decimal(amount), found)
+        facts, exact = posted_facts(record.facts), self._amount(found)
+        written = drift(facts.body, facts.exact.amount, found)
         shown = [each.as_dict() for each in written] + _exception_differences(record)
         if order.total and exact and order.total != exact:
             shown.append(_difference("total", str(order.total), str(exact)))
@@ -152,13 +150,11 @@ class MonthMatching:
             shown.append(_difference("status", "open", "cancelled"))
         differences = list({tuple(each.items()): each for each in shown}.values())
         problems = record.problems
-        codes = list(dict.fromkeys(str(each["code"]) for each in problems))
-        if waiting := facts.get("waiting"):
-            codes.append(str(waiting["code"]))
+        codes = list(dict.fromkeys(each.code for each in problems))
+        if record.facts.waiting:
+            codes.append(record.facts.waiting.code)
         is_equal = not differences and not codes and not order.problems
-        why = " ".join(
-            [*(str(each["cause"]) for each in problems[:_MOST_CODES]), _problems(order)]
-        ).strip()
+        why = " ".join([*(each.cause for each in problems[:_MOST_CODES]), _problems(order)]).strip()
         return self._line(
             "equal" if is_equal else "different",
             order,
@@ -167,17 +163,18 @@ class MonthMatching:
             exact_number=found.number,
             why=why,
             codes=codes,
-            to_do=str(problems[0]["remedy"]) if problems else "",
+            to_do=problems[0].remedy if problems else "",
             differences=differences,
         )
 
     def _not_found(self, posted: PostedOrder) -> ReportLine:
         """Return the line of an order that was not read: deleted, or posted since."""
         record = posted.record
-        number = str(record.facts["exact"].get("number") or "")
-        read_at = self.read_at.get(Division(record.facts["division"]))
-        posted_at = record.facts.get("posted_at")
-        if read_at is None or (posted_at and datetime.fromisoformat(posted_at) >= read_at):
+        facts = posted_facts(record.facts)
+        number = str(facts.exact.number or "")
+        read_at = self.read_at.get(facts.division)
+        posted_at = record.facts.posted_at
+        if read_at is None or (posted_at and posted_at >= read_at):
             return self._line(
                 "not_compared",
                 posted.order,
@@ -186,7 +183,7 @@ class MonthMatching:
                 why="It was posted after Exact's orders were last read.",
                 to_do="Run this again without --no-refresh.",
             )
-        codes = [str(each["code"]) for each in record.problems] or ["DELETED_IN_EXACT"]
+        codes = [each.code for each in record.problems] or ["DELETED_IN_EXACT"]
         return self._line(
             "different",
             posted.order,
@@ -194,7 +191,7 @@ class MonthMatching:
             exact_number=number,
             why="Exact no longer has it.",
             codes=codes,
-            to_do=EXPLANATIONS["DELETED_IN_EXACT"].remedy,
+            to_do=CATALOGUE["DELETED_IN_EXACT"].remedy,
             differences=[_difference("order", "in Exact", "")],
         )
 
@@ -228,14 +225,14 @@ class MonthMatching:
         return Money(round_to_cents(amount, found.currency), found.currency)
 
     def _line(
-        self, category: Category, order: ApprovedOrder, record: Record | None, **more: Any
+        self, category: Category, order: ApprovedOrder, record: OrderRecord | None, **more: Any
     ) -> ReportLine:
-        placed = record.facts.get("division") if record else None
+        placed = record.facts.division if record else None
         return ReportLine(
             category=category,
             title=order.title,
             order=order.id,
-            division=Division(placed) if placed else order.division(self.connection),
+            division=placed or order.division(self.connection),
             day=order_day(order, record, self.month.zone),
             vendor=order.vendor,
             airbase=order.total,
@@ -243,9 +240,9 @@ class MonthMatching:
         )
 
 
-def _exception_differences(record: Record) -> list[dict[str, str]]:
+def _exception_differences(record: OrderRecord) -> list[dict[str, str]]:
     """Return the differences in the order's open exceptions."""
-    shown = ((each.get("evidence") or {}).get("differences", ()) for each in record.problems)
+    shown = (each.evidence.get("differences", ()) for each in record.problems)
     return [dict(each) for differences in shown for each in differences]
 
 

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from ml_connector import clock, telemetry
-from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 
@@ -35,7 +34,7 @@ def _measure(services: Services, connection: Connection) -> Mapping[str, float]:
     unfinished = list(services.ledger.unfinished(connection.id))
     waiting = [_age(str(each["open_at"])) for each in unfinished if each["waits"]]
     codes = Counter(code for each in unfinished for code in str(each["codes"]).split())
-    halts = services.ledger.read(connection.id, CONNECTION).facts.get("halts", {})
+    halts = services.ledger.halts(connection.id)
     metrics = {
         "OrdersWaiting": len(waiting),
         "OldestWaitingSeconds": max(waiting, default=timedelta(0)).total_seconds(),

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from ml_connector.domain.exception_codes import EXPLANATIONS
+from ml_connector.domain.exception_codes import CATALOGUE, CatalogueEntry
+from ml_connector.domain.exception_codes.templates import fields_of, in_general
 from ml_connector.infrastructure.notification_outbox import Notification, OutboxItem
 from ml_connector.settings.connection import Connection
 from ml_connector.telemetry import redact_text
@@ -17,10 +18,10 @@ def compose(connection: Connection, items: Sequence[OutboxItem]) -> tuple[str, s
     opened = [each for each in found if each.kind == "exception"]
     lines = [_opening(connection, items[0])]
     halts = [each for each in found if each.kind != "exception"]
-    lines += [line for each in halts[-_MAX_HALTS:] for line in _halt(each)]
+    lines += [line for each in halts[-_MAX_HALTS:] for line in _halt(each, connection)]
     if opened:
         lines += ["", f"New exceptions: {len(opened)}"]
-        lines += _groups(opened, details=connection.notify.details)
+        lines += _groups(opened, connection)
     lines += ["", f"All open exceptions:  connector exceptions {connection.id}"]
     return _subject(connection, found, len(opened)), redact_text("\n".join(map(_clean, lines)))
 
@@ -41,19 +42,19 @@ def _opening(connection: Connection, oldest: OutboxItem) -> str:
     return f"Connection {connection.id}{name}, new since {oldest.at[:16].replace('T', ' ')} UTC."
 
 
-def _halt(found: Notification) -> Iterator[str]:
+def _halt(found: Notification, connection: Connection) -> Iterator[str]:
     where = f"Division {found.division}" if found.division else "The whole connection"
     if found.kind == "halt":
         yield ""
         yield f"{where} is STOPPED: {found.code}"
-        yield from _explained(found)
+        yield from _explained([found], connection)
         yield "  Its orders wait and resume automatically."
     else:
         yield ""
         yield f"{where} has resumed: {found.code} is solved."
 
 
-def _groups(opened: Sequence[Notification], *, details: bool) -> Iterator[str]:
+def _groups(opened: Sequence[Notification], connection: Connection) -> Iterator[str]:
     by_code: dict[str, list[Notification]] = {}
     for each in opened:
         by_code.setdefault(each.code, []).append(each)
@@ -61,8 +62,8 @@ def _groups(opened: Sequence[Notification], *, details: bool) -> Iterator[str]:
     for group in largest_first[:_MAX_GROUPS]:
         yield ""
         yield f"{len(group)} x {group[0].code}"
-        yield from _explained(group[0])
-        if details:
+        yield from _explained(group, connection)
+        if connection.notify.details:
             yield from (f"  - {_title(each)}" for each in group[:_EXAMPLES])
             if len(group) > _EXAMPLES:
                 yield f"  - and {len(group) - _EXAMPLES} more"
@@ -71,13 +72,26 @@ def _groups(opened: Sequence[Notification], *, details: bool) -> Iterator[str]:
         yield f"{sum(map(len, rest))} x {len(rest)} other codes"
 
 
-def _explained(found: Notification) -> Iterator[str]:
-    """Explain the code in general: an exception's own text may contain a customer's data."""
-    if known := EXPLANATIONS.get(found.code):
+def _explained(group: Sequence[Notification], connection: Connection) -> Iterator[str]:
+    """Explain a code in general: an exception's own text may contain a customer's data.
+
+    The remedy is the exception's own, with its values, if it is the same for all of them and the
+    connection's settings allow details in messages.
+    """
+    known = CATALOGUE.get(group[0].code)
+    if known and not fields_of(known.cause):
         yield f"  {known.cause}"
-        yield f"  To do: {known.remedy}"
-    elif found.remedy:
-        yield f"  To do: {found.remedy}"
+    if remedy := _remedy(group, connection, known):
+        yield f"  To do: {remedy}"
+
+
+def _remedy(
+    group: Sequence[Notification], connection: Connection, known: CatalogueEntry | None
+) -> str:
+    own, *others = {each.remedy for each in group}
+    if known is None or (own and not others and connection.notify.details):
+        return own
+    return in_general(known.remedy, connection=connection.id)
 
 
 def _title(found: Notification) -> str:

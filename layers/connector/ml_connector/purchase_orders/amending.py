@@ -5,36 +5,50 @@ any order end in the same state. An intent is recorded before each write; a work
 change under way waits until it has settled, reads again and continues.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from ml_connector import clock
+from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Halt, Later, Review
-from ml_connector.domain.ids import Division, Guid
+from ml_connector.domain.ids import Division
 from ml_connector.domain.orders.decision import Decision
 from ml_connector.domain.orders.edits import Edits, as_body, drift, not_applied
 from ml_connector.domain.orders.exact_order import UNTOUCHED, ExactOrder
-from ml_connector.domain.orders.fingerprint import fingerprint
 from ml_connector.domain.orders.order import Order
+from ml_connector.domain.records import (
+    Body,
+    Change,
+    ExactReference,
+    OrderFacts,
+    OrderState,
+    posted_facts,
+)
 from ml_connector.domain.states import ApprovalState
 from ml_connector.purchase_orders.exact_lookup import read_current, store_current
 from ml_connector.purchase_orders.exact_requests import header_write, removal
-from ml_connector.purchase_orders.fetch import is_wanted, vendor_facts
+from ml_connector.purchase_orders.fetch import is_wanted
 from ml_connector.purchase_orders.line_changes import LineChanges
 from ml_connector.purchase_orders.next_step import (
     NextStep,
     PostedOrderDecider,
-    last_written_amount,
     unposted_state,
 )
-from ml_connector.purchase_orders.outcome import not_applied_problem, report_problem, total_problems
+from ml_connector.purchase_orders.outcome import (
+    not_applied_problem,
+    report_problem,
+    total_problems,
+    with_approved,
+    with_vendor,
+)
 from ml_connector.purchase_orders.prerequisites import map_with_prerequisites
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
-from ml_connector.tracked_record import SETTLE, TrackedRecord
+from ml_connector.tracked_record import SETTLE, TrackedOrder
 
-_UNWANTED = {ApprovalState.CANCELLED, "not_an_order"}  # states of orders not wanted in Exact
+_UNWANTED = {OrderState.CANCELLED, OrderState.NOT_AN_ORDER}  # states of orders not wanted in Exact
 
 Written = TypeVar("Written")
 
@@ -46,7 +60,7 @@ class OrderAmender:
         self,
         services: Services,
         connection: Connection,
-        tracked: TrackedRecord,
+        tracked: TrackedOrder,
         *,
         by_hand: bool = False,
     ) -> None:
@@ -55,12 +69,12 @@ class OrderAmender:
         self.connection = connection
         self.tracked = tracked
         self.by_hand = by_hand
-        exact = tracked.record.facts["exact"]
-        self.id = Guid(exact["id"])
-        self.number = exact["number"]
-        self.division = Division(tracked.record.facts["division"])
-        self.last_written: Mapping[str, Any] = tracked.record.facts["body"]
-        self._before_intent: tuple[str, Any] = tracked.record.state, None
+        posted = posted_facts(tracked.facts)
+        self.id = posted.exact.id
+        self.number = posted.exact.number
+        self.division = posted.division
+        self.last_written = posted.body
+        self._before_intent: tuple[str, Change | None] = tracked.record.state, None
 
     def is_as_expected(self, found: ExactOrder | None) -> bool:
         """Return whether the order, as Exact holds it, needs no further processing."""
@@ -69,18 +83,17 @@ class OrderAmender:
             return False
         if record.state in _UNWANTED or found.is_cancelled:
             return record.state in _UNWANTED and found.is_cancelled
-        return record.state == ApprovalState.CLOSED or not drift(
-            self.last_written, last_written_amount(record.facts), found
+        return record.state == OrderState.CLOSED or not drift(
+            self.last_written, posted_facts(record.facts).exact.amount, found
         )
 
     def note_status(self, found: ExactOrder) -> None:
         """Record the order's status in Exact: received, invoiced."""
-        if self.tracked.record.facts.get("status", UNTOUCHED) != found.status:
-            due = self.tracked.record.due_at
-            again_in = due - clock.now() if due else None
-            self.tracked.step(
-                self.tracked.record.state, "exact_status", again_in, status=found.status
-            )
+        record = self.tracked.record
+        if (record.facts.status or UNTOUCHED) != found.status:
+            retry_in = record.due_at - clock.now() if record.due_at else None
+            facts = replace(record.facts, status=found.status)
+            self.tracked.step(record.state, "exact_status", facts, retry_in=retry_in)
 
     def bring_in_line(self, order: Order) -> bool:
         """Bring the order in Exact in line with `order`; return whether to post it again.
@@ -100,20 +113,22 @@ class OrderAmender:
         if next_step == "pending":
             self._note_pending()
         elif record.due_at:
-            self.tracked.step(record.state, "unchanged", waiting=None)
+            self.tracked.step(record.state, "unchanged", replace(record.facts, waiting=None))
         return False
 
     def _note_vendor(self, order: Order) -> None:
         """Record a changed vendor first: an order that waits for its supplier is found by it."""
-        if is_wanted(order) and order.vendor.id != self.tracked.record.facts.get("vendor_id"):
-            facts = vendor_facts(order)
-            self.tracked.step(self.tracked.record.state, "vendor_changed", SETTLE, **facts)
+        record = self.tracked.record
+        if is_wanted(order) and order.vendor.id != record.facts.vendor_id:
+            facts = with_vendor(record.facts, order)
+            self.tracked.step(record.state, "vendor_changed", facts, retry_in=SETTLE)
 
     def _note_pending(self) -> None:
         """Leave the order as last approved while a change waits for approval."""
         record = self.tracked.record
-        if record.due_at or not record.facts.get("is_pending"):
-            self.tracked.step(record.state, "approval_pending", is_pending=True, waiting=None)
+        if record.due_at or not record.facts.is_pending:
+            facts = replace(record.facts, is_pending=True, waiting=None)
+            self.tracked.step(record.state, "approval_pending", facts)
 
     def _carry_out(self, next_step: NextStep, order: Order) -> bool:
         decision, found = next_step.decision, next_step.found
@@ -122,7 +137,7 @@ class OrderAmender:
         elif decision.action == "end":
             self._end(order, "ended", found)
         elif decision.action == "repost":
-            self._unlink("received", "posted_anew")
+            self._unlink(OrderState.RECEIVED, "posted_anew")
             return True
         elif decision.action == "remove":
             self._remove(order)
@@ -133,11 +148,12 @@ class OrderAmender:
         return False
 
     def _report(self, decision: Decision, order: Order, found: ExactOrder | None) -> None:
-        if self.tracked.record.facts.get("change"):
-            facts: dict[str, Any] = {"change": None}
+        if self.tracked.facts.change:
+            facts = replace(self.tracked.facts, change=None)
             if found:
-                facts = self._facts_as_found(found, self.last_written) | {"status": found.status}
-            self.tracked.step("posted", "change_given_up", SETTLE, **facts)
+                as_found = self._facts_as_found(found, self.last_written)
+                facts = replace(as_found, status=found.status)
+            self.tracked.step(OrderState.POSTED, "change_given_up", facts, retry_in=SETTLE)
         elif found:
             self.note_status(found)
         raise Review([report_problem(decision, order.title, self.number)])
@@ -147,13 +163,14 @@ class OrderAmender:
         if found is None:
             self._unlink(unposted_state(order), step)
         else:
-            self.tracked.step(unposted_state(order), step, **_SETTLED, status=found.status)
+            facts = replace(_settled(self.tracked.facts), status=found.status)
+            self.tracked.step(unposted_state(order), step, facts)
 
-    def _unlink(self, state: str, step: str) -> None:
-        exact = self.tracked.record.facts["exact"]
-        again_in = SETTLE if state == "received" else None
-        facts = {**_SETTLED, "exact": None, "removed": exact, **self._no_longer_adopted}
-        self.tracked.step(state, step, again_in, **facts)
+    def _unlink(self, state: OrderState, step: str) -> None:
+        facts = _settled(self.tracked.facts)
+        facts = replace(facts, exact=None, removed=facts.exact, adopted_as=None)
+        retry_in = SETTLE if state == OrderState.RECEIVED else None
+        self.tracked.step(state, step, facts, retry_in=retry_in)
 
     def _remove(self, order: Order) -> None:
         self._record_intent("removal", self.last_written)
@@ -171,12 +188,10 @@ class OrderAmender:
         found = self._read_current()
         if found:
             facts = self._facts_as_found(found, self.last_written)
-            self.tracked.step("posted", "change_refused", SETTLE, **facts)
+            self.tracked.step(OrderState.POSTED, "change_refused", facts, retry_in=SETTLE)
         return found is None
 
-    def _amend(
-        self, decision: Decision, order: Order, body: Mapping[str, Any], found: ExactOrder
-    ) -> None:
+    def _amend(self, decision: Decision, order: Order, body: Body, found: ExactOrder) -> None:
         change = decision.edits
         assert change is not None  # noqa: S101  an amendment has edits
         shown = [each.as_dict() for each in decision.differences]
@@ -189,7 +204,7 @@ class OrderAmender:
         except Review:
             if current := self._read_current():
                 facts = self._facts_as_found(current, self.last_written)
-                self.tracked.step("posted", "change_refused", SETTLE, **facts)
+                self.tracked.step(OrderState.POSTED, "change_refused", facts, retry_in=SETTLE)
             raise
         self._confirm(order, body, change, after or self._read_current())
 
@@ -197,7 +212,7 @@ class OrderAmender:
         self,
         lines: LineChanges,
         change: Edits,
-        body: Mapping[str, Any],
+        body: Body,
         found: ExactOrder,
         title: str,
     ) -> ExactOrder | None:
@@ -207,18 +222,18 @@ class OrderAmender:
             lines.has_written = True
         return lines.apply(change, body, self.last_written, found) if change.changes_lines else None
 
-    def _record_intent(self, what: str, body: Mapping[str, Any], **detail: Any) -> None:
+    def _record_intent(
+        self, what: Literal["amendment", "removal"], body: Body, **detail: Any
+    ) -> None:
         """Record what will be written before it is: a worker that finds this reads Exact first."""
         record = self.tracked.record
-        self._before_intent = record.state, record.facts.get("change")
-        change = {"what": what, "at": clock.now().isoformat(), "body": body}
-        facts = {"change": change, "waiting": None, **self._no_longer_adopted}
-        self.tracked.step("amending", f"{what}_intent", SETTLE, detail, **facts)
-
-    @property
-    def _no_longer_adopted(self) -> dict[str, Any]:
+        self._before_intent = record.state, record.facts.change
+        change = Change(what, clock.now(), body)
         # An order that people entered stays as it is until we write to it.
-        return {"adopted_as": None} if self.tracked.record.facts.get("adopted_as") else {}
+        facts = replace(record.facts, change=change, waiting=None, adopted_as=None)
+        self.tracked.step(
+            OrderState.AMENDING, f"{what}_intent", facts, retry_in=SETTLE, detail=detail
+        )
 
     def _write(self, write: Callable[[], Written], lines: LineChanges | None = None) -> Written:
         """Write; after an unknown outcome the change stays under way until it has settled.
@@ -229,51 +244,45 @@ class OrderAmender:
             return write()
         except (Later, Halt) as fault:
             if isinstance(fault, Later) and fault.outcome_unknown:
-                raise Later("OUTCOME_UNKNOWN", clock.now() + SETTLE, fault.cause) from fault
+                until = clock.now() + SETTLE
+                raise delay("OUTCOME_UNKNOWN", until, "reason", reason=fault.cause) from fault
             if lines is None or not lines.has_written:
                 state, change = self._before_intent
-                self.tracked.step(state, "not_sent", SETTLE, change=change)
+                facts = replace(self.tracked.facts, change=change)
+                self.tracked.step(state, "not_sent", facts, retry_in=SETTLE)
             raise
 
-    def _facts_as_found(self, found: ExactOrder, like: Mapping[str, Any]) -> dict[str, Any]:
+    def _facts_as_found(self, found: ExactOrder, like: Body) -> OrderFacts:
         """Return the facts after an incomplete change: what Exact holds now."""
-        return {"change": None, "body": as_body(found, like), "exact": self._exact(found)}
+        body, exact = as_body(found, like), self._exact(found)
+        return replace(self.tracked.facts, change=None, body=body, exact=exact)
 
-    def _confirm(
-        self, order: Order, body: Mapping[str, Any], change: Edits, found: ExactOrder | None
-    ) -> None:
+    def _confirm(self, order: Order, body: Body, change: Edits, found: ExactOrder | None) -> None:
         """Check the result: Exact may accept a write without applying it."""
         if found is None:
-            cause = "the order is being looked up in Exact."
-            raise Later("OUTCOME_UNKNOWN", clock.now() + SETTLE, cause)
+            raise delay("OUTCOME_UNKNOWN", clock.now() + SETTLE, "looked_up")
         remaining = not_applied(change, body, found)
         if not remaining:
             self._settle(order, body, found, "amended")
             return
-        self.tracked.step("posted", "not_amended", SETTLE, **self._facts_as_found(found, body))
+        facts = self._facts_as_found(found, body)
+        self.tracked.step(OrderState.POSTED, "not_amended", facts, retry_in=SETTLE)
         raise Review([not_applied_problem(remaining, order.title, self.number)])
 
-    def _settle(self, order: Order, body: Mapping[str, Any], found: ExactOrder, step: str) -> None:
+    def _settle(self, order: Order, body: Body, found: ExactOrder, step: str) -> None:
         """Record that the order in Exact is as approved."""
-        facts: dict[str, Any] = {
-            "body": body,
-            "exact": self._exact(found),
-            "status": found.status,
-        }
-        if order.state is ApprovalState.PENDING:  # totals that are not approved do not count
-            self.tracked.step("posted", step, **_SETTLED | {"is_pending": True}, **facts)
-            return
-        problems = total_problems(self.connection, order, found, self.number)
-        self.tracked.step(
-            "posted",
-            step,
-            **_SETTLED | {"problems": [p.as_dict() for p in problems]},
-            **facts,
-            fingerprint=fingerprint(order),
-            title=order.title,
-            **vendor_facts(order),
-            total=str(order.total),
+        facts = replace(
+            _settled(self.tracked.facts),
+            body=body,
+            exact=self._exact(found),
+            status=found.status,
         )
+        if order.state is ApprovalState.PENDING:  # totals that are not approved do not count
+            facts = replace(facts, is_pending=True)
+        else:
+            problems = total_problems(self.connection, order, found, self.number)
+            facts = replace(with_approved(facts, order), problems=problems)
+        self.tracked.step(OrderState.POSTED, step, facts)
 
     def _read_current(self) -> ExactOrder | None:
         return read_current(
@@ -283,27 +292,32 @@ class OrderAmender:
     @property
     def _may_be_gone(self) -> bool:
         """Return whether a removal of ours is under way."""
-        return (self.tracked.record.facts.get("change") or {}).get("what") == "removal"
+        change = self.tracked.facts.change
+        return change is not None and change.what == "removal"
 
-    def _exact(self, found: ExactOrder) -> dict[str, Any]:
-        amount = None if found.amount is None else str(found.amount)
-        return {"id": self.id, "number": self.number, "amount": amount}
-
-
-_SETTLED: dict[str, Any] = {
-    "problems": [], "waiting": None, "change": None, "look": None, "is_pending": None,
-}  # fmt: skip
+    def _exact(self, found: ExactOrder) -> ExactReference:
+        return ExactReference(self.id, self.number, found.amount)
 
 
-def recovered_facts(
-    found: ExactOrder, division: Division, body: Mapping[str, Any]
-) -> dict[str, Any]:
+def _settled(facts: OrderFacts) -> OrderFacts:
+    """Return the facts with nothing left to do or to report."""
+    return replace(
+        facts,
+        problems=(),
+        waiting=None,
+        change=None,
+        is_changed_in_exact=False,
+        is_pending=False,
+    )
+
+
+def recovered(facts: OrderFacts, found: ExactOrder, division: Division, body: Body) -> OrderFacts:
     """Return the facts of an order of ours found in Exact, to be brought in line with `body`."""
-    at = (clock.now() - SETTLE).isoformat()
-    return {
-        "exact": {"id": found.id, "number": found.number, "amount": None},
-        "division": division,
-        "body": body,
-        "change": {"what": "adoption", "at": at, "body": body},
-        "problems": [],
-    }
+    return replace(
+        facts,
+        exact=ExactReference(found.id, found.number),
+        division=division,
+        body=body,
+        change=Change("adoption", clock.now() - SETTLE, body),
+        problems=(),
+    )

@@ -37,7 +37,7 @@ def list_bills(
 
 def _vendor_of(stack: Stack, id: str, order: str) -> str:
     record = records.find_order(stack, stack.connection(id).id, order)
-    vendor = record.facts.get("vendor_id")
+    vendor = record.facts.vendor_id
     if not vendor:
         name = records.title(record)
         raise UserError(f"the vendor of order {name!r} is not known yet; pass --vendor ID")

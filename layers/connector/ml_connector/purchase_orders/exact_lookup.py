@@ -1,5 +1,6 @@
 """Find purchase orders in Exact: by our marker, by their key, or as a possible duplicate."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.marker import is_marked_for, order_token, order_tokens_in, your_ref
 from ml_connector.domain.orders.order import Order
+from ml_connector.domain.records import Intent
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.odata import guid_literal, int64_literal, text_literal
 from ml_connector.exact.purchase_orders import (
@@ -31,7 +33,7 @@ def find_orders(
     services: Services,
     connection: Connection,
     order: OrderId,
-    intent: Mapping[str, Any],
+    intent: Intent,
     *,
     remember: bool = True,
 ) -> list[Mapping[str, Any]]:
@@ -40,12 +42,12 @@ def find_orders(
     They are filtered by `YourRef`; where Exact refuses that filter, the sync stream is read from
     the cursor of the intent. `remember`: note per division that the filter is refused.
     """
-    division = Division(intent["division"])
+    division = intent.division
     exact_client = services.exact(connection)
     data = services.reference_store(connection.id, division)
     if data.noted_at("your_ref_filter_refused") is None:
         query = {
-            "$filter": f"YourRef eq {text_literal(intent['your_ref'])}",
+            "$filter": f"YourRef eq {text_literal(intent.your_ref)}",
             "$select": _FIELDS,
         }
         try:
@@ -54,7 +56,7 @@ def find_orders(
             if remember:
                 data.note("your_ref_filter_refused")
     query = {
-        "$filter": f"Timestamp gt {int64_literal(intent['cursor'])}",
+        "$filter": f"Timestamp gt {int64_literal(intent.cursor)}",
         "$select": _SYNC_FIELDS,
     }
     return _marked(exact_client.rows(division, STREAM_PATH, query), connection, order)
@@ -154,7 +156,7 @@ def find_unrecorded(
     ]
     if len(existing) > 1:
         numbers = ", ".join(one.number for one in existing)
-        raise Review([problem("SEVERAL_IN_EXACT", order.title, f"Numbers: {numbers}.")])
+        raise Review([problem("SEVERAL_IN_EXACT", order.title, "numbers", numbers=numbers)])
     return existing[0] if existing else None
 
 
@@ -186,8 +188,11 @@ def refuse_duplicate(
         for one in similar[:_MOST_SHOWN]
     ]
     numbers = ", ".join(one.number for one in similar[:_MOST_SHOWN])
-    detail = f"Exact order {numbers}."
-    raise Review([problem("POSSIBLE_DUPLICATE", order.title, detail, candidates=candidates)])
+    found = problem(
+        "POSSIBLE_DUPLICATE", order.title, "numbers", numbers=numbers, candidates=candidates,
+        connection=connection.id, order=shlex.quote(order.title), number=similar[0].number,
+    )  # fmt: skip
+    raise Review([found])
 
 
 def _is_similar(found: ExactOrder, order: Order, connection: Connection) -> bool:

@@ -15,7 +15,7 @@ from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.states import ApprovalState, RequestOutcome
-from ml_connector.infrastructure.ledger import Record
+from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.services import Services
 from ml_connector.settings.airbase_profile import AirbaseProfile
 from ml_connector.settings.connection import Connection
@@ -31,7 +31,9 @@ Rank = tuple[float, float, int, str]
 """Sorts events from old to new: moment, revision, stage of the order, its text."""
 
 
-def fetch_order(services: Services, connection: Connection, id: OrderId, record: Record) -> Order:
+def fetch_order(
+    services: Services, connection: Connection, id: OrderId, record: OrderRecord
+) -> Order:
     """Return the order as Airbase has it now, with its vendor if it should be in Exact.
 
     Raises `Later`, `Review` or `Halt` as the Airbase client does; `Review` when it is unreadable.
@@ -40,7 +42,7 @@ def fetch_order(services: Services, connection: Connection, id: OrderId, record:
     day = datetime.fromisoformat(record.received_at).date()
     order = read_order(_raw_order(services, connection, id, record), profile, day)
     if order.id != id:
-        raise Review([problem("NOT_THE_ORDER", id, f"It was {order.id}.")])
+        raise Review([problem("NOT_THE_ORDER", id, "order", found=order.id)])
     if not is_wanted(order) or not order.vendor.id:
         return order
     vendor = services.airbase(connection).vendor(VendorId(order.vendor.id))
@@ -52,26 +54,15 @@ def is_wanted(order: Order) -> bool:
     return order.state in _WANTED and order.outcome is RequestOutcome.PURCHASE_ORDER
 
 
-def vendor_facts(order: Order) -> dict[str, Any]:
-    """Return what the ledger keeps of the order's vendor, to find the orders that wait for it."""
-    vendor = order.vendor
-    return {
-        "vendor": str(vendor),
-        "vendor_id": vendor.id,
-        "vendor_name": vendor.name,
-        "vendor_code": vendor.code,
-    }
-
-
-def _raw_order(services: Services, connection: Connection, id: OrderId, record: Record) -> Any:
+def _raw_order(services: Services, connection: Connection, id: OrderId, record: OrderRecord) -> Any:
     profile = connection.profile
     if profile.order_source == "detail":
         return services.airbase(connection).order(id)
-    events = record.facts.get("events", ())
+    events = record.facts.events
     ranked = [_ranked_order(services, connection, id, event) for event in events]
     kept = [(rank, raw) for rank, raw in ranked if raw is not None]
     if not kept:
-        raise Review([problem("NOT_IN_AIRBASE", id, "Its event is no longer kept.")])
+        raise Review([problem("NOT_IN_AIRBASE", id, "event_gone")])
     return max(kept, key=lambda one: one[0])[1]
 
 

@@ -4,39 +4,36 @@ from typing import Any
 
 from ml_connector import record_lookup as records
 from ml_connector.domain.open_exceptions import brief
-from ml_connector.infrastructure.ledger import Record
+from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.record_lookup import set_aside
 from ml_connector.stack import Stack
-
-_ORDERS = "order#"
 
 
 def list_orders(stack: Stack, id: str, states: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Return the orders of a connection, oldest first, or those in one of `states`."""
-    found = stack.services.ledger.records(stack.known_id(id), _ORDERS)
+    found = stack.services.ledger.orders(stack.known_id(id))
     wanted = (each for each in found if not states or each.state in states)
     return [_order(each) for each in sorted(wanted, key=lambda each: each.received_at)]
 
 
-def _order(record: Record) -> dict[str, Any]:
+def _order(record: OrderRecord) -> dict[str, Any]:
     facts = record.facts
-    waiting = facts.get("waiting") or {}
     return {
         "order": records.airbase_id(record),
         "title": records.title(record),
-        "division": facts.get("division"),
+        "division": facts.division,
         "state": record.state,
         "exact_number": records.exact_number(record) or None,
-        "vendor": facts.get("vendor"),
-        "total": facts.get("total"),
+        "vendor": facts.vendor or None,
+        "total": facts.total or None,
         "received_at": record.received_at,
-        "waiting_for": waiting.get("code"),
-        "waiting_until": _until(record) if waiting else None,
+        "waiting_for": facts.waiting_for or None,
+        "waiting_until": _until(record) if facts.waiting else None,
         "set_aside": set_aside(record),
         "exceptions": [brief(problem) for problem in record.problems],
     }
 
 
-def _until(record: Record) -> str | None:
+def _until(record: OrderRecord) -> str | None:
     """Return when the order is tried again; None during an outage or a halt."""
     return record.due_at.isoformat() if record.due_at and not record.parked else None

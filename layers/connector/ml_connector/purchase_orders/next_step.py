@@ -6,21 +6,20 @@ worker's creates missing prerequisites first, the preview's only lists them.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Literal
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import Division, Guid, OrderId
 from ml_connector.domain.orders.decision import Decision, WantedOrder, decide
-from ml_connector.domain.orders.diff import Body
 from ml_connector.domain.orders.edits import is_same
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.fingerprint import fingerprint
 from ml_connector.domain.orders.mapping import MappedOrder, pick_division
 from ml_connector.domain.orders.order import Order
+from ml_connector.domain.records import Body, Intent, OrderState, posted_facts
 from ml_connector.domain.states import ApprovalState
-from ml_connector.infrastructure.ledger import Record
+from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.purchase_orders.exact_lookup import (
     fetch_current,
     find_orders,
@@ -66,7 +65,7 @@ NothingToDo = Literal["unchanged", "pending"]
 def decide_new_order(
     services: Services,
     connection: Connection,
-    record: Record,
+    record: OrderRecord,
     order: Order,
     division: ExactDivision,
     map_order: OrderMapper,
@@ -81,7 +80,7 @@ def decide_new_order(
     orders = services.exact_orders(connection.id, division.division)
     unrecorded = find_unrecorded(orders, connection.id, order, deleted)
     if unrecorded is None:
-        not_duplicates = record.facts.get("not_duplicates", ())
+        not_duplicates = record.facts.not_duplicates
 
         def is_known_other(id: Guid) -> bool:
             """Return whether a person said so, or it belongs to another Airbase order."""
@@ -100,7 +99,7 @@ class PostedOrderDecider:
         self,
         services: Services,
         connection: Connection,
-        record: Record,
+        record: OrderRecord,
         map_order: OrderMapper,
         *,
         by_hand: bool = False,
@@ -111,9 +110,9 @@ class PostedOrderDecider:
         self._record = record
         self._map_order = map_order
         self._by_hand = by_hand
-        self._id = Guid(record.facts["exact"]["id"])
-        self._division = Division(record.facts["division"])
-        self._change: Mapping[str, Any] = record.facts.get("change") or {}
+        self._posted = posted_facts(record.facts)
+        self._division = self._posted.division
+        self._change = record.facts.change
 
     def decide_next(self, order: Order) -> NextStep | NothingToDo:
         """Return what brings the order in Exact in line with `order`.
@@ -122,7 +121,8 @@ class PostedOrderDecider:
         """
         if self._is_unchanged(order):
             return "unchanged"
-        refuse_until_settled(self._change, "an earlier change may still be under way.")
+        if self._change:
+            refuse_until_settled(self._change.at, "change")
         if order.state is ApprovalState.PENDING and not self._is_unresolved():
             return "pending"
         if is_wanted(order):
@@ -131,16 +131,17 @@ class PostedOrderDecider:
                 return self._decide_other_division(division.division)
         wanted = self._wanted_order(order)
         found = self._fetch_current()
-        decision = decide(wanted, self._record.facts["body"], found)
+        decision = decide(wanted, self._posted.body, found)
         return NextStep(decision, wanted.body, found)
 
     def _is_unchanged(self, order: Order) -> bool:
         """Exact is not called for a late or repeated event of an unchanged order."""
         record = self._record
-        if record.problems or record.facts.get("look"):
+        if record.problems or record.facts.is_changed_in_exact:
             return False
         if is_wanted(order):
-            return record.state == "posted" and fingerprint(order) == record.facts["fingerprint"]
+            is_posted = record.state == OrderState.POSTED
+            return is_posted and fingerprint(order) == record.facts.fingerprint
         return record.state == unposted_state(order)
 
     def _decide_other_division(self, now: Division) -> NextStep:
@@ -148,8 +149,9 @@ class PostedOrderDecider:
         found = self._fetch_current()
         if found is None and self._by_hand:
             return NextStep(Decision("repost"), None, None)
-        detail = f"It was {self._division}, now {now}."
-        return NextStep(Decision("report", "DIVISION_CHANGED", detail=detail), None, found)
+        values = {"before": str(self._division), "now": str(now)}
+        decision = Decision("report", "DIVISION_CHANGED", detail="divisions", values=values)
+        return NextStep(decision, None, found)
 
     def _wanted_order(self, order: Order) -> WantedOrder:
         state, body = self._wanted_state_and_body(order)
@@ -158,18 +160,19 @@ class PostedOrderDecider:
             body=body,
             is_under_way=bool(self._change),
             may_repost=self._by_hand or self._may_be_gone,
-            last_written_amount=last_written_amount(self._record.facts),
+            last_written_amount=self._posted.exact.amount,
             when_cancelled=self._connection.when_cancelled,
             when_closed=self._connection.when_closed,
         )
 
     def _wanted_state_and_body(self, order: Order) -> tuple[ApprovalState, Body | None]:
-        last_written: Body = self._record.facts["body"]
+        last_written = self._posted.body
         if order.state is ApprovalState.PENDING:  # until it is approved, the last approval counts
-            return ApprovalState.APPROVED, self._change.get("body", last_written)
+            body = self._change.body if self._change else last_written
+            return ApprovalState.APPROVED, body
         if is_wanted(order):
             body = self._map_order(order, pick_division(order, self._connection)).body
-            adopted = self._record.facts.get("adopted_as")
+            adopted = self._record.facts.adopted_as
             if adopted and is_same(body, adopted):  # it stays as people entered it in Exact
                 body = last_written
             return order.state, body
@@ -182,39 +185,33 @@ class PostedOrderDecider:
             self._services,
             self._connection,
             self._division,
-            self._id,
+            self._posted.exact.id,
             may_be_gone=self._may_be_gone,
         )
 
     @property
     def _may_be_gone(self) -> bool:
         """Return whether a removal of ours is under way."""
-        return self._change.get("what") == "removal"
+        return self._change is not None and self._change.what == "removal"
 
     def _is_unresolved(self) -> bool:
-        return bool(self._record.problems or self._record.facts.get("look") or self._change)
+        return bool(self._record.problems or self._record.facts.is_changed_in_exact or self._change)
 
 
-def last_written_amount(facts: Mapping[str, Any]) -> Decimal | None:
-    """Return Exact's total of what was written last; None when Exact did not say."""
-    amount = facts["exact"].get("amount")
-    return None if amount is None else Decimal(amount)
-
-
-def unposted_state(order: Order) -> str:
+def unposted_state(order: Order) -> OrderState:
     """Return the record's state for an order that should not, or no longer, be in Exact."""
     if order.state is ApprovalState.PENDING:
-        return "awaiting_approval"
+        return OrderState.AWAITING_APPROVAL
     if order.state in {ApprovalState.APPROVED, ApprovalState.OPEN}:
-        return "not_an_order"
-    return order.state.value
+        return OrderState.NOT_AN_ORDER
+    return OrderState(order.state.value)
 
 
 def find_posted(
     services: Services,
     connection: Connection,
-    record: Record,
-    intent: Mapping[str, Any],
+    record: OrderRecord,
+    intent: Intent,
     *,
     remember: bool = True,
 ) -> Mapping[str, Any] | None:
@@ -226,6 +223,6 @@ def find_posted(
     found = find_orders(services, connection, id, intent, remember=remember)
     if len(found) > 1:
         numbers = ", ".join(str(one.get("OrderNumber")) for one in found)
-        title = str(record.facts.get("title") or id)
-        raise Review([problem("SEVERAL_IN_EXACT", title, f"Numbers: {numbers}.")])
+        title = record.facts.title or id
+        raise Review([problem("SEVERAL_IN_EXACT", title, "numbers", numbers=numbers)])
     return found[0] if found else None

@@ -6,37 +6,37 @@ looked up in Exact, and the order adopted when it is there.
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ml_connector import clock
-from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review
-from ml_connector.domain.ids import ConnectionId, Division, OrderId
-from ml_connector.domain.open_exceptions import SET_ASIDE
+from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
 from ml_connector.domain.orders.exact_order import ExactOrder
-from ml_connector.domain.orders.fingerprint import digest, fingerprint
+from ml_connector.domain.orders.fingerprint import digest
 from ml_connector.domain.orders.mapping import MappedOrder, pick_division
 from ml_connector.domain.orders.order import Order
+from ml_connector.domain.records import Intent, OrderState
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.purchase_orders import ORDERS_PATH
-from ml_connector.infrastructure.ledger import Record, order_key
+from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.messages import vendor_message
-from ml_connector.purchase_orders.amending import OrderAmender, recovered_facts
-from ml_connector.purchase_orders.fetch import fetch_order, is_wanted, vendor_facts
+from ml_connector.purchase_orders.amending import OrderAmender, recovered
+from ml_connector.purchase_orders.fetch import fetch_order, is_wanted
 from ml_connector.purchase_orders.next_step import decide_new_order, find_posted, unposted_state
-from ml_connector.purchase_orders.outcome import posted_facts
+from ml_connector.purchase_orders.outcome import posted_order, with_approved
 from ml_connector.purchase_orders.preconditions import (
+    new_intent,
     refuse_unsettled_intent,
     refuse_when_halted,
     refuse_without_calls_left,
-    search_facts,
 )
 from ml_connector.purchase_orders.prerequisites import map_with_prerequisites
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection, ExactDivision
-from ml_connector.tracked_record import SETTLE, TrackedRecord
+from ml_connector.tracked_record import SETTLE, TrackedOrder
 
 
 def advance_order(
@@ -46,13 +46,13 @@ def advance_order(
     event: str | None = None,
     *,
     by_hand: bool = False,
-) -> Record:
+) -> OrderRecord:
     """Take one order as far as it can go now and return its record.
 
     `event` is the inbox key of the webhook that caused this, None for the sweep; `by_hand`: a
     person asked for it. Raises `Conflict` when another worker changed the order meanwhile.
     """
-    tracked = TrackedRecord(services.ledger, services.ledger.read(connection_id, order_key(id)))
+    tracked = TrackedOrder(services.ledger, services.ledger.order(connection_id, id))
     tracked.note_event(event, SETTLE)
     try:
         connection = services.connections.get(connection_id)
@@ -70,27 +70,31 @@ def compare_with_exact(services: Services, connection_id: ConnectionId, id: Orde
 
     A change by others is processed as in `advance_order`.
     """
-    tracked = TrackedRecord(services.ledger, services.ledger.read(connection_id, order_key(id)))
+    tracked = TrackedOrder(services.ledger, services.ledger.order(connection_id, id))
     connection = services.connections.get(connection_id)
-    if connection is None or tracked.record.state in {"posting", "amending"}:
+    if connection is None or tracked.record.state in {OrderState.POSTING, OrderState.AMENDING}:
         return  # its worker is still busy, and reads the order again afterwards
-    if not tracked.record.facts.get("exact"):
+    if not tracked.facts.exact:
         return
     amender = OrderAmender(services, connection, tracked)
     found = services.exact_orders(connection_id, amender.division).get(amender.id)
     if found and amender.is_as_expected(found):
         amender.note_status(found)
         return
-    tracked.step(tracked.record.state, "changed_in_exact", SETTLE, look=True)
+    facts = replace(tracked.facts, is_changed_in_exact=True)
+    tracked.step(tracked.record.state, "changed_in_exact", facts, retry_in=SETTLE)
     advance_order(services, connection_id, id)
 
 
-def _queue_unknown_vendor(services: Services, record: Record) -> None:
+def _queue_unknown_vendor(services: Services, record: OrderRecord) -> None:
     """Have an unknown vendor matched, now that an order waits for it."""
-    vendor = record.facts.get("vendor_id")
-    if vendor and any(found["code"] == "UNKNOWN_VENDOR" for found in record.problems):
-        known = {"name": record.facts["vendor_name"], "code": record.facts["vendor_code"]}
-        services.queues.send(vendor_message(record.connection, vendor, **known))
+    facts = record.facts
+    if facts.vendor_id and any(found.code == "UNKNOWN_VENDOR" for found in record.problems):
+        vendor = VendorId(facts.vendor_id)
+        message = vendor_message(
+            record.connection, vendor, name=facts.vendor_name, code=facts.vendor_code
+        )
+        services.queues.send(message)
 
 
 class _Posting:
@@ -99,7 +103,7 @@ class _Posting:
         services: Services,
         connection: Connection,
         id: OrderId,
-        tracked: TrackedRecord,
+        tracked: TrackedOrder,
         *,
         by_hand: bool,
     ) -> None:
@@ -110,15 +114,15 @@ class _Posting:
         self.by_hand = by_hand
 
     def run(self) -> None:
-        if self.tracked.record.state == SET_ASIDE:
+        if self.tracked.record.state == OrderState.SET_ASIDE:
             self.tracked.leave_set_aside()
             return
         refuse_when_halted(self.services, self.connection)
-        if self.tracked.record.state == "posting":
+        if self.tracked.record.state == OrderState.POSTING:
             self._resolve_intent()
         refuse_without_calls_left(self.services, self.connection, self.tracked.record)
         order = fetch_order(self.services, self.connection, self.id, self.tracked.record)
-        if self.tracked.record.facts.get("exact"):
+        if self.tracked.facts.exact:
             amender = OrderAmender(
                 self.services, self.connection, self.tracked, by_hand=self.by_hand
             )
@@ -128,7 +132,8 @@ class _Posting:
             self._post_order(order, pick_division(order, self.connection))
         else:
             state = unposted_state(order)
-            self.tracked.step(state, state, order=order.title, problems=[])
+            facts = replace(self.tracked.facts, order=order.title, problems=())
+            self.tracked.step(state, state, facts)
 
     def _post_order(self, order: Order, division: ExactDivision) -> None:
         self._note_fetched(order, division)
@@ -148,16 +153,9 @@ class _Posting:
             self._post(exact_client, division.division, step.mapped)
 
     def _note_fetched(self, order: Order, division: ExactDivision) -> None:
-        facts: dict[str, Any] = {
-            "fingerprint": fingerprint(order),
-            "division": division.division,
-            "title": order.title,
-            **vendor_facts(order),
-            "total": str(order.total),
-        }
-        if facts.items() <= self.tracked.record.facts.items():
-            return
-        self.tracked.step(self.tracked.record.state, "fetched", SETTLE, **facts)
+        facts = replace(with_approved(self.tracked.facts, order), division=division.division)
+        if facts != self.tracked.facts:
+            self.tracked.step(self.tracked.record.state, "fetched", facts, retry_in=SETTLE)
 
     def _record_intent(
         self, order: Order, division: ExactDivision, mapped: MappedOrder, *, is_restored: bool
@@ -166,42 +164,46 @@ class _Posting:
 
         `is_restored`: the ledger was restored and may have lost that the order was posted.
         """
-        search = search_facts(
-            self.services, self.connection, order, division, is_restored=is_restored
+        intent = replace(
+            new_intent(self.services, self.connection, order, division, is_restored=is_restored),
+            digest=digest(mapped.body),
         )
-        intent = {
-            **search,
-            "at": clock.now().isoformat(),
-            "digest": digest(mapped.body),
-            "amount": str(order.total.amount),
-        }
-        self.tracked.step(
-            "posting", "intent", SETTLE, intent=intent, body=mapped.body, problems=[], waiting=None
+        facts = replace(
+            self.tracked.facts, intent=intent, body=mapped.body, problems=(), waiting=None
         )
+        self.tracked.step(OrderState.POSTING, "intent", facts, retry_in=SETTLE)
 
     def _post(self, exact_client: ExactClient, division: Division, mapped: MappedOrder) -> None:
         try:
             entity = exact_client.create(division, ORDERS_PATH, mapped.body)
         except Later as later:
             if later.outcome_unknown:
-                raise Later("OUTCOME_UNKNOWN", clock.now() + SETTLE, later.cause) from later
-            self.tracked.step("received", "not_sent", SETTLE)
+                until = clock.now() + SETTLE
+                raise delay("OUTCOME_UNKNOWN", until, "reason", reason=later.cause) from later
+            self.tracked.step(OrderState.RECEIVED, "not_sent", retry_in=SETTLE)
             raise
         except (Review, Halt):
-            self.tracked.step("received", "refused", SETTLE)
+            self.tracked.step(OrderState.RECEIVED, "refused", retry_in=SETTLE)
             raise
         self._confirm(entity, "posted")
 
     def _resolve_intent(self) -> None:
         """Find out the outcome of an intent: adopt the order if it is in Exact, else go on."""
-        refuse_unsettled_intent(self.tracked.record.facts["intent"])
+        refuse_unsettled_intent(self._intent)
         if not self._adopt():
-            self.tracked.step("received", "looked", SETTLE, {"found": "nothing"})
+            nothing = {"found": "nothing"}
+            self.tracked.step(OrderState.RECEIVED, "looked", retry_in=SETTLE, detail=nothing)
+
+    @property
+    def _intent(self) -> Intent:
+        intent = self.tracked.facts.intent
+        if intent is None:
+            raise ValueError(f"{self.tracked.title} is being posted without an intent")
+        return intent
 
     def _adopt(self) -> bool:
         """Adopt the order that an earlier attempt created in Exact; return whether there is one."""
-        intent = self.tracked.record.facts["intent"]
-        found = find_posted(self.services, self.connection, self.tracked.record, intent)
+        found = find_posted(self.services, self.connection, self.tracked.record, self._intent)
         if found:
             self._confirm(found, "adopted")
         return bool(found)
@@ -211,13 +213,21 @@ class _Posting:
     ) -> None:
         """Adopt an order of ours that the ledger has lost, and bring it in line."""
         self.services.connections.note_posted(self.connection.id, unrecorded.id, self.id)
-        facts = recovered_facts(unrecorded, division.division, mapped.body)
-        self.tracked.step("amending", "found_again", SETTLE, **facts)
+        facts = recovered(self.tracked.facts, unrecorded, division.division, mapped.body)
+        self.tracked.step(OrderState.AMENDING, "found_again", facts, retry_in=SETTLE)
         OrderAmender(self.services, self.connection, self.tracked).bring_in_line(order)
 
     def _confirm(self, entity: Mapping[str, Any], step: str) -> None:
-        approved = Decimal(self.tracked.record.facts["intent"]["amount"])
-        facts = posted_facts(self.connection, self.tracked.title, approved, entity)
-        self.services.connections.note_posted(self.connection.id, facts["exact"]["id"], self.id)
-        self.tracked.step("posted", step, None, **facts, posted_at=clock.now().isoformat())
+        exact, problems = posted_order(
+            self.connection, self.tracked.title, self._intent.amount, entity
+        )
+        self.services.connections.note_posted(self.connection.id, exact.id, self.id)
+        facts = replace(
+            self.tracked.facts,
+            exact=exact,
+            problems=problems,
+            waiting=None,
+            posted_at=clock.now(),
+        )
+        self.tracked.step(OrderState.POSTED, step, facts)
         self.services.measure({"OrdersPosted": 1}, connection=self.connection.id)

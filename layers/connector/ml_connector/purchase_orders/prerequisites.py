@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from ml_connector import clock
-from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.faults import Later, Review
+from ml_connector.domain.exception_codes import delay, problem
+from ml_connector.domain.faults import Problem, Review
 from ml_connector.domain.ids import Division
 from ml_connector.domain.orders.carrier_items import (
     MissingCarrierItem,
@@ -51,7 +51,7 @@ class Prerequisites:
             with self._leases.holding(name, _LEASE) as lease:
                 if lease is None:
                     until = clock.now() + _BUSY
-                    raise Later("PROVISION_BUSY", until, f"another order is creating {each.name}.")
+                    raise delay("PROVISION_BUSY", until, "name", name=each.name)
                 if isinstance(each, MissingCarrierItem):
                     self._ensure_carrier_item(each.gl_account)
                 else:
@@ -63,8 +63,7 @@ class Prerequisites:
         found = [read_item(row) for row in self._exact_client.rows(self._code, ITEMS, query)]
         item = found[0] if found else self._create_carrier_item(code, account)
         if item.gl_costs != account.id:
-            detail = f"Item {item.code} does not book to GL account {account.code}."
-            raise Review([problem("CARRIER_TAKEN", code, detail)])
+            raise Review([_taken(code, item, account)])
         self._data.store("item", [item])
 
     def _create_carrier_item(self, code: str, account: GLAccount) -> Item:
@@ -111,8 +110,12 @@ class Prerequisites:
         for unit in units:
             if str(unit["Code"]).strip() == code:
                 return unit
-        detail = f"Unit {code!r} is not in division {self._code}."
-        raise Review([problem("UNIT_UNKNOWN", item.code, detail)])
+        found = problem("UNIT_UNKNOWN", item.code, "unit", unit=repr(code), division=self._code)
+        raise Review([found])
+
+
+def _taken(code: str, item: Item, account: GLAccount) -> Problem:
+    return problem("CARRIER_TAKEN", code, "account", item=item.code, account=account.code)
 
 
 def carrier_code(account: GLAccount) -> str:
@@ -170,5 +173,4 @@ def refuse_stale_data(services: Services, connection: Connection, division: Divi
     """Raise `Later` while the division's data are too old; the sweep has them read."""
     if not is_usable(services, connection.id, division):
         until = clock.now() + _REFRESH_WAIT
-        cause = f"reference data of division {division} are being read."
-        raise Later("REFERENCE_DATA_OLD", until, cause)
+        raise delay("REFERENCE_DATA_OLD", until, "division", division=division)

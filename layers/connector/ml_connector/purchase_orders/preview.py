@@ -7,22 +7,20 @@ token is renewed.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any, Literal
 
 from ml_connector import clock
 from ml_connector.airbase.purchase_orders import FieldReader
 from ml_connector.domain.faults import Halt, Later, Problem, Review
 from ml_connector.domain.ids import Division, Guid, OrderId
-from ml_connector.domain.open_exceptions import SET_ASIDE
-from ml_connector.domain.orders.diff import Body
 from ml_connector.domain.orders.edits import Edits
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.mapping import pick_division
 from ml_connector.domain.orders.order import Order
+from ml_connector.domain.records import Body, Intent, OrderState, posted_facts
 from ml_connector.exact.purchase_orders import ORDERS_PATH
-from ml_connector.infrastructure.ledger import Record, order_key
-from ml_connector.purchase_orders.amending import recovered_facts
+from ml_connector.infrastructure.ledger import OrderRecord, new_order, order_key
+from ml_connector.purchase_orders.amending import recovered
 from ml_connector.purchase_orders.exact_requests import ExactWrite, header_write, removal
 from ml_connector.purchase_orders.fetch import fetch_order, is_wanted
 from ml_connector.purchase_orders.line_changes import LineChanges
@@ -33,12 +31,12 @@ from ml_connector.purchase_orders.next_step import (
     find_posted,
     unposted_state,
 )
-from ml_connector.purchase_orders.outcome import posted_facts, report_problem, total_problems
+from ml_connector.purchase_orders.outcome import posted_order, report_problem, total_problems
 from ml_connector.purchase_orders.preconditions import (
+    new_intent,
     refuse_unsettled_intent,
     refuse_when_halted,
     refuse_without_calls_left,
-    search_facts,
 )
 from ml_connector.purchase_orders.preview_prerequisites import PreviewPrerequisites
 from ml_connector.services import Services
@@ -51,7 +49,9 @@ PreviewAction = Literal[
 ]
 """What would be done: see docs/cli.md."""
 
-_UNDER_WAY = {"received", "review", "posting", "amending"}
+_UNDER_WAY = {
+    OrderState.RECEIVED, OrderState.REVIEW, OrderState.POSTING, OrderState.AMENDING,
+}  # fmt: skip
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Preview:
     `notes` say what would delay all this: a halt, calls used up, an outage.
     """
 
-    record: Record
+    record: OrderRecord
     action: PreviewAction = "none"
     becomes: str = ""
     division: Division | None = None
@@ -82,13 +82,14 @@ class Preview:
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable form, of a stable shape."""
         facts = self.record.facts
+        id = self.record.key.partition("#")[2]
         return {
             "connection": self.record.connection,
-            "order": self.record.key.partition("#")[2],
-            "title": self.title or facts.get("title") or self.record.key.partition("#")[2],
-            "vendor": self.vendor or facts.get("vendor"),
-            "total": self.total or facts.get("total"),
-            "division": self.division or facts.get("division"),
+            "order": id,
+            "title": self.title or facts.title or id,
+            "vendor": self.vendor or facts.vendor or None,
+            "total": self.total or facts.total or None,
+            "division": self.division or facts.division,
             "state": self.record.state,
             "act": self.action,
             "becomes": self.becomes or self.record.state,
@@ -105,7 +106,7 @@ class Preview:
 
 
 def preview(
-    services: Services, connection: Connection, record: Record, *, by_hand: bool = False
+    services: Services, connection: Connection, record: OrderRecord, *, by_hand: bool = False
 ) -> Preview:
     """Return the preview of the order of `record`; `by_hand`: as if a person retried it."""
     return _PreviewRun(services, connection, record, by_hand=by_hand).run()
@@ -114,18 +115,18 @@ def preview(
 def preview_open(services: Services, connection: Connection) -> Iterator[Preview]:
     """Yield the preview of every order that waits, then of those not in the ledger yet."""
     known = set()
-    for record in services.ledger.records(connection.id, "order#"):
+    for record in services.ledger.orders(connection.id):
         known.add(record.key)
         if _is_open(record):
             yield preview(services, connection, record)
     for id in _approved(services, connection):
         if order_key(id) not in known:
-            yield preview(services, connection, Record(connection.id, order_key(id)))
+            yield preview(services, connection, new_order(connection.id, id))
 
 
 class _PreviewRun:
     def __init__(
-        self, services: Services, connection: Connection, record: Record, *, by_hand: bool
+        self, services: Services, connection: Connection, record: OrderRecord, *, by_hand: bool
     ) -> None:
         self.services = services
         self.connection = connection
@@ -136,11 +137,11 @@ class _PreviewRun:
         self.prerequisites = PreviewPrerequisites(services, connection)
         if not record.version:
             received = replace(record, received_at=clock.now().isoformat())
-            self.record = received.now("received")
+            self.record = received.now(OrderState.RECEIVED)
 
     def run(self) -> Preview:
         result = self.result
-        if self.record.state == SET_ASIDE:
+        if self.record.state == OrderState.SET_ASIDE:
             return result
         try:
             self._follow_steps()
@@ -156,14 +157,14 @@ class _PreviewRun:
     def _follow_steps(self) -> None:
         """Follow the steps of `posting.advance_order`."""
         self._run_check(lambda: refuse_when_halted(self.services, self.connection))
-        if self.record.state == "posting":
+        if self.record.state == OrderState.POSTING:
             self._resolve_intent()
         self._check_calls_left(self.record)
         order = fetch_order(self.services, self.connection, self.id, self.record)
         self.result.title, self.result.vendor = order.title, str(order.vendor)
         self.result.total = str(order.total)
         deleted = None
-        if self.record.facts.get("exact"):
+        if self.record.facts.exact:
             is_done, deleted = self._amend(order)
             if is_done:
                 return
@@ -173,30 +174,32 @@ class _PreviewRun:
             self.result.becomes = unposted_state(order)
 
     def _resolve_intent(self) -> None:
-        intent = self.record.facts["intent"]
-        refuse_unsettled_intent(intent)
-        self._adopt(intent, Decimal(intent["amount"]))
+        intent = self.record.facts.intent
+        if intent:
+            refuse_unsettled_intent(intent)
+            self._adopt(intent)
 
-    def _adopt(self, intent: Mapping[str, Any], approved: Decimal) -> bool:
+    def _adopt(self, intent: Intent) -> bool:
         """Continue as if an order that an earlier attempt created in Exact were adopted."""
         record = self.record
         found = find_posted(self.services, self.connection, record, intent, remember=False)
         if found is None:
-            self.record = record.now("received")
+            self.record = record.now(OrderState.RECEIVED)
             return False
-        title = str(record.facts.get("title") or self.id)
-        facts = posted_facts(self.connection, title, approved, found)
-        self.record = record.now("posted", **facts)
-        self.result.action, self.result.becomes = "adopt", "posted"
-        self.result.exact_number = str(facts["exact"]["number"])
-        self.result.problems = [Problem(**each) for each in facts["problems"]]
+        title = record.facts.title or self.id
+        exact, problems = posted_order(self.connection, title, intent.amount, found)
+        facts = replace(record.facts, exact=exact, problems=problems, waiting=None)
+        self.record = record.now(OrderState.POSTED, facts)
+        self.result.action, self.result.becomes = "adopt", OrderState.POSTED
+        self.result.exact_number = str(exact.number)
+        self.result.problems = problems
         return True
 
     def _amend(self, order: Order) -> tuple[bool, Guid | None]:
         """Return whether the preview is complete, and if not, which Exact order is deleted."""
-        exact = self.record.facts["exact"]
-        self.result.division = Division(self.record.facts["division"])
-        self.result.exact_number = str(exact["number"] or "")
+        posted = posted_facts(self.record.facts)
+        self.result.division = posted.division
+        self.result.exact_number = str(posted.exact.number or "")
         map_order = self.prerequisites.map_order
         decider = PostedOrderDecider(
             self.services, self.connection, self.record, map_order, by_hand=self.by_hand
@@ -205,29 +208,31 @@ class _PreviewRun:
         if not isinstance(next_step, NextStep):
             return True, None
         if next_step.decision.action == "repost":
-            self.record = self.record.now("received", problems=[], change=None, exact=None)
+            facts = replace(self.record.facts, problems=(), change=None, exact=None)
+            self.record = self.record.now(OrderState.RECEIVED, facts)
             self.result.exact_number = ""
-            return False, Guid(exact["id"])
+            return False, posted.exact.id
         self._show(order, next_step)
         return True, None
 
     def _show(self, order: Order, next_step: NextStep) -> None:
         result, decision, found = self.result, next_step.decision, next_step.found
-        body = next_step.body or self.record.facts["body"]
+        posted = posted_facts(self.record.facts)
+        body = next_step.body or posted.body
         result.differences = [each.as_dict() for each in decision.differences]
         if decision.action == "report":
-            if found and self.record.facts.get("change"):
-                self.record = self.record.now("posted")
+            if found and self.record.facts.change:
+                self.record = self.record.now(OrderState.POSTED)
             raise Review([report_problem(decision, order.title, result.exact_number)])
         result.problems = ()
-        id = Guid(self.record.facts["exact"]["id"])
+        id = posted.exact.id
         if decision.action == "end":
             result.action, result.becomes = "end", unposted_state(order)
         elif decision.action == "remove":
             result.action, result.becomes = "remove", unposted_state(order)
             result.requests = [removal(id, order.title)]
         elif decision.action == "amend" and found and decision.edits:
-            result.action, result.becomes = "amend", "posted"
+            result.action, result.becomes = "amend", OrderState.POSTED
             self._show_prerequisites()
             header = header_write(decision.edits, body, id, order.title)
             result.requests = [header] if header else []
@@ -235,38 +240,38 @@ class _PreviewRun:
                 self._show_lines(order, decision.edits, body, found)
         elif found:
             result.action = "adopt" if result.action == "adopt" else "keep"
-            result.becomes = "posted"
+            result.becomes = OrderState.POSTED
             result.problems = total_problems(self.connection, order, found, result.exact_number)
 
     def _show_lines(self, order: Order, change: Edits, body: Body, found: ExactOrder) -> None:
-        facts = self.record.facts
-        division = Division(facts["division"])
-        lines = LineChanges(self.services, self.connection, division, order.title)
-        (_, first), (_, other) = lines.ways(change, body, facts["body"], found)
+        posted = posted_facts(self.record.facts)
+        lines = LineChanges(self.services, self.connection, posted.division, order.title)
+        (_, first), (_, other) = lines.ways(change, body, posted.body, found)
         self.result.requests = [*self.result.requests, *first]
         self.result.otherwise = other
 
     def _post(self, order: Order, division: ExactDivision, deleted: Guid | None) -> None:
         services, connection, result = self.services, self.connection, self.result
         result.division = division.division
-        placed = self.record.now(self.record.state, division=division.division, title=order.title)
+        facts = replace(self.record.facts, division=division.division, title=order.title)
+        placed = self.record.now(self.record.state, facts)
         self._run_check(lambda: refuse_when_halted(services, connection, division.division))
         self._check_calls_left(placed)
         map_order = self.prerequisites.map_order
         step = decide_new_order(
             services, connection, self.record, order, division, map_order, deleted
         )
-        result.becomes = "posted"
+        result.becomes = OrderState.POSTED
         if step.unrecorded:
-            facts = recovered_facts(step.unrecorded, division.division, step.mapped.body)
+            facts = recovered(facts, step.unrecorded, division.division, step.mapped.body)
             result.action, self.by_hand = "adopt", False
-            self.record = placed.now("amending", **facts)
+            self.record = placed.now(OrderState.AMENDING, facts)
             self._amend(order)
             return
         if services.ledger.must_look_up_first(connection.id):
-            intent = search_facts(services, connection, order, division, is_restored=True)
+            intent = new_intent(services, connection, order, division, is_restored=True)
             self.record = placed
-            if self._adopt(intent, order.total.amount):
+            if self._adopt(intent):
                 return
         self._show_prerequisites()
         result.action = "post"
@@ -276,7 +281,7 @@ class _PreviewRun:
         self.result.prerequisites = self.prerequisites.missing()
         self.result.placeholders = self.prerequisites.placeholders()
 
-    def _check_calls_left(self, record: Record) -> None:
+    def _check_calls_left(self, record: OrderRecord) -> None:
         self._run_check(lambda: refuse_without_calls_left(self.services, self.connection, record))
 
     def _run_check(self, check: Callable[[], None]) -> None:
@@ -288,10 +293,10 @@ class _PreviewRun:
                 self.result.notes.append(later)
 
 
-def _is_open(record: Record) -> bool:
-    if record.state == SET_ASIDE:
+def _is_open(record: OrderRecord) -> bool:
+    if record.state == OrderState.SET_ASIDE:
         return False
-    waits = record.problems or record.facts.get("waiting") or record.facts.get("change")
+    waits = record.problems or record.facts.waiting or record.facts.change
     return bool(waits) or record.state in _UNDER_WAY
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_connector import record_lookup as records
 from ml_connector.domain.ids import OrderId
-from ml_connector.infrastructure.ledger import Record, order_key
+from ml_connector.infrastructure.ledger import new_order
 from ml_connector.purchase_orders.preview import preview as preview_order
 from ml_connector.purchase_orders.preview import preview_open
 from ml_connector.stack import Stack
@@ -22,7 +22,7 @@ def preview(stack: Stack, id: str, name: str, *, by_hand: bool = False) -> dict[
     """
     connection = stack.connection(id)
     found = records.find_order_or_none(stack, connection.id, name)
-    record = found or Record(connection.id, order_key(OrderId(name)))
+    record = found or new_order(connection.id, OrderId(name))
     shown = preview_order(stack.services, connection, record, by_hand=by_hand)
     if found is None and _UNKNOWN in {each.code for each in shown.problems}:
         raise UserError(

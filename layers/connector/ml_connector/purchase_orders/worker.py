@@ -1,11 +1,30 @@
 """The posting worker: what each kind of message in the purchase order queue asks for."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import assert_never
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt, Later, Review
-from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId, RecordKey
+from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.infrastructure.queues import PURCHASE_ORDERS
+from ml_connector.message_bodies import (
+    CompareOrder,
+    ExactNotification,
+    ForPurchaseOrders,
+    ForVendors,
+    ProcessOrder,
+    PurchaseOrderMessage,
+    ReconcileEveryConnection,
+    Recover,
+    RefreshDivision,
+    SearchListing,
+    Sweep,
+    UnknownMessage,
+    UnreadableEvent,
+    encode,
+    event_record,
+    parse,
+)
+from ml_connector.message_outcome import finish, keep_unread
 from ml_connector.purchase_orders.posting import advance_order, compare_with_exact
 from ml_connector.reference_data.notifications import note_stream_change
 from ml_connector.reference_data.refresh import is_usable, refresh
@@ -17,33 +36,41 @@ from ml_connector.telemetry import logger
 from ml_connector.tracked_record import TrackedRecord
 
 
-def handle(message: Mapping[str, Any], services: Services) -> None:
+def handle(body: object, services: Services) -> None:
     """Process one message.
 
-    Raises only what must be redriven: a bug, an AWS fault, or a record that another worker
-    changed meanwhile.
+    Raises only what must be redriven: a bug, an AWS fault, a record that another worker changed
+    meanwhile, or a message that no connection can show (`UnreadableMessageError`).
     """
-    kind = message.get("kind")
-    if kind == "sweep":
-        sweep(services)
-        return
-    connection = ConnectionId(message["connection"])
-    if kind == "order":
-        id, by_hand = OrderId(message["order"]), bool(message.get("by_hand"))
-        advance_order(services, connection, id, message.get("event"), by_hand=by_hand)
-    elif kind == "exact_order":
-        compare_with_exact(services, connection, OrderId(message["order"]))
-    elif kind == "refresh":
-        division, everything = Division(message["division"]), bool(message.get("everything"))
-        refresh_division(services, connection, division, everything=everything)
-    elif kind == "listing":
-        search_listing(services, connection)
-    elif kind == "recover":
-        recover(services, connection, message["what"])
-    else:
-        _handle_exact_event(message, services, connection)
-    if event := message.get("event"):
-        services.inbox.mark_handled(connection, event, message.get("event_version"))
+    message = parse(body)
+    match message:
+        case Sweep():
+            sweep(services)
+        case ForPurchaseOrders():
+            _process(message, services)
+            finish(services, message)
+        case ForVendors() | ReconcileEveryConnection() | UnknownMessage():
+            keep_unread(services, message, PURCHASE_ORDERS)
+        case _:
+            assert_never(message)
+
+
+def _process(message: PurchaseOrderMessage, services: Services) -> None:
+    match message:
+        case ProcessOrder(connection, order, by_hand):
+            advance_order(services, connection, order, message.event, by_hand=by_hand)
+        case CompareOrder(connection, order):
+            compare_with_exact(services, connection, order)
+        case RefreshDivision(connection, division, everything):
+            refresh_division(services, connection, division, everything=everything)
+        case SearchListing(connection):
+            search_listing(services, connection)
+        case Recover(connection, what):
+            recover(services, connection, what)
+        case ExactNotification() | UnreadableEvent():
+            _take_note(message, services)
+        case _:
+            assert_never(message)
 
 
 def refresh_division(
@@ -75,22 +102,20 @@ def refresh_division(
         )
 
 
-def _handle_exact_event(
-    message: Mapping[str, Any], services: Services, connection: ConnectionId
-) -> None:
-    """Take note of Exact's notification; one that cannot be read becomes an exception."""
-    key = RecordKey(f"event#{message.get('event')}")
-    tracked = TrackedRecord(services.ledger, services.ledger.read(connection, key))
+def _take_note(message: ExactNotification | UnreadableEvent, services: Services) -> None:
+    """Take note of a webhook's event; one that cannot be read becomes an exception."""
+    key = message.closes or event_record(message.event, encode(message))
+    tracked = TrackedRecord(services.ledger, services.ledger.read(message.connection, key))
     try:
-        if message.get("kind") != "exact":
-            raise Review([problem("UNREADABLE_EVENT", str(message.get("event")))])
+        if isinstance(message, UnreadableEvent):
+            raise Review([problem("UNREADABLE_EVENT", tracked.title, "no_record")])
         note_stream_change(
             services,
-            connection,
-            Division(message["division"]),
-            message["topic"],
-            Guid(message["key"]),
-            message["action"],
+            message.connection,
+            message.division,
+            message.topic,
+            message.key,
+            message.action,
         )
     except Review as review:
         tracked.apply_fault(review, retry_in=None)

@@ -28,6 +28,6 @@ def note_stream_change(
 ) -> None:
     """Take note of one notification; raises `Review` for an unknown topic."""
     if topic not in _STREAM_OF:
-        raise Review([problem("UNKNOWN_TOPIC", topic, f"Division {division}, key {key}.")])
+        raise Review([problem("UNKNOWN_TOPIC", topic, "key", division=division, key=key)])
     path = DELETED_PATH if action == "Delete" else _STREAM_OF[topic]
     note_stale(services.reference_store(connection, division), path)

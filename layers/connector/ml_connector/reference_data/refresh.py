@@ -10,7 +10,8 @@ from itertools import islice
 from typing import Any
 
 from ml_connector import clock
-from ml_connector.domain.faults import Later, Review
+from ml_connector.domain.exception_codes import delay
+from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import ConnectionId, Division, Guid
 from ml_connector.domain.orders.marker import order_tokens_in
 from ml_connector.exact.client import ExactClient
@@ -218,7 +219,8 @@ class _Reader:
         highest = _highest(rows)
         self.data.save_cursor(path, self.data.cursor(path).reached(highest))
         if clock.now() - self.started > _AT_A_TIME:
-            raise Later("REFERENCE_DATA_OLD", clock.now(), f"{path} is read up to {highest}.")
+            now = clock.now()
+            raise delay("REFERENCE_DATA_OLD", now, "read_up_to", path=path, timestamp=highest)
 
     def _queue_our_order(self, id: Guid, stamp: int) -> None:
         """Queue the Airbase order of a purchase order in Exact, if it has one."""

@@ -4,13 +4,14 @@ from collections.abc import Collection
 from functools import cache, cached_property
 
 from ml_connector.domain.ids import Division
-from ml_connector.infrastructure.ledger import Record
+from ml_connector.domain.records import OrderFacts, OrderState
+from ml_connector.infrastructure.ledger import AnyRecord, OrderRecord
 from ml_connector.reference_data.refresh import is_usable
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 
 # These need no reference data: the first is looked up in Exact, the second compared.
-_WITHOUT_MAPPING = {"posting", "posted"}
+_WITHOUT_MAPPING = {OrderState.POSTING, OrderState.POSTED}
 
 
 class CallCapacity:
@@ -29,18 +30,18 @@ class CallCapacity:
         """Return whether no division has a call left."""
         return self._queued >= self._all
 
-    def take(self, record: Record) -> bool:
+    def take(self, record: OrderRecord) -> bool:
         """Take a call for the order; return whether there is one and the order can use it.
 
         An order that was never fetched has no division yet: it counts for all together.
         """
-        known = self._connection.division(Division(int(record.facts.get("division") or 0)))
+        known = self._connection.division(_division_of(record))
         if known and not self._take_of(known.division, record):
             return False
         self._queued += 1
         return True
 
-    def _take_of(self, division: Division, record: Record) -> bool:
+    def _take_of(self, division: Division, record: OrderRecord) -> bool:
         if self._left.get(division, 0) <= 0:
             return False
         if record.state not in _WITHOUT_MAPPING and not self._is_usable(division):
@@ -59,3 +60,8 @@ class CallCapacity:
         return {
             code: rate_limiter.calls_left(code) for code in codes if str(code) not in self._halted
         }
+
+
+def _division_of(record: AnyRecord) -> Division:
+    facts = record.facts
+    return (facts.division if isinstance(facts, OrderFacts) else None) or Division(0)

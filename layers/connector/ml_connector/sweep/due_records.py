@@ -3,13 +3,16 @@
 A message only asks a worker to process a record: lost, repeated or late ones do no harm.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, Division, OrderId
+from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.domain.records import OrderFacts
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT, REMOTES, Remote
-from ml_connector.infrastructure.ledger import Conflict, Record
+from ml_connector.infrastructure.ledger import AnyRecord, Conflict
+from ml_connector.message_bodies import Recoverable
+from ml_connector.message_outcome import kept_message
 from ml_connector.messages import (
     order_message,
     reconcile_message,
@@ -27,6 +30,7 @@ from ml_connector.tracked_record import PARKING_CODES
 _LOST_AFTER = timedelta(minutes=2)
 _QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout
 _MOST_AT_ONCE = 500
+_EVENTS = "event#"
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -57,24 +61,26 @@ def queue_reviews_of_division(
     services: Services, connection: ConnectionId, division: Division
 ) -> int:
     """Queue the division's orders with exceptions: a change there may have resolved them."""
-    return _queue_where(services, connection, "division", division)
+    return _queue_where(services, connection, lambda facts: facts.division == division)
 
 
 def queue_reviews_without_division(services: Services, connection: ConnectionId) -> int:
     """Queue the orders with exceptions that have no division yet."""
-    return _queue_where(services, connection, "division", None)
+    return _queue_where(services, connection, lambda facts: facts.division is None)
 
 
 def queue_reviews_of_vendor(services: Services, connection: ConnectionId, vendor: str) -> int:
     """Queue the vendor's orders with exceptions."""
-    return _queue_where(services, connection, "vendor_id", vendor)
+    return _queue_where(services, connection, lambda facts: facts.vendor_id == vendor)
 
 
-def _queue_where(services: Services, connection: ConnectionId, fact: str, value: object) -> int:
+def _queue_where(
+    services: Services, connection: ConnectionId, is_meant: Callable[[OrderFacts], bool]
+) -> int:
     waiting = [
         record
         for record in services.ledger.due(connection, _FAR)
-        if record.problems and record.facts.get(fact) == value
+        if record.problems and isinstance(record.facts, OrderFacts) and is_meant(record.facts)
     ]
     for record in waiting:
         _queue(services, record)
@@ -85,7 +91,8 @@ def sweep_connection(services: Services, connection: Connection) -> None:
     """Queue what is due of one connection, and checks that may end an outage or a halt."""
     halts = services.ledger.halts(connection.id)
     away = _away(services, connection)
-    for what in [*(remote.name for remote in away), *(["halts"] if halts else [])]:
+    stopped: list[Recoverable] = [remote.name for remote in away]
+    for what in [*stopped, "halts"] if halts else stopped:
         message = recover_message(connection.id, what)
         services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
     if "" in halts:
@@ -125,11 +132,13 @@ def _queue_due(
     for record in _due(services, connection.id, {remote.away for remote in away}):
         if queued >= _MOST_AT_ONCE or capacity.is_used_up:
             return
-        if capacity.take(record):
+        if record.key.startswith(_EVENTS) or capacity.take(record):
             queued += _claim(services, record)
 
 
-def _due(services: Services, connection: ConnectionId, away: Collection[str]) -> Iterator[Record]:
+def _due(
+    services: Services, connection: ConnectionId, away: Collection[str]
+) -> Iterator[AnyRecord]:
     """Yield the records that are due, then those parked for a reason that is over."""
     yield from services.ledger.due(connection, clock.now())
     for reason in PARKING_CODES:
@@ -141,7 +150,7 @@ def _away(services: Services, connection: Connection) -> list[Remote]:
     return [r for r in REMOTES if services.circuit_breaker(connection.id, r).outage().is_open]
 
 
-def _claim(services: Services, record: Record) -> int:
+def _claim(services: Services, record: AnyRecord) -> int:
     """Queue the record, and again after a while in case its message is lost."""
     try:
         services.ledger.postpone(record, clock.now() + _QUEUE_AGAIN)
@@ -151,12 +160,14 @@ def _claim(services: Services, record: Record) -> int:
     return 1
 
 
-def _queue(services: Services, record: Record) -> None:
+def _queue(services: Services, record: AnyRecord) -> None:
     kind, _, id = record.key.partition("#")
     if kind == "order":
         message = order_message(record.connection, OrderId(id))
         services.queues.send(message, f"{message.group} {record.version}")
     elif kind in {"vendor", "vendors"}:
         connection = record.connection
-        message = vendor_message(connection, id) if id else reconcile_message(connection)
+        message = vendor_message(connection, VendorId(id)) if id else reconcile_message(connection)
         services.queues.send(message, f"{message.group} {record.key} {record.version}")
+    elif kind == "event" and (kept := kept_message(services, record)):
+        services.queues.send(kept, f"{kept.group} {record.key} {record.version}")

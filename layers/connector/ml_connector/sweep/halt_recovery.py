@@ -11,6 +11,7 @@ from typing import Any
 
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import Division
+from ml_connector.domain.records import HaltProblem
 from ml_connector.exact import odata
 from ml_connector.exact.purchase_orders import ORDERS_PATH
 from ml_connector.services import Services
@@ -28,14 +29,14 @@ def lift_halts(services: Services, connection: Connection) -> bool:
     Raises `Conflict` when another worker changed the connection's record meanwhile.
     """
     repaired: dict[str, str] = {}
-    for where, problem in sorted(services.ledger.halts(connection.id).items()):
-        pause = EVERY * 2 ** min(problem.get("times", 0), _MOST_DOUBLINGS)
+    for where, halt in sorted(services.ledger.halts(connection.id).items()):
+        pause = EVERY * 2 ** min(halt.times, _MOST_DOUBLINGS)
         lease = services.leases(connection.id).acquire(f"halt {where}", pause)
         if lease is None:
             continue
         try:
-            if _is_repaired(services, connection, where, problem):
-                repaired[where] = str(problem["code"])
+            if _is_repaired(services, connection, where, halt):
+                repaired[where] = halt.code
         except Later:
             services.leases(connection.id).release(lease)  # the remote was not asked, or is away
             break
@@ -43,15 +44,15 @@ def lift_halts(services: Services, connection: Connection) -> bool:
 
 
 def _is_repaired(
-    services: Services, connection: Connection, where: str, problem: Mapping[str, Any]
+    services: Services, connection: Connection, where: str, problem: HaltProblem
 ) -> bool:
     """Ask the remote that the halt is about; raises `Later` when it cannot be asked now."""
-    code = str(problem["code"])
+    code = problem.code
     if where and connection.division(Division(int(where))) is None:
         return True  # the connection no longer has this division
     try:
         if not code.startswith("AIRBASE_"):
-            _ask_exact(services, connection, where, problem.get("evidence") or {})
+            _ask_exact(services, connection, where, problem.evidence)
         if code.startswith(("AIRBASE_", "SECRET_")):
             services.airbase(connection).check_access()
     except Halt as halt:

@@ -73,8 +73,7 @@ def _read_listing(services: Services, connection: Connection) -> None:
     except Later as later:
         logger().info(str(later), connection=connection.id)
     except Review as review:
-        cause = review.problems[0].cause
-        found = problem("LISTING_REFUSED", LISTING, cause)
+        found = problem("LISTING_REFUSED", LISTING, "reason", reason=review.problems[0].cause)
         report_connection_problems(
             services.ledger, connection.id, LISTING, "listing_refused", [found]
         )

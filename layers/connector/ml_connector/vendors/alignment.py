@@ -76,7 +76,7 @@ def _write_supplier(
     context: VendorContext, tracked: TrackedVendor, pair: LinkedPair, changes: Mapping[str, Any]
 ) -> None:
     division = pair.link.division
-    if tracked.division_facts(division).get("written") == changes:
+    if tracked.division_facts(division).written == changes:
         return
     exact_client = context.services.exact(context.connection)
     exact_client.update(division, ACCOUNTS, pair.supplier.id, changes, record=tracked.title)
@@ -84,19 +84,21 @@ def _write_supplier(
     changed = replace(pair.supplier, **{fields[name]: value for name, value in changes.items()})
     context.services.reference_store(context.id, division).store("supplier", [changed])
     context.suppliers(division).save(supplier_party(changed))
-    tracked.note(_step(changes), division, {"written": dict(changes)}, side="exact")
+    facts = replace(tracked.division_facts(division), written=dict(changes))
+    tracked.note(_step(changes), division, facts, written=dict(changes), side="exact")
 
 
 def _write_vendor(
     context: VendorContext, tracked: TrackedVendor, vendor: Party, changes: Mapping[str, Any]
 ) -> Party:
-    if tracked.division_facts(None).get("written") == changes:
+    if tracked.division_facts(None).written == changes:
         return vendor
     context.services.airbase(context.connection).change_vendor(tracked.vendor, **changes)
     fields = {"name": "name", "email": "email", "is_active": "is_usable"}
     changed = replace(vendor, **{fields[name]: value for name, value in changes.items()})
     tracked.title = changed.name or tracked.title
-    tracked.note(_step(changes), None, {"written": dict(changes)}, side="airbase")
+    facts = replace(tracked.division_facts(None), written=dict(changes))
+    tracked.note(_step(changes), None, facts, written=dict(changes), side="airbase")
     return changed
 
 
@@ -111,9 +113,10 @@ def _write_reference(
     if not (context.connection.vendors.write_reference and ids and context.has_all_suppliers):
         return vendor
     if len(ids) > 1:
-        if not tracked.division_facts(None).get("reference"):
+        if not tracked.division_facts(None).reference:
             why = "several suppliers: not written to Airbase"
-            tracked.note("reference_differs", None, {"reference": why})
+            facts = replace(tracked.division_facts(None), reference=why)
+            tracked.note("reference_differs", None, facts, reference=why)
         return vendor
     (id,) = ids
     codes = {pair.supplier.code for pair in pairs}
@@ -121,7 +124,9 @@ def _write_reference(
         return vendor
     row = {"airbase_id": vendor.id, "erp_reference_id": id}
     context.services.airbase(context.connection).upsert_vendor(row, tracked.title)
-    tracked.note("reference_written", None, {"reference": id}, before=vendor.external_id)
+    facts = replace(tracked.division_facts(None), reference=id)
+    before = vendor.external_id
+    tracked.note("reference_written", None, facts, reference=id, before=before)
     return replace(vendor, external_id=id)
 
 

@@ -7,17 +7,19 @@ before anything is sent again. A vendor is keyed by its supplier's id, so Airbas
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
 from ml_connector import clock
 from ml_connector.airbase.vendors import read_vendor
-from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import Division, VendorId
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.domain.records import CreationIntent
 from ml_connector.exact.odata import guid, text_literal, trimmed
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.infrastructure.vendor_links import Link
@@ -75,8 +77,7 @@ def create_vendor(context: VendorContext, division: Division, supplier: Supplier
 def _leased(context: VendorContext, name: str, what: str) -> Iterator[None]:
     with context.services.leases(context.id).holding(name, _LEASE) as lease:
         if lease is None:
-            cause = f"another worker is creating the {what}."
-            raise Later("PROVISION_BUSY", clock.now() + _BUSY, cause)
+            raise delay("PROVISION_BUSY", clock.now() + _BUSY, "name", name=f"the {what}")
         yield
 
 
@@ -94,21 +95,21 @@ class _SupplierCreation:
     def run(self) -> bool:
         if not self.name:
             return False
-        intent = self.tracked.division_facts(self.code).get("intent")
+        intent = self.tracked.division_facts(self.code).intent
         if intent:
             self._require_known_outcome(intent)
-        names = [self.name, *([intent["name"]] if intent else [])]
+        names = [self.name, *([intent.name] if intent else [])]
         if found := self._created_before(dict.fromkeys(names)):
             return self._link(found, "adopted")
         if intent:
-            self.tracked.note("looked", self.code, {"intent": None}, found="nothing")
+            self._note("looked", None, found="nothing")
         self._refuse_namesake()
         return self._create()
 
-    def _require_known_outcome(self, intent: Mapping[str, Any]) -> None:
-        settled = datetime.fromisoformat(intent["at"]) + _SETTLE
+    def _require_known_outcome(self, intent: CreationIntent) -> None:
+        settled = intent.at + _SETTLE
         if clock.now() < settled:
-            raise Later("OUTCOME_UNKNOWN", settled, "an earlier attempt may still be under way.")
+            raise delay("OUTCOME_UNKNOWN", settled, "attempt")
 
     def _created_before(self, names: Mapping[str, None]) -> Mapping[str, Any] | None:
         for name in names:
@@ -124,8 +125,8 @@ class _SupplierCreation:
             )
             message = refresh_message(self.context.id, self.code)
             self.context.services.queues.send(message, unique_id())
-            detail = f"Division {self.code}: {self.name}."
-            raise Review([problem("SUPPLIER_EXISTS", self.tracked.title, detail)])
+            title, name = self.tracked.title, self.name
+            raise Review([problem("SUPPLIER_EXISTS", title, "name", division=self.code, name=name)])
 
     def _accounts_named(self, name: str) -> list[dict[str, Any]]:
         query = {"$filter": f"Name eq {text_literal(name)}", "$select": _SELECT}
@@ -136,19 +137,23 @@ class _SupplierCreation:
         body = {"Name": self.name, "IsSupplier": True, "Remarks": f"Airbase vendor {marker}"}
         if self.vendor.email:
             body["Email"] = self.vendor.email
-        intent = {"at": clock.now().isoformat(), "name": self.name}
-        self.tracked.note("creating", self.code, {"intent": intent}, body=body)
+        self._note("creating", CreationIntent(clock.now(), self.name), body=body)
         try:
             created = self.exact_client.create(self.code, ACCOUNTS, body, record=self.tracked.title)
         except Later as later:
             if later.outcome_unknown:
-                raise Later("OUTCOME_UNKNOWN", clock.now() + _SETTLE, later.cause) from later
-            self.tracked.note("not_sent", self.code, {"intent": None})
+                until = clock.now() + _SETTLE
+                raise delay("OUTCOME_UNKNOWN", until, "reason", reason=later.cause) from later
+            self._note("not_sent", None)
             raise
         except (Review, Halt):
-            self.tracked.note("refused", self.code, {"intent": None})
+            self._note("refused", None)
             raise
         return self._link({"Name": self.name, "IsSupplier": True, **created}, CREATED)
+
+    def _note(self, step: str, intent: CreationIntent | None, **detail: Any) -> None:
+        facts = replace(self.tracked.division_facts(self.code), intent=intent)
+        self.tracked.note(step, self.code, facts, **detail)
 
     def _link(self, row: Mapping[str, Any], step: str) -> bool:
         """Store the supplier as if read from Exact, so that its echo is not a change."""

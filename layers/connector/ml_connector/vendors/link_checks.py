@@ -4,10 +4,11 @@ A finding is an exception with a proposal for another link; the vendor's orders 
 decides, or a later change resolves it.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.exception_codes import detail_text, problem
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.matching.blocking import match_one
 from ml_connector.domain.matching.names import read_name
@@ -26,10 +27,14 @@ CONFIGURED = "connection_file"
 
 @dataclass(frozen=True)
 class LinkFinding:
-    """What is wrong with a link; `alternatives` are the suppliers to propose, best first."""
+    """What is wrong with a link: a code, one of its details and the values for it.
+
+    `alternatives` are the suppliers to propose, best first.
+    """
 
     code: str
     detail: str
+    values: Mapping[str, Any] = field(default_factory=dict)
     alternatives: tuple[Candidate, ...] = ()
     blocks_orders: bool = True
 
@@ -80,20 +85,19 @@ def _findings(
 ) -> Iterator[LinkFinding]:
     policy = context.connection.vendors
     if vendor is None:
-        yield LinkFinding("VENDOR_GONE", "It is not in Airbase's list.")
+        yield LinkFinding("VENDOR_GONE", "division")
         return
     if supplier is None or not (
         supplier_party(supplier).is_usable or _is_aligned(policy, vendor, supplier)
     ):
-        yield LinkFinding(
-            "LINK_BROKEN", _why_unusable(supplier), _alternatives(context, link, vendor)
-        )
+        detail, values = _why_unusable(supplier)
+        yield LinkFinding("LINK_BROKEN", detail, values, _alternatives(context, link, vendor))
         return
     if not vendor.is_usable and policy.active == "review":
-        yield LinkFinding("VENDOR_INACTIVE", "Its supplier can still be used.")
+        yield LinkFinding("VENDOR_INACTIVE", "supplier")
     yield from _shared(context, link)
     yield from _disputed(context, division, link, vendor)
-    agreed = tracked.division_facts(link.division).get("agreed") or agreed_names(
+    agreed = tracked.division_facts(link.division).agreed or agreed_names(
         vendor, supplier_party(supplier)
     )
     yield from _changed(context, link, vendor, supplier, agreed)
@@ -106,13 +110,14 @@ def _is_aligned(policy: VendorPolicy, vendor: Party, supplier: Supplier) -> bool
     return policy.active == "exact_leads" and supplier.is_supplier
 
 
-def _why_unusable(supplier: Supplier | None) -> str:
+def _why_unusable(supplier: Supplier | None) -> tuple[str, Mapping[str, str]]:
+    """Return the detail of LINK_BROKEN, and its values."""
     if supplier is None:
-        return "It is gone."
-    name = f"{supplier.code} {supplier.name}"
+        return "gone", {}
+    name = {"supplier": f"{supplier.code} {supplier.name}"}
     if not supplier.is_supplier:
-        return f"{name} is not a supplier."
-    return f"{name} is blocked." if supplier.is_blocked else f"{name} has ended or not begun."
+        return "not_a_supplier", name
+    return ("blocked" if supplier.is_blocked else "ended"), name
 
 
 def _alternatives(context: VendorContext, link: Link, vendor: Party) -> tuple[Candidate, ...]:
@@ -149,7 +154,8 @@ def _shared(context: VendorContext, link: Link) -> Iterator[LinkFinding]:
     usable = [party for each in others if (party := context.vendors.get(each)) and party.is_usable]
     if usable:
         names = ", ".join(f"{each.name} ({each.id})" for each in usable)
-        yield LinkFinding("SUPPLIER_SHARED", f"Also {names}.", (Candidate(link.supplier, 1.0),))
+        same = (Candidate(link.supplier, 1.0),)
+        yield LinkFinding("SUPPLIER_SHARED", "also", {"others": names}, same)
 
 
 def _disputed(
@@ -158,8 +164,8 @@ def _disputed(
     """Compare with the connection file, and an automatic link also with Airbase's reference."""
     configured = context.configured_supplier(division, vendor)
     if configured and configured.id != link.supplier:
-        detail = f"The connection file names {configured.code} {configured.name}."
-        yield LinkFinding("LINK_DISPUTED", detail, (Candidate(configured.id, 1.0),))
+        name = {"supplier": f"{configured.code} {configured.name}"}
+        yield LinkFinding("LINK_DISPUTED", "file", name, (Candidate(configured.id, 1.0),))
     reference = vendor.external_id.strip("{}").lower()
     if link.decided_by or not reference:
         return
@@ -169,32 +175,38 @@ def _disputed(
         and named.id != link.supplier
         and (reference == named.id or link.rule == "account_code")
     ):
-        detail = f"Airbase's reference names {named.code} {named.name}."
-        yield LinkFinding("LINK_DISPUTED", detail, (Candidate(named.id, 1.0),))
+        name = {"supplier": f"{named.code} {named.name}"}
+        yield LinkFinding("LINK_DISPUTED", "reference", name, (Candidate(named.id, 1.0),))
 
 
 def _changed(
-    context: VendorContext, link: Link, vendor: Party, supplier: Supplier, agreed: dict[str, str]
+    context: VendorContext, link: Link, vendor: Party, supplier: Supplier, agreed: Mapping[str, str]
 ) -> Iterator[LinkFinding]:
     policy = context.connection.vendors
     now = agreed_names(vendor, supplier_party(supplier))
     changed = {name for name, value in now.items() if agreed.get(name, value) != value}
     is_renamed = policy.name == "review" and changed & {"vendor", "supplier"}
     if is_renamed and not same_name(vendor.name, supplier.name):
-        before = f"They were {agreed['vendor']!r} and {agreed['supplier']!r}"
-        detail = f"{before}, now {vendor.name!r} and {supplier.name!r}."
-        others = _alternatives(context, link, vendor)
-        yield LinkFinding("NAME_CHANGED", detail, (Candidate(link.supplier, 1.0), *others)[:3])
+        names = {
+            "vendor_before": repr(agreed["vendor"]),
+            "supplier_before": repr(agreed["supplier"]),
+            "vendor": repr(vendor.name),
+            "supplier": repr(supplier.name),
+        }
+        offered = (Candidate(link.supplier, 1.0), *_alternatives(context, link, vendor))[:3]
+        yield LinkFinding("NAME_CHANGED", "names", names, offered)
     has_moved = policy.email == "review" and changed & {"vendor_email", "supplier_email"}
     if has_moved and vendor.email.lower() != supplier.email.lower():
-        detail = f"Now {vendor.email!r} and {supplier.email!r}."
-        yield LinkFinding("EMAIL_CHANGED", detail, blocks_orders=False)
+        addresses = {"vendor": repr(vendor.email), "supplier": repr(supplier.email)}
+        yield LinkFinding("EMAIL_CHANGED", "addresses", addresses, blocks_orders=False)
 
 
 def _problem(tracked: TrackedVendor, link: Link, found: LinkFinding) -> Problem:
     evidence = {"division": link.division, "supplier": link.supplier, "rule": link.rule}
-    detail = f"Division {link.division}: {found.detail}"
-    return problem(found.code, tracked.title, detail, evidence=evidence)
+    return problem(
+        found.code, tracked.title, found.detail, division=link.division, **found.values,
+        evidence=evidence,
+    )  # fmt: skip
 
 
 def _proposal(
@@ -204,7 +216,7 @@ def _proposal(
     if not candidates:
         return None
     rule = found.code.lower()
-    evidence = (found.detail,)
+    evidence = (detail_text(found.code, found.detail, division=link.division, **found.values),)
     return SupplierProposal(link.division, link.vendor, tracked.title, candidates, rule, evidence)
 
 

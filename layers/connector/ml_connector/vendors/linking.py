@@ -83,7 +83,7 @@ def _taken(
     code = "SUPPLIER_SHARED" if other and other.is_usable else "VENDOR_RECREATED"
     name = other.name if other else holders[0]
     evidence = {"division": division, "other_vendor": holders[0]}
-    return problem(code, tracked.title, f"Division {division}: {name}.", evidence=evidence)
+    return problem(code, tracked.title, "other", division=division, other=name, evidence=evidence)
 
 
 def still_rejected(

@@ -8,7 +8,7 @@ queues it again. Exact is not called.
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.matching import rules
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
-from ml_connector.infrastructure.ledger import VENDORS
+from ml_connector.domain.records import ComparisonFacts, ComparisonProgress, ComparisonState
 from ml_connector.infrastructure.reconciliation_progress import ReconciliationProgress
 from ml_connector.messages import reconcile_message, unique_id
 from ml_connector.reference_data.refresh import fresh_since
@@ -48,15 +48,14 @@ class _OutOfTime(Exception):
 
 def reconcile_all(services: Services, connection: Connection) -> None:
     """Continue the run as far as the time allows; start one if none is under way."""
-    tracked = TrackedRecord(services.ledger, services.ledger.read(connection.id, VENDORS))
-    if tracked.record.state != "running":
+    tracked = TrackedRecord(services.ledger, services.ledger.comparison(connection.id))
+    if tracked.record.state != ComparisonState.RUNNING:
         digest = _rules_digest(connection)
-        is_new = tracked.record.facts.get("rules") != digest
-        progress = {
-            "page": 1,
-            "whole": [str(d.division) for d in connection.divisions] if is_new else [],
-        }
-        tracked.step("running", "started", _RESUME_AFTER, run=progress, rules=digest, waiting=None)
+        is_new = tracked.facts.rules != digest
+        divisions = [str(each.division) for each in connection.divisions] if is_new else []
+        progress = ComparisonProgress(page=1, whole=tuple(divisions))
+        facts = replace(tracked.facts, run=progress, rules=digest, waiting=None)
+        tracked.step(ComparisonState.RUNNING, "started", facts, retry_in=_RESUME_AFTER)
     run = _ReconciliationRun(open_context(services, connection), tracked, services)
     try:
         run.work()
@@ -76,7 +75,7 @@ class _ReconciliationRun:
     """
 
     context: VendorContext
-    tracked: TrackedRecord
+    tracked: TrackedRecord[ComparisonFacts]
     services: Services
     started: Any = field(default_factory=clock.now)
     counts: dict[str, int] = field(default_factory=dict)
@@ -84,28 +83,29 @@ class _ReconciliationRun:
 
     def save_failed_page(self) -> None:
         """Record the page that could not be read, to resume there."""
-        if self.page > int(self._progress["page"] or 0) > 0:
-            self._save_progress(page=self.page)
+        if self.page > self._progress.page > 0:
+            self._save_progress(replace(self._progress, page=self.page))
 
     def work(self) -> None:
         pages = ReconciliationProgress(self.services.reference_table, self.context.id)
-        if self._progress["page"]:
+        if self._progress.page:
             self._read_vendors(pages)
         self._compare_suppliers()
         self._decide_divisions()
         release_orders(self.services, self.context.id)
         pages.clear()
+        facts = replace(self.tracked.facts, run=ComparisonProgress(), waiting=None)
         self.tracked.step(
-            "reconciled", "reconciled", None, {"counts": self.counts}, run={}, waiting=None
+            ComparisonState.RECONCILED, "reconciled", facts, detail={"counts": self.counts}
         )
 
     @property
-    def _progress(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.tracked.record.facts["run"]
-        return found
+    def _progress(self) -> ComparisonProgress:
+        return self.tracked.facts.run
 
-    def _save_progress(self, **facts: Any) -> None:
-        self.tracked.step("running", "reached", _RESUME_AFTER, run={**self._progress, **facts})
+    def _save_progress(self, progress: ComparisonProgress) -> None:
+        facts = replace(self.tracked.facts, run=progress)
+        self.tracked.step(ComparisonState.RUNNING, "reached", facts, retry_in=_RESUME_AFTER)
 
     def _check_time(self) -> None:
         if clock.now() - self.started > _TIME_LIMIT:
@@ -116,11 +116,11 @@ class _ReconciliationRun:
     def _read_vendors(self, pages: ReconciliationProgress) -> None:
         if self.context.connection.profile.vendors_path is None:
             self._index_vendors()
-            self._save_progress(page=0)
+            self._save_progress(replace(self._progress, page=0))
             return
         known = {party.id: party for party in self.context.vendors.all()}
         excepted = self._with_exceptions()
-        page, is_last = int(self._progress["page"]), False
+        page, is_last = self._progress.page, False
         while not is_last:
             self.page = page
             rows, is_last = self.services.airbase(self.context.connection).vendors(page)
@@ -130,12 +130,12 @@ class _ReconciliationRun:
             pages.add(page, seen)
             page += 1
             if not is_last and clock.now() - self.started > _TIME_LIMIT:
-                self._save_progress(page=page)
+                self._save_progress(replace(self._progress, page=page))
                 raise _OutOfTime
         self._index_vendors()
         for id in sorted(known.keys() - pages.all()):
             self._reconcile_unlisted(VendorId(id))
-        self._save_progress(page=0)
+        self._save_progress(replace(self._progress, page=0))
 
     def _read_page(self, rows: list[Any]) -> tuple[list[Party], list[str]]:
         """Return the vendors that can be read, and the ids of all, readable or not."""
@@ -208,9 +208,11 @@ class _ReconciliationRun:
     def _decide_divisions(self) -> None:
         for division in self._read_divisions():
             is_new = not self.context.suppliers(division).is_indexed
-            if is_new and str(division) not in self._progress["whole"]:
-                self._save_progress(whole=[*self._progress["whole"], str(division)])
-            if str(division) in self._progress["whole"]:
+            whole = self._progress.whole
+            if is_new and str(division) not in whole:
+                whole = (*whole, str(division))
+                self._save_progress(replace(self._progress, whole=whole))
+            if str(division) in whole:
                 self._decide(division)
         if "decided" in self.counts and self.context.connection.vendors.writes:
             queue_vendors(
@@ -219,14 +221,14 @@ class _ReconciliationRun:
             )
 
     def _decide(self, division: Division) -> None:
-        after = str(self._progress.get("after", ""))
+        after = self._progress.after
         for id in decide_division(self.context, division, after):
             self._count("decided", 1)
             if clock.now() - self.started > _TIME_LIMIT:
-                self._save_progress(after=id)
+                self._save_progress(replace(self._progress, after=id))
                 raise _OutOfTime
-        remaining = [each for each in self._progress["whole"] if each != str(division)]
-        self._save_progress(whole=remaining, after="")
+        remaining = tuple(each for each in self._progress.whole if each != str(division))
+        self._save_progress(replace(self._progress, whole=remaining, after=""))
 
     def _read_divisions(self) -> Iterator[Division]:
         for division in self.context.connection.divisions:

@@ -14,6 +14,7 @@ from ml_connector.domain.matching.blocking import (
     similar_vendor_keys,
 )
 from ml_connector.domain.matching.party import Party
+from ml_connector.domain.records import VendorDivision
 from ml_connector.infrastructure.ledger import Conflict
 from ml_connector.infrastructure.vendor_links import Link
 from ml_connector.messages import unique_id, vendor_message
@@ -60,7 +61,7 @@ def reconcile_missing_vendor(context: VendorContext, id: VendorId) -> None:
         link = context.services.vendor_links.get(context.id, division.division, id)
         if link:
             check_link(context, tracked, division, link, None)
-        elif tracked.division_facts(division.division):
+        elif tracked.division_facts(division.division) != VendorDivision():
             tracked.report(division.division, None, None)
     tracked.resume()
     queue_vendors(context, affected - {id})
@@ -70,7 +71,7 @@ def reconcile_missing_vendor(context: VendorContext, id: VendorId) -> None:
 def queue_vendors(context: VendorContext, vendors: Iterable[str]) -> None:
     """Queue vendors to be reconciled as last read."""
     for id in sorted(vendors):
-        message = vendor_message(context.id, id, kept=True)
+        message = vendor_message(context.id, VendorId(id), kept=True)
         context.services.queues.send(message, unique_id())
 
 
@@ -129,7 +130,7 @@ def _may_create_supplier(
     """Tell whether a supplier may be created: only for an order, not for a reimbursed employee."""
     if not context.connection.vendors.create_suppliers:
         return False
-    has_begun = bool(tracked.division_facts(division).get("intent"))
+    has_begun = bool(tracked.division_facts(division).intent)
     return has_begun or division in divisions_needing_supplier(
         context.services, context.id, tracked.vendor
     )

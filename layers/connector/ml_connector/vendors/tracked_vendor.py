@@ -9,8 +9,10 @@ from typing import Any
 
 from ml_connector.domain.faults import Fault, Problem, Review
 from ml_connector.domain.ids import ConnectionId, Division, VendorId
+from ml_connector.domain.open_exceptions import are_alike
+from ml_connector.domain.records import VendorDivision, VendorState
 from ml_connector.infrastructure.dynamodb import Write
-from ml_connector.infrastructure.ledger import Ledger, vendor_key
+from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.vendor_links import (
     Link,
     Rejection,
@@ -48,15 +50,12 @@ class TrackedVendor:
         self._proposals = proposals
         self._connection = connection
         self.vendor = vendor
-        self.record = ledger.read(connection, vendor_key(vendor))
-        self.title = title or str(self.record.facts.get("title") or vendor)
+        self.record = ledger.vendor(connection, vendor)
+        self.title = title or self.record.facts.title or vendor
 
-    def division_facts(self, division: Division | None) -> Mapping[str, Any]:
+    def division_facts(self, division: Division | None) -> VendorDivision:
         """Return the facts of one division, or of the vendor itself."""
-        found: Mapping[str, Any] = self.record.facts.get("divisions", {}).get(
-            _division_key(division), {}
-        )
-        return found
+        return self.record.facts.divisions.get(_division_key(division), VendorDivision())
 
     def link(self, link: Link, agreed: Agreed, step: str = "linked", **detail: Any) -> None:
         """Link the vendor; close the exception and proposal of the division."""
@@ -67,7 +66,13 @@ class TrackedVendor:
         ]
         shown = {"supplier": link.supplier, "rule": link.rule, "evidence": list(link.evidence)}
         self._write(
-            step, link.division, {"agreed": agreed}, writes, by=link.decided_by, **shown, **detail
+            step,
+            link.division,
+            VendorDivision(agreed=agreed),
+            writes,
+            by=link.decided_by,
+            **shown,
+            **detail,
         )
 
     def unlink(self, division: Division, rejected: Rejection | None = None, **detail: Any) -> None:
@@ -78,11 +83,11 @@ class TrackedVendor:
         ]
         if rejected:
             writes.append(self._links.rejecting(self._connection, rejected))
-        self._write("unlinked", division, {}, writes, **detail)
+        self._write("unlinked", division, VendorDivision(), writes, **detail)
 
     def reject(self, rejected: Rejection, left: SupplierProposal | None, **detail: Any) -> None:
         """Record that the vendor is not this supplier; `left` is what is still proposed."""
-        facts = {**self.division_facts(rejected.division), "proposed": left and _ids(left)}
+        facts = replace(self.division_facts(rejected.division), proposed=_ids(left))
         writes = [
             self._links.rejecting(self._connection, rejected),
             self._proposal_write(rejected.division, left),
@@ -105,7 +110,7 @@ class TrackedVendor:
         problem = _with_candidates(problem, proposal)
         if self._is_recorded(division, problem, proposal):
             return
-        facts = {**self.division_facts(division), **_open_facts(problem, proposal)}
+        facts = replace(self.division_facts(division), problem=problem, proposed=_ids(proposal))
         step = "exception" if problem else "proposed" if proposal else "withdrawn"
         writes = [self._proposal_write(division, proposal)]
         self._write(step, division, facts, writes, **_detail(problem, proposal))
@@ -123,7 +128,9 @@ class TrackedVendor:
         flagged = replace(link, doubt=problem.code if blocks_orders else "")
         if self._is_recorded(link.division, problem, proposal) and flagged == link:
             return
-        facts = {**self.division_facts(link.division), **_open_facts(problem, proposal)}
+        facts = replace(
+            self.division_facts(link.division), problem=problem, proposed=_ids(proposal)
+        )
         writes = [
             *self._links.saving(self._connection, flagged),
             self._proposal_write(link.division, proposal),
@@ -136,14 +143,14 @@ class TrackedVendor:
         Return whether something was open.
         """
         facts = self.division_facts(link.division)
-        was_open = bool(link.doubt or facts.get("problem") or facts.get("proposed"))
-        if not was_open and facts.get("agreed") == agreed:
+        was_open = bool(link.doubt or facts.problem or facts.proposed)
+        if not was_open and facts.agreed == agreed:
             return False
         writes = [
             *self._links.saving(self._connection, replace(link, doubt="")),
             self._proposal_write(link.division, None),
         ]
-        kept = {**facts, "agreed": agreed, "problem": None, "proposed": None}
+        kept = replace(facts, agreed=agreed, problem=None, proposed=())
         step = "settled" if was_open else "agreed"
         self._write(step, link.division, kept, writes, agreed=dict(agreed))
         return was_open
@@ -152,20 +159,19 @@ class TrackedVendor:
         self,
         step: str,
         division: Division | None,
-        changes: Mapping[str, Any],
+        facts: VendorDivision | None = None,
         **detail: Any,
     ) -> None:
         """Audit a step that changes neither link nor proposal, but facts of the division."""
-        self._write(
-            step, division, {**self.division_facts(division), **changes}, (), **changes, **detail
-        )
+        self._write(step, division, facts or self.division_facts(division), (), **detail)
 
     def apply_fault(self, fault: Fault) -> None:
         """Do what the fault requires: open an exception, or try again later."""
         if isinstance(fault, Review):
-            (found, *_) = [each.as_dict() for each in fault.problems]
-            if self.division_facts(None).get("problem") != found:
-                self._write("review", None, {"problem": found}, (), problem=found)
+            problem, known = fault.problems[0], self.division_facts(None).problem
+            if not known or not are_alike([known], [problem]):
+                facts = VendorDivision(problem=problem)
+                self._write("review", None, facts, (), problem=problem.as_dict())
             return
         tracked = TrackedRecord(self._ledger, self.record)
         tracked.apply_fault(fault)
@@ -173,17 +179,18 @@ class TrackedVendor:
 
     def resume(self) -> None:
         """Close the exception and end the wait of the vendor itself."""
-        facts = dict(self.division_facts(None))
-        if facts.pop("problem", None) or self.record.facts.get("waiting"):
-            self.record = replace(self.record, facts={**self.record.facts, "waiting": None})
-            self._write("went_on", None, facts, ())
+        facts = self.division_facts(None)
+        if facts.problem or self.record.facts.waiting:
+            going_on = replace(self.record.facts, waiting=None)
+            self.record = replace(self.record, facts=going_on)
+            self._write("went_on", None, replace(facts, problem=None), ())
 
     def _is_recorded(
         self, division: Division, problem: Problem | None, proposal: SupplierProposal | None
     ) -> bool:
         facts = self.division_facts(division)
-        wanted = {name: value for name, value in _open_facts(problem, proposal).items() if value}
-        return {name: facts[name] for name in ("problem", "proposed") if name in facts} == wanted
+        known, wanted = ([each] if each else [] for each in (facts.problem, problem))
+        return facts.proposed == _ids(proposal) and are_alike(known, wanted)
 
     def _proposal_write(self, division: Division, proposal: SupplierProposal | None) -> Write:
         if proposal is None:
@@ -194,29 +201,30 @@ class TrackedVendor:
         self,
         step: str,
         division: Division | None,
-        known: Mapping[str, Any],
+        known: VendorDivision,
         writes: Sequence[Write],
         **detail: Any,
     ) -> None:
-        kept = {name: value for name, value in known.items() if value}
-        divisions = {**self.record.facts.get("divisions", {}), _division_key(division): kept}
-        divisions = {key: each for key, each in divisions.items() if each}
-        problems = [each["problem"] for each in divisions.values() if each.get("problem")]
-        facts = {"title": self.title, "divisions": divisions, "problems": problems}
-        moved = self.record.now(_state(divisions), **facts)
+        divisions = {**self.record.facts.divisions, _division_key(division): known}
+        divisions = {key: each for key, each in divisions.items() if each != VendorDivision()}
+        problems = tuple(each.problem for each in divisions.values() if each.problem)
+        facts = replace(self.record.facts, title=self.title, divisions=divisions, problems=problems)
+        moved = self.record.now(_state(divisions), facts)
         detail = {"division": division, **detail} if division else detail
-        self.record = self._ledger.write(moved, step, also=writes, **detail)
+        self.record = self._ledger.write(moved, step, also=writes, detail=detail)
 
 
 def _division_key(division: Division | None) -> str:
     return str(division or "")
 
 
-def _state(divisions: Mapping[str, Mapping[str, Any]]) -> str:
-    for state, fact in (("review", "problem"), ("proposed", "proposed"), ("linked", "agreed")):
-        if any(fact in facts for facts in divisions.values()):
-            return state
-    return "unmatched"
+def _state(divisions: Mapping[str, VendorDivision]) -> VendorState:
+    known = divisions.values()
+    if any(each.problem for each in known):
+        return VendorState.REVIEW
+    if any(each.proposed for each in known):
+        return VendorState.PROPOSED
+    return VendorState.LINKED if any(each.agreed for each in known) else VendorState.UNMATCHED
 
 
 def _with_candidates(problem: Problem | None, proposal: SupplierProposal | None) -> Problem | None:
@@ -227,15 +235,8 @@ def _with_candidates(problem: Problem | None, proposal: SupplierProposal | None)
     return replace(problem, candidates=shown)
 
 
-def _ids(proposal: SupplierProposal) -> list[str]:
-    return [each.id for each in proposal.candidates]
-
-
-def _open_facts(problem: Problem | None, proposal: SupplierProposal | None) -> dict[str, Any]:
-    return {
-        "problem": problem and problem.as_dict(),
-        "proposed": _ids(proposal) if proposal else None,
-    }
+def _ids(proposal: SupplierProposal | None) -> tuple[str, ...]:
+    return tuple(each.id for each in proposal.candidates) if proposal else ()
 
 
 def _detail(problem: Problem | None, proposal: SupplierProposal | None) -> dict[str, Any]:

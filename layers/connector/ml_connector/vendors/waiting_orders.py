@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
-from ml_connector.infrastructure.ledger import Record
+from ml_connector.domain.records import OrderFacts, OrderState
+from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.messages import order_message
 from ml_connector.services import Services
 
@@ -33,22 +34,24 @@ def release_orders(
                 services.queues.send(message, f"{message.group} {record.version}")
 
 
-def waiting_orders(services: Services, connection: ConnectionId) -> Iterator[Record]:
+def waiting_orders(services: Services, connection: ConnectionId) -> Iterator[OrderRecord]:
     """Yield the orders that are not posted yet, for any reason, the longest due first."""
     for record in services.ledger.due(connection, _FAR_FUTURE):
-        if record.key.startswith(_ORDERS) and record.state != "posted":
+        if record.key.startswith(_ORDERS) and record.state != OrderState.POSTED:
             yield record
 
 
 def waiting_for_link(
     services: Services, connection: ConnectionId
-) -> Iterator[tuple[Record, VendorId, Division]]:
+) -> Iterator[tuple[OrderRecord, VendorId, Division]]:
     """Yield the orders that wait for their vendor's link, with the vendor and the division.
 
     This includes posted orders whose vendor was changed.
     """
     for record in services.ledger.due(connection, _FAR_FUTURE):
         facts = record.facts
-        codes = {found["code"] for found in record.problems}
-        if record.key.startswith(_ORDERS) and facts.get("vendor_id") and codes & _LINK_CODES:
-            yield record, VendorId(facts["vendor_id"]), Division(facts["division"])
+        codes = {found.code for found in record.problems}
+        if not isinstance(facts, OrderFacts) or not codes & _LINK_CODES:
+            continue
+        if facts.vendor_id and facts.division:
+            yield record, VendorId(facts.vendor_id), facts.division

@@ -1,15 +1,29 @@
 """Handle the messages of the vendor queue: one vendor, a division's suppliers, or both lists."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import assert_never
 
 from ml_connector.airbase.vendors import read_vendor
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault, Review
-from ml_connector.domain.ids import ConnectionId, Division, VendorId
+from ml_connector.domain.ids import Division
 from ml_connector.domain.matching.party import Party
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.infrastructure.ledger import VENDORS
+from ml_connector.infrastructure.queues import VENDORS as VENDOR_QUEUE
+from ml_connector.message_bodies import (
+    AccountNotification,
+    ForPurchaseOrders,
+    ForVendors,
+    ProcessSuppliers,
+    ProcessVendor,
+    ReconcileEveryConnection,
+    ReconcileVendors,
+    Sweep,
+    UnknownMessage,
+    VendorMessage,
+    parse,
+)
+from ml_connector.message_outcome import finish, keep_unread
 from ml_connector.messages import reconcile_message, unique_id
 from ml_connector.reference_data.refresh import note_stale
 from ml_connector.services import Services
@@ -22,48 +36,51 @@ from ml_connector.vendors.reconcile_vendor import reconcile_missing_vendor, reco
 from ml_connector.vendors.supplier_changes import process_supplier_changes
 
 
-def handle(message: Mapping[str, Any], services: Services) -> None:
-    """Handle one message; raise only what must be redriven."""
-    if message.get("kind") == "reconcile" and "connection" not in message:
-        for each in services.connections.all():
-            services.queues.send(reconcile_message(each.id), unique_id())
-        return
-    connection_id = ConnectionId(message["connection"])
-    connection = services.connections.get(connection_id)
-    if connection:
-        _handle(message, services, connection)
-    if event := message.get("event"):
-        services.inbox.mark_handled(connection_id, event, message.get("event_version"))
+def handle(body: object, services: Services) -> None:
+    """Handle one message; raise only what must be redriven (see the posting worker)."""
+    message = parse(body)
+    match message:
+        case ReconcileEveryConnection():
+            for each in services.connections.all():
+                services.queues.send(reconcile_message(each.id), unique_id())
+        case ForVendors():
+            if connection := services.connections.get(message.connection):
+                _process(message, services, connection)
+            finish(services, message)
+        case ForPurchaseOrders() | Sweep() | UnknownMessage():
+            keep_unread(services, message, VENDOR_QUEUE)
+        case _:
+            assert_never(message)
 
 
-def _handle(message: Mapping[str, Any], services: Services, connection: Connection) -> None:
-    kind = message.get("kind")
-    if kind == "vendor":
-        _reconcile_one(open_context(services, connection), message)
-    elif kind == "account":  # read with the next refresh, however many there are
-        note_stale(
-            services.reference_store(connection.id, Division(message["division"])), ACCOUNTS_PATH
-        )
-    elif kind == "suppliers":
-        _process_suppliers(services, connection, Division(message["division"]))
-    elif kind == "reconcile":
-        reconcile_all(services, connection)
+def _process(message: VendorMessage, services: Services, connection: Connection) -> None:
+    match message:
+        case ProcessVendor():
+            _reconcile_one(open_context(services, connection), message)
+        case AccountNotification():  # read with the next refresh, however many there are
+            note_stale(services.reference_store(connection.id, message.division), ACCOUNTS_PATH)
+        case ProcessSuppliers():
+            _process_suppliers(services, connection, message.division)
+        case ReconcileVendors():
+            reconcile_all(services, connection)
+        case _:
+            assert_never(message)
 
 
-def _reconcile_one(context: VendorContext, message: Mapping[str, Any]) -> None:
-    id = VendorId(message["vendor"])
-    known = context.vendors.get(id)
+def _reconcile_one(context: VendorContext, message: ProcessVendor) -> None:
+    known = context.vendors.get(message.vendor)
     try:
-        vendor = known if message.get("kept") else _read(context, id, message)
+        vendor = known if message.kept else _read(context, message)
     except Fault as fault:
-        _apply_fault(context, known or Party(id, id), fault)
+        _apply_fault(context, known or Party(message.vendor, message.vendor), fault)
         return
     if vendor:
         reconcile_vendor(context, vendor)
 
 
-def _read(context: VendorContext, id: VendorId, message: Mapping[str, Any]) -> Party | None:
+def _read(context: VendorContext, message: ProcessVendor) -> Party | None:
     """Return the vendor as it is in Airbase; if it is gone, reconcile that and return None."""
+    id = message.vendor
     try:
         raw = context.services.airbase(context.connection).vendor(id)
     except Review as review:
@@ -72,11 +89,11 @@ def _read(context: VendorContext, id: VendorId, message: Mapping[str, Any]) -> P
         reconcile_missing_vendor(context, id)
         return None
     if raw is None:  # the tenant has no vendor call: only the order's data are known
-        fields = {"name": message.get("name", ""), "external_id": message.get("code", "")}
-        return context.vendors.get(id) or Party(id, **fields)
+        known = context.vendors.get(id)
+        return known or Party(id, message.name or "", external_id=message.code or "")
     vendor = vendor_party(read_vendor(raw, context.connection.profile))
     if vendor.id != id:
-        raise Review([problem("NOT_THE_VENDOR", id, f"It was {vendor.id}.")])
+        raise Review([problem("NOT_THE_VENDOR", id, "vendor", found=vendor.id)])
     return vendor
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import jmespath
 from jmespath.exceptions import JMESPathError
 
+from ml_connector.domain.ids import ConnectionId, OrderId, VendorId
+from ml_connector.message_bodies import ProcessOrder, ProcessVendor, UnreadableEvent
 from ml_connector.secret import Secret
 from ml_connector.webhooks.verification import (
     Event,
@@ -89,23 +91,30 @@ def accept(
     if not settings.check(call, settings.secrets, now):
         raise UnverifiedError("not signed by a valid secret")
     body = json_object(call.body)
-    order = identifier(jmespath.search(settings.order_id, body))
-    vendor = _vendor(body, settings)
+    order, vendor = _order(body, settings), _vendor(body, settings)
     if not settings.is_verified:
-        return _unverified_vendor(vendor) if vendor else _unverified_order(order)
+        return _unverified(call.connection, order, vendor)
     refuse_stale(moment(jmespath.search(settings.created, body)), now, kept_for)
     key = _key(identifier(jmespath.search(settings.event_id, body)), call.body)
     if vendor:
-        return Event(key, "vendors", _VENDORS, {"kind": "vendor", "vendor": vendor})
-    return _event(order, key)
+        return Event(key, _VENDORS, ProcessVendor(call.connection, vendor))
+    if order:
+        return Event(key, order, ProcessOrder(call.connection, order))
+    return Event(key, None, UnreadableEvent(call.connection))
 
 
-def _vendor(body: Mapping[str, Any], settings: AirbaseWebhookSettings) -> str | None:
+def _order(body: Mapping[str, Any], settings: AirbaseWebhookSettings) -> OrderId | None:
+    id = identifier(jmespath.search(settings.order_id, body))
+    return OrderId(id) if id else None
+
+
+def _vendor(body: Mapping[str, Any], settings: AirbaseWebhookSettings) -> VendorId | None:
     """Return the id of the vendor the event is about; None when it is about an order."""
     kind = identifier(jmespath.search(settings.event_type, body)) or ""
     if not settings.vendor_word or settings.vendor_word not in kind.lower():
         return None
-    return identifier(jmespath.search(settings.vendor_id, body))
+    id = identifier(jmespath.search(settings.vendor_id, body))
+    return VendorId(id) if id else None
 
 
 def _key(event: str | None, body: bytes) -> str:
@@ -113,23 +122,14 @@ def _key(event: str | None, body: bytes) -> str:
     return f"{event or '-'}#{hashlib.sha256(body).hexdigest()[:32]}"
 
 
-def _event(order: str | None, key: str) -> Event:
-    if order is None:
-        return Event(key, "purchase_orders", None, {"kind": "unreadable"})
-    return Event(key, "purchase_orders", order, {"kind": "order", "order": order})
-
-
-def _unverified_vendor(vendor: str) -> Event:
-    message = {"kind": "vendor", "vendor": vendor}
-    return Event(f"vendor#{vendor}", "vendors", _VENDORS, message, is_new_each_time=True)
-
-
-def _unverified_order(order: str | None) -> Event:
-    """Use only the order's id: anybody may have sent this, any number of times."""
+def _unverified(connection: ConnectionId, order: OrderId | None, vendor: VendorId | None) -> Event:
+    """Use only the id: anybody may have sent this, any number of times."""
+    if vendor:
+        about = ProcessVendor(connection, vendor)
+        return Event(f"vendor#{vendor}", _VENDORS, about, is_new_each_time=True)
     if order is None:
         raise UnreadableEventError("no order id in an unverified body")
-    message = {"kind": "order", "order": order}
-    return Event(f"order#{order}", "purchase_orders", order, message, is_new_each_time=True)
+    return Event(f"order#{order}", order, ProcessOrder(connection, order), is_new_each_time=True)
 
 
 _PATHS = ("order_id", "event_id", "created", "vendor_id", "event_type")

@@ -26,8 +26,8 @@ def answer(status: int) -> Answer:
     return {"statusCode": status, "headers": headers, "body": "", "isBase64Encoded": False}
 
 
-def read_call(event: Mapping[str, Any]) -> tuple[ConnectionId, WebhookCall]:
-    """Return the connection named in the path, and the call.
+def read_call(event: Mapping[str, Any]) -> WebhookCall:
+    """Return the call, with the connection that its path names.
 
     Raises `RefusedCallError` for another method, a path without a connection and an oversized
     body; none of these reveals which connections exist.
@@ -38,9 +38,8 @@ def read_call(event: Mapping[str, Any]) -> tuple[ConnectionId, WebhookCall]:
     if not connection:
         raise RefusedCallError(404, "no connection in the path")
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    return ConnectionId(connection), WebhookCall(
-        headers, event.get("queryStringParameters") or {}, _body(event)
-    )
+    parameters = event.get("queryStringParameters") or {}
+    return WebhookCall(ConnectionId(connection), headers, parameters, _body(event))
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Any
 
+from ml_connector.domain.ids import ConnectionId, Division, Guid
+from ml_connector.message_bodies import AccountNotification, ExactNotification, UnreadableEvent
 from ml_connector.secret import Secret
 from ml_connector.webhooks.verification import (
     Event,
@@ -31,6 +33,7 @@ _JOINT = b',"HashCode":'
 _TAIL = re.compile(rb'"([0-9A-F]{64})"\}')
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
 _ACCOUNTS = "Accounts"
+_VENDORS = "vendors"  # one group a connection, as for Airbase's webhooks about vendors
 _LARGEST_DIVISION = 2**31
 
 
@@ -71,7 +74,8 @@ def accept(
     content = json_object(signed)
     created = moment(content.get("EventCreatedOn"))
     refuse_stale(created, now, kept_for)
-    return _event(content, hashlib.sha256(signed).hexdigest()[:32], is_dated=created is not None)
+    digest = hashlib.sha256(signed).hexdigest()[:32]
+    return _event(call.connection, content, digest, is_dated=created is not None)
 
 
 def content_hash(secret: Secret, signed: bytes) -> str:
@@ -93,23 +97,28 @@ def split(body: bytes) -> tuple[bytes, str]:
     return content, found.group(1).decode()
 
 
-def _event(content: Mapping[str, Any], digest: str, *, is_dated: bool) -> Event:
+def _event(
+    connection: ConnectionId, content: Mapping[str, Any], digest: str, *, is_dated: bool
+) -> Event:
     topic, key = identifier(content.get("Topic")), _guid(content.get("Key"))
-    division = content.get("Division")
-    if topic is None or key is None or not _is_division(division):
-        return Event(f"-#{digest}", "purchase_orders", None, {"kind": "unreadable"})
-    message = {"division": division, "key": key, "action": identifier(content.get("Action")) or ""}
+    division = _division(content.get("Division"))
+    if topic is None or key is None or division is None:
+        return Event(f"-#{digest}", None, UnreadableEvent(connection))
+    action = identifier(content.get("Action")) or ""
+    message: AccountNotification | ExactNotification
     if topic == _ACCOUNTS:
-        kind = {"kind": "account"}
-        return Event(f"{topic}#{key}#{digest}", "vendors", "vendors", kind | message, not is_dated)
-    kind = {"kind": "exact", "topic": topic}
-    return Event(f"{topic}#{key}#{digest}", "purchase_orders", key, kind | message, not is_dated)
+        message = AccountNotification(connection, division, key, action)
+    else:
+        message = ExactNotification(connection, division, topic, key, action)
+    group = _VENDORS if topic == _ACCOUNTS else key
+    return Event(f"{topic}#{key}#{digest}", group, message, not is_dated)
 
 
-def _is_division(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < _LARGEST_DIVISION
+def _division(value: Any) -> Division | None:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return Division(value) if is_number and 0 < value < _LARGEST_DIVISION else None
 
 
-def _guid(value: Any) -> str | None:
+def _guid(value: Any) -> Guid | None:
     found = _GUID.fullmatch(value) if isinstance(value, str) else None
-    return found.group(1).lower() if found else None
+    return Guid(found.group(1).lower()) if found else None

@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_connector import clock, telemetry
-from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.inbox import KEPT_FOR, Inbox, IncomingEvent, StoredEvent
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
+from ml_connector.message_bodies import encode
 from ml_connector.webhooks.api_gateway import Answer, RefusedCallError, answer, read_call
 from ml_connector.webhooks.verification import (
     Event,
@@ -62,28 +62,31 @@ class WebhookHandler(Generic[Settings]):
         the event is stored raises: the sender gets a 500 and tries again.
         """
         try:
-            connection, call = read_call(event)
-            return answer(self._receive(connection, call))
+            return answer(self._receive(read_call(event)))
         except RefusedCallError as refusal:
             telemetry.logger().warning("webhook refused", status=refusal.status, reason=refusal)
             return answer(refusal.status)
 
-    def _receive(self, connection: ConnectionId, call: WebhookCall) -> int:
+    def _receive(self, call: WebhookCall) -> int:
         if self._sender.is_check(call):
             return 200
-        event = self._verified(connection, call)
-        kept, is_new = self._inbox.keep(self._incoming(connection, call, event))
+        event = self._verified(call)
+        kept, is_new = self._inbox.keep(self._incoming(call, event))
         if kept.is_open:
             self._queue(kept)
         telemetry.logger().info(
-            "webhook kept", connection=connection, event=kept.sk, news=is_new, open=kept.is_open
+            "webhook kept",
+            connection=call.connection,
+            event=kept.sk,
+            news=is_new,
+            open=kept.is_open,
         )
         return 202 if is_new else 200
 
-    def _verified(self, connection: ConnectionId, call: WebhookCall) -> Event:
-        settings = self._secrets.get(connection)
+    def _verified(self, call: WebhookCall) -> Event:
+        settings = self._secrets.get(call.connection)
         known = self._sender.unknown if settings is None else settings
-        name = connection if settings else "an unknown connection"
+        name = call.connection if settings else "an unknown connection"
         try:
             event = self._sender.accept(call, known, clock.now(), KEPT_FOR)
         except UnverifiedError as error:
@@ -94,15 +97,15 @@ class WebhookHandler(Generic[Settings]):
             raise RefusedCallError(401, name)
         return event
 
-    def _incoming(self, connection: ConnectionId, call: WebhookCall, event: Event) -> IncomingEvent:
+    def _incoming(self, call: WebhookCall, event: Event) -> IncomingEvent:
         headers = {name: call.headers[name] for name in _KEPT_HEADERS if name in call.headers}
         return IncomingEvent(
-            connection=connection,
+            connection=call.connection,
             source=self._sender.name,
             key=event.key,
-            queue=event.queue,
+            queue=event.message.queue,
             group=event.group,
-            message=event.message,
+            message=encode(event.message),
             body=call.body,
             headers={name: value[:_LONGEST_HEADER] for name, value in headers.items()},
             every_copy_is_new=event.is_new_each_time,

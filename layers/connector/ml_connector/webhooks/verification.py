@@ -3,18 +3,18 @@
 import hmac
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.message_bodies import EventMessage
 from ml_connector.secret import Secret
 
 LARGEST_BODY = 256 * 1024
 """Bytes; a notification of either sender has about 1,000."""
 
 _LONGEST_ID = 200
-
-QueueName = Literal["purchase_orders", "vendors"]
 
 
 class UnverifiedError(Exception):
@@ -27,8 +27,12 @@ class UnreadableEventError(Exception):
 
 @dataclass(frozen=True)
 class WebhookCall:
-    """One webhook call: header names in lower case, the body unchanged."""
+    """One webhook call: header names in lower case, the body unchanged.
 
+    `connection` is the one that its path names; whether it exists is not checked.
+    """
+
+    connection: ConnectionId
     headers: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
@@ -36,16 +40,15 @@ class WebhookCall:
 
 @dataclass(frozen=True)
 class Event:
-    """A verified event: the key it is stored under, and the message for which queue.
+    """A verified event: the key it is stored under, and the message about it.
 
     `group` names the record whose messages are handled one at a time; None is the event itself.
     `is_new_each_time`: a copy may report a later change of the same record, so each is processed.
     """
 
     key: str
-    queue: QueueName
     group: str | None
-    message: Mapping[str, Any] = field(default_factory=dict)
+    message: EventMessage
     is_new_each_time: bool = False
 
 

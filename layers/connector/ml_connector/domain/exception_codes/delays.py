@@ -1,70 +1,200 @@
 """The codes for delays: the work is tried again by itself."""
 
-from ml_connector.domain.exception_codes.explanation import Explanation
+from ml_connector.domain.exception_codes.catalogue_entry import CatalogueEntry, Severity
 
 _RETRIED = "Nothing to do: it is tried again by itself."
 _LOOKED_UP = "Nothing to do: Exact is searched for it before it is sent again."
 _CONTINUES = "Nothing to do: everything that waits continues by itself, the oldest first."
 
-DELAYS: dict[str, Explanation] = {
-    "EXACT_MINUTE_LIMIT": Explanation(
-        "The division's calls for this minute are used up.", _RETRIED
+DELAYS: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry(
+        "EXACT_MINUTE_LIMIT",
+        Severity.DELAY,
+        "The division's calls for this minute are used up.",
+        _RETRIED,
+        {
+            "division": "It is division {division}.",
+            "ping": "There are {minute} left this minute and {day} today; a ping takes {calls}.",
+        },
     ),
-    "EXACT_DAY_LIMIT": Explanation(
+    CatalogueEntry(
+        "EXACT_DAY_LIMIT",
+        Severity.DELAY,
         "The division's calls for today are used up; new ones are available from 00:00 UTC.",
         "Nothing to do. If it happens daily, ask Exact for a higher limit.",
+        {
+            "division": "It is division {division}.",
+            "ping": "There are {minute} left this minute and {day} today; a ping takes {calls}.",
+        },
     ),
-    "EXACT_RATE_LIMITED": Explanation(
-        "Exact refused a call because of its rate limit and did not say for how long.", _RETRIED
+    CatalogueEntry(
+        "EXACT_RATE_LIMITED",
+        Severity.DELAY,
+        "Exact refused a call because of its rate limit and did not say for how long.",
+        _RETRIED,
     ),
-    "EXACT_ERROR_LIMIT": Explanation(
+    CatalogueEntry(
+        "EXACT_ERROR_LIMIT",
+        Severity.DELAY,
         "Six calls to one endpoint failed within an hour; Exact blocks the key after ten.",
         "Resolve the open exceptions of this division; calls continue when the hour is over.",
+        {
+            "errors": "There were {count} errors at {endpoint}.",
+        },
     ),
-    "EXACT_UNAVAILABLE": Explanation("Exact answered with a temporary error.", _RETRIED),
-    "EXACT_UNREACHABLE": Explanation("Exact could not be reached; nothing was sent.", _RETRIED),
-    "EXACT_NO_ANSWER": Explanation(
-        "The connection broke or timed out before Exact answered.", _LOOKED_UP
+    CatalogueEntry(
+        "EXACT_UNAVAILABLE",
+        Severity.DELAY,
+        "Exact answered with a temporary error.",
+        _RETRIED,
+        {
+            "status": "It answered {status}.",
+            "quoted": 'It answered {status} and says: "{text}"',
+        },
     ),
-    "EXACT_UNREADABLE": Explanation("Exact sent an answer that cannot be read.", _LOOKED_UP),
-    "EXACT_AWAY": Explanation(
+    CatalogueEntry(
+        "EXACT_UNREACHABLE",
+        Severity.DELAY,
+        "Exact could not be reached; nothing was sent.",
+        _RETRIED,
+    ),
+    CatalogueEntry(
+        "EXACT_NO_ANSWER",
+        Severity.DELAY,
+        "The connection broke or timed out before Exact answered.",
+        _LOOKED_UP,
+    ),
+    CatalogueEntry(
+        "EXACT_UNREADABLE",
+        Severity.DELAY,
+        "Exact sent an answer that cannot be read.",
+        _LOOKED_UP,
+        {
+            "status": "It answered {status}.",
+        },
+    ),
+    CatalogueEntry(
+        "EXACT_AWAY",
+        Severity.DELAY,
         "Exact has not answered for a while; the connector keeps checking whether it is back.",
         _CONTINUES,
     ),
-    "EXACT_UNAUTHORIZED": Explanation(
-        "Exact refused a new access token; it cannot be renewed yet.", _RETRIED
+    CatalogueEntry(
+        "EXACT_UNAUTHORIZED",
+        Severity.DELAY,
+        "Exact refused a new access token; it cannot be renewed yet.",
+        _RETRIED,
     ),
-    "TOKEN_BUSY": Explanation("Another process is renewing the access token.", _RETRIED),
-    "TOKEN_TOO_EARLY": Explanation(
-        "Exact says that an access token is still valid, but it is not the stored one.", _RETRIED
+    CatalogueEntry(
+        "TOKEN_BUSY", Severity.DELAY, "Another process is renewing the access token.", _RETRIED
     ),
-    "TOKEN_CALLS_SPENT": Explanation(
+    CatalogueEntry(
+        "TOKEN_TOO_EARLY",
+        Severity.DELAY,
+        "Exact says that an access token is still valid, but it is not the stored one.",
+        _RETRIED,
+        {
+            "quoted": "It gave: {text}",
+        },
+    ),
+    CatalogueEntry(
+        "TOKEN_CALLS_SPENT",
+        Severity.DELAY,
         "Today's calls to Exact's token endpoint are used up (200 a day).",
         "Nothing to do. If it returns, find the other program that uses this app's consent.",
     ),
-    "TOKEN_UNAVAILABLE": Explanation("Exact's token endpoint gave no usable answer.", _RETRIED),
-}
-
-DELAYS |= {
-    "AIRBASE_AWAY": Explanation(
+    CatalogueEntry(
+        "TOKEN_UNAVAILABLE",
+        Severity.DELAY,
+        "Exact's token endpoint gave no usable answer.",
+        _RETRIED,
+        {
+            "quoted": "It gave: {text}",
+        },
+    ),
+    CatalogueEntry(
+        "AIRBASE_AWAY",
+        Severity.DELAY,
         "Airbase has not answered for a while; the connector keeps checking whether it is back.",
         _CONTINUES,
     ),
-    "AIRBASE_BUSY": Explanation("Airbase asked to slow down.", _RETRIED),
-    "AIRBASE_UNREACHABLE": Explanation("Airbase did not answer.", _RETRIED),
-    "AIRBASE_UNAVAILABLE": Explanation("Airbase answered with a temporary error.", _RETRIED),
-    "AIRBASE_UNREADABLE": Explanation("Airbase's answer cannot be read.", _RETRIED),
-    "OUTCOME_UNKNOWN": Explanation(
-        "The order was sent, but it is not known yet whether Exact stored it.", _LOOKED_UP
+    CatalogueEntry(
+        "AIRBASE_BUSY",
+        Severity.DELAY,
+        "Airbase asked to slow down.",
+        _RETRIED,
+        {
+            "status": "It answered {status}.",
+            "few_left": "It allows {remaining} more calls.",
+        },
     ),
-    "REFERENCE_DATA_OLD": Explanation(
-        "The division's reference data are being read from Exact.", _RETRIED
+    CatalogueEntry(
+        "AIRBASE_UNREACHABLE",
+        Severity.DELAY,
+        "Airbase did not answer.",
+        _RETRIED,
+        {
+            "error": "The error was {error}.",
+        },
     ),
-    "PROVISION_BUSY": Explanation(
-        "Another order is creating the same item or supplier link in Exact.", _RETRIED
+    CatalogueEntry(
+        "AIRBASE_UNAVAILABLE",
+        Severity.DELAY,
+        "Airbase answered with a temporary error.",
+        _RETRIED,
+        {
+            "status": "It answered {status}.",
+        },
     ),
-    "HALTED": Explanation(
+    CatalogueEntry(
+        "AIRBASE_UNREADABLE",
+        Severity.DELAY,
+        "Airbase's answer cannot be read.",
+        _RETRIED,
+        {
+            "about": "It was about {record}.",
+        },
+    ),
+    CatalogueEntry(
+        "OUTCOME_UNKNOWN",
+        Severity.DELAY,
+        "It was sent, but it is not known yet whether Exact stored it.",
+        _LOOKED_UP,
+        {
+            "reason": "{reason}",
+            "attempt": "An earlier attempt may still be under way.",
+            "change": "An earlier change may still be under way.",
+            "looked_up": "The order is being looked up in Exact.",
+        },
+    ),
+    CatalogueEntry(
+        "REFERENCE_DATA_OLD",
+        Severity.DELAY,
+        "The division's reference data are being read from Exact.",
+        _RETRIED,
+        {
+            "division": "It is division {division}.",
+            "read_up_to": "{path} is read up to {timestamp}.",
+        },
+    ),
+    CatalogueEntry(
+        "PROVISION_BUSY",
+        Severity.DELAY,
+        "Another worker is creating the same record in Exact or Airbase.",
+        _RETRIED,
+        {
+            "name": "It is {name}.",
+        },
+    ),
+    CatalogueEntry(
+        "HALTED",
+        Severity.DELAY,
         "The connection, or this division, is stopped by another exception.",
         "Resolve the exception of the connection; its orders then continue by themselves.",
+        {
+            "division": "Division {division} is stopped.",
+            "connection": "The connection is stopped.",
+            "reason": "{reason}",
+        },
     ),
-}
+)

@@ -1,68 +1,129 @@
 """The codes that stop a connection, or one of its divisions, until something is repaired."""
 
-from ml_connector.domain.exception_codes.explanation import Explanation
+from ml_connector.domain.exception_codes.catalogue_entry import CatalogueEntry, Severity
 
 _RECONNECT = (
-    "Reconnect: run `connector connection consent <connection>` and give consent again in Exact."
+    "Reconnect: run `connector connection consent {connection}` and give consent again in Exact."
 )
 
-HALTS: dict[str, Explanation] = {
-    "AIRBASE_KEY_REFUSED": Explanation(
+_EXACT_SAYS = {"quoted": 'Exact says: "{text}"'}
+
+HALTS: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry(
+        "AIRBASE_KEY_REFUSED",
+        Severity.HALT,
         "Airbase refuses the API key.",
         "Make a new key in Airbase and store it with `connector connection add`.",
+        {
+            "status": "It answered {status}.",
+        },
     ),
-    "RECONNECT_NEEDED": Explanation(
-        "Exact no longer accepts this connection's refresh token.", _RECONNECT
+    CatalogueEntry(
+        "RECONNECT_NEEDED",
+        Severity.HALT,
+        "Exact no longer accepts this connection's refresh token.",
+        _RECONNECT,
+        {
+            "used": (
+                "It was used already: another program uses this consent, or a renewed pair "
+                'was lost before it could be stored. Exact says: "{text}"'
+            ),
+            "expired": 'It was not used for 30 days. Exact says: "{text}"',
+            "withdrawn": (
+                'The consent was withdrawn, or given again elsewhere. Exact says: "{text}"'
+            ),
+            "refused_again": "Renewed tokens are refused as well.",
+        },
     ),
-    "NOT_CONNECTED": Explanation("This connection has no consent from Exact yet.", _RECONNECT),
-    "APP_CREDENTIALS_MISSING": Explanation(
+    CatalogueEntry(
+        "NOT_CONNECTED", Severity.HALT, "This connection has no consent from Exact yet.", _RECONNECT
+    ),
+    CatalogueEntry(
+        "APP_CREDENTIALS_MISSING",
+        Severity.HALT,
         "The Exact client id and secret of this connection are not stored.",
-        "Add them with `connector connection add <file>`, "
-        "then run `connector connection consent <connection>`.",
+        "Add them: run `connector connection add` with the file of {connection}, "
+        "then run `connector connection consent {connection}`.",
     ),
-    "APP_CREDENTIALS_REFUSED": Explanation(
+    CatalogueEntry(
+        "APP_CREDENTIALS_REFUSED",
+        Severity.HALT,
         "Exact does not know this client id and secret.",
         "Check them in Exact's App Center (they belong to one country site) and store them again.",
+        _EXACT_SAYS,
     ),
-    "AIRBASE_KEY_MISSING": Explanation(
+    CatalogueEntry(
+        "AIRBASE_KEY_MISSING",
+        Severity.HALT,
         "The Airbase API key of this connection is not stored.",
-        "Add it with `connector connection add <file>`.",
+        "Add it: run `connector connection add` with the file of {connection}.",
     ),
-    "SECRET_UNREADABLE": Explanation(
+    CatalogueEntry(
+        "SECRET_UNREADABLE",
+        Severity.HALT,
         "A stored secret of this connection cannot be decrypted.",
         "Store it again: credentials with `connector connection add`, "
-        "tokens with `connector connection consent`.",
+        "tokens with `connector connection consent {connection}`.",
+        {
+            "kind": "Kind: {kind}.",
+        },
     ),
-    "EXACT_TOKEN_REFUSED": Explanation(
-        "Exact refused to renew the token for an unknown reason.", _RECONNECT
+    CatalogueEntry(
+        "EXACT_TOKEN_REFUSED",
+        Severity.HALT,
+        "Exact refused to renew the token for an unknown reason.",
+        _RECONNECT,
+        _EXACT_SAYS,
     ),
-    "EXACT_DIVISION_NOT_ALLOWED": Explanation(
+    CatalogueEntry(
+        "EXACT_DIVISION_NOT_ALLOWED",
+        Severity.HALT,
         "The consent does not cover this division.",
         "In Exact, add the division to the app's divisions or give the user access to it, "
-        "then run `connector connection consent <connection>`.",
+        "then run `connector connection consent {connection}`.",
+        _EXACT_SAYS,
     ),
-    "EXACT_DIVISION_BLOCKED": Explanation(
+    CatalogueEntry(
+        "EXACT_DIVISION_BLOCKED",
+        Severity.HALT,
         "The division is blocked in Exact.",
         "Ask the Exact administrator to unblock it.",
+        _EXACT_SAYS,
     ),
-    "EXACT_SCOPE_MISSING": Explanation(
+    CatalogueEntry(
+        "EXACT_SCOPE_MISSING",
+        Severity.HALT,
         "The app lacks a permission (scope) that this call needs.",
         "Add the scope to the app in Exact's App Center and give consent again.",
+        _EXACT_SAYS,
     ),
-    "EXACT_LICENCE": Explanation(
+    CatalogueEntry(
+        "EXACT_LICENCE",
+        Severity.HALT,
         "The Exact licence has expired or lacks the module for this call.",
         "Ask the Exact administrator to renew or extend the licence.",
+        _EXACT_SAYS,
     ),
-    "EXACT_USER_BLOCKED": Explanation(
+    CatalogueEntry(
+        "EXACT_USER_BLOCKED",
+        Severity.HALT,
         "The Exact user who gave consent is blocked or inactive.",
-        "Unblock the user, or run `connector connection consent <connection>` as another user.",
+        "Unblock the user, or run `connector connection consent {connection}` as another user.",
+        _EXACT_SAYS,
     ),
-    "EXACT_CUSTOMER_BLOCKED": Explanation(
-        "Exact has blocked the customer's account.", "Settle it with Exact."
+    CatalogueEntry(
+        "EXACT_CUSTOMER_BLOCKED",
+        Severity.HALT,
+        "Exact has blocked the customer's account.",
+        "Settle it with Exact.",
+        _EXACT_SAYS,
     ),
-    "EXACT_FORBIDDEN": Explanation(
+    CatalogueEntry(
+        "EXACT_FORBIDDEN",
+        Severity.HALT,
         "Exact forbids this call in this division.",
         "Give the user who consented the right to make it, and check that the licence has the "
         "module.",
+        _EXACT_SAYS,
     ),
-}
+)

@@ -1,64 +1,168 @@
 """The codes of what prevents an order from being posted."""
 
-from ml_connector.domain.exception_codes.explanation import Explanation
+from ml_connector.domain.exception_codes.catalogue_entry import CatalogueEntry, Severity
 
 _CORRECT = "Correct the order in Airbase, or the field map of the connection's profile."
 
-ORDERS: dict[str, Explanation] = {
-    "BAD_FIELD": Explanation("A field of the order has an invalid value.", _CORRECT),
-    "MISSING_FIELD": Explanation("A field of the order is missing.", _CORRECT),
-    "BAD_AMOUNT": Explanation("An amount cannot be used.", "Correct the amount in Airbase."),
-    "UNKNOWN_STATE": Explanation(
+ORDERS: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry(
+        "BAD_FIELD",
+        Severity.EXCEPTION,
+        "A field of the order has an invalid value.",
+        _CORRECT,
+        {
+            "path": "The path {path} does not fit the answer: {error}.",
+            "not_text": "The {what} is not text.",
+            "not_unicode": "The {what} is not valid Unicode.",
+            "too_long": "The {what} has {length} characters, more than {longest}.",
+            "not_a_flag": "The {what} is not true or false.",
+            "not_a_currency": "The currency {found} is not an ISO code.",
+            "not_a_date": "The {what} {found} is not an ISO date.",
+            "not_tags": "The tags are not a list of tags.",
+            "too_many_lines": "The order has {count} lines, more than {most}.",
+        },
+    ),
+    CatalogueEntry(
+        "MISSING_FIELD",
+        Severity.EXCEPTION,
+        "A field of the order is missing.",
+        _CORRECT,
+        {
+            "absent": "Airbase gave no {what}.",
+            "no_lines": "Airbase gave no lines.",
+            "no_id": "There is no id at {path}.",
+        },
+    ),
+    CatalogueEntry(
+        "BAD_AMOUNT",
+        Severity.EXCEPTION,
+        "An amount cannot be used.",
+        "Correct the amount in Airbase.",
+        {
+            "not_minor_units": "The {what}, {found}, is not a whole number of minor units.",
+            "too_many_decimals": "The {what}, {found}, has more decimals than {currency} has.",
+            "not_an_amount": "The {what}, {found}, is not an amount.",
+            "too_many_digits": "The {what}, {found}, has more digits than can be kept exactly.",
+            "quantity": "The quantity {quantity} is not above zero.",
+            "product": "{quantity} at {price} is not the line's amount of {amount}.",
+        },
+    ),
+    CatalogueEntry(
+        "UNKNOWN_STATE",
+        Severity.EXCEPTION,
         "Airbase uses a word for a state that the profile does not have.",
         "Add the word to state_words of the connection's profile.",
+        {
+            "word": "Airbase says the {what} is {found}.",
+        },
     ),
-    "UNKNOWN_OUTCOME": Explanation(
+    CatalogueEntry(
+        "UNKNOWN_OUTCOME",
+        Severity.EXCEPTION,
         "Airbase uses a word for an outcome that the profile does not have.",
         "Add the word to outcome_words of the connection's profile.",
+        {
+            "word": "Airbase says the {what} is {found}.",
+        },
     ),
-    "NOT_IN_AIRBASE": Explanation(
+    CatalogueEntry(
+        "NOT_IN_AIRBASE",
+        Severity.EXCEPTION,
         "Airbase does not have this record.",
         "Check that it still exists and that the profile's paths are right.",
+        {
+            "status": "It answered {status} at {path}.",
+            "event_gone": "Its event is no longer kept.",
+            "no_address": "Its id fits no address.",
+        },
     ),
-    "AIRBASE_REFUSED": Explanation(
+    CatalogueEntry(
+        "AIRBASE_REFUSED",
+        Severity.EXCEPTION,
         "Airbase refused the request.",
         "Check the profile's paths and the rights of the API key.",
+        {
+            "status": "It answered {status} at {path}.",
+        },
     ),
-    "NOT_THE_ORDER": Explanation(
+    CatalogueEntry(
+        "NOT_THE_ORDER",
+        Severity.EXCEPTION,
         "Airbase returned a different order from the one requested.",
         "Check order_path and the field map of the connection's profile.",
+        {
+            "order": "It was {found}.",
+            "vendor": "Vendor {found} came back.",
+        },
     ),
-    "UNREADABLE_EVENT": Explanation(
-        "A webhook arrived that names no order.",
-        "Check event_order_id of the connection's profile, then look up the order in Airbase.",
+    CatalogueEntry(
+        "UNREADABLE_EVENT",
+        Severity.EXCEPTION,
+        "An event or message cannot be read.",
+        "If a webhook names no record, check event_order_id of the connection's profile, then look "
+        "up the order in Airbase. Otherwise deploy a release that can read it: it is read again "
+        "every hour, or with `connector retry`.",
+        {
+            "message": "{why}",
+            "no_record": "The webhook names no record.",
+        },
     ),
-    "UNKNOWN_TOPIC": Explanation(
+    CatalogueEntry(
+        "UNKNOWN_TOPIC",
+        Severity.NOTE,
         "Exact sent a notification of an unknown kind.",
         "Remove the subscription in Exact, or report the topic.",
+        {
+            "key": "Division {division}, key {key}.",
+        },
     ),
-    "CONNECTION_GONE": Explanation(
+    CatalogueEntry(
+        "CONNECTION_GONE",
+        Severity.EXCEPTION,
         "The connection of this record was removed.",
         "Add the connection again, or enter the order in Exact by hand.",
     ),
-    "SEVERAL_IN_EXACT": Explanation(
+    CatalogueEntry(
+        "SEVERAL_IN_EXACT",
+        Severity.EXCEPTION,
         "Exact has more than one purchase order for this approval.",
         "Keep one of them in Exact and delete the others, then retry the order.",
+        {
+            "numbers": "Numbers: {numbers}.",
+        },
     ),
-    "CARRIER_TAKEN": Explanation(
+    CatalogueEntry(
+        "CARRIER_TAKEN",
+        Severity.EXCEPTION,
         "The item code that the connector would create is used for another GL account.",
         "Rename that item in Exact, or map the GL account to an item of your own.",
+        {
+            "account": "Item {item} does not book to GL account {account}.",
+        },
     ),
-    "UNIT_UNKNOWN": Explanation(
+    CatalogueEntry(
+        "UNIT_UNKNOWN",
+        Severity.EXCEPTION,
         "The division does not have the unit for items and supplier links.",
         "Set item_unit of the division to a unit code that the division has in Exact.",
+        {
+            "unit": "Unit {unit} is not in division {division}.",
+        },
     ),
-    "LISTED_ROW_UNREADABLE": Explanation(
+    CatalogueEntry(
+        "LISTED_ROW_UNREADABLE",
+        Severity.NOTE,
         "Airbase's list of orders has rows that cannot be read.",
         "Compare the profile's orders_path, order.id and orders_compared with Airbase's answer.",
     ),
-    "LISTING_REFUSED": Explanation(
+    CatalogueEntry(
+        "LISTING_REFUSED",
+        Severity.NOTE,
         "Airbase does not return the list of orders, so missed approvals are not found.",
         "Correct orders_path and orders_query of the profile; if the tenant has no list, "
         "leave orders_path empty.",
+        {
+            "reason": "{reason}",
+        },
     ),
-}
+)

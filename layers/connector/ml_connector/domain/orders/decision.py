@@ -1,9 +1,9 @@
 """Decide what to do about a posted order after either side has changed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from ml_connector.domain.orders.diff import Body
 from ml_connector.domain.orders.edits import Difference, Edits, differences, drift, edits, is_same
@@ -41,13 +41,14 @@ class WantedOrder:
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do: `code` goes with `report`, `edits` with `amend`; `detail` adds a sentence."""
+    """What to do: `edits` goes with `amend`; `code`, `detail` and `values` with `report`."""
 
     action: Action
     code: str = ""
     differences: Sequence[Difference] = ()
     edits: Edits | None = None
     detail: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def decide(wanted: WantedOrder, last_written: Body, found: ExactOrder | None) -> Decision:

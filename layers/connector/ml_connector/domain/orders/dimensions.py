@@ -1,10 +1,27 @@
 """The codes of an order and its lines: payment condition, VAT, cost centre, cost unit, project."""
 
+from collections.abc import Mapping
+
 from ml_connector.domain.orders.order import OrderLine, Tag
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Supplier, is_active
 from ml_connector.domain.orders.validation import MappingContext, mapped
 
 _MANDATORY, _NOT_USED = 1, 2  # Exact's UseCostcenter and UseCostunit
+
+_UNKNOWN: Mapping[CodeKind, str] = {
+    "cost_centre": "UNKNOWN_COST_CENTRE",
+    "cost_unit": "UNKNOWN_COST_UNIT",
+    "project": "UNKNOWN_PROJECT",
+    "vat_code": "UNKNOWN_VAT_CODE",
+    "payment_condition": "UNKNOWN_PAYMENT_CONDITION",
+}
+_BLOCKED: Mapping[CodeKind, str] = {
+    "cost_centre": "COST_CENTRE_BLOCKED",
+    "cost_unit": "COST_UNIT_BLOCKED",
+    "project": "PROJECT_BLOCKED",
+    "vat_code": "VAT_CODE_BLOCKED",
+    "payment_condition": "PAYMENT_CONDITION_BLOCKED",
+}
 
 
 def payment_condition(context: MappingContext, supplier: Supplier | None) -> str:
@@ -66,13 +83,13 @@ def _apply_account_rules(
     context: MappingContext, account: GLAccount, found: dict[CodeKind, Code], where: str
 ) -> None:
     """Report a missing code that the account demands; drop a code that it does not accept."""
-    uses: tuple[tuple[CodeKind, int], ...] = (
-        ("cost_centre", account.use_cost_centre),
-        ("cost_unit", account.use_cost_unit),
+    uses: tuple[tuple[CodeKind, int, str], ...] = (
+        ("cost_centre", account.use_cost_centre, "COST_CENTRE_MISSING"),
+        ("cost_unit", account.use_cost_unit, "COST_UNIT_MISSING"),
     )
-    for kind, use in uses:
+    for kind, use, missing in uses:
         if use == _MANDATORY and kind not in found:
-            context.report(f"{kind.upper()}_MISSING", where=where, account=account.code)
+            context.report(missing, where=where, account=account.code)
         if use == _NOT_USED:
             found.pop(kind, None)
 
@@ -100,7 +117,7 @@ def _find_code(
     """Return the code in the division; one that is unknown or cannot be used is reported."""
     found = context.division_data.code(kind, code) if code else None
     if found is None:
-        context.report(f"UNKNOWN_{kind.upper()}", where=where, name=name, code=code)
+        context.report(_UNKNOWN[kind], where=where, name=name, code=code)
     elif found.is_blocked or not is_active(None, found.end, context.order.order_date):
-        context.report(f"{kind.upper()}_BLOCKED", where=where, code=found.code)
+        context.report(_BLOCKED[kind], where=where, code=found.code)
     return found

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
+from ml_connector.domain.exception_codes.changes import DIFFERENCE, DIFFERENCE_IN_LINE, NOTHING
+from ml_connector.domain.exception_codes.templates import fill
 from ml_connector.domain.orders.diff import (
     APPROVED_FIELDS,
     HEADER,
@@ -56,10 +58,9 @@ class Difference:
 
     def __str__(self) -> str:
         """Return one clause."""
-        where = f"{self.where}, " if self.where else ""
-        return (
-            f"{where}{self.field}: {self.expected or 'nothing'}, in Exact {self.found or 'nothing'}"
-        )
+        template = DIFFERENCE_IN_LINE if self.where else DIFFERENCE
+        empty_named = {name: value or NOTHING for name, value in self.as_dict().items()}
+        return fill(template, empty_named)
 
 
 def edits(

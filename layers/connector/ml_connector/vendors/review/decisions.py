@@ -41,7 +41,7 @@ def accept(
     proposal = services.supplier_proposals.get(connection, division, vendor)
     offered = [each.id for each in proposal.candidates] if proposal else []
     if not offered or (supplier and supplier not in offered):
-        raise Review([problem("NOTHING_PROPOSED", vendor, f"Division {division}.")])
+        raise Review([problem("NOTHING_PROPOSED", vendor, "division", division=division)])
     chosen = supplier or offered[0]
     return _link(services, ledger, connection, division, vendor, chosen, reason, proposal)
 
@@ -107,7 +107,7 @@ def unlink(
     """
     current = services.vendor_links.get(connection, division, vendor)
     if current is None:
-        raise Review([problem("NOT_LINKED", vendor, f"Division {division}.")])
+        raise Review([problem("NOT_LINKED", vendor, "division", division=division)])
     known = stored_vendor(services.reference_table, connection, vendor) or Party(vendor, vendor)
     rejection = _rejection(services, ledger, connection, division, known, current.supplier, reason)
     tracked = open_vendor(services, ledger, connection, known)
@@ -181,10 +181,12 @@ def _supplier(
 ) -> Supplier:
     connection = services.connections.get(connection_id)
     if connection is None or connection.division(division) is None:
-        raise Review([problem("DIVISION_UNKNOWN", str(division), f"It is {connection_id}.")])
+        raise Review(
+            [problem("DIVISION_UNKNOWN", str(division), "connection", connection=connection_id)]
+        )
     supplier = services.division_data(connection, division).supplier(id_or_code)
     if supplier is None:
-        raise Review([problem("SUPPLIER_UNKNOWN", id_or_code, f"Division {division}.")])
+        raise Review([problem("SUPPLIER_UNKNOWN", id_or_code, "division", division=division)])
     return supplier
 
 
@@ -194,7 +196,7 @@ def _usable_supplier(
     supplier = _supplier(services, connection, division, id_or_code)
     if not supplier.is_usable_on(clock.now().date()):
         name = f"{supplier.code} {supplier.name}"
-        raise Review([problem("SUPPLIER_UNUSABLE", name, f"Division {division}.")])
+        raise Review([problem("SUPPLIER_UNUSABLE", name, "division", division=division)])
     return supplier
 
 
@@ -210,7 +212,8 @@ def _refuse_taken(
         party = stored_vendor(services.reference_table, connection, other)
         if other != vendor and party and party.is_usable:
             name = f"{supplier.code} {supplier.name}"
-            raise Review([problem("SUPPLIER_TAKEN", name, f"It is {party.name} ({other}).")])
+            found = problem("SUPPLIER_TAKEN", name, "vendor", vendor=party.name, id=other)
+            raise Review([found])
 
 
 def _rejection(

@@ -28,7 +28,7 @@ def find_vendor(stack: Stack, connection: Connection, name: str) -> Party:
         return known
     record = stack.services.ledger.read(id, vendor_key(VendorId(name)))
     if record.version:
-        return Party(name, str(record.facts.get("title") or name))
+        return Party(name, record.facts.title or name)
     wanted = _folded(name)
     every = vendors_of(stack.services.reference_table, id).all()
     found = [each for each in every if wanted and _folded(each.name) == wanted]
@@ -53,7 +53,7 @@ def require_supplier(
     """Return the division's supplier; raise `Review` when there is none."""
     found = find_supplier(stack, connection, division, name)
     if found is None:
-        raise Review([problem("SUPPLIER_UNKNOWN", name, f"Division {division}.")])
+        raise Review([problem("SUPPLIER_UNKNOWN", name, "division", division=division)])
     return found
 
 

@@ -158,7 +158,7 @@ class _SpreadsheetChecker:
             raise _RowError(str(problem("VENDOR_UNKNOWN", row.vendor)))
         if not supplier.is_usable_on(self._today):
             name = f"{supplier.code} {supplier.name}"
-            raise _RowError(str(problem("SUPPLIER_UNUSABLE", name, f"Division {row.division}.")))
+            raise _RowError(_in_division("SUPPLIER_UNUSABLE", name, row.division))
         return RowDecision(row, state, supplier.id, supplier)
 
     def _reject(
@@ -180,7 +180,7 @@ class _SpreadsheetChecker:
         current = state.link
         if current is None:
             if is_fresh:
-                raise _RowError(str(problem("NOT_LINKED", row.vendor, f"Division {row.division}.")))
+                raise _RowError(_in_division("NOT_LINKED", row.vendor, row.division))
             return None
         known = {current.supplier, state.supplier}
         if row.names_a_supplier and not any(self._is_named(row, state, id) for id in known):
@@ -209,7 +209,7 @@ class _SpreadsheetChecker:
         )
         if found is None:
             name = row.exact_id or row.exact_code
-            raise _RowError(str(problem("SUPPLIER_UNKNOWN", name, f"Division {row.division}.")))
+            raise _RowError(_in_division("SUPPLIER_UNKNOWN", name, row.division))
         if row.exact_code and not same_code(row.exact_code, found.code):
             raise _RowError(
                 f"exact_id is {found.code} {found.name}, exact_code is {row.exact_code}: "
@@ -257,10 +257,14 @@ class _SpreadsheetChecker:
         name = f"{shown.code} {shown.name}" if shown else decision.supplier
         (other, *_) = sorted(holders[decision.link_key] - {decision.row.vendor})
         holder = self._of(decision.row.division)[other].vendor
-        return str(problem("SUPPLIER_TAKEN", name, f"It is {holder.name} ({other})."))
+        return str(problem("SUPPLIER_TAKEN", name, "vendor", vendor=holder.name, id=other))
 
     def _by_vendor(self, division: Division) -> dict[VendorId, VendorState]:
         return {VendorId(each.vendor.id): each for each in self._states.of(division)}
+
+
+def _in_division(code: str, record: str, division: Division) -> str:
+    return str(problem(code, record, "division", division=division))
 
 
 def _stale(state: VendorState) -> str:

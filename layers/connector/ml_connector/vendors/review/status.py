@@ -28,7 +28,7 @@ def status(stack: Stack, id: str) -> dict[str, Any]:
     states = VendorStates(stack, connection)
     run = stack.services.ledger.read(connection.id, VENDORS)
     every = Counter(
-        record.facts.get("division") for record in waiting_orders(stack.services, connection.id)
+        record.facts.division for record in waiting_orders(stack.services, connection.id)
     )
     waiting = waiting_by_vendor(stack, connection)
     return {

@@ -7,7 +7,7 @@ from typing import Any
 from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
-from ml_connector.infrastructure.ledger import Record, vendor_key
+from ml_connector.infrastructure.ledger import VendorRecord
 from ml_connector.infrastructure.vendor_links import Link, ProposedSupplier, Rejection
 from ml_connector.stack import Stack
 from ml_connector.vendors.context import VendorContext, open_context
@@ -52,13 +52,13 @@ def show(stack: Stack, id: str, vendor: str) -> dict[str, Any]:
     party = find_vendor(stack, connection, vendor)
     vendor_id = VendorId(party.id)
     context = open_context(stack.services, connection)
-    record = stack.services.ledger.read(connection.id, vendor_key(vendor_id))
+    record = stack.services.ledger.vendor(connection.id, vendor_id)
     orders = waiting_by_vendor(stack, connection)
     return {
         "connection": connection.id,
         "vendor": _plain(party),
         "in_airbase": context.vendors.get(party.id) is not None,
-        "exception": _division_facts(record, "").get("problem"),
+        "exception": _exception(record, ""),
         "divisions": [
             _in_division(context, party, each.division, record)
             | {"orders": list(orders.get((vendor_id, each.division), ()))}
@@ -105,7 +105,7 @@ def _candidate(proposed: ProposedSupplier) -> dict[str, Any]:
 
 
 def _in_division(
-    context: VendorContext, vendor: Party, division: Division, record: Record
+    context: VendorContext, vendor: Party, division: Division, record: VendorRecord
 ) -> dict[str, Any]:
     name = VendorId(vendor.id)
     link = context.services.vendor_links.get(context.id, division, name)
@@ -124,7 +124,7 @@ def _in_division(
         if proposal
         else None,
         "rejections": [_rejection(context, each, in_force) for each in rejections],
-        "exception": _division_facts(record, str(division)).get("problem"),
+        "exception": _exception(record, str(division)),
     }
 
 
@@ -177,9 +177,9 @@ def _plain(vendor: Party) -> dict[str, Any]:
     }
 
 
-def _division_facts(record: Record, division: str) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = record.facts.get("divisions", {}).get(division, {})
-    return found
+def _exception(record: VendorRecord, division: str) -> dict[str, Any] | None:
+    facts = record.facts.divisions.get(division)
+    return facts.problem.as_dict() if facts and facts.problem else None
 
 
 def _moment(at: datetime) -> str:

@@ -1,0 +1,35 @@
+"""The codes of what only a ping finds."""
+
+from ml_connector.domain.exception_codes.catalogue_entry import CatalogueEntry, Severity
+
+PING: tuple[CatalogueEntry, ...] = (
+    CatalogueEntry(
+        "EXACT_NO_PURCHASE_ORDERS",
+        Severity.EXCEPTION,
+        "The app cannot see purchase orders in this division.",
+        "Check that the Exact licence has purchase orders (accounting alone has none), "
+        "and that the user who consented may use them.",
+        {
+            "reason": "{reason}",
+        },
+    ),
+    CatalogueEntry(
+        "CLOCK_DIFFERS",
+        Severity.NOTE,
+        "The clock of this machine and the clock of the other system differ.",
+        "Set this machine's clock by a time server; if it is right, report it to the other side.",
+        {
+            "ahead": "{system} is {seconds} s ahead.",
+            "behind": "{system} is {seconds} s behind.",
+        },
+    ),
+    CatalogueEntry(
+        "CONSENT_AGEING",
+        Severity.NOTE,
+        "The consent has not been renewed for weeks; it expires after 30 days.",
+        "Check the token_refresh function: its schedule should renew the consent daily.",
+        {
+            "age": "It was renewed {age} days ago, {left} are left.",
+        },
+    ),
+)

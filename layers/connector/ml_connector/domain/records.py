@@ -1,0 +1,362 @@
+"""What the ledger knows of each kind of record, and the states that an order goes through.
+
+Every kind of record has facts of its own; nothing else can be stored. `record_codec` turns them
+into JSON and back. Moments are aware and in UTC, amounts are in units of the order's currency.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from ml_connector.domain.faults import Problem
+from ml_connector.domain.ids import Actor, Division, Guid
+
+Body = Mapping[str, Any]
+"""A purchase order or supplier as it is sent to Exact: Exact's own field names and JSON values."""
+
+
+class OrderState(StrEnum):
+    """Where an order stands here; what Airbase says of its approval is an `ApprovalState`."""
+
+    NEW = "new"
+    """Never stored: nothing is known of it yet."""
+    RECEIVED = "received"
+    REVIEW = "review"
+    SET_ASIDE = "set_aside"
+    POSTING = "posting"
+    """An intent was recorded: whoever finds it looks in Exact first."""
+    POSTED = "posted"
+    AMENDING = "amending"
+    AWAITING_APPROVAL = "awaiting_approval"
+    NOT_AN_ORDER = "not_an_order"
+    DENIED = "denied"
+    ARCHIVED = "archived"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+
+
+_UNWANTED = frozenset({
+    OrderState.AWAITING_APPROVAL, OrderState.NOT_AN_ORDER, OrderState.DENIED,
+    OrderState.ARCHIVED, OrderState.CANCELLED, OrderState.CLOSED,
+})  # fmt: skip
+"""Airbase does not want the order in Exact, or not any more: it rests until that changes."""
+
+ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
+    OrderState.NEW: frozenset({OrderState.RECEIVED}),
+    OrderState.RECEIVED: _UNWANTED
+    | {OrderState.REVIEW, OrderState.SET_ASIDE, OrderState.POSTING, OrderState.AMENDING},
+    OrderState.REVIEW: _UNWANTED
+    | {
+        OrderState.RECEIVED, OrderState.SET_ASIDE, OrderState.POSTING, OrderState.POSTED,
+        OrderState.AMENDING,
+    },
+    # Before anything is sent again, an order with an intent is looked up in Exact.
+    OrderState.SET_ASIDE: frozenset({OrderState.RECEIVED, OrderState.POSTING}),
+    OrderState.POSTING: frozenset({OrderState.RECEIVED, OrderState.POSTED, OrderState.SET_ASIDE}),
+    OrderState.POSTED: _UNWANTED | {OrderState.AMENDING, OrderState.RECEIVED},
+    OrderState.AMENDING: _UNWANTED | {OrderState.POSTED, OrderState.RECEIVED},
+    **{
+        unwanted: _UNWANTED
+        | {
+            OrderState.RECEIVED, OrderState.REVIEW, OrderState.SET_ASIDE, OrderState.POSTING,
+            OrderState.POSTED, OrderState.AMENDING,
+        }
+        for unwanted in _UNWANTED
+    },
+}  # fmt: skip
+"""Where an order may go from each state; it may always stay."""
+
+
+class VendorState(StrEnum):
+    """Where a vendor stands in the division that needs a person most."""
+
+    NEW = "new"
+    REVIEW = "review"
+    PROPOSED = "proposed"
+    LINKED = "linked"
+    UNMATCHED = "unmatched"
+
+
+class ConnectionState(StrEnum):
+    """Whether a connection works."""
+
+    NEW = "new"
+    ACTIVE = "active"
+    HALTED = "halted"
+    REMOVED = "removed"
+
+
+class ComparisonState(StrEnum):
+    """Whether both vendor lists of a connection are being compared."""
+
+    NEW = "new"
+    RUNNING = "running"
+    RECONCILED = "reconciled"
+
+
+class EventState(StrEnum):
+    """What became of an event that could not be handled at once."""
+
+    NEW = "new"
+    REVIEW = "review"
+    HANDLED = "handled"
+
+
+class IllegalTransitionError(Exception):
+    """A bug: an order was to be moved to a state that does not follow from the one it is in."""
+
+
+def check_transition(before: str, after: str) -> None:
+    """Raise `IllegalTransitionError` unless an order may go from one state to the other."""
+    old, new = OrderState(before), OrderState(after)
+    if old != new and new not in ORDER_TRANSITIONS[old]:
+        raise IllegalTransitionError(f"an order that is {old} cannot become {new}")
+
+
+# Values that are never changed are structs: making a dataclass costs every cold start about a
+# millisecond.
+
+
+class Waiting(Struct, frozen=True):
+    """What a record waits for: the code of a delay, and how often in a row it was met."""
+
+    code: str
+    times: int = 1
+
+
+class Note(Struct, frozen=True):
+    """What a person said, and when."""
+
+    reason: str
+    by: Actor
+    at: datetime
+
+    def as_dict(self) -> dict[str, str]:
+        """Return a JSON-serialisable form."""
+        return {"reason": self.reason, "by": self.by, "at": self.at.isoformat()}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What every kind of record has."""
+
+    title: str = ""
+    """What people call it."""
+    problems: tuple[Problem, ...] = ()
+    """What the last attempt found, with what a person has dismissed since."""
+    opened_at: Mapping[str, datetime] = field(default_factory=dict)
+    """Since when each exception is open, by its digest (`open_exceptions.digest`)."""
+    dismissed: Mapping[str, Note] = field(default_factory=dict)
+    """The exceptions that a person has dismissed, by digest."""
+    assignee: str | None = None
+    waiting: Waiting | None = None
+
+    @property
+    def open_problems(self) -> tuple[Problem, ...]:
+        """Return the problems that were not dismissed."""
+        return tuple(each for each in self.problems if each.digest not in self.dismissed)
+
+    @property
+    def waiting_for(self) -> str:
+        """Return the code of the delay that the record waits for, empty when there is none."""
+        return self.waiting.code if self.waiting else ""
+
+    @property
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Return everything that is wrong with the record, dismissed or not."""
+        return self.problems
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What is about to be posted, and how to find it in Exact if the answer is lost."""
+
+    division: Division
+    your_ref: str
+    cursor: int
+    """Where Exact's stream stood: anything posted since then comes after it."""
+    at: datetime
+    amount: Decimal
+    """What was approved."""
+    digest: str = ""
+    """Of the body that is sent."""
+
+
+class ExactReference(Struct, frozen=True):
+    """The order in Exact; `amount` is the total that Exact made of what was written last."""
+
+    id: Guid
+    number: int | str | None = None
+    amount: Decimal | None = None
+
+
+class Change(Struct, frozen=True):
+    """A change of a posted order that was begun and whose outcome was not seen yet."""
+
+    what: Literal["amendment", "removal", "adoption"]
+    at: datetime
+    body: Body
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderFacts(Facts):
+    """What is known of one Airbase order."""
+
+    events: tuple[str, ...] = ()
+    """The inbox keys of the webhooks that spoke of it, the latest last."""
+    vendor: str = ""
+    """The vendor as people read it."""
+    vendor_id: str = ""
+    vendor_name: str = ""
+    vendor_code: str = ""
+    total: str = ""
+    """Amount and currency as people read it."""
+    division: Division | None = None
+    fingerprint: str = ""
+    """Of everything that Airbase approved, as it was posted or amended last."""
+    intent: Intent | None = None
+    body: Body | None = None
+    """What was written to Exact last, or is about to be."""
+    exact: ExactReference | None = None
+    posted_at: datetime | None = None
+    status: Mapping[str, str] = field(default_factory=dict)
+    """How far it has come in Exact: received, invoiced."""
+    change: Change | None = None
+    is_changed_in_exact: bool = False
+    is_pending: bool = False
+    """A change waits for approval in Airbase; what was approved before stays."""
+    adopted_as: Body | None = None
+    """What would have been posted of an order that people entered: while Airbase says the same,
+    nothing is changed in Exact."""
+    adopted_at: datetime | None = None
+    removed: ExactReference | None = None
+    """The order that was in Exact before."""
+    not_duplicates: tuple[Guid, ...] = ()
+    """Orders in Exact that a person has said to be other purchases."""
+    aside: Note | None = None
+    aside_from: OrderState | None = None
+    asked_for: bool = False
+    """Something has asked for the order since it was set aside."""
+    order: str = ""
+    """What people call an order that is not wanted in Exact."""
+
+
+class PostedFacts(Struct, frozen=True):
+    """What is known of every order that is in Exact."""
+
+    exact: ExactReference
+    division: Division
+    body: Body
+
+
+def posted_facts(facts: OrderFacts) -> PostedFacts:
+    """Return them; raises `ValueError` for an order that was not posted: a bug."""
+    if facts.exact is None or facts.division is None or facts.body is None:
+        raise ValueError(f"{facts.title} is not in Exact")
+    return PostedFacts(facts.exact, facts.division, facts.body)
+
+
+class CreationIntent(Struct, frozen=True):
+    """A supplier that is about to be created, and how to find it if the answer is lost."""
+
+    at: datetime
+    name: str
+
+
+@dataclass(frozen=True)
+class VendorDivision:
+    """What is known of a vendor in one division, or (under "") in none in particular."""
+
+    agreed: Mapping[str, str] = field(default_factory=dict)
+    """Names and e-mail addresses of both sides when the link was made or last accepted."""
+    problem: Problem | None = None
+    proposed: tuple[str, ...] = ()
+    intent: CreationIntent | None = None
+    written: Mapping[str, Any] = field(default_factory=dict)
+    """What the alignment has written last: fields of Exact or Airbase, and their values."""
+    reference: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VendorFacts(Facts):
+    """What was decided about one Airbase vendor, by division code."""
+
+    divisions: Mapping[str, VendorDivision] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HaltProblem(Problem):
+    """What stops a connection or a division; `times` it came back soon after being lifted."""
+
+    times: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable form."""
+        return {**super().as_dict(), "times": self.times}
+
+
+class LiftedHalt(Struct, frozen=True):
+    """A halt that was lifted by the sweep: it may come back."""
+
+    code: str
+    at: datetime
+    times: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectionFacts(Facts):
+    """What is known of a connection; halts by division code, "" for all of it."""
+
+    halts: Mapping[str, HaltProblem] = field(default_factory=dict)
+    lifted: Mapping[str, LiftedHalt] = field(default_factory=dict)
+    consent_digest: str = ""
+    looks_first_until: datetime | None = None
+    """Until then every order is looked up in Exact first: the ledger was restored."""
+
+    @property
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Return everything that is wrong with the connection, halts included."""
+        return (*self.problems, *self.halts.values())
+
+
+@dataclass(frozen=True)
+class ComparisonProgress:
+    """How far the comparison of both vendor lists has come."""
+
+    page: int = 0
+    """The page of Airbase's list to be read next; 0 once it was read to its end."""
+    whole: tuple[str, ...] = ()
+    """The divisions of which every vendor is still to be decided."""
+    after: str = ""
+    """The vendor that was decided last, in the first of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonFacts(Facts):
+    """What is known of the comparison of both vendor lists of a connection."""
+
+    rules: str = ""
+    """The rules and policy by which vendors were decided last."""
+    run: ComparisonProgress = ComparisonProgress()
+
+
+@dataclass(frozen=True)
+class KeptMessage:
+    """A message that could not be read, as it is sent again."""
+
+    queue: str
+    group: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventFacts(Facts):
+    """What is known of an event that could not be handled."""
+
+    events: tuple[str, ...] = ()
+    message: KeptMessage | None = None

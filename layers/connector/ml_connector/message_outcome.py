@@ -1,0 +1,114 @@
+"""What becomes of a message: handled, or kept as an exception until a release can read it.
+
+A message that cannot be read does not hold up its group: it is kept in a record, which is due every
+hour. The sweep sends the kept message again, so after a release that can read it, the exception
+closes without a person.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from ml_connector import clock, telemetry
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Review
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.records import EventState, KeptMessage
+from ml_connector.infrastructure.inbox import KEPT_FOR
+from ml_connector.infrastructure.ledger import CONNECTION, EventRecord
+from ml_connector.infrastructure.queues import VENDORS, Message
+from ml_connector.message_bodies import (
+    ExactNotification,
+    ForConnection,
+    KnownMessage,
+    UnknownMessage,
+    UnreadableEvent,
+    content_text,
+    misplaced,
+)
+from ml_connector.messages import vendor_group
+from ml_connector.services import Services
+from ml_connector.tracked_record import TrackedRecord
+
+AGAIN_AFTER = timedelta(hours=1)
+"""How long after a message could not be read it is sent again, for as long as events are kept."""
+
+
+class UnreadableMessageError(Exception):
+    """A message that cannot be read, and names no connection that could show it as an exception.
+
+    It ends in the dead-letter queue, where an alarm reports it.
+    """
+
+
+def finish(services: Services, message: ForConnection) -> None:
+    """Close the event of a handled message, and its exception from when it could not be read.
+
+    A notification or an unreadable event has its own outcome in that record, and is left to it.
+    """
+    if message.event:
+        services.inbox.mark_handled(message.connection, message.event, message.event_version)
+    if message.closes and not isinstance(message, ExactNotification | UnreadableEvent):
+        record = services.ledger.read(message.connection, message.closes)
+        TrackedRecord(services.ledger, record).close_exceptions(EventState.HANDLED, "handled")
+
+
+def keep_unread(services: Services, message: KnownMessage | UnknownMessage, queue: str) -> None:
+    """Keep a message that the worker of `queue` cannot read as an open exception.
+
+    Its event is closed only after that, so a crash in between loses neither. Raises
+    `UnreadableMessageError` when no connection of this stack can show it.
+    """
+    unknown = message if isinstance(message, UnknownMessage) else misplaced(message)
+    connection = unknown.connection
+    if connection is None or not _is_known(services, connection):
+        why = f"{unknown.why} No connection can show it. It says {_shown(unknown)}"
+        raise UnreadableMessageError(why)
+    _open_exception(services, connection, unknown, queue)
+    if unknown.event:
+        services.inbox.mark_handled(connection, unknown.event, unknown.event_version)
+
+
+def kept_message(services: Services, record: EventRecord) -> Message | None:
+    """Return the message of an event's record, to be sent again; None when it is not kept."""
+    event = services.inbox.get(record.connection, record.key.partition("#")[2])
+    stored = record.facts.message
+    kept = event.message if event else Message(**vars(stored)) if stored else None
+    return kept and replace(kept, body={**kept.body, "closes": record.key})
+
+
+def _is_known(services: Services, connection: ConnectionId) -> bool:
+    """Return whether people can see the exceptions of the connection, a removed one included."""
+    return bool(services.ledger.read(connection, CONNECTION).version) or (
+        services.connections.get(connection) is not None
+    )
+
+
+def _open_exception(
+    services: Services, connection: ConnectionId, unknown: UnknownMessage, queue: str
+) -> None:
+    record: EventRecord = services.ledger.read(connection, unknown.record)
+    facts = replace(record.facts, message=_as_kept(connection, unknown, queue))
+    tracked = TrackedRecord(services.ledger, replace(record, facts=facts))
+    evidence = {"message": _shown(unknown)}
+    found = problem(
+        "UNREADABLE_EVENT", tracked.title, "message", why=unknown.why, evidence=evidence
+    )
+    telemetry.logger().warning(str(found), extra={"connection": connection})
+    tracked.apply_fault(Review([found]), retry_in=_again_after(record))
+
+
+def _as_kept(connection: ConnectionId, unknown: UnknownMessage, queue: str) -> KeptMessage:
+    is_vendor = queue == VENDORS
+    group = vendor_group(connection) if is_vendor else f"{connection}#{unknown.record}"
+    body = {name: value for name, value in unknown.body.items() if name != "closes"}
+    return KeptMessage(queue, group, body)
+
+
+def _shown(unknown: UnknownMessage) -> str:
+    return telemetry.evidence(content_text(unknown.body).encode())
+
+
+def _again_after(record: EventRecord) -> timedelta | None:
+    opened_at = min(record.facts.opened_at.values(), default=None)
+    age = clock.now() - opened_at if opened_at else timedelta()
+    return AGAIN_AFTER if age < KEPT_FOR else None
