@@ -15,6 +15,7 @@ from botocore.exceptions import (
 
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.infrastructure.ledger import Conflict
+from ml_connector.infrastructure.record_codec import NewerDataError
 from ml_connector.user_errors import ServiceError, UserError, safe_lines
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "KMSAccessDenied"}
@@ -54,6 +55,8 @@ def translated_errors() -> Iterator[None]:
         raise UserError(*safe_lines(str(fault))) from fault
     except (Later, httpx.HTTPError) as fault:
         raise ServiceError(*safe_lines(str(fault))) from fault
+    except NewerDataError as error:
+        raise ServiceError(str(error)) from error
     except Conflict as conflict:
         raise ServiceError(
             f"somebody else has just changed {conflict}: run this again"

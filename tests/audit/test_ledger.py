@@ -15,6 +15,7 @@ from ml_connector.clock import MovableClock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
 from ml_connector.domain.records import OrderFacts, OrderState
+from ml_connector.infrastructure.compression import compress
 from ml_connector.infrastructure.dynamodb import Write
 from ml_connector.infrastructure.ledger import (
     CONNECTION,
@@ -26,6 +27,7 @@ from ml_connector.infrastructure.ledger import (
     order_key,
     vendor_key,
 )
+from ml_connector.infrastructure.record_codec import NewerDataError
 
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("other")
 KEY = order_key(OrderId("po-1"))
@@ -152,6 +154,20 @@ def test_an_existing_entry_is_never_overwritten(ledger: Ledger, trails: InMemory
     with pytest.raises(Conflict):
         ledger.write(fresh(), "received")
     assert ledger.read(FIRM, KEY).version == 0
+
+
+def test_a_record_of_a_newer_version_is_refused_and_stops_no_other(
+    ledger: Ledger, records: InMemoryTable
+) -> None:
+    at = clock.now()
+    for key in ("po-1", "po-2"):
+        ledger.write(fresh(key).due(at), "received")
+    stored = records.get(FIRM, KEY)
+    assert stored
+    records.replace({**stored, "facts": compress('{"invented": 1}')}, 1)
+    assert [each.key for each in ledger.due(FIRM, at)] == [order_key(OrderId("po-2"))]
+    with pytest.raises(NewerDataError, match=r"order#po-1 of firm .*invented.*deploy that version"):
+        ledger.read(FIRM, KEY)
 
 
 def test_postponing_leaves_no_entry(ledger: Ledger) -> None:

@@ -103,8 +103,14 @@ def test_what_earlier_versions_stored_is_read() -> None:
 
 
 def test_a_fact_of_a_newer_version_is_refused() -> None:
-    with pytest.raises(NewerDataError, match="OrderFacts: invented is not known"):
+    with pytest.raises(NewerDataError, match="it does not know invented"):
         decode({"title": "PO-1", "invented": 1}, OrderFacts)
+
+
+def test_a_value_that_only_a_newer_version_has_is_refused() -> None:
+    change = {"what": "invented", "at": "2026-11-29T12:00:00Z", "body": {}}
+    with pytest.raises(NewerDataError, match="invented"):
+        decode({"change": change}, OrderFacts)
 
 
 def test_changes_name_what_differs() -> None:

@@ -33,7 +33,14 @@ from ml_connector.domain.records import (
 from ml_connector.infrastructure.compression import compress, decompress
 from ml_connector.infrastructure.dynamodb import Insert, Item, Replace, Table, Write
 from ml_connector.infrastructure.notification_outbox import outbox_item
-from ml_connector.infrastructure.record_codec import changed, decode, encode, facts_type
+from ml_connector.infrastructure.record_codec import (
+    NewerDataError,
+    changed,
+    decode,
+    encode,
+    facts_type,
+)
+from ml_connector.telemetry import logger
 
 CONNECTION = RecordKey("connection")
 VENDORS = RecordKey("vendors")
@@ -216,13 +223,23 @@ class Ledger:
     def due(
         self, connection: ConnectionId, until: datetime, parked: str = ""
     ) -> Iterator[AnyRecord]:
-        """Yield records that are due (or parked under this code), the longest waiting first."""
+        """Yield records that are due (or parked under this code), the longest waiting first.
+
+        One that this version cannot read is logged and does not stop the others; it stays in the
+        index of unfinished records, whose oldest raises an alarm.
+        """
         group = _due_group(connection, parked)
         for item in self._ledger.query_index("due", group, f"{_stamp(until)}~"):
-            yield _record(item)
+            try:
+                yield _record(item)
+            except NewerDataError:
+                logger().exception("a record cannot be read", connection=connection)
 
     def records(self, connection: ConnectionId, prefix: str = "") -> Iterator[AnyRecord]:
-        """Yield all records whose key starts with `prefix`."""
+        """Yield all records whose key starts with `prefix`.
+
+        Raises `NewerDataError` for one that a newer version of the connector has written.
+        """
         return (_record(item) for item in self._ledger.query(connection, prefix))
 
     def orders(self, connection: ConnectionId) -> Iterator[OrderRecord]:
@@ -391,7 +408,13 @@ def _unfinished(record: AnyRecord) -> Item:
 def _record(item: Item) -> AnyRecord:
     due = str(item.get("due_at", "")).partition("#")[0]
     key = RecordKey(str(item["sk"]))
-    facts = decode(json.loads(decompress(str(item["facts"]))), facts_type(key))
+    try:
+        facts = decode(json.loads(decompress(str(item["facts"]))), facts_type(key))
+    except NewerDataError as error:
+        raise NewerDataError(
+            f"{key} of {item['pk']} was written by a newer version of the connector ({error}): "
+            "deploy that version again"
+        ) from error
     return _as_stored(
         Record(
             connection=ConnectionId(str(item["pk"])),

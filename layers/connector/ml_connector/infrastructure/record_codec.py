@@ -62,9 +62,12 @@ def changed(before: Facts, after: Facts) -> dict[str, Any]:
 
 
 def decode(stored: Mapping[str, Any], kind: type[AnyFacts]) -> AnyFacts:
-    """Return the facts that were stored; raises `NewerDataError` for one that is not known here."""
+    """Return the facts that were stored; raises `NewerDataError` if one cannot be read here."""
     names = {_STORED_AS.get(each.name, each.name): each.name for each in fields(kind)}
     said = {name: value for name, value in stored.items() if value is not None}
     if unknown := sorted(said.keys() - names.keys()):
-        raise NewerDataError(f"{kind.__name__}: {', '.join(unknown)} is not known to this version")
-    return msgspec.convert({names[name]: value for name, value in said.items()}, kind)
+        raise NewerDataError(f"it does not know {', '.join(unknown)}")
+    try:
+        return msgspec.convert({names[name]: value for name, value in said.items()}, kind)
+    except msgspec.ValidationError as error:
+        raise NewerDataError(str(error)) from error
