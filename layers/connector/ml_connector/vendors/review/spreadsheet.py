@@ -17,7 +17,7 @@ from ml_connector.vendors.review.csv_files import (
     write_rows,
 )
 from ml_connector.vendors.review.find import as_key
-from ml_connector.vendors.review.vendor_states import SupplierLookup, VendorState, VendorStates
+from ml_connector.vendors.review.vendor_states import SupplierLookup, VendorInDivision, VendorStates
 
 COLUMNS = (
     "airbase_id", "name", "division", "exact_id", "exact_code", "exact_name", "decision", "rule",
@@ -102,7 +102,7 @@ def same_code(one: str, other: str) -> bool:
     return one.strip().lstrip("0").casefold() == other.strip().lstrip("0").casefold()
 
 
-def _cells(state: VendorState, suppliers: SupplierLookup) -> tuple[str, ...]:
+def _cells(state: VendorInDivision, suppliers: SupplierLookup) -> tuple[str, ...]:
     supplier = suppliers.get(state.supplier)
     best = state.candidates[0] if state.candidates else None
     shown = supplier or best

@@ -27,7 +27,7 @@ from ml_connector.vendors.review.spreadsheet import (
     read_spreadsheet,
     same_code,
 )
-from ml_connector.vendors.review.vendor_states import VendorState, VendorStates
+from ml_connector.vendors.review.vendor_states import VendorInDivision, VendorStates
 
 _ATTEMPTS = 3
 
@@ -37,7 +37,7 @@ class RowDecision:
     """The change that a row makes."""
 
     row: SpreadsheetRow
-    state: VendorState
+    state: VendorInDivision
     supplier: Guid
     shown: Supplier | None
 
@@ -138,13 +138,13 @@ class _SpreadsheetChecker:
             raise _RowError(_stale(state))
         yield decision
 
-    def _refuse_missing_decision(self, row: SpreadsheetRow, state: VendorState) -> None:
+    def _refuse_missing_decision(self, row: SpreadsheetRow, state: VendorInDivision) -> None:
         """Refuse a row in which another supplier was entered, but no decision."""
         if row.names_a_supplier and not self._is_named(row, state, state.supplier):
             raise _RowError("names another supplier but has no decision: enter link or reject")
 
     def _link(
-        self, row: SpreadsheetRow, state: VendorState, *, is_fresh: bool
+        self, row: SpreadsheetRow, state: VendorInDivision, *, is_fresh: bool
     ) -> RowDecision | None:
         current = state.link
         if current and self._is_named(row, state, current.supplier):
@@ -162,7 +162,7 @@ class _SpreadsheetChecker:
         return RowDecision(row, state, supplier.id, supplier)
 
     def _reject(
-        self, row: SpreadsheetRow, state: VendorState, *, is_fresh: bool
+        self, row: SpreadsheetRow, state: VendorInDivision, *, is_fresh: bool
     ) -> RowDecision | None:
         del is_fresh
         linked = state.link.supplier if state.link else None
@@ -175,7 +175,7 @@ class _SpreadsheetChecker:
         return RowDecision(row, state, id, shown)
 
     def _unlink(
-        self, row: SpreadsheetRow, state: VendorState, *, is_fresh: bool
+        self, row: SpreadsheetRow, state: VendorInDivision, *, is_fresh: bool
     ) -> RowDecision | None:
         current = state.link
         if current is None:
@@ -189,7 +189,7 @@ class _SpreadsheetChecker:
             row, state, current.supplier, self._suppliers(row.division).get(current.supplier)
         )
 
-    def _is_named(self, row: SpreadsheetRow, state: VendorState, id: Guid | None) -> bool:
+    def _is_named(self, row: SpreadsheetRow, state: VendorInDivision, id: Guid | None) -> bool:
         """Tell whether the row names this supplier, as an export of it would."""
         supplier = self._suppliers(row.division).get(id)
         candidate = next((each for each in state.candidates if each.id == id), None)
@@ -259,7 +259,7 @@ class _SpreadsheetChecker:
         holder = self._of(decision.row.division)[other].vendor
         return str(problem("SUPPLIER_TAKEN", name, "vendor", vendor=holder.name, id=other))
 
-    def _by_vendor(self, division: Division) -> dict[VendorId, VendorState]:
+    def _by_vendor(self, division: Division) -> dict[VendorId, VendorInDivision]:
         return {VendorId(each.vendor.id): each for each in self._states.of(division)}
 
 
@@ -267,7 +267,7 @@ def _in_division(code: str, record: str, division: Division) -> str:
     return str(problem(code, record, "division", division=division))
 
 
-def _stale(state: VendorState) -> str:
+def _stale(state: VendorInDivision) -> str:
     if state.last_decision is None:
         return "was changed since the export: no decision holds any more; export again"
     at, by = state.last_decision

@@ -11,7 +11,7 @@ from ml_connector.settings.connection import Connection, ExactDivision
 from ml_connector.stack import Stack
 from ml_connector.vendors.link_checks import CONFIGURED
 from ml_connector.vendors.review.vendor_states import (
-    VendorState,
+    VendorInDivision,
     VendorStates,
     Waiting,
     waiting_by_vendor,
@@ -76,7 +76,7 @@ def _origin(link: Link) -> str:
     return "by_hand" if link.decided_by else "automatic"
 
 
-def _references(connection: Connection, active: Sequence[VendorState]) -> dict[str, Any]:
+def _references(connection: Connection, active: Sequence[VendorInDivision]) -> dict[str, Any]:
     """Count what the vendors' ERP references name: the linked supplier, nothing, something else."""
     found: Counter[str] = Counter()
     for each in active:

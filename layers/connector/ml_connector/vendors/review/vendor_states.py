@@ -26,7 +26,7 @@ Waiting = Mapping[tuple[VendorId, Division], Sequence[str]]
 
 
 @dataclass(frozen=True)
-class VendorState:
+class VendorInDivision:
     """One vendor in one division. `is_known`: it was in Airbase when last read."""
 
     division: Division
@@ -86,7 +86,7 @@ class VendorStates:
         known = vendors_of(self._services.reference_table, self._id).all()
         return {party.id: party for party in known}
 
-    def of(self, division: Division) -> Iterator[VendorState]:
+    def of(self, division: Division) -> Iterator[VendorInDivision]:
         """Yield every vendor by id, including linked ones that Airbase no longer has."""
         links = {each.vendor: each for each in self._services.vendor_links.all(self._id, division)}
         proposals = {
@@ -97,7 +97,7 @@ class VendorStates:
             rejections[each.vendor].append(each)
         for id in sorted(self.vendors.keys() | links.keys() | proposals.keys()):
             vendor = VendorId(id)
-            yield VendorState(
+            yield VendorInDivision(
                 division,
                 self.vendors.get(id) or Party(id, ""),
                 id in self.vendors,

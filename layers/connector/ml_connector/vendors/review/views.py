@@ -13,7 +13,11 @@ from ml_connector.stack import Stack
 from ml_connector.vendors.context import VendorContext, open_context
 from ml_connector.vendors.linking import still_rejected
 from ml_connector.vendors.review.find import find_division, find_vendor
-from ml_connector.vendors.review.vendor_states import VendorState, VendorStates, waiting_by_vendor
+from ml_connector.vendors.review.vendor_states import (
+    VendorInDivision,
+    VendorStates,
+    waiting_by_vendor,
+)
 
 
 def proposals(
@@ -74,7 +78,7 @@ def show(stack: Stack, id: str, vendor: str) -> dict[str, Any]:
 # ------------------------------------------------------------ proposals
 
 
-def _proposed(state: VendorState, orders: Sequence[str]) -> dict[str, Any]:
+def _proposed(state: VendorInDivision, orders: Sequence[str]) -> dict[str, Any]:
     proposal = state.proposal if state.candidates else None
     return {
         "vendor": state.vendor.id,
