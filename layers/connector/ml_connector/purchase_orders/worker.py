@@ -5,6 +5,7 @@ from typing import assert_never
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.records import EventState
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS
 from ml_connector.message_bodies import (
     CompareOrder,
@@ -120,4 +121,4 @@ def _take_note(message: ExactNotification | UnreadableEvent, services: Services)
     except Review as review:
         tracked.apply_fault(review, retry_in=None)
     else:
-        tracked.close_exceptions("handled", "handled")
+        tracked.close_exceptions(EventState.HANDLED, "handled")
