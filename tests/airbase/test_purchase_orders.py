@@ -15,7 +15,6 @@ from ml_connector.domain.exception_codes import CATALOGUE
 from ml_connector.domain.faults import Problem, Review
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.money import Money
-from ml_connector.domain.orders.fingerprint import fingerprint
 from ml_connector.domain.orders.order import Order, OrderLine, Reference, Tag
 from ml_connector.domain.states import ApprovalState, RequestOutcome
 from ml_connector.settings.airbase_profile import AirbaseProfile
@@ -299,7 +298,7 @@ def is_read_or_reviewed(raw: Any, profile: AirbaseProfile = DEFAULT) -> None:
     try:
         order = read(raw, profile)
         assert order.id
-        assert len(fingerprint(order)) == 64
+        assert len(order.fingerprint) == 64
     except Review as review:
         problems = review.problems
     assert {one.code for one in problems} <= set(CATALOGUE)

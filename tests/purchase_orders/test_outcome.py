@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ml_connector.purchase_orders.outcome import amount_problems
+from ml_connector.domain.orders.outcome import amount_problems
 
 
 def codes(approved: str, found: Any) -> list[str]:

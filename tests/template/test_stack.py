@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ml_connector.tracked_record import SETTLE
+from ml_connector.domain.records import SETTLE
 from tests.template.deployed import (
     FUNCTIONS,
     deployed,

@@ -9,15 +9,11 @@ from ml_connector import backoff, clock
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Fault, Halt, Later, Review
 from ml_connector.domain.open_exceptions import are_alike
-from ml_connector.domain.records import Facts, OrderFacts, OrderState, Waiting
-from ml_connector.infrastructure.ledger import Ledger, OrderRecord, Record
+from ml_connector.domain.records import HALT_RETRY, Facts, OrderFacts, OrderState, Waiting
+from ml_connector.infrastructure.ledger import Ledger, Record
 
 AnyFacts = TypeVar("AnyFacts", bound=Facts)
 
-SETTLE = timedelta(seconds=120)
-"""A worker lives at most 60 s: after this, no write of an earlier intent is in progress."""
-
-HALT_RETRY = timedelta(minutes=15)
 REVIEW_RETRY = timedelta(hours=24)
 _MAX_EVENTS = 20
 # Ended by an event, not by time: their records keep their place in the queue until then.
@@ -150,9 +146,9 @@ class TrackedOrder(TrackedRecord[OrderFacts]):
 
     def state_in_review(self) -> str:
         """Return the state of an order with exceptions: that of one in Exact is kept."""
-        return state_in_review(self.record)
+        return state_in_review(self.record.state)
 
 
-def state_in_review(record: OrderRecord) -> str:
+def state_in_review(state: str) -> str:
     """Return the state of an order with exceptions: that of one in Exact is kept."""
-    return record.state if record.state in _IN_EXACT else OrderState.REVIEW
+    return state if state in _IN_EXACT else OrderState.REVIEW

@@ -6,7 +6,7 @@ into JSON and back. Moments are aware and in UTC, amounts are in units of the or
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Literal
@@ -15,6 +15,12 @@ from msgspec import Struct
 
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Actor, Division, Guid
+
+SETTLE = timedelta(seconds=120)
+"""A worker lives at most 60 s: after this, no write of an earlier intent is in progress."""
+
+HALT_RETRY = timedelta(minutes=15)
+"""How long a record waits while its connection or division is stopped."""
 
 Body = Mapping[str, Any]
 """A purchase order or supplier as it is sent to Exact: Exact's own field names and JSON values."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from ml_connector.domain.ids import Guid
-from ml_connector.domain.orders.exact_order import OPEN, ExactLine, ExactOrder
+from ml_connector.domain.orders.exact_order import OPEN, ExactHeader, ExactLine, ExactOrder
 from ml_connector.exact.odata import guid, parse_date, trimmed
 
 ORDERS_PATH = "purchaseorder/PurchaseOrders"
@@ -32,6 +32,16 @@ STREAM_FIELDS = ",".join(
 )
 
 Row = Mapping[str, Any]
+
+
+def read_header(row: Row) -> ExactHeader:
+    """Return what the answer to a creation, or a search, says of an order."""
+    return ExactHeader(
+        id=guid(row["PurchaseOrderID"]),
+        number=row.get("OrderNumber"),
+        amount=_amount(row.get("AmountFC")),
+        amount_without_vat=_amount(row.get("AmountFCExclVat")),
+    )
 
 
 def read_order(header: Row, lines: Iterable[Row]) -> ExactOrder:

@@ -7,6 +7,7 @@ from typing import Any
 from ml_connector import clock
 from ml_connector import record_lookup as records
 from ml_connector.domain.ids import Actor, ConnectionId, Division, Guid, OrderId
+from ml_connector.domain.orders.adoption import adopted
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.mapping import MappedOrder, pick_division
 from ml_connector.domain.orders.marker import is_marked_for, order_tokens_in
@@ -14,9 +15,8 @@ from ml_connector.domain.orders.order import Order
 from ml_connector.domain.records import OrderState
 from ml_connector.exceptions import retry
 from ml_connector.infrastructure.ledger import Conflict, OrderRecord
-from ml_connector.purchase_orders.adoption import adopted
 from ml_connector.purchase_orders.exact_lookup import fetch_current
-from ml_connector.purchase_orders.fetch import fetch_order, is_wanted
+from ml_connector.purchase_orders.fetch import fetch_order
 from ml_connector.purchase_orders.prerequisites import map_with_stored_data
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -59,7 +59,7 @@ def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[s
     record = records.find_order(stack, connection.id, name)
     _candidates(record)
     order = fetch_order(stack.services, connection, OrderId(records.airbase_id(record)), record)
-    if not is_wanted(order):
+    if not order.is_wanted:
         raise UserError(f"{order.title} is no longer an approved purchase order in Airbase")
     division = pick_division(order, connection)
     mapped = map_with_stored_data(stack.services, connection, order, division)
@@ -70,7 +70,9 @@ def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[s
     def write(record: OrderRecord) -> OrderRecord:
         _candidates(record)
         _claim(stack, connection.id, order, found, owner)
-        facts = adopted(record.facts, connection, order, division.division, mapped.body, found)
+        facts = adopted(
+            record.facts, connection, order, division.division, mapped.body, found, clock.now()
+        )
         after = record.now(OrderState.POSTED, facts)
         return stack.ledger_of(actor).write(after, "adopted_by_hand")
 

@@ -60,11 +60,14 @@ class ExactOrders:
             yield from (o for o in self._targets(prefix) if o.supplier == supplier)
 
     def with_order_token(self, token: str) -> list[ExactOrder]:
-        """Return the orders whose remarks carry this order token."""
+        """Return the orders whose remarks carry this order token, without deleted ones.
+
+        A late page may bring an order back after its deletion.
+        """
         return [
             order
             for order in self._targets(f"order-marked#{token}#")
-            if token in order_tokens_in(order.remarks)
+            if token in order_tokens_in(order.remarks) and not self.is_deleted(order.id)
         ]
 
     def _targets(self, prefix: str) -> Iterator[ExactOrder]:

@@ -1,74 +1,58 @@
-"""Amend a posted order: keep the order in Exact as Airbase last approved it.
+"""Amend or remove a posted order in Exact, and check what became of it.
 
-The decision depends only on what both sides hold now, so changes that arrive late, twice or in
-any order end in the same state. An intent is recorded before each write; a worker that finds a
-change under way waits until it has settled, reads again and continues.
+An intent is recorded before each write; a worker that finds a change under way waits until it has
+settled, reads again and continues.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any, Literal, TypeVar
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Halt, Later, Review
-from ml_connector.domain.ids import Division
-from ml_connector.domain.orders.decision import Decision
-from ml_connector.domain.orders.edits import Edits, as_body, drift, not_applied
-from ml_connector.domain.orders.exact_order import UNTOUCHED, ExactOrder
-from ml_connector.domain.orders.order import Order
-from ml_connector.domain.records import (
-    Body,
-    Change,
-    ExactReference,
-    OrderFacts,
-    OrderState,
-    posted_facts,
-)
-from ml_connector.domain.states import ApprovalState
-from ml_connector.purchase_orders.exact_lookup import read_current, store_current
-from ml_connector.purchase_orders.exact_requests import header_write, removal
-from ml_connector.purchase_orders.fetch import is_wanted
-from ml_connector.purchase_orders.line_changes import LineChanges
-from ml_connector.purchase_orders.next_step import (
-    NextStep,
-    PostedOrderDecider,
-    unposted_state,
-)
-from ml_connector.purchase_orders.outcome import (
+from ml_connector.domain.orders.edits import drift, not_applied
+from ml_connector.domain.orders.exact_order import ExactOrder
+from ml_connector.domain.orders.next_step import unposted_state
+from ml_connector.domain.orders.outcome import (
+    as_approved,
+    as_found,
     not_applied_problem,
-    report_problem,
-    total_problems,
-    with_approved,
-    with_vendor,
+    unlinked,
 )
-from ml_connector.purchase_orders.prerequisites import map_with_prerequisites
+from ml_connector.domain.orders.steps import Amend, Remove
+from ml_connector.domain.records import SETTLE, Body, Change, OrderState, posted_facts
+from ml_connector.infrastructure.ledger import OrderRecord
+from ml_connector.purchase_orders.exact_lookup import read_current
+from ml_connector.purchase_orders.exact_requests import header_write, removal
+from ml_connector.purchase_orders.line_changes import LineChanges
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
-from ml_connector.tracked_record import SETTLE, TrackedOrder
+from ml_connector.tracked_record import TrackedOrder
 
 _UNWANTED = {OrderState.CANCELLED, OrderState.NOT_AN_ORDER}  # states of orders not wanted in Exact
 
 Written = TypeVar("Written")
 
 
-class OrderAmender:
-    """Brings one posted order in line with what is approved."""
+def is_as_expected(record: OrderRecord, found: ExactOrder) -> bool:
+    """Return whether a posted order, as Exact holds it, needs no further processing."""
+    if record.problems:
+        return False
+    if record.state in _UNWANTED or found.is_cancelled:
+        return record.state in _UNWANTED and found.is_cancelled
+    posted = posted_facts(record.facts)
+    return record.state == OrderState.CLOSED or not drift(posted.body, posted.exact.amount, found)
 
-    def __init__(
-        self,
-        services: Services,
-        connection: Connection,
-        tracked: TrackedOrder,
-        *,
-        by_hand: bool = False,
-    ) -> None:
-        """Take the posted order of `tracked`; `by_hand`: a person asked for a retry."""
+
+class OrderAmender:
+    """Changes one posted order in Exact."""
+
+    def __init__(self, services: Services, connection: Connection, tracked: TrackedOrder) -> None:
+        """Take the posted order of `tracked`."""
         self.services = services
         self.connection = connection
         self.tracked = tracked
-        self.by_hand = by_hand
         posted = posted_facts(tracked.facts)
         self.id = posted.exact.id
         self.number = posted.exact.number
@@ -76,151 +60,45 @@ class OrderAmender:
         self.last_written = posted.body
         self._before_intent: tuple[str, Change | None] = tracked.record.state, None
 
-    def is_as_expected(self, found: ExactOrder | None) -> bool:
-        """Return whether the order, as Exact holds it, needs no further processing."""
-        record = self.tracked.record
-        if found is None or record.problems:
-            return False
-        if record.state in _UNWANTED or found.is_cancelled:
-            return record.state in _UNWANTED and found.is_cancelled
-        return record.state == OrderState.CLOSED or not drift(
-            self.last_written, posted_facts(record.facts).exact.amount, found
-        )
+    def remove(self, step: Remove) -> None:
+        """Delete the order; one that somebody else deleted first is gone as well.
 
-    def note_status(self, found: ExactOrder) -> None:
-        """Record the order's status in Exact: received, invoiced."""
-        record = self.tracked.record
-        if (record.facts.status or UNTOUCHED) != found.status:
-            retry_in = record.due_at - clock.now() if record.due_at else None
-            facts = replace(record.facts, status=found.status)
-            self.tracked.step(record.state, "exact_status", facts, retry_in=retry_in)
-
-    def bring_in_line(self, order: Order) -> bool:
-        """Bring the order in Exact in line with `order`; return whether to post it again.
-
-        Raises `Review` for what a person must decide, `Later` and `Halt` as the remotes do.
+        Raises `Review` when it may not be deleted, `Later` and `Halt` as the Exact client does.
         """
-        self._note_vendor(order)
-        map_order = partial(map_with_prerequisites, self.services, self.connection)
-        record = self.tracked.record
-        decider = PostedOrderDecider(
-            self.services, self.connection, record, map_order, by_hand=self.by_hand
-        )
-        next_step = decider.decide_next(order)
-        if isinstance(next_step, NextStep):
-            store_current(self.services, self.connection, self.division, self.id, next_step.found)
-            return self._carry_out(next_step, order)
-        if next_step == "pending":
-            self._note_pending()
-        elif record.due_at:
-            self.tracked.step(record.state, "unchanged", replace(record.facts, waiting=None))
-        return False
-
-    def _note_vendor(self, order: Order) -> None:
-        """Record a changed vendor first: an order that waits for its supplier is found by it."""
-        record = self.tracked.record
-        if is_wanted(order) and order.vendor.id != record.facts.vendor_id:
-            facts = with_vendor(record.facts, order)
-            self.tracked.step(record.state, "vendor_changed", facts, retry_in=SETTLE)
-
-    def _note_pending(self) -> None:
-        """Leave the order as last approved while a change waits for approval."""
-        record = self.tracked.record
-        if record.due_at or not record.facts.is_pending:
-            facts = replace(record.facts, is_pending=True, waiting=None)
-            self.tracked.step(record.state, "approval_pending", facts)
-
-    def _carry_out(self, next_step: NextStep, order: Order) -> bool:
-        decision, found = next_step.decision, next_step.found
-        if decision.action == "report":
-            self._report(decision, order, found)
-        elif decision.action == "end":
-            self._end(order, "ended", found)
-        elif decision.action == "repost":
-            self._unlink(OrderState.RECEIVED, "posted_anew")
-            return True
-        elif decision.action == "remove":
-            self._remove(order)
-        elif found and decision.action == "keep":
-            self._settle(order, next_step.body or self.last_written, found, "as_approved")
-        elif found:
-            self._amend(decision, order, next_step.body or self.last_written, found)
-        return False
-
-    def _report(self, decision: Decision, order: Order, found: ExactOrder | None) -> None:
-        if self.tracked.facts.change:
-            facts = replace(self.tracked.facts, change=None)
-            if found:
-                as_found = self._facts_as_found(found, self.last_written)
-                facts = replace(as_found, status=found.status)
-            self.tracked.step(OrderState.POSTED, "change_given_up", facts, retry_in=SETTLE)
-        elif found:
-            self.note_status(found)
-        raise Review([report_problem(decision, order.title, self.number)])
-
-    def _end(self, order: Order, step: str, found: ExactOrder | None) -> None:
-        """End the record: Airbase's order has ended, Exact's is gone, cancelled or complete."""
-        if found is None:
-            self._unlink(unposted_state(order), step)
-        else:
-            facts = replace(_settled(self.tracked.facts), status=found.status)
-            self.tracked.step(unposted_state(order), step, facts)
-
-    def _unlink(self, state: OrderState, step: str) -> None:
-        facts = _settled(self.tracked.facts)
-        facts = replace(facts, exact=None, removed=facts.exact, adopted_as=None)
-        retry_in = SETTLE if state == OrderState.RECEIVED else None
-        self.tracked.step(state, step, facts, retry_in=retry_in)
-
-    def _remove(self, order: Order) -> None:
+        order = step.order
         self._record_intent("removal", self.last_written)
         exact_client = self.services.exact(self.connection)
         try:
             self._write(lambda: removal(self.id, order.title).send(exact_client, self.division))
         except Review:
-            if not self._is_gone():
+            if self._has_refused_change():
                 raise
         self.services.exact_orders(self.connection.id, self.division).mark_deleted(self.id)
-        self._unlink(unposted_state(order), "removed")
+        self.tracked.step(unposted_state(order), "removed", unlinked(self.tracked.facts))
 
-    def _is_gone(self) -> bool:
-        """Return whether a removal was refused because somebody else removed the order first."""
-        found = self._read_current()
-        if found:
-            facts = self._facts_as_found(found, self.last_written)
-            self.tracked.step(OrderState.POSTED, "change_refused", facts, retry_in=SETTLE)
-        return found is None
+    def amend(self, step: Amend) -> None:
+        """Write header and lines, and check the result: Exact may accept without applying.
 
-    def _amend(self, decision: Decision, order: Order, body: Body, found: ExactOrder) -> None:
-        change = decision.edits
-        assert change is not None  # noqa: S101  an amendment has edits
-        shown = [each.as_dict() for each in decision.differences]
-        self._record_intent("amendment", body, differences=shown)
-        lines = LineChanges(self.services, self.connection, self.division, order.title)
+        Raises `Review` for what was not applied, `Later` and `Halt` as the Exact client does.
+        """
+        shown = [each.as_dict() for each in step.differences]
+        self._record_intent("amendment", step.body, differences=shown)
+        lines = LineChanges(self.services, self.connection, self.division, step.order.title)
         try:
-            after = self._write(
-                lambda: self._write_all(lines, change, body, found, order.title), lines
-            )
+            after = self._write(lambda: self._write_all(lines, step), lines)
         except Review:
-            if current := self._read_current():
-                facts = self._facts_as_found(current, self.last_written)
-                self.tracked.step(OrderState.POSTED, "change_refused", facts, retry_in=SETTLE)
+            self._has_refused_change()
             raise
-        self._confirm(order, body, change, after or self._read_current())
+        self._confirm(step, after or self._read_current())
 
-    def _write_all(
-        self,
-        lines: LineChanges,
-        change: Edits,
-        body: Body,
-        found: ExactOrder,
-        title: str,
-    ) -> ExactOrder | None:
+    def _write_all(self, lines: LineChanges, step: Amend) -> ExactOrder | None:
         """Write the header, then the lines; return the order if it was read afterwards."""
-        if header := header_write(change, body, self.id, title):
+        if header := header_write(step.edits, step.body, self.id, step.order.title):
             header.send(self.services.exact(self.connection), self.division)
             lines.has_written = True
-        return lines.apply(change, body, self.last_written, found) if change.changes_lines else None
+        if not step.edits.changes_lines:
+            return None
+        return lines.apply(step.edits, step.body, self.last_written, step.found)
 
     def _record_intent(
         self, what: Literal["amendment", "removal"], body: Body, **detail: Any
@@ -252,72 +130,29 @@ class OrderAmender:
                 self.tracked.step(state, "not_sent", facts, retry_in=SETTLE)
             raise
 
-    def _facts_as_found(self, found: ExactOrder, like: Body) -> OrderFacts:
-        """Return the facts after an incomplete change: what Exact holds now."""
-        body, exact = as_body(found, like), self._exact(found)
-        return replace(self.tracked.facts, change=None, body=body, exact=exact)
+    def _has_refused_change(self) -> bool:
+        """Record a refused change as Exact holds the order now; return False if it is gone."""
+        found = self._read_current()
+        if found:
+            facts = as_found(self.tracked.facts, found, self.last_written)
+            self.tracked.step(OrderState.POSTED, "change_refused", facts, retry_in=SETTLE)
+        return found is not None
 
-    def _confirm(self, order: Order, body: Body, change: Edits, found: ExactOrder | None) -> None:
-        """Check the result: Exact may accept a write without applying it."""
+    def _confirm(self, step: Amend, found: ExactOrder | None) -> None:
         if found is None:
             raise delay("OUTCOME_UNKNOWN", clock.now() + SETTLE, "looked_up")
-        remaining = not_applied(change, body, found)
+        remaining = not_applied(step.edits, step.body, found)
         if not remaining:
-            self._settle(order, body, found, "amended")
+            facts = as_approved(self.connection, self.tracked.facts, step.order, step.body, found)
+            self.tracked.step(OrderState.POSTED, "amended", facts)
             return
-        facts = self._facts_as_found(found, body)
+        facts = as_found(self.tracked.facts, found, step.body)
         self.tracked.step(OrderState.POSTED, "not_amended", facts, retry_in=SETTLE)
-        raise Review([not_applied_problem(remaining, order.title, self.number)])
-
-    def _settle(self, order: Order, body: Body, found: ExactOrder, step: str) -> None:
-        """Record that the order in Exact is as approved."""
-        facts = replace(
-            _settled(self.tracked.facts),
-            body=body,
-            exact=self._exact(found),
-            status=found.status,
-        )
-        if order.state is ApprovalState.PENDING:  # totals that are not approved do not count
-            facts = replace(facts, is_pending=True)
-        else:
-            problems = total_problems(self.connection, order, found, self.number)
-            facts = replace(with_approved(facts, order), problems=problems)
-        self.tracked.step(OrderState.POSTED, step, facts)
+        raise Review([not_applied_problem(remaining, step.order.title, self.number)])
 
     def _read_current(self) -> ExactOrder | None:
-        return read_current(
-            self.services, self.connection, self.division, self.id, may_be_gone=self._may_be_gone
-        )
-
-    @property
-    def _may_be_gone(self) -> bool:
-        """Return whether a removal of ours is under way."""
         change = self.tracked.facts.change
-        return change is not None and change.what == "removal"
-
-    def _exact(self, found: ExactOrder) -> ExactReference:
-        return ExactReference(self.id, self.number, found.amount)
-
-
-def _settled(facts: OrderFacts) -> OrderFacts:
-    """Return the facts with nothing left to do or to report."""
-    return replace(
-        facts,
-        problems=(),
-        waiting=None,
-        change=None,
-        is_changed_in_exact=False,
-        is_pending=False,
-    )
-
-
-def recovered(facts: OrderFacts, found: ExactOrder, division: Division, body: Body) -> OrderFacts:
-    """Return the facts of an order of ours found in Exact, to be brought in line with `body`."""
-    return replace(
-        facts,
-        exact=ExactReference(found.id, found.number),
-        division=division,
-        body=body,
-        change=Change("adoption", clock.now() - SETTLE, body),
-        problems=(),
-    )
+        may_be_gone = change is not None and change.what == "removal"
+        return read_current(
+            self.services, self.connection, self.division, self.id, may_be_gone=may_be_gone
+        )

@@ -1,16 +1,13 @@
-"""Find purchase orders in Exact: by our marker, by their key, or as a possible duplicate."""
+"""Find purchase orders in Exact: by our marker, or by their key."""
 
-import shlex
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
-from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId
-from ml_connector.domain.orders.exact_order import ExactOrder
-from ml_connector.domain.orders.marker import is_marked_for, order_token, order_tokens_in, your_ref
-from ml_connector.domain.orders.order import Order
-from ml_connector.domain.records import Intent
+from ml_connector.domain.ids import Division, Guid, OrderId
+from ml_connector.domain.orders.exact_order import ExactHeader, ExactOrder
+from ml_connector.domain.orders.marker import is_marked_for
+from ml_connector.domain.orders.questions import Outcome
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.odata import guid_literal, int64_literal, text_literal
 from ml_connector.exact.purchase_orders import (
@@ -19,9 +16,10 @@ from ml_connector.exact.purchase_orders import (
     LINES_PATH,
     ORDERS_PATH,
     STREAM_PATH,
+    Row,
+    read_header,
     read_order,
 )
-from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 
@@ -33,21 +31,21 @@ def find_orders(
     services: Services,
     connection: Connection,
     order: OrderId,
-    intent: Intent,
+    sought: Outcome,
     *,
-    remember: bool = True,
-) -> list[Mapping[str, Any]]:
+    remember: bool,
+) -> tuple[ExactHeader, ...]:
     """Return the purchase orders in Exact that carry the order's marker.
 
     They are filtered by `YourRef`; where Exact refuses that filter, the sync stream is read from
     the cursor of the intent. `remember`: note per division that the filter is refused.
     """
-    division = intent.division
+    division = sought.division
     exact_client = services.exact(connection)
     data = services.reference_store(connection.id, division)
     if data.noted_at("your_ref_filter_refused") is None:
         query = {
-            "$filter": f"YourRef eq {text_literal(intent.your_ref)}",
+            "$filter": f"YourRef eq {text_literal(sought.your_ref)}",
             "$select": _FIELDS,
         }
         try:
@@ -56,20 +54,21 @@ def find_orders(
             if remember:
                 data.note("your_ref_filter_refused")
     query = {
-        "$filter": f"Timestamp gt {int64_literal(intent.cursor)}",
+        "$filter": f"Timestamp gt {int64_literal(sought.cursor)}",
         "$select": _SYNC_FIELDS,
     }
     return _marked(exact_client.rows(division, STREAM_PATH, query), connection, order)
 
 
-def _marked(rows: Any, connection: Connection, order: OrderId) -> list[Mapping[str, Any]]:
-    """Return one row per order: the stream repeats the header's remarks on its lines."""
+def _marked(rows: Iterable[Row], connection: Connection, order: OrderId) -> tuple[ExactHeader, ...]:
+    """Return each order once: the stream repeats the header's remarks on its lines."""
     found = {
-        row["PurchaseOrderID"]: row
+        header.id: header
         for row in rows
         if not row.get("LineNumber") and is_marked_for(row.get("Remarks"), connection.id, order)
+        for header in [read_header(row)]
     }
-    return list(found.values())
+    return tuple(found.values())
 
 
 def read_current(
@@ -135,71 +134,3 @@ def _refuse_empty_division(exact_client: ExactClient, division: Division, id: Gu
     query = {"$select": "PurchaseOrderID", "$top": "1"}
     if not any(exact_client.rows(division, ORDERS_PATH, query)):
         raise Review([problem("EXACT_SHOWS_NOTHING", f"Exact order {id}")])
-
-
-_MOST_SHOWN = 3
-
-
-def find_unrecorded(
-    orders: ExactOrders, connection: ConnectionId, order: Order, deleted: Guid | None = None
-) -> ExactOrder | None:
-    """Return the Exact order that carries this order's marker and is not in the ledger.
-
-    A restored ledger has lost what was posted after its backup. `deleted` is known to be gone,
-    even if it is still stored. Raises `Review` when there are several.
-    """
-    found = orders.with_order_token(order_token(connection, order.id))
-    existing = [
-        one
-        for one in found
-        if not one.is_cancelled and one.id != deleted and not orders.is_deleted(one.id)
-    ]
-    if len(existing) > 1:
-        numbers = ", ".join(one.number for one in existing)
-        raise Review([problem("SEVERAL_IN_EXACT", order.title, "numbers", numbers=numbers)])
-    return existing[0] if existing else None
-
-
-def refuse_duplicate(
-    orders: ExactOrders,
-    connection: Connection,
-    order: Order,
-    supplier: Guid,
-    is_known_other: Callable[[Guid], bool],
-) -> None:
-    """Raise `Review` when somebody entered an order in Exact that looks like this one.
-
-    `is_known_other` returns whether an Exact order is known to be a different one.
-    """
-    near = orders.near(supplier, order.order_date)
-    similar = [
-        one for one in near if _is_similar(one, order, connection) and not is_known_other(one.id)
-    ]
-    if not similar:
-        return
-    candidates = [
-        {
-            "id": one.id,
-            "number": one.number,
-            "date": str(one.order_date),
-            "reference": one.your_ref,
-            "amount": f"{one.currency} {one.amount_without_vat}",
-        }
-        for one in similar[:_MOST_SHOWN]
-    ]
-    numbers = ", ".join(one.number for one in similar[:_MOST_SHOWN])
-    found = problem(
-        "POSSIBLE_DUPLICATE", order.title, "numbers", numbers=numbers, candidates=candidates,
-        connection=connection.id, order=shlex.quote(order.title), number=similar[0].number,
-    )  # fmt: skip
-    raise Review([found])
-
-
-def _is_similar(found: ExactOrder, order: Order, connection: Connection) -> bool:
-    """Compare the reference, then amount and currency; the supplier is known to be the same."""
-    if found.is_cancelled or order_tokens_in(found.remarks):
-        return False
-    if found.your_ref and found.your_ref.casefold() == your_ref(order.number, order.id).casefold():
-        return True
-    amount = found.amount if connection.amounts_include_vat else found.amount_without_vat
-    return found.currency == order.total.currency and amount == order.total.amount

@@ -14,13 +14,12 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.domain.orders.order import Order
-from ml_connector.domain.states import ApprovalState, RequestOutcome
+from ml_connector.domain.states import ApprovalState
 from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.services import Services
 from ml_connector.settings.airbase_profile import AirbaseProfile
 from ml_connector.settings.connection import Connection
 
-_WANTED = {ApprovalState.APPROVED, ApprovalState.OPEN}
 _STAGE: dict[ApprovalState | None, int] = {
     ApprovalState.PENDING: 0,
     ApprovalState.APPROVED: 1,
@@ -43,15 +42,10 @@ def fetch_order(
     order = read_order(_raw_order(services, connection, id, record), profile, day)
     if order.id != id:
         raise Review([problem("NOT_THE_ORDER", id, "order", found=order.id)])
-    if not is_wanted(order) or not order.vendor.id:
+    if not order.is_wanted or not order.vendor.id:
         return order
     vendor = services.airbase(connection).vendor(VendorId(order.vendor.id))
     return with_vendor(order, vendor, profile)
-
-
-def is_wanted(order: Order) -> bool:
-    """Return whether this is an approved purchase order, which should be in Exact."""
-    return order.state in _WANTED and order.outcome is RequestOutcome.PURCHASE_ORDER
 
 
 def _raw_order(services: Services, connection: Connection, id: OrderId, record: OrderRecord) -> Any:

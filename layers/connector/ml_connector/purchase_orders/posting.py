@@ -1,42 +1,44 @@
-"""The posting protocol: an approved order becomes one purchase order in Exact, never two.
+"""The worker of an order: it takes the steps that `next_step` decides.
 
-Received, fetched, mapped and validated, intent recorded, posted, confirmed. The ledger says where
-an order stands, and a worker continues from there. An intent with an unknown outcome is first
-looked up in Exact, and the order adopted when it is there.
+The ledger says where an order stands, and a worker continues from there. Every step is recorded
+before the next is taken; before something is sent to Exact, so is the intent.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from typing import assert_never
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
-from ml_connector.domain.orders.exact_order import ExactOrder
-from ml_connector.domain.orders.fingerprint import digest
-from ml_connector.domain.orders.mapping import MappedOrder, pick_division
-from ml_connector.domain.orders.order import Order
-from ml_connector.domain.records import Intent, OrderState
-from ml_connector.exact.client import ExactClient
-from ml_connector.exact.purchase_orders import ORDERS_PATH
+from ml_connector.domain.ids import ConnectionId, OrderId, VendorId
+from ml_connector.domain.orders.exact_order import UNTOUCHED
+from ml_connector.domain.orders.next_step import next_step
+from ml_connector.domain.orders.outcome import confirmed, intended
+from ml_connector.domain.orders.questions import Known
+from ml_connector.domain.orders.steps import (
+    Adopt,
+    Amend,
+    Create,
+    LeaveAside,
+    Post,
+    Read,
+    Record,
+    Refuse,
+    Remove,
+    Rest,
+    Step,
+    Wait,
+)
+from ml_connector.domain.records import SETTLE, OrderFacts, OrderState, posted_facts
+from ml_connector.exact.purchase_orders import ORDERS_PATH, read_header
 from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.messages import vendor_message
-from ml_connector.purchase_orders.amending import OrderAmender, recovered
-from ml_connector.purchase_orders.fetch import fetch_order, is_wanted
-from ml_connector.purchase_orders.next_step import decide_new_order, find_posted, unposted_state
-from ml_connector.purchase_orders.outcome import posted_order, with_approved
-from ml_connector.purchase_orders.preconditions import (
-    new_intent,
-    refuse_unsettled_intent,
-    refuse_when_halted,
-    refuse_without_calls_left,
-)
-from ml_connector.purchase_orders.prerequisites import map_with_prerequisites
+from ml_connector.purchase_orders.amending import OrderAmender, is_as_expected
+from ml_connector.purchase_orders.prerequisites import Prerequisites
+from ml_connector.purchase_orders.reader import OrderReader
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection, ExactDivision
-from ml_connector.tracked_record import SETTLE, TrackedOrder
+from ml_connector.settings.connection import Connection
+from ml_connector.tracked_record import TrackedOrder
 
 
 def advance_order(
@@ -72,17 +74,20 @@ def compare_with_exact(services: Services, connection_id: ConnectionId, id: Orde
     """
     tracked = TrackedOrder(services.ledger, services.ledger.order(connection_id, id))
     connection = services.connections.get(connection_id)
-    if connection is None or tracked.record.state in {OrderState.POSTING, OrderState.AMENDING}:
+    record, facts = tracked.record, tracked.facts
+    if connection is None or record.state in {OrderState.POSTING, OrderState.AMENDING}:
         return  # its worker is still busy, and reads the order again afterwards
-    if not tracked.facts.exact:
+    if not facts.exact or not facts.division:
         return
-    amender = OrderAmender(services, connection, tracked)
-    found = services.exact_orders(connection_id, amender.division).get(amender.id)
-    if found and amender.is_as_expected(found):
-        amender.note_status(found)
+    found = services.exact_orders(connection_id, facts.division).get(facts.exact.id)
+    if found and is_as_expected(record, found):
+        if (facts.status or UNTOUCHED) != found.status:
+            retry_in = record.due_at - clock.now() if record.due_at else None
+            noted = replace(facts, status=found.status)
+            tracked.step(record.state, "exact_status", noted, retry_in=retry_in)
         return
-    facts = replace(tracked.facts, is_changed_in_exact=True)
-    tracked.step(tracked.record.state, "changed_in_exact", facts, retry_in=SETTLE)
+    changed = replace(facts, is_changed_in_exact=True)
+    tracked.step(record.state, "changed_in_exact", changed, retry_in=SETTLE)
     advance_order(services, connection_id, id)
 
 
@@ -98,6 +103,8 @@ def _queue_unknown_vendor(services: Services, record: OrderRecord) -> None:
 
 
 class _Posting:
+    """Takes the steps of one order."""
+
     def __init__(
         self,
         services: Services,
@@ -109,73 +116,93 @@ class _Posting:
     ) -> None:
         self.services = services
         self.connection = connection
-        self.id = id
         self.tracked = tracked
-        self.by_hand = by_hand
+        self.reader = OrderReader(services, connection, tracked.record, stores=True)
+        self.known = Known(
+            now=clock.now(),
+            connection=connection,
+            id=id,
+            state=OrderState(tracked.record.state),
+            facts=tracked.facts,
+            due_at=tracked.record.due_at,
+            by_hand=by_hand,
+        )
 
     def run(self) -> None:
-        if self.tracked.record.state == OrderState.SET_ASIDE:
-            self.tracked.leave_set_aside()
-            return
-        refuse_when_halted(self.services, self.connection)
-        if self.tracked.record.state == OrderState.POSTING:
-            self._resolve_intent()
-        refuse_without_calls_left(self.services, self.connection, self.tracked.record)
-        order = fetch_order(self.services, self.connection, self.id, self.tracked.record)
-        if self.tracked.facts.exact:
-            amender = OrderAmender(
-                self.services, self.connection, self.tracked, by_hand=self.by_hand
+        """Take one step after the other, until nothing is left to do."""
+        while self._take(next_step(self.known)):
+            record = self.tracked.record
+            self.known = replace(
+                self.known,
+                now=clock.now(),
+                state=OrderState(record.state),
+                facts=record.facts,
+                due_at=record.due_at,
             )
-            if not amender.bring_in_line(order):
-                return
-        if is_wanted(order):
-            self._post_order(order, pick_division(order, self.connection))
+
+    def _take(self, step: Step) -> bool:
+        """Take a step; return whether there may be another. Raises the fault that ends it."""
+        match step:
+            case Read(questions):
+                self.known = self.known.told(self.reader.answers(questions))
+            case Record():
+                self._record(step)
+                return not step.is_last
+            case Adopt():
+                self._adopt(step)
+            case Create():
+                self._create(step)
+            case Wait(later):
+                raise later
+            case Refuse(problems, first):
+                if first:
+                    self._record(first)
+                raise Review(problems)
+            case _:
+                self._take_last(step)
+                return False
+        return True
+
+    def _take_last(self, step: Post | Amend | Remove | LeaveAside | Rest) -> None:
+        match step:
+            case Post():
+                self._post(step)
+            case Amend():
+                OrderAmender(self.services, self.connection, self.tracked).amend(step)
+            case Remove():
+                OrderAmender(self.services, self.connection, self.tracked).remove(step)
+            case LeaveAside():
+                self.tracked.leave_set_aside()
+            case Rest():
+                pass
+            case _:
+                assert_never(step)
+
+    def _record(self, step: Record) -> None:
+        retry_in = None if step.is_last else SETTLE
+        self.tracked.step(step.state, step.step, step.facts, retry_in=retry_in, detail=step.detail)
+
+    def _adopt(self, step: Adopt) -> None:
+        if step.state is OrderState.POSTED:
+            self._confirm(step.step, step.facts)
         else:
-            state = unposted_state(order)
-            facts = replace(self.tracked.facts, order=order.title, problems=())
-            self.tracked.step(state, state, facts)
+            self._note_origin(step.facts)
+            self.tracked.step(step.state, step.step, step.facts, retry_in=SETTLE)
+        # Nobody asked for an order to be posted anew that was not known to be in Exact.
+        self.known = replace(self.known, by_hand=False)
 
-    def _post_order(self, order: Order, division: ExactDivision) -> None:
-        self._note_fetched(order, division)
-        refuse_when_halted(self.services, self.connection, division.division)
-        exact_client = self.services.exact(self.connection)
-        exact_client.circuit_breaker.check()
-        map_order = partial(map_with_prerequisites, self.services, self.connection)
-        step = decide_new_order(
-            self.services, self.connection, self.tracked.record, order, division, map_order
-        )
-        if step.unrecorded:
-            self._adopt_unrecorded(order, division, step.mapped, step.unrecorded)
-            return
-        is_restored = self.services.ledger.must_look_up_first(self.connection.id)
-        self._record_intent(order, division, step.mapped, is_restored=is_restored)
-        if not (is_restored and self._adopt()):
-            self._post(exact_client, division.division, step.mapped)
+    def _create(self, step: Create) -> None:
+        Prerequisites(self.services, self.connection, step.division).create_all(step.missing)
+        self.reader.forget()
+        self.known = self.known.having_created([each.name for each in step.missing])
 
-    def _note_fetched(self, order: Order, division: ExactDivision) -> None:
-        facts = replace(with_approved(self.tracked.facts, order), division=division.division)
-        if facts != self.tracked.facts:
-            self.tracked.step(self.tracked.record.state, "fetched", facts, retry_in=SETTLE)
-
-    def _record_intent(
-        self, order: Order, division: ExactDivision, mapped: MappedOrder, *, is_restored: bool
-    ) -> None:
-        """Record what will be sent before it is: a worker that finds this searches Exact first.
-
-        `is_restored`: the ledger was restored and may have lost that the order was posted.
-        """
-        intent = replace(
-            new_intent(self.services, self.connection, order, division, is_restored=is_restored),
-            digest=digest(mapped.body),
-        )
-        facts = replace(
-            self.tracked.facts, intent=intent, body=mapped.body, problems=(), waiting=None
-        )
+    def _post(self, step: Post) -> None:
+        """Record what will be sent, then send it; who finds the intent searches Exact first."""
+        facts = intended(self.tracked.facts, step.intent, step.body)
         self.tracked.step(OrderState.POSTING, "intent", facts, retry_in=SETTLE)
-
-    def _post(self, exact_client: ExactClient, division: Division, mapped: MappedOrder) -> None:
+        exact_client = self.services.exact(self.connection)
         try:
-            entity = exact_client.create(division, ORDERS_PATH, mapped.body)
+            created = exact_client.create(step.intent.division, ORDERS_PATH, step.body)
         except Later as later:
             if later.outcome_unknown:
                 until = clock.now() + SETTLE
@@ -185,49 +212,18 @@ class _Posting:
         except (Review, Halt):
             self.tracked.step(OrderState.RECEIVED, "refused", retry_in=SETTLE)
             raise
-        self._confirm(entity, "posted")
-
-    def _resolve_intent(self) -> None:
-        """Find out the outcome of an intent: adopt the order if it is in Exact, else go on."""
-        refuse_unsettled_intent(self._intent)
-        if not self._adopt():
-            nothing = {"found": "nothing"}
-            self.tracked.step(OrderState.RECEIVED, "looked", retry_in=SETTLE, detail=nothing)
-
-    @property
-    def _intent(self) -> Intent:
-        intent = self.tracked.facts.intent
-        if intent is None:
-            raise ValueError(f"{self.tracked.title} is being posted without an intent")
-        return intent
-
-    def _adopt(self) -> bool:
-        """Adopt the order that an earlier attempt created in Exact; return whether there is one."""
-        found = find_posted(self.services, self.connection, self.tracked.record, self._intent)
-        if found:
-            self._confirm(found, "adopted")
-        return bool(found)
-
-    def _adopt_unrecorded(
-        self, order: Order, division: ExactDivision, mapped: MappedOrder, unrecorded: ExactOrder
-    ) -> None:
-        """Adopt an order of ours that the ledger has lost, and bring it in line."""
-        self.services.connections.note_posted(self.connection.id, unrecorded.id, self.id)
-        facts = recovered(self.tracked.facts, unrecorded, division.division, mapped.body)
-        self.tracked.step(OrderState.AMENDING, "found_again", facts, retry_in=SETTLE)
-        OrderAmender(self.services, self.connection, self.tracked).bring_in_line(order)
-
-    def _confirm(self, entity: Mapping[str, Any], step: str) -> None:
-        exact, problems = posted_order(
-            self.connection, self.tracked.title, self._intent.amount, entity
+        found = read_header(created)
+        self._confirm(
+            "posted",
+            confirmed(self.connection, self.tracked.title, self.tracked.facts, found, clock.now()),
         )
-        self.services.connections.note_posted(self.connection.id, exact.id, self.id)
-        facts = replace(
-            self.tracked.facts,
-            exact=exact,
-            problems=problems,
-            waiting=None,
-            posted_at=clock.now(),
-        )
+
+    def _confirm(self, step: str, facts: OrderFacts) -> None:
+        self._note_origin(facts)
         self.tracked.step(OrderState.POSTED, step, facts)
         self.services.measure({"OrdersPosted": 1}, connection=self.connection.id)
+
+    def _note_origin(self, facts: OrderFacts) -> None:
+        """Store which Airbase order the one in Exact came from."""
+        posted = posted_facts(facts)
+        self.services.connections.note_posted(self.connection.id, posted.exact.id, self.known.id)

@@ -11,7 +11,6 @@ from typing import Any
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Problem, Review
-from ml_connector.domain.ids import Division
 from ml_connector.domain.orders.carrier_items import (
     MissingCarrierItem,
     MissingSupplierItem,
@@ -22,7 +21,6 @@ from ml_connector.domain.orders.order import Order
 from ml_connector.domain.orders.reference_data import GLAccount, Item
 from ml_connector.exact.odata import guid, int64_literal, text_literal
 from ml_connector.exact.reference_data import SUPPLIER_ITEMS_PATH, read_item
-from ml_connector.reference_data.refresh import is_usable
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection, ExactDivision
 
@@ -138,28 +136,6 @@ def carrier_body(division: ExactDivision, account: GLAccount) -> dict[str, Any]:
     return body
 
 
-_REFRESH_WAIT = timedelta(seconds=60)
-ROUNDS = 2
-"""An item that was created may have to be linked to the supplier next."""
-
-
-def map_with_prerequisites(
-    services: Services, connection: Connection, order: Order, division: ExactDivision
-) -> MappedOrder:
-    """Return what to send; missing carrier items and supplier links are created first.
-
-    Raises `Review` with everything that is wrong with the order, `Later` while the division's
-    reference data are too old.
-    """
-    refuse_stale_data(services, connection, division.division)
-    mapped = map_with_stored_data(services, connection, order, division)
-    for _ in range(ROUNDS):
-        if mapped.missing:
-            Prerequisites(services, connection, division).create_all(mapped.missing)
-            mapped = map_with_stored_data(services, connection, order, division)
-    return mapped
-
-
 def map_with_stored_data(
     services: Services, connection: Connection, order: Order, division: ExactDivision
 ) -> MappedOrder:
@@ -167,10 +143,3 @@ def map_with_stored_data(
     return map_order(
         order, connection, division, services.division_data(connection, division.division)
     )
-
-
-def refuse_stale_data(services: Services, connection: Connection, division: Division) -> None:
-    """Raise `Later` while the division's data are too old; the sweep has them read."""
-    if not is_usable(services, connection.id, division):
-        until = clock.now() + _REFRESH_WAIT
-        raise delay("REFERENCE_DATA_OLD", until, "division", division=division)

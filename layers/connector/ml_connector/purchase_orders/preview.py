@@ -1,46 +1,49 @@
 """Preview an order: what would be sent to Exact now, or which exceptions would be raised.
 
 Nothing is written. Airbase is asked for the order, and Exact for one that was posted and has
-changed; the worker's own code decides. Reads count against Exact's limits, and an expired access
-token is renewed.
+changed; `next_step` decides, as for the worker. Reads count against Exact's limits, and an expired
+access token is renewed.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 from ml_connector import clock
 from ml_connector.airbase.purchase_orders import FieldReader
 from ml_connector.domain.faults import Halt, Later, Problem, Review
-from ml_connector.domain.ids import Division, Guid, OrderId
-from ml_connector.domain.orders.edits import Edits
-from ml_connector.domain.orders.exact_order import ExactOrder
-from ml_connector.domain.orders.mapping import pick_division
+from ml_connector.domain.ids import Division, OrderId
+from ml_connector.domain.orders.next_step import next_step, unposted_state
 from ml_connector.domain.orders.order import Order
-from ml_connector.domain.records import Body, Intent, OrderState, posted_facts
+from ml_connector.domain.orders.questions import (
+    AnyQuestion,
+    ApprovedOrder,
+    ConnectionStanding,
+    Known,
+)
+from ml_connector.domain.orders.steps import (
+    Adopt,
+    Amend,
+    Create,
+    LeaveAside,
+    Post,
+    Read,
+    Record,
+    Refuse,
+    Remove,
+    Rest,
+    Step,
+    Wait,
+)
+from ml_connector.domain.records import OrderFacts, OrderState, posted_facts
 from ml_connector.exact.purchase_orders import ORDERS_PATH
 from ml_connector.infrastructure.ledger import OrderRecord, new_order, order_key
-from ml_connector.purchase_orders.amending import recovered
 from ml_connector.purchase_orders.exact_requests import ExactWrite, header_write, removal
-from ml_connector.purchase_orders.fetch import fetch_order, is_wanted
 from ml_connector.purchase_orders.line_changes import LineChanges
-from ml_connector.purchase_orders.next_step import (
-    NextStep,
-    PostedOrderDecider,
-    decide_new_order,
-    find_posted,
-    unposted_state,
-)
-from ml_connector.purchase_orders.outcome import posted_order, report_problem, total_problems
-from ml_connector.purchase_orders.preconditions import (
-    new_intent,
-    refuse_unsettled_intent,
-    refuse_when_halted,
-    refuse_without_calls_left,
-)
-from ml_connector.purchase_orders.preview_prerequisites import PreviewPrerequisites
+from ml_connector.purchase_orders.planned_prerequisites import PlannedPrerequisites
+from ml_connector.purchase_orders.reader import OrderReader
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.connection import Connection
 from ml_connector.sweep.missed_approvals import LISTING, first_day, may_be_posted
 from ml_connector.tracked_record import state_in_review
 
@@ -125,172 +128,158 @@ def preview_open(services: Services, connection: Connection) -> Iterator[Preview
 
 
 class _PreviewRun:
+    """Shows the steps that the worker would take, as far as they can be known without it."""
+
     def __init__(
         self, services: Services, connection: Connection, record: OrderRecord, *, by_hand: bool
     ) -> None:
         self.services = services
         self.connection = connection
-        self.record = record
-        self.by_hand = by_hand
-        self.id = OrderId(record.key.partition("#")[2])
-        self.result = Preview(record)
-        self.prerequisites = PreviewPrerequisites(services, connection)
+        received = OrderState.RECEIVED if record.state == OrderState.NEW else record.state
+        self.result = Preview(record, exact_number=_number(record.facts))
         if not record.version:
-            received = replace(record, received_at=clock.now().isoformat())
-            self.record = received.now(OrderState.RECEIVED)
+            record = replace(record, received_at=clock.now().isoformat())
+        self.reader = OrderReader(services, connection, record, stores=False)
+        self.planned = PlannedPrerequisites()
+        self.known = Known(
+            now=clock.now(),
+            connection=connection,
+            id=OrderId(record.key.partition("#")[2]),
+            state=OrderState(received),
+            facts=record.facts,
+            due_at=record.due_at,
+            by_hand=by_hand,
+        )
 
     def run(self) -> Preview:
+        """Return what was shown until nothing is left, or only the worker can go on."""
         result = self.result
-        if self.record.state == OrderState.SET_ASIDE:
-            return result
         try:
-            self._follow_steps()
+            while self._show(next_step(self.known)):
+                pass
         except Review as review:
-            result.action, result.problems = "review", review.problems
-            result.becomes = state_in_review(self.record)
+            self._show_refusal(Refuse(review.problems))
         except Halt as halt:
             result.action, result.problems = "halt", [halt.problem]
         except Later as later:
             result.action, result.waiting = "wait", later
+        self._show_order()
         return result
 
-    def _follow_steps(self) -> None:
-        """Follow the steps of `posting.advance_order`."""
-        self._run_check(lambda: refuse_when_halted(self.services, self.connection))
-        if self.record.state == OrderState.POSTING:
-            self._resolve_intent()
-        self._check_calls_left(self.record)
-        order = fetch_order(self.services, self.connection, self.id, self.record)
-        self.result.title, self.result.vendor = order.title, str(order.vendor)
-        self.result.total = str(order.total)
-        deleted = None
-        if self.record.facts.exact:
-            is_done, deleted = self._amend(order)
-            if is_done:
-                return
-        if is_wanted(order):
-            self._post(order, pick_division(order, self.connection), deleted)
-        else:
-            self.result.becomes = unposted_state(order)
-
-    def _resolve_intent(self) -> None:
-        intent = self.record.facts.intent
-        if intent:
-            refuse_unsettled_intent(intent)
-            self._adopt(intent)
-
-    def _adopt(self, intent: Intent) -> bool:
-        """Continue as if an order that an earlier attempt created in Exact were adopted."""
-        record = self.record
-        found = find_posted(self.services, self.connection, record, intent, remember=False)
-        if found is None:
-            self.record = record.now(OrderState.RECEIVED)
-            return False
-        title = record.facts.title or self.id
-        exact, problems = posted_order(self.connection, title, intent.amount, found)
-        facts = replace(record.facts, exact=exact, problems=problems, waiting=None)
-        self.record = record.now(OrderState.POSTED, facts)
-        self.result.action, self.result.becomes = "adopt", OrderState.POSTED
-        self.result.exact_number = str(exact.number)
-        self.result.problems = problems
+    def _show(self, step: Step) -> bool:
+        """Show a step; return whether there may be another."""
+        match step:
+            case Read(questions):
+                self.known = self.known.told(self.reader.answers(questions))
+            case Record():
+                self._show_record(step)
+                return not step.is_last
+            case Adopt():
+                self._show_adoption(step)
+            case Create():
+                names = self.planned.plan(step)
+                self.known = self.known.having_created(names).told(self.planned.answers)
+            case Wait(later, because):
+                return self._show_delay(later, because)
+            case Refuse():
+                self._show_refusal(step)
+                return False
+            case _:
+                self._show_last(step)
+                return False
         return True
 
-    def _amend(self, order: Order) -> tuple[bool, Guid | None]:
-        """Return whether the preview is complete, and if not, which Exact order is deleted."""
-        posted = posted_facts(self.record.facts)
-        self.result.division = posted.division
-        self.result.exact_number = str(posted.exact.number or "")
-        map_order = self.prerequisites.map_order
-        decider = PostedOrderDecider(
-            self.services, self.connection, self.record, map_order, by_hand=self.by_hand
-        )
-        next_step = decider.decide_next(order)
-        if not isinstance(next_step, NextStep):
-            return True, None
-        if next_step.decision.action == "repost":
-            facts = replace(self.record.facts, problems=(), change=None, exact=None)
-            self.record = self.record.now(OrderState.RECEIVED, facts)
-            self.result.exact_number = ""
-            return False, posted.exact.id
-        self._show(order, next_step)
-        return True, None
+    def _show_last(self, step: Post | Amend | Remove | LeaveAside | Rest) -> None:
+        match step:
+            case Post(_, body):
+                self._show_prerequisites()
+                write = ExactWrite("POST", ORDERS_PATH, body)
+                self._show_writes("post", OrderState.POSTED, [write])
+            case Amend():
+                self._show_amendment(step)
+            case Remove(order):
+                id = posted_facts(self.known.facts).exact.id
+                self._show_writes("remove", unposted_state(order), [removal(id, order.title)])
+            case LeaveAside() | Rest():
+                pass
+            case _:
+                assert_never(step)
 
-    def _show(self, order: Order, next_step: NextStep) -> None:
-        result, decision, found = self.result, next_step.decision, next_step.found
-        posted = posted_facts(self.record.facts)
-        body = next_step.body or posted.body
-        result.differences = [each.as_dict() for each in decision.differences]
-        if decision.action == "report":
-            if found and self.record.facts.change:
-                self.record = self.record.now(OrderState.POSTED)
-            raise Review([report_problem(decision, order.title, result.exact_number)])
-        result.problems = ()
-        id = posted.exact.id
-        if decision.action == "end":
-            result.action, result.becomes = "end", unposted_state(order)
-        elif decision.action == "remove":
-            result.action, result.becomes = "remove", unposted_state(order)
-            result.requests = [removal(id, order.title)]
-        elif decision.action == "amend" and found and decision.edits:
-            result.action, result.becomes = "amend", OrderState.POSTED
-            self._show_prerequisites()
-            header = header_write(decision.edits, body, id, order.title)
-            result.requests = [header] if header else []
-            if decision.edits.changes_lines:
-                self._show_lines(order, decision.edits, body, found)
-        elif found:
-            result.action = "adopt" if result.action == "adopt" else "keep"
-            result.becomes = OrderState.POSTED
-            result.problems = total_problems(self.connection, order, found, result.exact_number)
+    def _show_record(self, step: Record) -> None:
+        result = self.result
+        self._go_on(step.state, step.facts)
+        if step.step == "posted_anew":
+            result.exact_number = ""
+        if step.is_last:
+            result.becomes, result.problems = step.state, step.facts.problems
+        if step.step == "ended":
+            result.action = "end"
+        elif step.step == "as_approved" and result.action != "adopt":
+            result.action = "keep"
 
-    def _show_lines(self, order: Order, change: Edits, body: Body, found: ExactOrder) -> None:
-        posted = posted_facts(self.record.facts)
-        lines = LineChanges(self.services, self.connection, posted.division, order.title)
-        (_, first), (_, other) = lines.ways(change, body, posted.body, found)
-        self.result.requests = [*self.result.requests, *first]
-        self.result.otherwise = other
+    def _show_adoption(self, step: Adopt) -> None:
+        self._go_on(step.state, step.facts)
+        result = self.result
+        result.action, result.becomes = "adopt", OrderState.POSTED
+        result.exact_number, result.problems = _number(step.facts), step.facts.problems
+        self.known = replace(self.known, by_hand=False)
 
-    def _post(self, order: Order, division: ExactDivision, deleted: Guid | None) -> None:
-        services, connection, result = self.services, self.connection, self.result
-        result.division = division.division
-        facts = replace(self.record.facts, division=division.division, title=order.title)
-        placed = self.record.now(self.record.state, facts)
-        self._run_check(lambda: refuse_when_halted(services, connection, division.division))
-        self._check_calls_left(placed)
-        map_order = self.prerequisites.map_order
-        step = decide_new_order(
-            services, connection, self.record, order, division, map_order, deleted
-        )
-        result.becomes = OrderState.POSTED
-        if step.unrecorded:
-            facts = recovered(facts, step.unrecorded, division.division, step.mapped.body)
-            result.action, self.by_hand = "adopt", False
-            self.record = placed.now(OrderState.AMENDING, facts)
-            self._amend(order)
-            return
-        if services.ledger.must_look_up_first(connection.id):
-            intent = new_intent(services, connection, order, division, is_restored=True)
-            self.record = placed
-            if self._adopt(intent):
-                return
+    def _go_on(self, state: OrderState, facts: OrderFacts) -> None:
+        self.known = replace(self.known, state=state, facts=facts, due_at=None)
+
+    def _show_delay(self, later: Later, because: AnyQuestion | None) -> bool:
+        """Note what would make the worker wait, and go on as if it did not."""
+        if because is None:
+            raise later
+        if later.code not in {each.code for each in self.result.notes}:
+            self.result.notes.append(later)
+        said = self.known.answers[because]
+        is_standing = isinstance(said, ConnectionStanding)
+        without = ConnectionStanding(looks_first=said.looks_first) if is_standing else None
+        self.known = self.known.told({because: without})
+        return True
+
+    def _show_refusal(self, step: Refuse) -> None:
+        result = self.result
+        state = step.first.state if step.first else self.known.state
+        result.action, result.problems = "review", step.problems
+        result.becomes = state_in_review(state)
+        result.differences = [each.as_dict() for each in step.differences]
+
+    def _show_amendment(self, step: Amend) -> None:
+        posted, order = posted_facts(self.known.facts), step.order
         self._show_prerequisites()
-        result.action = "post"
-        result.requests = [ExactWrite("POST", ORDERS_PATH, step.mapped.body)]
+        header = header_write(step.edits, step.body, posted.exact.id, order.title)
+        writes = [header] if header else []
+        if step.edits.changes_lines:
+            lines = LineChanges(self.services, self.connection, posted.division, order.title)
+            (_, first), (_, other) = lines.ways(step.edits, step.body, posted.body, step.found)
+            writes += first
+            self.result.otherwise = other
+        self._show_writes("amend", OrderState.POSTED, writes)
+        self.result.differences = [each.as_dict() for each in step.differences]
+
+    def _show_writes(
+        self, action: PreviewAction, becomes: OrderState, writes: Sequence[ExactWrite]
+    ) -> None:
+        result = self.result
+        result.action, result.becomes, result.requests = action, becomes, writes
+        result.problems = ()
 
     def _show_prerequisites(self) -> None:
-        self.result.prerequisites = self.prerequisites.missing()
-        self.result.placeholders = self.prerequisites.placeholders()
+        self.result.prerequisites = self.planned.shown
+        self.result.placeholders = self.planned.placeholders
 
-    def _check_calls_left(self, record: OrderRecord) -> None:
-        self._run_check(lambda: refuse_without_calls_left(self.services, self.connection, record))
+    def _show_order(self) -> None:
+        order: Order | None = self.known.answers.get(ApprovedOrder())
+        self.result.division = self.known.facts.division
+        if order:
+            self.result.title, self.result.vendor = order.title, str(order.vendor)
+            self.result.total = str(order.total)
 
-    def _run_check(self, check: Callable[[], None]) -> None:
-        """Note what would make the worker wait, and continue."""
-        try:
-            check()
-        except Later as later:
-            if later.code not in {each.code for each in self.result.notes}:
-                self.result.notes.append(later)
+
+def _number(facts: OrderFacts) -> str:
+    return str(facts.exact.number or "") if facts.exact else ""
 
 
 def _is_open(record: OrderRecord) -> bool:

@@ -16,7 +16,7 @@ from ml_connector.connections.problems import report_connection_problems
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import ConnectionId, OrderId
-from ml_connector.domain.orders.fingerprint import digest
+from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.states import ApprovalState, RequestOutcome
 from ml_connector.infrastructure.connection_store import ListedOrder
 from ml_connector.infrastructure.coordination import SharedValues

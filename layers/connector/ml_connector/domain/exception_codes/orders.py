@@ -141,6 +141,16 @@ ORDERS: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "CREATED_ITEM_UNUSABLE",
+        Severity.EXCEPTION,
+        "The item that the connector creates for the GL account is in Exact but cannot be used: it "
+        "is a stock item, not a purchase item, or not active on the date of the order.",
+        "Correct that item in Exact, or map the GL account to an item of your own.",
+        {
+            "account": "It is the item for GL account {account}.",
+        },
+    ),
+    CatalogueEntry(
         "UNIT_UNKNOWN",
         Severity.EXCEPTION,
         "The division does not have the unit for items and supplier links.",

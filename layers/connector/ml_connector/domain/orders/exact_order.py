@@ -16,6 +16,16 @@ UNTOUCHED = dict.fromkeys(("order", "receipt", "invoice"), "open")
 
 
 @dataclass(frozen=True)
+class ExactHeader:
+    """An order as Exact answers its creation, or a search for it; a total may be left out."""
+
+    id: Guid
+    number: int | str | None
+    amount: Decimal | None
+    amount_without_vat: Decimal | None
+
+
+@dataclass(frozen=True)
 class ExactLine:
     """One line. `number` is Exact's own; codes are without padding, empty when absent."""
 

@@ -1,12 +1,17 @@
 """A purchase order of Airbase in the connector's own terms."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.money import Money
+from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.states import ApprovalState, RequestOutcome
+
+_WANTED = {ApprovalState.APPROVED, ApprovalState.OPEN}
+_SPENT = {ApprovalState.OPEN, ApprovalState.CLOSED}
 
 
 @dataclass(frozen=True)
@@ -73,3 +78,17 @@ class Order:
     def title(self) -> str:
         """Return what people call this order."""
         return self.number or self.id
+
+    @property
+    def is_wanted(self) -> bool:
+        """Return whether this is an approved purchase order, which should be in Exact."""
+        return self.state in _WANTED and self.outcome is RequestOutcome.PURCHASE_ORDER
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Return the digest of everything that Airbase approved in this order.
+
+        An approved order does not change when it is opened for spending or closed afterwards.
+        """
+        state = ApprovalState.APPROVED if self.state in _SPENT else self.state
+        return digest(asdict(replace(self, state=state)))

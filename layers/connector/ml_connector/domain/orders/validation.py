@@ -17,7 +17,7 @@ class Problems:
     def __init__(self, record: str) -> None:
         """Collect problems of the order with the title `record`."""
         self._record = record
-        self._list: list[Problem] = []
+        self._found: dict[str, Problem] = {}
 
     def add(
         self,
@@ -33,17 +33,16 @@ class Problems:
         """
         record = f"{self._record}, {where}" if where else self._record
         found = problem(code, record, candidates=candidates, evidence=evidence, **evidence)
-        if found not in self._list:
-            self._list.append(found)
+        self._found.setdefault(repr(found), found)
 
     def raise_if_any(self) -> None:
         """Raise `Review` with all that was found."""
-        if self._list:
+        if self._found:
             raise self.as_review()
 
     def as_review(self) -> Review:
         """Return the fault that carries all that was found."""
-        return Review(self._list)
+        return Review(list(self._found.values()))
 
 
 @dataclass(frozen=True)

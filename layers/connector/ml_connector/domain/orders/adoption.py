@@ -1,14 +1,14 @@
 """Adopt an order that people entered in Exact for an approved one of Airbase."""
 
 from dataclasses import replace
+from datetime import datetime
 
-from ml_connector import clock
 from ml_connector.domain.ids import Division
 from ml_connector.domain.orders.edits import as_body
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.order import Order
+from ml_connector.domain.orders.outcome import total_problems, with_approved
 from ml_connector.domain.records import Body, ExactReference, OrderFacts
-from ml_connector.purchase_orders.outcome import total_problems, with_approved
 from ml_connector.settings.connection import Connection
 
 
@@ -19,6 +19,7 @@ def adopted(
     division: Division,
     body: Body,
     found: ExactOrder,
+    at: datetime,
 ) -> OrderFacts:
     """Return the facts of an order that is `found` in Exact and stays as people entered it there.
 
@@ -30,7 +31,7 @@ def adopted(
         division=division,
         body=as_body(found, body),
         adopted_as=dict(body),
-        adopted_at=clock.now(),
+        adopted_at=at,
         status=found.status,
         problems=total_problems(connection, order, found, found.number),
         waiting=None,

@@ -1,0 +1,81 @@
+"""A division's reference data as far as they were read: what is missing is collected.
+
+An order is mapped with what is known. If anything was missing, the result does not count: all of it
+is read at once, and the order is mapped again.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ml_connector.domain.ids import Division, Guid
+from ml_connector.domain.orders.order import Reference
+from ml_connector.domain.orders.questions import Known, Lookup, UnansweredError
+from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item, Supplier
+
+
+class KnownDivisionData:
+    """`DivisionData` out of the answers in `Known`; what is not known counts as absent."""
+
+    def __init__(self, known: Known, division: Division) -> None:
+        """Answer for one division."""
+        self._known = known
+        self._division = division
+        self._unanswered: dict[Lookup, None] = {}
+
+    def refuse_if_unanswered(self) -> None:
+        """Raise `UnansweredError` when something was asked that is not known."""
+        if self._unanswered:
+            raise UnansweredError(list(self._unanswered))
+
+    def linked_supplier(self, vendor: Reference) -> str | None:
+        """See `DivisionData.linked_supplier`."""
+        found: str | None = self._look_up("linked_supplier", None, vendor)
+        return found
+
+    def doubt(self, vendor: Reference, supplier: Guid) -> str:
+        """See `DivisionData.doubt`."""
+        found: str = self._look_up("doubt", "", vendor, supplier)
+        return found
+
+    def supplier(self, id_or_code: str) -> Supplier | None:
+        """See `DivisionData.supplier`."""
+        found: Supplier | None = self._look_up("supplier", None, id_or_code)
+        return found
+
+    def suppliers_like(self, name: str) -> Sequence[Supplier]:
+        """See `DivisionData.suppliers_like`; only asked once everything else is known."""
+        if self._unanswered:
+            return ()
+        found: Sequence[Supplier] = self._look_up("suppliers_like", (), name)
+        return found
+
+    def gl_account(self, id_or_code: str) -> GLAccount | None:
+        """See `DivisionData.gl_account`."""
+        found: GLAccount | None = self._look_up("gl_account", None, id_or_code)
+        return found
+
+    def item(self, id: Guid) -> Item | None:
+        """See `DivisionData.item`."""
+        found: Item | None = self._look_up("item", None, id)
+        return found
+
+    def carriers(self, gl_account: Guid) -> Sequence[Item]:
+        """See `DivisionData.carriers`."""
+        found: Sequence[Item] = self._look_up("carriers", (), gl_account)
+        return found
+
+    def code(self, kind: CodeKind, code: str) -> Code | None:
+        """See `DivisionData.code`."""
+        found: Code | None = self._look_up("code", None, kind, code)
+        return found
+
+    def is_linked(self, item: Guid, supplier: Guid) -> bool:
+        """See `DivisionData.is_linked`."""
+        found: bool = self._look_up("is_linked", False, item, supplier)  # noqa: FBT003  absent: not linked
+        return found
+
+    def _look_up(self, what: str, absent: Any, *arguments: Any) -> Any:
+        question = Lookup(self._division, what, arguments)
+        if question not in self._known.answers:
+            self._unanswered[question] = None
+        return self._known.answers.get(question, absent)

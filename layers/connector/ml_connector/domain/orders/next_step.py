@@ -1,0 +1,391 @@
+"""Decide the next step for an order, from values alone.
+
+The posting protocol: received, fetched, mapped and validated, intent recorded, posted, confirmed.
+The worker takes the steps, a preview shows them; neither decides anything itself. The decision
+depends only on what both sides hold now, so events that come late, twice or in any order end in
+the same state.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from ml_connector.domain.exception_codes import delay, problem
+from ml_connector.domain.faults import Review
+from ml_connector.domain.ids import Division
+from ml_connector.domain.orders.carrier_items import MissingCarrierItem, Prerequisite
+from ml_connector.domain.orders.decision import Decision, WantedOrder, decide
+from ml_connector.domain.orders.digest import digest
+from ml_connector.domain.orders.edits import is_same
+from ml_connector.domain.orders.exact_order import UNTOUCHED, ExactOrder
+from ml_connector.domain.orders.known_data import KnownDivisionData
+from ml_connector.domain.orders.look_alikes import find_unrecorded, only_one, refuse_look_alikes
+from ml_connector.domain.orders.mapping import MappedOrder, map_order, pick_division
+from ml_connector.domain.orders.marker import your_ref
+from ml_connector.domain.orders.order import Order
+from ml_connector.domain.orders.outcome import (
+    as_approved,
+    as_found,
+    confirmed,
+    intended,
+    intent_of,
+    recovered,
+    report_problem,
+    settled,
+    unlinked,
+    with_approved,
+    with_vendor,
+)
+from ml_connector.domain.orders.questions import (
+    AnyQuestion,
+    ApprovedOrder,
+    HasUsableData,
+    Known,
+    MarkedOrders,
+    OrderInExact,
+    OrdersNear,
+    Outcome,
+    Standing,
+    StreamPosition,
+    UnansweredError,
+    WaitForExact,
+)
+from ml_connector.domain.orders.steps import (
+    Adopt,
+    Amend,
+    Create,
+    LeaveAside,
+    Post,
+    Read,
+    Record,
+    Refuse,
+    Remove,
+    Rest,
+    Step,
+    Wait,
+)
+from ml_connector.domain.records import (
+    HALT_RETRY,
+    SETTLE,
+    Body,
+    Change,
+    Intent,
+    OrderState,
+    posted_facts,
+)
+from ml_connector.domain.states import ApprovalState
+from ml_connector.settings.connection import ExactDivision
+
+_REFRESH_WAIT = timedelta(seconds=60)
+_BEFORE_THE_STREAM = 1
+"""A cursor from which all of Exact's stream is searched."""
+
+
+class _TakeFirst(Exception):
+    """Another step has to be taken before the one that is being decided."""
+
+    def __init__(self, step: Wait | Create) -> None:
+        super().__init__(step)
+        self.step = step
+
+
+def next_step(known: Known) -> Step:
+    """Return the next step for the order, given what is known of it.
+
+    Nothing is read and nothing changed; what has to be known first is a step as well (`Read`).
+    """
+    try:
+        return _next_step(known)
+    except UnansweredError as unanswered:
+        return Read(unanswered.questions)
+    except _TakeFirst as first:
+        return first.step
+    except Review as review:
+        return Refuse(review.problems)
+
+
+def unposted_state(order: Order) -> OrderState:
+    """Return the record's state for an order that should not, or no longer, be in Exact."""
+    if order.state is ApprovalState.PENDING:
+        return OrderState.AWAITING_APPROVAL
+    if order.state in {ApprovalState.APPROVED, ApprovalState.OPEN}:
+        return OrderState.NOT_AN_ORDER
+    return OrderState(order.state.value)
+
+
+def _next_step(known: Known) -> Step:
+    if known.state is OrderState.SET_ASIDE:
+        return LeaveAside()
+    _wait_while_halted(known, "")
+    if known.state is OrderState.POSTING:
+        return _resolve_intent(known)
+    if known.state is not OrderState.POSTED and known.facts.division:
+        _wait_for_exact(known, known.facts.division)  # before Airbase is called in vain
+    order = known.ask(ApprovedOrder())
+    if known.facts.exact:
+        return _bring_in_line(known, order)
+    if order.is_wanted:
+        return _post(known, order, pick_division(order, known.connection))
+    state = unposted_state(order)
+    facts = replace(known.facts, order=order.title, problems=())
+    return Record(state, state, facts, is_last=True)
+
+
+def _wait_while_halted(known: Known, where: str) -> None:
+    question = Standing()
+    if known.ask(question).halts & {"", where}:
+        until, detail = known.now + HALT_RETRY, "division" if where else "connection"
+        later = delay("HALTED", until, detail, division=where)
+        raise _TakeFirst(Wait(later, question))
+
+
+def _wait_for_exact(known: Known, division: Division) -> None:
+    question = WaitForExact(division)
+    if later := known.ask(question):
+        raise _TakeFirst(Wait(later, question))
+
+
+def _wait_until_settled(known: Known, intent_or_change: Intent | Change, what: str) -> None:
+    """Nothing is read or written while an earlier worker may still be writing."""
+    settled_at = intent_or_change.at + SETTLE
+    if known.now < settled_at:
+        raise _TakeFirst(Wait(delay("OUTCOME_UNKNOWN", settled_at, what)))
+
+
+# An order that may have been posted
+
+
+def _resolve_intent(known: Known) -> Step:
+    """Find out the outcome of an intent: adopt the order if it is in Exact, else go on."""
+    intent = intent_of(known.facts)
+    question = Outcome(intent.division, intent.your_ref, intent.cursor)
+    if question not in known.answers:  # asked just before the intent, it had not been sent yet
+        _wait_until_settled(known, intent, "attempt")
+    found = only_one(known.ask(question), known.title)
+    if found is None:
+        nothing = {"found": "nothing"}
+        return Record(OrderState.RECEIVED, "looked", known.facts, detail=nothing)
+    facts = confirmed(known.connection, known.title, known.facts, found, known.now)
+    return Adopt(OrderState.POSTED, "adopted", facts)
+
+
+# An order that is not in Exact
+
+
+def _post(known: Known, order: Order, division: ExactDivision) -> Step:
+    code = division.division
+    facts = replace(with_approved(known.facts, order), division=code)
+    if facts != known.facts:
+        return Record(known.state, "fetched", facts)
+    _wait_while_halted(known, str(code))
+    _wait_for_exact(known, code)
+    body = _mapped(known, order, division).body
+    near = OrdersNear(code, body["Supplier"], order.order_date)
+    known.need(MarkedOrders(code), near, StreamPosition(code))
+    if unrecorded := find_unrecorded(known, order, code):
+        facts = recovered(known.facts, unrecorded, code, body, known.now)
+        return Adopt(OrderState.AMENDING, "found_again", facts)
+    refuse_look_alikes(known, order, near)
+    intent = _intent(known, order, code, body)
+    if known.ask(Standing()).looks_first:
+        question = Outcome(code, intent.your_ref, intent.cursor)
+        if only_one(known.ask(question), known.title):
+            return Record(OrderState.POSTING, "intent", intended(known.facts, intent, body))
+    return Post(intent, body)
+
+
+def _intent(known: Known, order: Order, division: Division, body: Body) -> Intent:
+    """Return what finds the order in Exact if the answer to the POST is lost."""
+    looks_first = known.ask(Standing()).looks_first
+    cursor = _BEFORE_THE_STREAM if looks_first else known.ask(StreamPosition(division))
+    return Intent(
+        division=division,
+        your_ref=your_ref(order.number, order.id),
+        cursor=cursor,
+        at=known.now,
+        amount=order.total.amount,
+        digest=digest(body),
+    )
+
+
+def _mapped(known: Known, order: Order, division: ExactDivision) -> MappedOrder:
+    """Return what to send, once everything exists that it needs.
+
+    Raises `Review` with everything that is wrong with the order.
+    """
+    code = division.division
+    question: AnyQuestion = HasUsableData(code)
+    if not known.ask(question):
+        until = known.now + _REFRESH_WAIT
+        later = delay("REFERENCE_DATA_OLD", until, "division", division=code)
+        raise _TakeFirst(Wait(later))
+    division_data = KnownDivisionData(known, code)
+    try:
+        mapped = map_order(order, known.connection, division, division_data)
+    except Review:
+        division_data.refuse_if_unanswered()  # then it does not count
+        raise
+    division_data.refuse_if_unanswered()
+    if mapped.missing:
+        _refuse_created(known, mapped.missing)
+        raise _TakeFirst(Create(division, mapped.missing))
+    return mapped
+
+
+def _refuse_created(known: Known, missing: Sequence[Prerequisite]) -> None:
+    """Raise `Review` when a carrier item is missing although it was just created or found."""
+    unusable = [
+        problem("CREATED_ITEM_UNUSABLE", known.title, "account", account=each.gl_account.code)
+        for each in missing
+        if isinstance(each, MissingCarrierItem) and each.name in known.created
+    ]
+    if unusable:
+        raise Review(unusable)
+
+
+# An order that is in Exact
+
+
+def _bring_in_line(known: Known, order: Order) -> Step:
+    """Bring the order in Exact in line with what Airbase says now."""
+    facts = known.facts
+    if order.is_wanted and order.vendor.id != facts.vendor_id:
+        # First: an order that waits for its supplier is found by its vendor.
+        return Record(known.state, "vendor_changed", with_vendor(facts, order))
+    if _is_unchanged(known, order):
+        unchanged = Record(known.state, "unchanged", replace(facts, waiting=None), is_last=True)
+        return unchanged if known.due_at else Rest()
+    if facts.change:
+        _wait_until_settled(known, facts.change, "change")
+    if order.state is ApprovalState.PENDING and not _is_unresolved(known):
+        return _leave_as_approved(known)
+    if order.is_wanted:
+        division = pick_division(order, known.connection)
+        if division.division != posted_facts(facts).division:
+            return _refuse_other_division(known, order, division.division)
+    wanted = _wanted_order(known, order)
+    found = known.ask(_order_in_exact(known))
+    decision = decide(wanted, posted_facts(facts).body, found)
+    return _carry_out(known, order, decision, wanted.body, found)
+
+
+def _is_unchanged(known: Known, order: Order) -> bool:
+    """Exact is not called for a late or repeated event of an unchanged order."""
+    facts = known.facts
+    if facts.open_problems or facts.is_changed_in_exact:
+        return False
+    if order.is_wanted:
+        return known.state is OrderState.POSTED and order.fingerprint == facts.fingerprint
+    return known.state is unposted_state(order)
+
+
+def _is_unresolved(known: Known) -> bool:
+    facts = known.facts
+    return bool(facts.open_problems or facts.is_changed_in_exact or facts.change)
+
+
+def _leave_as_approved(known: Known) -> Step:
+    """Leave the order as last approved while a change waits for approval."""
+    if known.facts.is_pending and not known.due_at:
+        return Rest()
+    facts = replace(known.facts, is_pending=True, waiting=None)
+    return Record(known.state, "approval_pending", facts, is_last=True)
+
+
+def _refuse_other_division(known: Known, order: Order, now: Division) -> Step:
+    """Post to the other division on request, once the old order is gone from Exact."""
+    found = known.ask(_order_in_exact(known))
+    if found is None and known.by_hand:
+        return _post_anew(known)
+    values = {"before": str(posted_facts(known.facts).division), "now": str(now)}
+    decision = Decision("report", "DIVISION_CHANGED", detail="divisions", values=values)
+    return _report(known, order, decision, found)
+
+
+def _order_in_exact(known: Known) -> OrderInExact:
+    posted = posted_facts(known.facts)
+    return OrderInExact(posted.division, posted.exact.id, _is_being_removed(known))
+
+
+def _is_being_removed(known: Known) -> bool:
+    change = known.facts.change
+    return change is not None and change.what == "removal"
+
+
+def _wanted_order(known: Known, order: Order) -> WantedOrder:
+    state, body = _wanted_state_and_body(known, order)
+    return WantedOrder(
+        state=state,
+        body=body,
+        is_under_way=known.facts.change is not None,
+        may_repost=known.by_hand or _is_being_removed(known),
+        last_written_amount=posted_facts(known.facts).exact.amount,
+        when_cancelled=known.connection.when_cancelled,
+        when_closed=known.connection.when_closed,
+    )
+
+
+def _wanted_state_and_body(known: Known, order: Order) -> tuple[ApprovalState, Body | None]:
+    last_written = posted_facts(known.facts).body
+    if order.state is ApprovalState.PENDING:  # until it is approved, the last approval counts
+        change = known.facts.change
+        return ApprovalState.APPROVED, change.body if change else last_written
+    if order.is_wanted:
+        body = _mapped(known, order, pick_division(order, known.connection)).body
+        adopted = known.facts.adopted_as
+        if adopted and is_same(body, adopted):  # it stays as people entered it in Exact
+            body = last_written
+        return order.state, body
+    if order.state in {ApprovalState.APPROVED, ApprovalState.OPEN}:
+        return ApprovalState.CANCELLED, None  # it is no longer a purchase order
+    return order.state, None
+
+
+def _carry_out(
+    known: Known, order: Order, decision: Decision, body: Body | None, found: ExactOrder | None
+) -> Step:
+    body = body or posted_facts(known.facts).body
+    if decision.action == "report":
+        return _report(known, order, decision, found)
+    if decision.action == "end":
+        return _end(known, order, found)
+    if decision.action == "repost":
+        return _post_anew(known)
+    if decision.action == "remove":
+        return Remove(order)
+    if found is None:
+        raise ValueError(f"{order.title} is not in Exact: it cannot be kept or amended")
+    if decision.edits:
+        return Amend(order, decision.edits, body, found, decision.differences)
+    facts = as_approved(known.connection, known.facts, order, body, found)
+    return Record(OrderState.POSTED, "as_approved", facts, is_last=True)
+
+
+def _report(known: Known, order: Order, decision: Decision, found: ExactOrder | None) -> Refuse:
+    number = posted_facts(known.facts).exact.number
+    found_problem = report_problem(decision, order.title, number)
+    return Refuse([found_problem], _before_report(known, found), decision.differences)
+
+
+def _before_report(known: Known, found: ExactOrder | None) -> Record | None:
+    """Return what is recorded before: a change is given up, or how far it has come in Exact."""
+    facts = known.facts
+    if facts.change:
+        given_up = replace(facts, change=None)
+        if found:
+            body = posted_facts(facts).body
+            given_up = replace(as_found(facts, found, body), status=found.status)
+        return Record(OrderState.POSTED, "change_given_up", given_up)
+    if found and (facts.status or UNTOUCHED) != found.status:
+        return Record(known.state, "exact_status", replace(facts, status=found.status))
+    return None
+
+
+def _end(known: Known, order: Order, found: ExactOrder | None) -> Record:
+    """End the record: Airbase's order has ended, Exact's is gone, cancelled or complete."""
+    ended = replace(settled(known.facts), status=found.status) if found else unlinked(known.facts)
+    return Record(unposted_state(order), "ended", ended, is_last=True)
+
+
+def _post_anew(known: Known) -> Record:
+    return Record(OrderState.RECEIVED, "posted_anew", unlinked(known.facts))
