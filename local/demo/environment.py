@@ -25,7 +25,7 @@ from ml_connector.infrastructure.secret_store import (
 )
 from ml_connector.messages import refresh_message
 from ml_connector.secret import Secret
-from ml_connector.services import Services
+from ml_connector.services import Services, StackServices
 from ml_connector.settings.connection import Connection
 
 WORKER = "PoPostingFunction"
@@ -132,11 +132,18 @@ class DemoEnvironment:
         self.stack.fire("SweepSchedule")
         self.stack.drain()
 
+    def services_of(self, id: ConnectionId = ConnectionId(CONNECTION_ID)) -> Services:
+        """Return a connection's services; raises KeyError when it has no settings."""
+        found = self.services.of(id)
+        if found is None:
+            raise KeyError(id)
+        return found
+
     def posting_calls(self) -> list[Any]:
         """Return the calls to Exact, token calls excluded."""
         return [call for call in self.exact.calls if "oauth2" not in call.path]
 
-    def _open_services(self) -> Services:
+    def _open_services(self) -> StackServices:
         return open_services("local", self.stack.environment(WORKER))
 
     def _secret_store(self) -> AwsSecretStore:

@@ -26,4 +26,4 @@ def trails() -> InMemoryTable:
 
 @pytest.fixture
 def ledger(records: InMemoryTable, trails: InMemoryTable) -> Ledger:
-    return Ledger(records, trails, "po_posting")
+    return Ledger(records, trails, "po_posting", FIRM)

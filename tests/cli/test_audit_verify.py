@@ -27,7 +27,7 @@ class Trail:
         self.dynamodb = demo.stack.client("dynamodb")
         record = new_order(ConnectionId(connection), OrderId(order))
         for number, step in enumerate(STEPS):
-            record = demo.services.ledger.write(
+            record = demo.services.ledger_of(FIRM).write(
                 record.now(OrderState.RECEIVED, OrderFacts(title=f"T-{order}")),
                 step,
                 detail={"n": number},
@@ -130,7 +130,7 @@ def trail(demo: DemoEnvironment) -> Trail:
     """A connection of its own for each test, with one order."""
     connection = f"audited-{next(_numbers)}"
     record = new_record(ConnectionId(connection), CONNECTION)
-    demo.services.ledger.write(record.now("active"), "connection_added")
+    demo.services.ledger_of(FIRM).write(record.now("active"), "connection_added")
     return Trail(demo, connection, "o1")
 
 

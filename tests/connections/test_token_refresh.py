@@ -87,7 +87,7 @@ def run(services: Services) -> dict[str, list[float]]:
 
 
 def halts(services: Services, connection: str = FIRM) -> dict[str, str]:
-    facts = services.ledger.connection(ConnectionId(connection)).facts
+    facts = services.ledger_of(ConnectionId(connection)).connection().facts
     return {where: found.code for where, found in facts.halts.items()}
 
 
@@ -184,7 +184,7 @@ def test_subscriptions_are_made_once_in_every_division(
         run(services)
     checks = [call for call in exact.calls[calls:] if "oauth2" not in call.path]
     assert len(checks) == 2, "one check a division and day"
-    assert services.ledger.read(FIRM, CONNECTION).problems == ()
+    assert services.ledger_of(FIRM).read(CONNECTION).problems == ()
 
 
 def test_changed_topics_are_subscribed_in_the_next_run(
@@ -213,13 +213,13 @@ def test_a_subscription_with_another_address_is_reported(
     connect(exact_callback_url=CALLBACK)
     exact.add(NL, "webhooks/WebhookSubscriptions", Topic="Items", CallbackURL="https://old.test/x")
     run(services)
-    found = services.ledger.read(FIRM, CONNECTION).problems
+    found = services.ledger_of(FIRM).read(CONNECTION).problems
     assert [(p.code, p.record) for p in found] == [
         ("WEBHOOK_ELSEWHERE", "Webhook Items of division 111")
     ]
-    version = services.ledger.read(FIRM, CONNECTION).version
+    version = services.ledger_of(FIRM).read(CONNECTION).version
     run(services)
-    assert services.ledger.read(FIRM, CONNECTION).version == version, "reported once"
+    assert services.ledger_of(FIRM).read(CONNECTION).version == version, "reported once"
 
 
 def test_a_missing_scope_is_reported_and_halts_nothing(
@@ -228,7 +228,7 @@ def test_a_missing_scope_is_reported_and_halts_nothing(
     connect(exact_callback_url=CALLBACK)
     exact.policy.denied.add("webhooks/WebhookSubscriptions")
     assert run(services)["TokenRefreshFailed"] == [0.0]
-    codes = {p.code for p in services.ledger.read(FIRM, CONNECTION).problems}
+    codes = {p.code for p in services.ledger_of(FIRM).read(CONNECTION).problems}
     assert codes == {"WEBHOOK_NOT_SUBSCRIBED"}
     assert halts(services) == {}
 
@@ -239,11 +239,11 @@ def test_a_callback_url_that_exact_cannot_reach_is_reported(
     connect(exact_callback_url=CALLBACK)
     exact.webhooks.deliver = lambda _url, _body: 500
     run(services)
-    codes = {p.code for p in services.ledger.read(FIRM, CONNECTION).problems}
+    codes = {p.code for p in services.ledger_of(FIRM).read(CONNECTION).problems}
     assert codes == {"EXACT_CALLBACK_FAILED"}
     exact.webhooks.deliver = lambda _url, _body: 200
     run(services)
-    assert services.ledger.read(FIRM, CONNECTION).problems == ()
+    assert services.ledger_of(FIRM).read(CONNECTION).problems == ()
 
 
 SUBSCRIPTIONS = "webhooks/WebhookSubscriptions"
@@ -268,7 +268,7 @@ def test_another_users_subscription_is_used_and_not_requested_each_time(
     connect(exact_callback_url=CALLBACK)
     subscribe_another_user(exact, NL, *TOPICS)
     run(services)
-    assert services.ledger.read(FIRM, CONNECTION).problems == ()
+    assert services.ledger_of(FIRM).read(CONNECTION).problems == ()
     assert subscribed(exact, BE) == {(topic, CALLBACK) for topic in TOPICS}
     refused = [call.status for call in exact.calls if call.method == "POST"].count(500)
     assert refused == 4
@@ -293,7 +293,7 @@ def test_a_subscription_made_meanwhile_by_somebody_else_is_found(
 
     exact.on_call = meanwhile
     run(services)
-    found = services.ledger.read(FIRM, CONNECTION).problems
+    found = services.ledger_of(FIRM).read(CONNECTION).problems
     assert [each.record for each in found] == ["Webhook Items of division 111"]
     assert "https://old.test/x" in found[0].cause
 
@@ -309,7 +309,7 @@ def test_an_additional_subscription_with_an_old_address_is_no_exception(
     table[key] = {**row, "ID": key, "CallbackURL": "https://old.test/x"}
     row["CallbackURL"] = CALLBACK  # Exact may store it without the slash
     run(services)
-    assert services.ledger.read(FIRM, CONNECTION).problems == ()
+    assert services.ledger_of(FIRM).read(CONNECTION).problems == ()
 
 
 def test_other_exceptions_stay_open_when_the_subscriptions_are_fine(
@@ -319,7 +319,9 @@ def test_other_exceptions_stay_open_when_the_subscriptions_are_fine(
     other = problem("LISTING_REFUSED", "Airbase's order listing")
     report_connection_problems(services.ledger, FIRM, other.record, "listing_refused", [other])
     run(services)
-    assert [p.code for p in services.ledger.read(FIRM, CONNECTION).problems] == ["LISTING_REFUSED"]
+    assert [p.code for p in services.ledger_of(FIRM).read(CONNECTION).problems] == [
+        "LISTING_REFUSED"
+    ]
 
 
 def test_a_subscription_whose_response_was_lost_is_found_by_the_next_run(
@@ -335,4 +337,4 @@ def test_a_subscription_whose_response_was_lost_is_found_by_the_next_run(
     run(services)
     for division in (NL, BE):
         assert subscribed(exact, division) == {(topic, CALLBACK) for topic in TOPICS}
-    assert services.ledger.read(FIRM, CONNECTION).problems == ()
+    assert services.ledger_of(FIRM).read(CONNECTION).problems == ()

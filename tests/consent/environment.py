@@ -34,7 +34,7 @@ class ConsentEnvironment:
     def __post_init__(self) -> None:
         app = {"client_id": self.exact.client_id, "client_secret": self.exact.client_secret}
         self.secret_store.store("exact-app", FIRM, app)
-        self.ledger = Ledger(self.ledger_table, self.audit_table, "exact_consent")
+        self.ledger = Ledger(self.ledger_table, self.audit_table, "exact_consent", FIRM)
         self.consents = Consents(self.coordination)
 
     def exchange(self, http: httpx.Client | None = None) -> CodeExchange:
@@ -59,7 +59,7 @@ class ConsentEnvironment:
         return Tokens.from_json(text) if text else None
 
     def steps(self, connection: ConnectionId = FIRM) -> list[str]:
-        return [entry.step for entry in self.ledger.trail(connection, CONNECTION)]
+        return [entry.step for entry in self.ledger.trail(CONNECTION)]
 
     def items(self) -> list[Item]:
         tables = (self.coordination, self.ledger_table, self.audit_table)

@@ -205,7 +205,7 @@ class History:
         unsent.pop()
 
     def _receive(self, id: str) -> None:
-        inbox = Inbox(self.memory.tables.inbox)
+        inbox = Inbox(self.memory.tables.inbox, FIRM)
         arrival = IncomingEvent(
             connection=FIRM,
             source="airbase",
@@ -227,7 +227,7 @@ class History:
     def _other_worker(self) -> None:
         """Let another worker process an order in the middle of the first one's work."""
         with suppress(Exception):
-            advance_order(self.memory.services(), FIRM, OrderId(self.rng.choice(list(self.orders))))
+            advance_order(self.memory.services(), OrderId(self.rng.choice(list(self.orders))))
 
     def _deliver(self, one: QueuedMessage) -> None:
         self._deliver_safely(
@@ -284,7 +284,7 @@ class History:
         return self.services.ledger
 
     def _is_finished(self) -> bool:
-        if self.memory.queues.waiting or any(self.services.inbox.open_events(FIRM, clock.now())):
+        if self.memory.queues.waiting or any(self.services.inbox_of(FIRM).open_events(clock.now())):
             return False
         return not any(self._failure(id) for id in self.orders)
 
@@ -306,7 +306,7 @@ class History:
             broken = self._ledger.find_break(record)
             assert broken is None, f"seed {self.seed}: {record.key}: {broken}"
         assert not self.memory.queues.dead, f"seed {self.seed}: {self.memory.queues.dead}"
-        forgotten = list(self.services.inbox.open_events(FIRM, clock.now()))
+        forgotten = list(self.services.inbox_of(FIRM).open_events(clock.now()))
         assert not forgotten, f"seed {self.seed}: events still open: {forgotten}"
         codes = [
             item["Code"]

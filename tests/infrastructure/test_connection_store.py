@@ -28,7 +28,7 @@ def mappings(table: InMemoryTable) -> ConnectionStore:
 
 @pytest.fixture
 def links(table: InMemoryTable) -> VendorLinks:
-    return VendorLinks(table)
+    return VendorLinks(table, FIRM)
 
 
 def test_a_connection_is_stored_in_full(mappings: ConnectionStore) -> None:
@@ -61,8 +61,8 @@ def test_removing_a_connection_removes_only_its_own_links(
         links.save(id, LINK)
     mappings.remove(FIRM)
     assert [one.id for one in mappings.all()] == [OTHER]
-    assert links.get(FIRM, NL, VENDOR) is None
-    assert links.get(OTHER, NL, VENDOR) == LINK
+    assert links.get(NL, VENDOR) is None
+    assert links.get(NL, VENDOR) == LINK
     mappings.remove(FIRM)
 
 

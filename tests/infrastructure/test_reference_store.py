@@ -50,7 +50,7 @@ def table() -> InMemoryTable:
 
 @pytest.fixture
 def links() -> VendorLinks:
-    return VendorLinks(InMemoryTable("mappings"))
+    return VendorLinks(InMemoryTable("mappings"), FIRM)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_every_code_finds_its_own_supplier(codes: list[str]) -> None:
     data = ReferenceStore(InMemoryTable(), FIRM, NL)
     stored = [replace(SUPPLIER, id=guid(n), code=code) for n, code in enumerate(codes)]
     data.store("supplier", stored)
-    division_data = StoredDivisionData(data, VendorLinks(InMemoryTable()), FIRM, NL)
+    division_data = StoredDivisionData(data, VendorLinks(InMemoryTable(), FIRM), FIRM, NL)
     assert [division_data.supplier(code) for code in codes] == stored
 
 
@@ -255,13 +255,13 @@ def test_a_link_counts_and_not_the_erp_reference(links: VendorLinks, fresh: Fres
     vendor = Reference("ven-1", "60001", "Papierhandel")
     assert fresh.division_data.linked_supplier(vendor) is None
     assert fresh.division_data.linked_supplier(Reference("", "60001", "Papierhandel")) == "60001"
-    links.save(FIRM, Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
+    links.save(Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
     assert fresh.division_data.linked_supplier(vendor) == guid(9)
 
 
 def test_a_link_is_in_doubt_for_its_own_supplier_only(links: VendorLinks, fresh: Fresh) -> None:
     vendor = Reference("ven-1")
-    links.save(FIRM, Link(NL, VendorId("ven-1"), guid(9), "name", doubt="LINK_BROKEN"))
+    links.save(Link(NL, VendorId("ven-1"), guid(9), "name", doubt="LINK_BROKEN"))
     assert fresh.division_data.doubt(vendor, guid(9)) == "LINK_BROKEN"
     assert fresh.division_data.doubt(vendor, guid(8)) == ""
     assert fresh.division_data.doubt(Reference("", "60001"), guid(9)) == ""
@@ -270,8 +270,8 @@ def test_a_link_is_in_doubt_for_its_own_supplier_only(links: VendorLinks, fresh:
 def test_a_vendor_without_a_link_in_the_division_has_no_supplier(
     links: VendorLinks, fresh: Fresh
 ) -> None:
-    links.save(FIRM, Link(BE, VendorId("ven-1"), guid(9), "by_hand"))
-    links.save(ConnectionId("x"), Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
+    links.save(Link(BE, VendorId("ven-1"), guid(9), "by_hand"))
+    links.save(Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
     assert fresh.division_data.linked_supplier(Reference("ven-1", "", "Papierhandel")) is None
     assert fresh.division_data.linked_supplier(Reference("", "", "Papierhandel")) is None
 

@@ -121,7 +121,7 @@ def enter_by_hand(env: InMemoryEnvironment, division: int, amount: float, your_r
     item = find_row(env, division, "logistics/Items", "Code", "COST-4100")
     line = {"Item": item["ID"], "QuantityInPurchaseUnits": 3, "UnitPrice": amount / 3}
     body = {"Supplier": supplier["ID"], "YourRef": your_ref, "PurchaseOrderLines": [line]}
-    env.services.exact(env.connection()).create(Division(division), ORDERS, body)
+    env.services_of().exact.create(Division(division), ORDERS, body)
 
 
 def find_row(
@@ -153,7 +153,7 @@ def record_crashes(env: InMemoryEnvironment, *kinds: type[Exception]) -> list[st
 def exceptions(env: InMemoryEnvironment) -> list[Problem]:
     """Return every open exception and halt of the connection."""
     found: list[Problem] = []
-    for record in env.services.ledger.records(FIRM):
+    for record in env.services.ledger_of(FIRM).records():
         found += [
             *record.problems,
             *(record.facts.halts.values() if isinstance(record.facts, ConnectionFacts) else ()),

@@ -84,8 +84,8 @@ class PreviewCheck:
         assert connection
         before = self.snapshot()
         self.written.clear()
-        record = services.ledger.read(connection_id, order_key(id))
-        previewed = preview(services, connection, record, by_hand=by_hand)
+        record = services.ledger_of(connection_id).read(order_key(id))
+        previewed = preview(services_of(services, connection), record, by_hand=by_hand)
         assert self.written == []
         assert self.snapshot() == before
         return previewed

@@ -106,7 +106,7 @@ class WebhookAws:
 
     @property
     def inbox(self) -> Inbox:
-        return Inbox(DynamoTable(self.clients.dynamodb, "inbox"))
+        return Inbox(DynamoTable(self.clients.dynamodb, "inbox"), FIRM)
 
     def store_secret(self, source: str, config: Any, connection: str = FIRM) -> None:
         """Store a connection's webhook secret; a string is stored unchanged."""
@@ -138,7 +138,7 @@ class WebhookAws:
         """Return every event in the inbox, open or handled."""
         inbox = self.inbox
         items = self.clients.dynamodb.scan(TableName="inbox")["Items"]
-        found = [inbox.get(ConnectionId(i["pk"]["S"]), i["sk"]["S"]) for i in items]
+        found = [inbox.get(i["sk"]["S"]) for i in items]
         return [event for event in found if event is not None]
 
     def is_empty(self) -> bool:

@@ -65,7 +65,7 @@ def resume(stack: Stack, actor: Actor, connection: Connection) -> None:
 
     If the cause of the halt remains, the connection is stopped again.
     """
-    _persist(lambda: stack.ledger_of(actor).clear_halt(connection.id))
+    _persist(lambda: stack.ledger_of(actor, connection.id).clear_halt())
     read_reference_data(stack, connection)
 
 
@@ -175,10 +175,10 @@ def record_step(
     """
 
     def write() -> None:
-        record = stack.ledger_of(actor).connection(id)
+        record = stack.ledger_of(actor, id).connection()
         state = ConnectionState.HALTED if record.facts.halts else ConnectionState.ACTIVE
         moved = change(record) if change else record.now(state)
-        stack.ledger_of(actor).write(moved, step, detail=detail)
+        stack.ledger_of(actor, record.connection).write(moved, step, detail=detail)
 
     _persist(write)
 
@@ -201,7 +201,7 @@ def _persist(write: Callable[[], None]) -> None:
 
 def import_consent(stack: Stack, actor: Actor, id: ConnectionId, given: GivenSecrets) -> None:
     """Store the tokens of a consent given elsewhere, if there are any and they are new."""
-    known = stack.services.ledger.connection(id).facts.consent_digest
+    known = stack.services.ledger_of(id).connection().facts.consent_digest
     taken = connection_secrets.store_tokens(stack, id, given, known or None)
     if taken:
 
@@ -216,7 +216,7 @@ def _digest(connection: Connection) -> str:
 
 
 def _halts(stack: Stack, id: ConnectionId) -> list[dict[str, Any]]:
-    halts = stack.services.ledger.halts(id)
+    halts = stack.services.ledger_of(id).halts()
     return [{"division": where or None, **halt.as_dict()} for where, halt in sorted(halts.items())]
 
 
@@ -274,5 +274,5 @@ def _consent(stack: Stack, id: ConnectionId) -> dict[str, Any]:
 
 
 def _read_at(stack: Stack, connection: Connection, division: Any) -> str | None:
-    read_at = fresh_since(stack.services.reference_store(connection.id, division))
+    read_at = fresh_since(stack.services.bound(connection).reference_store(division))
     return read_at.isoformat(timespec="seconds") if read_at else None

@@ -110,7 +110,7 @@ def list_divisions(stack: Stack, connection: Connection) -> dict[str, Any]:
         Halt: there is no valid consent (`HALTS_NEEDING_CONSENT`), or Exact refuses the request.
         Later: Exact cannot be called now.
     """
-    exact_client = stack.services.exact(connection)
+    exact_client = stack.services.bound(connection).exact
     me = exact_client.current_user()
     rows = _division_rows(exact_client, connection, me.get("CurrentDivision"))
     return {
@@ -226,5 +226,6 @@ def subscribe(stack: Stack, actor: Actor, connection: Connection) -> list[dict[s
     A connection without `exact_callback_url` gets none. Raises `Later` when Exact cannot be called
     now: the token refresh creates them within six hours.
     """
-    found = ensure_subscriptions(stack.services, connection, stack.ledger_of(actor))
+    services = stack.services.bound(connection)
+    found = ensure_subscriptions(services, stack.ledger_of(actor, services.id))
     return [problem.as_dict() for problem in found]

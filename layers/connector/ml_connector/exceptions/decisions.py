@@ -25,11 +25,12 @@ Change = Callable[[AnyRecord], tuple[AnyRecord, str, dict[str, Any]]]
 
 def show(stack: Stack, id: str, name: str) -> dict[str, Any]:
     """Return a record's exceptions with their evidence, and the last steps of its trail."""
-    record = records.find_record(stack, stack.known_id(id), name)
+    ledger = stack.known_ledger(id)
+    record = records.find_record(ledger, name)
     order = records.order_facts(record)
     evidence = {each.digest: dict(each.evidence) for each in record.facts.all_problems}
     exceptions = [row | {"evidence": evidence[row["id"]]} for row in open_rows(record)]
-    trail = stack.services.ledger.trail(record.connection, record.key)
+    trail = ledger.trail(record.key)
     return {
         "connection": record.connection,
         "key": record.key,
@@ -111,13 +112,14 @@ def _change(
     stack: Stack, actor: Actor, id: str, name: str, change: Change
 ) -> tuple[AnyRecord, AnyRecord]:
     """Write the change in the name of `actor`; return the record before and after."""
-    record = records.find_record(stack, stack.known_id(id), name)
+    ledger = stack.ledger_of(actor, stack.known_id(id))
+    record = records.find_record(ledger, name)
     for _ in range(_ATTEMPTS):
         after, step, detail = change(record)
         try:
-            return record, stack.ledger_of(actor).write(after, step, detail=detail)
+            return record, ledger.write(after, step, detail=detail)
         except Conflict:
-            record = stack.ledger_of(actor).read(record.connection, record.key)
+            record = ledger.read(record.key)
     raise Conflict(f"{records.title(record)}")
 
 

@@ -39,7 +39,7 @@ def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
     subject = f"Connector {connection.id}: a test"
     text = f"This is a test. New exceptions and halts of {connection.id} are sent here."
     found = []
-    for channel in stack.services.channels(connection):
+    for channel in stack.services.bound(connection).channels:
         try:
             channel.send(subject, text)
             failure = None

@@ -45,7 +45,6 @@ from ml_connector.purchase_orders.outcome import (
 )
 from ml_connector.purchase_orders.prerequisites import map_with_prerequisites
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 from ml_connector.tracked_record import SETTLE, TrackedOrder
 
 _UNWANTED = {OrderState.CANCELLED, OrderState.NOT_AN_ORDER}  # states of orders not wanted in Exact
@@ -59,14 +58,13 @@ class OrderAmender:
     def __init__(
         self,
         services: Services,
-        connection: Connection,
         tracked: TrackedOrder,
         *,
         by_hand: bool = False,
     ) -> None:
         """Take the posted order of `tracked`; `by_hand`: a person asked for a retry."""
         self.services = services
-        self.connection = connection
+        self.connection = services.connection
         self.tracked = tracked
         self.by_hand = by_hand
         posted = posted_facts(tracked.facts)
@@ -101,14 +99,12 @@ class OrderAmender:
         Raises `Review` for what a person must decide, `Later` and `Halt` as the remotes do.
         """
         self._note_vendor(order)
-        map_order = partial(map_with_prerequisites, self.services, self.connection)
+        map_order = partial(map_with_prerequisites, self.services)
         record = self.tracked.record
-        decider = PostedOrderDecider(
-            self.services, self.connection, record, map_order, by_hand=self.by_hand
-        )
+        decider = PostedOrderDecider(self.services, record, map_order, by_hand=self.by_hand)
         next_step = decider.decide_next(order)
         if isinstance(next_step, NextStep):
-            store_current(self.services, self.connection, self.division, self.id, next_step.found)
+            store_current(self.services, self.division, self.id, next_step.found)
             return self._carry_out(next_step, order)
         if next_step == "pending":
             self._note_pending()
@@ -174,13 +170,13 @@ class OrderAmender:
 
     def _remove(self, order: Order) -> None:
         self._record_intent("removal", self.last_written)
-        exact_client = self.services.exact(self.connection)
+        exact_client = self.services.exact
         try:
             self._write(lambda: removal(self.id, order.title).send(exact_client, self.division))
         except Review:
             if not self._is_gone():
                 raise
-        self.services.exact_orders(self.connection.id, self.division).mark_deleted(self.id)
+        self.services.exact_orders(self.division).mark_deleted(self.id)
         self._unlink(unposted_state(order), "removed")
 
     def _is_gone(self) -> bool:
@@ -196,7 +192,7 @@ class OrderAmender:
         assert change is not None  # noqa: S101  an amendment has edits
         shown = [each.as_dict() for each in decision.differences]
         self._record_intent("amendment", body, differences=shown)
-        lines = LineChanges(self.services, self.connection, self.division, order.title)
+        lines = LineChanges(self.services, self.division, order.title)
         try:
             after = self._write(
                 lambda: self._write_all(lines, change, body, found, order.title), lines
@@ -218,7 +214,7 @@ class OrderAmender:
     ) -> ExactOrder | None:
         """Write the header, then the lines; return the order if it was read afterwards."""
         if header := header_write(change, body, self.id, title):
-            header.send(self.services.exact(self.connection), self.division)
+            header.send(self.services.exact, self.division)
             lines.has_written = True
         return lines.apply(change, body, self.last_written, found) if change.changes_lines else None
 
@@ -285,9 +281,7 @@ class OrderAmender:
         self.tracked.step(OrderState.POSTED, step, facts)
 
     def _read_current(self) -> ExactOrder | None:
-        return read_current(
-            self.services, self.connection, self.division, self.id, may_be_gone=self._may_be_gone
-        )
+        return read_current(self.services, self.division, self.id, may_be_gone=self._may_be_gone)
 
     @property
     def _may_be_gone(self) -> bool:

@@ -31,7 +31,6 @@ _SYNC_FIELDS = f"Timestamp,LineNumber,{_FIELDS}"
 
 def find_orders(
     services: Services,
-    connection: Connection,
     order: OrderId,
     intent: Intent,
     *,
@@ -43,15 +42,17 @@ def find_orders(
     the cursor of the intent. `remember`: note per division that the filter is refused.
     """
     division = intent.division
-    exact_client = services.exact(connection)
-    data = services.reference_store(connection.id, division)
+    exact_client = services.exact
+    data = services.reference_store(division)
     if data.noted_at("your_ref_filter_refused") is None:
         query = {
             "$filter": f"YourRef eq {text_literal(intent.your_ref)}",
             "$select": _FIELDS,
         }
         try:
-            return _marked(exact_client.rows(division, ORDERS_PATH, query), connection, order)
+            return _marked(
+                exact_client.rows(division, ORDERS_PATH, query), services.connection, order
+            )
         except Review:
             if remember:
                 data.note("your_ref_filter_refused")
@@ -59,7 +60,7 @@ def find_orders(
         "$filter": f"Timestamp gt {int64_literal(intent.cursor)}",
         "$select": _SYNC_FIELDS,
     }
-    return _marked(exact_client.rows(division, STREAM_PATH, query), connection, order)
+    return _marked(exact_client.rows(division, STREAM_PATH, query), services.connection, order)
 
 
 def _marked(rows: Any, connection: Connection, order: OrderId) -> list[Mapping[str, Any]]:
@@ -74,21 +75,19 @@ def _marked(rows: Any, connection: Connection, order: OrderId) -> list[Mapping[s
 
 def read_current(
     services: Services,
-    connection: Connection,
     division: Division,
     id: Guid,
     *,
     may_be_gone: bool = False,
 ) -> ExactOrder | None:
     """Return the order as `fetch_current` does, and store it."""
-    found = fetch_current(services, connection, division, id, may_be_gone=may_be_gone)
-    store_current(services, connection, division, id, found)
+    found = fetch_current(services, division, id, may_be_gone=may_be_gone)
+    store_current(services, division, id, found)
     return found
 
 
 def fetch_current(
     services: Services,
-    connection: Connection,
     division: Division,
     id: Guid,
     *,
@@ -99,13 +98,13 @@ def fetch_current(
     `may_be_gone`: a removal of ours is under way. Raises `Later`, `Review` or `Halt` as the
     Exact client does.
     """
-    exact_client = services.exact(connection)
+    exact_client = services.exact
     key = f"PurchaseOrderID eq {guid_literal(id)}"
     headers = list(
         exact_client.rows(division, ORDERS_PATH, {"$filter": key, "$select": HEADER_FIELDS})
     )
     if not headers:
-        if not may_be_gone and not services.exact_orders(connection.id, division).is_deleted(id):
+        if not may_be_gone and not services.exact_orders(division).is_deleted(id):
             _refuse_empty_division(exact_client, division, id)
         return None
     lines = exact_client.rows(division, LINES_PATH, {"$filter": key, "$select": LINE_FIELDS})
@@ -114,13 +113,12 @@ def fetch_current(
 
 def store_current(
     services: Services,
-    connection: Connection,
     division: Division,
     id: Guid,
     found: ExactOrder | None,
 ) -> None:
     """Store an order as it was read, or that it is gone."""
-    orders = services.exact_orders(connection.id, division)
+    orders = services.exact_orders(division)
     if found is None:
         orders.mark_deleted(id)
     else:

@@ -29,7 +29,7 @@ from ml_connector.purchase_orders.exact_lookup import (
 from ml_connector.purchase_orders.fetch import is_wanted
 from ml_connector.purchase_orders.preconditions import refuse_until_settled
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.connection import ExactDivision
 
 OrderMapper = Callable[[Order, ExactDivision], MappedOrder]
 """Maps an order to a division; raises `Review` with everything that is wrong with it."""
@@ -64,7 +64,6 @@ NothingToDo = Literal["unchanged", "pending"]
 
 def decide_new_order(
     services: Services,
-    connection: Connection,
     record: OrderRecord,
     order: Order,
     division: ExactDivision,
@@ -77,8 +76,8 @@ def decide_new_order(
     wrong with the order, or when it looks like an order already in Exact.
     """
     mapped = map_order(order, division)
-    orders = services.exact_orders(connection.id, division.division)
-    unrecorded = find_unrecorded(orders, connection.id, order, deleted)
+    orders = services.exact_orders(division.division)
+    unrecorded = find_unrecorded(orders, services.id, order, deleted)
     if unrecorded is None:
         not_duplicates = record.facts.not_duplicates
 
@@ -86,9 +85,11 @@ def decide_new_order(
             """Return whether a person said so, or it belongs to another Airbase order."""
             if id in not_duplicates:
                 return True
-            return services.connections.order_of(connection.id, id) not in {None, order.id}
+            return services.notes.order_of(id) not in {None, order.id}
 
-        refuse_duplicate(orders, connection, order, mapped.body["Supplier"], is_known_other)
+        refuse_duplicate(
+            orders, services.connection, order, mapped.body["Supplier"], is_known_other
+        )
     return NewOrderStep(mapped, unrecorded)
 
 
@@ -98,7 +99,6 @@ class PostedOrderDecider:
     def __init__(
         self,
         services: Services,
-        connection: Connection,
         record: OrderRecord,
         map_order: OrderMapper,
         *,
@@ -106,7 +106,7 @@ class PostedOrderDecider:
     ) -> None:
         """Take the posted order of `record`; `by_hand`: a person asked for a retry."""
         self._services = services
-        self._connection = connection
+        self._connection = services.connection
         self._record = record
         self._map_order = map_order
         self._by_hand = by_hand
@@ -183,7 +183,6 @@ class PostedOrderDecider:
     def _fetch_current(self) -> ExactOrder | None:
         return fetch_current(
             self._services,
-            self._connection,
             self._division,
             self._posted.exact.id,
             may_be_gone=self._may_be_gone,
@@ -209,7 +208,6 @@ def unposted_state(order: Order) -> OrderState:
 
 def find_posted(
     services: Services,
-    connection: Connection,
     record: OrderRecord,
     intent: Intent,
     *,
@@ -220,7 +218,7 @@ def find_posted(
     `remember`: as for `find_orders`. Raises `Review` when there are several.
     """
     id = OrderId(record.key.partition("#")[2])
-    found = find_orders(services, connection, id, intent, remember=remember)
+    found = find_orders(services, id, intent, remember=remember)
     if len(found) > 1:
         numbers = ", ".join(str(one.get("OrderNumber")) for one in found)
         title = record.facts.title or id

@@ -13,7 +13,7 @@ from typing import Any
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.domain.ids import Division, OrderId, VendorId
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.fingerprint import digest
 from ml_connector.domain.orders.mapping import MappedOrder, pick_division
@@ -21,7 +21,7 @@ from ml_connector.domain.orders.order import Order
 from ml_connector.domain.records import Intent, OrderState
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.purchase_orders import ORDERS_PATH
-from ml_connector.infrastructure.ledger import OrderRecord
+from ml_connector.infrastructure.ledger import Ledger, OrderRecord
 from ml_connector.messages import vendor_message
 from ml_connector.purchase_orders.amending import OrderAmender, recovered
 from ml_connector.purchase_orders.fetch import fetch_order, is_wanted
@@ -35,13 +35,12 @@ from ml_connector.purchase_orders.preconditions import (
 )
 from ml_connector.purchase_orders.prerequisites import map_with_prerequisites
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.connection import ExactDivision
 from ml_connector.tracked_record import SETTLE, TrackedOrder
 
 
 def advance_order(
     services: Services,
-    connection_id: ConnectionId,
     id: OrderId,
     event: str | None = None,
     *,
@@ -52,38 +51,41 @@ def advance_order(
     `event` is the inbox key of the webhook that caused this, None for the sweep; `by_hand`: a
     person asked for it. Raises `Conflict` when another worker changed the order meanwhile.
     """
-    tracked = TrackedOrder(services.ledger, services.ledger.order(connection_id, id))
+    tracked = TrackedOrder(services.ledger, services.ledger.order(id))
     tracked.note_event(event, SETTLE)
     try:
-        connection = services.connections.get(connection_id)
-        if connection is None:
-            raise Review([problem("CONNECTION_GONE", id)])
-        _Posting(services, connection, id, tracked, by_hand=by_hand).run()
+        _Posting(services, id, tracked, by_hand=by_hand).run()
     except Fault as fault:
         tracked.apply_fault(fault)
         _queue_unknown_vendor(services, tracked.record)
     return tracked.record
 
 
-def compare_with_exact(services: Services, connection_id: ConnectionId, id: OrderId) -> None:
+def refuse_order(ledger: Ledger, id: OrderId, event: str | None = None) -> None:
+    """Open an exception for an order of a connection that has no settings any more."""
+    tracked = TrackedOrder(ledger, ledger.order(id))
+    tracked.note_event(event, SETTLE)
+    tracked.apply_fault(Review([problem("CONNECTION_GONE", id)]))
+
+
+def compare_with_exact(services: Services, id: OrderId) -> None:
     """Compare a posted order with what Exact holds now; after our own write nothing differs.
 
     A change by others is processed as in `advance_order`.
     """
-    tracked = TrackedOrder(services.ledger, services.ledger.order(connection_id, id))
-    connection = services.connections.get(connection_id)
-    if connection is None or tracked.record.state in {OrderState.POSTING, OrderState.AMENDING}:
+    tracked = TrackedOrder(services.ledger, services.ledger.order(id))
+    if tracked.record.state in {OrderState.POSTING, OrderState.AMENDING}:
         return  # its worker is still busy, and reads the order again afterwards
     if not tracked.facts.exact:
         return
-    amender = OrderAmender(services, connection, tracked)
-    found = services.exact_orders(connection_id, amender.division).get(amender.id)
+    amender = OrderAmender(services, tracked)
+    found = services.exact_orders(amender.division).get(amender.id)
     if found and amender.is_as_expected(found):
         amender.note_status(found)
         return
     facts = replace(tracked.facts, is_changed_in_exact=True)
     tracked.step(tracked.record.state, "changed_in_exact", facts, retry_in=SETTLE)
-    advance_order(services, connection_id, id)
+    advance_order(services, id)
 
 
 def _queue_unknown_vendor(services: Services, record: OrderRecord) -> None:
@@ -101,14 +103,13 @@ class _Posting:
     def __init__(
         self,
         services: Services,
-        connection: Connection,
         id: OrderId,
         tracked: TrackedOrder,
         *,
         by_hand: bool,
     ) -> None:
         self.services = services
-        self.connection = connection
+        self.connection = services.connection
         self.id = id
         self.tracked = tracked
         self.by_hand = by_hand
@@ -117,15 +118,13 @@ class _Posting:
         if self.tracked.record.state == OrderState.SET_ASIDE:
             self.tracked.leave_set_aside()
             return
-        refuse_when_halted(self.services, self.connection)
+        refuse_when_halted(self.services)
         if self.tracked.record.state == OrderState.POSTING:
             self._resolve_intent()
-        refuse_without_calls_left(self.services, self.connection, self.tracked.record)
-        order = fetch_order(self.services, self.connection, self.id, self.tracked.record)
+        refuse_without_calls_left(self.services, self.tracked.record)
+        order = fetch_order(self.services, self.id, self.tracked.record)
         if self.tracked.facts.exact:
-            amender = OrderAmender(
-                self.services, self.connection, self.tracked, by_hand=self.by_hand
-            )
+            amender = OrderAmender(self.services, self.tracked, by_hand=self.by_hand)
             if not amender.bring_in_line(order):
                 return
         if is_wanted(order):
@@ -137,17 +136,15 @@ class _Posting:
 
     def _post_order(self, order: Order, division: ExactDivision) -> None:
         self._note_fetched(order, division)
-        refuse_when_halted(self.services, self.connection, division.division)
-        exact_client = self.services.exact(self.connection)
+        refuse_when_halted(self.services, division.division)
+        exact_client = self.services.exact
         exact_client.circuit_breaker.check()
-        map_order = partial(map_with_prerequisites, self.services, self.connection)
-        step = decide_new_order(
-            self.services, self.connection, self.tracked.record, order, division, map_order
-        )
+        map_order = partial(map_with_prerequisites, self.services)
+        step = decide_new_order(self.services, self.tracked.record, order, division, map_order)
         if step.unrecorded:
             self._adopt_unrecorded(order, division, step.mapped, step.unrecorded)
             return
-        is_restored = self.services.ledger.must_look_up_first(self.connection.id)
+        is_restored = self.services.ledger.must_look_up_first()
         self._record_intent(order, division, step.mapped, is_restored=is_restored)
         if not (is_restored and self._adopt()):
             self._post(exact_client, division.division, step.mapped)
@@ -165,7 +162,7 @@ class _Posting:
         `is_restored`: the ledger was restored and may have lost that the order was posted.
         """
         intent = replace(
-            new_intent(self.services, self.connection, order, division, is_restored=is_restored),
+            new_intent(self.services, order, division, is_restored=is_restored),
             digest=digest(mapped.body),
         )
         facts = replace(
@@ -203,7 +200,7 @@ class _Posting:
 
     def _adopt(self) -> bool:
         """Adopt the order that an earlier attempt created in Exact; return whether there is one."""
-        found = find_posted(self.services, self.connection, self.tracked.record, self._intent)
+        found = find_posted(self.services, self.tracked.record, self._intent)
         if found:
             self._confirm(found, "adopted")
         return bool(found)
@@ -212,16 +209,16 @@ class _Posting:
         self, order: Order, division: ExactDivision, mapped: MappedOrder, unrecorded: ExactOrder
     ) -> None:
         """Adopt an order of ours that the ledger has lost, and bring it in line."""
-        self.services.connections.note_posted(self.connection.id, unrecorded.id, self.id)
+        self.services.notes.note_posted(unrecorded.id, self.id)
         facts = recovered(self.tracked.facts, unrecorded, division.division, mapped.body)
         self.tracked.step(OrderState.AMENDING, "found_again", facts, retry_in=SETTLE)
-        OrderAmender(self.services, self.connection, self.tracked).bring_in_line(order)
+        OrderAmender(self.services, self.tracked).bring_in_line(order)
 
     def _confirm(self, entity: Mapping[str, Any], step: str) -> None:
         exact, problems = posted_order(
             self.connection, self.tracked.title, self._intent.amount, entity
         )
-        self.services.connections.note_posted(self.connection.id, exact.id, self.id)
+        self.services.notes.note_posted(exact.id, self.id)
         facts = replace(
             self.tracked.facts,
             exact=exact,

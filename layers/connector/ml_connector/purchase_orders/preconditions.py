@@ -12,13 +12,12 @@ from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.rate_limit_headers import next_minute
 from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.connection import ExactDivision
 from ml_connector.tracked_record import HALT_RETRY, SETTLE
 
 
 def new_intent(
     services: Services,
-    connection: Connection,
     order: Order,
     division: ExactDivision,
     *,
@@ -28,7 +27,7 @@ def new_intent(
 
     `is_restored`: the ledger was restored, so all of Exact's stream is searched.
     """
-    cursor = services.reference_store(connection.id, division.division).cursor(STREAM_PATH)
+    cursor = services.reference_store(division.division).cursor(STREAM_PATH)
     return Intent(
         division=division.division,
         your_ref=your_ref(order.number, order.id),
@@ -43,24 +42,20 @@ def refuse_unsettled_intent(intent: Intent) -> None:
     refuse_until_settled(intent.at, "attempt")
 
 
-def refuse_when_halted(
-    services: Services, connection: Connection, division: Division | None = None
-) -> None:
+def refuse_when_halted(services: Services, division: Division | None = None) -> None:
     """Raise `Later` while the connection, or the division, is stopped."""
-    if services.ledger.halted(connection.id, division):
+    if services.ledger.halted(division):
         detail = "division" if division else "connection"
         raise delay("HALTED", clock.now() + HALT_RETRY, detail, division=division)
 
 
-def refuse_without_calls_left(
-    services: Services, connection: Connection, record: OrderRecord
-) -> None:
+def refuse_without_calls_left(services: Services, record: OrderRecord) -> None:
     """Raise `Later`, before Airbase is called, when Exact cannot be called afterwards."""
     division = record.facts.division
     if record.state == OrderState.POSTED or not division:
         return
-    services.exact(connection).circuit_breaker.check()
-    if until := services.rate_limiter(connection).exhausted_until(division):
+    services.exact.circuit_breaker.check()
+    if until := services.rate_limiter.exhausted_until(division):
         code = "EXACT_DAY_LIMIT" if until > next_minute(clock.now()) else "EXACT_MINUTE_LIMIT"
         raise delay(code, until, "division", division=division)
 

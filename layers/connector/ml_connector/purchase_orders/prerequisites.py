@@ -24,7 +24,7 @@ from ml_connector.exact.odata import guid, int64_literal, text_literal
 from ml_connector.exact.reference_data import SUPPLIER_ITEMS_PATH, read_item
 from ml_connector.reference_data.refresh import is_usable
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.connection import ExactDivision
 
 ITEMS, UNITS = "logistics/Items", "logistics/Units"
 _LEASE = timedelta(seconds=90)
@@ -35,14 +35,14 @@ _ITEM_FIELDS = "ID,Code,Description,IsPurchaseItem,IsStockItem,GLCosts,StartDate
 class Prerequisites:
     """Creates what one order needs, in one division."""
 
-    def __init__(self, services: Services, connection: Connection, division: ExactDivision) -> None:
+    def __init__(self, services: Services, division: ExactDivision) -> None:
         """Work in `division` of `connection`."""
-        self._connection = connection
+        self._connection = services.connection
         self._division = division
         self._code = division.division
-        self._exact_client = services.exact(connection)
-        self._data = services.reference_store(connection.id, division.division)
-        self._leases = services.leases(connection.id)
+        self._exact_client = services.exact
+        self._data = services.reference_store(division.division)
+        self._leases = services.leases
 
     def create_all(self, missing: Sequence[Prerequisite]) -> None:
         """Create everything that is missing, or raise the fault that prevents it."""
@@ -144,33 +144,31 @@ ROUNDS = 2
 
 
 def map_with_prerequisites(
-    services: Services, connection: Connection, order: Order, division: ExactDivision
+    services: Services, order: Order, division: ExactDivision
 ) -> MappedOrder:
     """Return what to send; missing carrier items and supplier links are created first.
 
     Raises `Review` with everything that is wrong with the order, `Later` while the division's
     reference data are too old.
     """
-    refuse_stale_data(services, connection, division.division)
-    mapped = map_with_stored_data(services, connection, order, division)
+    refuse_stale_data(services, division.division)
+    mapped = map_with_stored_data(services, order, division)
     for _ in range(ROUNDS):
         if mapped.missing:
-            Prerequisites(services, connection, division).create_all(mapped.missing)
-            mapped = map_with_stored_data(services, connection, order, division)
+            Prerequisites(services, division).create_all(mapped.missing)
+            mapped = map_with_stored_data(services, order, division)
     return mapped
 
 
-def map_with_stored_data(
-    services: Services, connection: Connection, order: Order, division: ExactDivision
-) -> MappedOrder:
+def map_with_stored_data(services: Services, order: Order, division: ExactDivision) -> MappedOrder:
     """Return what to send and what is missing first; Exact is not called, nothing is written."""
     return map_order(
-        order, connection, division, services.division_data(connection, division.division)
+        order, services.connection, division, services.division_data(division.division)
     )
 
 
-def refuse_stale_data(services: Services, connection: Connection, division: Division) -> None:
+def refuse_stale_data(services: Services, division: Division) -> None:
     """Raise `Later` while the division's data are too old; the sweep has them read."""
-    if not is_usable(services, connection.id, division):
+    if not is_usable(services, division):
         until = clock.now() + _REFRESH_WAIT
         raise delay("REFERENCE_DATA_OLD", until, "division", division=division)

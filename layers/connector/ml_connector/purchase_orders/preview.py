@@ -40,7 +40,7 @@ from ml_connector.purchase_orders.preconditions import (
 )
 from ml_connector.purchase_orders.preview_prerequisites import PreviewPrerequisites
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.connection import ExactDivision
 from ml_connector.sweep.missed_approvals import LISTING, first_day, may_be_posted
 from ml_connector.tracked_record import state_in_review
 
@@ -105,36 +105,32 @@ class Preview:
         }
 
 
-def preview(
-    services: Services, connection: Connection, record: OrderRecord, *, by_hand: bool = False
-) -> Preview:
+def preview(services: Services, record: OrderRecord, *, by_hand: bool = False) -> Preview:
     """Return the preview of the order of `record`; `by_hand`: as if a person retried it."""
-    return _PreviewRun(services, connection, record, by_hand=by_hand).run()
+    return _PreviewRun(services, record, by_hand=by_hand).run()
 
 
-def preview_open(services: Services, connection: Connection) -> Iterator[Preview]:
+def preview_open(services: Services) -> Iterator[Preview]:
     """Yield the preview of every order that waits, then of those not in the ledger yet."""
     known = set()
-    for record in services.ledger.orders(connection.id):
+    for record in services.ledger.orders():
         known.add(record.key)
         if _is_open(record):
-            yield preview(services, connection, record)
-    for id in _approved(services, connection):
+            yield preview(services, record)
+    for id in _approved(services):
         if order_key(id) not in known:
-            yield preview(services, connection, new_order(connection.id, id))
+            yield preview(services, new_order(services.id, id))
 
 
 class _PreviewRun:
-    def __init__(
-        self, services: Services, connection: Connection, record: OrderRecord, *, by_hand: bool
-    ) -> None:
+    def __init__(self, services: Services, record: OrderRecord, *, by_hand: bool) -> None:
         self.services = services
-        self.connection = connection
+        self.connection = services.connection
         self.record = record
         self.by_hand = by_hand
         self.id = OrderId(record.key.partition("#")[2])
         self.result = Preview(record)
-        self.prerequisites = PreviewPrerequisites(services, connection)
+        self.prerequisites = PreviewPrerequisites(services)
         if not record.version:
             received = replace(record, received_at=clock.now().isoformat())
             self.record = received.now(OrderState.RECEIVED)
@@ -156,11 +152,11 @@ class _PreviewRun:
 
     def _follow_steps(self) -> None:
         """Follow the steps of `posting.advance_order`."""
-        self._run_check(lambda: refuse_when_halted(self.services, self.connection))
+        self._run_check(lambda: refuse_when_halted(self.services))
         if self.record.state == OrderState.POSTING:
             self._resolve_intent()
         self._check_calls_left(self.record)
-        order = fetch_order(self.services, self.connection, self.id, self.record)
+        order = fetch_order(self.services, self.id, self.record)
         self.result.title, self.result.vendor = order.title, str(order.vendor)
         self.result.total = str(order.total)
         deleted = None
@@ -182,7 +178,7 @@ class _PreviewRun:
     def _adopt(self, intent: Intent) -> bool:
         """Continue as if an order that an earlier attempt created in Exact were adopted."""
         record = self.record
-        found = find_posted(self.services, self.connection, record, intent, remember=False)
+        found = find_posted(self.services, record, intent, remember=False)
         if found is None:
             self.record = record.now(OrderState.RECEIVED)
             return False
@@ -201,9 +197,7 @@ class _PreviewRun:
         self.result.division = posted.division
         self.result.exact_number = str(posted.exact.number or "")
         map_order = self.prerequisites.map_order
-        decider = PostedOrderDecider(
-            self.services, self.connection, self.record, map_order, by_hand=self.by_hand
-        )
+        decider = PostedOrderDecider(self.services, self.record, map_order, by_hand=self.by_hand)
         next_step = decider.decide_next(order)
         if not isinstance(next_step, NextStep):
             return True, None
@@ -245,22 +239,20 @@ class _PreviewRun:
 
     def _show_lines(self, order: Order, change: Edits, body: Body, found: ExactOrder) -> None:
         posted = posted_facts(self.record.facts)
-        lines = LineChanges(self.services, self.connection, posted.division, order.title)
+        lines = LineChanges(self.services, posted.division, order.title)
         (_, first), (_, other) = lines.ways(change, body, posted.body, found)
         self.result.requests = [*self.result.requests, *first]
         self.result.otherwise = other
 
     def _post(self, order: Order, division: ExactDivision, deleted: Guid | None) -> None:
-        services, connection, result = self.services, self.connection, self.result
+        services, result = self.services, self.result
         result.division = division.division
         facts = replace(self.record.facts, division=division.division, title=order.title)
         placed = self.record.now(self.record.state, facts)
-        self._run_check(lambda: refuse_when_halted(services, connection, division.division))
+        self._run_check(lambda: refuse_when_halted(services, division.division))
         self._check_calls_left(placed)
         map_order = self.prerequisites.map_order
-        step = decide_new_order(
-            services, connection, self.record, order, division, map_order, deleted
-        )
+        step = decide_new_order(services, self.record, order, division, map_order, deleted)
         result.becomes = OrderState.POSTED
         if step.unrecorded:
             facts = recovered(facts, step.unrecorded, division.division, step.mapped.body)
@@ -268,8 +260,8 @@ class _PreviewRun:
             self.record = placed.now(OrderState.AMENDING, facts)
             self._amend(order)
             return
-        if services.ledger.must_look_up_first(connection.id):
-            intent = new_intent(services, connection, order, division, is_restored=True)
+        if services.ledger.must_look_up_first():
+            intent = new_intent(services, order, division, is_restored=True)
             self.record = placed
             if self._adopt(intent):
                 return
@@ -282,7 +274,7 @@ class _PreviewRun:
         self.result.placeholders = self.prerequisites.placeholders()
 
     def _check_calls_left(self, record: OrderRecord) -> None:
-        self._run_check(lambda: refuse_without_calls_left(self.services, self.connection, record))
+        self._run_check(lambda: refuse_without_calls_left(self.services, record))
 
     def _run_check(self, check: Callable[[], None]) -> None:
         """Note what would make the worker wait, and continue."""
@@ -300,15 +292,19 @@ def _is_open(record: OrderRecord) -> bool:
     return bool(waits) or record.state in _UNDER_WAY
 
 
-def _approved(services: Services, connection: Connection) -> Iterable[OrderId]:
+def _approved(services: Services) -> Iterable[OrderId]:
     """Yield the orders of Airbase's listing that the sweep would post."""
-    since = first_day(services, connection)
-    for row in services.airbase(connection).orders():
-        reader = FieldReader(row, connection.profile, LISTING)
-        id = reader.required_text(connection.profile.order.id, "id")
-        day = reader.day(connection.profile.order.order_date, "order date")
+    since = first_day(services)
+    for row in services.airbase().orders():
+        reader = FieldReader(row, services.connection.profile, LISTING)
+        id = reader.required_text(services.connection.profile.order.id, "id")
+        day = reader.day(services.connection.profile.order.order_date, "order date")
         is_readable = not reader.problems
-        if is_readable and (day is None or day >= since) and may_be_posted(row, connection.profile):
+        if (
+            is_readable
+            and (day is None or day >= since)
+            and may_be_posted(row, services.connection.profile)
+        ):
             yield OrderId(id)
 
 

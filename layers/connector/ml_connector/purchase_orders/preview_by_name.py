@@ -20,10 +20,10 @@ def preview(stack: Stack, id: str, name: str, *, by_hand: bool = False) -> dict[
     `by_hand`: as if a person retried it now. Raises `UserError` when neither has it,
     `ServiceError` when Airbase does not answer for an order not in the ledger.
     """
-    connection = stack.connection(id)
-    found = records.find_order_or_none(stack, connection.id, name)
-    record = found or new_order(connection.id, OrderId(name))
-    shown = preview_order(stack.services, connection, record, by_hand=by_hand)
+    services = stack.services_of(id)
+    found = records.find_order_or_none(services.ledger, name)
+    record = found or new_order(services.id, OrderId(name))
+    shown = preview_order(services, record, by_hand=by_hand)
     if found is None and _UNKNOWN in {each.code for each in shown.problems}:
         raise UserError(
             f"neither connection {id} nor Airbase has an order {name!r}; "
@@ -36,5 +36,5 @@ def preview(stack: Stack, id: str, name: str, *, by_hand: bool = False) -> dict[
 
 def preview_all(stack: Stack, id: str) -> Iterator[dict[str, Any]]:
     """Yield the preview of every order that waits, or is approved and not in the ledger yet."""
-    connection = stack.connection(id)
-    return (each.as_dict() for each in preview_open(stack.services, connection))
+    services = stack.services_of(id)
+    return (each.as_dict() for each in preview_open(services))

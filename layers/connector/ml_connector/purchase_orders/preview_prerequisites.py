@@ -21,17 +21,17 @@ from ml_connector.purchase_orders.prerequisites import (
     refuse_stale_data,
 )
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.connection import ExactDivision
 
 
 class PreviewPrerequisites:
     """Collects the prerequisites that an order lacks while a preview maps it."""
 
-    def __init__(self, services: Services, connection: Connection) -> None:
+    def __init__(self, services: Services) -> None:
         """Map with the stored reference data of the connection's divisions."""
         self._services = services
-        self._connection = connection
-        self._division: ExactDivision = connection.divisions[0]
+        self._connection = services.connection
+        self._division: ExactDivision = services.connection.divisions[0]
         self._missing: dict[str, Prerequisite] = {}
 
     def map_order(self, order: Order, division: ExactDivision) -> MappedOrder:
@@ -39,12 +39,10 @@ class PreviewPrerequisites:
 
         Raises as `prerequisites.map_with_prerequisites` does.
         """
-        refuse_stale_data(self._services, self._connection, division.division)
+        refuse_stale_data(self._services, division.division)
         self._division, self._missing = division, {}
-        data = self._services.reference_store(self._connection.id, division.division)
-        division_data = _PlannedDivisionData(
-            data, self._services.vendor_links, self._connection.id, division.division
-        )
+        data = self._services.reference_store(division.division)
+        division_data = _PlannedDivisionData(data, self._services.vendor_links, division.division)
         mapped = map_order(order, self._connection, division, division_data)
         for _ in range(ROUNDS):
             if mapped.missing:

@@ -55,21 +55,21 @@ def export(stack: Stack, id: str, out: Path) -> dict[str, Any]:
 
     Raise `UserError` when the file cannot be written.
     """
-    connection = stack.connection(id)
+    services = stack.services_of(id)
     if not out.parent.is_dir():
         raise UserError(f"{out.parent}: no such folder")
     counts = {"link": 0, "review": 0, "none": 0}
-    states = VendorStates(stack, connection)
+    states = VendorStates(services)
 
     def rows() -> Iterator[tuple[str, ...]]:
-        for division in connection.divisions:
+        for division in services.connection.divisions:
             suppliers = states.suppliers(division.division)
             for each in states.of(division.division):
                 counts[each.decision] += 1
                 yield tuple(map(as_text, _cells(each, suppliers)))
 
     write_rows(out, COLUMNS, rows())
-    return {"connection": connection.id, "file": str(out), **counts}
+    return {"connection": services.id, "file": str(out), **counts}
 
 
 def read_spreadsheet(path: Path) -> list[SpreadsheetRow]:

@@ -7,6 +7,7 @@ from typing import Any
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.infrastructure.ledger import VENDORS
 from ml_connector.infrastructure.vendor_links import Link
+from ml_connector.services import Services
 from ml_connector.settings.connection import Connection, ExactDivision
 from ml_connector.stack import Stack
 from ml_connector.vendors.link_checks import CONFIGURED
@@ -24,20 +25,19 @@ def status(stack: Stack, id: str) -> dict[str, Any]:
 
     A share is None if there is nothing to count.
     """
-    connection = stack.connection(id)
-    states = VendorStates(stack, connection)
-    run = stack.services.ledger.read(connection.id, VENDORS)
-    every = Counter(
-        record.facts.division for record in waiting_orders(stack.services, connection.id)
-    )
-    waiting = waiting_by_vendor(stack, connection)
+    services = stack.services_of(id)
+    connection = services.connection
+    states = VendorStates(services)
+    run = services.ledger.read(VENDORS)
+    every = Counter(record.facts.division for record in waiting_orders(services))
+    waiting = waiting_by_vendor(services)
     return {
         "connection": connection.id,
         "comparison": run.state if run.version else "never",
         "vendors": len(states.vendors),
         "divisions": [
             _figures(states, connection, each)
-            | _read_at(stack, connection, each)
+            | _read_at(services, each)
             | _orders(waiting, each, every[each.division])
             for each in connection.divisions
         ],
@@ -88,8 +88,8 @@ def _references(connection: Connection, active: Sequence[VendorInDivision]) -> d
     return {"is_written_back": connection.vendors.write_reference, **counts}
 
 
-def _read_at(stack: Stack, connection: Connection, division: ExactDivision) -> dict[str, Any]:
-    data = stack.services.reference_store(connection.id, division.division)
+def _read_at(services: Services, division: ExactDivision) -> dict[str, Any]:
+    data = services.reference_store(division.division)
     at = data.cursor(ACCOUNTS_PATH).read_at
     return {"suppliers_read_at": at.isoformat(timespec="seconds") if at else None}
 
