@@ -30,6 +30,8 @@ from ml_connector.settings.connection import Connection
 
 WORKER = "PoPostingFunction"
 
+FIRM = ConnectionId(CONNECTION_ID)
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -132,7 +134,7 @@ class DemoEnvironment:
         self.stack.fire("SweepSchedule")
         self.stack.drain()
 
-    def services_of(self, id: ConnectionId = ConnectionId(CONNECTION_ID)) -> Services:
+    def services_of(self, id: ConnectionId = FIRM) -> Services:
         """Return a connection's services; raises KeyError when it has no settings."""
         found = self.services.of(id)
         if found is None:
@@ -150,6 +152,3 @@ class DemoEnvironment:
         variables = self.stack.environment(WORKER)
         clients = self.stack.client("secretsmanager"), self.stack.client("kms")
         return AwsSecretStore(*clients, variables["SECRET_PREFIX"], variables["KMS_KEY_ID"])
-
-
-FIRM = ConnectionId(CONNECTION_ID)

@@ -394,10 +394,10 @@ def test_a_step_taken_meanwhile_is_included(
 ) -> None:
     original, key = Ledger.entries, order_key(OrderId("=1+1-0"))
 
-    def entries(self: Ledger, connection: ConnectionId, asked: RecordKey) -> Any:
+    def entries(self: Ledger, asked: RecordKey) -> Any:
         if asked == key:
             firm.note(key, "changed_in_exact")
-        return original(self, connection, asked)
+        return original(self, asked)
 
     monkeypatch.setattr(Ledger, "entries", entries)
     path = tmp_path / "one.jsonl"
@@ -433,9 +433,9 @@ def test_trails_are_read_one_at_a_time(firm: Firm, monkeypatch: pytest.MonkeyPat
     read: list[str] = []
     original = Ledger.entries
 
-    def entries(self: Ledger, connection: ConnectionId, key: RecordKey) -> Any:
+    def entries(self: Ledger, key: RecordKey) -> Any:
         read.append(key)
-        return original(self, connection, key)
+        return original(self, key)
 
     monkeypatch.setattr(Ledger, "entries", entries)
     found = audit_exports.rows(firm, firm.actor, FIRM, None, ExportPeriod())

@@ -427,7 +427,7 @@ def test_a_refusal_during_an_import_reports_how_far_it_came(
     suppliers = [firm.supplier(f"{v['name']} B.V.", f"90{n}") for n, v in enumerate(vendors)]
     firm.open()
     sheet.decide(*((vendor, {"decision": "link"}) for vendor in vendors))
-    saving, times = firm.services.vendor_links.saving, iter((False, True))
+    saving, times = firm.services_of().vendor_links.saving, iter((False, True))
 
     def then_blocked(*given: Any) -> Any:
         if next(times):
@@ -440,7 +440,7 @@ def test_a_refusal_during_an_import_reports_how_far_it_came(
             data.store("supplier", [replace(supplier, is_blocked=True)])
         return writes
 
-    monkeypatch.setattr(firm.services.vendor_links, "saving", then_blocked)
+    monkeypatch.setattr(firm.services_of().vendor_links, "saving", then_blocked)
     said = sheet.terminal.wrong("import", FIRM, str(sheet.path), code=3)
     assert "1 of 2 decisions were made, then line " in said
     assert "SUPPLIER_UNUSABLE" in said

@@ -113,7 +113,7 @@ def test_subscriptions_that_are_made_later_or_no_longer_wanted(env: InMemoryEnvi
         )
         assert codes(env) == ["WEBHOOK_NOT_SUBSCRIBED"]
         env.services.connections.save(env.connection().model_copy(update=settings))
-        token_refresh.refresh_all(env.services, lambda _name, _value: None)
+        token_refresh.refresh_all(env.services.all(), lambda _name, _value: None)
         assert codes(env) == []
 
 

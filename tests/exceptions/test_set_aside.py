@@ -216,7 +216,7 @@ def test_a_dismissal_does_not_overwrite_a_workers_step(
         if self.actor == stack.actor and next(moves):
             newest = env.record(order)
             write(
-                env.services.ledger,
+                env.services.ledger_of(FIRM),
                 newest.now("posted", replace(newest.facts, problems=())),
                 "posted",
             )

@@ -68,7 +68,7 @@ def test_what_a_lost_consent_and_an_order_leave_in_ledger_and_trail(
     env.exact.revoke_consent()
     env.wait(hours=1)
     env.post(env.order("PO-2"))
-    ledger = env.services.ledger
+    ledger = env.services.ledger_of(FIRM)
     kept = list(ledger.records())
     texts = [text for record in kept for text in texts_in(encode(record.facts))]
     texts += [

@@ -43,7 +43,8 @@ def firm(env: InMemoryEnvironment) -> InMemoryEnvironment:
 
 def ping(env: InMemoryEnvironment, connection: Connection | None = None) -> list[Check]:
     """Ping as a new process does."""
-    return ping_connection(env.memory.services("connector"))
+    services = env.memory.services("connector")
+    return ping_connection(services.bound(connection or env.connection()))
 
 
 def red(checks: list[Check]) -> dict[tuple[int | None, str], Check]:

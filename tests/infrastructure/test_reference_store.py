@@ -49,8 +49,13 @@ def table() -> InMemoryTable:
 
 
 @pytest.fixture
-def links() -> VendorLinks:
-    return VendorLinks(InMemoryTable("mappings"), FIRM)
+def mappings() -> InMemoryTable:
+    return InMemoryTable("mappings")
+
+
+@pytest.fixture
+def links(mappings: InMemoryTable) -> VendorLinks:
+    return VendorLinks(mappings, FIRM)
 
 
 @pytest.fixture
@@ -66,7 +71,7 @@ class Fresh:
 
     @property
     def division_data(self) -> StoredDivisionData:
-        return StoredDivisionData(*self._parts, FIRM, NL)
+        return StoredDivisionData(*self._parts, NL)
 
 
 @pytest.fixture
@@ -120,7 +125,7 @@ def test_every_code_finds_its_own_supplier(codes: list[str]) -> None:
     data = ReferenceStore(InMemoryTable(), FIRM, NL)
     stored = [replace(SUPPLIER, id=guid(n), code=code) for n, code in enumerate(codes)]
     data.store("supplier", stored)
-    division_data = StoredDivisionData(data, VendorLinks(InMemoryTable(), FIRM), FIRM, NL)
+    division_data = StoredDivisionData(data, VendorLinks(InMemoryTable(), FIRM), NL)
     assert [division_data.supplier(code) for code in codes] == stored
 
 
@@ -268,10 +273,11 @@ def test_a_link_is_in_doubt_for_its_own_supplier_only(links: VendorLinks, fresh:
 
 
 def test_a_vendor_without_a_link_in_the_division_has_no_supplier(
-    links: VendorLinks, fresh: Fresh
+    links: VendorLinks, mappings: InMemoryTable, fresh: Fresh
 ) -> None:
     links.save(Link(BE, VendorId("ven-1"), guid(9), "by_hand"))
-    links.save(Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
+    others = VendorLinks(mappings, ConnectionId("x"))
+    others.save(Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
     assert fresh.division_data.linked_supplier(Reference("ven-1", "", "Papierhandel")) is None
     assert fresh.division_data.linked_supplier(Reference("", "", "Papierhandel")) is None
 

@@ -7,7 +7,7 @@ import pytest
 
 from local.in_memory.tables import InMemoryTable
 from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
-from ml_connector.infrastructure.connection_store import ConnectionStore
+from ml_connector.infrastructure.connection_store import ConnectionNotes
 from ml_connector.infrastructure.vendor_links import (
     Link,
     ProposedSupplier,
@@ -48,11 +48,13 @@ def any_proposal(vendor: VendorId = VENDOR) -> SupplierProposal:
     return SupplierProposal(NL, vendor, "De Vos", candidates, "similar_name", ("alike",), AT)
 
 
-def test_a_link_is_stored_in_full_for_one_division(links: VendorLinks) -> None:
+def test_a_link_is_stored_in_full_for_one_division(
+    links: VendorLinks, table: InMemoryTable
+) -> None:
     links.save(any_link())
     assert links.get(NL, VENDOR) == any_link()
     assert links.get(BE, VENDOR) is None
-    assert links.get(NL, VENDOR) is None
+    assert VendorLinks(table, OTHER).get(NL, VENDOR) is None
 
 
 def test_a_new_link_replaces_the_old_one_from_both_ends(
@@ -83,11 +85,12 @@ def test_all_are_listed_with_any_vendor_id(
     links.save(any_link(id))
     links.save(replace(any_link(id), division=BE))
     proposals.save(any_proposal(id))
-    ConnectionStore(table).note_posted(FIRM, "exact-1", OrderId("po-1"))
+    ConnectionNotes(table, FIRM).note_posted("exact-1", OrderId("po-1"))
     assert [link.division for link in links.all()] == [NL, BE]
     assert list(links.all(NL)) == [any_link(id)]
     assert list(proposals.all()) == list(proposals.all(NL)) == [any_proposal(id)]
-    assert [*links.all(), *proposals.all(), *proposals.all(BE)] == []
+    others = VendorLinks(table, OTHER), SupplierProposals(table, OTHER)
+    assert [*others[0].all(), *others[1].all(), *proposals.all(BE)] == []
 
 
 def test_a_rejection_is_about_one_pair(links: VendorLinks) -> None:

@@ -165,11 +165,11 @@ def test_an_unreachable_airbase_is_reported(fresh: PersonStack) -> None:
 
 
 def test_loaded_data_equal_single_look_ups(stack: PersonStack) -> None:
-    services, connection = stack.services, stack.connection(FIRM)
-    for division in connection.divisions:
-        data = services_of(services, connection.id).reference_store(division.division)
-        loaded = LoadedDivisionData(data, services.vendor_links, connection.id, division.division)
-        single = services_of(services, connection).division_data(division.division)
+    services = stack.services_of(FIRM)
+    for division in services.connection.divisions:
+        data = services.reference_store(division.division)
+        loaded = LoadedDivisionData(data, services.vendor_links, division.division)
+        single = services.division_data(division.division)
         assert loaded.accounts
         for account in loaded.accounts:
             for key in (account.id, account.code, account.id.upper(), f" {account.code} "):

@@ -190,5 +190,5 @@ def test_an_empty_topic_is_no_channel_and_its_client_is_created_on_demand(
     monkeypatch.setattr(botocore.session.Session, "create_client", noted)
     services = open_services("po_posting", VARIABLES | {"NOTIFICATION_TOPIC_ARN": arn})
     env.connect()
-    assert [each.name for each in services_of(services, env.connection()).channels] == channels
+    assert [each.name for each in services.bound(env.connection()).channels] == channels
     assert "sns" not in made

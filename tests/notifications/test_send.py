@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import InMemoryStack
 from local.in_memory.tables import InMemoryTable
-from ml_connector.bootstrap import Tables
 from ml_connector.clock import MovableClock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division, OrderId
@@ -21,6 +20,7 @@ from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import Conflict, Ledger, new_order, order_key
 from ml_connector.infrastructure.notification_outbox import KEPT_FOR, NotificationOutbox, OutboxItem
 from ml_connector.notifications import send
+from ml_connector.services import Tables
 from ml_connector.settings.connection import Connection
 
 
@@ -247,7 +247,7 @@ def test_a_failed_write_is_not_notified(time: MovableClock) -> None:
     facts = OrderFacts(problems=(problem("BAD_AMOUNT", "PO-1"),))
     with pytest.raises(Conflict):
         ledger.write(stale.now(OrderState.RECEIVED, facts), "review")
-    assert NotificationOutbox(table, FIRM).waiting(FIRM, 10) == []
+    assert NotificationOutbox(table, FIRM).waiting(10) == []
 
 
 class CrashingOutboxTable(InMemoryTable):
@@ -303,7 +303,7 @@ class OutboxScenario:
 
     def send(self) -> None:
         try:
-            send.send_due(self.services_of(self.connection.id))
+            send.send_due(self.services.bound(self.connection))
         except WorkerCrashed:
             self.crashes += 1
         self.table.crashes_at = ""
@@ -348,7 +348,7 @@ def test_every_exception_is_in_one_message_and_in_another_only_after_a_crash(
     for _ in range(2):
         time.move(timedelta(minutes=16))
         scenario.send()
-    assert scenario.services_of().outbox.waiting(10_000) == []
+    assert scenario.services.bound(scenario.connection).outbox.waiting(10_000) == []
     for box in scenario.boxes:
         names = [set(text.split()) for text in box.texts]
         assert set().union(*names) == {f"PO-{n}" for n in range(1, scenario.opened + 1)}

@@ -18,13 +18,12 @@ from local.in_memory.stack import Hosts
 from local.in_memory.tables import InMemoryTable
 from local.simulator import Handler, HandlerTransport, Request, Response
 from ml_connector import clock
-from ml_connector.bootstrap import Tables
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Division
 from ml_connector.domain.records import ConnectionFacts
 from ml_connector.infrastructure.dynamodb import Item, Replace, Write
 from ml_connector.infrastructure.queues import Message
-from ml_connector.services import Services
+from ml_connector.services import StackServices, Tables
 
 ORDERS = "purchaseorder/PurchaseOrders"
 LARGEST_ITEM = 400 * 1024
@@ -140,7 +139,7 @@ def record_crashes(env: InMemoryEnvironment, *kinds: type[Exception]) -> list[st
     crashes: list[str] = []
     work = env.memory.work
 
-    def recording(message: Message, services: Services) -> None:
+    def recording(message: Message, services: StackServices) -> None:
         try:
             work(message, services)
         except kinds as error:

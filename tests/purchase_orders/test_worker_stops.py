@@ -180,7 +180,7 @@ def test_an_item_with_our_code_that_books_elsewhere_is_not_used(env: InMemoryEnv
 
 def test_of_many_events_the_newest_are_known(env: InMemoryEnvironment) -> None:
     env.connect()
-    tracked = TrackedOrder(env.services.ledger, env.record(env.order()))
+    tracked = TrackedOrder(env.services.ledger_of(FIRM), env.record(env.order()))
     for number in range(30):
         tracked.note_event(f"airbase#{number}", _MINUTE)
     assert tracked.facts.events[-1] == "airbase#29"

@@ -203,7 +203,7 @@ def recover(firm: VendorEnvironment) -> None:
 
 def state(firm: VendorEnvironment) -> dict[str, Any]:
     """Return the visible state: both systems, links, proposals, exceptions, orders."""
-    ledger = firm.services.ledger
+    ledger = firm.services_of().ledger
     records = {str(r.key): r for r in ledger.records()}
     assert [key for key, r in records.items() if ledger.find_break(r)] == []
     found = {

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from local.firm import NL
-from local.in_memory.environment import FIRM
 from local.simulator import Request, SimulatedFault
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
@@ -151,15 +150,15 @@ def test_an_impossible_decision_is_refused_with_its_reason(firm: VendorEnvironme
     other = firm.vendor("Zorendis GmbH")
     blocked = firm.supplier("Lindex SRL", "903", Blocked=True)
     firm.open()
-    services, person, id = firm.services, firm.person, firm.vendor_id(other)
+    services, person, id = firm.services_of(), firm.person, firm.vendor_id(other)
     refusals: dict[str, Callable[[], object]] = {
-        "NOTHING_PROPOSED": lambda: accept(services_of(services, FIRM), person, CODE, id),
-        "SUPPLIER_TAKEN": lambda: link(services_of(services, FIRM), person, CODE, id, supplier),
-        "SUPPLIER_UNUSABLE": lambda: link(services_of(services, FIRM), person, CODE, id, blocked),
-        "SUPPLIER_UNKNOWN": lambda: link(services_of(services, FIRM), person, CODE, id, "4711"),
-        "DIVISION_UNKNOWN": lambda: link(services_of(services, FIRM), person, 7, id, "901"),  # type: ignore[arg-type]
-        "VENDOR_UNKNOWN": lambda: link(services_of(services, FIRM), person, CODE, "unknown", "901"),  # type: ignore[arg-type]
-        "NOT_LINKED": lambda: unlink(services_of(services, FIRM), person, CODE, id),
+        "NOTHING_PROPOSED": lambda: accept(services, person, CODE, id),
+        "SUPPLIER_TAKEN": lambda: link(services, person, CODE, id, supplier),
+        "SUPPLIER_UNUSABLE": lambda: link(services, person, CODE, id, blocked),
+        "SUPPLIER_UNKNOWN": lambda: link(services, person, CODE, id, "4711"),
+        "DIVISION_UNKNOWN": lambda: link(services, person, 7, id, "901"),  # type: ignore[arg-type]
+        "VENDOR_UNKNOWN": lambda: link(services, person, CODE, "unknown", "901"),  # type: ignore[arg-type]
+        "NOT_LINKED": lambda: unlink(services, person, CODE, id),
     }
     for code, act in refusals.items():
         with pytest.raises(Review) as refused:
