@@ -74,7 +74,7 @@ def test_exceptions_are_listed_by_assignee(env: InMemoryEnvironment, stack: Pers
     assert titles(stack, assigned_to="finance team") == ["PO-2"], "a new attempt changes nothing"
     exceptions.assign(stack, stack.actor, FIRM, "PO-2", None)
     assert titles(stack, assigned_to="finance team") == []
-    found = exceptions.show(stack, FIRM, "PO-2")
+    found = exceptions.show(stack.known_ledger(FIRM), "PO-2")
     assert [(e["step"], e["actor"], e["detail"]) for e in found["trail"]][-1] == (
         "unassigned",
         PERSON,
@@ -152,7 +152,7 @@ def test_one_exception_is_shown_with_its_details(
     env.wait(minutes=1)
     env.post(env.order("PO-4", lines=lines, payment_term="90"))
     exceptions.dismiss(stack, stack.actor, FIRM, "PO-4", "agreed", ["UNKNOWN_PAYMENT_CONDITION"])
-    found = exceptions.show(stack, FIRM, "PO-4")
+    found = exceptions.show(stack.known_ledger(FIRM), "PO-4")
     (shown,), (closed,) = found["exceptions"], found["dismissed"]
     assert shown["code"] == "GL_ACCOUNT_BLOCKED"
     assert str(NL.division) in shown["evidence"]["division"]
@@ -165,7 +165,7 @@ def test_one_exception_is_shown_with_its_details(
 @pytest.mark.parametrize("name", ["nobody", "PO-99", "vendor#none"])
 def test_a_record_that_is_not_there(stack: PersonStack, name: str) -> None:
     for act in (
-        lambda: exceptions.show(stack, FIRM, name),
+        lambda: exceptions.show(stack.known_ledger(FIRM), name),
         lambda: exceptions.dismiss(stack, stack.actor, FIRM, name, "x"),
         lambda: exceptions.assign(stack, stack.actor, FIRM, name, "x"),
         lambda: retries.retry(stack, stack.actor, FIRM, name),

@@ -46,7 +46,7 @@ def test_an_order_is_posted_once_its_values_are_mapped(fresh: PersonStack, tmp_p
     order = order_to_map(env)
     assert env.post(order).state == "review"
     path = tmp_path / "map.csv"
-    verbs.export(fresh, FIRM, path)
+    verbs.export(fresh.services_of(FIRM), path)
     vendor = env.firm.vendors["Nieuwkomer Catering"]["airbase_id"]
     answers = {"Reizen": "4100", "mkt": "MKT", "High": "5", "Net 30": "30", vendor: "300"}
     text = path.read_text("utf-8")
@@ -348,7 +348,7 @@ def test_importing_an_export_changes_nothing(
     connection = Connection.model_validate(config)
     restored.services.connections.save(connection)
     path = tmp_path / "map.csv"
-    verbs.export(restored, FIRM, path)
+    verbs.export(restored.services_of(FIRM), path)
     assert verbs.import_(restored, restored.actor, FIRM, path).changes == []
     assert restored.connection(FIRM) == connection
     lines, invalid = files.read(path)

@@ -106,9 +106,9 @@ def test_what_changes_while_its_stream_is_read_is_read_again(env: InMemoryEnviro
     env.exact.on_call = change_meanwhile
     read(env)
     env.exact.on_call = None
-    assert is_due(env.services_of(), DIVISION)
+    assert is_due(env.services_of().reference_store(DIVISION))
     read(env)
-    assert not is_due(env.services_of(), DIVISION)
+    assert not is_due(env.services_of().reference_store(DIVISION))
 
 
 def test_a_change_of_the_same_moment_counts_as_later(env: InMemoryEnvironment) -> None:
@@ -117,7 +117,7 @@ def test_a_change_of_the_same_moment_counts_as_later(env: InMemoryEnvironment) -
     data = env.services_of().reference_store(DIVISION)
     note_stale(data, ACCOUNTS_PATH)
     data.save_cursor(ACCOUNTS_PATH, data.cursor(ACCOUNTS_PATH).ended(clock.now()))
-    assert is_due(env.services_of(), DIVISION)
+    assert is_due(env.services_of().reference_store(DIVISION))
 
 
 def test_a_cursor_never_moves_backwards() -> None:

@@ -1,6 +1,6 @@
 """A deployed stack, as people's requests use it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -43,6 +43,10 @@ NEEDED_OUTPUTS = frozenset(
     }
 )
 """The stack's outputs without which it cannot be opened."""
+
+
+Send = Callable[[Message, str], None]
+"""Queues a message, as `Stack.send`."""
 
 
 class AwsClientFactory(Protocol):

@@ -44,9 +44,8 @@ class CheckedTrail:
     check: TrailCheck
 
 
-def show(stack: Stack, id: str, name: str) -> CheckedTrail:
+def show(ledger: Ledger, name: str) -> CheckedTrail:
     """Return the audit trail of an order (or another record, by its key)."""
-    ledger = stack.known_ledger(id)
     record = records.find_record(ledger, name)
     check = _check(ledger, record)
     try:

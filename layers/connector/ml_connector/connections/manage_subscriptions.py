@@ -18,13 +18,12 @@ from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError, safe_lines
 
 
-def list_webhooks(stack: Stack, id: str) -> dict[str, Any]:
+def list_webhooks(services: Services) -> dict[str, Any]:
     """Return the subscriptions of each division, including the missing ones.
 
     `state` is "ours", "elsewhere", "missing" or "unseen" (another user's subscription has the
     topic, and the app cannot see its address). `trouble`: divisions that could not be read, why.
     """
-    services = stack.services_of(id)
     connection = services.connection
     rows: list[dict[str, Any]] = []
     trouble: list[str] = []
@@ -60,11 +59,11 @@ def move(stack: Stack, actor: Actor, id: str) -> dict[str, Any]:
         for found in _elsewhere(services, each.division)
     ]
     moved = [{"division": d, "topic": found.topic, "address": found.url} for d, found in wanted]
-    connections.record_step(stack, actor, connection.id, "webhooks_moved", removed=moved)
+    connections.record_step(stack.ledger_of(actor, connection.id), "webhooks_moved", removed=moved)
     for division, found in wanted:
         subscriptions.remove(services.exact, division, found)
     ensure_subscriptions(services, stack.ledger_of(actor, services.id))
-    return {**list_webhooks(stack, id), "moved": moved}
+    return {**list_webhooks(stack.services_of(id)), "moved": moved}
 
 
 def subscribe(stack: Stack, actor: Actor, connection: Connection) -> list[str]:

@@ -10,7 +10,7 @@ from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Actor
 from ml_connector.domain.records import ConnectionFacts, HaltProblem, Note, OrderState
 from ml_connector.exceptions.listing import open_rows
-from ml_connector.infrastructure.ledger import AnyRecord, Conflict
+from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -23,9 +23,8 @@ Change = Callable[[AnyRecord], tuple[AnyRecord, str, dict[str, Any]]]
 """Returns the changed record, and the step and detail for its audit trail."""
 
 
-def show(stack: Stack, id: str, name: str) -> dict[str, Any]:
+def show(ledger: Ledger, name: str) -> dict[str, Any]:
     """Return a record's exceptions with their evidence, and the last steps of its trail."""
-    ledger = stack.known_ledger(id)
     record = records.find_record(ledger, name)
     order = records.order_facts(record)
     evidence = {each.digest: dict(each.evidence) for each in record.facts.all_problems}

@@ -46,7 +46,7 @@ def not_a_duplicate(stack: Stack, actor: Actor, id: str, name: str) -> dict[str,
 
     numbers = [str(each["number"]) for each in _candidates(record)]
     record = _write_repeatedly(ledger, record, write)
-    retry.send_by_hand(stack, record)
+    retry.send_by_hand(stack.send, record)
     return {"connection": id, "queued": [records.title(record)], "not_duplicates": numbers}
 
 

@@ -13,7 +13,7 @@ from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Conflict, 
 from ml_connector.infrastructure.queues import Message
 from ml_connector.message_outcome import kept_message
 from ml_connector.messages import order_message, vendor_message
-from ml_connector.stack import Stack
+from ml_connector.stack import Send, Stack
 from ml_connector.user_errors import UserError
 
 _ATTEMPTS = 3
@@ -91,10 +91,10 @@ def _retry(stack: Stack, ledger: Ledger, record: AnyRecord) -> bool:
     return True
 
 
-def send_by_hand(stack: Stack, record: AnyRecord) -> None:
+def send_by_hand(send: Send, record: AnyRecord) -> None:
     """Queue an order at a person's request."""
     message = order_message(record.connection, OrderId(records.airbase_id(record)), by_hand=True)
-    stack.send(message, f"asked {clock.epoch()}")
+    send(message, f"asked {clock.epoch()}")
 
 
 def _resumed(record: AnyRecord) -> AnyRecord:

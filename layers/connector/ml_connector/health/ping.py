@@ -16,6 +16,7 @@ from ml_connector.health.airbase import AirbasePing
 from ml_connector.health.checks import Check, Checklist, code_of, result_or_fault
 from ml_connector.health.division import STOPS_ALL, DivisionPing
 from ml_connector.infrastructure.circuit_breaker import REMOTES
+from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
@@ -43,7 +44,7 @@ def ping_connection(services: Services) -> list[Check]:
     """Return all checks of a connection; a failed one does not stop the others."""
     checklist = Checklist(services.id)
     with checklist.guarding("running"):
-        _check_running(checklist, services)
+        _check_running(checklist, services.ledger)
     with ExitStack() as ignored:  # find out whether a system is up, whatever the breakers say
         for remote in REMOTES:
             ignored.enter_context(services.circuit_breaker(remote).bypassed())
@@ -54,8 +55,8 @@ def ping_connection(services: Services) -> list[Check]:
     return checklist.checks
 
 
-def _check_running(checklist: Checklist, services: Services) -> None:
-    halts = services.ledger.halts()
+def _check_running(checklist: Checklist, ledger: Ledger) -> None:
+    halts = ledger.halts()
     if not halts:
         checklist.green("running", "Nothing stops the connection.")
     for where, halt in sorted(halts.items()):

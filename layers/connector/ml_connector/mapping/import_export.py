@@ -52,8 +52,7 @@ class MappingImport:
 
 
 def show(
-    stack: Stack,
-    id: str,
+    services: Services,
     division: int | None = None,
     kind: str | None = None,
     *,
@@ -64,7 +63,6 @@ def show(
     Reads Airbase, and the reference data as last read from Exact. Raise `UserError` for an unknown
     division or kind, and the faults of Airbase.
     """
-    services = stack.services_of(id)
     connection = services.connection
     if kind is not None and kind not in KINDS:
         raise UserError(f"{kind!r} is not a kind: use one of {', '.join(KINDS)}")
@@ -86,12 +84,12 @@ def show(
     )
 
 
-def export(stack: Stack, id: str, out: Path) -> int:
+def export(services: Services, out: Path) -> int:
     """Write all mappings, and unmapped values with an empty `exact`; return the number of lines.
 
     Raise `UserError` when the file cannot be written.
     """
-    rows = [row for row in show(stack, id).rows if row.state != AUTOMATIC]
+    rows = [row for row in show(services).rows if row.state != AUTOMATIC]
     text = files.write(
         (row.division or "", row.kind, row.airbase, row.exact, row.name or row.exact_name)
         for row in rows
@@ -134,10 +132,12 @@ def _save(
     stack: Stack, actor: Actor, connection: Connection, version: int, changes: list[MappingChange]
 ) -> None:
     difference = [change.as_dict() for change in changes]
-    connections.record_step(stack, actor, connection.id, "mappings_changed", changes=difference)
+    connections.record_step(
+        stack.ledger_of(actor, connection.id), "mappings_changed", changes=difference
+    )
     if not stack.services.connections.save_if_unchanged(connection, version):
         connections.record_step(
-            stack, actor, connection.id, "mappings_not_changed", why="changed meanwhile"
+            stack.ledger_of(actor, connection.id), "mappings_not_changed", why="changed meanwhile"
         )
         raise Conflict(f"connection {connection.id}")
 

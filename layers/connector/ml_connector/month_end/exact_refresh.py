@@ -12,7 +12,7 @@ from ml_connector.exact.reference_data import DELETED_PATH
 from ml_connector.messages import refresh_message
 from ml_connector.reference_data.refresh import note_stale
 from ml_connector.services import Services
-from ml_connector.stack import Stack
+from ml_connector.stack import Send
 from ml_connector.user_errors import ServiceError
 
 
@@ -28,7 +28,7 @@ def read_at(services: Services) -> dict[Division, datetime | None]:
     }
 
 
-def refresh(stack: Stack, services: Services, timeout: timedelta) -> None:
+def refresh(send: Send, services: Services, timeout: timedelta) -> None:
     """Queue a refresh of the orders of every division, and wait for it.
 
     Raise `ServiceError` when a division was not read in time.
@@ -41,7 +41,7 @@ def refresh(stack: Stack, services: Services, timeout: timedelta) -> None:
         # With a clock behind the worker's, the request would look older than the last reading.
         is_behind = known is not None and known > clock.now()
         message = refresh_message(services.id, division, everything=is_behind)
-        stack.send(message, f"asked {clock.epoch()}")
+        send(message, f"asked {clock.epoch()}")
     try:
         _wait(services, before, timeout)
     except _NotYetError as late:

@@ -11,6 +11,7 @@ from ml_connector import clock
 from ml_connector.connections import manage as connections
 from ml_connector.domain.ids import Actor, Division, Guid
 from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.month_end import exact_refresh
 from ml_connector.month_end.approved_orders import AirbaseListing, ApprovedOrder
@@ -92,7 +93,7 @@ def reconcile(
     listing = AirbaseListing(services.airbase(), connection.profile)
     orders = list(listing.orders())
     if is_fresh:
-        exact_refresh.refresh(stack, services, wait)
+        exact_refresh.refresh(stack.send, services, wait)
     read_at = exact_refresh.read_at(services)
     matching = MonthMatching(connection, asked, read_at, _supplier_names(services.reference_store))
     lines = sorted(_lines(services, matching, orders), key=_sort_key)
@@ -107,7 +108,7 @@ def reconcile(
         undated=matching.undated,
         unreadable_rows=listing.rows_without_id,
     )
-    _audit(stack, actor, report)
+    _audit(stack.ledger_of(actor, services.id), report)
     return report
 
 
@@ -139,11 +140,9 @@ def _supplier_names(
     return name
 
 
-def _audit(stack: Stack, actor: Actor, report: MonthReport) -> None:
+def _audit(ledger: Ledger, report: MonthReport) -> None:
     connections.record_step(
-        stack,
-        actor,
-        report.connection.id,
+        ledger,
         "reconciled",
         month=str(report.month),
         counts=report.counts,

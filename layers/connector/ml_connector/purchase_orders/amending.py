@@ -104,7 +104,7 @@ class OrderAmender:
         decider = PostedOrderDecider(self.services, record, map_order, by_hand=self.by_hand)
         next_step = decider.decide_next(order)
         if isinstance(next_step, NextStep):
-            store_current(self.services, self.division, self.id, next_step.found)
+            store_current(self.services.exact_orders(self.division), self.id, next_step.found)
             return self._carry_out(next_step, order)
         if next_step == "pending":
             self._note_pending()

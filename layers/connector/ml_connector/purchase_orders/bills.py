@@ -6,21 +6,20 @@ from ml_connector import record_lookup as records
 from ml_connector.airbase.bills import Bill, bills_of
 from ml_connector.domain.ids import VendorId
 from ml_connector.infrastructure.ledger import Ledger
-from ml_connector.stack import Stack
+from ml_connector.services import Services
 from ml_connector.user_errors import UserError
 
 _ENTERED = {True: "yes", False: "no", None: "unknown"}
 
 
 def list_bills(
-    stack: Stack, id: str, order: str | None = None, vendor: str | None = None
+    services: Services, order: str | None = None, vendor: str | None = None
 ) -> dict[str, Any]:
     """Return the bills of an order's vendor, or of the vendor with this Airbase id, oldest first.
 
     `entered` (in Exact) is "yes", "no" or "unknown"; `unreadable` lists the entries that cannot
     be read. Raises `UserError` when the order's vendor is not known.
     """
-    services = stack.services_of(id)
     vendor_id = VendorId(vendor or _vendor_of(services.ledger, order or ""))
     airbase, profile = services.airbase(), services.connection.profile
     entries = (row for status in profile.bill_statuses for row in airbase.ledger_entries(status))

@@ -82,7 +82,7 @@ def read_current(
 ) -> ExactOrder | None:
     """Return the order as `fetch_current` does, and store it."""
     found = fetch_current(services, division, id, may_be_gone=may_be_gone)
-    store_current(services, division, id, found)
+    store_current(services.exact_orders(division), id, found)
     return found
 
 
@@ -112,17 +112,15 @@ def fetch_current(
 
 
 def store_current(
-    services: Services,
-    division: Division,
+    exact_orders: ExactOrders,
     id: Guid,
     found: ExactOrder | None,
 ) -> None:
     """Store an order as it was read, or that it is gone."""
-    orders = services.exact_orders(division)
     if found is None:
-        orders.mark_deleted(id)
+        exact_orders.mark_deleted(id)
     else:
-        orders.keep([found])
+        exact_orders.keep([found])
 
 
 def _refuse_empty_division(exact_client: ExactClient, division: Division, id: Guid) -> None:

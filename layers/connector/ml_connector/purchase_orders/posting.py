@@ -22,6 +22,7 @@ from ml_connector.domain.records import Intent, OrderState
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.purchase_orders import ORDERS_PATH
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord
+from ml_connector.infrastructure.queues import Queues
 from ml_connector.messages import vendor_message
 from ml_connector.purchase_orders.amending import OrderAmender, recovered
 from ml_connector.purchase_orders.fetch import fetch_order, is_wanted
@@ -57,7 +58,7 @@ def advance_order(
         _Posting(services, id, tracked, by_hand=by_hand).run()
     except Fault as fault:
         tracked.apply_fault(fault)
-        _queue_unknown_vendor(services, tracked.record)
+        _queue_unknown_vendor(services.queues, tracked.record)
     return tracked.record
 
 
@@ -88,7 +89,7 @@ def compare_with_exact(services: Services, id: OrderId) -> None:
     advance_order(services, id)
 
 
-def _queue_unknown_vendor(services: Services, record: OrderRecord) -> None:
+def _queue_unknown_vendor(queues: Queues, record: OrderRecord) -> None:
     """Have an unknown vendor matched, now that an order waits for it."""
     facts = record.facts
     if facts.vendor_id and any(found.code == "UNKNOWN_VENDOR" for found in record.problems):
@@ -96,7 +97,7 @@ def _queue_unknown_vendor(services: Services, record: OrderRecord) -> None:
         message = vendor_message(
             record.connection, vendor, name=facts.vendor_name, code=facts.vendor_code
         )
-        services.queues.send(message)
+        queues.send(message)
 
 
 class _Posting:
@@ -118,7 +119,7 @@ class _Posting:
         if self.tracked.record.state == OrderState.SET_ASIDE:
             self.tracked.leave_set_aside()
             return
-        refuse_when_halted(self.services)
+        refuse_when_halted(self.services.ledger)
         if self.tracked.record.state == OrderState.POSTING:
             self._resolve_intent()
         refuse_without_calls_left(self.services, self.tracked.record)
@@ -136,7 +137,7 @@ class _Posting:
 
     def _post_order(self, order: Order, division: ExactDivision) -> None:
         self._note_fetched(order, division)
-        refuse_when_halted(self.services, division.division)
+        refuse_when_halted(self.services.ledger, division.division)
         exact_client = self.services.exact
         exact_client.circuit_breaker.check()
         map_order = partial(map_with_prerequisites, self.services)
@@ -162,7 +163,12 @@ class _Posting:
         `is_restored`: the ledger was restored and may have lost that the order was posted.
         """
         intent = replace(
-            new_intent(self.services, order, division, is_restored=is_restored),
+            new_intent(
+                self.services.reference_store(division.division),
+                order,
+                division,
+                is_restored=is_restored,
+            ),
             digest=digest(mapped.body),
         )
         facts = replace(

@@ -10,14 +10,15 @@ from ml_connector.domain.orders.order import Order
 from ml_connector.domain.records import Intent, OrderState
 from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.rate_limit_headers import next_minute
-from ml_connector.infrastructure.ledger import OrderRecord
+from ml_connector.infrastructure.ledger import Ledger, OrderRecord
+from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.services import Services
 from ml_connector.settings.connection import ExactDivision
 from ml_connector.tracked_record import HALT_RETRY, SETTLE
 
 
 def new_intent(
-    services: Services,
+    data: ReferenceStore,
     order: Order,
     division: ExactDivision,
     *,
@@ -27,7 +28,7 @@ def new_intent(
 
     `is_restored`: the ledger was restored, so all of Exact's stream is searched.
     """
-    cursor = services.reference_store(division.division).cursor(STREAM_PATH)
+    cursor = data.cursor(STREAM_PATH)
     return Intent(
         division=division.division,
         your_ref=your_ref(order.number, order.id),
@@ -42,9 +43,9 @@ def refuse_unsettled_intent(intent: Intent) -> None:
     refuse_until_settled(intent.at, "attempt")
 
 
-def refuse_when_halted(services: Services, division: Division | None = None) -> None:
+def refuse_when_halted(ledger: Ledger, division: Division | None = None) -> None:
     """Raise `Later` while the connection, or the division, is stopped."""
-    if services.ledger.halted(division):
+    if ledger.halted(division):
         detail = "division" if division else "connection"
         raise delay("HALTED", clock.now() + HALT_RETRY, detail, division=division)
 

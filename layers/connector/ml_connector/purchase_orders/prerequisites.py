@@ -22,6 +22,7 @@ from ml_connector.domain.orders.order import Order
 from ml_connector.domain.orders.reference_data import GLAccount, Item
 from ml_connector.exact.odata import guid, int64_literal, text_literal
 from ml_connector.exact.reference_data import SUPPLIER_ITEMS_PATH, read_item
+from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.reference_data.refresh import is_usable
 from ml_connector.services import Services
 from ml_connector.settings.connection import ExactDivision
@@ -151,7 +152,7 @@ def map_with_prerequisites(
     Raises `Review` with everything that is wrong with the order, `Later` while the division's
     reference data are too old.
     """
-    refuse_stale_data(services, division.division)
+    refuse_stale_data(services.reference_store(division.division), division.division)
     mapped = map_with_stored_data(services, order, division)
     for _ in range(ROUNDS):
         if mapped.missing:
@@ -167,8 +168,8 @@ def map_with_stored_data(services: Services, order: Order, division: ExactDivisi
     )
 
 
-def refuse_stale_data(services: Services, division: Division) -> None:
+def refuse_stale_data(data: ReferenceStore, division: Division) -> None:
     """Raise `Later` while the division's data are too old; the sweep has them read."""
-    if not is_usable(services, division):
+    if not is_usable(data):
         until = clock.now() + _REFRESH_WAIT
         raise delay("REFERENCE_DATA_OLD", until, "division", division=division)

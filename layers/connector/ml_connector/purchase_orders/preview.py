@@ -152,7 +152,7 @@ class _PreviewRun:
 
     def _follow_steps(self) -> None:
         """Follow the steps of `posting.advance_order`."""
-        self._run_check(lambda: refuse_when_halted(self.services))
+        self._run_check(lambda: refuse_when_halted(self.services.ledger))
         if self.record.state == OrderState.POSTING:
             self._resolve_intent()
         self._check_calls_left(self.record)
@@ -249,7 +249,7 @@ class _PreviewRun:
         result.division = division.division
         facts = replace(self.record.facts, division=division.division, title=order.title)
         placed = self.record.now(self.record.state, facts)
-        self._run_check(lambda: refuse_when_halted(services, division.division))
+        self._run_check(lambda: refuse_when_halted(services.ledger, division.division))
         self._check_calls_left(placed)
         map_order = self.prerequisites.map_order
         step = decide_new_order(services, self.record, order, division, map_order, deleted)
@@ -261,7 +261,9 @@ class _PreviewRun:
             self._amend(order)
             return
         if services.ledger.must_look_up_first():
-            intent = new_intent(services, order, division, is_restored=True)
+            intent = new_intent(
+                services.reference_store(division.division), order, division, is_restored=True
+            )
             self.record = placed
             if self._adopt(intent):
                 return

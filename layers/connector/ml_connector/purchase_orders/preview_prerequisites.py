@@ -39,7 +39,7 @@ class PreviewPrerequisites:
 
         Raises as `prerequisites.map_with_prerequisites` does.
         """
-        refuse_stale_data(self._services, division.division)
+        refuse_stale_data(self._services.reference_store(division.division), division.division)
         self._division, self._missing = division, {}
         data = self._services.reference_store(division.division)
         division_data = _PlannedDivisionData(data, self._services.vendor_links, division.division)

@@ -90,7 +90,7 @@ def refresh_division(services: Services, division: Division, *, everything: bool
 
     The sweep repeats it after a fault.
     """
-    was_usable = is_usable(services, division)
+    was_usable = is_usable(services.reference_store(division))
     if services.connection.division(division) is None:
         return
     try:

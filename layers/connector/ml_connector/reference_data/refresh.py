@@ -60,9 +60,9 @@ def note_stale(data: ReferenceStore, path: str) -> None:
     data.note(f"{_STALE}{path}")
 
 
-def is_due(services: Services, division: Division) -> bool:
+def is_due(data: ReferenceStore) -> bool:
     """Return whether any of the division's streams has to be read now."""
-    return bool(_due(services.reference_store(division)))
+    return bool(_due(data))
 
 
 def fresh_since(data: ReferenceStore) -> datetime | None:
@@ -109,9 +109,9 @@ def _is_due(read_at: datetime | None, stale_at: datetime | None) -> bool:
     return stale_at is not None and stale_at >= read_at
 
 
-def is_usable(services: Services, division: Division) -> bool:
+def is_usable(data: ReferenceStore) -> bool:
     """Return whether the division's data are fresh enough to map orders."""
-    read_at = fresh_since(services.reference_store(division))
+    read_at = fresh_since(data)
     return read_at is not None and clock.now() - read_at < MAX_AGE
 
 

@@ -22,7 +22,7 @@ class CallCapacity:
         self._connection = services.connection
         self._halted = halted
         self._queued = 0
-        self._is_usable = cache(lambda division: is_usable(services, division))
+        self._is_usable = cache(lambda division: is_usable(services.reference_store(division)))
 
     @property
     def is_used_up(self) -> bool:

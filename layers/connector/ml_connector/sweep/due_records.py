@@ -9,8 +9,14 @@ from datetime import UTC, datetime, timedelta
 from ml_connector import clock
 from ml_connector.domain.ids import Division, OrderId, VendorId
 from ml_connector.domain.records import OrderFacts
-from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT, REMOTES, Remote
-from ml_connector.infrastructure.ledger import AnyRecord, Conflict
+from ml_connector.infrastructure.circuit_breaker import (
+    AIRBASE,
+    EXACT,
+    REMOTES,
+    CircuitBreaker,
+    Remote,
+)
+from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
 from ml_connector.message_bodies import Recoverable
 from ml_connector.message_outcome import kept_message
 from ml_connector.messages import (
@@ -85,7 +91,7 @@ def _queue_where(services: Services, is_meant: Callable[[OrderFacts], bool]) -> 
 def sweep_connection(services: Services) -> None:
     """Queue what is due of one connection, and checks that may end an outage or a halt."""
     halts = services.ledger.halts()
-    away = _away(services)
+    away = _away(services.circuit_breaker)
     stopped: list[Recoverable] = [remote.name for remote in away]
     for what in [*stopped, "halts"] if halts else stopped:
         message = recover_message(services.id, what)
@@ -101,7 +107,9 @@ def sweep_connection(services: Services) -> None:
 
 def _queue_refreshes(services: Services, halted: Collection[str]) -> None:
     for division in services.connection.divisions:
-        if str(division.division) not in halted and is_due(services, division.division):
+        if str(division.division) not in halted and is_due(
+            services.reference_store(division.division)
+        ):
             once = f"refresh {clock.epoch() // 60}"
             message = refresh_message(services.id, division.division)
             services.queues.send(message, f"{message.group} {once}")
@@ -116,29 +124,29 @@ def queue_due(services: Services) -> None:
     """Queue due orders, oldest first, no more per division than it has calls left."""
     halted = services.ledger.halts().keys()
     if "" not in halted:
-        _queue_due(services, halted, _away(services))
+        _queue_due(services, halted, _away(services.circuit_breaker))
 
 
 def _queue_due(services: Services, halted: Collection[str], away: Collection[Remote]) -> None:
     capacity = CallCapacity(services, halted)
     queued = 0
-    for record in _due(services, {remote.away for remote in away}):
+    for record in _due(services.ledger, {remote.away for remote in away}):
         if queued >= _MOST_AT_ONCE or capacity.is_used_up:
             return
         if record.key.startswith(_EVENTS) or capacity.take(record):
             queued += _claim(services, record)
 
 
-def _due(services: Services, away: Collection[str]) -> Iterator[AnyRecord]:
+def _due(ledger: Ledger, away: Collection[str]) -> Iterator[AnyRecord]:
     """Yield the records that are due, then those parked for a reason that is over."""
-    yield from services.ledger.due(clock.now())
+    yield from ledger.due(clock.now())
     for reason in PARKING_CODES:
         if reason not in away:
-            yield from services.ledger.due(clock.now(), reason)
+            yield from ledger.due(clock.now(), reason)
 
 
-def _away(services: Services) -> list[Remote]:
-    return [r for r in REMOTES if services.circuit_breaker(r).outage().is_open]
+def _away(circuit_breaker: Callable[[Remote], CircuitBreaker]) -> list[Remote]:
+    return [r for r in REMOTES if circuit_breaker(r).outage().is_open]
 
 
 def _claim(services: Services, record: AnyRecord) -> int:

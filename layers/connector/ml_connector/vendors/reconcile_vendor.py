@@ -129,7 +129,9 @@ def _may_create_supplier(
     if not context.connection.vendors.create_suppliers:
         return False
     has_begun = bool(tracked.division_facts(division).intent)
-    return has_begun or division in divisions_needing_supplier(context.services, tracked.vendor)
+    return has_begun or division in divisions_needing_supplier(
+        context.services.ledger, tracked.vendor
+    )
 
 
 def _may_replace(link: Link | None, supplier: Guid) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 from ml_connector.domain.ids import Actor, Division, VendorId
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
-from ml_connector.infrastructure.vendor_links import ProposedSupplier
+from ml_connector.infrastructure.vendor_links import ProposedSupplier, SupplierProposals
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
@@ -39,7 +39,10 @@ def accept(
     connection = services.connection
     party = find_vendor(services, vendor)
     vendor_id = VendorId(party.id)
-    proposals = {each: _candidates(services, each, vendor_id) for each in _codes(connection)}
+    proposals = {
+        each: _candidates(services.supplier_proposals, each, vendor_id)
+        for each in _codes(connection)
+    }
     chosen = {code: _chosen(candidates, supplier) for code, candidates in proposals.items()}
     possible = [code for code, each in chosen.items() if each]
     code = one_division(connection, division, possible, _not_proposed(connection, party, supplier))
@@ -48,7 +51,7 @@ def accept(
         raise UserError(*safe_lines(_not_proposed(connection, party, supplier, code)))
     if supplier is None:
         _refuse_equals(proposals[code])
-    waiting = waiting_by_vendor(services).get((vendor_id, code), [])
+    waiting = waiting_by_vendor(services.ledger).get((vendor_id, code), [])
     decisions.accept(services, stack.ledger_of(actor, services.id), code, vendor_id, found.id)
     known = services.reference_store(code).get("supplier", found.id, Supplier)
     return _result(connection, party, code, known or found) | {"orders": list(waiting)}
@@ -79,7 +82,7 @@ def reject(
     only = codes if len(codes) == 1 else possible
     code = one_division(connection, division, only, otherwise)
     found = _linked_or_proposed(services, code, vendor_id, supplier)
-    other = found or require_supplier(services, code, supplier)
+    other = found or require_supplier(services.division_data(code), code, supplier)
     decisions.reject(
         services, stack.ledger_of(actor, services.id), code, vendor_id, other.id, reason
     )
@@ -105,11 +108,11 @@ def link(
     party = find_vendor(services, vendor)
     vendor_id = VendorId(party.id)
     codes = list(_codes(connection))
-    possible = [each for each in codes if find_supplier(services, each, supplier)]
+    possible = [each for each in codes if find_supplier(services.division_data(each), supplier)]
     otherwise = f"no division of {connection.id} has a supplier {supplier!r}, by GUID or by code"
     code = one_division(connection, division, possible, otherwise)
-    found = require_supplier(services, code, supplier)
-    waiting = waiting_by_vendor(services).get((vendor_id, code), [])
+    found = require_supplier(services.division_data(code), code, supplier)
+    waiting = waiting_by_vendor(services.ledger).get((vendor_id, code), [])
     decisions.link(services, stack.ledger_of(actor, services.id), code, vendor_id, found.id, reason)
     return _result(connection, party, code, found) | {"orders": list(waiting)}
 
@@ -134,7 +137,7 @@ def unlink(
     code = one_division(connection, division, links, f"{party.name} is not linked")
     decisions.unlink(services, stack.ledger_of(actor, services.id), code, vendor_id, reason)
     current = links[code]
-    known = find_supplier(services, code, current.supplier)
+    known = find_supplier(services.division_data(code), current.supplier)
     return _result(
         connection, party, code, known or ProposedSupplier(current.supplier, "", "", 0.0)
     )
@@ -150,9 +153,9 @@ def _require_reason(reason: str) -> None:
 
 
 def _candidates(
-    services: Services, division: Division, vendor: VendorId
+    proposals: SupplierProposals, division: Division, vendor: VendorId
 ) -> tuple[ProposedSupplier, ...]:
-    proposal = services.supplier_proposals.get(division, vendor)
+    proposal = proposals.get(division, vendor)
     return proposal.candidates if proposal else ()
 
 
@@ -184,11 +187,11 @@ def _linked_or_proposed(
     services: Services, division: Division, vendor: VendorId, supplier: str
 ) -> Supplier | ProposedSupplier | None:
     """Return a supplier that is linked or proposed, even if Exact no longer has it."""
-    proposed = _chosen(_candidates(services, division, vendor), supplier)
+    proposed = _chosen(_candidates(services.supplier_proposals, division, vendor), supplier)
     if proposed:
         return proposed
     current = services.vendor_links.get(division, vendor)
-    found = find_supplier(services, division, supplier)
+    found = find_supplier(services.division_data(division), supplier)
     if current and current.supplier == (found.id if found else as_key(supplier)):
         return found or ProposedSupplier(current.supplier, "", "", 0.0)
     return None

@@ -8,6 +8,7 @@ from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.ledger import vendor_key
+from ml_connector.infrastructure.reference_store import StoredDivisionData
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError, safe_lines
@@ -39,14 +40,14 @@ def find_vendor(services: Services, name: str) -> Party:
     return found[0]
 
 
-def find_supplier(services: Services, division: Division, name: str) -> Supplier | None:
+def find_supplier(data: StoredDivisionData, name: str) -> Supplier | None:
     """Return the division's supplier with this GUID or account code, or None."""
-    return services.division_data(division).supplier(as_key(name))
+    return data.supplier(as_key(name))
 
 
-def require_supplier(services: Services, division: Division, name: str) -> Supplier:
+def require_supplier(data: StoredDivisionData, division: Division, name: str) -> Supplier:
     """Return the division's supplier; raise `Review` when there is none."""
-    found = find_supplier(services, division, name)
+    found = find_supplier(data, name)
     if found is None:
         raise Review([problem("SUPPLIER_UNKNOWN", name, "division", division=division)])
     return found

@@ -11,6 +11,7 @@ from ml_connector import record_lookup as records
 from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.matching.party import Party, digest
 from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.vendor_links import (
     Link,
     ProposedSupplier,
@@ -127,9 +128,9 @@ class SupplierLookup:
         return found[0] if len(found) == 1 else None
 
 
-def waiting_by_vendor(services: Services) -> Waiting:
+def waiting_by_vendor(ledger: Ledger) -> Waiting:
     """Return the titles of the orders that wait for a link, by vendor and division."""
     found: defaultdict[tuple[VendorId, Division], list[str]] = defaultdict(list)
-    for record, vendor, division in waiting_for_link(services):
+    for record, vendor, division in waiting_for_link(ledger):
         found[vendor, division].append(records.title(record))
     return found

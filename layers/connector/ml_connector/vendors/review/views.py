@@ -9,7 +9,7 @@ from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.ledger import VendorRecord
 from ml_connector.infrastructure.vendor_links import Link, ProposedSupplier, Rejection
-from ml_connector.stack import Stack
+from ml_connector.services import Services
 from ml_connector.vendors.context import VendorContext, open_context
 from ml_connector.vendors.linking import still_rejected
 from ml_connector.vendors.review.find import find_division, find_vendor
@@ -21,8 +21,7 @@ from ml_connector.vendors.review.vendor_states import (
 
 
 def proposals(
-    stack: Stack,
-    id: str,
+    services: Services,
     *,
     division: int | None = None,
     rule: str | None = None,
@@ -34,11 +33,10 @@ def proposals(
     A vendor that orders wait for is listed even without a proposal. `waiting` keeps only these,
     `rule` the proposals of a rule, `limit` so many.
     """
-    services = stack.services_of(id)
     connection = services.connection
     codes = [each.division for each in connection.divisions]
     wanted = codes if division is None else [find_division(connection, division)]
-    orders = waiting_by_vendor(services)
+    orders = waiting_by_vendor(services.ledger)
     states = VendorStates(services)
     found = [
         _proposed(each, orders.get((VendorId(each.vendor.id), code), ()))
@@ -51,15 +49,14 @@ def proposals(
     return sorted(found, key=_urgency)[:limit]
 
 
-def show(stack: Stack, id: str, vendor: str) -> dict[str, Any]:
+def show(services: Services, vendor: str) -> dict[str, Any]:
     """Return one vendor: both sides, the decisions with evidence, and the audit trail."""
-    services = stack.services_of(id)
     connection = services.connection
     party = find_vendor(services, vendor)
     vendor_id = VendorId(party.id)
     context = open_context(services)
     record = services.ledger.vendor(vendor_id)
-    orders = waiting_by_vendor(services)
+    orders = waiting_by_vendor(services.ledger)
     return {
         "connection": connection.id,
         "vendor": _plain(party),
