@@ -11,7 +11,7 @@ from math import log
 from typing import Any
 
 from bench.result import Result
-from local.in_memory.environment import FIRM, InMemoryEnvironment
+from local.in_memory.environment import InMemoryEnvironment
 from ml_connector.domain.ids import OrderId
 from ml_connector.purchase_orders.posting import advance_order
 
@@ -69,7 +69,7 @@ def _own_seconds(lines: int) -> float:
     order = env.order(lines=[env.airbase.line("4100", "10.00")] * lines)
     _exclude(env, watch)
     started = time.perf_counter()
-    record = advance_order(env.services, FIRM, OrderId(order["id"]))
+    record = advance_order(env.services_of(), OrderId(order["id"]))
     spent = time.perf_counter() - started - watch.seconds
     if record.state != "posted":
         raise RuntimeError(f"the order of {lines} lines is {record.state}: {record.problems}")

@@ -43,7 +43,7 @@ def _day(env: InMemoryEnvironment) -> None:
         schedule = schedules[name]
         body = json.loads(message(schedule, at))
         if schedule.target == "TokenRefreshFunction":
-            refresh_all(env.services, lambda _name, _value: None)
+            refresh_all(env.services.all(), lambda _name, _value: None)
         else:
             queue = _QUEUES[schedule.target]
             env.memory.work(Message(queue, schedule.group or "", body), env.services)

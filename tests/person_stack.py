@@ -27,4 +27,4 @@ class PersonStack(OpenedStack):
 
 def actors(env: InMemoryEnvironment, key: Any) -> dict[str, str]:
     """Return who took each step last."""
-    return {entry.step: entry.actor for entry in env.services.ledger.trail(FIRM, key)}
+    return {entry.step: entry.actor for entry in env.services.ledger_of(FIRM).trail(key)}

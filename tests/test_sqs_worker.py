@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.in_memory.environment import InMemoryEnvironment
-from ml_connector.services import Services
+from ml_connector.services import StackServices
 from ml_connector.sqs_worker import worker
 
 
@@ -31,7 +31,7 @@ def test_the_first_failure_stops_the_rest(
 ) -> None:
     seen: list[object] = []
 
-    def handle(message: object, _services: Services) -> None:
+    def handle(message: object, _services: StackServices) -> None:
         seen.append(message)
         if message == {"fails": 1}:
             raise RuntimeError("a bug")

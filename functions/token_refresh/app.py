@@ -19,4 +19,4 @@ def _measure(name: str, value: float) -> None:
 @_metrics.log_metrics
 def handler(_event: dict[str, Any], _context: object) -> None:
     """Refresh every connection of the stack; the schedule's event is not used."""
-    refresh_all(_services, _measure)
+    refresh_all(_services.all(), _measure)

@@ -48,7 +48,7 @@ def _orders_table(demo: DemoEnvironment) -> Table:
     table = Table("Order", "Division", "State")
     table.add_column("Exact number or exception", overflow="fold")
     table.add_column("What to do", overflow="fold")
-    records = list(demo.services.ledger.orders(FIRM))
+    records = list(demo.services.ledger_of(FIRM).orders())
     for record in sorted(records, key=lambda one: one.facts.title):
         table.add_row(*_cells(record))
     return table
@@ -69,7 +69,7 @@ def _print_trail(demo: DemoEnvironment, scenario: Scenario) -> None:
     """Print the audit trail of the order whose answer was lost."""
     for order in scenario.posted:
         record = record_of(demo, order["id"])
-        entries = demo.services.ledger.trail(FIRM, record.key)
+        entries = demo.services.ledger_of(FIRM).trail(record.key)
         if any(entry.step == "adopted" for entry in entries):
             table = Table("#", "At", "Step", "Facts", "Hash", title=f"Audit of {order['number']}")
             for entry in entries:

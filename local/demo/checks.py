@@ -24,13 +24,13 @@ def calls_per_order(demo: DemoEnvironment) -> tuple[int, int]:
     """Return how many purchase orders were sent to Exact, and how many were posted."""
     sent = [call for call in demo.posting_calls() if call.method == "POST"]
     posts = [call for call in sent if call.path.endswith("purchaseorder/PurchaseOrders")]
-    records = demo.services.ledger.orders(FIRM)
+    records = demo.services.ledger_of(FIRM).orders()
     return len(posts), sum(record.facts.posted_at is not None for record in records)
 
 
 def record_of(demo: DemoEnvironment, order_id: str) -> OrderRecord:
     """Return an order's record."""
-    return demo.services.ledger.order(FIRM, OrderId(order_id))
+    return demo.services.ledger_of(FIRM).order(OrderId(order_id))
 
 
 def _in_exact(demo: DemoEnvironment) -> Iterator[str]:
@@ -66,6 +66,6 @@ def _unexpected_outcomes(demo: DemoEnvironment, scenario: Scenario) -> Iterator[
 
 
 def _broken_trails(demo: DemoEnvironment) -> Iterator[str]:
-    for record in demo.services.ledger.records(FIRM):
-        if wrong := demo.services.ledger.find_break(record):
+    for record in demo.services.ledger_of(FIRM).records():
+        if wrong := demo.services.ledger_of(FIRM).find_break(record):
             yield f"audit trail of {record.key}: {wrong}"

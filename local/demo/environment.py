@@ -25,10 +25,12 @@ from ml_connector.infrastructure.secret_store import (
 )
 from ml_connector.messages import refresh_message
 from ml_connector.secret import Secret
-from ml_connector.services import Services
+from ml_connector.services import Services, StackServices
 from ml_connector.settings.connection import Connection
 
 WORKER = "PoPostingFunction"
+
+FIRM = ConnectionId(CONNECTION_ID)
 
 
 @dataclass(frozen=True)
@@ -132,17 +134,21 @@ class DemoEnvironment:
         self.stack.fire("SweepSchedule")
         self.stack.drain()
 
+    def services_of(self, id: ConnectionId = FIRM) -> Services:
+        """Return a connection's services; raises KeyError when it has no settings."""
+        found = self.services.of(id)
+        if found is None:
+            raise KeyError(id)
+        return found
+
     def posting_calls(self) -> list[Any]:
         """Return the calls to Exact, token calls excluded."""
         return [call for call in self.exact.calls if "oauth2" not in call.path]
 
-    def _open_services(self) -> Services:
+    def _open_services(self) -> StackServices:
         return open_services("local", self.stack.environment(WORKER))
 
     def _secret_store(self) -> AwsSecretStore:
         variables = self.stack.environment(WORKER)
         clients = self.stack.client("secretsmanager"), self.stack.client("kms")
         return AwsSecretStore(*clients, variables["SECRET_PREFIX"], variables["KMS_KEY_ID"])
-
-
-FIRM = ConnectionId(CONNECTION_ID)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from local.demo.environment import FIRM, DemoEnvironment
+from local.demo.environment import DemoEnvironment
 from local.firm import NL
 from ml_connector.domain.ids import Division
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
@@ -27,7 +27,7 @@ def connect_with_samples(demo: DemoEnvironment) -> None:
     demo.exact.webhooks.secret = SECRET
     demo.connect()
     demo.exact.add_supplier(NL.division, "Example Vendor", code="190")
-    note_stale(demo.services.reference_store(FIRM, Division(NL.division)), ACCOUNTS_PATH)
+    note_stale(demo.services_of().reference_store(Division(NL.division)), ACCOUNTS_PATH)
     demo.wait(timedelta(minutes=1))
     vendor = demo.airbase.add_vendor("Example Vendor", "190", id=_body("vendor")["vendor"])
     line = demo.airbase.line("4100", "99.00", "From the sample")

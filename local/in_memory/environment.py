@@ -19,6 +19,7 @@ from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
 from ml_connector.messages import order_message, refresh_message
 from ml_connector.secret import Secret
+from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 
 FIRM = ConnectionId(CONNECTION_ID)
@@ -110,12 +111,12 @@ class InMemoryEnvironment:
 
     def record(self, order: dict[str, Any], id: ConnectionId = FIRM) -> OrderRecord:
         """Return the order's record."""
-        return self.services.ledger.read(id, order_key(OrderId(order["id"])))
+        return self.services.ledger_of(id).read(order_key(OrderId(order["id"])))
 
     def steps(self, order: dict[str, Any], id: ConnectionId = FIRM) -> list[str]:
         """Return the steps of the order's audit trail."""
         key = order_key(OrderId(order["id"]))
-        return [entry.step for entry in self.services.ledger.trail(id, key)]
+        return [entry.step for entry in self.services.ledger_of(id).trail(key)]
 
     def codes(self, order: dict[str, Any]) -> list[str]:
         """Return the codes of the order's open exceptions."""
@@ -124,6 +125,13 @@ class InMemoryEnvironment:
     def in_exact(self, branch: Branch = NL) -> list[dict[str, Any]]:
         """Return the purchase orders of a division."""
         return self.exact.purchase_orders(branch.division)
+
+    def services_of(self, id: ConnectionId = FIRM) -> Services:
+        """Return a connection's services; raises KeyError when it has no settings."""
+        found = self.services.of(id)
+        if found is None:
+            raise KeyError(id)
+        return found
 
     def connection(self, id: ConnectionId = FIRM) -> Connection:
         """Return a connection as stored; raises KeyError when there is none."""

@@ -11,12 +11,12 @@ import httpx
 
 from local.in_memory.tables import InMemorySecretStore, InMemoryTable
 from ml_connector import clock
-from ml_connector.bootstrap import Tables, build_services
+from ml_connector.bootstrap import build_services
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message, Queues
 from ml_connector.purchase_orders import worker as purchase_order_worker
-from ml_connector.services import Services
+from ml_connector.services import StackServices, Tables
 from ml_connector.vendors import worker as vendor_worker
 
 VISIBILITY = 360.0
@@ -87,7 +87,7 @@ class InMemoryStack:
     figures: list[tuple[dict[str, float], dict[str, str]]] = field(default_factory=list)
     """The metrics that were emitted, with their dimensions."""
 
-    def services(self, actor: str = "po_posting") -> Services:
+    def services(self, actor: str = "po_posting") -> StackServices:
         """Return the services of a new worker process, without any cached state."""
         http = http_clients.client(self.transport)
         parts = self.tables, self.queues, self.secret_store, http, self.topics, self._measure
@@ -96,12 +96,12 @@ class InMemoryStack:
     def _measure(self, figures: Mapping[str, float], **of: str) -> None:
         self.figures.append((dict(figures), of))
 
-    def work(self, message: Message, services: Services) -> None:
+    def work(self, message: Message, services: StackServices) -> None:
         """Handle one message as the function of its queue does."""
         worker = purchase_order_worker if message.queue == PURCHASE_ORDERS else vendor_worker
         worker.handle(message.body, services)
 
-    def drain(self, services: Services, most: int = 100_000) -> int:
+    def drain(self, services: StackServices, most: int = 100_000) -> int:
         """Deliver until nothing is ready; return how many messages were handled."""
         handled = 0
         while ready := list(self.queues.ready()):

@@ -4,8 +4,10 @@ import pytest
 
 from local.in_memory.tables import InMemoryTable
 from ml_connector.clock import MovableClock
+from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.ledger import Ledger
 
+FIRM, OTHER = ConnectionId("firm"), ConnectionId("other")
 NOON = 1_795_435_200.0  # 2026-11-23 12:00 UTC
 
 
@@ -26,4 +28,10 @@ def trails() -> InMemoryTable:
 
 @pytest.fixture
 def ledger(records: InMemoryTable, trails: InMemoryTable) -> Ledger:
-    return Ledger(records, trails, "po_posting")
+    return Ledger(records, trails, "po_posting", FIRM)
+
+
+@pytest.fixture
+def others(records: InMemoryTable, trails: InMemoryTable) -> Ledger:
+    """The ledger of another connection, in the same tables."""
+    return Ledger(records, trails, "po_posting", OTHER)

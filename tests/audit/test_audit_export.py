@@ -68,7 +68,7 @@ class Firm(PersonStack):
 
     def __init__(self, env: InMemoryEnvironment | None = None) -> None:
         self.audit = InMemoryTable("audit")
-        self.ledger = Ledger(InMemoryTable("ledger"), self.audit, "po_posting")
+        self.ledger = Ledger(InMemoryTable("ledger"), self.audit, "po_posting", FIRM)
         if env:
             super().__init__(env)
         else:
@@ -78,7 +78,7 @@ class Firm(PersonStack):
         return ConnectionId(id)
 
     def note(self, key: RecordKey, *steps: str, **detail: Any) -> AnyRecord:
-        record = self.ledger.read(FIRM, key)
+        record = self.ledger.read(key)
         if record.state == OrderState.NEW:
             record = record.now(OrderState.RECEIVED)
         for step in steps:
@@ -323,7 +323,7 @@ def test_one_order_is_exported_with_its_anchor(firm: Firm, tmp_path: Path) -> No
     done = audit_files.export(firm, firm.actor, FIRM, "=1+1-0", ExportPeriod(), "jsonl", path)
     assert (done["records"], done["entries"]) == (1, 3)
     (anchor,) = rows_of(path, "anchor")
-    record = firm.ledger.read(FIRM, order_key(OrderId("=1+1-0")))
+    record = firm.ledger.read(order_key(OrderId("=1+1-0")))
     assert (anchor["seq"], anchor["hash"]) == (record.anchor.seq, record.anchor.hash)
     assert rows_of(path, "export")[0]["detail"] == {"order": record.key, "from": None, "to": None}
 
@@ -346,7 +346,7 @@ def test_a_period_is_anchored_at_its_start_and_excludes_its_end(
     assert faults(path) == []
     if form == "jsonl":
         (anchor,) = rows_of(path, "anchor")
-        before = firm.ledger.trail(FIRM, key)[1]
+        before = firm.ledger.trail(key)[1]
         assert anchor["previous"] == before.hash
         assert anchor["detail"] == {"after": 2, "until": 3}
         assert anchor["seq"] == 4
@@ -394,10 +394,10 @@ def test_a_step_taken_meanwhile_is_included(
 ) -> None:
     original, key = Ledger.entries, order_key(OrderId("=1+1-0"))
 
-    def entries(self: Ledger, connection: ConnectionId, asked: RecordKey) -> Any:
+    def entries(self: Ledger, asked: RecordKey) -> Any:
         if asked == key:
             firm.note(key, "changed_in_exact")
-        return original(self, connection, asked)
+        return original(self, asked)
 
     monkeypatch.setattr(Ledger, "entries", entries)
     path = tmp_path / "one.jsonl"
@@ -433,9 +433,9 @@ def test_trails_are_read_one_at_a_time(firm: Firm, monkeypatch: pytest.MonkeyPat
     read: list[str] = []
     original = Ledger.entries
 
-    def entries(self: Ledger, connection: ConnectionId, key: RecordKey) -> Any:
+    def entries(self: Ledger, key: RecordKey) -> Any:
         read.append(key)
-        return original(self, connection, key)
+        return original(self, key)
 
     monkeypatch.setattr(Ledger, "entries", entries)
     found = audit_exports.rows(firm, firm.actor, FIRM, None, ExportPeriod())

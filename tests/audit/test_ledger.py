@@ -52,17 +52,17 @@ def fresh(key: str = "po-1", connection: ConnectionId = FIRM) -> AnyRecord:
 
 
 def steps_of(ledger: Ledger, key: Any = KEY) -> list[str]:
-    return [entry.step for entry in ledger.trail(FIRM, key)]
+    return [entry.step for entry in ledger.trail(key)]
 
 
 # --- One write -----------------------------------------------------------------------------
 
 
 def test_a_record_that_was_never_written_is_new(ledger: Ledger) -> None:
-    record = ledger.read(FIRM, KEY)
+    record = ledger.read(KEY)
     assert record == new_order(FIRM, OrderId("po-1"))
     assert (record.state, record.version, record.problems) == ("new", 0, ())
-    assert ledger.trail(FIRM, KEY) == []
+    assert ledger.trail(KEY) == []
     assert ledger.find_break(record) is None
 
 
@@ -72,8 +72,8 @@ def test_a_record_is_read_as_written(ledger: Ledger) -> None:
     stored = ledger.write(fresh().now(OrderState.RECEIVED, facts).due(at), "received")
     assert stored.version == 1
     assert stored.received_at == "2026-11-23T12:00:00+00:00"
-    assert ledger.read(FIRM, KEY) == stored
-    (entry,) = ledger.trail(FIRM, KEY)
+    assert ledger.read(KEY) == stored
+    (entry,) = ledger.trail(KEY)
     assert (entry.actor, entry.step) == ("po_posting", "received")
     assert entry.detail == {"events": ["a"], "title": "é 漢"}
     assert entry.at == stored.received_at
@@ -101,7 +101,7 @@ def test_a_new_state_keeps_the_facts_and_is_not_due(ledger: Ledger) -> None:
 def test_a_crash_before_the_commit_leaves_neither_record_nor_entry() -> None:
     records, trails = CrashingTable(), InMemoryTable()
     with pytest.raises(ConnectionError):
-        Ledger(records, trails, "po_posting").write(fresh(), "received")
+        Ledger(records, trails, "po_posting", FIRM).write(fresh(), "received")
     assert records.items() == []
     assert trails.items() == []
 
@@ -109,10 +109,10 @@ def test_a_crash_before_the_commit_leaves_neither_record_nor_entry() -> None:
 def test_a_crash_after_the_commit_leaves_both() -> None:
     records, trails = CrashingTable(), InMemoryTable()
     records.after = True
-    ledger = Ledger(records, trails, "po_posting")
+    ledger = Ledger(records, trails, "po_posting", FIRM)
     with pytest.raises(ConnectionError):
         ledger.write(fresh(), "received")
-    record = ledger.read(FIRM, KEY)
+    record = ledger.read(KEY)
     assert record.version == 1
     assert ledger.find_break(record) is None
     assert steps_of(ledger) == ["received"]
@@ -153,7 +153,7 @@ def test_an_existing_entry_is_never_overwritten(ledger: Ledger, trails: InMemory
     trails.put({"pk": "firm#order#po-1", "sk": "00000001", "step": "planted"})
     with pytest.raises(Conflict):
         ledger.write(fresh(), "received")
-    assert ledger.read(FIRM, KEY).version == 0
+    assert ledger.read(KEY).version == 0
 
 
 def test_a_record_of_a_newer_version_is_refused_and_stops_no_other(
@@ -165,9 +165,9 @@ def test_a_record_of_a_newer_version_is_refused_and_stops_no_other(
     stored = records.get(FIRM, KEY)
     assert stored
     records.replace({**stored, "facts": compress('{"invented": 1}')}, 1)
-    assert [each.key for each in ledger.due(FIRM, at)] == [order_key(OrderId("po-2"))]
+    assert [each.key for each in ledger.due(at)] == [order_key(OrderId("po-2"))]
     with pytest.raises(NewerDataError, match=r"order#po-1 of firm .*invented.*deploy that version"):
-        ledger.read(FIRM, KEY)
+        ledger.read(KEY)
 
 
 def test_postponing_leaves_no_entry(ledger: Ledger) -> None:
@@ -175,7 +175,7 @@ def test_postponing_leaves_no_entry(ledger: Ledger) -> None:
     until = clock.now() + timedelta(minutes=5)
     moved = ledger.postpone(record, until)
     assert moved == replace(record, due_at=until, version=2)
-    assert ledger.read(FIRM, KEY) == moved
+    assert ledger.read(KEY) == moved
     assert steps_of(ledger) == ["received"]
     assert ledger.find_break(moved) is None
 
@@ -190,11 +190,11 @@ def test_a_record_that_was_never_stored_cannot_be_postponed(ledger: Ledger) -> N
 
 @given(st.lists(st.integers(-3, 3), max_size=8))
 def test_the_longest_waiting_record_is_due_first(offsets: list[int]) -> None:
-    ledger = Ledger(InMemoryTable("ledger"), InMemoryTable("audit"), "po_posting")
+    ledger = Ledger(InMemoryTable("ledger"), InMemoryTable("audit"), "po_posting", FIRM)
     for number, seconds in enumerate(offsets):
         at = clock.now() + timedelta(seconds=seconds)
         ledger.write(fresh(str(number)).due(at), "received")
-    due = [(r.due_at, int(r.key.partition("#")[2])) for r in ledger.due(FIRM, clock.now())]
+    due = [(r.due_at, int(r.key.partition("#")[2])) for r in ledger.due(clock.now())]
     assert [moment for moment, _ in due] == sorted(moment for moment, _ in due if moment)
     assert {number for _, number in due} == {n for n, s in enumerate(offsets) if s <= 0}
 
@@ -202,34 +202,35 @@ def test_the_longest_waiting_record_is_due_first(offsets: list[int]) -> None:
 def test_of_two_due_at_once_the_one_received_earlier_comes_first(ledger: Ledger) -> None:
     for key, received in (("po-1", "2026-11-23T11:00:01"), ("po-9", "2026-11-23T11:00:00")):
         ledger.write(replace(fresh(key), received_at=received).due(clock.now()), "received")
-    assert [r.key for r in ledger.due(FIRM, clock.now())] == ["order#po-9", "order#po-1"]
+    assert [r.key for r in ledger.due(clock.now())] == ["order#po-9", "order#po-1"]
 
 
 def test_a_microsecond_too_early_is_not_due(ledger: Ledger) -> None:
     at = clock.now() + timedelta(seconds=5, microseconds=1)
     ledger.write(fresh().due(at), "received")
-    assert list(ledger.due(FIRM, at - timedelta(microseconds=1))) == []
-    assert [r.due_at for r in ledger.due(FIRM, at)] == [at]
+    assert list(ledger.due(at - timedelta(microseconds=1))) == []
+    assert [r.due_at for r in ledger.due(at)] == [at]
 
 
-def test_due_records_are_of_one_connection(ledger: Ledger) -> None:
-    ledger.write(fresh(connection=OTHER).due(clock.now()), "received")
-    assert list(ledger.due(FIRM, clock.now())) == []
+def test_due_records_are_of_one_connection(ledger: Ledger, others: Ledger) -> None:
+    others.write(fresh(connection=OTHER).due(clock.now()), "received")
+    assert list(ledger.due(clock.now())) == []
 
 
 def test_a_record_in_a_new_state_is_not_due_any_more(ledger: Ledger) -> None:
     record = ledger.write(fresh().due(clock.now()), "received")
     ledger.write(record.now(OrderState.CLOSED), "ended")
-    assert list(ledger.due(FIRM, datetime(9999, 1, 1, tzinfo=UTC))) == []
+    assert list(ledger.due(datetime(9999, 1, 1, tzinfo=UTC))) == []
 
 
-def test_records_are_listed_by_kind(ledger: Ledger) -> None:
+def test_records_are_listed_by_kind(ledger: Ledger, others: Ledger) -> None:
     vendor = new_record(FIRM, vendor_key(VendorId("po-1")))
-    for record in (fresh("1"), fresh("2"), vendor, fresh("3", OTHER)):
+    for record in (fresh("1"), fresh("2"), vendor):
         ledger.write(record, "received")
-    assert [r.key for r in ledger.records(FIRM, "order#")] == ["order#1", "order#2"]
-    assert [r.key for r in ledger.records(FIRM, "vendor#")] == ["vendor#po-1"]
-    assert len(list(ledger.records(FIRM))) == 3
+    others.write(fresh("3", OTHER), "received")
+    assert [r.key for r in ledger.records("order#")] == ["order#1", "order#2"]
+    assert [r.key for r in ledger.records("vendor#")] == ["vendor#po-1"]
+    assert len(list(ledger.records())) == 3
 
 
 def test_parked_records_keep_their_order_on_a_separate_list(
@@ -239,16 +240,16 @@ def test_parked_records_keep_their_order_on_a_separate_list(
         ledger.write(fresh(key).due(clock.now()), "received")
         time.move(60)
     for key in ("po-1", "po-9"):
-        ledger.save_unaudited(ledger.read(FIRM, order_key(OrderId(key))).park("EXACT_AWAY"))
+        ledger.save_unaudited(ledger.read(order_key(OrderId(key))).park("EXACT_AWAY"))
         time.move(1)
-    assert list(ledger.due(FIRM, clock.now())) == []
-    parked = list(ledger.due(FIRM, clock.now(), "EXACT_AWAY"))
+    assert list(ledger.due(clock.now())) == []
+    parked = list(ledger.due(clock.now(), "EXACT_AWAY"))
     assert [r.key for r in parked] == ["order#po-9", "order#po-1"], "the oldest first"
     assert {r.parked for r in parked} == {"EXACT_AWAY"}
-    assert list(ledger.due(FIRM, clock.now(), "HALTED")) == []
+    assert list(ledger.due(clock.now(), "HALTED")) == []
     moved = ledger.postpone(parked[0], clock.now())
-    assert ledger.read(FIRM, moved.key) == moved
-    assert [r.key for r in ledger.due(FIRM, clock.now())] == ["order#po-9"]
+    assert ledger.read(moved.key) == moved
+    assert [r.key for r in ledger.due(clock.now())] == ["order#po-9"]
     assert ledger.write(parked[1].now("cancelled"), "ended").parked == ""
 
 
@@ -260,15 +261,15 @@ def test_a_halt_is_written_despite_concurrent_writes(
 ) -> None:
     real, rivals = ledger.read, [BE, NL]
 
-    def overtaken(connection: ConnectionId, key: Any) -> AnyRecord:
-        record = real(connection, key)
+    def overtaken(key: Any) -> AnyRecord:
+        record = real(key)
         if rivals:
-            ledger.halt(connection, BLOCKED, rivals.pop())
+            ledger.halt(BLOCKED, rivals.pop())
         return record
 
     monkeypatch.setattr(ledger, "read", overtaken)
-    ledger.halt(FIRM, AWAY)
-    assert {where: p.code for where, p in ledger.halts(FIRM).items()} == {
+    ledger.halt(AWAY)
+    assert {where: p.code for where, p in ledger.halts().items()} == {
         "": "NOT_CONNECTED",
         "101": "EXACT_DIVISION_BLOCKED",
         "102": "EXACT_DIVISION_BLOCKED",
@@ -276,69 +277,69 @@ def test_a_halt_is_written_despite_concurrent_writes(
 
 
 def test_only_the_given_halt_is_lifted(ledger: Ledger) -> None:
-    ledger.halt(FIRM, AWAY)
-    ledger.halt(FIRM, BLOCKED, NL)
-    assert not ledger.lift(FIRM, {"": "EXACT_USER_BLOCKED", "102": "EXACT_DIVISION_BLOCKED"})
-    assert ledger.lift(FIRM, {"": "NOT_CONNECTED"})
-    assert set(ledger.halts(FIRM)) == {"101"}
+    ledger.halt(AWAY)
+    ledger.halt(BLOCKED, NL)
+    assert not ledger.lift({"": "EXACT_USER_BLOCKED", "102": "EXACT_DIVISION_BLOCKED"})
+    assert ledger.lift({"": "NOT_CONNECTED"})
+    assert set(ledger.halts()) == {"101"}
 
 
 def test_a_halted_connection_stops_all_its_divisions_and_no_other_connection(
-    ledger: Ledger,
+    ledger: Ledger, others: Ledger
 ) -> None:
-    assert not ledger.halted(FIRM)
-    ledger.halt(FIRM, AWAY)
-    assert ledger.halted(FIRM)
-    assert ledger.halted(FIRM, NL)
-    assert not ledger.halted(OTHER)
-    assert not ledger.halted(OTHER, NL)
+    assert not ledger.halted()
+    ledger.halt(AWAY)
+    assert ledger.halted()
+    assert ledger.halted(NL)
+    assert not others.halted()
+    assert not others.halted(NL)
 
 
 def test_a_halted_division_stops_no_other(ledger: Ledger) -> None:
-    ledger.halt(FIRM, BLOCKED, NL)
-    assert ledger.halted(FIRM, NL)
-    assert not ledger.halted(FIRM, BE)
-    assert not ledger.halted(FIRM)
+    ledger.halt(BLOCKED, NL)
+    assert ledger.halted(NL)
+    assert not ledger.halted(BE)
+    assert not ledger.halted()
 
 
 def test_repeating_a_halt_changes_nothing(ledger: Ledger) -> None:
     for _ in range(3):
-        ledger.halt(FIRM, BLOCKED, NL)
+        ledger.halt(BLOCKED, NL)
     assert steps_of(ledger, CONNECTION) == ["halted"]
-    ledger.halt(FIRM, BLOCKED, BE)
-    ledger.halt(FIRM, AWAY, NL)
+    ledger.halt(BLOCKED, BE)
+    ledger.halt(AWAY, NL)
     assert steps_of(ledger, CONNECTION) == ["halted"] * 3
-    assert {where: one.code for where, one in ledger.halts(FIRM).items()} == {
+    assert {where: one.code for where, one in ledger.halts().items()} == {
         "101": "NOT_CONNECTED",
         "102": "EXACT_DIVISION_BLOCKED",
     }
 
 
 def test_lifting_one_division_leaves_the_others_halted(ledger: Ledger) -> None:
-    ledger.halt(FIRM, AWAY)
-    ledger.halt(FIRM, BLOCKED, NL)
-    ledger.halt(FIRM, BLOCKED, BE)
-    ledger.clear_halt(FIRM, NL)
-    assert set(ledger.halts(FIRM)) == {"", "102"}
-    assert ledger.halted(FIRM, NL), "the connection itself is still stopped"
-    assert ledger.read(FIRM, CONNECTION).state == "halted"
+    ledger.halt(AWAY)
+    ledger.halt(BLOCKED, NL)
+    ledger.halt(BLOCKED, BE)
+    ledger.clear_halt(NL)
+    assert set(ledger.halts()) == {"", "102"}
+    assert ledger.halted(NL), "the connection itself is still stopped"
+    assert ledger.read(CONNECTION).state == "halted"
 
 
 def test_lifting_the_connection_lifts_its_divisions(ledger: Ledger) -> None:
-    ledger.halt(FIRM, AWAY)
-    ledger.halt(FIRM, BLOCKED, NL)
-    ledger.clear_halt(FIRM)
-    assert not ledger.halted(FIRM, NL)
-    assert ledger.read(FIRM, CONNECTION).state == "active"
+    ledger.halt(AWAY)
+    ledger.halt(BLOCKED, NL)
+    ledger.clear_halt()
+    assert not ledger.halted(NL)
+    assert ledger.read(CONNECTION).state == "active"
     assert steps_of(ledger, CONNECTION) == ["halted", "halted", "continued"]
 
 
 @pytest.mark.parametrize("division", [None, NL])
 def test_lifting_nothing_is_not_audited(ledger: Ledger, division: Division | None) -> None:
-    ledger.clear_halt(FIRM, division)
-    assert ledger.trail(FIRM, CONNECTION) == []
-    ledger.halt(FIRM, BLOCKED, BE)
-    ledger.clear_halt(FIRM, NL)
+    ledger.clear_halt(division)
+    assert ledger.trail(CONNECTION) == []
+    ledger.halt(BLOCKED, BE)
+    ledger.clear_halt(NL)
     assert steps_of(ledger, CONNECTION) == ["halted"]
 
 
@@ -357,7 +358,7 @@ def written(ledger: Ledger, *details: dict[str, Any]) -> AnyRecord:
 def test_a_long_detail_is_compressed_and_verified(ledger: Ledger, trails: InMemoryTable) -> None:
     record = written(ledger, {"a": 1}, LONG, {"a": 2})
     assert ledger.find_break(record) is None
-    assert ledger.trail(FIRM, KEY)[1].detail == LONG
+    assert ledger.trail(KEY)[1].detail == LONG
     stored = str(trails.items()[1]["detail"])
     assert len(stored) < 50_000
     assert not stored.startswith("{")
@@ -372,7 +373,7 @@ def test_a_record_with_thousands_of_problems_fits_an_item(
     record = ledger.write(fresh(), "received")
     facts = OrderFacts(problems=problems)
     record = ledger.write(record.now(OrderState.REVIEW, facts), "review")
-    assert ledger.read(FIRM, KEY).problems == problems
+    assert ledger.read(KEY).problems == problems
     assert ledger.find_break(record) is None
     assert sum(len(str(value)) for value in records.items()[0].values()) < 300_000
 

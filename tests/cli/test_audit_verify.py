@@ -9,7 +9,7 @@ import pytest
 from local.demo.environment import DemoEnvironment
 from ml_connector.domain.ids import ConnectionId, OrderId
 from ml_connector.domain.records import OrderFacts, OrderState
-from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, new_order, new_record
+from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Ledger, new_order, new_record
 from tests.cli.terminal import Terminal
 
 _numbers = count()
@@ -27,7 +27,7 @@ class Trail:
         self.dynamodb = demo.stack.client("dynamodb")
         record = new_order(ConnectionId(connection), OrderId(order))
         for number, step in enumerate(STEPS):
-            record = demo.services.ledger.write(
+            record = demo.services.ledger_of(record.connection).write(
                 record.now(OrderState.RECEIVED, OrderFacts(title=f"T-{order}")),
                 step,
                 detail={"n": number},
@@ -130,7 +130,7 @@ def trail(demo: DemoEnvironment) -> Trail:
     """A connection of its own for each test, with one order."""
     connection = f"audited-{next(_numbers)}"
     record = new_record(ConnectionId(connection), CONNECTION)
-    demo.services.ledger.write(record.now("active"), "connection_added")
+    demo.services.ledger_of(record.connection).write(record.now("active"), "connection_added")
     return Trail(demo, connection, "o1")
 
 
@@ -178,14 +178,13 @@ def test_the_connection_has_a_trail_of_its_own(trail: Trail, terminal: Terminal)
 def test_a_step_written_during_verification_is_not_a_break(
     trail: Trail, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger = type(trail.demo.services.ledger)
-    original, steps = ledger.find_break, iter(("retry_asked", "received"))
+    original, steps = Ledger.find_break, iter(("retry_asked", "received"))
 
     def find_break(self: Any, record: AnyRecord) -> str | None:
         if step := next(steps, None):
-            newest = self.read(record.connection, record.key)
+            newest = self.read(record.key)
             self.write(newest, step)
         return original(self, record)
 
-    monkeypatch.setattr(ledger, "find_break", find_break)
+    monkeypatch.setattr(Ledger, "find_break", find_break)
     terminal.ok("audit", "verify", trail.connection, "o1")

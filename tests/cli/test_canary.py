@@ -107,9 +107,9 @@ def refuse_with_secrets(demo: DemoEnvironment) -> None:
     fault = interpret(ExactAnswer(500, headers, json.dumps(error).encode()), sent)
     assert isinstance(fault, Review)
     record = new_order(ConnectionId("canary"), OrderId("PO-1")).now(OrderState.RECEIVED)
-    record = demo.services.ledger.write(record, "received")
+    record = demo.services.ledger_of(record.connection).write(record, "received")
     facts = OrderFacts(problems=fault.problems)
-    demo.services.ledger.write(record.now(OrderState.REVIEW, facts), "review")
+    demo.services.ledger_of(record.connection).write(record.now(OrderState.REVIEW, facts), "review")
 
 
 def test_no_secret_is_shown_or_stored_in_clear_text(

@@ -108,7 +108,7 @@ def _secret(manager: Any, name: str) -> str | None:
 
 
 def steps(demo: DemoEnvironment, id: str) -> list[str]:
-    return [entry.step for entry in demo.services.ledger.trail(ConnectionId(id), CONNECTION)]
+    return [entry.step for entry in demo.services.ledger_of(ConnectionId(id)).trail(CONNECTION)]
 
 
 def config_of(demo: DemoEnvironment, id: str = FIRM) -> Any:

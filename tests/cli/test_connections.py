@@ -25,7 +25,7 @@ def secret(demo: DemoEnvironment, kind: str, connection: str) -> dict[str, Any] 
 
 
 def steps(demo: DemoEnvironment, connection: str) -> list[str]:
-    trail = demo.services.ledger.trail(ConnectionId(connection), CONNECTION)
+    trail = demo.services.ledger_of(ConnectionId(connection)).trail(CONNECTION)
     return [entry.step for entry in trail]
 
 
@@ -53,7 +53,7 @@ def test_the_trail_names_who_did_it(
     demo: DemoEnvironment, terminal: Terminal, write_file: Write
 ) -> None:
     terminal.ok("connection", "add", write_file(id="who"), env=NEEDED)
-    (entry,) = demo.services.ledger.trail(ConnectionId("who"), CONNECTION)
+    (entry,) = demo.services.ledger_of(ConnectionId("who")).trail(CONNECTION)
     assert entry.actor.startswith("connector arn:aws:")
     assert entry.detail["given"] == sorted(NEEDED)
 
@@ -122,7 +122,7 @@ def test_a_halt_is_lifted_by_adding_again(
 ) -> None:
     path = write_file(id="halted")
     terminal.ok("connection", "add", path, env=NEEDED)
-    demo.services.ledger.halt(ConnectionId("halted"), problem("AIRBASE_KEY_REFUSED", "halted"))
+    demo.services.ledger_of(ConnectionId("halted")).halt(problem("AIRBASE_KEY_REFUSED", "halted"))
     (halt,) = terminal.ok("exceptions", "halted", "--json").data
     assert (halt["code"], halt["stops"]) == ("AIRBASE_KEY_REFUSED", "all")
     assert "AIRBASE_KEY_REFUSED" in terminal.ok("connection", "show", "halted").out
@@ -137,10 +137,10 @@ def test_a_changed_vendor_policy_starts_a_comparison_at_once(
     id = ConnectionId("policy")
     terminal.ok("connection", "add", write_file(id=id), env=NEEDED)
     demo.stack.drain()
-    assert demo.services.ledger.read(id, VENDORS).state == "new"
+    assert demo.services.ledger_of(id).read(VENDORS).state == "new"
     terminal.ok("connection", "add", write_file(id=id, vendors={"links": "review"}), env=NEEDED)
     demo.stack.drain()
-    assert demo.services.ledger.trail(id, VENDORS)[0].step == "started"
+    assert demo.services.ledger_of(id).trail(VENDORS)[0].step == "started"
 
 
 def test_a_secret_in_the_url_is_part_of_the_url(terminal: Terminal, write_file: Write) -> None:

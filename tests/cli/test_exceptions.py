@@ -167,7 +167,7 @@ def test_a_trail_without_its_record_is_exported(
     demo: DemoEnvironment, terminal: Terminal, tmp_path: Path
 ) -> None:
     key: dict[str, Any] = {"pk": {"S": FIRM}, "sk": {"S": "order#gone"}}
-    ledger = demo.services.ledger
+    ledger = demo.services.ledger_of(ConnectionId(FIRM))
     record = new_order(ConnectionId(FIRM), OrderId("gone"))
     ledger.write(record.now("received"), "received")
     table = demo.stack.resource("LedgerTable")

@@ -192,7 +192,8 @@ def test_a_pasted_address_is_checked_and_used(demo: DemoEnvironment) -> None:
     answer = httpx.get(question.url)
     consent.enter_code(stack, stack.actor, question, answer.headers["Location"])
     assert (
-        demo.services.ledger.trail(question.connection.id, CONNECTION)[-1].step == "consent_given"
+        demo.services.ledger_of(question.connection.id).trail(CONNECTION)[-1].step
+        == "consent_given"
     )
 
 

@@ -52,7 +52,7 @@ def type_in(demo: DemoEnvironment, amount: float) -> str:
     connection = demo.services.connections.get(ConnectionId(FIRM))
     assert connection
     body = {"Supplier": supplier, "PurchaseOrderLines": [line]}
-    made = demo.services.exact(connection).create(Division(NL.division), _ORDERS, body)
+    made = demo.services_of(connection.id).exact.create(Division(NL.division), _ORDERS, body)
     return str(made["OrderNumber"])
 
 

@@ -121,7 +121,7 @@ def test_every_vendor_has_a_row_for_each_division(firm: VendorEnvironment, sheet
     row = row_of(rows, nobody)
     assert (row["name"], row["decision"]) == ('Nobody; "knows"\nit', "none")
     assert row["exact_id"] == row["decided_at"] == ""
-    link_by_hand(firm.services, firm.person, FIRM, CODE, firm.vendor_id(proposed), best)
+    link_by_hand(firm.services_of(), firm.person, CODE, firm.vendor_id(proposed), best)
     row = row_of(sheet.export(), proposed)
     assert (row["decision"], row["decided_by"]) == ("link", "anna")
     assert row["decided_at"].startswith("2026-")
@@ -427,20 +427,20 @@ def test_a_refusal_during_an_import_reports_how_far_it_came(
     suppliers = [firm.supplier(f"{v['name']} B.V.", f"90{n}") for n, v in enumerate(vendors)]
     firm.open()
     sheet.decide(*((vendor, {"decision": "link"}) for vendor in vendors))
-    saving, times = firm.services.vendor_links.saving, iter((False, True))
+    saving, times = firm.services_of().vendor_links.saving, iter((False, True))
 
     def then_blocked(*given: Any) -> Any:
         if next(times):
             return saving(*given)
         writes = saving(*given)
-        data = firm.services.reference_store(FIRM, CODE)
+        data = firm.services_of().reference_store(CODE)
         for id in suppliers:
             supplier = data.get("supplier", id, Supplier)
             assert supplier
             data.store("supplier", [replace(supplier, is_blocked=True)])
         return writes
 
-    monkeypatch.setattr(firm.services.vendor_links, "saving", then_blocked)
+    monkeypatch.setattr(firm.services_of().vendor_links, "saving", then_blocked)
     said = sheet.terminal.wrong("import", FIRM, str(sheet.path), code=3)
     assert "1 of 2 decisions were made, then line " in said
     assert "SUPPLIER_UNUSABLE" in said
@@ -533,17 +533,17 @@ def test_any_file_is_applied_completely_or_not_at_all(
 
 def _check_applied(firm: VendorEnvironment, sheet: Sheet, done: dict[str, Any]) -> None:
     for each in done["decisions"]:
-        link = firm.services.vendor_links.get(FIRM, CODE, each["vendor"])
+        link = firm.services_of().vendor_links.get(CODE, each["vendor"])
         supplier = link.supplier if link else None
         if each["decision"] == "link":
             assert supplier == each["supplier"]["id"]
         else:
             assert supplier != each["supplier"]["id"]
-            rejected = firm.services.vendor_links.rejections(FIRM, CODE, each["vendor"])
+            rejected = firm.services_of().vendor_links.rejections(CODE, each["vendor"])
             assert each["supplier"]["id"] in {one.supplier for one in rejected}
     firm.work()
     firm.reconcile()
     for each in done["decisions"]:
         if each["decision"] != "link":
-            link = firm.services.vendor_links.get(FIRM, CODE, each["vendor"])
+            link = firm.services_of().vendor_links.get(CODE, each["vendor"])
             assert not link or link.supplier != each["supplier"]["id"], "it is not linked again"

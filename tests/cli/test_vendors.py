@@ -284,7 +284,7 @@ def test_wrong_input_is_refused_in_one_line_and_changes_nothing(
         assert said in terminal.wrong(*words), words
     after = [table.items() for table in (firm.memory.tables.mappings, firm.memory.tables.ledger)]  # type: ignore[attr-defined]
     assert after == before
-    assert firm.services.vendor_links.get(FIRM, CODE, firm.vendor_id(vendor))
+    assert firm.services_of().vendor_links.get(CODE, firm.vendor_id(vendor))
 
 
 @pytest.mark.parametrize(

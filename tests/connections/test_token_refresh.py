@@ -11,7 +11,7 @@ from local.exact_simulator import ExactFault, ExactSimulator
 from local.in_memory.tables import InMemorySecretStore, InMemoryTable
 from local.simulator import Request
 from ml_connector import clock
-from ml_connector.bootstrap import Tables, build_services
+from ml_connector.bootstrap import build_services
 from ml_connector.clock import MovableClock
 from ml_connector.connections.problems import report_connection_problems
 from ml_connector.connections.token_refresh import refresh_all
@@ -22,7 +22,7 @@ from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.secret import Secret
-from ml_connector.services import Services
+from ml_connector.services import StackServices, Tables
 from ml_connector.settings.connection import Connection, ExactDivision
 
 NL, BE = Division(111), Division(222)
@@ -47,7 +47,7 @@ def secret_store() -> InMemorySecretStore:
 
 
 @pytest.fixture
-def services(exact: ExactSimulator, secret_store: InMemorySecretStore) -> Services:
+def services(exact: ExactSimulator, secret_store: InMemorySecretStore) -> StackServices:
     tables = Tables(*(InMemoryTable(name) for name in Tables.__dataclass_fields__))
     http = http_clients.client(exact.transport())
     return build_services("token_refresh", tables, Queues(None, {}), secret_store, http)
@@ -55,7 +55,7 @@ def services(exact: ExactSimulator, secret_store: InMemorySecretStore) -> Servic
 
 @pytest.fixture
 def connect(
-    services: Services, secret_store: InMemorySecretStore, exact: ExactSimulator
+    services: StackServices, secret_store: InMemorySecretStore, exact: ExactSimulator
 ) -> Callable[..., Connection]:
     def make(name: str = "firm", *, consent: bool = True, **more: Any) -> Connection:
         made = Connection(
@@ -79,20 +79,20 @@ def connect(
     return make
 
 
-def run(services: Services) -> dict[str, list[float]]:
+def run(services: StackServices) -> dict[str, list[float]]:
     """Run the refresh once; return the metrics."""
     measured: dict[str, list[float]] = defaultdict(list)
-    refresh_all(services, lambda name, value: measured[name].append(value))
+    refresh_all(services.all(), lambda name, value: measured[name].append(value))
     return dict(measured)
 
 
-def halts(services: Services, connection: str = FIRM) -> dict[str, str]:
-    facts = services.ledger.connection(ConnectionId(connection)).facts
+def halts(services: StackServices, connection: str = FIRM) -> dict[str, str]:
+    facts = services.ledger_of(ConnectionId(connection)).connection().facts
     return {where: found.code for where, found in facts.halts.items()}
 
 
 def test_a_busy_connection_is_not_refreshed(
-    services: Services, connect: Callable[..., Connection], exact: ExactSimulator
+    services: StackServices, connect: Callable[..., Connection], exact: ExactSimulator
 ) -> None:
     connect()
     assert run(services) == {"TokenRefreshFailed": [0.0], "RefreshTokenAgeDays": [0.0]}
@@ -100,7 +100,7 @@ def test_a_busy_connection_is_not_refreshed(
 
 
 def test_an_idle_connection_stays_connected_for_months(
-    services: Services,
+    services: StackServices,
     connect: Callable[..., Connection],
     exact: ExactSimulator,
     time: MovableClock,
@@ -113,7 +113,7 @@ def test_an_idle_connection_stays_connected_for_months(
 
 
 def test_a_lost_consent_halts_its_connection_and_no_other(
-    services: Services,
+    services: StackServices,
     connect: Callable[..., Connection],
     secret_store: InMemorySecretStore,
     time: MovableClock,
@@ -130,7 +130,7 @@ def test_a_lost_consent_halts_its_connection_and_no_other(
 
 
 def test_a_crash_of_one_connection_does_not_stop_the_next(
-    services: Services,
+    services: StackServices,
     connect: Callable[..., Connection],
     secret_store: InMemorySecretStore,
     monkeypatch: pytest.MonkeyPatch,
@@ -149,7 +149,7 @@ def test_a_crash_of_one_connection_does_not_stop_the_next(
 
 
 def test_an_outage_is_measured_and_logged_in_time(
-    services: Services,
+    services: StackServices,
     connect: Callable[..., Connection],
     exact: ExactSimulator,
     time: MovableClock,
@@ -169,7 +169,7 @@ def subscribed(exact: ExactSimulator, division: int) -> set[tuple[str, str]]:
 
 
 def test_subscriptions_are_made_once_in_every_division(
-    services: Services,
+    services: StackServices,
     connect: Callable[..., Connection],
     exact: ExactSimulator,
     time: MovableClock,
@@ -184,11 +184,11 @@ def test_subscriptions_are_made_once_in_every_division(
         run(services)
     checks = [call for call in exact.calls[calls:] if "oauth2" not in call.path]
     assert len(checks) == 2, "one check a division and day"
-    assert services.ledger.read(FIRM, CONNECTION).problems == ()
+    assert services.ledger_of(FIRM).read(CONNECTION).problems == ()
 
 
 def test_changed_topics_are_subscribed_in_the_next_run(
-    services: Services, connect: Callable[..., Connection], exact: ExactSimulator
+    services: StackServices, connect: Callable[..., Connection], exact: ExactSimulator
 ) -> None:
     connect(exact_callback_url=CALLBACK, exact_topics=("Items",))
     run(services)
@@ -198,7 +198,7 @@ def test_changed_topics_are_subscribed_in_the_next_run(
 
 
 def test_failed_subscriptions_are_retried_in_the_next_run(
-    services: Services, connect: Callable[..., Connection], exact: ExactSimulator
+    services: StackServices, connect: Callable[..., Connection], exact: ExactSimulator
 ) -> None:
     connect(exact_callback_url=CALLBACK)
     exact.faults.append(ExactFault("unavailable"))
@@ -208,42 +208,42 @@ def test_failed_subscriptions_are_retried_in_the_next_run(
 
 
 def test_a_subscription_with_another_address_is_reported(
-    services: Services, connect: Callable[..., Connection], exact: ExactSimulator
+    services: StackServices, connect: Callable[..., Connection], exact: ExactSimulator
 ) -> None:
     connect(exact_callback_url=CALLBACK)
     exact.add(NL, "webhooks/WebhookSubscriptions", Topic="Items", CallbackURL="https://old.test/x")
     run(services)
-    found = services.ledger.read(FIRM, CONNECTION).problems
+    found = services.ledger_of(FIRM).read(CONNECTION).problems
     assert [(p.code, p.record) for p in found] == [
         ("WEBHOOK_ELSEWHERE", "Webhook Items of division 111")
     ]
-    version = services.ledger.read(FIRM, CONNECTION).version
+    version = services.ledger_of(FIRM).read(CONNECTION).version
     run(services)
-    assert services.ledger.read(FIRM, CONNECTION).version == version, "reported once"
+    assert services.ledger_of(FIRM).read(CONNECTION).version == version, "reported once"
 
 
 def test_a_missing_scope_is_reported_and_halts_nothing(
-    services: Services, connect: Callable[..., Connection], exact: ExactSimulator
+    services: StackServices, connect: Callable[..., Connection], exact: ExactSimulator
 ) -> None:
     connect(exact_callback_url=CALLBACK)
     exact.policy.denied.add("webhooks/WebhookSubscriptions")
     assert run(services)["TokenRefreshFailed"] == [0.0]
-    codes = {p.code for p in services.ledger.read(FIRM, CONNECTION).problems}
+    codes = {p.code for p in services.ledger_of(FIRM).read(CONNECTION).problems}
     assert codes == {"WEBHOOK_NOT_SUBSCRIBED"}
     assert halts(services) == {}
 
 
 def test_a_callback_url_that_exact_cannot_reach_is_reported(
-    services: Services, connect: Callable[..., Connection], exact: ExactSimulator
+    services: StackServices, connect: Callable[..., Connection], exact: ExactSimulator
 ) -> None:
     connect(exact_callback_url=CALLBACK)
     exact.webhooks.deliver = lambda _url, _body: 500
     run(services)
-    codes = {p.code for p in services.ledger.read(FIRM, CONNECTION).problems}
+    codes = {p.code for p in services.ledger_of(FIRM).read(CONNECTION).problems}
     assert codes == {"EXACT_CALLBACK_FAILED"}
     exact.webhooks.deliver = lambda _url, _body: 200
     run(services)
-    assert services.ledger.read(FIRM, CONNECTION).problems == ()
+    assert services.ledger_of(FIRM).read(CONNECTION).problems == ()
 
 
 SUBSCRIPTIONS = "webhooks/WebhookSubscriptions"
@@ -258,7 +258,7 @@ def subscribe_another_user(exact: ExactSimulator, division: int, *topics: str) -
 
 @pytest.mark.parametrize("language", ["EN", "NL", "DE", "FR"])
 def test_another_users_subscription_is_used_and_not_requested_each_time(
-    services: Services,
+    services: StackServices,
     connect: Callable[..., Connection],
     exact: ExactSimulator,
     time: MovableClock,
@@ -268,7 +268,7 @@ def test_another_users_subscription_is_used_and_not_requested_each_time(
     connect(exact_callback_url=CALLBACK)
     subscribe_another_user(exact, NL, *TOPICS)
     run(services)
-    assert services.ledger.read(FIRM, CONNECTION).problems == ()
+    assert services.ledger_of(FIRM).read(CONNECTION).problems == ()
     assert subscribed(exact, BE) == {(topic, CALLBACK) for topic in TOPICS}
     refused = [call.status for call in exact.calls if call.method == "POST"].count(500)
     assert refused == 4
@@ -283,7 +283,7 @@ def test_another_users_subscription_is_used_and_not_requested_each_time(
 
 
 def test_a_subscription_made_meanwhile_by_somebody_else_is_found(
-    services: Services, connect: Callable[..., Connection], exact: ExactSimulator
+    services: StackServices, connect: Callable[..., Connection], exact: ExactSimulator
 ) -> None:
     connect(exact_callback_url=CALLBACK)
 
@@ -293,13 +293,13 @@ def test_a_subscription_made_meanwhile_by_somebody_else_is_found(
 
     exact.on_call = meanwhile
     run(services)
-    found = services.ledger.read(FIRM, CONNECTION).problems
+    found = services.ledger_of(FIRM).read(CONNECTION).problems
     assert [each.record for each in found] == ["Webhook Items of division 111"]
     assert "https://old.test/x" in found[0].cause
 
 
 def test_an_additional_subscription_with_an_old_address_is_no_exception(
-    services: Services, connect: Callable[..., Connection], exact: ExactSimulator
+    services: StackServices, connect: Callable[..., Connection], exact: ExactSimulator
 ) -> None:
     connect(exact_callback_url=CALLBACK + "/")
     run(services)
@@ -309,21 +309,23 @@ def test_an_additional_subscription_with_an_old_address_is_no_exception(
     table[key] = {**row, "ID": key, "CallbackURL": "https://old.test/x"}
     row["CallbackURL"] = CALLBACK  # Exact may store it without the slash
     run(services)
-    assert services.ledger.read(FIRM, CONNECTION).problems == ()
+    assert services.ledger_of(FIRM).read(CONNECTION).problems == ()
 
 
 def test_other_exceptions_stay_open_when_the_subscriptions_are_fine(
-    services: Services, connect: Callable[..., Connection]
+    services: StackServices, connect: Callable[..., Connection]
 ) -> None:
     connect(exact_callback_url=CALLBACK)
     other = problem("LISTING_REFUSED", "Airbase's order listing")
-    report_connection_problems(services.ledger, FIRM, other.record, "listing_refused", [other])
+    report_connection_problems(services.ledger_of(FIRM), other.record, "listing_refused", [other])
     run(services)
-    assert [p.code for p in services.ledger.read(FIRM, CONNECTION).problems] == ["LISTING_REFUSED"]
+    assert [p.code for p in services.ledger_of(FIRM).read(CONNECTION).problems] == [
+        "LISTING_REFUSED"
+    ]
 
 
 def test_a_subscription_whose_response_was_lost_is_found_by_the_next_run(
-    services: Services,
+    services: StackServices,
     connect: Callable[..., Connection],
     exact: ExactSimulator,
     time: MovableClock,
@@ -335,4 +337,4 @@ def test_a_subscription_whose_response_was_lost_is_found_by_the_next_run(
     run(services)
     for division in (NL, BE):
         assert subscribed(exact, division) == {(topic, CALLBACK) for topic in TOPICS}
-    assert services.ledger.read(FIRM, CONNECTION).problems == ()
+    assert services.ledger_of(FIRM).read(CONNECTION).problems == ()

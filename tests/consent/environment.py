@@ -34,13 +34,16 @@ class ConsentEnvironment:
     def __post_init__(self) -> None:
         app = {"client_id": self.exact.client_id, "client_secret": self.exact.client_secret}
         self.secret_store.store("exact-app", FIRM, app)
-        self.ledger = Ledger(self.ledger_table, self.audit_table, "exact_consent")
+        self.ledger = self.ledger_of(FIRM)
         self.consents = Consents(self.coordination)
+
+    def ledger_of(self, connection: ConnectionId) -> Ledger:
+        return Ledger(self.ledger_table, self.audit_table, "exact_consent", connection)
 
     def exchange(self, http: httpx.Client | None = None) -> CodeExchange:
         """Return a new code exchange, as each process has its own."""
         http = http or httpx.Client(transport=self.exact.transport())
-        return build_exchange(self.coordination, self.ledger, self.secret_store, http)
+        return build_exchange(self.coordination, self.ledger_of, self.secret_store, http)
 
     def ask(self, connection: ConnectionId = FIRM) -> Secret:
         return self.consents.create(connection, SITE, REDIRECT_URI)
@@ -59,7 +62,7 @@ class ConsentEnvironment:
         return Tokens.from_json(text) if text else None
 
     def steps(self, connection: ConnectionId = FIRM) -> list[str]:
-        return [entry.step for entry in self.ledger.trail(connection, CONNECTION)]
+        return [entry.step for entry in self.ledger_of(connection).trail(CONNECTION)]
 
     def items(self) -> list[Item]:
         tables = (self.coordination, self.ledger_table, self.audit_table)

@@ -47,7 +47,7 @@ def test_a_code_becomes_sealed_tokens_and_audit_steps(consent: ConsentEnvironmen
     assert tokens is not None
     assert consent.exact.oauth.admits({"authorization": f"Bearer {tokens.access_token.reveal()}"})
     assert consent.steps() == ["consent_brought", "consent_given"]
-    assert consent.ledger.trail(FIRM, CONNECTION)[-1].actor == "exact_consent"
+    assert consent.ledger.trail(CONNECTION)[-1].actor == "exact_consent"
 
 
 def test_a_second_call_changes_nothing_and_reports_it(consent: ConsentEnvironment) -> None:
@@ -189,27 +189,25 @@ def test_a_code_sent_during_a_token_renewal_can_be_sent_again(
 
 
 def test_consent_lifts_only_the_halts_it_ends(consent: ConsentEnvironment) -> None:
-    consent.ledger.halt(FIRM, problem("RECONNECT_NEEDED", "firm", connection=FIRM))
-    consent.ledger.halt(
-        FIRM, problem("EXACT_DIVISION_NOT_ALLOWED", "firm", connection=FIRM), Division(1)
-    )
-    consent.ledger.halt(FIRM, problem("EXACT_LICENCE", "firm"), Division(2))
+    consent.ledger.halt(problem("RECONNECT_NEEDED", "firm", connection=FIRM))
+    consent.ledger.halt(problem("EXACT_DIVISION_NOT_ALLOWED", "firm", connection=FIRM), Division(1))
+    consent.ledger.halt(problem("EXACT_LICENCE", "firm"), Division(2))
     state = consent.ask()
     consent.exchange().redeem(state, consent.code(state))
-    record = consent.ledger.connection(FIRM)
+    record = consent.ledger.connection()
     assert [one.code for one in record.facts.halts.values()] == ["EXACT_LICENCE"]
     assert record.state == "halted"
-    given = consent.ledger.trail(FIRM, CONNECTION)[-1]
+    given = consent.ledger.trail(CONNECTION)[-1]
     assert given.detail["lifted"] == ["EXACT_DIVISION_NOT_ALLOWED", "RECONNECT_NEEDED"]
 
 
 def test_consent_does_not_lift_the_halt_of_a_refused_airbase_key(
     consent: ConsentEnvironment,
 ) -> None:
-    consent.ledger.halt(FIRM, problem("AIRBASE_KEY_REFUSED", "firm"))
+    consent.ledger.halt(problem("AIRBASE_KEY_REFUSED", "firm"))
     state = consent.ask()
     consent.exchange().redeem(state, consent.code(state))
-    assert consent.ledger.halted(FIRM)
+    assert consent.ledger.halted()
 
 
 def test_state_code_and_tokens_are_never_stored_in_plain_text(consent: ConsentEnvironment) -> None:

@@ -50,33 +50,36 @@ def test_an_event_that_can_be_read_later(env: InMemoryEnvironment) -> None:
     assert codes(env) == ["UNKNOWN_TOPIC"]
     env.memory.work(exact_message(env, "GLAccounts"), env.services)
     assert codes(env) == []
-    record = env.services.ledger.read(FIRM, EVENT)
+    record = env.services.ledger_of(FIRM).read(EVENT)
     assert record.state == "handled"
-    assert [entry.step for entry in env.services.ledger.trail(FIRM, EVENT)] == ["review", "handled"]
+    assert [entry.step for entry in env.services.ledger_of(FIRM).trail(EVENT)] == [
+        "review",
+        "handled",
+    ]
 
 
 def test_an_unreadable_event_is_not_tried_for_ever(env: InMemoryEnvironment) -> None:
     env.connect()
     for _ in range(2):
         env.memory.work(exact_message(env, "SalesInvoices"), env.services)
-        assert env.services.ledger.read(FIRM, EVENT).due_at is None
-    version = env.services.ledger.read(FIRM, EVENT).version
+        assert env.services.ledger_of(FIRM).read(EVENT).due_at is None
+    version = env.services.ledger_of(FIRM).read(EVENT).version
     for _ in range(5):
         env.wait(hours=25)
-    assert env.services.ledger.read(FIRM, EVENT).version == version
+    assert env.services.ledger_of(FIRM).read(EVENT).version == version
 
 
 def test_events_that_went_well_leave_no_record(env: InMemoryEnvironment) -> None:
     env.connect()
     env.memory.work(exact_message(env, "GLAccounts"), env.services)
-    assert env.services.ledger.read(FIRM, EVENT).version == 0
+    assert env.services.ledger_of(FIRM).read(EVENT).version == 0
 
 
 def test_a_kept_event_is_retried_by_hand(env: InMemoryEnvironment) -> None:
     env.connect()
     message = exact_message(env, "SalesInvoices").body
     arrival = IncomingEvent(FIRM, "exact", "1", PURCHASE_ORDERS, None, message, b"{}", {})
-    env.services.inbox.keep(arrival)
+    env.services.inbox_of(FIRM).keep(arrival)
     env.memory.work(exact_message(env, "SalesInvoices"), env.services)
     before = len(env.memory.queues.waiting)
     assert retries.retry(PersonStack(env), PERSON, FIRM, EVENT) == "exact#1"
@@ -104,22 +107,22 @@ def test_subscriptions_that_are_made_later_or_no_longer_wanted(env: InMemoryEnvi
     env.connect(exact_callback_url="https://callback.test/exact")
     found = problem("WEBHOOK_NOT_SUBSCRIBED", f"Webhook Items of division {NL.division}")
     for settings in ({}, {"exact_callback_url": None}):
-        record = env.services.ledger.read(FIRM, CONNECTION)
-        env.services.ledger.write(
+        record = env.services.ledger_of(FIRM).read(CONNECTION)
+        env.services.ledger_of(FIRM).write(
             record.now("active", replace(record.facts, problems=(found,))), "subscriptions"
         )
         assert codes(env) == ["WEBHOOK_NOT_SUBSCRIBED"]
         env.services.connections.save(env.connection().model_copy(update=settings))
-        token_refresh.refresh_all(env.services, lambda _name, _value: None)
+        token_refresh.refresh_all(env.services.all(), lambda _name, _value: None)
         assert codes(env) == []
 
 
 def test_a_halt_that_is_lifted(env: InMemoryEnvironment) -> None:
     env.connect()
-    env.services.ledger.halt(FIRM, problem("NOT_CONNECTED", "firm", connection="firm"))
+    env.services.ledger_of(FIRM).halt(problem("NOT_CONNECTED", "firm", connection="firm"))
     (row,) = list_open(PersonStack(env), FIRM, ExceptionFilter())
     assert (row["code"], row["stops"]) == ("NOT_CONNECTED", "all")
-    env.services.ledger.clear_halt(FIRM)
+    env.services.ledger_of(FIRM).clear_halt()
     assert codes(env) == []
 
 

@@ -26,7 +26,7 @@ def stack(env: InMemoryEnvironment) -> PersonStack:
 
 def enter_by_hand(env: InMemoryEnvironment, amount: str = "99.00", **more: Any) -> dict[str, Any]:
     """Enter an order in Exact by hand, and let the worker read it."""
-    exact_client = env.services.exact(env.connection())
+    exact_client = env.services_of().exact
     place = env.exact.world.divisions[NL.division]
     supplier = next(
         row for row in place.table("crm/Accounts").values() if "Cloudwerk" in row["Name"]
@@ -35,7 +35,7 @@ def enter_by_hand(env: InMemoryEnvironment, amount: str = "99.00", **more: Any) 
     line = {"Item": item["ID"], "QuantityInPurchaseUnits": 3, "UnitPrice": float(amount) / 3}
     body = {"Supplier": supplier["ID"], "YourRef": "PO-1", "PurchaseOrderLines": [line], **more}
     made = exact_client.create(Division(NL.division), _ORDERS, body)
-    refresh(env.services, env.connection(), Division(NL.division), everything=True)
+    refresh(env.services_of(), Division(NL.division), everything=True)
     return made
 
 
@@ -111,7 +111,7 @@ class TestThisOrder:
         record = env.record(order)
         assert posted_facts(record.facts).exact.id == there["PurchaseOrderID"]
         assert actors(env, record.key)["adopted_by_hand"] == PERSON
-        assert env.services.ledger.find_break(record) is None
+        assert env.services.ledger_of(FIRM).find_break(record) is None
         env.clock.move(400)
         env.post(order)
         env.retry(order)
@@ -198,7 +198,7 @@ class TestThisOrder:
         with pytest.raises(UserError, match="was just linked to another order"):
             duplicates.adopt(stack, stack.actor, FIRM, "PO-2", number)
         assert (env.record(first).state, env.record(second).state) == ("posted", "review")
-        assert env.services.connections.order_of(FIRM, there["PurchaseOrderID"]) == first["id"]
+        assert env.services_of().notes.order_of(there["PurchaseOrderID"]) == first["id"]
 
     def test_an_adopted_order_is_no_duplicate_of_the_next(self, stack: PersonStack) -> None:
         env = stack.env
@@ -275,10 +275,10 @@ class TestPostedAgain:
         order = env.order()
         id = posted_facts(env.post(order).facts).exact.id
         env.wait(hours=4, minutes=1)
-        env.services.exact_orders(FIRM, Division(NL.division)).mark_deleted(id)
+        env.services_of().exact_orders(Division(NL.division)).mark_deleted(id)
         record = env.record(order)
         gone = Problem("DELETED_IN_EXACT", "PO-1", "c", "r")
         facts = replace(record.facts, problems=(gone,))
-        env.services.ledger.write(record.now(OrderState.POSTED, facts), "reported")
+        env.services.ledger_of(FIRM).write(record.now(OrderState.POSTED, facts), "reported")
         env.retry(order)
         assert (len(env.in_exact()), env.codes(order)) == (1, [])

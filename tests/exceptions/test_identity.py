@@ -29,12 +29,12 @@ pytestmark = pytest.mark.usefixtures("time")
 
 @pytest.fixture
 def ledger() -> Ledger:
-    return Ledger(InMemoryTable("ledger"), InMemoryTable("audit"), "po_posting")
+    return Ledger(InMemoryTable("ledger"), InMemoryTable("audit"), "po_posting", FIRM)
 
 
 @pytest.fixture
 def tracked(ledger: Ledger) -> TrackedOrder:
-    received = ledger.order(FIRM, OrderId("po-1")).now(OrderState.RECEIVED)
+    received = ledger.order(OrderId("po-1")).now(OrderState.RECEIVED)
     return TrackedOrder(ledger, ledger.write(received, "received"))
 
 
@@ -104,7 +104,7 @@ def test_the_same_problem_with_another_request_id_is_not_audited_again(
     for id in ("r-1", "r-2"):
         evidence = {"status": 500, "answer": f"words {id}", "request_id": id}
         tracked.apply_fault(Review([problem("EXACT_REFUSED", "PO-1", evidence=evidence)]))
-    assert [entry.step for entry in ledger.trail(FIRM, KEY)] == ["received", "review"]
+    assert [entry.step for entry in ledger.trail(KEY)] == ["received", "review"]
 
 
 def test_other_evidence_or_candidates_are_another_problem() -> None:
@@ -143,14 +143,14 @@ def test_a_dismissed_problem_that_changes_or_comes_back_is_open(
 
 def test_halts_are_dated_too(ledger: Ledger, time: MovableClock) -> None:
     halt = problem("EXACT_DIVISION_BLOCKED", "firm")
-    ledger.halt(FIRM, halt, Division(1))
-    first = opened(ledger.read(FIRM, CONNECTION), halt)
+    ledger.halt(halt, Division(1))
+    first = opened(ledger.read(CONNECTION), halt)
     assert first == clock.now().isoformat()
     time.move(60)
-    ledger.halt(FIRM, problem("NOT_CONNECTED", "firm", connection="firm"))
-    assert opened(ledger.read(FIRM, CONNECTION), halt) == first
-    ledger.clear_halt(FIRM)
-    assert ledger.connection(FIRM).facts.opened_at == {}
+    ledger.halt(problem("NOT_CONNECTED", "firm", connection="firm"))
+    assert opened(ledger.read(CONNECTION), halt) == first
+    ledger.clear_halt()
+    assert ledger.connection().facts.opened_at == {}
 
 
 def test_the_assignee_is_removed_with_the_last_problem(
@@ -178,8 +178,8 @@ STEPS = st.lists(st.tuples(st.sampled_from(STATES), FOUND), max_size=8)
 def test_a_problem_is_as_old_as_its_first_uninterrupted_occurrence(
     time: MovableClock, steps: Sequence[tuple[str, list[str]]]
 ) -> None:
-    ledger = Ledger(InMemoryTable("ledger"), InMemoryTable("audit"), "po_posting")
-    record = ledger.order(FIRM, OrderId("po-1")).now(OrderState.RECEIVED)
+    ledger = Ledger(InMemoryTable("ledger"), InMemoryTable("audit"), "po_posting", FIRM)
+    record = ledger.order(OrderId("po-1")).now(OrderState.RECEIVED)
     record = ledger.write(record, "received")
     since: dict[str, str] = {}
     for state, codes in steps:

@@ -27,7 +27,7 @@ def stack(env: InMemoryEnvironment) -> PersonStack:
     for number, amount in AMOUNTS.items():
         env.post(env.order(number, lines=[env.airbase.line("4600", amount)]))
         env.clock.move(10 * 3_600)
-    env.services.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "Exact division 2"))
+    env.services.ledger_of(FIRM).halt(problem("EXACT_DIVISION_BLOCKED", "Exact division 2"))
     return PersonStack(env)
 
 
@@ -74,7 +74,7 @@ def test_exceptions_are_listed_by_assignee(env: InMemoryEnvironment, stack: Pers
     assert titles(stack, assigned_to="finance team") == ["PO-2"], "a new attempt changes nothing"
     exceptions.assign(stack, stack.actor, FIRM, "PO-2", None)
     assert titles(stack, assigned_to="finance team") == []
-    found = exceptions.show(stack, FIRM, "PO-2")
+    found = exceptions.show(stack.known_ledger(FIRM), "PO-2")
     assert [(e["step"], e["actor"], e["detail"]) for e in found["trail"]][-1] == (
         "unassigned",
         PERSON,
@@ -101,18 +101,18 @@ def test_an_invalid_filter_is_refused(conditions: dict[str, Any], message: str) 
 
 
 def test_many_are_retried_by_the_same_filters(env: InMemoryEnvironment, stack: PersonStack) -> None:
-    env.services.ledger.clear_halt(FIRM)
+    env.services.ledger_of(FIRM).clear_halt()
     assert retries.retry_where(stack, stack.actor, FIRM, read_filter(min_amount="500")) == [
         "PO-2",
         "PO-3",
     ]
     key = order_key(OrderId("PO-1"))
-    assert env.services.ledger.trail(FIRM, key) == []
+    assert env.services.ledger_of(FIRM).trail(key) == []
     conditions = [row["key"] for row in list_open(stack, FIRM, read_filter(min_amount="500"))]
     assert {actors(env, RecordKey(each))["retry_asked"] for each in conditions} == {PERSON}
     for order in conditions:
         env.clock.move(0.001)
-        assert env.services.ledger.read(FIRM, RecordKey(order)).state == "review"
+        assert env.services.ledger_of(FIRM).read(RecordKey(order)).state == "review"
     before = len(env.airbase.calls)
     env.work()
     assert len(env.airbase.calls) > before
@@ -131,16 +131,16 @@ def test_the_connections_own_exceptions_cannot_be_retried(stack: PersonStack) ->
 
 def test_a_vendor_is_retried_by_its_key(env: InMemoryEnvironment, stack: PersonStack) -> None:
     key = vendor_key(VendorId("v-9"))
-    record = env.services.ledger.read(FIRM, key)
+    record = env.services.ledger_of(FIRM).read(key)
     found = problem("LINK_BROKEN", "v-9")
-    env.services.ledger.write(
+    env.services.ledger_of(FIRM).write(
         record.now("review", replace(record.facts, problems=(found,))), "link_broken"
     )
     before = len(env.memory.queues.waiting)
     retries.retry(stack, stack.actor, FIRM, key)
     assert env.memory.queues.waiting[before].message.body["vendor"] == "v-9"
     exceptions.dismiss(stack, stack.actor, FIRM, key, "closed by hand")
-    assert env.services.ledger.read(FIRM, key).state == "review", "only orders are set aside"
+    assert env.services.ledger_of(FIRM).read(key).state == "review", "only orders are set aside"
     assert titles(stack, codes=["LINK_BROKEN"]) == []
 
 
@@ -148,11 +148,11 @@ def test_one_exception_is_shown_with_its_details(
     env: InMemoryEnvironment, stack: PersonStack
 ) -> None:
     lines = [env.airbase.line("4600", "10.00")]
-    env.services.ledger.clear_halt(FIRM)
+    env.services.ledger_of(FIRM).clear_halt()
     env.wait(minutes=1)
     env.post(env.order("PO-4", lines=lines, payment_term="90"))
     exceptions.dismiss(stack, stack.actor, FIRM, "PO-4", "agreed", ["UNKNOWN_PAYMENT_CONDITION"])
-    found = exceptions.show(stack, FIRM, "PO-4")
+    found = exceptions.show(stack.known_ledger(FIRM), "PO-4")
     (shown,), (closed,) = found["exceptions"], found["dismissed"]
     assert shown["code"] == "GL_ACCOUNT_BLOCKED"
     assert str(NL.division) in shown["evidence"]["division"]
@@ -165,7 +165,7 @@ def test_one_exception_is_shown_with_its_details(
 @pytest.mark.parametrize("name", ["nobody", "PO-99", "vendor#none"])
 def test_a_record_that_is_not_there(stack: PersonStack, name: str) -> None:
     for act in (
-        lambda: exceptions.show(stack, FIRM, name),
+        lambda: exceptions.show(stack.known_ledger(FIRM), name),
         lambda: exceptions.dismiss(stack, stack.actor, FIRM, name, "x"),
         lambda: exceptions.assign(stack, stack.actor, FIRM, name, "x"),
         lambda: retries.retry(stack, stack.actor, FIRM, name),
@@ -175,7 +175,7 @@ def test_a_record_that_is_not_there(stack: PersonStack, name: str) -> None:
 
 
 def test_nothing_is_assigned_that_is_not_open(env: InMemoryEnvironment, stack: PersonStack) -> None:
-    env.services.ledger.clear_halt(FIRM)
+    env.services.ledger_of(FIRM).clear_halt()
     env.wait(minutes=1)
     env.post(env.order("PO-5"))
     with pytest.raises(UserError, match="no open exception"):

@@ -144,7 +144,7 @@ def test_an_order_that_may_be_in_exact_is_looked_up_when_it_is_resumed(
     assert env.post(order).state == "posting"
     record = env.record(order)
     found = problem("SEVERAL_IN_EXACT", "PO-1")
-    env.services.ledger.write(
+    env.services.ledger_of(FIRM).write(
         record.now("posting", replace(record.facts, problems=(found,))), "review"
     )
     exceptions.dismiss(stack, stack.actor, FIRM, "PO-1", "one of them is deleted by hand")
@@ -179,10 +179,10 @@ def test_one_of_two_exceptions_leaves_the_order_in_review(
 def test_on_a_posted_order_it_just_closes(env: InMemoryEnvironment, stack: PersonStack) -> None:
     order = env.order()
     posted = posted_facts(env.post(order).facts).exact.id
-    env.services.connections.note_posted(FIRM, posted, OrderId(order["id"]))
+    env.services_of().notes.note_posted(posted, OrderId(order["id"]))
     record = env.record(order)
     found = problem("DELETED_IN_EXACT", "PO-1")
-    env.services.ledger.write(
+    env.services.ledger_of(FIRM).write(
         record.now("posted", replace(record.facts, problems=(found,))), "deleted_in_exact"
     )
     assert exceptions.dismiss(stack, stack.actor, FIRM, "PO-1", "on purpose")["state"] == "posted"
@@ -216,7 +216,7 @@ def test_a_dismissal_does_not_overwrite_a_workers_step(
         if self.actor == stack.actor and next(moves):
             newest = env.record(order)
             write(
-                env.services.ledger,
+                env.services.ledger_of(FIRM),
                 newest.now("posted", replace(newest.facts, problems=())),
                 "posted",
             )

@@ -68,17 +68,17 @@ def test_what_a_lost_consent_and_an_order_leave_in_ledger_and_trail(
     env.exact.revoke_consent()
     env.wait(hours=1)
     env.post(env.order("PO-2"))
-    ledger = env.services.ledger
-    kept = list(ledger.records(FIRM))
+    ledger = env.services.ledger_of(FIRM)
+    kept = list(ledger.records())
     texts = [text for record in kept for text in texts_in(encode(record.facts))]
     texts += [
         text
         for record in kept
-        for entry in ledger.trail(FIRM, record.key)
+        for entry in ledger.trail(record.key)
         for text in texts_in(entry.detail)
     ]
     assert [text for text in texts if placeholders_in(text)] == []
-    remedies = [halt.remedy for halt in ledger.halts(FIRM).values()]
+    remedies = [halt.remedy for halt in ledger.halts().values()]
     assert [f"`connector connection consent {FIRM}`" in remedy for remedy in remedies] == [True]
 
 
@@ -86,7 +86,7 @@ def test_a_refusal_by_exact_names_the_connection(env: InMemoryEnvironment) -> No
     env.connect()
     env.exact.world.divisions[NL.division].in_scope = False
     env.post(env.order("PO-1"))
-    (halt,) = env.services.ledger.halts(FIRM).values()
+    (halt,) = env.services.ledger_of(FIRM).halts().values()
     assert halt.code == "EXACT_DIVISION_NOT_ALLOWED"
     assert f"`connector connection consent {FIRM}`" in halt.remedy
 

@@ -32,7 +32,7 @@ def firm(env: InMemoryEnvironment) -> InMemoryEnvironment:
     """The firm, connected and subscribed, with one posted order, in a new minute."""
     env.exact.webhooks.deliver = lambda _url, _body: 200
     connection = env.connect()
-    exact_client = env.services.exact(connection)
+    exact_client = env.services_of(connection.id).exact
     for each in connection.divisions:
         topics = connection.exact_topics
         assert not subscriptions.ensure(exact_client, each.division, topics, CALLBACK).problems
@@ -43,7 +43,8 @@ def firm(env: InMemoryEnvironment) -> InMemoryEnvironment:
 
 def ping(env: InMemoryEnvironment, connection: Connection | None = None) -> list[Check]:
     """Ping as a new process does."""
-    return ping_connection(env.memory.services("connector"), connection or env.connection())
+    services = env.memory.services("connector")
+    return ping_connection(services.bound(connection or env.connection()))
 
 
 def red(checks: list[Check]) -> dict[tuple[int | None, str], Check]:
@@ -137,7 +138,7 @@ def test_it_asks_every_endpoint_that_the_connector_calls(env: InMemoryEnvironmen
     assert key
     assert env.record(order).state == "posted"
     subscriptions.ensure(
-        env.services.exact(connection), connection.divisions[0].division, ["Items"], CALLBACK
+        env.services_of(connection.id).exact, connection.divisions[0].division, ["Items"], CALLBACK
     )
     called = {c.path.removeprefix("/api/v1/{division}/") for c in env.exact.calls}
     asked = {probe.path for probe in probes_of(connection, connection.divisions[0])}
@@ -327,7 +328,7 @@ def test_the_last_calls_are_left_to_the_orders(
     firm.exact.limits.per_minute = limits.get("calls_per_minute", 60)
     firm.exact.limits.per_day = limits.get("calls_per_day", 5000)
     connection = Connection.model_validate(firm.config() | {"limits": limits})
-    rate_limiter = firm.services.exact(connection).rate_limiter
+    rate_limiter = firm.services_of(connection.id).exact.rate_limiter
     if window == "day":
         rate_limiter.reserve(BE.division, 40)  # type: ignore[arg-type]
         firm.clock.move(61)
@@ -341,7 +342,7 @@ def test_the_last_calls_are_left_to_the_orders(
 def test_a_pause_requested_by_exact_is_reported_with_its_end(firm: InMemoryEnvironment) -> None:
     until = clock.now() + timedelta(minutes=7)
     division = firm.connection().divisions[0].division
-    firm.services.exact(firm.connection()).rate_limiter.pause(division, "EXACT_RATE_LIMITED", until)
+    firm.services_of().exact.rate_limiter.pause(division, "EXACT_RATE_LIMITED", until)
     firm.clock.move(120)
     before = len(firm.exact.calls)
     found = red(ping(firm))
@@ -428,7 +429,7 @@ def test_a_tenant_without_orders_or_detail_calls_is_not_red(firm: InMemoryEnviro
 
 def test_a_halt_of_the_connection_is_reported(firm: InMemoryEnvironment) -> None:
     found = problem("AIRBASE_KEY_REFUSED", "https://airbase.test")
-    firm.services.ledger.halt(FIRM, found)
+    firm.services.ledger_of(FIRM).halt(found)
     check = only(ping(firm))
     assert (check.check, check.code, check.remedy) == ("running", found.code, found.remedy)
 

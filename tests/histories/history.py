@@ -15,7 +15,6 @@ from botocore.exceptions import ClientError
 from local.exact_simulator import ExactSimulator
 from local.in_memory.stack import Hosts, InMemoryStack, QueuedMessage
 from ml_connector import clock
-from ml_connector.bootstrap import Tables
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.domain.records import posted_facts
@@ -27,6 +26,7 @@ from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
 from ml_connector.messages import refresh_message
 from ml_connector.purchase_orders.posting import advance_order
 from ml_connector.secret import Secret
+from ml_connector.services import Tables
 from tests.histories.fault_injection import (
     FaultInjector,
     FaultyQueues,
@@ -205,7 +205,7 @@ class History:
         unsent.pop()
 
     def _receive(self, id: str) -> None:
-        inbox = Inbox(self.memory.tables.inbox)
+        inbox = Inbox(self.memory.tables.inbox, FIRM)
         arrival = IncomingEvent(
             connection=FIRM,
             source="airbase",
@@ -227,7 +227,8 @@ class History:
     def _other_worker(self) -> None:
         """Let another worker process an order in the middle of the first one's work."""
         with suppress(Exception):
-            advance_order(self.memory.services(), FIRM, OrderId(self.rng.choice(list(self.orders))))
+            services = self.memory.services().bound(CONNECTION)
+            advance_order(services, OrderId(self.rng.choice(list(self.orders))))
 
     def _deliver(self, one: QueuedMessage) -> None:
         self._deliver_safely(
@@ -264,9 +265,9 @@ class History:
         while unsent:
             self._call_webhook(unsent)
         for step in range(_CALM_ROUNDS):
-            if self._ledger.halted(FIRM):
+            if self._ledger.halted():
                 self._consent()
-                self._ledger.clear_halt(FIRM)
+                self._ledger.clear_halt()
                 self._new_process()
             self.faults.catch_up()
             self._sweep()
@@ -281,10 +282,10 @@ class History:
 
     @property
     def _ledger(self) -> Ledger:
-        return self.services.ledger
+        return self.services.ledger_of(FIRM)
 
     def _is_finished(self) -> bool:
-        if self.memory.queues.waiting or any(self.services.inbox.open_events(FIRM, clock.now())):
+        if self.memory.queues.waiting or any(self.services.inbox_of(FIRM).open_events(clock.now())):
             return False
         return not any(self._failure(id) for id in self.orders)
 
@@ -295,18 +296,18 @@ class History:
         return "" if state == FINAL[kind] else f"{state} in the end"
 
     def _record(self, id: str) -> OrderRecord:
-        return self._ledger.read(FIRM, f"order#{id}")  # type: ignore[arg-type]
+        return self._ledger.read(f"order#{id}")  # type: ignore[arg-type]
 
     # ------------------------------------------------------------ the check
 
     def _check(self) -> None:
         for id, raw in self.orders.items():
             self._check_order(OrderId(id), kind_of(raw))
-        for record in self._ledger.records(FIRM):
+        for record in self._ledger.records():
             broken = self._ledger.find_break(record)
             assert broken is None, f"seed {self.seed}: {record.key}: {broken}"
         assert not self.memory.queues.dead, f"seed {self.seed}: {self.memory.queues.dead}"
-        forgotten = list(self.services.inbox.open_events(FIRM, clock.now()))
+        forgotten = list(self.services.inbox_of(FIRM).open_events(clock.now()))
         assert not forgotten, f"seed {self.seed}: events still open: {forgotten}"
         codes = [
             item["Code"]
@@ -329,7 +330,7 @@ class History:
         ]
         assert len(found) == (1 if kind == "good" else 0), f"{where}: {len(found)} in Exact"
         assert record.state == FINAL[kind], where
-        steps = [entry.step for entry in self._ledger.trail(FIRM, record.key)]
+        steps = [entry.step for entry in self._ledger.trail(record.key)]
         assert steps[0] == "received", f"{where}: {steps}"
         if kind == "good":
             assert posted_facts(record.facts).exact.id == found[0]["PurchaseOrderID"], where

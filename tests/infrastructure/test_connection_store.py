@@ -6,7 +6,11 @@ from local.in_memory.tables import InMemoryTable
 from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
-from ml_connector.infrastructure.connection_store import ConnectionStore, ListedOrder
+from ml_connector.infrastructure.connection_store import (
+    ConnectionNotes,
+    ConnectionStore,
+    ListedOrder,
+)
 from ml_connector.infrastructure.vendor_links import Link, VendorLinks
 from tests.domain.orders.builders import another_guid, any_connection, any_division
 
@@ -27,8 +31,8 @@ def mappings(table: InMemoryTable) -> ConnectionStore:
 
 
 @pytest.fixture
-def links(table: InMemoryTable) -> VendorLinks:
-    return VendorLinks(table)
+def notes(table: InMemoryTable) -> ConnectionNotes:
+    return ConnectionNotes(table, FIRM)
 
 
 def test_a_connection_is_stored_in_full(mappings: ConnectionStore) -> None:
@@ -54,35 +58,38 @@ def test_saving_again_replaces(mappings: ConnectionStore) -> None:
 
 
 def test_removing_a_connection_removes_only_its_own_links(
-    mappings: ConnectionStore, links: VendorLinks
+    mappings: ConnectionStore, table: InMemoryTable
 ) -> None:
+    links = {id: VendorLinks(table, id) for id in (FIRM, OTHER)}
     for id in (FIRM, OTHER):
         mappings.save(any_connection(id=id))
-        links.save(id, LINK)
+        links[id].save(LINK)
     mappings.remove(FIRM)
     assert [one.id for one in mappings.all()] == [OTHER]
-    assert links.get(FIRM, NL, VENDOR) is None
-    assert links.get(OTHER, NL, VENDOR) == LINK
+    assert links[FIRM].get(NL, VENDOR) is None
+    assert links[OTHER].get(NL, VENDOR) == LINK
     mappings.remove(FIRM)
 
 
 def test_no_connection_id_hides_or_removes_other_connections(
-    mappings: ConnectionStore, links: VendorLinks
+    mappings: ConnectionStore, table: InMemoryTable
 ) -> None:
     awkward = ConnectionId("connections")
     for id in (FIRM, awkward):
         mappings.save(any_connection(id=id))
-    links.save(awkward, LINK)
+    VendorLinks(table, awkward).save(LINK)
     assert {one.id for one in mappings.all()} == {FIRM, awkward}
     mappings.remove(awkward)
     assert [one.id for one in mappings.all()] == [FIRM]
 
 
-def test_the_origin_of_an_order_in_exact_is_known(mappings: ConnectionStore) -> None:
-    mappings.note_posted(FIRM, "exact-1", OrderId("po-1"))
-    assert mappings.order_of(FIRM, "exact-1") == "po-1"
-    assert mappings.order_of(FIRM, "exact-2") is None
-    assert mappings.order_of(OTHER, "exact-1") is None
+def test_the_origin_of_an_order_in_exact_is_known(
+    notes: ConnectionNotes, table: InMemoryTable
+) -> None:
+    notes.note_posted("exact-1", OrderId("po-1"))
+    assert notes.order_of("exact-1") == "po-1"
+    assert notes.order_of("exact-2") is None
+    assert ConnectionNotes(table, OTHER).order_of("exact-1") is None
 
 
 def test_an_unreadable_connection_does_not_hide_the_next(
@@ -109,21 +116,21 @@ def test_changing_a_connection_keeps_the_day_it_was_added(
     assert mappings.added_at(FIRM) == clock.now()
 
 
-def test_listed_orders_are_stored_per_connection(mappings: ConnectionStore) -> None:
+def test_listed_orders_are_stored_per_connection(
+    mappings: ConnectionStore, notes: ConnectionNotes, table: InMemoryTable
+) -> None:
     first, second = OrderId("a#1"), OrderId("b")
-    mappings.save_listed_orders(
-        FIRM, {first: ListedOrder("x"), second: ListedOrder("y", is_skipped=True)}
-    )
-    mappings.save_listed_orders(FIRM, {first: ListedOrder("z")})
-    mappings.save_listed_orders(FIRM, {})
-    assert mappings.listed_orders(FIRM) == {
+    notes.save_listed_orders({first: ListedOrder("x"), second: ListedOrder("y", is_skipped=True)})
+    notes.save_listed_orders({first: ListedOrder("z")})
+    notes.save_listed_orders({})
+    assert notes.listed_orders() == {
         first: ListedOrder("z"),
         second: ListedOrder("y", is_skipped=True),
     }
-    assert mappings.listed_orders(OTHER) == {}
+    assert ConnectionNotes(table, OTHER).listed_orders() == {}
     mappings.save(any_connection())
     mappings.remove(FIRM)
-    assert mappings.listed_orders(FIRM) == {}
+    assert notes.listed_orders() == {}
 
 
 def test_a_connection_that_has_changed_is_not_overwritten(mappings: ConnectionStore) -> None:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("time")
 
 @pytest.fixture
 def inbox() -> Inbox:
-    return Inbox(InMemoryTable("inbox"))
+    return Inbox(InMemoryTable("inbox"), FIRM)
 
 
 def any_event(key: str = "evt-1", *, every_copy_is_new: bool = False) -> IncomingEvent:
@@ -50,14 +50,14 @@ def test_no_copy_is_lost_when_every_copy_is_new(inbox: Inbox) -> None:
     event = any_event(every_copy_is_new=True)
     versions = [inbox.keep(event)[0].version for _ in range(5)]
     assert versions == [1, 2, 3, 4, 5]
-    assert not inbox.mark_handled(FIRM, "airbase#evt-1", version=4)
-    assert inbox.mark_handled(FIRM, "airbase#evt-1", version=5)
+    assert not inbox.mark_handled("airbase#evt-1", version=4)
+    assert inbox.mark_handled("airbase#evt-1", version=5)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", "é".encode(), b"\xff\x00", b"\xef\xbb\xbf{}"])
 def test_a_body_is_stored_byte_by_byte(inbox: Inbox, body: bytes) -> None:
     kept, _ = inbox.keep(replace(any_event(), body=body))
-    stored = inbox.get(FIRM, kept.sk)
+    stored = inbox.get(kept.sk)
     assert stored is not None
     assert stored.body == body
     assert stored == kept
@@ -65,12 +65,12 @@ def test_a_body_is_stored_byte_by_byte(inbox: Inbox, body: bytes) -> None:
 
 def test_a_handled_event_is_not_open(inbox: Inbox, time: MovableClock) -> None:
     kept, _ = inbox.keep(any_event())
-    assert inbox.mark_handled(FIRM, kept.sk)
-    assert inbox.mark_handled(FIRM, kept.sk), "twice is fine"
-    assert inbox.mark_handled(FIRM, "airbase#never-seen")
+    assert inbox.mark_handled(kept.sk)
+    assert inbox.mark_handled(kept.sk), "twice is fine"
+    assert inbox.mark_handled("airbase#never-seen")
     time.move(1)
-    assert list(inbox.open_events(FIRM, clock.now())) == []
-    stored = inbox.get(FIRM, kept.sk)
+    assert list(inbox.open_events(clock.now())) == []
+    stored = inbox.get(kept.sk)
     assert stored is not None
     assert not stored.is_open
 
@@ -82,7 +82,7 @@ def test_open_events_are_those_of_the_connection_oldest_first(
         inbox.keep(any_event(key))
         time.move(60)
     inbox.keep(replace(any_event("d"), connection=ConnectionId("other-firm")))
-    found = list(inbox.open_events(FIRM, clock.now() - timedelta(seconds=90)))
+    found = list(inbox.open_events(clock.now() - timedelta(seconds=90)))
     assert [event.sk for event in found] == ["airbase#b", "airbase#a"]
 
 
@@ -92,13 +92,13 @@ def test_copies_do_not_delay_an_open_event(inbox: Inbox, time: MovableClock) -> 
     received = clock.now()
     time.move(600)
     inbox.keep(event)
-    assert len(list(inbox.open_events(FIRM, received))) == 1
+    assert len(list(inbox.open_events(received))) == 1
 
 
 def test_an_event_expires(inbox: Inbox, time: MovableClock) -> None:
     inbox.keep(any_event())
     time.move(KEPT_FOR)
-    assert inbox.get(FIRM, "airbase#evt-1") is None
+    assert inbox.get("airbase#evt-1") is None
     assert inbox.keep(any_event())[1]
 
 
@@ -117,18 +117,18 @@ class RacedTable(InMemoryTable):
 
 def test_a_copy_that_arrives_while_the_event_is_closed_stays_open() -> None:
     table = RacedTable("inbox")
-    inbox, event = Inbox(table), any_event(every_copy_is_new=True)
+    inbox, event = Inbox(table, FIRM), any_event(every_copy_is_new=True)
     handled, _ = inbox.keep(event)
     table.meanwhile = lambda: inbox.keep(event)
-    assert not inbox.mark_handled(FIRM, handled.sk, handled.version)
-    stored = inbox.get(FIRM, handled.sk)
+    assert not inbox.mark_handled(handled.sk, handled.version)
+    stored = inbox.get(handled.sk)
     assert stored
     assert (stored.is_open, stored.version) == (True, 2)
 
 
 def test_two_copies_at_once_get_two_versions() -> None:
     table = RacedTable("inbox")
-    inbox, event = Inbox(table), any_event(every_copy_is_new=True)
+    inbox, event = Inbox(table, FIRM), any_event(every_copy_is_new=True)
     inbox.keep(event)
     faster = []
     table.meanwhile = lambda: faster.append(inbox.keep(event)[0].version)

@@ -49,8 +49,13 @@ def table() -> InMemoryTable:
 
 
 @pytest.fixture
-def links() -> VendorLinks:
-    return VendorLinks(InMemoryTable("mappings"))
+def mappings() -> InMemoryTable:
+    return InMemoryTable("mappings")
+
+
+@pytest.fixture
+def links(mappings: InMemoryTable) -> VendorLinks:
+    return VendorLinks(mappings, FIRM)
 
 
 @pytest.fixture
@@ -66,7 +71,7 @@ class Fresh:
 
     @property
     def division_data(self) -> StoredDivisionData:
-        return StoredDivisionData(*self._parts, FIRM, NL)
+        return StoredDivisionData(*self._parts, NL)
 
 
 @pytest.fixture
@@ -120,7 +125,7 @@ def test_every_code_finds_its_own_supplier(codes: list[str]) -> None:
     data = ReferenceStore(InMemoryTable(), FIRM, NL)
     stored = [replace(SUPPLIER, id=guid(n), code=code) for n, code in enumerate(codes)]
     data.store("supplier", stored)
-    division_data = StoredDivisionData(data, VendorLinks(InMemoryTable()), FIRM, NL)
+    division_data = StoredDivisionData(data, VendorLinks(InMemoryTable(), FIRM), NL)
     assert [division_data.supplier(code) for code in codes] == stored
 
 
@@ -255,23 +260,24 @@ def test_a_link_counts_and_not_the_erp_reference(links: VendorLinks, fresh: Fres
     vendor = Reference("ven-1", "60001", "Papierhandel")
     assert fresh.division_data.linked_supplier(vendor) is None
     assert fresh.division_data.linked_supplier(Reference("", "60001", "Papierhandel")) == "60001"
-    links.save(FIRM, Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
+    links.save(Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
     assert fresh.division_data.linked_supplier(vendor) == guid(9)
 
 
 def test_a_link_is_in_doubt_for_its_own_supplier_only(links: VendorLinks, fresh: Fresh) -> None:
     vendor = Reference("ven-1")
-    links.save(FIRM, Link(NL, VendorId("ven-1"), guid(9), "name", doubt="LINK_BROKEN"))
+    links.save(Link(NL, VendorId("ven-1"), guid(9), "name", doubt="LINK_BROKEN"))
     assert fresh.division_data.doubt(vendor, guid(9)) == "LINK_BROKEN"
     assert fresh.division_data.doubt(vendor, guid(8)) == ""
     assert fresh.division_data.doubt(Reference("", "60001"), guid(9)) == ""
 
 
 def test_a_vendor_without_a_link_in_the_division_has_no_supplier(
-    links: VendorLinks, fresh: Fresh
+    links: VendorLinks, mappings: InMemoryTable, fresh: Fresh
 ) -> None:
-    links.save(FIRM, Link(BE, VendorId("ven-1"), guid(9), "by_hand"))
-    links.save(ConnectionId("x"), Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
+    links.save(Link(BE, VendorId("ven-1"), guid(9), "by_hand"))
+    others = VendorLinks(mappings, ConnectionId("x"))
+    others.save(Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
     assert fresh.division_data.linked_supplier(Reference("ven-1", "", "Papierhandel")) is None
     assert fresh.division_data.linked_supplier(Reference("", "", "Papierhandel")) is None
 

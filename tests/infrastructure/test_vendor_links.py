@@ -7,7 +7,7 @@ import pytest
 
 from local.in_memory.tables import InMemoryTable
 from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
-from ml_connector.infrastructure.connection_store import ConnectionStore
+from ml_connector.infrastructure.connection_store import ConnectionNotes
 from ml_connector.infrastructure.vendor_links import (
     Link,
     ProposedSupplier,
@@ -31,12 +31,12 @@ def table() -> InMemoryTable:
 
 @pytest.fixture
 def links(table: InMemoryTable) -> VendorLinks:
-    return VendorLinks(table)
+    return VendorLinks(table, FIRM)
 
 
 @pytest.fixture
 def proposals(table: InMemoryTable) -> SupplierProposals:
-    return SupplierProposals(table)
+    return SupplierProposals(table, FIRM)
 
 
 def any_link(vendor: VendorId = VENDOR) -> Link:
@@ -48,31 +48,33 @@ def any_proposal(vendor: VendorId = VENDOR) -> SupplierProposal:
     return SupplierProposal(NL, vendor, "De Vos", candidates, "similar_name", ("alike",), AT)
 
 
-def test_a_link_is_stored_in_full_for_one_division(links: VendorLinks) -> None:
-    links.save(FIRM, any_link())
-    assert links.get(FIRM, NL, VENDOR) == any_link()
-    assert links.get(FIRM, BE, VENDOR) is None
-    assert links.get(OTHER, NL, VENDOR) is None
+def test_a_link_is_stored_in_full_for_one_division(
+    links: VendorLinks, table: InMemoryTable
+) -> None:
+    links.save(any_link())
+    assert links.get(NL, VENDOR) == any_link()
+    assert links.get(BE, VENDOR) is None
+    assert VendorLinks(table, OTHER).get(NL, VENDOR) is None
 
 
 def test_a_new_link_replaces_the_old_one_from_both_ends(
     links: VendorLinks, table: InMemoryTable
 ) -> None:
-    links.save(FIRM, any_link())
-    links.save(FIRM, replace(any_link(), supplier=ANOTHER))
-    assert links.vendors_of(FIRM, NL, SUPPLIER) == []
-    assert links.vendors_of(FIRM, NL, ANOTHER) == [VENDOR]
+    links.save(any_link())
+    links.save(replace(any_link(), supplier=ANOTHER))
+    assert links.vendors_of(NL, SUPPLIER) == []
+    assert links.vendors_of(NL, ANOTHER) == [VENDOR]
     assert len(table.items()) == 2
-    links.remove(FIRM, NL, VENDOR)
-    links.remove(FIRM, NL, VENDOR)
+    links.remove(NL, VENDOR)
+    links.remove(NL, VENDOR)
     assert table.items() == []
 
 
 def test_a_supplier_leads_to_all_its_vendors(links: VendorLinks) -> None:
     for vendor in (VENDOR, NEXT, VendorId("ven#3")):
-        links.save(FIRM, any_link(vendor))
-    assert set(links.vendors_of(FIRM, NL, SUPPLIER)) == {VENDOR, NEXT, "ven#3"}
-    assert links.vendors_of(FIRM, BE, SUPPLIER) == []
+        links.save(any_link(vendor))
+    assert set(links.vendors_of(NL, SUPPLIER)) == {VENDOR, NEXT, "ven#3"}
+    assert links.vendors_of(BE, SUPPLIER) == []
 
 
 @pytest.mark.parametrize("vendor", ["ven-1", "a#b#c", "é 漢", "102#ven"])
@@ -80,44 +82,45 @@ def test_all_are_listed_with_any_vendor_id(
     links: VendorLinks, proposals: SupplierProposals, table: InMemoryTable, vendor: str
 ) -> None:
     id = VendorId(vendor)
-    links.save(FIRM, any_link(id))
-    links.save(FIRM, replace(any_link(id), division=BE))
-    proposals.save(FIRM, any_proposal(id))
-    ConnectionStore(table).note_posted(FIRM, "exact-1", OrderId("po-1"))
-    assert [link.division for link in links.all(FIRM)] == [NL, BE]
-    assert list(links.all(FIRM, NL)) == [any_link(id)]
-    assert list(proposals.all(FIRM)) == list(proposals.all(FIRM, NL)) == [any_proposal(id)]
-    assert [*links.all(OTHER), *proposals.all(OTHER), *proposals.all(FIRM, BE)] == []
+    links.save(any_link(id))
+    links.save(replace(any_link(id), division=BE))
+    proposals.save(any_proposal(id))
+    ConnectionNotes(table, FIRM).note_posted("exact-1", OrderId("po-1"))
+    assert [link.division for link in links.all()] == [NL, BE]
+    assert list(links.all(NL)) == [any_link(id)]
+    assert list(proposals.all()) == list(proposals.all(NL)) == [any_proposal(id)]
+    others = VendorLinks(table, OTHER), SupplierProposals(table, OTHER)
+    assert [*others[0].all(), *others[1].all(), *proposals.all(BE)] == []
 
 
 def test_a_rejection_is_about_one_pair(links: VendorLinks) -> None:
     now = AT
-    links.reject(FIRM, NL, VENDOR, SUPPLIER, "d1", "anna", now, "not them")
-    links.reject(FIRM, NL, VendorId("ven-1#2"), SUPPLIER, "d2", "anna", now)
-    (found,) = links.rejections(FIRM, NL, VENDOR)
+    links.reject(NL, VENDOR, SUPPLIER, "d1", "anna", now, "not them")
+    links.reject(NL, VendorId("ven-1#2"), SUPPLIER, "d2", "anna", now)
+    (found,) = links.rejections(NL, VENDOR)
     assert (found.supplier, found.digest, found.by, found.reason) == (
         SUPPLIER, "d1", "anna", "not them",
     )  # fmt: skip
     assert found.at == now
-    links.reject(FIRM, NL, VENDOR, SUPPLIER, "d3", "bert", now)
-    assert [each.digest for each in links.rejections(FIRM, NL, VENDOR)] == ["d3"]
-    assert links.rejections(FIRM, BE, VENDOR) == []
+    links.reject(NL, VENDOR, SUPPLIER, "d3", "bert", now)
+    assert [each.digest for each in links.rejections(NL, VENDOR)] == ["d3"]
+    assert links.rejections(BE, VENDOR) == []
 
 
 def test_a_proposal_is_replaced_and_removed(proposals: SupplierProposals) -> None:
-    proposals.save(FIRM, any_proposal())
+    proposals.save(any_proposal())
     better = replace(any_proposal(), rule="name")
-    proposals.save(FIRM, better)
-    assert proposals.get(FIRM, NL, VENDOR) == better
-    proposals.remove(FIRM, NL, VENDOR)
-    proposals.remove(FIRM, NL, VENDOR)
-    assert proposals.get(FIRM, NL, VENDOR) is None
+    proposals.save(better)
+    assert proposals.get(NL, VENDOR) == better
+    proposals.remove(NL, VENDOR)
+    proposals.remove(NL, VENDOR)
+    assert proposals.get(NL, VENDOR) is None
 
 
 def test_a_pointer_that_is_older_than_the_link_names_no_vendor(
     links: VendorLinks, table: InMemoryTable
 ) -> None:
-    links.save(FIRM, any_link())
+    links.save(any_link())
     table.put({"pk": FIRM, "sk": f"linked#{NL}#{ANOTHER}#{VENDOR}", "vendor": VENDOR})
-    assert links.vendors_of(FIRM, NL, ANOTHER) == []
-    assert links.vendors_of(FIRM, NL, SUPPLIER) == [VENDOR]
+    assert links.vendors_of(NL, ANOTHER) == []
+    assert links.vendors_of(NL, SUPPLIER) == [VENDOR]

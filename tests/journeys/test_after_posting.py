@@ -56,7 +56,7 @@ def posted(demo: DemoEnvironment, number: str, *amounts: str) -> Row:
 
 
 def record(demo: DemoEnvironment, order: Row) -> OrderRecord:
-    return demo.services.ledger.read(FIRM, order_key(OrderId(order["id"])))
+    return demo.services.ledger_of(FIRM).read(order_key(OrderId(order["id"])))
 
 
 def codes(demo: DemoEnvironment, order: Row) -> list[str]:
@@ -65,7 +65,7 @@ def codes(demo: DemoEnvironment, order: Row) -> list[str]:
 
 def steps(demo: DemoEnvironment, order: Row) -> list[str]:
     key = order_key(OrderId(order["id"]))
-    return [entry.step for entry in demo.services.ledger.trail(FIRM, key)]
+    return [entry.step for entry in demo.services.ledger_of(FIRM).trail(key)]
 
 
 def in_exact(demo: DemoEnvironment, order: Row) -> list[Row]:

@@ -29,7 +29,7 @@ def test_approvals_are_posted_without_webhooks(demo: DemoEnvironment) -> None:
     for order in orders:
         demo.airbase.approve(order)
     demo.wait(timedelta(minutes=61))
-    records = [demo.services.ledger.read(FIRM, order_key(OrderId(o["id"]))) for o in orders]
+    records = [demo.services.ledger_of(FIRM).read(order_key(OrderId(o["id"]))) for o in orders]
     assert [record.state for record in records] == ["posted"] * 3
     before = len(demo.airbase.calls)
     demo.wait(timedelta(minutes=61))

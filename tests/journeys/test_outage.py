@@ -31,7 +31,7 @@ def approve(demo: DemoEnvironment, number: str) -> dict[str, Any]:
 
 
 def record(demo: DemoEnvironment, order: dict[str, Any]) -> OrderRecord:
-    return demo.services.ledger.read(FIRM, order_key(OrderId(order["id"])))
+    return demo.services.ledger_of(FIRM).read(order_key(OrderId(order["id"])))
 
 
 def dead_letters(demo: DemoEnvironment) -> list[str]:
@@ -79,13 +79,13 @@ def test_a_halted_division_recovers(demo: DemoEnvironment) -> None:
         demo.exact.world.divisions[branch.division].in_scope = branch is not NL
     order = approve(demo, "PO-gone")
     demo.stack.drain()
-    halts = demo.services.ledger.halts(FIRM)
+    halts = demo.services.ledger_of(FIRM).halts()
     assert [p.code for p in halts.values()] == ["EXACT_DIVISION_NOT_ALLOWED"]
     demo.wait(_MINUTE)
     demo.exact.world.divisions[NL.division].in_scope = True
     demo.wait(timedelta(minutes=16))
-    assert demo.services.ledger.halts(FIRM) == {}
+    assert demo.services.ledger_of(FIRM).halts() == {}
     assert record(demo, order).state == "posted"
-    steps = [entry.step for entry in demo.services.ledger.trail(FIRM, CONNECTION)]
+    steps = [entry.step for entry in demo.services.ledger_of(FIRM).trail(CONNECTION)]
     assert (steps.count("halted"), steps.count("continued")) == (1, 1)
     assert dead_letters(demo) == ["0", "0"]

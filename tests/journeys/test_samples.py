@@ -57,4 +57,4 @@ def test_the_order_of_the_sample_is_posted(demo: DemoEnvironment) -> None:
     demo.stack.invoke("PoPostingFunction", sample("po-posting-order"))
     demo.stack.drain()
     (order,) = (o for o in demo.airbase.orders.values() if o["number"] == "PO-SAMPLE")
-    assert demo.services.ledger.read(FIRM, order_key(OrderId(order["id"]))).state == "posted"
+    assert demo.services.ledger_of(FIRM).read(order_key(OrderId(order["id"]))).state == "posted"

@@ -105,7 +105,7 @@ def _reconnect(demo: DemoEnvironment, issued: IssuedSecrets) -> str:
     pages = []
     for moved, denies in ((0, False), (200, False), (0, True)):
         demo.exact.oauth.denies = denies
-        state = Consents(demo.services.coordination_table).create(FIRM, demo.exact_url, back)
+        state = Consents(demo.services.tables.coordination).create(FIRM, demo.exact_url, back)
         issued.secrets.add(state.reveal())
         url = authorize_url(demo.exact_url, demo.exact.client_id, back, state.reveal())
         address = _browse(url)[1]["Location"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.demo.checks import record_of
-from local.demo.environment import FIRM, DemoEnvironment
+from local.demo.environment import DemoEnvironment
 from local.firm import NL
 from ml_connector.domain.ids import Division, VendorId
 from tests.vendors.staleness import note_all_stale
@@ -41,7 +41,7 @@ def deliver_webhooks(demo: DemoEnvironment) -> None:
 
 
 def supplier_of(demo: DemoEnvironment, vendor: Row) -> str | None:
-    link = demo.services.vendor_links.get(FIRM, CODE, VendorId(vendor["id"]))
+    link = demo.services_of().vendor_links.get(CODE, VendorId(vendor["id"]))
     return link.supplier if link else None
 
 
@@ -59,7 +59,7 @@ def test_a_vendor_event_links_the_vendor_and_its_order_is_posted(demo: DemoEnvir
     order = approve(demo, "PO-9001", vendor)
     assert state_of(demo, order) == "review"
     supplier = demo.exact.add_supplier(CODE, "Quovadra Lindex B.V.", code="901")
-    note_all_stale(demo.services.reference_store(FIRM, CODE))
+    note_all_stale(demo.services_of().reference_store(CODE))
     demo.wait(timedelta(minutes=2))
     demo.airbase.change_vendor(vendor, erp_reference_id=supplier)
     deliver_webhooks(demo)
@@ -72,14 +72,14 @@ def test_orders_of_a_renamed_supplier_wait_until_it_is_resolved(demo: DemoEnviro
     supplier = supplier_of(demo, vendor)
     assert supplier is not None
     demo.exact.change(CODE, "crm/Accounts", supplier, Name="Somebody Else N.V.")
-    note_all_stale(demo.services.reference_store(FIRM, CODE))
+    note_all_stale(demo.services_of().reference_store(CODE))
     demo.wait(timedelta(minutes=2))
     order = approve(demo, "PO-9002", vendor)
     assert [found.code for found in record_of(demo, order["id"]).problems] == [
         "VENDOR_LINK_IN_DOUBT"
     ]
     demo.exact.change(CODE, "crm/Accounts", supplier, Name="Cloudwerk")
-    note_all_stale(demo.services.reference_store(FIRM, CODE))
+    note_all_stale(demo.services_of().reference_store(CODE))
     demo.wait(timedelta(minutes=2))
     assert state_of(demo, order) == "posted"
 
@@ -90,6 +90,6 @@ def test_the_daily_comparison_finds_a_removed_vendor(demo: DemoEnvironment) -> N
     demo.airbase.outbox.waiting.clear()  # its webhook never arrives
     demo.stack.fire("ReconciliationSchedule")
     demo.stack.drain()
-    link = demo.services.vendor_links.get(FIRM, CODE, VendorId(vendor["id"]))
+    link = demo.services_of().vendor_links.get(CODE, VendorId(vendor["id"]))
     assert link is not None
     assert link.doubt == "VENDOR_GONE"

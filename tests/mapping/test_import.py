@@ -30,11 +30,11 @@ def mappings(stack: PersonStack, division: Division = NL) -> dict[str, dict[str,
 
 def refused(stack: PersonStack, path: Path) -> tuple[str, ...]:
     """Import a file that must be refused; return the errors, and check that nothing changed."""
-    before, trail = stack.connection(FIRM), len(stack.services.ledger.trail(FIRM, CONNECTION))
+    before, trail = stack.connection(FIRM), len(stack.services.ledger_of(FIRM).trail(CONNECTION))
     with pytest.raises(UserError) as found:
         verbs.import_(stack, stack.actor, FIRM, path)
     assert stack.connection(FIRM) == before
-    assert len(stack.services.ledger.trail(FIRM, CONNECTION)) == trail
+    assert len(stack.services.ledger_of(FIRM).trail(CONNECTION)) == trail
     return found.value.lines
 
 
@@ -46,7 +46,7 @@ def test_an_order_is_posted_once_its_values_are_mapped(fresh: PersonStack, tmp_p
     order = order_to_map(env)
     assert env.post(order).state == "review"
     path = tmp_path / "map.csv"
-    verbs.export(fresh, FIRM, path)
+    verbs.export(fresh.services_of(FIRM), path)
     vendor = env.firm.vendors["Nieuwkomer Catering"]["airbase_id"]
     answers = {"Reizen": "4100", "mkt": "MKT", "High": "5", "Net 30": "30", vendor: "300"}
     text = path.read_text("utf-8")
@@ -65,7 +65,7 @@ def test_an_order_is_posted_once_its_values_are_mapped(fresh: PersonStack, tmp_p
 def test_the_changes_are_audited_with_their_actor(fresh: PersonStack, write_file: Write) -> None:
     path = write_file("2101,gl_accounts,acc-x44,4400,", "2101,cost_centres,Marketing,MKT,")
     verbs.import_(fresh, fresh.actor, FIRM, path)
-    entry = fresh.services.ledger.trail(FIRM, CONNECTION)[-1]
+    entry = fresh.services.ledger_of(FIRM).trail(CONNECTION)[-1]
     assert (entry.step, entry.actor) == ("mappings_changed", PERSON)
     assert entry.detail["changes"] == [
         {
@@ -83,7 +83,10 @@ def test_the_changes_are_audited_with_their_actor(fresh: PersonStack, write_file
             "after": "MKT",
         },
     ]
-    assert fresh.services.ledger.find_break(fresh.services.ledger.read(FIRM, CONNECTION)) is None
+    assert (
+        fresh.services.ledger_of(FIRM).find_break(fresh.services.ledger_of(FIRM).read(CONNECTION))
+        is None
+    )
 
 
 def test_an_empty_exact_removes_and_another_one_replaces(
@@ -108,7 +111,7 @@ def test_a_dry_run_shows_and_changes_nothing(fresh: PersonStack, write_file: Wri
     done = verbs.import_(fresh, fresh.actor, FIRM, path, dry_run=True)
     assert [(c.airbase, c.after) for c in done.changes] == [("a", "4100")]
     assert fresh.connection(FIRM) == before
-    assert fresh.services.ledger.trail(FIRM, CONNECTION) == []
+    assert fresh.services.ledger_of(FIRM).trail(CONNECTION) == []
 
 
 def test_an_item_may_be_named_by_its_code(fresh: PersonStack, write_file: Write) -> None:
@@ -249,7 +252,7 @@ def test_a_concurrent_change_is_not_overwritten(
     with pytest.raises(Conflict):
         verbs.import_(fresh, fresh.actor, FIRM, write_file("2101,gl_accounts,mine,4100,"))
     assert fresh.connection(FIRM) == theirs
-    steps = [entry.step for entry in fresh.services.ledger.trail(FIRM, CONNECTION)]
+    steps = [entry.step for entry in fresh.services.ledger_of(FIRM).trail(CONNECTION)]
     assert steps == ["mappings_changed", "mappings_not_changed"]
     monkeypatch.undo()
     verbs.import_(fresh, fresh.actor, FIRM, write_file("2101,gl_accounts,mine,4100,"))
@@ -345,7 +348,7 @@ def test_importing_an_export_changes_nothing(
     connection = Connection.model_validate(config)
     restored.services.connections.save(connection)
     path = tmp_path / "map.csv"
-    verbs.export(restored, FIRM, path)
+    verbs.export(restored.services_of(FIRM), path)
     assert verbs.import_(restored, restored.actor, FIRM, path).changes == []
     assert restored.connection(FIRM) == connection
     lines, invalid = files.read(path)

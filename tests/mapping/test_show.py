@@ -18,7 +18,7 @@ NL, BE = Division(2101), Division(2102)
 
 
 def rows(stack: PersonStack, **options: object) -> dict[tuple[int | None, str, str], MappingRow]:
-    found = verbs.show(stack, FIRM, **options).rows  # type: ignore[arg-type]
+    found = verbs.show(stack.services_of(FIRM), **options).rows  # type: ignore[arg-type]
     return {(row.division, row.kind, row.airbase): row for row in found}
 
 
@@ -105,7 +105,7 @@ def test_what_stops_most_orders_comes_first(fresh: PersonStack) -> None:
     for turn in range(3):
         env.order(f"PO-{turn}", lines=[env.airbase.line("9001", "10.00")])
     env.order("PO-9", lines=[env.airbase.line("9002", "10.00")])
-    found = [row.airbase for row in verbs.show(fresh, FIRM).rows][:2]
+    found = [row.airbase for row in verbs.show(fresh.services_of(FIRM)).rows][:2]
     assert found == ["9001", "9002"]
 
 
@@ -115,7 +115,7 @@ def test_denied_and_unreadable_orders_are_skipped(fresh: PersonStack) -> None:
     broken = env.order("PO-2", lines=[env.airbase.line("9002", "ten")], total="1.00")
     broken["subsidiary"] = None
     env.airbase.orders["odd"] = {"id": "odd", "expense_list": "none"}
-    shown = verbs.show(fresh, FIRM)
+    shown = verbs.show(fresh.services_of(FIRM))
     assert not [row for row in shown.rows if row.airbase in ("9001", "9002")]
     assert shown.orders == 2
 
@@ -124,7 +124,7 @@ def test_unmapped_tag_labels_are_listed(fresh: PersonStack) -> None:
     env = fresh.env
     tags = [env.airbase.tag("Colour", "red")]
     env.order(lines=[env.airbase.line("4100", "10.00", tags=tags)])
-    assert verbs.show(fresh, FIRM).unknown_tags == ["Colour"]
+    assert verbs.show(fresh.services_of(FIRM)).unknown_tags == ["Colour"]
 
 
 def test_a_division_that_was_never_read_is_omitted_and_listed(env: InMemoryEnvironment) -> None:
@@ -132,7 +132,7 @@ def test_a_division_that_was_never_read_is_omitted_and_listed(env: InMemoryEnvir
     connection = env.connect()
     reference = env.memory.tables.reference
     reference.delete(f"{connection.id}#{BE}", "reading#sync/CRM/Accounts")
-    shown = verbs.show(PersonStack(env), FIRM)
+    shown = verbs.show(PersonStack(env).services_of(FIRM))
     assert shown.not_read == [BE]
     assert {row.division for row in shown.rows} == {None, 2101, 2103}
 
@@ -147,9 +147,9 @@ def test_a_tenant_without_lists_shows_the_values_of_its_orders(fresh: PersonStac
 
 def test_invalid_options_are_refused(stack: PersonStack) -> None:
     with pytest.raises(UserError, match="has no division 9; it has 2101"):
-        verbs.show(stack, FIRM, division=9)
+        verbs.show(stack.services_of(FIRM), division=9)
     with pytest.raises(UserError, match="is not a kind: use one of subsidiaries"):
-        verbs.show(stack, FIRM, kind="colours")
+        verbs.show(stack.services_of(FIRM), kind="colours")
 
 
 def test_an_unreachable_airbase_is_reported(fresh: PersonStack) -> None:
@@ -161,15 +161,15 @@ def test_an_unreachable_airbase_is_reported(fresh: PersonStack) -> None:
     fresh.env.memory.transport = Hosts(routes)
     vars(fresh)["services"] = fresh.env.memory.services()
     with pytest.raises(Later, match="AIRBASE_UNREACHABLE"):
-        verbs.show(fresh, FIRM)
+        verbs.show(fresh.services_of(FIRM))
 
 
 def test_loaded_data_equal_single_look_ups(stack: PersonStack) -> None:
-    services, connection = stack.services, stack.connection(FIRM)
-    for division in connection.divisions:
-        data = services.reference_store(connection.id, division.division)
-        loaded = LoadedDivisionData(data, services.vendor_links, connection.id, division.division)
-        single = services.division_data(connection, division.division)
+    services = stack.services_of(FIRM)
+    for division in services.connection.divisions:
+        data = services.reference_store(division.division)
+        loaded = LoadedDivisionData(data, services.vendor_links, division.division)
+        single = services.division_data(division.division)
         assert loaded.accounts
         for account in loaded.accounts:
             for key in (account.id, account.code, account.id.upper(), f" {account.code} "):

@@ -39,7 +39,7 @@ def keep(env: InMemoryEnvironment, queue: str, **body: Any) -> StoredEvent:
     """Store an event as a webhook does; by default of a kind that no worker knows."""
     message = {"kind": "invoice", "invoice": 7} | body
     arrival = IncomingEvent(FIRM, "airbase", "e-1", queue, "g", message, b"{}", {})
-    stored, _ = env.services.inbox.keep(arrival)
+    stored, _ = env.services.inbox_of(FIRM).keep(arrival)
     return stored
 
 
@@ -50,7 +50,7 @@ def receive(env: InMemoryEnvironment, queue: str, **body: Any) -> None:
 
 
 def is_open(env: InMemoryEnvironment) -> bool:
-    event = env.services.inbox.get(FIRM, "airbase#e-1")
+    event = env.services.inbox_of(FIRM).get("airbase#e-1")
     assert event is not None
     return event.is_open
 
@@ -72,7 +72,7 @@ def understand(monkeypatch: pytest.MonkeyPatch, order: dict[str, Any], vendor: s
 def test_an_unknown_kind_is_an_exception(env: InMemoryEnvironment, queue: str) -> None:
     env.connect()
     receive(env, queue)
-    record = env.services.ledger.read(FIRM, EVENT)
+    record = env.services.ledger_of(FIRM).read(EVENT)
     (found,) = record.problems
     assert (found.code, found.record) == ("UNREADABLE_EVENT", "airbase#e-1")
     assert "does not know the kind 'invoice'" in found.cause
@@ -124,8 +124,8 @@ def test_copies_are_one_exception(env: InMemoryEnvironment, queue: str) -> None:
         env.memory.queues.send(Message(queue, "g", body))
         env.work()
     assert open_codes(env) == ["UNREADABLE_EVENT"]
-    (record,) = env.services.ledger.records(FIRM, "event#")
-    assert [e.step for e in env.services.ledger.trail(FIRM, record.key)] == ["review"]
+    (record,) = env.services.ledger_of(FIRM).records("event#")
+    assert [e.step for e in env.services.ledger_of(FIRM).trail(record.key)] == ["review"]
 
 
 @both_queues
@@ -183,7 +183,7 @@ def test_the_next_release_handles_it(
     assert isinstance(message, ProcessVendor if queue == VENDORS else ProcessOrder)
     assert message.event == "airbase#e-1"
     assert open_codes(env) == []
-    assert env.services.ledger.read(FIRM, EVENT).state == "handled"
+    assert env.services.ledger_of(FIRM).read(EVENT).state == "handled"
     if queue == PURCHASE_ORDERS:
         assert env.record(order).state == "posted"
 
@@ -209,7 +209,7 @@ def test_one_without_an_event_is_kept_too(
     body = {"kind": "invoice", "connection": FIRM, "about": about}
     env.memory.queues.send(Message(queue, "g", body))
     env.work()
-    (record,) = env.services.ledger.records(FIRM, "event#message#")
+    (record,) = env.services.ledger_of(FIRM).records("event#message#")
     understand(monkeypatch, order, str(vendor["id"]))
     retry.retry(PersonStack(env), PERSON, FIRM, record.key)
     env.work()
@@ -225,13 +225,13 @@ def test_while_no_release_reads_it_only_its_due_time_changes(
     receive(env, queue)
     for _ in range(5):
         env.wait(hours=1, minutes=1)
-    trail = env.services.ledger.trail(FIRM, EVENT)
+    trail = env.services.ledger_of(FIRM).trail(EVENT)
     assert [each.step for each in trail] == ["review"], "one exception, one notification"
-    record = env.services.ledger.read(FIRM, EVENT)
+    record = env.services.ledger_of(FIRM).read(EVENT)
     assert record.due_at is not None
     env.wait(days=31)
     env.wait(hours=2)
-    assert env.services.ledger.read(FIRM, EVENT).due_at is None, "no longer than events are kept"
+    assert env.services.ledger_of(FIRM).read(EVENT).due_at is None, "no longer than events are kept"
     assert retry.retry(PersonStack(env), PERSON, FIRM, EVENT) == "airbase#e-1", "by hand"
 
 
@@ -252,7 +252,7 @@ def test_many_of_them_take_no_calls_from_orders(env: InMemoryEnvironment) -> Non
     order = env.order()
     due_after_them = clock.now() + AGAIN_AFTER + timedelta(seconds=30)
     record = env.record(order).now("received").due(due_after_them)
-    env.services.ledger.write(record, "received")
+    env.services.ledger_of(FIRM).write(record, "received")
     env.clock.move(AGAIN_AFTER + timedelta(minutes=1))
     env.memory.work(Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"}), env.services)
     queued = [each.message.body["kind"] for each in env.memory.queues.waiting]
@@ -298,13 +298,13 @@ def test_one_that_no_connection_can_show_is_a_dead_letter(
     (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
     assert (line["level"], line["message_id"]) == ("ERROR", "m-1")
     assert line["exception_name"] == "UnreadableMessageError"
-    assert list(env.services.ledger.records(ConnectionId("no-such-firm"))) == []
+    assert list(env.services.ledger_of(ConnectionId("no-such-firm")).records()) == []
 
 
 def test_a_removed_connection_still_shows_it(env: InMemoryEnvironment) -> None:
     env.connect()
-    record = env.services.ledger.read(FIRM, RecordKey("connection"))
-    env.services.ledger.write(record.now("active"), "connected")
+    record = env.services.ledger_of(FIRM).read(RecordKey("connection"))
+    env.services.ledger_of(FIRM).write(record.now("active"), "connected")
     env.services.connections.remove(FIRM)
     receive(env, VENDORS)
-    assert env.services.ledger.read(FIRM, EVENT).problems
+    assert env.services.ledger_of(FIRM).read(EVENT).problems

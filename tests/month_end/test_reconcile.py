@@ -57,7 +57,7 @@ def orders_of_each_category(env: InMemoryEnvironment) -> None:
     env.post(aside)
     record = env.record(aside)
     note = Note("entered by hand", Actor("controller"), clock.now())
-    env.services.ledger.write(
+    env.services.ledger_of(FIRM).write(
         record.now(OrderState.SET_ASIDE, replace(record.facts, aside=note)), "dismissed"
     )
     october(env, "PO-6", "11.00")
@@ -102,7 +102,7 @@ def test_orders_entered_by_hand_are_only_in_exact(closing: InMemoryEnvironment) 
     assert closing.exact.world.divisions[NL.division]
     lines = [{k: row["lines"][0][k] for k in ("Item", "QuantityInPurchaseUnits", "UnitPrice")}]
     for remarks in (copy["Remarks"], "typed in"):
-        exact_client = closing.services.exact(closing.connection())
+        exact_client = closing.services_of().exact
         body = {"Supplier": row["Supplier"], "OrderDate": "2026-10-20", "Remarks": remarks}
         exact_client.create(NL.division, _ORDERS, body | {"PurchaseOrderLines": lines})  # type: ignore[arg-type]
     report = reconcile(closing, "2026-10")
@@ -200,7 +200,7 @@ def test_divisions_and_currencies_are_added_up_separately(closing: InMemoryEnvir
 def test_the_run_is_audited(closing: InMemoryEnvironment) -> None:
     closing.post(october(closing, "PO-1"))
     reconcile(closing, "2026-10")
-    entry = closing.services.ledger.trail(FIRM, CONNECTION)[-1]
+    entry = closing.services.ledger_of(FIRM).trail(CONNECTION)[-1]
     assert (entry.step, entry.actor) == ("reconciled", PERSON)
     assert entry.detail["month"] == "2026-10"
     assert entry.detail["counts"]["equal"] == 1
@@ -213,5 +213,5 @@ def test_a_refresh_reads_only_orders(closing: InMemoryEnvironment) -> None:
     assert {each.body["kind"] for each in stack.sent} == {"refresh"}
     assert all("everything" not in each.body for each in stack.sent)
     for division in closing.connection().divisions:
-        data = closing.services.reference_store(FIRM, division.division)
+        data = closing.services_of().reference_store(division.division)
         assert refresh.fresh_since(data) is not None

@@ -68,26 +68,28 @@ def test_an_exception_of_a_posted_order_counts_and_a_posted_order_does_not(
     env.connect()
     order = env.order()
     record = env.post(order)
-    assert list(env.services.ledger.unfinished(FIRM)) == []
+    assert list(env.services.ledger_of(FIRM).unfinished()) == []
     found = problem("DELETED_IN_EXACT", "PO-1")
-    record = env.services.ledger.write(
+    record = env.services.ledger_of(FIRM).write(
         record.now("posted", replace(record.facts, problems=(found,))), "deleted_in_exact"
     )
     sweep(env)
     assert measured(env, connection=FIRM)["OpenExceptions"] == 1
     assert measured(env, connection=FIRM)["OrdersWaiting"] == 0
     record = env.record(order)
-    env.services.ledger.write(record.now("posted", replace(record.facts, problems=())), "mended")
+    env.services.ledger_of(FIRM).write(
+        record.now("posted", replace(record.facts, problems=())), "mended"
+    )
     sweep(env)
     assert measured(env, connection=FIRM)["OpenExceptions"] == 0
 
 
 def test_records_that_are_only_checked_again_do_not_count_as_waiting(time: MovableClock) -> None:
-    ledger = Ledger(InMemoryTable(), InMemoryTable(), "test")
+    ledger = Ledger(InMemoryTable(), InMemoryTable(), "test", FIRM)
     later = clock.now() + timedelta(hours=1)
 
     def store(key: str, *states: str, waiting: Waiting | None = None) -> None:
-        record = ledger.read(FIRM, RecordKey(key))
+        record = ledger.read(RecordKey(key))
         for state in states:
             facts = replace(record.facts, waiting=waiting)
             record = ledger.write(record.now(state, facts).due(later), "kept")
@@ -95,10 +97,10 @@ def test_records_that_are_only_checked_again_do_not_count_as_waiting(time: Movab
     posted = OrderState.RECEIVED, OrderState.POSTING, OrderState.POSTED
     store("order#posted", *posted)
     store("vendor#new", "received")
-    assert list(ledger.unfinished(FIRM)) == []
+    assert list(ledger.unfinished()) == []
     store("order#received", OrderState.RECEIVED)
     store("order#amended", *posted, waiting=Waiting("EXACT_UNREACHABLE"))
-    assert [each["waits"] for each in ledger.unfinished(FIRM)] == [True, True]
+    assert [each["waits"] for each in ledger.unfinished()] == [True, True]
 
 
 def test_posted_orders_are_counted_as_they_are_posted(env: InMemoryEnvironment) -> None:
@@ -111,7 +113,7 @@ def test_posted_orders_are_counted_as_they_are_posted(env: InMemoryEnvironment) 
 
 def test_halts_and_used_calls_are_measured(env: InMemoryEnvironment) -> None:
     env.connect()
-    env.services.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(2102))
+    env.services.ledger_of(FIRM).halt(problem("EXACT_DIVISION_BLOCKED", "x"), Division(2102))
     before = env.exact_calls()
     for number in range(12):
         env.post(env.order(f"PO-{number}"))
@@ -188,5 +190,5 @@ def test_an_empty_topic_is_no_channel_and_its_client_is_created_on_demand(
     monkeypatch.setattr(botocore.session.Session, "create_client", noted)
     services = open_services("po_posting", VARIABLES | {"NOTIFICATION_TOPIC_ARN": arn})
     env.connect()
-    assert [each.name for each in services.channels(env.connection())] == channels
+    assert [each.name for each in services.bound(env.connection()).channels] == channels
     assert "sns" not in made

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import InMemoryStack
 from local.in_memory.tables import InMemoryTable
-from ml_connector.bootstrap import Tables
 from ml_connector.clock import MovableClock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division, OrderId
@@ -21,6 +20,7 @@ from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import Conflict, Ledger, new_order, order_key
 from ml_connector.infrastructure.notification_outbox import KEPT_FOR, NotificationOutbox, OutboxItem
 from ml_connector.notifications import send
+from ml_connector.services import Tables
 from ml_connector.settings.connection import Connection
 
 
@@ -76,7 +76,7 @@ def test_an_exception_is_sent_once(env: InMemoryEnvironment, box: Mailbox) -> No
     for _ in range(4):
         env.wait(hours=12)
     assert len(box.messages) == 1
-    assert env.services.outbox.waiting(FIRM, 10) == []
+    assert env.services_of().outbox.waiting(10) == []
 
 
 def test_many_exceptions_are_a_few_messages(env: InMemoryEnvironment, box: Mailbox) -> None:
@@ -104,15 +104,15 @@ def test_others_wait_for_the_quiet_time_and_a_halt_does_not(
     env.wait(minutes=30)
     assert len(box.messages) == 1
     env.exact.world.divisions[2101].blocked = True
-    env.services.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
+    env.services.ledger_of(FIRM).halt(problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
     env.wait(minutes=1)
     subject, text = box.messages[1]
     assert subject == f"Connector {FIRM}: stopped, 1 new exception"
     assert "Division 2101 is STOPPED: EXACT_DIVISION_BLOCKED" in text
     assert "To do: Ask the Exact administrator" in text
-    env.services.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
+    env.services.ledger_of(FIRM).halt(problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
     env.exact.world.divisions[2101].blocked = False
-    env.services.ledger.clear_halt(FIRM, Division(2101))
+    env.services.ledger_of(FIRM).clear_halt(Division(2101))
     env.wait(minutes=1)
     assert len(box.messages) == 2, "the same halt is not sent twice, and its end can wait"
     env.wait(hours=1)
@@ -121,7 +121,7 @@ def test_others_wait_for_the_quiet_time_and_a_halt_does_not(
 
 def test_a_stopped_connection_still_notifies(env: InMemoryEnvironment, box: Mailbox) -> None:
     env.connect()
-    env.services.ledger.halt(FIRM, problem("RECONNECT_NEEDED", "x", connection="firm"))
+    env.services.ledger_of(FIRM).halt(problem("RECONNECT_NEEDED", "x", connection="firm"))
     env.wait(minutes=1)
     assert "The whole connection is STOPPED: RECONNECT_NEEDED" in box.texts[0]
 
@@ -141,9 +141,9 @@ def test_without_a_channel_notifications_expire(
     env.connect()
     bad(env, 1)
     env.wait(minutes=1)
-    assert len(env.services.outbox.waiting(FIRM, 10)) == 1
+    assert len(env.services_of().outbox.waiting(10)) == 1
     env.clock.move(KEPT_FOR)
-    assert env.services.outbox.waiting(FIRM, 10) == []
+    assert env.services_of().outbox.waiting(10) == []
 
 
 def test_a_failing_channel_is_retried_and_disturbs_nothing(
@@ -178,7 +178,7 @@ def test_a_failing_channel_does_not_make_the_other_repeat(
     other.is_broken = False
     env.wait(minutes=1)
     assert [text.count("PO-") for text in other.texts] == [2]
-    assert env.services.outbox.waiting(FIRM, 10) == []
+    assert env.services_of().outbox.waiting(10) == []
 
 
 def test_a_failing_channel_is_not_retried_forever(env: InMemoryEnvironment, box: Mailbox) -> None:
@@ -187,19 +187,19 @@ def test_a_failing_channel_is_not_retried_forever(env: InMemoryEnvironment, box:
     env.connect()
     bad(env, 1)
     env.wait(minutes=1)
-    assert len(env.services.outbox.waiting(FIRM, 10)) == 1
+    assert len(env.services_of().outbox.waiting(10)) == 1
     env.clock.move(send.RETRY_FOR)
     bad(env, 2)  # waits for a refresh of the reference data
     for _ in range(3):
         env.wait(minutes=1)
-    assert len(env.services.outbox.waiting(FIRM, 10)) == 1
+    assert len(env.services_of().outbox.waiting(10)) == 1
     assert len(box.messages) == 2
 
 
 def test_two_simultaneous_sweeps_send_once(env: InMemoryEnvironment, box: Mailbox) -> None:
     env.connect()
     bad(env, 1)
-    with env.services.leases(FIRM).holding("news", timedelta(seconds=60)):
+    with env.services_of().leases.holding("news", timedelta(seconds=60)):
         env.wait(minutes=0)
     assert box.messages == []
     env.wait(minutes=1)
@@ -217,37 +217,37 @@ def test_names_cannot_inject_text(env: InMemoryEnvironment, box: Mailbox) -> Non
 
 def test_a_changed_detail_is_not_a_new_exception(time: MovableClock) -> None:
     table, key = InMemoryTable(), order_key(OrderId("o"))
-    ledger = Ledger(table, InMemoryTable(), "test")
-    outbox = NotificationOutbox(table)
+    ledger = Ledger(table, InMemoryTable(), "test", FIRM)
+    outbox = NotificationOutbox(table, FIRM)
 
     def show(number: str) -> None:
         found = problem("CHANGED_IN_EXACT", "PO-1", "number", number=number)
-        record = ledger.order(FIRM, OrderId("o"))
+        record = ledger.order(OrderId("o"))
         facts = replace(record.facts, problems=(found,))
         ledger.write(record.now(OrderState.POSTED, facts), "changed")
 
     for state in (OrderState.RECEIVED, OrderState.POSTING):
-        ledger.write(ledger.order(FIRM, OrderId("o")).now(state), state)
+        ledger.write(ledger.order(OrderId("o")).now(state), state)
     show("1")
     show("2")
-    assert len(outbox.waiting(FIRM, 10)) == 1
-    record = ledger.order(FIRM, OrderId("o"))
+    assert len(outbox.waiting(10)) == 1
+    record = ledger.order(OrderId("o"))
     mended = replace(record.facts, problems=())
     ledger.write(record.now(OrderState.POSTED, mended), "mended")
     show("3")
-    assert len(outbox.waiting(FIRM, 10)) == 2, "reopened after it was closed"
-    assert [record.key for record in ledger.records(FIRM)] == [key], "notifications are no records"
+    assert len(outbox.waiting(10)) == 2, "reopened after it was closed"
+    assert [record.key for record in ledger.records()] == [key], "notifications are no records"
 
 
 def test_a_failed_write_is_not_notified(time: MovableClock) -> None:
     table = InMemoryTable()
-    ledger = Ledger(table, InMemoryTable(), "test")
-    stale = ledger.read(FIRM, order_key(OrderId("o")))
+    ledger = Ledger(table, InMemoryTable(), "test", FIRM)
+    stale = ledger.read(order_key(OrderId("o")))
     ledger.write(stale.now("received"), "received")
     facts = OrderFacts(problems=(problem("BAD_AMOUNT", "PO-1"),))
     with pytest.raises(Conflict):
         ledger.write(stale.now(OrderState.RECEIVED, facts), "review")
-    assert NotificationOutbox(table).waiting(FIRM, 10) == []
+    assert NotificationOutbox(table, FIRM).waiting(10) == []
 
 
 class CrashingOutboxTable(InMemoryTable):
@@ -299,11 +299,11 @@ class OutboxScenario:
             self.opened += 1
             record = new_order(FIRM, OrderId(str(self.opened)))
             facts = OrderFacts(problems=(problem("BAD_AMOUNT", f"PO-{self.opened}"),))
-            self.services.ledger.write(record.now(OrderState.RECEIVED, facts), "review")
+            self.services.ledger_of(FIRM).write(record.now(OrderState.RECEIVED, facts), "review")
 
     def send(self) -> None:
         try:
-            send.send_due(self.services, self.connection)
+            send.send_due(self.services.bound(self.connection))
         except WorkerCrashed:
             self.crashes += 1
         self.table.crashes_at = ""
@@ -348,7 +348,7 @@ def test_every_exception_is_in_one_message_and_in_another_only_after_a_crash(
     for _ in range(2):
         time.move(timedelta(minutes=16))
         scenario.send()
-    assert scenario.services.outbox.waiting(FIRM, 10_000) == []
+    assert scenario.services.bound(scenario.connection).outbox.waiting(10_000) == []
     for box in scenario.boxes:
         names = [set(text.split()) for text in box.texts]
         assert set().union(*names) == {f"PO-{n}" for n in range(1, scenario.opened + 1)}

@@ -18,13 +18,12 @@ from local.in_memory.stack import Hosts
 from local.in_memory.tables import InMemoryTable
 from local.simulator import Handler, HandlerTransport, Request, Response
 from ml_connector import clock
-from ml_connector.bootstrap import Tables
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Division
 from ml_connector.domain.records import ConnectionFacts
 from ml_connector.infrastructure.dynamodb import Item, Replace, Write
 from ml_connector.infrastructure.queues import Message
-from ml_connector.services import Services
+from ml_connector.services import StackServices, Tables
 
 ORDERS = "purchaseorder/PurchaseOrders"
 LARGEST_ITEM = 400 * 1024
@@ -121,7 +120,7 @@ def enter_by_hand(env: InMemoryEnvironment, division: int, amount: float, your_r
     item = find_row(env, division, "logistics/Items", "Code", "COST-4100")
     line = {"Item": item["ID"], "QuantityInPurchaseUnits": 3, "UnitPrice": amount / 3}
     body = {"Supplier": supplier["ID"], "YourRef": your_ref, "PurchaseOrderLines": [line]}
-    env.services.exact(env.connection()).create(Division(division), ORDERS, body)
+    env.services_of().exact.create(Division(division), ORDERS, body)
 
 
 def find_row(
@@ -140,7 +139,7 @@ def record_crashes(env: InMemoryEnvironment, *kinds: type[Exception]) -> list[st
     crashes: list[str] = []
     work = env.memory.work
 
-    def recording(message: Message, services: Services) -> None:
+    def recording(message: Message, services: StackServices) -> None:
         try:
             work(message, services)
         except kinds as error:
@@ -153,7 +152,7 @@ def record_crashes(env: InMemoryEnvironment, *kinds: type[Exception]) -> list[st
 def exceptions(env: InMemoryEnvironment) -> list[Problem]:
     """Return every open exception and halt of the connection."""
     found: list[Problem] = []
-    for record in env.services.ledger.records(FIRM):
+    for record in env.services.ledger_of(FIRM).records():
         found += [
             *record.problems,
             *(record.facts.halts.values() if isinstance(record.facts, ConnectionFacts) else ()),

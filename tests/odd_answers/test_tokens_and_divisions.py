@@ -67,7 +67,7 @@ def refuse_belgium(env: InMemoryEnvironment, response: Response) -> dict[str, An
 @pytest.mark.parametrize("name", UNAUTHORIZED)
 def test_a_division_that_refuses_the_token_is_halted(env: InMemoryEnvironment, name: str) -> None:
     refuse_belgium(env, UNAUTHORIZED[name])
-    halts = env.services.ledger.halts(FIRM)
+    halts = env.services.ledger_of(FIRM).halts()
     assert list(halts) == [str(BE.division)]
     assert halts[str(BE.division)].remedy
 
@@ -76,7 +76,7 @@ def test_a_division_that_refuses_the_token_is_halted(env: InMemoryEnvironment, n
 def test_the_other_divisions_are_not_halted(env: InMemoryEnvironment, name: str) -> None:
     refuse_belgium(env, UNAUTHORIZED[name])
     assert env.post(env.order("PO-NL", NL)).state == "posted"
-    assert not env.services.ledger.halted(FIRM)
+    assert not env.services.ledger_of(FIRM).halted()
 
 
 # ---------------------------------------------------------------- the token endpoint refuses
@@ -125,7 +125,7 @@ def test_a_refusing_token_endpoint_halts_the_connection(
     six_hours(env)
     if not paths:
         raise RuntimeError("no token was requested")
-    halts = env.services.ledger.halts(FIRM)
+    halts = env.services.ledger_of(FIRM).halts()
     assert list(halts) == [""]
     assert halts[""].remedy
 
@@ -185,5 +185,5 @@ def test_a_day_of_token_refreshes_loses_no_pair(env: InMemoryEnvironment) -> Non
         env.post(env.order(f"PO-{number}"))
         if len(crashes) > before:
             env.services = env.memory.services()  # the worker is gone, and its cached pair
-    assert env.services.ledger.halts(FIRM) == {}, f"after {crashes}"
+    assert env.services.ledger_of(FIRM).halts() == {}, f"after {crashes}"
     assert crashes == []

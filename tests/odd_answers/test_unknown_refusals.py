@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from local.in_memory.environment import FIRM, InMemoryEnvironment
+from local.in_memory.environment import InMemoryEnvironment
 from local.simulator import Response
 from ml_connector.infrastructure.circuit_breaker import EXACT
 from tests.odd_answers.hostile import Refuser, page, refusal
@@ -83,7 +83,7 @@ def test_other_orders_are_posted_meanwhile(env: InMemoryEnvironment, name: str) 
     for _ in range(10):
         env.wait(minutes=2)
     assert env.post(env.order("PO-2")).state == "posted"
-    assert not env.services.circuit_breaker(FIRM, EXACT).outage().is_open
+    assert not env.services_of().circuit_breaker(EXACT).outage().is_open
 
 
 def test_once_exact_accepts_it_the_order_is_posted_once(env: InMemoryEnvironment) -> None:

@@ -31,7 +31,7 @@ def test_an_order_of_the_lost_ledger_is_found_with_and_without_restored(
     lose_everything(env)
     if is_restored:
         now = clock.now()
-        env.services.ledger.restored(FIRM, now - timedelta(days=3), now + timedelta(days=30))
+        env.services.ledger_of(FIRM).restored(now - timedelta(days=3), now + timedelta(days=30))
     record = env.post(order)
     assert record.state == "posted"
     assert len(env.in_exact()) == 1, "either way: Exact's stream has been read from its start"
@@ -52,7 +52,7 @@ def test_an_order_not_in_the_stream_yet_is_found_only_after_restored(
     env.clock.move(400)
     if is_restored:
         now = clock.now()
-        env.services.ledger.restored(FIRM, now - timedelta(days=3), now + timedelta(days=30))
+        env.services.ledger_of(FIRM).restored(now - timedelta(days=3), now + timedelta(days=30))
     assert env.post(order).state == "posted"
     if not is_restored:
         assert len(env.in_exact()) == 2, "which is why docs/operations.md has us run `restored`"
@@ -66,7 +66,7 @@ def test_the_search_takes_one_call_an_order_until_its_end(
 ) -> None:
     env.connect()
     now = clock.now()
-    env.services.ledger.restored(FIRM, now, now + timedelta(hours=2))
+    env.services.ledger_of(FIRM).restored(now, now + timedelta(hours=2))
     for hours, calls in ((1, 2), (2, 1)):
         env.clock.move(timedelta(hours=hours))
         before = env.exact_calls()

@@ -114,7 +114,9 @@ def test_a_halt_arrives_at_once_and_is_retried_for_a_failing_slack(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     slack.status = 500
-    demo.services.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(NL.division))
+    demo.services.ledger_of(FIRM).halt(
+        problem("EXACT_DIVISION_BLOCKED", "x"), Division(NL.division)
+    )
     demo.sweep()
     assert len(received(demo, mailbox)) == 1
     written = capfd.readouterr().out
@@ -127,7 +129,7 @@ def test_a_halt_arrives_at_once_and_is_retried_for_a_failing_slack(
     demo.sweep()
     assert ["STOPPED" in text for text in slack.texts] == [True]
     assert received(demo, mailbox) == []
-    demo.services.ledger.clear_halt(FIRM)
+    demo.services.ledger_of(FIRM).clear_halt()
 
 
 def test_the_channels_can_be_tested(
@@ -178,9 +180,11 @@ def test_the_url_is_never_shown_or_stored_in_plain_text(
     caplog.set_level("INFO")  # of all libraries
     slack.status = 404
     terminal.run("notify", "test", CONNECTION_ID)
-    demo.services.ledger.halt(FIRM, problem("EXACT_DIVISION_BLOCKED", "x"), Division(NL.division))
+    demo.services.ledger_of(FIRM).halt(
+        problem("EXACT_DIVISION_BLOCKED", "x"), Division(NL.division)
+    )
     demo.sweep()
-    demo.services.ledger.clear_halt(FIRM)
+    demo.services.ledger_of(FIRM).clear_halt()
     assert slack.posts, "it was used"
     dynamodb = demo.stack.client("dynamodb")
     tables = [name for name in demo.stack.outputs if name.endswith("Table")]

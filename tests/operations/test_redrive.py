@@ -61,7 +61,7 @@ def test_redriving_a_dead_letter_posts_its_order_once(
     demo.stack.drain()
     demo.wait(timedelta(minutes=20))
     assert (dead_letters(demo), broken_invariants(demo, scenario)) == (0, [])
-    trail = demo.services.ledger.trail(FIRM, CONNECTION)
+    trail = demo.services.ledger_of(FIRM).trail(CONNECTION)
     assert [(e.step, dict(e.detail)) for e in trail][-1] == ("redriven", {"messages": 1})
 
 

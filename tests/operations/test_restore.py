@@ -78,7 +78,7 @@ def test_orders_missing_from_the_backup_are_found_in_exact(
     for _ in range(6):
         demo.wait(timedelta(minutes=5))
     assert broken_invariants(demo, scenario) == []
-    trail = demo.services.ledger.trail(FIRM, CONNECTION)
+    trail = demo.services.ledger_of(FIRM).trail(CONNECTION)
     assert "restored" in [entry.step for entry in trail]
 
     scenario._approve(scenario._ordinary(NL, 4))  # new ones are posted as usual, after a search

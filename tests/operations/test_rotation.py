@@ -37,7 +37,7 @@ def post_an_order(demo: DemoEnvironment, scenario: Scenario) -> None:
 
 
 def halts(demo: DemoEnvironment) -> Mapping[str, HaltProblem]:
-    return demo.services.ledger.connection(FIRM).facts.halts
+    return demo.services.ledger_of(FIRM).connection().facts.halts
 
 
 def test_the_airbase_key(
@@ -82,10 +82,10 @@ def test_the_airbase_webhook_secret(
     demo.wait(WEBHOOK_CACHE)
     post_an_order(demo, scenario)
     new, demo.airbase.outbox.secret = demo.airbase.outbox.secret, old
-    before = len(list(demo.services.ledger.records(FIRM, "order#")))
+    before = len(list(demo.services.ledger_of(FIRM).records("order#")))
     demo.airbase.approve(scenario._ordinary(NL))
     demo.stack.drain()
-    assert len(list(demo.services.ledger.records(FIRM, "order#"))) == before, "no longer valid"
+    assert len(list(demo.services.ledger_of(FIRM).records("order#"))) == before, "no longer valid"
     demo.airbase.outbox.secret = new
     demo.airbase.orders.popitem()
 

@@ -11,11 +11,11 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from ml_connector.domain.faults import Problem
-from ml_connector.domain.ids import ConnectionId, OrderId
+from ml_connector.domain.ids import OrderId
 from ml_connector.domain.open_exceptions import are_alike
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.errors import ExactAnswer, SentRequest
-from ml_connector.infrastructure.ledger import OrderRecord, order_key
+from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.purchase_orders import posting, worker
 from ml_connector.purchase_orders.preview import Preview, preview
 from ml_connector.services import Services
@@ -59,15 +59,14 @@ class PreviewCheck:
 
         def preview_then_advance(
             services: Services,
-            connection_id: ConnectionId,
             id: OrderId,
             event: str | None = None,
             *,
             by_hand: bool = False,
         ) -> OrderRecord:
-            previewed = self.preview_only(services, connection_id, id, by_hand=by_hand)
+            previewed = self.preview_only(services, id, by_hand=by_hand)
             self.written.clear()
-            record = advance(services, connection_id, id, event, by_hand=by_hand)
+            record = advance(services, id, event, by_hand=by_hand)
             self.actions[previewed.action] += 1
             compare(previewed, record, list(self.written))
             return record
@@ -76,16 +75,12 @@ class PreviewCheck:
         monkeypatch.setattr(posting, "advance_order", preview_then_advance)
         monkeypatch.setattr(worker, "advance_order", preview_then_advance)
 
-    def preview_only(
-        self, services: Services, connection_id: ConnectionId, id: OrderId, *, by_hand: bool
-    ) -> Preview:
+    def preview_only(self, services: Services, id: OrderId, *, by_hand: bool) -> Preview:
         """Preview, and check that nothing was written."""
-        connection = services.connections.get(connection_id)
-        assert connection
         before = self.snapshot()
         self.written.clear()
-        record = services.ledger.read(connection_id, order_key(id))
-        previewed = preview(services, connection, record, by_hand=by_hand)
+        record = services.ledger.order(id)
+        previewed = preview(services, record, by_hand=by_hand)
         assert self.written == []
         assert self.snapshot() == before
         return previewed

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from local.demo.environment import DemoEnvironment
 from local.demo.scenario import Scenario
 from local.firm import BE, BRANCHES, CONSULTING, FLEET, NL
-from local.in_memory.environment import FIRM, InMemoryEnvironment
+from local.in_memory.environment import InMemoryEnvironment
 from local.in_memory.tables import InMemoryTable
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.records import posted_facts
@@ -188,9 +188,7 @@ def test_an_order_that_is_not_in_the_ledger_yet(
 ) -> None:
     connection = env.connect()
     order = env.order()
-    previewed = check.preview_only(
-        env.services, FIRM, OrderId(order["id"]), by_hand=False
-    ).as_dict()
+    previewed = check.preview_only(env.services_of(), OrderId(order["id"]), by_hand=False).as_dict()
     assert (previewed["act"], previewed["becomes"], previewed["title"]) == (
         "post",
         "posted",

@@ -107,10 +107,10 @@ def test_a_halted_connection_is_previewed_all_the_same(
 ) -> None:
     demo, _ = demo_and_check
     order = next(o for o in demo.airbase.orders.values() if o["number"] == "PO-9001")
-    demo.services.ledger.halt(ConnectionId(FIRM), problem("AIRBASE_KEY_REFUSED", "Airbase"))
+    demo.services.ledger_of(ConnectionId(FIRM)).halt(problem("AIRBASE_KEY_REFUSED", "Airbase"))
     found = terminal.ok("preview", FIRM, order["id"], "--json").data
     out = terminal.ok("preview", FIRM, order["id"]).out
-    demo.services.ledger.clear_halt(ConnectionId(FIRM))
+    demo.services.ledger_of(ConnectionId(FIRM)).clear_halt()
     assert found["act"] == "post"
     assert [note["code"] for note in found["notes"]] == ["HALTED"]
     assert "Delayed: HALTED" in out

@@ -212,7 +212,7 @@ def deliver(env: InMemoryEnvironment, order: dict[str, Any], key: str, created: 
         body=json.dumps({"created_date": created, "data": order}).encode(),
         headers={},
     )
-    kept, _ = env.services.inbox.keep(arrival)
+    kept, _ = env.services.inbox_of(FIRM).keep(arrival)
     env.memory.queues.send(kept.message, kept.once)
     env.work()
 

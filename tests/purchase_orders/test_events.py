@@ -41,7 +41,7 @@ def notify(env: InMemoryEnvironment, topic: str, key: str = KEY, action: str = "
 
 
 def event_codes(env: InMemoryEnvironment) -> list[str]:
-    record = env.services.ledger.read(FIRM, RecordKey("event#exact#1"))
+    record = env.services.ledger_of(FIRM).read(RecordKey("event#exact#1"))
     return [found.code for found in record.problems]
 
 
@@ -86,7 +86,7 @@ def test_a_notification_leaves_an_unsettled_order_to_the_sweep(
     env.post(order)
     (there,) = env.in_exact()
     # A worker that died just before its last step has left this pointer.
-    env.services.connections.note_posted(FIRM, there["PurchaseOrderID"], OrderId(order["id"]))
+    env.services_of().notes.note_posted(there["PurchaseOrderID"], OrderId(order["id"]))
     notify(env, "PurchaseOrders", there["PurchaseOrderID"])
     env.wait(minutes=3)
     assert env.steps(order)[-1] == "adopted"
@@ -113,12 +113,12 @@ def test_an_event_without_an_order_is_an_exception(env: InMemoryEnvironment) -> 
 def test_an_event_that_the_queue_lost_is_found_by_the_sweep(env: InMemoryEnvironment) -> None:
     env.connect()
     order = env.order()
-    env.services.inbox.keep(incoming_event(order))
+    env.services.inbox_of(FIRM).keep(incoming_event(order))
     env.wait(minutes=1)
     assert env.record(order).state == "new", "its own message may still be under way"
     env.wait(minutes=3)
     assert env.record(order).state == "posted"
-    assert not list(env.services.inbox.open_events(FIRM, env.tomorrow()))
+    assert not list(env.services.inbox_of(FIRM).open_events(env.tomorrow()))
 
 
 def test_a_division_whose_data_are_too_old_reads_them_first(env: InMemoryEnvironment) -> None:
@@ -135,7 +135,7 @@ def test_a_signed_event_may_carry_the_order_itself(env: InMemoryEnvironment) -> 
     env.connect(profile={"order_source": "event", "event_order": "data"})
     order = env.order()
     del env.airbase.orders[order["id"]]
-    kept, _ = env.services.inbox.keep(incoming_event(order, **order))
+    kept, _ = env.services.inbox_of(FIRM).keep(incoming_event(order, **order))
     env.memory.queues.send(kept.message)
     env.work()
     assert env.record(order).state == "posted"
@@ -159,10 +159,10 @@ def test_a_long_first_read_continues_where_it_stopped(env: InMemoryEnvironment) 
 
     env.exact.on_call = slowly
     env.connect()
-    assert fresh_since(env.services.reference_store(FIRM, Division(NL.division))) is None
+    assert fresh_since(env.services_of().reference_store(Division(NL.division))) is None
     for _ in range(6):
         env.wait(minutes=1)
-    assert env.services.division_data(env.connection(), NL.division).supplier("12499")  # type: ignore[arg-type]
+    assert env.services_of().division_data(NL.division).supplier("12499")  # type: ignore[arg-type]
 
 
 def test_a_division_that_lacks_an_endpoint_still_gets_its_orders(
@@ -196,14 +196,14 @@ def test_a_division_that_exact_moved_is_read_again(env: InMemoryEnvironment) -> 
     env.exact.world.move(division)
     env.exact.add_gl_account(NL.division, "4700", "Travel")
     before = (
-        env.services.reference_store(FIRM, Division(NL.division)).cursor(ACCOUNTS_PATH).timestamp
+        env.services_of().reference_store(Division(NL.division)).cursor(ACCOUNTS_PATH).timestamp
     )
     env.wait(days=1, minutes=1)
     env.wait(minutes=1)
-    division_data = env.services.division_data(env.connection(), Division(NL.division))
+    division_data = env.services_of().division_data(Division(NL.division))
     assert division_data.gl_account("4700"), "its timestamps started over"
     assert (
-        env.services.reference_store(FIRM, Division(NL.division)).cursor(ACCOUNTS_PATH).timestamp
+        env.services_of().reference_store(Division(NL.division)).cursor(ACCOUNTS_PATH).timestamp
         < before
     )
     reads = env.exact_calls()

@@ -21,7 +21,7 @@ def enter_like(env: InMemoryEnvironment, order: dict[str, Any], **fields: Any) -
     ]
     body = {name: order[name] for name in ("Supplier", "YourRef", "Remarks", "OrderDate")}
     body |= {"PurchaseOrderLines": lines, **fields}
-    env.services.exact(env.connection()).create(Division(NL.division), _ORDERS, body)
+    env.services_of().exact.create(Division(NL.division), _ORDERS, body)
 
 
 @BOTH_WAYS

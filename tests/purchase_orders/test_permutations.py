@@ -131,7 +131,7 @@ class HistoryPlayer:
             body=json.dumps(data).encode(),
             headers={},
         )
-        kept, _ = self.env.services.inbox.keep(incoming)
+        kept, _ = self.env.services.inbox_of(FIRM).keep(incoming)
         if kept.is_open:
             self.env.memory.queues.send(kept.message, kept.once)
 

@@ -205,10 +205,10 @@ def test_a_halted_connection_continues_after_a_new_consent(env: InMemoryEnvironm
     env.clock.move(700)
     order = env.order()
     env.post(order)
-    assert env.services.ledger.halted(FIRM)
+    assert env.services.ledger_of(FIRM).halted()
     assert env.record(order).facts.waiting_for == "HALTED"
     env.consent()
-    env.services.ledger.clear_halt(FIRM)
+    env.services.ledger_of(FIRM).clear_halt()
     env.services = env.memory.services()
     env.wait(minutes=16)
     assert env.record(order).state == "posted"
@@ -221,8 +221,8 @@ def test_one_connection_never_stops_the_next(env: InMemoryEnvironment) -> None:
     mine, theirs = env.order("PO-1"), env.order("PO-2")
     env.post(mine)
     assert env.post(theirs, other).state == "posted"
-    assert env.services.ledger.halted(FIRM)
-    assert not env.services.ledger.halted(other)
+    assert env.services.ledger_of(FIRM).halted()
+    assert not env.services.ledger_of(other).halted()
 
 
 def test_an_exception_is_tried_again_when_exacts_data_change(env: InMemoryEnvironment) -> None:

@@ -36,13 +36,15 @@ def sweep(env: InMemoryEnvironment) -> None:
 def due_tomorrow(env: InMemoryEnvironment) -> dict[str, Any]:
     """Return an order that is due tomorrow; no message is about it."""
     order = env.order()
-    env.services.ledger.write(env.record(order).now("received").due(env.tomorrow()), "received")
+    env.services.ledger_of(FIRM).write(
+        env.record(order).now("received").due(env.tomorrow()), "received"
+    )
     return order
 
 
 def test_a_halted_connection_calls_neither_system(env: InMemoryEnvironment) -> None:
     env.connect()
-    env.services.ledger.halt(FIRM, problem("RECONNECT_NEEDED", FIRM, connection=FIRM))
+    env.services.ledger_of(FIRM).halt(problem("RECONNECT_NEEDED", FIRM, connection=FIRM))
     order = env.order()
     before = len(env.airbase.calls), len(env.exact.calls)
     env.post(order)
@@ -53,7 +55,7 @@ def test_a_halted_connection_calls_neither_system(env: InMemoryEnvironment) -> N
 def test_a_halted_division_is_not_posted_to(env: InMemoryEnvironment) -> None:
     env.connect()
     halt = problem("EXACT_FORBIDDEN", "Exact division")
-    env.services.ledger.halt(FIRM, halt, Division(BE.division))
+    env.services.ledger_of(FIRM).halt(halt, Division(BE.division))
     stopped, other = env.order("PO-1", BE), env.order("PO-2", NL)
     env.post(stopped)
     assert (waits_for(env, stopped), env.in_exact(BE)) == ("HALTED", [])
@@ -63,7 +65,7 @@ def test_a_halted_division_is_not_posted_to(env: InMemoryEnvironment) -> None:
 def test_nothing_is_queued_for_a_halted_connection(env: InMemoryEnvironment) -> None:
     env.connect()
     due_tomorrow(env)
-    env.services.ledger.halt(FIRM, problem("RECONNECT_NEEDED", FIRM, connection=FIRM))
+    env.services.ledger_of(FIRM).halt(problem("RECONNECT_NEEDED", FIRM, connection=FIRM))
     env.clock.move(timedelta(hours=25))
     sweep(env)
     kinds = {one.message.body["kind"] for one in env.memory.queues.waiting}
@@ -72,7 +74,7 @@ def test_nothing_is_queued_for_a_halted_connection(env: InMemoryEnvironment) -> 
 
 def test_no_intent_is_recorded_during_an_outage(env: InMemoryEnvironment) -> None:
     env.connect()
-    breaker = env.services.circuit_breaker(FIRM, EXACT)
+    breaker = env.services_of().circuit_breaker(EXACT)
     for _ in range(3):
         breaker.record_failure()
     env.clock.move(5)
@@ -88,7 +90,7 @@ def test_airbase_is_not_called_while_the_division_has_no_calls_left(
     env.connect()
     order = env.order(lines=[env.airbase.line("4600", "10.00")])
     env.post(order)  # its division is known from now on
-    limiter = env.services.rate_limiter(env.connection())
+    limiter = env.services_of().rate_limiter
     limiter.reserve(Division(NL.division), limiter.calls_left(Division(NL.division)))
     before = len(env.airbase.calls)
     env.post(order)
@@ -133,7 +135,7 @@ def test_a_fault_of_one_connection_does_not_stop_the_sweep_of_the_next(
     env.connect()
     other = env.connect("zuiderzon").id
     record = env.record(env.order(), other)
-    env.services.ledger.write(record.now("received").due(env.tomorrow()), "received")
+    env.services.ledger_of(FIRM).write(record.now("received").due(env.tomorrow()), "received")
     env.clock.move(timedelta(days=1))
 
     def fail_for_the_first(_inbox: Inbox, connection: ConnectionId, _until: object) -> list[object]:
@@ -153,7 +155,7 @@ def test_two_orders_that_need_one_carrier_item_do_not_create_it_twice(
     env.exact.add_gl_account(NL.division, "4700", "Research")
     env.connect(**env.config(create_items=True, item_unit="pc"))
     name = f"{NL.division}#item for GL account 4700"
-    other = env.services.leases(FIRM).acquire(name, _MINUTE)
+    other = env.services_of().leases.acquire(name, _MINUTE)
     assert other, "another order is creating it"
     order = env.order(lines=[env.airbase.line("4700", "10.00")])
     before = env.exact_calls()
@@ -178,7 +180,7 @@ def test_an_item_with_our_code_that_books_elsewhere_is_not_used(env: InMemoryEnv
 
 def test_of_many_events_the_newest_are_known(env: InMemoryEnvironment) -> None:
     env.connect()
-    tracked = TrackedOrder(env.services.ledger, env.record(env.order()))
+    tracked = TrackedOrder(env.services.ledger_of(FIRM), env.record(env.order()))
     for number in range(30):
         tracked.note_event(f"airbase#{number}", _MINUTE)
     assert tracked.facts.events[-1] == "airbase#29"
@@ -194,10 +196,10 @@ def test_a_copy_that_arrived_during_the_work_stays_open(
     if kind == "vendor":
         message = {"kind": "vendor", "vendor": env.firm.vendors["Cloudwerk"]["id"]}
         event = replace(event, queue=VENDORS, message=message)
-    first, _ = (env.services.inbox.keep(event)[0] for _ in range(2))
+    first, _ = (env.services.inbox_of(FIRM).keep(event)[0] for _ in range(2))
     env.memory.queues.send(first.message)
     env.work()
-    (still_open,) = env.services.inbox.open_events(FIRM, env.tomorrow())
+    (still_open,) = env.services.inbox_of(FIRM).open_events(env.tomorrow())
     assert still_open.version == 2
 
 

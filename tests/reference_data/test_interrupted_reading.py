@@ -6,7 +6,7 @@ import pytest
 
 from local.exact_simulator import Request
 from local.firm import NL
-from local.in_memory.environment import FIRM, InMemoryEnvironment
+from local.in_memory.environment import InMemoryEnvironment
 from local.in_memory.stack import InMemoryQueues
 from ml_connector import clock
 from ml_connector.domain.ids import Division
@@ -25,7 +25,7 @@ class WorkerDied(Exception):
 
 
 def read(env: InMemoryEnvironment) -> None:
-    refresh(env.services, env.connection(), DIVISION, everything=True)
+    refresh(env.services_of(), DIVISION, everything=True)
 
 
 def dies_in(monkeypatch: pytest.MonkeyPatch, env: InMemoryEnvironment, of: type, name: str) -> None:
@@ -48,7 +48,7 @@ def test_a_worker_that_dies_before_it_stores_rows_reads_them_again(
     env.connect()
     env.exact.add_gl_account(NL.division, "4711", "Scent")
     dies_in(monkeypatch, env, ReferenceStore, "store")
-    assert env.services.division_data(env.connection(), DIVISION).gl_account("4711")
+    assert env.services_of().division_data(DIVISION).gl_account("4711")
 
 
 @pytest.mark.parametrize("where", [(ExactOrders, "keep"), (InMemoryQueues, "send")])
@@ -86,7 +86,7 @@ def test_a_reading_from_the_start_compares_our_orders(env: InMemoryEnvironment) 
     env.post(order)
     (there,) = env.in_exact()
     env.exact.change(NL.division, _ORDERS, there["PurchaseOrderID"], OrderStatus=40)
-    env.services.reference_store(FIRM, DIVISION).save_cursor(STREAM_PATH, StreamCursor())
+    env.services_of().reference_store(DIVISION).save_cursor(STREAM_PATH, StreamCursor())
     read(env)
     env.work()
     assert env.codes(order) == ["CANCELLED_IN_EXACT"]
@@ -95,7 +95,7 @@ def test_a_reading_from_the_start_compares_our_orders(env: InMemoryEnvironment) 
 def test_what_changes_while_its_stream_is_read_is_read_again(env: InMemoryEnvironment) -> None:
     env.connect()
     env.clock.move(60)
-    data = env.services.reference_store(FIRM, DIVISION)
+    data = env.services_of().reference_store(DIVISION)
 
     def change_meanwhile(request: Request) -> None:
         if STREAM_PATH in request.path:
@@ -106,18 +106,18 @@ def test_what_changes_while_its_stream_is_read_is_read_again(env: InMemoryEnviro
     env.exact.on_call = change_meanwhile
     read(env)
     env.exact.on_call = None
-    assert is_due(env.services, env.connection(), DIVISION)
+    assert is_due(env.services_of().reference_store(DIVISION))
     read(env)
-    assert not is_due(env.services, env.connection(), DIVISION)
+    assert not is_due(env.services_of().reference_store(DIVISION))
 
 
 def test_a_change_of_the_same_moment_counts_as_later(env: InMemoryEnvironment) -> None:
     env.connect()
     env.clock.move(60)
-    data = env.services.reference_store(FIRM, DIVISION)
+    data = env.services_of().reference_store(DIVISION)
     note_stale(data, ACCOUNTS_PATH)
     data.save_cursor(ACCOUNTS_PATH, data.cursor(ACCOUNTS_PATH).ended(clock.now()))
-    assert is_due(env.services, env.connection(), DIVISION)
+    assert is_due(env.services_of().reference_store(DIVISION))
 
 
 def test_a_cursor_never_moves_backwards() -> None:

@@ -22,11 +22,11 @@ from tests.sweep.outages import (
 
 
 def halts(env: InMemoryEnvironment) -> dict[str, str]:
-    return {where: str(p.code) for where, p in env.services.ledger.halts(FIRM).items()}
+    return {where: str(p.code) for where, p in env.services.ledger_of(FIRM).halts().items()}
 
 
 def times_halted(env: InMemoryEnvironment) -> int:
-    trail = env.services.ledger.trail(FIRM, CONNECTION)
+    trail = env.services.ledger_of(FIRM).trail(CONNECTION)
     return sum(entry.step == "halted" for entry in trail)
 
 
@@ -92,7 +92,7 @@ def test_a_refused_airbase_key_recovers_with_a_new_one(at_rest: InMemoryEnvironm
 def test_a_halt_whose_cause_is_repaired_is_lifted_at_once(
     at_rest: InMemoryEnvironment, code: str
 ) -> None:
-    at_rest.services.ledger.halt(FIRM, problem(code, "Connection example-firm", connection=FIRM))
+    at_rest.services.ledger_of(FIRM).halt(problem(code, "Connection example-firm", connection=FIRM))
     at_rest.wait(minutes=1)
     assert halts(at_rest) == {}
 
@@ -114,8 +114,8 @@ def test_a_halt_is_checked_at_the_endpoint_that_caused_it(at_rest: InMemoryEnvir
 def test_a_division_that_is_no_longer_configured_has_no_halt(
     at_rest: InMemoryEnvironment,
 ) -> None:
-    at_rest.services.ledger.halt(
-        FIRM, problem("EXACT_DIVISION_BLOCKED", "Exact division 1"), Division(1)
+    at_rest.services.ledger_of(FIRM).halt(
+        problem("EXACT_DIVISION_BLOCKED", "Exact division 1"), Division(1)
     )
     at_rest.wait(minutes=1)
     assert halts(at_rest) == {}
@@ -125,7 +125,7 @@ def test_a_halted_division_does_not_keep_the_connection_stopped(
     at_rest: InMemoryEnvironment,
 ) -> None:
     blocked = problem("EXACT_USER_BLOCKED", "Exact connection", connection=FIRM)
-    at_rest.services.ledger.halt(FIRM, blocked)
+    at_rest.services.ledger_of(FIRM).halt(blocked)
     at_rest.exact.world.divisions[NL.division].in_scope = False
     at_rest.wait(minutes=1)
     assert "" not in halts(at_rest)
@@ -135,7 +135,7 @@ def test_a_halted_division_does_not_keep_the_connection_stopped(
 
 def test_an_outage_does_not_lift_a_halt(at_rest: InMemoryEnvironment) -> None:
     blocked = problem("EXACT_USER_BLOCKED", "Exact connection", connection=FIRM)
-    at_rest.services.ledger.halt(FIRM, blocked)
+    at_rest.services.ledger_of(FIRM).halt(blocked)
     take_down(at_rest, EXACT)
     log = CallLog(at_rest, EXACT)
     for _ in range(60):
@@ -174,9 +174,9 @@ def test_a_user_who_may_read_but_not_write_is_checked_less_and_less_often(
     refused = [c for c in at_rest.exact.calls if c.status == 403]
     assert len(refused) <= times * 2
     at_rest.exact.policy.read_only.clear()
-    at_rest.services.ledger.clear_halt(FIRM)
+    at_rest.services.ledger_of(FIRM).clear_halt()
     at_rest.wait(minutes=1)
     assert halts(at_rest) == {}
-    at_rest.services.ledger.halt(FIRM, problem("EXACT_FORBIDDEN", "Exact connection"))
+    at_rest.services.ledger_of(FIRM).halt(problem("EXACT_FORBIDDEN", "Exact connection"))
     at_rest.wait(minutes=16)
     assert halts(at_rest) == {}, "after a person lifts it, the count starts over"

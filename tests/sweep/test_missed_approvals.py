@@ -47,7 +47,7 @@ def numbers(env: InMemoryEnvironment) -> list[str]:
 
 
 def problems(env: InMemoryEnvironment) -> list[str]:
-    return [each.code for each in env.services.ledger.read(FIRM, CONNECTION).problems]
+    return [each.code for each in env.services.ledger_of(FIRM).read(CONNECTION).problems]
 
 
 def profile(env: InMemoryEnvironment, **changes: Any) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def test_a_row_that_is_no_order_needs_no_message(
     order |= change
     assert hour(env) == {"list": 1}
     assert env.record(order).version == 0
-    assert order["id"] in env.services.connections.listed_orders(FIRM)
+    assert order["id"] in env.services_of().notes.listed_orders()
 
 
 def test_an_unknown_state_is_an_exception_of_its_order(env: InMemoryEnvironment) -> None:
@@ -184,9 +184,9 @@ def test_a_halted_connection_is_not_read(env: InMemoryEnvironment) -> None:
     env.airbase.api_key = "another"
     approved(env)
     assert hour(env) == {"list": 1}
-    assert env.services.ledger.halted(FIRM)
+    assert env.services.ledger_of(FIRM).halted()
     assert hour(env) == {"list": 1}, "the one call that may lift the halt"
-    assert env.services.ledger.halted(FIRM)
+    assert env.services.ledger_of(FIRM).halted()
 
 
 # --- History is not posted -----------------------------------------------------------------
@@ -341,9 +341,9 @@ def test_rows_that_cannot_be_read_stop_no_others_and_are_reported_once(
     hour(env)
     assert numbers(env) == ["PO-1"]
     assert problems(env) == ["LISTED_ROW_UNREADABLE"]
-    version = env.services.ledger.read(FIRM, CONNECTION).version
+    version = env.services.ledger_of(FIRM).read(CONNECTION).version
     hour(env)
-    assert env.services.ledger.read(FIRM, CONNECTION).version == version
+    assert env.services.ledger_of(FIRM).read(CONNECTION).version == version
     env.airbase.orders = dict(list(env.airbase.orders.items())[len(garbage) :])
     hour(env)
     assert problems(env) == []
@@ -382,7 +382,7 @@ def test_a_long_reading_continues_where_it_stopped(env: InMemoryEnvironment) -> 
         env.wait(minutes=minutes)
         pages.append(len(env.airbase.calls) - before)
     assert pages == [2, 2, 1, 0]
-    assert env.services.connections.listed_orders(FIRM).keys() >= {order["id"] for order in orders}
+    assert env.services_of().notes.listed_orders().keys() >= {order["id"] for order in orders}
 
 
 @pytest.mark.parametrize("kind", ["rate_limited", "unavailable", "timeout", "garbage"])
@@ -417,7 +417,7 @@ def test_only_one_worker_reads_at_a_time(env: InMemoryEnvironment) -> None:
 
     def another(request: Request) -> None:
         if request.path == LIST:
-            search_listing(env.services, FIRM)
+            search_listing(env.services_of())
 
     env.airbase.on_call = another
     assert hour(env)["list"] == 1
@@ -440,7 +440,7 @@ def test_after_a_worker_died_between_two_pages_no_page_is_skipped(
 
     while_paging(env, 2, die)
     with pytest.raises(WorkerKilled):
-        search_listing(env.services, FIRM)
+        search_listing(env.services_of())
     hour(env)
     assert {env.record(order).state for order in orders} == {"posted"}
 
@@ -471,7 +471,7 @@ def test_a_worker_that_dies_at_any_write_loses_nothing(
             for name in ("put", "put_all", "delete"):
                 patch.setattr(table, name, shaky(getattr(table, name)))
         with suppress(WorkerKilled):
-            search_listing(env.services, FIRM)
+            search_listing(env.services_of())
     env.clock.move(120)
     env.memory.queues.send(listing_message(FIRM), "once more")
     for _ in range(3):
@@ -493,7 +493,7 @@ def test_an_order_is_queued_before_it_is_remembered(
 
     monkeypatch.setattr(env.memory.tables.mappings, "put_all", full)
     with pytest.raises(RuntimeError, match="out of order"):
-        search_listing(env.services, FIRM)
+        search_listing(env.services_of())
 
 
 # --- Recently changed first ----------------------------------------------------------------

@@ -41,7 +41,7 @@ def test_an_hour_down(at_rest: InMemoryEnvironment, remote: Remote, kind: str) -
     assert states(at_rest, orders) == {"posted": 30}
     assert sum(len(at_rest.in_exact(branch)) for branch in BRANCHES) == 30
     assert at_rest.memory.queues.dead == []
-    assert not at_rest.services.ledger.halted(FIRM)
+    assert not at_rest.services.ledger_of(FIRM).halted()
 
 
 @pytest.mark.parametrize("remote", [EXACT, AIRBASE], ids=lambda remote: remote.name)
@@ -81,7 +81,7 @@ def test_a_single_fault_is_no_outage(at_rest: InMemoryEnvironment) -> None:
     for order in orders:
         at_rest.post(order)
     assert states(at_rest, orders) == {"posting": 1, "posted": 2}
-    assert not at_rest.services.circuit_breaker(FIRM, EXACT).outage().is_open
+    assert not at_rest.services_of().circuit_breaker(EXACT).outage().is_open
 
 
 def test_a_waiting_order_names_the_outage_and_is_audited_once(at_rest: InMemoryEnvironment) -> None:
@@ -178,7 +178,7 @@ def test_a_token_that_cannot_be_renewed_once_is_no_outage(at_rest: InMemoryEnvir
     at_rest.exact.faults.append(ExactFault("unavailable", path="oauth2"))
     for number in range(10):
         at_rest.post(at_rest.order(f"PO-{number}"))
-    assert not at_rest.services.circuit_breaker(FIRM, EXACT).outage().is_open
+    assert not at_rest.services_of().circuit_breaker(EXACT).outage().is_open
 
 
 def test_one_failing_order_does_not_hold_up_the_others(at_rest: InMemoryEnvironment) -> None:
@@ -202,12 +202,12 @@ def test_a_rate_limit_is_no_outage(at_rest: InMemoryEnvironment) -> None:
     for number in range(5):
         at_rest.post(at_rest.order(f"PO-{number}"))
         at_rest.wait(minutes=1)
-    assert not at_rest.services.circuit_breaker(FIRM, EXACT).outage().is_open
+    assert not at_rest.services_of().circuit_breaker(EXACT).outage().is_open
     at_rest.airbase.limit = 0
     for number in range(5, 10):
         at_rest.post(at_rest.order(f"PO-{number}"))
         at_rest.wait(minutes=15)
-    assert not at_rest.services.circuit_breaker(FIRM, AIRBASE).outage().is_open
+    assert not at_rest.services_of().circuit_breaker(AIRBASE).outage().is_open
 
 
 def test_a_sweep_reads_little_when_nothing_is_due(

@@ -38,7 +38,7 @@ def _samples(demo: DemoEnvironment) -> None:
 
 def _consent(demo: DemoEnvironment) -> None:
     """Let a browser follow Exact's redirect twice with a code and twice with a refusal."""
-    consents = Consents(demo.services.coordination_table)
+    consents = Consents(demo.services.tables.coordination)
     redirect_uri = demo.stack.outputs["ExactRedirectUri"]
     for denies in (False, True):
         demo.exact.oauth.denies = denies

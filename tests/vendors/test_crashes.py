@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from local.firm import NL
-from local.in_memory.environment import FIRM
 from ml_connector.infrastructure.ledger import VENDORS
 from tests.vendors.crashes import Crashed, CrashInjector
 from tests.vendors.vendor_environment import CODE, VendorEnvironment
@@ -204,17 +203,17 @@ def recover(firm: VendorEnvironment) -> None:
 
 def state(firm: VendorEnvironment) -> dict[str, Any]:
     """Return the visible state: both systems, links, proposals, exceptions, orders."""
-    ledger = firm.services.ledger
-    records = {str(r.key): r for r in ledger.records(FIRM)}
+    ledger = firm.services_of().ledger
+    records = {str(r.key): r for r in ledger.records()}
     assert [key for key, r in records.items() if ledger.find_break(r)] == []
     found = {
         "links": sorted(
             (link.vendor, link.supplier, link.doubt)
-            for link in firm.services.vendor_links.all(FIRM)
+            for link in firm.services_of().vendor_links.all()
         ),
         "proposals": sorted(
             (each.vendor, [c.id for c in each.candidates])
-            for each in firm.services.supplier_proposals.all(FIRM)
+            for each in firm.services_of().supplier_proposals.all()
         ),
         "records": {
             key: (r.state, [p.code for p in r.problems], bool(r.due_at))

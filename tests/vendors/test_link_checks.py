@@ -25,7 +25,7 @@ def assert_resolved(firm: VendorEnvironment, vendor: Row, order: Row) -> None:
     assert found.doubt == ""
     assert firm.proposal(vendor) is None
     assert firm.record(order).state == "posted"
-    assert firm.services.ledger.find_break(firm.vendor_record(vendor)) is None
+    assert firm.services.ledger_of(FIRM).find_break(firm.vendor_record(vendor)) is None
 
 
 # ---------------------------------------------------------------- Exact's side
@@ -77,7 +77,7 @@ def test_a_renamed_supplier(firm: VendorEnvironment) -> None:
     assert firm.offered(vendor) == [supplier]
     order = order_for(firm, vendor)
     assert_waits(firm, order)
-    accept(firm.services, firm.person, FIRM, CODE, firm.vendor_id(vendor))
+    accept(firm.services_of(), firm.person, CODE, firm.vendor_id(vendor))
     firm.work()
     assert_resolved(firm, vendor, order)
     firm.reconcile()
@@ -111,7 +111,7 @@ def test_the_successor_of_a_merged_supplier_is_proposed(firm: VendorEnvironment)
     assert firm.offered(other)[0] == numbered
     order = order_for(firm, vendor)
     assert_waits(firm, order, "SUPPLIER_GONE")
-    accept(firm.services, firm.person, FIRM, CODE, firm.vendor_id(vendor))
+    accept(firm.services_of(), firm.person, CODE, firm.vendor_id(vendor))
     firm.work()
     assert firm.supplier_of(vendor) == successor
     assert_resolved(firm, vendor, order)
@@ -127,7 +127,7 @@ def test_a_deleted_supplier(firm: VendorEnvironment) -> None:
     assert_waits(firm, order, "SUPPLIER_GONE")
     new = firm.supplier("Somebody Else B.V.", "905")
     firm.refresh()
-    link(firm.services, firm.person, FIRM, CODE, firm.vendor_id(vendor), "905", "by phone")
+    link(firm.services_of(), firm.person, CODE, firm.vendor_id(vendor), "905", "by phone")
     firm.work()
     assert firm.supplier_of(vendor) == new
     assert_resolved(firm, vendor, order)
@@ -180,7 +180,7 @@ def test_a_vendor_created_again_is_proposed_its_old_supplier(
     assert firm.offered(again) == [supplier]
     order = order_for(firm, again)
     assert_waits(firm, order, "UNKNOWN_VENDOR")
-    accept(firm.services, firm.person, FIRM, CODE, firm.vendor_id(again))
+    accept(firm.services_of(), firm.person, CODE, firm.vendor_id(again))
     firm.work()
     assert_resolved(firm, again, order)
     assert firm.link(vendor) is None
@@ -195,7 +195,7 @@ def test_vendors_merged_into_one(firm: VendorEnvironment) -> None:
     firm.receive_webhook(gone)
     assert firm.open_codes(gone) == ["VENDOR_GONE"]
     assert (firm.supplier_of(kept), firm.open_codes(kept)) == (first, [])
-    unlink(firm.services, firm.person, FIRM, CODE, firm.vendor_id(gone), "merged")
+    unlink(firm.services_of(), firm.person, CODE, firm.vendor_id(gone), "merged")
     firm.work()
     firm.reconcile()
     assert firm.open_codes(gone) == []
@@ -214,7 +214,7 @@ def test_two_vendors_of_one_supplier(firm: VendorEnvironment) -> None:
     order = order_for(firm, vendor)
     assert_waits(firm, order)
     firm.open_with()
-    unlink(firm.services, firm.person, FIRM, CODE, firm.vendor_id(other), "not tsuccessors")
+    unlink(firm.services_of(), firm.person, CODE, firm.vendor_id(other), "not tsuccessors")
     firm.work()
     assert firm.open_codes(other) == []
     assert_resolved(firm, vendor, order)
@@ -240,7 +240,7 @@ def test_the_connection_file_does_not_replace_a_link_by_hand(firm: VendorEnviron
     vendor, supplier = firm.pair()
     other = firm.supplier("Zorendis GmbH", "902")
     firm.open()
-    link(firm.services, firm.person, FIRM, CODE, firm.vendor_id(vendor), supplier)
+    link(firm.services_of(), firm.person, CODE, firm.vendor_id(vendor), supplier)
     firm.open_with(mappings={"suppliers": {vendor["id"]: "902"}})
     assert firm.supplier_of(vendor) == supplier  # a link by hand is never replaced
     assert firm.open_codes(vendor) == ["LINK_DISPUTED"]

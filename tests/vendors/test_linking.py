@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from local.firm import NL
-from local.in_memory.environment import FIRM
 from local.simulator import Request, SimulatedFault
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
@@ -66,7 +65,7 @@ def test_with_review_nothing_is_linked_automatically(firm: VendorEnvironment) ->
     firm.open(links="review")
     assert firm.link(vendor) is None
     assert firm.offered(vendor) == [supplier]
-    made = accept(firm.services, firm.person, FIRM, CODE, firm.vendor_id(vendor))
+    made = accept(firm.services_of(), firm.person, CODE, firm.vendor_id(vendor))
     assert (made.supplier, made.decided_by, made.rule) == (supplier, "anna", "by_hand")
     assert firm.proposal(vendor) is None
 
@@ -101,7 +100,7 @@ def test_a_rejected_pair_is_not_proposed_until_one_of_them_changes(firm: VendorE
     vendor, supplier = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
     firm.open()
     id = firm.vendor_id(vendor)
-    reject(firm.services, firm.person, FIRM, CODE, id, supplier, "another company")
+    reject(firm.services_of(), firm.person, CODE, id, supplier, "another company")
     firm.work()
     assert firm.offered(vendor) == []
     firm.receive_webhook(vendor)
@@ -116,7 +115,7 @@ def test_an_unlinked_pair_is_not_linked_again_even_if_certain(firm: VendorEnviro
     vendor, supplier = firm.pair()
     firm.open()
     id = firm.vendor_id(vendor)
-    unlink(firm.services, firm.person, FIRM, CODE, id, "the wrong Kanimo")
+    unlink(firm.services_of(), firm.person, CODE, id, "the wrong Kanimo")
     firm.work()
     firm.receive_webhook(vendor)
     firm.reconcile()
@@ -131,7 +130,7 @@ def test_a_link_by_hand_is_never_replaced(firm: VendorEnvironment) -> None:
     vendor, supplier = firm.pair()
     other = firm.supplier("Zorendis GmbH", "902")
     firm.open()
-    link(firm.services, firm.person, FIRM, CODE, firm.vendor_id(vendor), "902", "they use this one")
+    link(firm.services_of(), firm.person, CODE, firm.vendor_id(vendor), "902", "they use this one")
     vendor["erp_reference_id"] = supplier
     firm.receive_webhook(vendor)
     firm.reconcile()
@@ -151,15 +150,15 @@ def test_an_impossible_decision_is_refused_with_its_reason(firm: VendorEnvironme
     other = firm.vendor("Zorendis GmbH")
     blocked = firm.supplier("Lindex SRL", "903", Blocked=True)
     firm.open()
-    services, person, id = firm.services, firm.person, firm.vendor_id(other)
+    services, person, id = firm.services_of(), firm.person, firm.vendor_id(other)
     refusals: dict[str, Callable[[], object]] = {
-        "NOTHING_PROPOSED": lambda: accept(services, person, FIRM, CODE, id),
-        "SUPPLIER_TAKEN": lambda: link(services, person, FIRM, CODE, id, supplier),
-        "SUPPLIER_UNUSABLE": lambda: link(services, person, FIRM, CODE, id, blocked),
-        "SUPPLIER_UNKNOWN": lambda: link(services, person, FIRM, CODE, id, "4711"),
-        "DIVISION_UNKNOWN": lambda: link(services, person, FIRM, 7, id, "901"),  # type: ignore[arg-type]
-        "VENDOR_UNKNOWN": lambda: link(services, person, FIRM, CODE, "unknown", "901"),  # type: ignore[arg-type]
-        "NOT_LINKED": lambda: unlink(services, person, FIRM, CODE, id),
+        "NOTHING_PROPOSED": lambda: accept(services, person, CODE, id),
+        "SUPPLIER_TAKEN": lambda: link(services, person, CODE, id, supplier),
+        "SUPPLIER_UNUSABLE": lambda: link(services, person, CODE, id, blocked),
+        "SUPPLIER_UNKNOWN": lambda: link(services, person, CODE, id, "4711"),
+        "DIVISION_UNKNOWN": lambda: link(services, person, 7, id, "901"),  # type: ignore[arg-type]
+        "VENDOR_UNKNOWN": lambda: link(services, person, CODE, "unknown", "901"),  # type: ignore[arg-type]
+        "NOT_LINKED": lambda: unlink(services, person, CODE, id),
     }
     for code, act in refusals.items():
         with pytest.raises(Review) as refused:

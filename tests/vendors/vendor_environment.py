@@ -60,7 +60,7 @@ class VendorEnvironment(InMemoryEnvironment):
 
     def refresh(self) -> None:
         """Receive Exact's notification, refresh, and run the workers."""
-        note_all_stale(self.services.reference_store(FIRM, CODE))
+        note_all_stale(self.services_of().reference_store(CODE))
         self.wait(minutes=1)
 
     def reconcile(self) -> None:
@@ -69,7 +69,7 @@ class VendorEnvironment(InMemoryEnvironment):
 
     def link(self, vendor: Row) -> Link | None:
         """Return the vendor's link."""
-        return self.services.vendor_links.get(FIRM, CODE, VendorId(vendor["id"]))
+        return self.services_of().vendor_links.get(CODE, VendorId(vendor["id"]))
 
     def supplier_of(self, vendor: Row) -> str | None:
         """Return the supplier that the vendor is linked to."""
@@ -78,7 +78,7 @@ class VendorEnvironment(InMemoryEnvironment):
 
     def proposal(self, vendor: Row) -> SupplierProposal | None:
         """Return what is proposed about the vendor."""
-        return self.services.supplier_proposals.get(FIRM, CODE, VendorId(vendor["id"]))
+        return self.services_of().supplier_proposals.get(CODE, VendorId(vendor["id"]))
 
     def offered(self, vendor: Row) -> list[str]:
         """Return the suppliers proposed for the vendor, best first."""
@@ -87,7 +87,7 @@ class VendorEnvironment(InMemoryEnvironment):
 
     def vendor_record(self, vendor: Row) -> AnyRecord:
         """Return the vendor's record."""
-        return self.services.ledger.read(FIRM, vendor_key(VendorId(vendor["id"])))
+        return self.services.ledger_of(FIRM).read(vendor_key(VendorId(vendor["id"])))
 
     def open_codes(self, vendor: Row) -> list[str]:
         """Return the codes of the vendor's open exceptions."""
@@ -96,11 +96,11 @@ class VendorEnvironment(InMemoryEnvironment):
     def vendor_steps(self, vendor: Row) -> list[str]:
         """Return the steps of the vendor's audit trail."""
         key = vendor_key(VendorId(vendor["id"]))
-        return [entry.step for entry in self.services.ledger.trail(FIRM, key)]
+        return [entry.step for entry in self.services.ledger_of(FIRM).trail(key)]
 
     def run_steps(self) -> list[str]:
         """Return the steps of the reconciliations."""
-        return [entry.step for entry in self.services.ledger.trail(FIRM, VENDORS)]
+        return [entry.step for entry in self.services.ledger_of(FIRM).trail(VENDORS)]
 
     def account(self, id: str) -> Row:
         """Return a supplier in Exact."""
@@ -124,4 +124,4 @@ class VendorEnvironment(InMemoryEnvironment):
     @property
     def person(self) -> Ledger:
         """Return the ledger with a person as actor."""
-        return Ledger(self.memory.tables.ledger, self.memory.tables.audit, "anna")
+        return Ledger(self.memory.tables.ledger, self.memory.tables.audit, "anna", FIRM)

@@ -106,7 +106,7 @@ class WebhookAws:
 
     @property
     def inbox(self) -> Inbox:
-        return Inbox(DynamoTable(self.clients.dynamodb, "inbox"))
+        return Inbox(DynamoTable(self.clients.dynamodb, "inbox"), FIRM)
 
     def store_secret(self, source: str, config: Any, connection: str = FIRM) -> None:
         """Store a connection's webhook secret; a string is stored unchanged."""
@@ -136,9 +136,9 @@ class WebhookAws:
 
     def stored_events(self) -> list[StoredEvent]:
         """Return every event in the inbox, open or handled."""
-        inbox = self.inbox
+        table = DynamoTable(self.clients.dynamodb, "inbox")
         items = self.clients.dynamodb.scan(TableName="inbox")["Items"]
-        found = [inbox.get(ConnectionId(i["pk"]["S"]), i["sk"]["S"]) for i in items]
+        found = [Inbox(table, ConnectionId(i["pk"]["S"])).get(i["sk"]["S"]) for i in items]
         return [event for event in found if event is not None]
 
     def is_empty(self) -> bool:

@@ -155,7 +155,7 @@ def test_a_duplicate_of_a_handled_event_is_not_queued(
     airbase(signed())
     (kept,) = aws.stored_events()
     aws.messages()
-    assert aws.inbox.mark_handled(FIRM, kept.sk, kept.version)
+    assert aws.inbox.mark_handled(kept.sk, kept.version)
     time.move(600)
     assert airbase(signed()) == 200
     assert aws.messages() == []
@@ -186,7 +186,7 @@ def test_an_event_whose_message_was_not_sent_is_found_by_the_sweep(
 ) -> None:
     _lose_queue(aws)
     airbase(signed())
-    (found,) = aws.inbox.open_events(FIRM, clock.now())
+    (found,) = aws.inbox.open_events(clock.now())
     assert found.message.queue == "purchase_orders"
     assert found.message.group == f"{FIRM}#{ORDER}"
     assert found.message.body["order"] == ORDER
@@ -462,12 +462,12 @@ def test_unverified_events_give_only_the_order_id(aws: WebhookAws, time: Movable
     (kept,) = aws.stored_events()
     assert kept.sk == f"airbase#order#{ORDER}"
     assert aws.messages()[0]["body"]["order"] == ORDER
-    aws.inbox.mark_handled(FIRM, kept.sk, kept.version)
+    aws.inbox.mark_handled(kept.sk, kept.version)
     time.move(1)
     assert webhook.answer(event(BODY))["statusCode"] == 202
     (again,) = aws.messages()
     assert again["body"]["event_version"] > 1
-    assert not aws.inbox.mark_handled(FIRM, kept.sk, kept.version)
+    assert not aws.inbox.mark_handled(kept.sk, kept.version)
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def test_a_duplicate_of_a_handled_notification_is_not_queued(
 ) -> None:
     exact(event(BODY))
     aws.messages()
-    aws.inbox.mark_handled(FIRM, aws.stored_events()[0].sk, 1)
+    aws.inbox.mark_handled(aws.stored_events()[0].sk, 1)
     time.move(600)
     assert exact(event(BODY)) == 200
     assert aws.messages() == []
@@ -170,7 +170,7 @@ def test_an_undated_copy_of_a_handled_notification_is_a_change(
     exact(event(exact_body(UNDATED)))
     aws.messages()
     (kept,) = aws.stored_events()
-    assert aws.inbox.mark_handled(FIRM, kept.sk, kept.version)
+    assert aws.inbox.mark_handled(kept.sk, kept.version)
     assert exact(event(exact_body(UNDATED))) == 202
     assert aws.stored_events()[0].is_open
     assert len(aws.messages()) == 1
@@ -183,9 +183,9 @@ def test_an_undated_copy_that_arrives_during_processing_stays_open(
     (first,) = aws.messages()
     exact(event(exact_body(UNDATED)))
     sk, version = first["body"]["event"], first["body"]["event_version"]
-    assert not aws.inbox.mark_handled(FIRM, sk, version)
+    assert not aws.inbox.mark_handled(sk, version)
     (second,) = aws.messages()
-    assert aws.inbox.mark_handled(FIRM, sk, second["body"]["event_version"])
+    assert aws.inbox.mark_handled(sk, second["body"]["event_version"])
     assert not aws.stored_events()[0].is_open
 
 

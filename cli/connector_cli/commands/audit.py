@@ -30,7 +30,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what happened to one order, step by step."""
-    trail = trails.show(stack_of(context), connection, order)
+    trail = trails.show(stack_of(context).known_ledger(connection), order)
     if as_json:
         print_json({**trail.check.as_dict(), "trail": [each.as_dict() for each in trail.entries]})
     else:

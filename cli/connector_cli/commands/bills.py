@@ -25,7 +25,7 @@ def bills(
     """List the Airbase bills of an order's vendor, for reference; bills are never posted."""
     if (order is None) == (vendor is None):
         raise UserError("pass either an order or --vendor ID")
-    found = bills_.list_bills(stack_of(context), connection, order, vendor)
+    found = bills_.list_bills(stack_of(context).services_of(connection), order, vendor)
     if as_json:
         print_json(found)
         return

@@ -77,7 +77,7 @@ def add(
 @app.command("list")
 def list_(context: typer.Context, as_json: Json = False) -> None:
     """List the connections of the stack."""
-    found = manage.list_all(stack_of(context))
+    found = manage.list_all(stack_of(context).services)
     if as_json:
         print_json(found)
     elif not found:
@@ -182,7 +182,7 @@ def consent_(
     stack = stack_of(context)
     found = stack.connection(connection)
     consent_flow.get_consent(stack, found, ConsentOptions(redirect_uri, listen, wait, browser))
-    manage.read_reference_data(stack, found)
+    manage.read_reference_data(stack.send, found)
     problems = manage_subscriptions.subscribe(stack, stack.actor, found)
     if as_json:
         print_json({"connection": connection, "consent": "stored", "trouble": problems})

@@ -82,7 +82,7 @@ def _wait_for_answer(stack: OpenedStack, request: ConsentRequest) -> None:
     )
     while True:
         pasted = ask_secret(question, _NO_INPUT)
-        status = consent_request.consent_status(stack, request.state)
+        status = consent_request.consent_status(stack.consents, request.state)
         if pasted.strip() or status["state"] not in {"waiting", "taking"}:
             consent_request.enter_code(stack, stack.actor, request, pasted)
             return

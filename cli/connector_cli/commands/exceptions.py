@@ -78,7 +78,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a record's exceptions: evidence, raw answer, remedy, and the last steps."""
-    found = exceptions_.show(stack_of(context), connection, record)
+    found = exceptions_.show(stack_of(context).known_ledger(connection), record)
     if as_json:
         print_json(found)
         return

@@ -33,7 +33,9 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show Airbase values and their Exact codes; values that stop the most orders come first."""
-    found = import_export.show(stack_of(context), connection, division, kind, unmapped=unmapped)
+    found = import_export.show(
+        stack_of(context).services_of(connection), division, kind, unmapped=unmapped
+    )
     if as_json:
         print_json({"connection": connection, **found.as_dict()})
         return
@@ -60,7 +62,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write all mappings to a CSV file; for unmapped values, fill in the empty exact column."""
-    written = import_export.export(stack_of(context), connection, out)
+    written = import_export.export(stack_of(context).services_of(connection), out)
     if as_json:
         print_json({"connection": connection, "file": str(out), "lines": written})
     else:

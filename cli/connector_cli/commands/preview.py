@@ -52,13 +52,13 @@ def preview(
         raise UserError("pass either an order (with or without --retried) or --open")
     stack = stack_of(context)
     if order is not None:
-        found = preview_by_name.preview(stack, connection, order, by_hand=retried)
+        found = preview_by_name.preview(stack.services_of(connection), order, by_hand=retried)
         if as_json:
             print_json(found)
         else:
             _print(found)
         return
-    shown = list(preview_by_name.preview_all(stack, connection))
+    shown = list(preview_by_name.preview_all(stack.services_of(connection)))
     if as_json:
         print_json(shown)
     elif not shown:

@@ -30,7 +30,7 @@ def webhooks(
     if move:
         found = manage_subscriptions.move(stack, stack.actor, connection)
     else:
-        found = manage_subscriptions.list_webhooks(stack, connection)
+        found = manage_subscriptions.list_webhooks(stack.services_of(connection))
     if as_json:
         print_json(found)
         return

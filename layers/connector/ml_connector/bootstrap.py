@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
-from typing import Any, TypeVar
+from typing import Any
 
 import botocore.session
 import httpx
@@ -16,17 +15,13 @@ from ml_connector.domain.ids import ConnectionId
 from ml_connector.exact.client import ExactClient, open_exact_client
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import Channel, SlackWebhook, SnsTopic
-from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
+from ml_connector.infrastructure.circuit_breaker import CircuitBreaker
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.coordination import SharedValues
 from ml_connector.infrastructure.dynamodb import DynamoTable, Table
-from ml_connector.infrastructure.inbox import Inbox
-from ml_connector.infrastructure.ledger import Ledger
-from ml_connector.infrastructure.notification_outbox import NotificationOutbox
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Queues
 from ml_connector.infrastructure.secret_store import AwsSecretStore, SecretStore
-from ml_connector.infrastructure.vendor_links import SupplierProposals, VendorLinks
-from ml_connector.services import Services
+from ml_connector.services import Openers, StackServices, Tables
 from ml_connector.settings.connection import Connection
 from ml_connector.telemetry import Measure, emit
 
@@ -38,19 +33,6 @@ _CONFIG = Config(
 # One short attempt: the next sweep sends what this one could not.
 _SNS_CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
 _PACE = "airbase-pace"
-Opened = TypeVar("Opened")
-
-
-@dataclass(frozen=True)
-class Tables:
-    """The stack's tables, under the names of their environment variables."""
-
-    inbox: Table
-    ledger: Table
-    audit: Table
-    mappings: Table
-    reference: Table
-    coordination: Table
 
 
 class LazyClient:
@@ -86,7 +68,7 @@ def open_services(
     actor: str,
     environment: Mapping[str, str] = os.environ,
     http: httpx.Client | None = None,
-) -> Services:
+) -> StackServices:
     """Return the services of the function `actor`; raises `KeyError` for a missing setting."""
     session = botocore.session.get_session()
     dynamodb, sqs = (session.create_client(n, config=_CONFIG) for n in ("dynamodb", "sqs"))
@@ -135,20 +117,17 @@ def build_services(
     http: httpx.Client,
     topics: Sequence[Channel] = (),
     measure: Measure = lambda *_, **__: None,
-) -> Services:
+) -> StackServices:
     """Return the services over these tables, queues, secret store, HTTP client and topics.
 
     `measure` takes the metrics; by default they are dropped.
     """
 
-    def airbase(connection: Connection) -> AirbaseClient:
+    def airbase(connection: Connection, circuit_breaker: CircuitBreaker) -> AirbaseClient:
         pace = SharedAirbasePace(tables.coordination, connection.id)
         key = secret_store.airbase_key(connection.id)
         base, profile = connection.airbase_base_url, connection.profile
-        return AirbaseClient(base, profile, key, http, pace, circuit_breaker(connection))
-
-    def open_circuit_breaker(connection: Connection) -> CircuitBreaker:
-        return CircuitBreaker(tables.coordination, connection.id, AIRBASE)
+        return AirbaseClient(base, profile, key, http, pace, circuit_breaker)
 
     def exact(connection: Connection) -> ExactClient:
         return open_exact_client(connection, http, secret_store, tables.coordination)
@@ -157,33 +136,11 @@ def build_services(
         slack = SlackWebhook(http, partial(secret_store.slack_url, connection.id))
         return [*topics, slack] if connection.notify.slack else [*topics]
 
-    # Cached: it remembers for a moment that the remote is up.
-    circuit_breaker = _once_per_connection(open_circuit_breaker)
-    return Services(
-        ledger=Ledger(tables.ledger, tables.audit, actor),
-        inbox=Inbox(tables.inbox),
+    return StackServices(
+        actor=actor,
+        tables=tables,
         connections=ConnectionStore(tables.mappings),
-        vendor_links=VendorLinks(tables.mappings),
-        supplier_proposals=SupplierProposals(tables.mappings),
-        reference_table=tables.reference,
-        coordination_table=tables.coordination,
         queues=queues,
-        airbase=airbase,
-        exact=_once_per_connection(exact),
-        outbox=NotificationOutbox(tables.ledger),
-        channels=channels,
+        openers=Openers(airbase, exact, channels),
         measure=measure,
     )
-
-
-def _once_per_connection(open_: Callable[[Connection], Opened]) -> Callable[[Connection], Opened]:
-    """Open once per process and connection, to keep its caches; again when its settings change."""
-    opened: dict[ConnectionId, tuple[Connection, Opened]] = {}
-
-    def find(connection: Connection) -> Opened:
-        known = opened.get(connection.id)
-        if known is None or known[0] != connection:
-            known = opened[connection.id] = (connection, open_(connection))
-        return known[1]
-
-    return find

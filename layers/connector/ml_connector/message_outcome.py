@@ -13,8 +13,8 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.domain.records import EventState, KeptMessage
-from ml_connector.infrastructure.inbox import KEPT_FOR
-from ml_connector.infrastructure.ledger import CONNECTION, EventRecord
+from ml_connector.infrastructure.inbox import KEPT_FOR, Inbox
+from ml_connector.infrastructure.ledger import EventRecord, Ledger
 from ml_connector.infrastructure.queues import VENDORS, Message
 from ml_connector.message_bodies import (
     ExactNotification,
@@ -26,7 +26,7 @@ from ml_connector.message_bodies import (
     misplaced,
 )
 from ml_connector.messages import vendor_group
-from ml_connector.services import Services
+from ml_connector.services import StackServices
 from ml_connector.tracked_record import TrackedRecord
 
 AGAIN_AFTER = timedelta(hours=1)
@@ -40,19 +40,23 @@ class UnreadableMessageError(Exception):
     """
 
 
-def finish(services: Services, message: ForConnection) -> None:
+def finish(services: StackServices, message: ForConnection) -> None:
     """Close the event of a handled message, and its exception from when it could not be read.
 
     A notification or an unreadable event has its own outcome in that record, and is left to it.
     """
     if message.event:
-        services.inbox.mark_handled(message.connection, message.event, message.event_version)
+        services.inbox_of(message.connection).mark_handled(message.event, message.event_version)
     if message.closes and not isinstance(message, ExactNotification | UnreadableEvent):
-        record = services.ledger.read(message.connection, message.closes)
-        TrackedRecord(services.ledger, record).close_exceptions(EventState.HANDLED, "handled")
+        ledger = services.ledger_of(message.connection)
+        TrackedRecord(ledger, ledger.read(message.closes)).close_exceptions(
+            EventState.HANDLED, "handled"
+        )
 
 
-def keep_unread(services: Services, message: KnownMessage | UnknownMessage, queue: str) -> None:
+def keep_unread(
+    services: StackServices, message: KnownMessage | UnknownMessage, queue: str
+) -> None:
     """Keep a message that the worker of `queue` cannot read as an open exception.
 
     Its event is closed only after that, so a crash in between loses neither. Raises
@@ -63,37 +67,35 @@ def keep_unread(services: Services, message: KnownMessage | UnknownMessage, queu
     if connection is None or not _is_known(services, connection):
         why = f"{unknown.why} No connection can show it. It says {_shown(unknown)}"
         raise UnreadableMessageError(why)
-    _open_exception(services, connection, unknown, queue)
+    _open_exception(services.ledger_of(connection), unknown, queue)
     if unknown.event:
-        services.inbox.mark_handled(connection, unknown.event, unknown.event_version)
+        services.inbox_of(connection).mark_handled(unknown.event, unknown.event_version)
 
 
-def kept_message(services: Services, record: EventRecord) -> Message | None:
+def kept_message(inbox: Inbox, record: EventRecord) -> Message | None:
     """Return the message of an event's record, to be sent again; None when it is not kept."""
-    event = services.inbox.get(record.connection, record.key.partition("#")[2])
+    event = inbox.get(record.key.partition("#")[2])
     stored = record.facts.message
     kept = event.message if event else Message(**vars(stored)) if stored else None
     return kept and replace(kept, body={**kept.body, "closes": record.key})
 
 
-def _is_known(services: Services, connection: ConnectionId) -> bool:
+def _is_known(services: StackServices, id: ConnectionId) -> bool:
     """Return whether people can see the exceptions of the connection, a removed one included."""
-    return bool(services.ledger.read(connection, CONNECTION).version) or (
-        services.connections.get(connection) is not None
+    return bool(services.ledger_of(id).connection().version) or (
+        services.connections.get(id) is not None
     )
 
 
-def _open_exception(
-    services: Services, connection: ConnectionId, unknown: UnknownMessage, queue: str
-) -> None:
-    record: EventRecord = services.ledger.read(connection, unknown.record)
-    facts = replace(record.facts, message=_as_kept(connection, unknown, queue))
-    tracked = TrackedRecord(services.ledger, replace(record, facts=facts))
+def _open_exception(ledger: Ledger, unknown: UnknownMessage, queue: str) -> None:
+    record: EventRecord = ledger.read(unknown.record)
+    facts = replace(record.facts, message=_as_kept(ledger.id, unknown, queue))
+    tracked = TrackedRecord(ledger, replace(record, facts=facts))
     evidence = {"message": _shown(unknown)}
     found = problem(
         "UNREADABLE_EVENT", tracked.title, "message", why=unknown.why, evidence=evidence
     )
-    telemetry.logger().warning(str(found), extra={"connection": connection})
+    telemetry.logger().warning(str(found), extra={"connection": ledger.id})
     tracked.apply_fault(Review([found]), retry_in=_again_after(record))
 
 

@@ -2,48 +2,54 @@
 
 from typing import Any
 
-from ml_connector.domain.ids import ConnectionId, OrderId, RecordKey
+from ml_connector.domain.ids import OrderId, RecordKey
 from ml_connector.domain.records import OrderFacts, OrderState
-from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, OrderRecord, order_key
-from ml_connector.stack import Stack
+from ml_connector.infrastructure.ledger import (
+    CONNECTION,
+    AnyRecord,
+    Ledger,
+    OrderRecord,
+    order_key,
+)
 from ml_connector.user_errors import UserError
 
 
-def find_order(stack: Stack, id: ConnectionId, name: str) -> OrderRecord:
+def find_order(ledger: Ledger, name: str) -> OrderRecord:
     """Return the order with this Airbase id, number or title, or number in Exact.
 
     Raises `UserError` when there is none, or more than one.
     """
-    found = find_order_or_none(stack, id, name)
+    found = find_order_or_none(ledger, name)
     if found is None:
-        raise UserError(f"connection {id} has no order {name!r}; see `connector orders {id}`")
+        raise UserError(
+            f"connection {ledger.id} has no order {name!r}; see `connector orders {ledger.id}`"
+        )
     return found
 
 
-def find_order_or_none(stack: Stack, id: ConnectionId, name: str) -> OrderRecord | None:
+def find_order_or_none(ledger: Ledger, name: str) -> OrderRecord | None:
     """Do as `find_order`; return None when there is none.
 
     Raises `UserError` when there is more than one.
     """
-    ledger = stack.services.ledger
-    direct = ledger.read(id, order_key(OrderId(name)))
+    direct = ledger.read(order_key(OrderId(name)))
     if direct.version:
         return direct
     wanted = name.casefold()
-    found = [each for each in ledger.orders(id) if wanted in _names(each)]
+    found = [each for each in ledger.orders() if wanted in _names(each)]
     if len(found) > 1:
         ids = ", ".join(airbase_id(each) for each in found)
         raise UserError(f"{name!r} is the name of several orders: give one of the ids {ids}")
     return found[0] if found else None
 
 
-def find_record(stack: Stack, id: ConnectionId, name: str) -> AnyRecord:
+def find_record(ledger: Ledger, name: str) -> AnyRecord:
     """Return an order as `find_order`, or a record by its key: `connection`, `vendor#<id>`."""
     if name == CONNECTION or "#" in name:
-        record = stack.services.ledger.read(id, RecordKey(name))
+        record = ledger.read(RecordKey(name))
         if record.version:
             return record
-    return find_order(stack, id, name)
+    return find_order(ledger, name)
 
 
 def airbase_id(record: AnyRecord) -> str:

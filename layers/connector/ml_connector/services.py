@@ -1,15 +1,21 @@
-"""Everything through which the connector reaches the outside, built once and passed in."""
+"""Everything through which the connector reaches the outside, built once and passed in.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+Code for one connection gets `Services`, which reach no other connection. Only what walks over all
+of them, or meets one whose settings are gone, holds `StackServices`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ml_connector.airbase.client import AirbaseClient
 from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.rate_limiter import RateLimiter
 from ml_connector.infrastructure.channels import Channel
-from ml_connector.infrastructure.circuit_breaker import CircuitBreaker, Remote
-from ml_connector.infrastructure.connection_store import ConnectionStore
+from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker, Remote
+from ml_connector.infrastructure.connection_store import ConnectionNotes, ConnectionStore
 from ml_connector.infrastructure.coordination import Leases, SharedValues
 from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.exact_orders import ExactOrders
@@ -22,51 +28,185 @@ from ml_connector.infrastructure.vendor_links import SupplierProposals, VendorLi
 from ml_connector.settings.connection import Connection
 from ml_connector.telemetry import Measure
 
+if TYPE_CHECKING:
+    from ml_connector.infrastructure.match_index import MatchIndexes
+    from ml_connector.infrastructure.reconciliation_progress import ReconciliationProgress
+
 
 @dataclass(frozen=True)
-class Services:
-    """Tables, queues, remotes and channels, as the workers and people's requests use them."""
+class Tables:
+    """The stack's tables, under the names of their environment variables."""
 
-    ledger: Ledger
-    inbox: Inbox
-    connections: ConnectionStore
-    vendor_links: VendorLinks
-    supplier_proposals: SupplierProposals
-    reference_table: Table
-    coordination_table: Table
-    queues: Queues
-    airbase: Callable[[Connection], AirbaseClient]
+    inbox: Table
+    ledger: Table
+    audit: Table
+    mappings: Table
+    reference: Table
+    coordination: Table
+
+
+@dataclass(frozen=True)
+class Openers:
+    """How to open what a connection's settings and secrets lead to."""
+
+    airbase: Callable[[Connection, CircuitBreaker], AirbaseClient]
     exact: Callable[[Connection], ExactClient]
-    outbox: NotificationOutbox
     channels: Callable[[Connection], Sequence[Channel]]
     """How people are notified about a connection; may be empty."""
-    measure: Measure
 
-    def rate_limiter(self, connection: Connection) -> RateLimiter:
+
+class Services:
+    """Tables, queues, remotes and channels of one connection, as code for it uses them.
+
+    All are opened on first use: to look at an idle connection opens nothing.
+    """
+
+    def __init__(self, stack: "StackServices", connection: Connection) -> None:
+        """Reach what belongs to this connection."""
+        self.connection = connection
+        self.id = connection.id
+        self.queues = stack.queues
+        self.measure = stack.measure
+        self._actor = stack.actor
+        self._tables = stack.tables
+        self._openers = stack.openers
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Return the connection's records."""
+        return Ledger(self._tables.ledger, self._tables.audit, self._actor, self.id)
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """Return the connection's events."""
+        return Inbox(self._tables.inbox, self.id)
+
+    @cached_property
+    def notes(self) -> ConnectionNotes:
+        """Return what the connection has learned."""
+        return ConnectionNotes(self._tables.mappings, self.id)
+
+    @cached_property
+    def vendor_links(self) -> VendorLinks:
+        """Return the connection's vendor links and rejections."""
+        return VendorLinks(self._tables.mappings, self.id)
+
+    @cached_property
+    def supplier_proposals(self) -> SupplierProposals:
+        """Return the connection's open proposals."""
+        return SupplierProposals(self._tables.mappings, self.id)
+
+    @cached_property
+    def outbox(self) -> NotificationOutbox:
+        """Return the connection's notifications that were not sent yet."""
+        return NotificationOutbox(self._tables.ledger, self.id)
+
+    @cached_property
+    def exact(self) -> ExactClient:
+        """Return the client for Exact, with its caches of tokens and limits."""
+        return self._openers.exact(self.connection)
+
+    @property
+    def rate_limiter(self) -> RateLimiter:
         """Return what limits the connection's calls to Exact."""
-        return self.exact(connection).rate_limiter
+        return self.exact.rate_limiter
 
-    def circuit_breaker(self, connection: ConnectionId, remote: Remote) -> CircuitBreaker:
-        """Return the circuit breaker that the connection's workers share for a remote."""
-        return CircuitBreaker(self.coordination_table, connection, remote)
+    def airbase(self) -> AirbaseClient:
+        """Return a client for Airbase; raises `Halt` without a usable key."""
+        return self._openers.airbase(self.connection, self._airbase_breaker)
 
-    def leases(self, connection: ConnectionId) -> Leases:
+    @cached_property
+    def _airbase_breaker(self) -> CircuitBreaker:
+        # Cached: it remembers for a moment that the remote is up.
+        return self.circuit_breaker(AIRBASE)
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """Return how people are notified about the connection; may be empty."""
+        return self._openers.channels(self.connection)
+
+    @cached_property
+    def leases(self) -> Leases:
         """Return the leases of the connection's workers."""
-        return Leases(self.coordination_table, connection)
+        return Leases(self._tables.coordination, self.id)
 
-    def shared_values(self, connection: ConnectionId) -> SharedValues:
+    @cached_property
+    def shared_values(self) -> SharedValues:
         """Return the short-lived values that the connection's workers share."""
-        return SharedValues(self.coordination_table, connection)
+        return SharedValues(self._tables.coordination, self.id)
 
-    def reference_store(self, connection: ConnectionId, division: Division) -> ReferenceStore:
+    def circuit_breaker(self, remote: Remote) -> CircuitBreaker:
+        """Return the circuit breaker that the connection's workers share for a remote."""
+        return CircuitBreaker(self._tables.coordination, self.id, remote)
+
+    def reference_store(self, division: Division) -> ReferenceStore:
         """Return a division's reference data."""
-        return ReferenceStore(self.reference_table, connection, division)
+        return ReferenceStore(self._tables.reference, self.id, division)
 
-    def exact_orders(self, connection: ConnectionId, division: Division) -> ExactOrders:
+    def exact_orders(self, division: Division) -> ExactOrders:
         """Return a division's purchase orders as Exact last reported them."""
-        return ExactOrders(self.reference_table, connection, division)
+        return ExactOrders(self._tables.reference, self.id, division)
 
-    def division_data(self, connection: Connection, division: Division) -> StoredDivisionData:
+    @property
+    def match_indexes(self) -> "MatchIndexes":
+        """Return the connection's vendors and suppliers, to be matched."""
+        # Imported by the first that matches: a worker for orders starts without them.
+        from ml_connector.infrastructure.match_index import MatchIndexes  # noqa: PLC0415
+
+        return MatchIndexes(self._tables.reference, self.id)
+
+    def read_progress(self) -> "ReconciliationProgress":
+        """Read how far the comparison of both vendor lists has come."""
+        from ml_connector.infrastructure.reconciliation_progress import (  # noqa: PLC0415
+            ReconciliationProgress,
+        )
+
+        return ReconciliationProgress(self._tables.reference, self.id)
+
+    def division_data(self, division: Division) -> StoredDivisionData:
         """Return a division's reference data for mapping one order."""
-        data = self.reference_store(connection.id, division)
-        return StoredDivisionData(data, self.vendor_links, connection.id, division)
+        return StoredDivisionData(self.reference_store(division), self.vendor_links, division)
+
+
+@dataclass(frozen=True)
+class StackServices:
+    """The services of all connections of a stack; `actor` names the function in audit trails."""
+
+    actor: str
+    tables: Tables
+    connections: ConnectionStore
+    queues: Queues
+    openers: Openers
+    measure: Measure
+    _opened: dict[ConnectionId, Services] = field(default_factory=dict, compare=False, repr=False)
+
+    def of(self, id: ConnectionId) -> Services | None:
+        """Return a connection's services; None when it has no settings (any more)."""
+        connection = self.connections.get(id)
+        return None if connection is None else self.bound(connection)
+
+    def all(self) -> Iterator[Services]:
+        """Yield the services of every connection that `ConnectionStore.all` yields."""
+        return (self.bound(connection) for connection in self.connections.all())
+
+    def bound(self, connection: Connection) -> Services:
+        """Return the services of the connection with these settings.
+
+        The same ones as long as the settings are, to keep their caches.
+        """
+        known = self._opened.get(connection.id)
+        if known is None or known.connection != connection:
+            known = self._opened[connection.id] = Services(self, connection)
+        return known
+
+    def ledger_of(self, id: ConnectionId) -> Ledger:
+        """Return the records of a connection, which stay when it is removed."""
+        return Ledger(self.tables.ledger, self.tables.audit, self.actor, id)
+
+    def inbox_of(self, id: ConnectionId) -> Inbox:
+        """Return the events of a connection, which stay when it is removed."""
+        return Inbox(self.tables.inbox, id)
+
+    def reference_store_of(self, id: ConnectionId, division: Division) -> ReferenceStore:
+        """Return a division's reference data, also for an event of a removed connection."""
+        return ReferenceStore(self.tables.reference, id, division)

@@ -8,13 +8,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ml_connector.services import Services
+from ml_connector.services import StackServices
 from ml_connector.telemetry import logger
 
-Handle = Callable[[object, Services], None]
+Handle = Callable[[object, StackServices], None]
 
 
-def worker(handle: Handle, services: Services) -> Callable[[dict[str, Any], Any], Any]:
+def worker(handle: Handle, services: StackServices) -> Callable[[dict[str, Any], Any], Any]:
     """Return the Lambda handler that passes each message to `handle`.
 
     It returns the messages to be delivered again: the first that failed and, to keep a group in
@@ -30,7 +30,7 @@ def worker(handle: Handle, services: Services) -> Callable[[dict[str, Any], Any]
     return handler
 
 
-def _succeeds(record: Mapping[str, Any], handle: Handle, services: Services) -> bool:
+def _succeeds(record: Mapping[str, Any], handle: Handle, services: StackServices) -> bool:
     try:
         handle(json.loads(record["body"]), services)
     except Exception:  # noqa: BLE001  redelivered; the dead-letter queue after five times

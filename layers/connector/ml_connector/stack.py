@@ -1,24 +1,24 @@
 """A deployed stack, as people's requests use it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import httpx
 
-from ml_connector.bootstrap import Tables, build_services, open_tables
+from ml_connector.bootstrap import build_services, open_tables
 from ml_connector.consent.bootstrap import build_exchange
 from ml_connector.consent.exchange import CodeExchange
 from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import SnsTopic
 from ml_connector.infrastructure.consents import Consents
-from ml_connector.infrastructure.ledger import CONNECTION, Ledger
+from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
 from ml_connector.infrastructure.secret_store import EXACT_TOKENS, AwsSecretStore
-from ml_connector.services import Services
+from ml_connector.services import Services, StackServices, Tables
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
 
@@ -43,6 +43,10 @@ NEEDED_OUTPUTS = frozenset(
     }
 )
 """The stack's outputs without which it cannot be opened."""
+
+
+Send = Callable[[Message, str], None]
+"""Queues a message, as `Stack.send`."""
 
 
 class AwsClientFactory(Protocol):
@@ -126,7 +130,7 @@ class Stack:
         return self._http or http_clients.client()
 
     @cached_property
-    def services(self) -> Services:
+    def services(self) -> StackServices:
         """Return the services, for reading: people's changes are written through `ledger_of`."""
         return build_services(
             "connector", self.tables, self.queues, self.secret_store, self.http, [self._topic]
@@ -137,14 +141,14 @@ class Stack:
         """Return the requested consents."""
         return Consents(self.tables.coordination)
 
-    def ledger_of(self, actor: Actor) -> Ledger:
-        """Return the ledger in which the audit trail names `actor`."""
-        return Ledger(self.tables.ledger, self.tables.audit, actor)
+    def ledger_of(self, actor: Actor, id: ConnectionId) -> Ledger:
+        """Return a connection's ledger, in which the audit trail names `actor`."""
+        return Ledger(self.tables.ledger, self.tables.audit, actor, id)
 
     def exchange_of(self, actor: Actor) -> CodeExchange:
         """Return the exchange of consent codes for tokens, audited as `actor`."""
         return build_exchange(
-            self.tables.coordination, self.ledger_of(actor), self.secret_store, self.http
+            self.tables.coordination, partial(self.ledger_of, actor), self.secret_store, self.http
         )
 
     def send(self, message: Message, once: str) -> None:
@@ -152,11 +156,15 @@ class Stack:
         self.queues.send(message, f"{message.group} {once}")
 
     def connection(self, id: str) -> Connection:
-        """Return a connection; raises `UserError` when there is none of this name."""
+        """Return a connection's settings; raises `UserError` when there are none of this name."""
         found = self.services.connections.get(ConnectionId(id))
         if found is None:
             raise UserError(f"there is no connection {id!r}; see `connector connection list`")
         return found
+
+    def services_of(self, id: str) -> Services:
+        """Return a connection's services; raises `UserError` when it has no settings."""
+        return self.services.bound(self.connection(id))
 
     def known_id(self, id: str) -> ConnectionId:
         """Return the id of a current or removed connection, whose ledger and audit trail stay.
@@ -164,6 +172,13 @@ class Stack:
         Raises `UserError` for an unknown one.
         """
         known = ConnectionId(id)
-        if not self.services.ledger.read(known, CONNECTION).version:
+        if not self.services.ledger_of(known).connection().version:
             return self.connection(id).id
         return known
+
+    def known_ledger(self, id: str) -> Ledger:
+        """Return the ledger of a current or removed connection, for reading.
+
+        Raises `UserError` for an unknown one.
+        """
+        return self.services.ledger_of(self.known_id(id))

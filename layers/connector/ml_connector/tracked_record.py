@@ -77,7 +77,7 @@ class TrackedRecord(Generic[AnyFacts]):
         if isinstance(fault, Review):
             self._review(fault, retry_in)
         elif isinstance(fault, Halt):
-            self._ledger.halt(self.record.connection, fault.problem, fault.division)
+            self._ledger.halt(fault.problem, fault.division)
             until = clock.now() + HALT_RETRY
             self._wait(delay("HALTED", until, "reason", reason=fault.problem.cause))
         elif isinstance(fault, Later):

@@ -35,7 +35,7 @@ class ConnectSteps:
     def reconnect(self, connection: Connection) -> None:
         """Renew the consent; change nothing else."""
         self._get_consent(connection)
-        manage.read_reference_data(self.stack, connection)
+        manage.read_reference_data(self.stack.send, connection)
         self.session.print_line(
             f"{connection.id} is connected again; waiting orders are posted within 15 minutes."
         )
@@ -77,12 +77,12 @@ class ConnectSteps:
 
     def _check_exact(self, connection: Connection) -> None:
         try:
-            found = setup.list_divisions(self.stack, connection)
+            found = setup.list_divisions(self.stack.services.bound(connection))
         except Halt as halt:
             if halt.problem.code not in setup.HALTS_NEEDING_CONSENT:
                 raise
             self._get_consent(connection)
-            found = setup.list_divisions(self.stack, connection)
+            found = setup.list_divisions(self.stack.services.bound(connection))
         report = self.session.report
         report.consented_by = found["consented_by"]
         report.divisions = found["divisions"]
@@ -116,7 +116,7 @@ class ConnectSteps:
         added = setup.save(self.stack, self.stack.actor, connection, given)
         report = self.session.report
         report.changed = added.is_changed
-        report.webhooks = manage.webhook_urls(self.stack, connection)
+        report.webhooks = manage.webhook_urls(self.stack.addresses, connection)
         report.webhook_secrets_made = sorted(added.made)
         saved = "Saved" if added.is_changed else "Nothing to change in"
         self.session.print_line(f"{saved} {connection.id}.")

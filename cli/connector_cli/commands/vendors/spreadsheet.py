@@ -17,7 +17,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write all vendors to a CSV file: fill in decisions, then import it."""
-    found = spreadsheet.export(stack_of(context), connection, out)
+    found = spreadsheet.export(stack_of(context).services_of(connection), out)
     if as_json:
         print_json(found)
     else:

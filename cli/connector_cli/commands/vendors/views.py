@@ -23,7 +23,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Count links, proposals and waiting orders in each division."""
-    found = vendor_status.status(stack_of(context), connection)
+    found = vendor_status.status(stack_of(context).services_of(connection))
     if as_json:
         print_json(found)
         return
@@ -47,8 +47,7 @@ def list_(
 ) -> None:
     """List vendors that need a decision, with evidence; those with waiting orders come first."""
     found = vendor_views.proposals(
-        stack_of(context),
-        connection,
+        stack_of(context).services_of(connection),
         division=division,
         rule=rule,
         waiting=waiting,
@@ -70,7 +69,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show one vendor: both sides, links, proposals, rejections and its audit trail."""
-    found = vendor_views.show(stack_of(context), connection, vendor)
+    found = vendor_views.show(stack_of(context).services_of(connection), vendor)
     if as_json:
         print_json(found)
         return

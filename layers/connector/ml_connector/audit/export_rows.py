@@ -13,8 +13,8 @@ from ml_connector import clock
 from ml_connector import record_lookup as records
 from ml_connector.audit.trails import orphaned_trails
 from ml_connector.domain.audit_chain import START, Anchor, Entry
-from ml_connector.domain.ids import Actor, ConnectionId, RecordKey
-from ml_connector.infrastructure.ledger import AnyRecord
+from ml_connector.domain.ids import Actor, RecordKey
+from ml_connector.infrastructure.ledger import AnyRecord, Ledger
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -60,29 +60,29 @@ def rows(
 
     Each record's entries are followed by its anchor: the end of the trail as in the ledger.
     """
-    known = stack.known_id(id)
-    only = None if order is None else records.find_record(stack, known, order)
+    ledger = stack.known_ledger(id)
+    only = None if order is None else records.find_record(ledger, order)
     scope = {
         "order": only.key if only else None,
         "from": _text(asked.start),
         "to": _text(asked.end),
     }
-    yield _row("export", known, FORMAT, clock.now().isoformat(), actor, detail=scope)
-    for record in stack.services.ledger.records(known) if only is None else [only]:
-        yield from _of_record(stack, record, asked)
+    yield _row("export", ledger.id, FORMAT, clock.now().isoformat(), actor, detail=scope)
+    for record in ledger.records() if only is None else [only]:
+        yield from _of_record(ledger, record, asked)
     if only is None:
-        for key in orphaned_trails(stack, known):
-            yield from map(_entry_row, _entries(stack, known, RecordKey(key), asked))
+        for key in orphaned_trails(stack, ledger.id):
+            yield from map(_entry_row, _entries(ledger, RecordKey(key), asked))
 
 
-def _of_record(stack: Stack, record: AnyRecord, asked: ExportPeriod) -> Iterator[ExportRow]:
+def _of_record(ledger: Ledger, record: AnyRecord, asked: ExportPeriod) -> Iterator[ExportRow]:
     """Yield a record's rows; if it changes meanwhile, read its anchor again."""
     anchor, first, last = record.anchor, None, Anchor()
-    for entry in _entries(stack, record.connection, record.key, asked):
+    for entry in _entries(ledger, record.key, asked):
         first = first or entry
         last = Anchor(entry.seq, entry.hash)
         if entry.seq > anchor.seq:
-            anchor = stack.services.ledger.read(record.connection, record.key).anchor
+            anchor = ledger.read(record.key).anchor
         yield _entry_row(entry)
     if first is None and not asked.is_all:
         return
@@ -98,14 +98,12 @@ def _of_record(stack: Stack, record: AnyRecord, asked: ExportPeriod) -> Iterator
     )
 
 
-def _entries(
-    stack: Stack, connection: ConnectionId, key: RecordKey, asked: ExportPeriod
-) -> Iterator[Entry]:
+def _entries(ledger: Ledger, key: RecordKey, asked: ExportPeriod) -> Iterator[Entry]:
     """Yield the entries of the period, and those between them: clocks may differ."""
     between: list[Entry] = []
     has_begun = False
     try:
-        for entry in stack.services.ledger.entries(connection, key):
+        for entry in ledger.entries(key):
             if asked.is_all or asked.includes(entry):
                 yield from between
                 yield entry

@@ -9,7 +9,7 @@ from ml_connector import record_lookup as records
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.dynamodb import DynamoTable, Table
-from ml_connector.infrastructure.ledger import AnyRecord
+from ml_connector.infrastructure.ledger import AnyRecord, Ledger
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -44,12 +44,12 @@ class CheckedTrail:
     check: TrailCheck
 
 
-def show(stack: Stack, id: str, name: str) -> CheckedTrail:
+def show(ledger: Ledger, name: str) -> CheckedTrail:
     """Return the audit trail of an order (or another record, by its key)."""
-    record = records.find_record(stack, stack.known_id(id), name)
-    check = _check(stack, record)
+    record = records.find_record(ledger, name)
+    check = _check(ledger, record)
     try:
-        entries = stack.services.ledger.trail(record.connection, record.key)
+        entries = ledger.trail(record.key)
     except _UNREADABLE:
         raise UserError(f"the trail of {check.title} cannot be shown: {check.broken}") from None
     return CheckedTrail(entries, check)
@@ -61,36 +61,36 @@ def verify(stack: Stack, id: str, name: str | None = None) -> list[TrailCheck]:
     The latter includes trails whose record is gone from the ledger, so the full audit table is
     read.
     """
-    known = stack.known_id(id)
+    ledger = stack.known_ledger(id)
     if name is not None:
-        return [_check(stack, records.find_record(stack, known, name))]
-    checks = [_check(stack, each) for each in stack.services.ledger.records(known)]
+        return [_check(ledger, records.find_record(ledger, name))]
+    checks = [_check(ledger, each) for each in ledger.records()]
     return checks + [
         TrailCheck(key, key, 0, "the ledger does not know the record of this trail")
-        for key in orphaned_trails(stack, known)
+        for key in orphaned_trails(stack, ledger.id)
     ]
 
 
 def orphaned_trails(stack: Stack, id: ConnectionId) -> list[str]:
     """Return the keys of trails whose record is gone from the ledger; reads the full table."""
-    kept = {str(record.key) for record in stack.services.ledger.records(id)}
+    kept = {str(record.key) for record in stack.services.ledger_of(id).records()}
     return sorted(_trails(stack.tables.audit, id) - kept)
 
 
-def _check(stack: Stack, record: AnyRecord) -> TrailCheck:
+def _check(ledger: Ledger, record: AnyRecord) -> TrailCheck:
     """Check a trail; check again if the record was changed meanwhile."""
-    broken = _break(stack, record)
+    broken = _break(ledger, record)
     for _ in range(_ATTEMPTS):
-        newer = stack.services.ledger.read(record.connection, record.key) if broken else record
+        newer = ledger.read(record.key) if broken else record
         if newer.anchor == record.anchor:
             break
-        record, broken = newer, _break(stack, newer)
+        record, broken = newer, _break(ledger, newer)
     return TrailCheck(record.key, records.title(record), record.anchor.seq, broken)
 
 
-def _break(stack: Stack, record: AnyRecord) -> str | None:
+def _break(ledger: Ledger, record: AnyRecord) -> str | None:
     try:
-        return stack.services.ledger.find_break(record)
+        return ledger.find_break(record)
     except _UNREADABLE:
         return "an entry cannot be read: it was changed"
 

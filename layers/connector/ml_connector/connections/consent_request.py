@@ -6,11 +6,11 @@ from urllib.parse import unquote, urlsplit
 
 from ml_connector import telemetry
 from ml_connector.consent import redirect
-from ml_connector.consent.exchange import CodeRejected
+from ml_connector.consent.exchange import CodeExchange, CodeRejected
 from ml_connector.consent.pages import PAGES
 from ml_connector.domain.ids import Actor
 from ml_connector.exact.oauth import authorize_url
-from ml_connector.infrastructure.consents import VALID_FOR
+from ml_connector.infrastructure.consents import VALID_FOR, Consents
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection, safe_base_url
 from ml_connector.stack import Stack
@@ -60,13 +60,13 @@ def start_consent(
     return ConsentRequest(connection, url, redirect_to, state)
 
 
-def consent_status(stack: Stack, state: Secret) -> dict[str, Any]:
+def consent_status(consents: Consents, state: Secret) -> dict[str, Any]:
     """Return how far a consent is.
 
     `state`: waiting, taking, given, refused, expired or unknown; `why`: the reason of a refusal
     (denied, code, app, no_answer); `text`: the same for a person.
     """
-    found = stack.consents.find(state)
+    found = consents.find(state)
     if found is None:
         return {"state": "unknown", "why": "", "text": PAGES["unknown"].heading}
     if found.has_expired:
@@ -84,8 +84,8 @@ def enter_code(stack: Stack, actor: Actor, request: ConsentRequest, pasted: str)
         Later: Exact gives no usable answer.
     """
     if not pasted.strip():
-        return _check_given(stack, request)
-    code = _read_code(stack, actor, request, pasted.strip())
+        return _check_given(stack.consents, request)
+    code = _read_code(stack.exchange_of(actor), request, pasted.strip())
     try:
         stack.exchange_of(actor).redeem(request.state, code)
     except CodeRejected as error:
@@ -94,8 +94,8 @@ def enter_code(stack: Stack, actor: Actor, request: ConsentRequest, pasted: str)
     return None
 
 
-def _check_given(stack: Stack, request: ConsentRequest) -> None:
-    status = consent_status(stack, request.state)
+def _check_given(consents: Consents, request: ConsentRequest) -> None:
+    status = consent_status(consents, request.state)
     if status["state"] == "waiting":
         raise UserError("nothing was pasted: consent was not given")
     if status["state"] != "given":
@@ -107,7 +107,7 @@ def _error(reason: str) -> UserError:
     return UserError(f"{page.heading[0].lower()}{page.heading[1:]}: {page.text}")
 
 
-def _read_code(stack: Stack, actor: Actor, request: ConsentRequest, text: str) -> Secret:
+def _read_code(exchange: CodeExchange, request: ConsentRequest, text: str) -> Secret:
     """Return the code in a redirected URL, whose state is checked, or the bare code."""
     telemetry.conceal(text)
     if "://" not in text:
@@ -124,6 +124,6 @@ def _read_code(stack: Stack, actor: Actor, request: ConsentRequest, text: str) -
             "this URL belongs to another attempt: open the URL printed above, then paste"
         )
     if found.code is None:
-        stack.exchange_of(actor).deny(request.state)
+        exchange.deny(request.state)
         raise UserError("Exact did not give consent: start again, and allow the app's request")
     return found.code

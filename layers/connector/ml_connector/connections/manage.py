@@ -13,14 +13,16 @@ from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.domain.records import ConnectionState
 from ml_connector.exact.oauth import Tokens
-from ml_connector.infrastructure.ledger import Conflict, ConnectionRecord
+from ml_connector.infrastructure.ledger import Conflict, ConnectionRecord, Ledger
+from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP, EXACT_TOKENS
 from ml_connector.messages import reconcile_message, refresh_message
 from ml_connector.reference_data.refresh import fresh_since
 from ml_connector.secret import Secret
+from ml_connector.services import StackServices
 from ml_connector.settings.airbase_profile import NoVerification, UrlSecret
 from ml_connector.settings.connection import Connection
-from ml_connector.stack import Stack
+from ml_connector.stack import Addresses, AdminSecretStore, Send, Stack
 from ml_connector.user_errors import UserError
 
 _MAX_ATTEMPTS = 3
@@ -48,7 +50,9 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
         raise UserError(*(f"input needed: set {name}" for name in missing))
     is_new = stack.services.connections.get(id) is None
     step = "connection_added" if is_new else "connection_changed"
-    record_step(stack, actor, id, step, config=_digest(connection), given=sorted(given.values))
+    record_step(
+        stack.ledger_of(actor, id), step, config=_digest(connection), given=sorted(given.values)
+    )
     connection_secrets.store_credentials(stack.secret_store, id, given)
     made = connection_secrets.store_webhook_settings(stack.secret_store, connection, given)
     import_consent(stack, actor, id, given)
@@ -57,7 +61,9 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     if not is_new:  # a changed policy or link takes effect now, not with the daily comparison
         stack.send(reconcile_message(id), f"asked {clock.epoch()}")
     has_consent = bool(connection_secrets.stored(stack.secret_store, EXACT_TOKENS, id))
-    return Added(connection, is_new, webhook_urls(stack, connection, made), made, has_consent)
+    return Added(
+        connection, is_new, webhook_urls(stack.addresses, connection, made), made, has_consent
+    )
 
 
 def resume(stack: Stack, actor: Actor, connection: Connection) -> None:
@@ -65,18 +71,18 @@ def resume(stack: Stack, actor: Actor, connection: Connection) -> None:
 
     If the cause of the halt remains, the connection is stopped again.
     """
-    _persist(lambda: stack.ledger_of(actor).clear_halt(connection.id))
-    read_reference_data(stack, connection)
+    _persist(lambda: stack.ledger_of(actor, connection.id).clear_halt())
+    read_reference_data(stack.send, connection)
 
 
-def read_reference_data(stack: Stack, connection: Connection) -> None:
+def read_reference_data(send: Send, connection: Connection) -> None:
     """Queue a refresh of every division's reference data."""
     for division in connection.divisions:
         message = refresh_message(connection.id, division.division)
-        stack.send(message, f"asked {clock.epoch()}")
+        send(message, f"asked {clock.epoch()}")
 
 
-def list_all(stack: Stack) -> list[dict[str, Any]]:
+def list_all(services: StackServices) -> list[dict[str, Any]]:
     """Return one row for each connection of the stack."""
     return [
         {
@@ -84,22 +90,23 @@ def list_all(stack: Stack) -> list[dict[str, Any]]:
             "name": each.name,
             "exact": each.exact_site or each.exact_base_url,
             "divisions": [d.division for d in each.divisions],
-            "stopped": [halt["code"] for halt in _halts(stack, each.id)],
+            "stopped": [halt["code"] for halt in _halts(services.ledger_of(each.id))],
         }
-        for each in stack.services.connections.all()
+        for each in services.connections.all()
     ]
 
 
 def show(stack: Stack, id: str) -> dict[str, Any]:
     """Return everything about a connection; of its secrets only whether they are stored."""
-    connection = stack.connection(id)
+    services = stack.services_of(id)
+    connection = services.connection
     return {
         "connection": connection.id,
-        "webhooks": webhook_urls(stack, connection),
-        "secrets": _stored_secrets(stack, connection.id),
-        "stopped": _halts(stack, connection.id),
+        "webhooks": webhook_urls(stack.addresses, connection),
+        "secrets": _stored_secrets(stack.secret_store, connection.id),
+        "stopped": _halts(services.ledger),
         "reference_data_read_at": {
-            str(each.division): _read_at(stack, connection, each.division)
+            str(each.division): _read_at(services.reference_store(each.division))
             for each in connection.divisions
         },
         "config": connection.model_dump(mode="json"),
@@ -109,7 +116,7 @@ def show(stack: Stack, id: str) -> dict[str, Any]:
 def remove(stack: Stack, actor: Actor, id: str) -> None:
     """Delete the connection's settings, links and secrets; its ledger and audit trail stay."""
     connection = stack.connection(id)
-    record_step(stack, actor, connection.id, "connection_removed", _as_removed)
+    record_step(stack.ledger_of(actor, connection.id), "connection_removed", _as_removed)
     stack.secret_store.forget(connection.id)
     stack.services.connections.remove(connection.id)
 
@@ -122,7 +129,7 @@ def rotate(
     Raises `UserError` while an earlier rotation is not finished.
     """
     connection = stack.connection(id)
-    texts = _signing_texts(stack, connection, sender)
+    texts = _signing_texts(stack.secret_store, connection, sender)
     if len(texts) > 1:
         raise UserError(
             f"two secrets are valid already: `connector connection rotate {id} {sender} --finish`"
@@ -131,28 +138,28 @@ def rotate(
     new = wanted or connection_secrets.new_signing_secret(connection.profile, sender)
     if new.reveal() in texts:
         raise UserError(f"{SIGNING[sender]} is the stored secret: set it to the new one")
-    record_step(stack, actor, connection.id, "webhook_secret_rotated", sender=sender)
+    record_step(stack.ledger_of(actor, connection.id), "webhook_secret_rotated", sender=sender)
     connection_secrets.store_signing(stack.secret_store, connection, sender, [new.reveal(), *texts])
     made = None if wanted else new
-    urls = webhook_urls(stack, connection, {sender: made} if made else {})
+    urls = webhook_urls(stack.addresses, connection, {sender: made} if made else {})
     return {sender: urls[sender]}, made
 
 
 def finish_rotation(stack: Stack, actor: Actor, id: str, sender: str) -> None:
     """Delete the older of two webhook secrets; raises `UserError` when there is only one."""
     connection = stack.connection(id)
-    texts = _signing_texts(stack, connection, sender)
+    texts = _signing_texts(stack.secret_store, connection, sender)
     if len(texts) == 1:
         raise UserError(f"only one secret is stored for {sender}: there is nothing to finish")
-    record_step(stack, actor, connection.id, "webhook_rotation_finished", sender=sender)
+    record_step(stack.ledger_of(actor, connection.id), "webhook_rotation_finished", sender=sender)
     connection_secrets.store_signing(stack.secret_store, connection, sender, texts[:1])
 
 
 def webhook_urls(
-    stack: Stack, connection: Connection, made: Mapping[str, Secret] | None = None
+    addresses: Addresses, connection: Connection, made: Mapping[str, Secret] | None = None
 ) -> dict[str, str]:
     """Return the webhook URLs for both senders; a new secret that belongs in the URL is in it."""
-    urls = stack.addresses.of(connection.id)
+    urls = addresses.of(connection.id)
     verification = connection.profile.verification
     if isinstance(verification, UrlSecret):
         secret = (made or {}).get("airbase")
@@ -162,9 +169,7 @@ def webhook_urls(
 
 
 def record_step(
-    stack: Stack,
-    actor: Actor,
-    id: ConnectionId,
+    ledger: Ledger,
     step: str,
     change: Callable[[ConnectionRecord], ConnectionRecord] | None = None,
     **detail: Any,
@@ -175,10 +180,10 @@ def record_step(
     """
 
     def write() -> None:
-        record = stack.ledger_of(actor).connection(id)
+        record = ledger.connection()
         state = ConnectionState.HALTED if record.facts.halts else ConnectionState.ACTIVE
         moved = change(record) if change else record.now(state)
-        stack.ledger_of(actor).write(moved, step, detail=detail)
+        ledger.write(moved, step, detail=detail)
 
     _persist(write)
 
@@ -201,30 +206,32 @@ def _persist(write: Callable[[], None]) -> None:
 
 def import_consent(stack: Stack, actor: Actor, id: ConnectionId, given: GivenSecrets) -> None:
     """Store the tokens of a consent given elsewhere, if there are any and they are new."""
-    known = stack.services.ledger.connection(id).facts.consent_digest
+    known = stack.services.ledger_of(id).connection().facts.consent_digest
     taken = connection_secrets.store_tokens(stack, id, given, known or None)
     if taken:
 
         def change(record: ConnectionRecord) -> ConnectionRecord:
             return record.now(record.state, replace(record.facts, consent_digest=taken))
 
-        record_step(stack, actor, id, "consent_taken_over", change)
+        record_step(stack.ledger_of(actor, id), "consent_taken_over", change)
 
 
 def _digest(connection: Connection) -> str:
     return hashlib.sha256(connection.model_dump_json().encode()).hexdigest()[:16]
 
 
-def _halts(stack: Stack, id: ConnectionId) -> list[dict[str, Any]]:
-    halts = stack.services.ledger.halts(id)
+def _halts(ledger: Ledger) -> list[dict[str, Any]]:
+    halts = ledger.halts()
     return [{"division": where or None, **halt.as_dict()} for where, halt in sorted(halts.items())]
 
 
-def _signing_texts(stack: Stack, connection: Connection, sender: str) -> list[str]:
+def _signing_texts(
+    secret_store: AdminSecretStore, connection: Connection, sender: str
+) -> list[str]:
     if sender not in SIGNING:
         raise UserError(f"use airbase or exact, not {sender!r}")
     unsigned = isinstance(connection.profile.verification, NoVerification)
-    texts = connection_secrets.signing_texts(stack.secret_store, sender, connection.id)
+    texts = connection_secrets.signing_texts(secret_store, sender, connection.id)
     if not texts or (sender == "airbase" and unsigned):
         raise UserError(
             f"no webhook secret is stored for {sender}: `connector connection add` makes one"
@@ -232,35 +239,37 @@ def _signing_texts(stack: Stack, connection: Connection, sender: str) -> list[st
     return texts
 
 
-def _stored_secrets(stack: Stack, id: ConnectionId) -> dict[str, Any]:
+def _stored_secrets(secret_store: AdminSecretStore, id: ConnectionId) -> dict[str, Any]:
     plain = {
-        "airbase_api_key": _state_of(stack, AIRBASE_KEY, id, "api_key"),
-        "exact_client_id": _state_of(stack, EXACT_APP, id, "client_id"),
-        "exact_client_secret": _state_of(stack, EXACT_APP, id, "client_secret"),
+        "airbase_api_key": _state_of(secret_store, AIRBASE_KEY, id, "api_key"),
+        "exact_client_id": _state_of(secret_store, EXACT_APP, id, "client_id"),
+        "exact_client_secret": _state_of(secret_store, EXACT_APP, id, "client_secret"),
     }
-    signing = {f"{sender}_webhook_secrets": _secret_count(stack, sender, id) for sender in SIGNING}
-    return {**plain, **signing, "exact_consent": _consent(stack, id)}
+    signing = {
+        f"{sender}_webhook_secrets": _secret_count(secret_store, sender, id) for sender in SIGNING
+    }
+    return {**plain, **signing, "exact_consent": _consent(secret_store, id)}
 
 
-def _state_of(stack: Stack, kind: str, id: ConnectionId, part: str) -> str:
+def _state_of(secret_store: AdminSecretStore, kind: str, id: ConnectionId, part: str) -> str:
     try:
-        return "stored" if (stack.secret_store.read_plain(kind, id) or {}).get(part) else "missing"
+        return "stored" if (secret_store.read_plain(kind, id) or {}).get(part) else "missing"
     except Halt:
         return "unreadable"
 
 
-def _secret_count(stack: Stack, sender: str, id: ConnectionId) -> int:
+def _secret_count(secret_store: AdminSecretStore, sender: str, id: ConnectionId) -> int:
     try:
-        found = stack.secret_store.read_plain(WEBHOOK_KINDS[sender], id) or {}
+        found = secret_store.read_plain(WEBHOOK_KINDS[sender], id) or {}
     except Halt:
         return 0
     return len(found.get("secrets", ()))
 
 
-def _consent(stack: Stack, id: ConnectionId) -> dict[str, Any]:
+def _consent(secret_store: AdminSecretStore, id: ConnectionId) -> dict[str, Any]:
     """Return whether tokens are stored, and how long ago they were renewed."""
     try:
-        sealed = stack.secret_store.tokens(id)
+        sealed = secret_store.tokens(id)
     except Halt:
         return {"state": "unreadable"}
     if sealed is None:
@@ -273,6 +282,6 @@ def _consent(stack: Stack, id: ConnectionId) -> dict[str, Any]:
     }
 
 
-def _read_at(stack: Stack, connection: Connection, division: Any) -> str | None:
-    read_at = fresh_since(stack.services.reference_store(connection.id, division))
+def _read_at(data: ReferenceStore) -> str | None:
+    read_at = fresh_since(data)
     return read_at.isoformat(timespec="seconds") if read_at else None

@@ -12,23 +12,24 @@ from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import Actor, Division
 from ml_connector.exact import subscriptions
 from ml_connector.exact.subscriptions import Subscription
+from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError, safe_lines
 
 
-def list_webhooks(stack: Stack, id: str) -> dict[str, Any]:
+def list_webhooks(services: Services) -> dict[str, Any]:
     """Return the subscriptions of each division, including the missing ones.
 
     `state` is "ours", "elsewhere", "missing" or "unseen" (another user's subscription has the
     topic, and the app cannot see its address). `trouble`: divisions that could not be read, why.
     """
-    connection = stack.connection(id)
+    connection = services.connection
     rows: list[dict[str, Any]] = []
     trouble: list[str] = []
     for each in connection.divisions:
         try:
-            rows += _rows(stack, connection, each.division)
+            rows += _rows(services, each.division)
         except Fault as fault:
             trouble += safe_lines(f"division {each.division}: {fault}")
     return {
@@ -45,7 +46,8 @@ def move(stack: Stack, actor: Actor, id: str) -> dict[str, Any]:
     Returns the result of `list_webhooks`, with the deleted ones under `moved`. The audit trail
     records who did it. Raises `UserError` when the connection has no callback URL.
     """
-    connection = stack.connection(id)
+    services = stack.services_of(id)
+    connection = services.connection
     if connection.exact_callback_url is None:
         url = stack.addresses.of(connection.id)["exact"]
         raise UserError(
@@ -54,32 +56,33 @@ def move(stack: Stack, actor: Actor, id: str) -> dict[str, Any]:
     wanted = [
         (each.division, found)
         for each in connection.divisions
-        for found in _elsewhere(stack, connection, each.division)
+        for found in _elsewhere(services, each.division)
     ]
     moved = [{"division": d, "topic": found.topic, "address": found.url} for d, found in wanted]
-    connections.record_step(stack, actor, connection.id, "webhooks_moved", removed=moved)
-    exact_client = stack.services.exact(connection)
+    connections.record_step(stack.ledger_of(actor, connection.id), "webhooks_moved", removed=moved)
     for division, found in wanted:
-        subscriptions.remove(exact_client, division, found)
-    ensure_subscriptions(stack.services, connection, stack.ledger_of(actor))
-    return {**list_webhooks(stack, id), "moved": moved}
+        subscriptions.remove(services.exact, division, found)
+    ensure_subscriptions(services, stack.ledger_of(actor, services.id))
+    return {**list_webhooks(stack.services_of(id)), "moved": moved}
 
 
 def subscribe(stack: Stack, actor: Actor, connection: Connection) -> list[str]:
     """Create missing subscriptions; return what failed: the token refresh tries it again."""
+    services = stack.services.bound(connection)
     try:
-        found = ensure_subscriptions(stack.services, connection, stack.ledger_of(actor))
+        found = ensure_subscriptions(services, stack.ledger_of(actor, services.id))
     except Fault as fault:
         return safe_lines(str(fault))
     return safe_lines(*(str(each) for each in found))
 
 
-def _rows(stack: Stack, connection: Connection, division: Division) -> Iterator[dict[str, Any]]:
-    existing = subscriptions.list_visible(stack.services.exact(connection), division)
+def _rows(services: Services, division: Division) -> Iterator[dict[str, Any]]:
+    existing = subscriptions.list_visible(services.exact, division)
+    connection = services.connection
     for found in existing:
         state = "ours" if found.is_at(connection.exact_callback_url) else "elsewhere"
         yield _row(division, found.topic, found.url, state)
-    held = topics_held_by_others(stack.services, connection, division)
+    held = topics_held_by_others(services, division)
     for topic in connection.exact_topics:
         if topic not in {found.topic for found in existing}:
             yield _row(division, topic, None, "unseen" if topic in held else "missing")
@@ -89,8 +92,9 @@ def _row(division: Division, topic: str, url: str | None, state: str) -> dict[st
     return {"division": division, "topic": topic, "address": url, "state": state}
 
 
-def _elsewhere(stack: Stack, connection: Connection, division: Division) -> list[Subscription]:
-    existing = subscriptions.list_visible(stack.services.exact(connection), division)
+def _elsewhere(services: Services, division: Division) -> list[Subscription]:
+    existing = subscriptions.list_visible(services.exact, division)
+    connection = services.connection
     return [
         found
         for found in existing

@@ -25,8 +25,9 @@ from ml_connector.domain.ids import Actor, ConnectionId, Division
 from ml_connector.exact.client import ExactClient
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
 from ml_connector.infrastructure.secret_store import EXACT_TOKENS
+from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
-from ml_connector.stack import Stack
+from ml_connector.stack import AdminSecretStore, Stack
 from ml_connector.user_errors import UserError
 
 HALTS_NEEDING_CONSENT = frozenset({"NOT_CONNECTED", "RECONNECT_NEEDED", "EXACT_TOKEN_REFUSED"})
@@ -94,13 +95,13 @@ def store_app(stack: Stack, actor: Actor, connection: Connection, given: GivenSe
     )
     if app.values:
         connections.record_step(
-            stack, actor, id, "app_credentials_stored", given=sorted(app.values)
+            stack.ledger_of(actor, id), "app_credentials_stored", given=sorted(app.values)
         )
         connection_secrets.store_credentials(stack.secret_store, id, app)
     connections.import_consent(stack, actor, id, given)
 
 
-def list_divisions(stack: Stack, connection: Connection) -> dict[str, Any]:
+def list_divisions(services: Services) -> dict[str, Any]:
     """Return who consented, and every division the consent gives access to.
 
     `{"consented_by": "...", "divisions": [{"division", "name", "country", "currency", "status"}]}`
@@ -110,9 +111,9 @@ def list_divisions(stack: Stack, connection: Connection) -> dict[str, Any]:
         Halt: there is no valid consent (`HALTS_NEEDING_CONSENT`), or Exact refuses the request.
         Later: Exact cannot be called now.
     """
-    exact_client = stack.services.exact(connection)
+    exact_client = services.exact
     me = exact_client.current_user()
-    rows = _division_rows(exact_client, connection, me.get("CurrentDivision"))
+    rows = _division_rows(exact_client, services.connection, me.get("CurrentDivision"))
     return {
         "consented_by": str(me.get("FullName") or me.get("UserName") or ""),
         "divisions": [_division(row) for row in rows],
@@ -199,12 +200,12 @@ def save(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets
     Raises `UserError` when a secret is missing.
     """
     if is_saved(stack, connection, given):
-        urls = connections.webhook_urls(stack, connection)
+        urls = connections.webhook_urls(stack.addresses, connection)
         return Added(
             connection,
             is_new=False,
             webhooks=urls,
-            has_consent=has_consent(stack, connection),
+            has_consent=has_consent(stack.secret_store, connection),
             is_changed=False,
         )
     return connections.add(
@@ -215,9 +216,9 @@ def save(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets
     )
 
 
-def has_consent(stack: Stack, connection: Connection) -> bool:
+def has_consent(secret_store: AdminSecretStore, connection: Connection) -> bool:
     """Return whether tokens are stored."""
-    return bool(connection_secrets.stored(stack.secret_store, EXACT_TOKENS, connection.id))
+    return bool(connection_secrets.stored(secret_store, EXACT_TOKENS, connection.id))
 
 
 def subscribe(stack: Stack, actor: Actor, connection: Connection) -> list[dict[str, Any]]:
@@ -226,5 +227,6 @@ def subscribe(stack: Stack, actor: Actor, connection: Connection) -> list[dict[s
     A connection without `exact_callback_url` gets none. Raises `Later` when Exact cannot be called
     now: the token refresh creates them within six hours.
     """
-    found = ensure_subscriptions(stack.services, connection, stack.ledger_of(actor))
+    services = stack.services.bound(connection)
+    found = ensure_subscriptions(services, stack.ledger_of(actor, services.id))
     return [problem.as_dict() for problem in found]

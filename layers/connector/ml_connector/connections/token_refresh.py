@@ -5,13 +5,14 @@ this is for idle ones, and finds a lost consent early.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from ml_connector import telemetry
 from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
 from ml_connector.domain.faults import Halt, Later
 from ml_connector.exact.client import ExactClient
+from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 
@@ -25,37 +26,37 @@ Measure = Callable[[str, float], None]
 """Takes a metric's name and one value."""
 
 
-def refresh_all(services: Services, measure: Measure) -> None:
+def refresh_all(every: Iterable[Services], measure: Measure) -> None:
     """Refresh every connection; a failure of one never affects the next."""
-    for connection in services.connections.all():
-        measure("TokenRefreshFailed", 0.0 if _refresh(connection, services, measure) else 1.0)
+    for services in every:
+        measure("TokenRefreshFailed", 0.0 if _refresh(services, measure) else 1.0)
 
 
-def _refresh(connection: Connection, services: Services, measure: Measure) -> bool:
+def _refresh(services: Services, measure: Measure) -> bool:
     """Return whether the tokens are valid."""
     log = telemetry.logger()
     try:
-        exact_client = services.exact(connection)
-        is_valid = _renew(connection, exact_client, services)
-        _measure_age(connection, exact_client, measure)
+        exact_client = services.exact
+        is_valid = _renew(exact_client, services.ledger)
+        _measure_age(services.connection, exact_client, measure)
         if is_valid:
-            _subscribe(connection, services)
+            _subscribe(services)
     except Exception:
         # A bug or an AWS outage: the other connections are still refreshed.
-        log.exception("refreshing a connection failed", connection=connection.id)
+        log.exception("refreshing a connection failed", connection=services.id)
         return False
     return is_valid
 
 
-def _renew(connection: Connection, exact_client: ExactClient, services: Services) -> bool:
+def _renew(exact_client: ExactClient, ledger: Ledger) -> bool:
     try:
         exact_client.tokens.renew_if_idle(IDLE)
     except Later as later:
-        telemetry.logger().warning(str(later), connection=connection.id)
+        telemetry.logger().warning(str(later), connection=ledger.id)
         return False
     except Halt as halt:
-        telemetry.logger().error(str(halt), connection=connection.id)
-        services.ledger.halt(connection.id, halt.problem)
+        telemetry.logger().error(str(halt), connection=ledger.id)
+        ledger.halt(halt.problem)
         return False
     return True
 
@@ -73,17 +74,19 @@ def _measure_age(connection: Connection, exact_client: ExactClient, measure: Mea
         )
 
 
-def _subscribe(connection: Connection, services: Services) -> None:
+def _subscribe(services: Services) -> None:
     """Check the subscriptions once a day, and again in the next run after a problem."""
-    leases = services.leases(connection.id)
-    lease = leases.acquire(f"subscriptions {_fingerprint(connection)}", _SUBSCRIPTIONS_EVERY)
+    leases = services.leases
+    lease = leases.acquire(
+        f"subscriptions {_fingerprint(services.connection)}", _SUBSCRIPTIONS_EVERY
+    )
     if lease is None:
         return
     has_problem = True
     try:
-        has_problem = bool(ensure_subscriptions(services, connection, services.ledger))
+        has_problem = bool(ensure_subscriptions(services, services.ledger))
     except Later as later:
-        telemetry.logger().info(str(later), connection=connection.id)
+        telemetry.logger().info(str(later), connection=services.id)
     if has_problem:
         leases.release(lease)
 

@@ -5,7 +5,8 @@ has no access to the mappings table.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import botocore.session
 import httpx
@@ -41,16 +42,19 @@ def open_exchange(actor: str, environment: Mapping[str, str] = os.environ) -> Co
         secrets, kms, environment["SECRET_PREFIX"], environment["KMS_KEY_ID"]
     )
     return build_exchange(
-        coordination, Ledger(ledger, audit, actor), secret_store, http_clients.client()
+        coordination, partial(Ledger, ledger, audit, actor), secret_store, http_clients.client()
     )
 
 
 def build_exchange(
-    coordination: Table, ledger: Ledger, secret_store: SecretStore, http: httpx.Client
+    coordination: Table,
+    ledger_of: Callable[[ConnectionId], Ledger],
+    secret_store: SecretStore,
+    http: httpx.Client,
 ) -> CodeExchange:
     """Return a code exchange with these services."""
 
     def provider_for(connection: ConnectionId, site: str) -> TokenProvider:
         return TokenProvider(connection, site, http, secret_store, coordination)
 
-    return CodeExchange(Consents(coordination), ledger, provider_for)
+    return CodeExchange(Consents(coordination), ledger_of, provider_for)

@@ -55,10 +55,15 @@ class CodeRejected(Exception):
 class CodeExchange:
     """Exchanges the codes of consent redirects."""
 
-    def __init__(self, consents: Consents, ledger: Ledger, provider_for: ProviderFor) -> None:
-        """Use these services; the actor of `ledger` is named in the audit trail."""
+    def __init__(
+        self,
+        consents: Consents,
+        ledger_of: Callable[[ConnectionId], Ledger],
+        provider_for: ProviderFor,
+    ) -> None:
+        """Use these services; the actor of the ledgers is named in the audit trail."""
         self._consents = consents
-        self._ledger = ledger
+        self._ledger_of = ledger_of
         self._provider_for = provider_for
 
     def redeem(self, state: Secret, code: Secret) -> ConnectionId:
@@ -117,18 +122,21 @@ class CodeExchange:
         provider.exchange_code(code, consent.redirect_uri)
 
     def _record_step(self, id: ConnectionId, step: str) -> None:
+        ledger = self._ledger_of(id)
+
         def write() -> None:
-            record = self._ledger.connection(id)
+            record = ledger.connection()
             state = ConnectionState.HALTED if record.facts.halts else ConnectionState.ACTIVE
-            self._ledger.write(record.now(state), step)
+            ledger.write(record.now(state), step)
 
         _persist(write)
 
     def _record_given(self, id: ConnectionId) -> None:
         """Lift the halts that a consent ends, in the same step of the audit trail."""
+        ledger = self._ledger_of(id)
 
         def write() -> None:
-            record = self._ledger.connection(id)
+            record = ledger.connection()
             halts = record.facts.halts
             kept = {
                 where: halt
@@ -138,7 +146,7 @@ class CodeExchange:
             lifted = sorted({halt.code for halt in halts.values()} & HALTS_LIFTED_BY_CONSENT)
             state = ConnectionState.HALTED if kept else ConnectionState.ACTIVE
             moved = record.now(state, replace(record.facts, halts=kept, lifted={}))
-            self._ledger.write(moved, "consent_given", detail={"lifted": lifted})
+            ledger.write(moved, "consent_given", detail={"lifted": lifted})
 
         _persist(write)
 

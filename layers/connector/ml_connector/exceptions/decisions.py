@@ -10,7 +10,7 @@ from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Actor
 from ml_connector.domain.records import ConnectionFacts, HaltProblem, Note, OrderState
 from ml_connector.exceptions.listing import open_rows
-from ml_connector.infrastructure.ledger import AnyRecord, Conflict
+from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -23,13 +23,13 @@ Change = Callable[[AnyRecord], tuple[AnyRecord, str, dict[str, Any]]]
 """Returns the changed record, and the step and detail for its audit trail."""
 
 
-def show(stack: Stack, id: str, name: str) -> dict[str, Any]:
+def show(ledger: Ledger, name: str) -> dict[str, Any]:
     """Return a record's exceptions with their evidence, and the last steps of its trail."""
-    record = records.find_record(stack, stack.known_id(id), name)
+    record = records.find_record(ledger, name)
     order = records.order_facts(record)
     evidence = {each.digest: dict(each.evidence) for each in record.facts.all_problems}
     exceptions = [row | {"evidence": evidence[row["id"]]} for row in open_rows(record)]
-    trail = stack.services.ledger.trail(record.connection, record.key)
+    trail = ledger.trail(record.key)
     return {
         "connection": record.connection,
         "key": record.key,
@@ -111,13 +111,14 @@ def _change(
     stack: Stack, actor: Actor, id: str, name: str, change: Change
 ) -> tuple[AnyRecord, AnyRecord]:
     """Write the change in the name of `actor`; return the record before and after."""
-    record = records.find_record(stack, stack.known_id(id), name)
+    ledger = stack.ledger_of(actor, stack.known_id(id))
+    record = records.find_record(ledger, name)
     for _ in range(_ATTEMPTS):
         after, step, detail = change(record)
         try:
-            return record, stack.ledger_of(actor).write(after, step, detail=detail)
+            return record, ledger.write(after, step, detail=detail)
         except Conflict:
-            record = stack.ledger_of(actor).read(record.connection, record.key)
+            record = ledger.read(record.key)
     raise Conflict(f"{records.title(record)}")
 
 

@@ -90,7 +90,7 @@ def list_open(stack: Stack, id: str | None, wanted: ExceptionFilter) -> list[dic
     rows = (
         row
         for each in connections
-        for record in stack.services.ledger.records(each)
+        for record in stack.services.ledger_of(each).records()
         for row in open_rows(record)
         if wanted.matches(row)
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from ml_connector import clock
 from ml_connector import record_lookup as records
-from ml_connector.domain.ids import Actor, ConnectionId, Division, Guid, OrderId
+from ml_connector.domain.ids import Actor, Division, Guid, OrderId
 from ml_connector.domain.orders.adoption import adopted
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.mapping import MappedOrder, pick_division
@@ -14,12 +14,12 @@ from ml_connector.domain.orders.marker import is_marked_for, order_tokens_in
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.records import OrderState
 from ml_connector.exceptions import retry
-from ml_connector.infrastructure.ledger import Conflict, OrderRecord
+from ml_connector.infrastructure.connection_store import ConnectionNotes
+from ml_connector.infrastructure.ledger import Conflict, Ledger, OrderRecord
 from ml_connector.purchase_orders.exact_lookup import fetch_current
 from ml_connector.purchase_orders.fetch import fetch_order
 from ml_connector.purchase_orders.prerequisites import map_with_stored_data
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -32,7 +32,8 @@ def not_a_duplicate(stack: Stack, actor: Actor, id: str, name: str) -> dict[str,
 
     Raises `UserError` unless the order waits as a possible duplicate.
     """
-    record = records.find_order(stack, stack.connection(id).id, name)
+    ledger = stack.ledger_of(actor, stack.connection(id).id)
+    record = records.find_order(ledger, name)
 
     def write(record: OrderRecord) -> OrderRecord:
         shown = [Guid(each["id"]) for each in _candidates(record)]
@@ -41,11 +42,11 @@ def not_a_duplicate(stack: Stack, actor: Actor, id: str, name: str) -> dict[str,
         facts = replace(record.facts, not_duplicates=tuple(sorted(others)))
         after = record.now(record.state, facts).due(clock.now())
         detail = {"exact_numbers": numbers}
-        return stack.ledger_of(actor).write(after, "not_a_duplicate", detail=detail)
+        return ledger.write(after, "not_a_duplicate", detail=detail)
 
     numbers = [str(each["number"]) for each in _candidates(record)]
-    record = _write_repeatedly(stack, actor, record, write)
-    retry.send_by_hand(stack, record)
+    record = _write_repeatedly(ledger, record, write)
+    retry.send_by_hand(stack.send, record)
     return {"connection": id, "queued": [records.title(record)], "not_duplicates": numbers}
 
 
@@ -55,28 +56,35 @@ def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[s
     Raises `UserError` unless the order waits as a possible duplicate, and the one in Exact has the
     same division, supplier and currency, is not cancelled and not linked to another order.
     """
-    connection = stack.connection(id)
-    record = records.find_order(stack, connection.id, name)
+    services = stack.services_of(id)
+    ledger = stack.ledger_of(actor, services.id)
+    record = records.find_order(ledger, name)
     _candidates(record)
-    order = fetch_order(stack.services, connection, OrderId(records.airbase_id(record)), record)
+    order = fetch_order(services, OrderId(records.airbase_id(record)), record)
     if not order.is_wanted:
         raise UserError(f"{order.title} is no longer an approved purchase order in Airbase")
-    division = pick_division(order, connection)
-    mapped = map_with_stored_data(stack.services, connection, order, division)
-    found = _find(stack.services, connection, division.division, number.strip())
-    owner = stack.services.connections.order_of(connection.id, found.id)
-    _refuse_other_order(stack, connection.id, order, mapped, found, owner)
+    division = pick_division(order, services.connection)
+    mapped = map_with_stored_data(services, order, division)
+    found = _find(services, division.division, number.strip())
+    owner = services.notes.order_of(found.id)
+    _refuse_other_order(services.ledger, order, mapped, found, owner)
 
     def write(record: OrderRecord) -> OrderRecord:
         _candidates(record)
-        _claim(stack, connection.id, order, found, owner)
+        _claim(services.notes, order, found, owner)
         facts = adopted(
-            record.facts, connection, order, division.division, mapped.body, found, clock.now()
+            record.facts,
+            services.connection,
+            order,
+            division.division,
+            mapped.body,
+            found,
+            clock.now(),
         )
         after = record.now(OrderState.POSTED, facts)
-        return stack.ledger_of(actor).write(after, "adopted_by_hand")
+        return ledger.write(after, "adopted_by_hand")
 
-    after = _write_repeatedly(stack, actor, record, write)
+    after = _write_repeatedly(ledger, record, write)
     return {
         "connection": id,
         "order": order.id,
@@ -103,26 +111,23 @@ def _candidates(record: OrderRecord) -> list[dict[str, Any]]:
     return [dict(each) for problem in shown for each in problem.candidates]
 
 
-def _find(
-    services: Services, connection: Connection, division: Division, number: str
-) -> ExactOrder:
+def _find(services: Services, division: Division, number: str) -> ExactOrder:
     """Return the order as Exact has it now."""
-    stored = services.exact_orders(connection.id, division).all()
+    stored = services.exact_orders(division).all()
     ids = [each.id for each in stored if each.number == number]
     if len(ids) > 1:
         raise UserError(f"division {division} has several orders with the number {number}")
-    found = fetch_current(services, connection, division, ids[0]) if ids else None
+    found = fetch_current(services, division, ids[0]) if ids else None
     if found is None:
         raise UserError(
             f"division {division} has no order {number!r}; if it was just entered, run "
-            f"`connector refresh {connection.id} {division}` first"
+            f"`connector refresh {services.id} {division}` first"
         )
     return found
 
 
 def _refuse_other_order(
-    stack: Stack,
-    id: ConnectionId,
+    ledger: Ledger,
     order: Order,
     mapped: MappedOrder,
     found: ExactOrder,
@@ -135,37 +140,31 @@ def _refuse_other_order(
         raise UserError(f"{name} is in {found.currency}, {order.title} in {order.total.currency}")
     if found.is_cancelled:
         raise UserError(f"{name} is cancelled in Exact")
-    if other := _linked(stack, id, order.id, found, owner):
+    if other := _linked(ledger, order.id, found, owner):
         raise UserError(f"{name} is linked to {other} already")
 
 
-def _linked(
-    stack: Stack, id: ConnectionId, order: OrderId, found: ExactOrder, owner: OrderId | None
-) -> str:
+def _linked(ledger: Ledger, order: OrderId, found: ExactOrder, owner: OrderId | None) -> str:
     """Return the title of the other order that this Exact order belongs to, empty if none."""
     if owner and owner != order:
-        record = stack.services.ledger.order(id, owner)
+        record = ledger.order(owner)
         if record.facts.exact and record.facts.exact.id == found.id:
             return records.title(record)
-    if order_tokens_in(found.remarks) and not is_marked_for(found.remarks, id, order):
+    if order_tokens_in(found.remarks) and not is_marked_for(found.remarks, ledger.id, order):
         return "another order, by the marker in its remarks"
     return ""
 
 
-def _claim(
-    stack: Stack, id: ConnectionId, order: Order, found: ExactOrder, owner: OrderId | None
-) -> None:
+def _claim(notes: ConnectionNotes, order: Order, found: ExactOrder, owner: OrderId | None) -> None:
     """Note which order the Exact order belongs to; of two people at once, the first one wins."""
-    connections = stack.services.connections
     if owner and owner != order.id:  # the earlier link was checked: it no longer holds
-        connections.note_posted(id, found.id, order.id)
-    elif not connections.claim_posted(id, found.id, order.id):
+        notes.note_posted(found.id, order.id)
+    elif not notes.claim_posted(found.id, order.id):
         raise UserError(f"Exact order {found.number} was just linked to another order")
 
 
 def _write_repeatedly(
-    stack: Stack,
-    actor: Actor,
+    ledger: Ledger,
     record: OrderRecord,
     write: Callable[[OrderRecord], OrderRecord],
 ) -> OrderRecord:
@@ -174,5 +173,5 @@ def _write_repeatedly(
         try:
             return write(record)
         except Conflict:
-            record = stack.ledger_of(actor).read(record.connection, record.key)
+            record = ledger.read(record.key)
     raise Conflict(records.title(record))

@@ -8,11 +8,12 @@ from ml_connector.domain.ids import Actor, OrderId, VendorId
 from ml_connector.domain.open_exceptions import taken_up
 from ml_connector.domain.records import OrderState
 from ml_connector.exceptions.listing import ExceptionFilter, open_rows
-from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Conflict
+from ml_connector.infrastructure.inbox import Inbox
+from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Conflict, Ledger
 from ml_connector.infrastructure.queues import Message
 from ml_connector.message_outcome import kept_message
 from ml_connector.messages import order_message, vendor_message
-from ml_connector.stack import Stack
+from ml_connector.stack import Send, Stack
 from ml_connector.user_errors import UserError
 
 _ATTEMPTS = 3
@@ -23,33 +24,33 @@ def retry(stack: Stack, actor: Actor, id: str, name: str) -> str:
 
     An order that was set aside is taken up again.
     """
-    connection = stack.connection(id)
-    record = records.find_record(stack, connection.id, name)
-    if not _retry(stack, actor, record):
+    ledger = stack.ledger_of(actor, stack.connection(id).id)
+    record = records.find_record(ledger, name)
+    if not _retry(stack, ledger, record):
         raise UserError(f"{records.title(record)} cannot be retried: {_reason_against(record)}")
     return records.title(record)
 
 
 def fetch(stack: Stack, actor: Actor, id: str, order: str) -> None:
     """Queue the order with this Airbase id, even if its webhook never arrived."""
-    connection = stack.connection(id)
-    record = stack.ledger_of(actor).order(connection.id, OrderId(order))
+    ledger = stack.ledger_of(actor, stack.connection(id).id)
+    record = ledger.order(OrderId(order))
     if record.version:
-        _retry(stack, actor, record)
+        _retry(stack, ledger, record)
         return
-    stack.ledger_of(actor).write(record.now(OrderState.RECEIVED).due(clock.now()), "fetch_asked")
-    stack.send(order_message(connection.id, OrderId(order)), f"asked {clock.epoch()}")
+    ledger.write(record.now(OrderState.RECEIVED).due(clock.now()), "fetch_asked")
+    stack.send(order_message(ledger.id, OrderId(order)), f"asked {clock.epoch()}")
 
 
 def retry_all(stack: Stack, actor: Actor, id: str) -> list[str]:
     """Queue every order that waits for a person; return their titles."""
-    connection = stack.connection(id)
+    ledger = stack.ledger_of(actor, stack.connection(id).id)
     waiting = [
         record
-        for record in stack.services.ledger.orders(connection.id)
+        for record in ledger.orders()
         if record.problems and record.state != OrderState.POSTED
     ]
-    return _retry_each(stack, actor, waiting)
+    return _retry_each(stack, ledger, waiting)
 
 
 def retry_where(stack: Stack, actor: Actor, id: str, wanted: ExceptionFilter) -> list[str]:
@@ -57,43 +58,43 @@ def retry_where(stack: Stack, actor: Actor, id: str, wanted: ExceptionFilter) ->
 
     The connection's own exceptions cannot be retried: the token refresh checks them.
     """
-    connection = stack.connection(id)
+    ledger = stack.ledger_of(actor, stack.connection(id).id)
     found = [
         record
-        for record in stack.services.ledger.records(connection.id)
+        for record in ledger.records()
         if any(wanted.matches(row) for row in open_rows(record))
     ]
-    return _retry_each(stack, actor, found)
+    return _retry_each(stack, ledger, found)
 
 
-def _retry_each(stack: Stack, actor: Actor, wanted: Sequence[AnyRecord]) -> list[str]:
+def _retry_each(stack: Stack, ledger: Ledger, wanted: Sequence[AnyRecord]) -> list[str]:
     oldest_first = sorted(wanted, key=lambda record: record.received_at)
-    return [records.title(record) for record in oldest_first if _retry(stack, actor, record)]
+    return [records.title(record) for record in oldest_first if _retry(stack, ledger, record)]
 
 
-def _retry(stack: Stack, actor: Actor, record: AnyRecord) -> bool:
+def _retry(stack: Stack, ledger: Ledger, record: AnyRecord) -> bool:
     """Audit the request and queue the record; return whether it can be retried.
 
     If workers change the record meanwhile, it is queued without the audit entry.
     """
-    message = _message(stack, record)
+    message = _message(stack.services.inbox_of(record.connection), record)
     if message is None:
         return False
     for _ in range(_ATTEMPTS):
         try:
-            stack.ledger_of(actor).write(_resumed(record), "retry_asked")
+            ledger.write(_resumed(record), "retry_asked")
         except Conflict:
-            record = stack.ledger_of(actor).read(record.connection, record.key)
+            record = ledger.read(record.key)
         else:
             break
     stack.send(message, f"asked {clock.epoch()}")
     return True
 
 
-def send_by_hand(stack: Stack, record: AnyRecord) -> None:
+def send_by_hand(send: Send, record: AnyRecord) -> None:
     """Queue an order at a person's request."""
     message = order_message(record.connection, OrderId(records.airbase_id(record)), by_hand=True)
-    stack.send(message, f"asked {clock.epoch()}")
+    send(message, f"asked {clock.epoch()}")
 
 
 def _resumed(record: AnyRecord) -> AnyRecord:
@@ -104,13 +105,13 @@ def _resumed(record: AnyRecord) -> AnyRecord:
     return record.now(state, taken_up(record.facts)).due(clock.now())
 
 
-def _message(stack: Stack, record: AnyRecord) -> Message | None:
+def _message(inbox: Inbox, record: AnyRecord) -> Message | None:
     kind, _, id = record.key.partition("#")
     if kind == "order":
         return order_message(record.connection, OrderId(id), by_hand=True)
     if kind == "vendor":
         return vendor_message(record.connection, VendorId(id))
-    return kept_message(stack.services, record) if kind == "event" else None
+    return kept_message(inbox, record) if kind == "event" else None
 
 
 def _reason_against(record: AnyRecord) -> str:

@@ -19,7 +19,6 @@ from ml_connector.domain.orders.order import Order
 from ml_connector.domain.states import ApprovalState
 from ml_connector.health.checks import Checklist, result_or_fault
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 
 _SAMPLE = 20
 """How many orders to read to find an approved one."""
@@ -28,12 +27,12 @@ _SAMPLE = 20
 class AirbasePing:
     """Three calls at most: a page of orders, one order, its vendor."""
 
-    def __init__(self, checklist: Checklist, services: Services, connection: Connection) -> None:
+    def __init__(self, checklist: Checklist, services: Services) -> None:
         """Add the results to `checklist`."""
         self._list = checklist
         self._services = services
-        self._connection = connection
-        self._profile = connection.profile
+        self._connection = services.connection
+        self._profile = services.connection.profile
         self._client: AirbaseClient | None = None
 
     def run(self) -> None:
@@ -53,7 +52,7 @@ class AirbasePing:
 
     def _listed(self) -> list[Any]:
         """Return some orders, or subsidiaries if orders only come in events."""
-        self._client = self._services.airbase(self._connection)
+        self._client = self._services.airbase()
         has_detail = self._profile.order_source == "detail"
         rows = self._client.orders() if has_detail else self._client.subsidiaries()
         return list(islice(rows, _SAMPLE))

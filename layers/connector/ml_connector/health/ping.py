@@ -16,6 +16,7 @@ from ml_connector.health.airbase import AirbasePing
 from ml_connector.health.checks import Check, Checklist, code_of, result_or_fault
 from ml_connector.health.division import STOPS_ALL, DivisionPing
 from ml_connector.infrastructure.circuit_breaker import REMOTES
+from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
@@ -33,27 +34,29 @@ def ping(stack: Stack, id: str | None = None) -> list[dict[str, Any]]:
     if not connections:
         raise UserError("there is no connection yet: `connector connection add FILE`")
     return [
-        check.as_dict() for each in connections for check in ping_connection(stack.services, each)
+        check.as_dict()
+        for each in connections
+        for check in ping_connection(stack.services.bound(each))
     ]
 
 
-def ping_connection(services: Services, connection: Connection) -> list[Check]:
+def ping_connection(services: Services) -> list[Check]:
     """Return all checks of a connection; a failed one does not stop the others."""
-    checklist = Checklist(connection.id)
+    checklist = Checklist(services.id)
     with checklist.guarding("running"):
-        _check_running(checklist, services, connection)
+        _check_running(checklist, services.ledger)
     with ExitStack() as ignored:  # find out whether a system is up, whatever the breakers say
         for remote in REMOTES:
-            ignored.enter_context(services.circuit_breaker(connection.id, remote).bypassed())
+            ignored.enter_context(services.circuit_breaker(remote).bypassed())
         with checklist.guarding("airbase_key"):
-            AirbasePing(checklist, services, connection).run()
+            AirbasePing(checklist, services).run()
         with checklist.guarding("consent"):
-            _ping_exact(checklist, services.exact(connection), connection)
+            _ping_exact(checklist, services.exact, services.connection)
     return checklist.checks
 
 
-def _check_running(checklist: Checklist, services: Services, connection: Connection) -> None:
-    halts = services.ledger.halts(connection.id)
+def _check_running(checklist: Checklist, ledger: Ledger) -> None:
+    halts = ledger.halts()
     if not halts:
         checklist.green("running", "Nothing stops the connection.")
     for where, halt in sorted(halts.items()):

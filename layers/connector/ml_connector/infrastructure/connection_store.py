@@ -28,7 +28,7 @@ class ListedOrder:
 
 
 class ConnectionStore:
-    """Reads and writes connections, posted orders and listed orders."""
+    """Reads and writes the settings of all connections."""
 
     def __init__(self, table: Table) -> None:
         """Keep everything in `table`."""
@@ -81,32 +81,45 @@ class ConnectionStore:
         for item in list(self._table.query(id)):
             self._table.delete(id, str(item["sk"]))
 
-    def note_posted(self, id: ConnectionId, exact_order: str, order: OrderId) -> None:
+
+class ConnectionNotes:
+    """What one connection has learned: posted orders, listed orders, how Exact behaves."""
+
+    def __init__(self, table: Table, id: ConnectionId) -> None:
+        """Keep those of the connection `id` in the mappings table."""
+        self._table = table
+        self._id = id
+
+    def added_at(self) -> datetime | None:
+        """Return when the connection was first added; None when that is not known."""
+        return ConnectionStore(self._table).added_at(self._id)
+
+    def note_posted(self, exact_order: str, order: OrderId) -> None:
         """Store which Airbase order a purchase order in Exact came from."""
-        self._table.put({"pk": id, "sk": f"posted#{exact_order}", "order": order})
+        self._table.put({"pk": self._id, "sk": f"posted#{exact_order}", "order": order})
 
-    def claim_posted(self, id: ConnectionId, exact_order: str, order: OrderId) -> bool:
+    def claim_posted(self, exact_order: str, order: OrderId) -> bool:
         """Do as `note_posted`; return False when it came from another order."""
-        item: Item = {"pk": id, "sk": f"posted#{exact_order}", "order": order}
-        return self._table.insert(item) or self.order_of(id, exact_order) == order
+        item: Item = {"pk": self._id, "sk": f"posted#{exact_order}", "order": order}
+        return self._table.insert(item) or self.order_of(exact_order) == order
 
-    def order_of(self, id: ConnectionId, exact_order: str) -> OrderId | None:
+    def order_of(self, exact_order: str) -> OrderId | None:
         """Return the Airbase order that a purchase order in Exact came from."""
-        item = self._table.get(id, f"posted#{exact_order}")
+        item = self._table.get(self._id, f"posted#{exact_order}")
         return OrderId(str(item["order"])) if item else None
 
-    def note_behaviour(self, id: ConnectionId, what: str, answer: str) -> None:
+    def note_behaviour(self, what: str, answer: str) -> None:
         """Store how Exact was found to behave for this connection."""
-        self._table.put({"pk": id, "sk": f"learned#{what}", "answer": answer})
+        self._table.put({"pk": self._id, "sk": f"learned#{what}", "answer": answer})
 
-    def behaviour(self, id: ConnectionId, what: str) -> str:
+    def behaviour(self, what: str) -> str:
         """Return how Exact was found to behave; empty when not known."""
-        item = self._table.get(id, f"learned#{what}")
+        item = self._table.get(self._id, f"learned#{what}")
         return str(item["answer"]) if item else ""
 
-    def listed_orders(self, id: ConnectionId) -> dict[OrderId, ListedOrder]:
+    def listed_orders(self) -> dict[OrderId, ListedOrder]:
         """Return every order seen in Airbase's listing, by id. One query."""
-        found = self._table.query(id, "listed#")
+        found = self._table.query(self._id, "listed#")
         return {
             OrderId(str(item["sk"]).partition("#")[2]): ListedOrder(
                 str(item["digest"]), bool(item["left"])
@@ -114,9 +127,9 @@ class ConnectionStore:
             for item in found
         }
 
-    def save_listed_orders(self, id: ConnectionId, orders: Mapping[OrderId, ListedOrder]) -> None:
+    def save_listed_orders(self, orders: Mapping[OrderId, ListedOrder]) -> None:
         """Store how these orders were listed."""
-        self._table.put_all(_listed_items(id, orders))
+        self._table.put_all(_listed_items(self._id, orders))
 
 
 def _listed_items(id: ConnectionId, orders: Mapping[OrderId, ListedOrder]) -> Iterable[Item]:

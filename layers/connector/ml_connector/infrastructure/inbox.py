@@ -62,18 +62,23 @@ class StoredEvent:
 
 
 class Inbox:
-    """Stores events in the inbox table."""
+    """Stores the events of one connection in the inbox table."""
 
-    def __init__(self, table: Table) -> None:
-        """Store events in `table`."""
+    def __init__(self, table: Table, id: ConnectionId) -> None:
+        """Store the events of the connection `id` in `table`."""
         self._table = table
+        self._id = id
 
     def keep(self, incoming: IncomingEvent) -> tuple[StoredEvent, bool]:
         """Store the event; return it as stored and whether it is new.
 
         A copy changes nothing, unless every copy is new: then the event is opened again under a
         new version, so that a worker which handled an earlier one cannot close it.
+
+        Raises `ValueError` for an event of another connection.
         """
+        if incoming.connection != self._id:
+            raise ValueError(f"{incoming.key} is no event of connection {self._id}")
         fresh = _item(incoming)
         for _ in range(_MAX_ATTEMPTS):
             if self._table.insert(fresh):
@@ -88,19 +93,19 @@ class Inbox:
                 return _read(again), True
         raise RuntimeError(f"inbox: {fresh['sk']} changes faster than it can be stored")
 
-    def get(self, connection: ConnectionId, sk: str) -> StoredEvent | None:
+    def get(self, sk: str) -> StoredEvent | None:
         """Return the event, or None when it is unknown or expired."""
-        item = self._table.get(connection, sk)
+        item = self._table.get(self._id, sk)
         return None if item is None else _read(item)
 
-    def mark_handled(self, connection: ConnectionId, sk: str, version: int | None = None) -> bool:
+    def mark_handled(self, sk: str, version: int | None = None) -> bool:
         """Close the event; return False when `version` is no longer the newest (it stays open).
 
         Pass the `event_version` of the handled message: a copy that arrived meanwhile must be
         handled too. Without it the newest version is closed.
         """
         for _ in range(_MAX_ATTEMPTS):
-            stored = self._table.get(connection, sk)
+            stored = self._table.get(self._id, sk)
             if stored is None or f"{_INDEX}_group" not in stored:
                 return True
             if version is not None and stored["version"] != version:
@@ -109,14 +114,14 @@ class Inbox:
                 return True
         return False
 
-    def open_events(self, connection: ConnectionId, older_than: datetime) -> Iterator[StoredEvent]:
+    def open_events(self, older_than: datetime) -> Iterator[StoredEvent]:
         """Yield the events received up to `older_than` (aware) and still open, oldest first."""
-        found = self._table.query_index(_INDEX, connection, _stamp(older_than))
+        found = self._table.query_index(_INDEX, self._id, _stamp(older_than))
         return (_read(item) for item in found)
 
-    def received_since(self, connection: ConnectionId, moment: datetime) -> Iterator[StoredEvent]:
+    def received_since(self, moment: datetime) -> Iterator[StoredEvent]:
         """Yield every stored event received at `moment` (aware) or later, handled ones too."""
-        events = (_read(item) for item in self._table.query(connection))
+        events = (_read(item) for item in self._table.query(self._id))
         return (event for event in events if event.received_at >= moment)
 
 

@@ -128,37 +128,41 @@ def vendor_key(vendor: VendorId) -> RecordKey:
 
 
 class Ledger:
-    """Reads and writes records; `actor` names the function in the audit trail."""
+    """Reads and writes the records of one connection, and no others.
 
-    def __init__(self, ledger: Table, audit: Table, actor: str) -> None:
-        """Store records in `ledger` and their trails in `audit`."""
+    `actor` names the function in the audit trail.
+    """
+
+    def __init__(self, ledger: Table, audit: Table, actor: str, id: ConnectionId) -> None:
+        """Store the records of the connection `id` in `ledger` and their trails in `audit`."""
         self._ledger = ledger
         self._audit = audit
         self.actor = actor
+        self.id = id
 
-    def read(self, connection: ConnectionId, key: RecordKey) -> AnyRecord:
+    def read(self, key: RecordKey) -> AnyRecord:
         """Return the record; a new one, not yet stored, when there is none.
 
         Raises `NewerDataError` for a record that a newer version of the connector has written.
         """
-        item = self._ledger.get(connection, key)
-        return _record(item) if item else new_record(connection, key)
+        item = self._ledger.get(self.id, key)
+        return _record(item) if item else new_record(self.id, key)
 
-    def order(self, connection: ConnectionId, order: OrderId) -> OrderRecord:
+    def order(self, order: OrderId) -> OrderRecord:
         """Return the record of an order, as `read` does."""
-        return self.read(connection, order_key(order))
+        return self.read(order_key(order))
 
-    def vendor(self, connection: ConnectionId, vendor: VendorId) -> VendorRecord:
+    def vendor(self, vendor: VendorId) -> VendorRecord:
         """Return the record of a vendor, as `read` does."""
-        return self.read(connection, vendor_key(vendor))
+        return self.read(vendor_key(vendor))
 
-    def connection(self, connection: ConnectionId) -> ConnectionRecord:
+    def connection(self) -> ConnectionRecord:
         """Return the connection's own record, as `read` does."""
-        return self.read(connection, CONNECTION)
+        return self.read(CONNECTION)
 
-    def comparison(self, connection: ConnectionId) -> ComparisonRecord:
+    def comparison(self) -> ComparisonRecord:
         """Return the record of the comparison of both vendor lists, as `read` does."""
-        return self.read(connection, VENDORS)
+        return self.read(VENDORS)
 
     def write(
         self,
@@ -173,8 +177,10 @@ class Ledger:
         The trail gets the facts that changed, and `detail`. Problems are dated, and dismissals of
         what is gone dropped (`open_exceptions.tidied`). `also` is written in the same transaction.
         Raises `Conflict` when the record was changed by another since it was read,
-        `IllegalTransitionError` for a state that cannot follow.
+        `IllegalTransitionError` for a state that cannot follow, `ValueError` for another
+        connection's record.
         """
+        self._refuse_another(record)
         now = clock.now()
         before = record.stored or new_record(record.connection, record.key)
         if record.key.startswith(_ORDERS):
@@ -215,60 +221,58 @@ class Ledger:
 
         Raises `Conflict` when it was changed since it was read.
         """
+        self._refuse_another(record)
         moved = replace(record, version=record.version + 1)
         if not self._ledger.replace(_item(moved), record.version):
             raise Conflict(_trail(record))
         return _as_stored(moved)
 
-    def due(
-        self, connection: ConnectionId, until: datetime, parked: str = ""
-    ) -> Iterator[AnyRecord]:
+    def due(self, until: datetime, parked: str = "") -> Iterator[AnyRecord]:
         """Yield records that are due (or parked under this code), the longest waiting first.
 
         One that this version cannot read is logged and does not stop the others; it stays in the
         index of unfinished records, whose oldest raises an alarm.
         """
-        group = _due_group(connection, parked)
+        group = _due_group(self.id, parked)
         for item in self._ledger.query_index("due", group, f"{_stamp(until)}~"):
             try:
                 yield _record(item)
             except NewerDataError:
-                logger().exception("a record cannot be read", connection=connection)
+                logger().exception("a record cannot be read", connection=self.id)
 
-    def records(self, connection: ConnectionId, prefix: str = "") -> Iterator[AnyRecord]:
+    def records(self, prefix: str = "") -> Iterator[AnyRecord]:
         """Yield all records whose key starts with `prefix`.
 
         Raises `NewerDataError` for one that a newer version of the connector has written.
         """
-        return (_record(item) for item in self._ledger.query(connection, prefix))
+        return (_record(item) for item in self._ledger.query(self.id, prefix))
 
-    def orders(self, connection: ConnectionId) -> Iterator[OrderRecord]:
+    def orders(self) -> Iterator[OrderRecord]:
         """Yield the records of all orders."""
-        return self.records(connection, _ORDERS)
+        return self.records(_ORDERS)
 
-    def unfinished(self, connection: ConnectionId) -> Iterator[Item]:
+    def unfinished(self) -> Iterator[Item]:
         """Yield `received_at`, `state`, `codes` and `waits` of records that are not at rest.
 
         Read from a small index: cheap however many orders there are.
         """
-        return self._ledger.query_index("open", connection, "~")
+        return self._ledger.query_index("open", self.id, "~")
 
-    def trail(self, connection: ConnectionId, key: RecordKey) -> list[Entry]:
+    def trail(self, key: RecordKey) -> list[Entry]:
         """Return the audit entries of a record, oldest first."""
-        return list(self.entries(connection, key))
+        return list(self.entries(key))
 
-    def entries(self, connection: ConnectionId, key: RecordKey) -> Iterator[Entry]:
+    def entries(self, key: RecordKey) -> Iterator[Entry]:
         """Yield the audit entries of a record, oldest first."""
-        return (_entry(item) for item in self._audit.query(f"{connection}#{key}"))
+        return (_entry(item) for item in self._audit.query(f"{self.id}#{key}"))
 
     def find_break(self, record: AnyRecord) -> str | None:
         """Return what is wrong with the record's audit trail, or None when it is intact."""
-        entries = self.trail(record.connection, record.key)
+        entries = self.trail(record.key)
         return find_break(_trail(record), entries, record.anchor)
 
     def halt(
         self,
-        connection: ConnectionId,
         problem: Problem,
         division: Division | None = None,
     ) -> None:
@@ -278,12 +282,12 @@ class Ledger:
         """
         for _ in range(_MAX_ATTEMPTS):  # a lost consent stops all workers at once
             with suppress(Conflict):
-                self._halt(connection, problem, str(division or ""))
+                self._halt(problem, str(division or ""))
                 return
-        raise Conflict(f"{connection}#{CONNECTION}")
+        raise Conflict(f"{self.id}#{CONNECTION}")
 
-    def _halt(self, connection: ConnectionId, problem: Problem, where: str) -> None:
-        record = self.connection(connection)
+    def _halt(self, problem: Problem, where: str) -> None:
+        record = self.connection()
         known = record.facts.halts.get(where)
         if known and known.code == problem.code:
             return
@@ -295,21 +299,19 @@ class Ledger:
             detail={"division": where, "problem": problem.as_dict()},
         )
 
-    def clear_halt(self, connection: ConnectionId, division: Division | None = None) -> None:
+    def clear_halt(self, division: Division | None = None) -> None:
         """Lift the halts of the connection (and all its divisions), or of one division."""
-        halts = {where: found.code for where, found in self.halts(connection).items()}
+        halts = {where: found.code for where, found in self.halts().items()}
         wanted = halts if division is None else {str(division): halts.get(str(division), "")}
-        self.lift(connection, wanted, by_hand=True)
+        self.lift(wanted, by_hand=True)
 
-    def lift(
-        self, connection: ConnectionId, halts: Mapping[str, str], *, by_hand: bool = False
-    ) -> bool:
+    def lift(self, halts: Mapping[str, str], *, by_hand: bool = False) -> bool:
         """Lift the halts with these codes ("" or a division to code).
 
         Unless `by_hand`, count how often each came back soon after it was lifted. Return whether
         any was lifted. Raises `Conflict` as `write` does.
         """
-        record = self.connection(connection)
+        record = self.connection()
         known = record.facts.halts
         kept = {where: halt for where, halt in known.items() if halts.get(where) != halt.code}
         if kept == known:
@@ -321,29 +323,33 @@ class Ledger:
         self.write(record.now(state, facts), "continued", detail={"division": ", ".join(over)})
         return True
 
-    def halts(self, connection: ConnectionId) -> Mapping[str, HaltProblem]:
+    def halts(self) -> Mapping[str, HaltProblem]:
         """Return the exceptions that stop the connection (under "") or its divisions."""
-        return self.connection(connection).facts.halts
+        return self.connection().facts.halts
 
-    def halted(self, connection: ConnectionId, division: Division | None = None) -> bool:
+    def halted(self, division: Division | None = None) -> bool:
         """Return whether the connection, or this division of it, is stopped."""
-        halts = self.halts(connection)
+        halts = self.halts()
         return "" in halts or str(division) in halts
 
-    def must_look_up_first(self, connection: ConnectionId) -> bool:
+    def must_look_up_first(self) -> bool:
         """Return whether posted orders may be missing from the ledger (see `restored`)."""
-        until = self.connection(connection).facts.looks_first_until
+        until = self.connection().facts.looks_first_until
         return until is not None and clock.now() < until
 
-    def restored(self, connection: ConnectionId, to: datetime, until: datetime) -> None:
+    def restored(self, to: datetime, until: datetime) -> None:
         """Record that ledger and audit trail were restored to the moment `to`.
 
         Before `until`, every order is looked up in Exact before it is posted.
         """
-        record = self.connection(connection)
+        record = self.connection()
         state = ConnectionState.ACTIVE if record.state == ConnectionState.NEW else record.state
         facts = replace(record.facts, looks_first_until=until)
         self.write(record.now(state, facts), "restored", detail={"to": to.isoformat()})
+
+    def _refuse_another(self, record: AnyRecord) -> None:
+        if record.connection != self.id:
+            raise ValueError(f"{_trail(record)} is no record of connection {self.id}")
 
 
 def _lifted(halts: Mapping[str, HaltProblem], over: Sequence[str]) -> dict[str, LiftedHalt]:

@@ -168,19 +168,25 @@ def _buckets_for(parties: int) -> int:
     return buckets
 
 
-def vendors_key(connection: ConnectionId) -> str:
-    """Return the key of a connection's vendors; a usable vendor is active."""
-    return f"{connection}#vendors"
+class MatchIndexes:
+    """The lists of one connection: its vendors, and the suppliers of each division."""
 
+    def __init__(self, table: Table, id: ConnectionId) -> None:
+        """Keep those of the connection `id` in the reference table."""
+        self._table = table
+        self._id = id
 
-def suppliers_key(connection: ConnectionId, division: Division) -> str:
-    """Return the key of a division's suppliers."""
-    return f"{connection}#{division}#suppliers"
+    def vendors(self, keys: Keys, limits: Mapping[str, int]) -> MatchIndex:
+        """Return the list of vendors; a usable vendor is active."""
+        return MatchIndex(self._table, f"{self._id}#vendors", keys, limits)
 
+    def suppliers(self, division: Division, keys: Keys, limits: Mapping[str, int]) -> MatchIndex:
+        """Return the list of a division's suppliers."""
+        return MatchIndex(self._table, f"{self._id}#{division}#suppliers", keys, limits)
 
-def stored_vendor(table: Table, connection: ConnectionId, id: str) -> Party | None:
-    """Return a vendor as last stored, without opening the index."""
-    return MatchIndex(table, vendors_key(connection), lambda _: set(), {}).get(id)
+    def stored_vendor(self, id: str) -> Party | None:
+        """Return a vendor as last stored, without opening the index."""
+        return self.vendors(lambda _: set(), {}).get(id)
 
 
 def _text(party: Party) -> str:

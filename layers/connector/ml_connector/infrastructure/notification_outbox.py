@@ -50,18 +50,19 @@ class OutboxItem(NamedTuple):
 class NotificationOutbox:
     """Reads and removes a connection's notifications in the ledger's table."""
 
-    def __init__(self, ledger: Table) -> None:
-        """Read from the ledger's table."""
+    def __init__(self, ledger: Table, id: ConnectionId) -> None:
+        """Read those of the connection `id` from the ledger's table."""
         self._table = ledger
+        self._pk = _pk(id)
 
-    def waiting(self, connection: ConnectionId, limit: int) -> list[OutboxItem]:
+    def waiting(self, limit: int) -> list[OutboxItem]:
         """Return up to `limit` items, the oldest first."""
-        found = self._table.query(_pk(connection))
+        found = self._table.query(self._pk)
         return [_read(item) for item in islice(found, limit)]
 
-    def remove(self, connection: ConnectionId, items: Iterable[OutboxItem]) -> None:
+    def remove(self, items: Iterable[OutboxItem]) -> None:
         """Remove what has been sent."""
-        self._table.delete_all(_pk(connection), [each.key for each in items])
+        self._table.delete_all(self._pk, [each.key for each in items])
 
 
 def outbox_item(connection: ConnectionId, before: Facts, after: Facts) -> Item | None:

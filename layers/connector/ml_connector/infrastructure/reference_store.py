@@ -191,17 +191,10 @@ class StoredDivisionData:
     Made for one order, so that the cache is never outdated.
     """
 
-    def __init__(
-        self,
-        data: ReferenceStore,
-        links: VendorLinks,
-        connection: ConnectionId,
-        division: Division,
-    ) -> None:
-        """Read one division of one connection."""
+    def __init__(self, data: ReferenceStore, links: VendorLinks, division: Division) -> None:
+        """Read one division of the connection that `data` and `links` belong to."""
         self._data = data
         self._links = links
-        self._connection = connection
         self._division = division
         self._cached: dict[tuple[str, str], Any] = {}
 
@@ -223,7 +216,7 @@ class StoredDivisionData:
         key = ("link", vendor.id)
         if key not in self._cached:
             id = VendorId(vendor.id)
-            self._cached[key] = self._links.get(self._connection, self._division, id)
+            self._cached[key] = self._links.get(self._division, id)
         found: Link | None = self._cached[key]
         return found
 

@@ -71,64 +71,60 @@ class SupplierProposal:
 
 
 class VendorLinks:
-    """The links and the rejections of every connection."""
+    """The links and the rejections of one connection."""
 
-    def __init__(self, table: Table) -> None:
-        """Store them in the mappings table."""
+    def __init__(self, table: Table, id: ConnectionId) -> None:
+        """Store those of the connection `id` in the mappings table."""
         self._table = table
+        self._id = id
 
-    def get(self, connection: ConnectionId, division: Division, vendor: VendorId) -> Link | None:
+    def get(self, division: Division, vendor: VendorId) -> Link | None:
         """Return the vendor's link in the division, or None."""
-        item = self._table.get(connection, f"link#{division}#{vendor}")
+        item = self._table.get(self._id, f"link#{division}#{vendor}")
         return _link(item) if item else None
 
-    def save(self, connection: ConnectionId, link: Link) -> None:
+    def save(self, link: Link) -> None:
         """Link the vendor, replacing its earlier link in the division."""
-        self._table.transact(self.saving(connection, link))
+        self._table.transact(self.saving(link))
 
-    def saving(self, connection: ConnectionId, link: Link) -> list[Write]:
+    def saving(self, link: Link) -> list[Write]:
         """Return the writes of `save`, for a transaction with the step that decided it."""
-        reverse: Item = {"pk": connection, "sk": _reverse_key(link), "vendor": link.vendor}
-        writes: list[Write] = [Put(self._table, _item(connection, link)), Put(self._table, reverse)]
-        before = self.get(connection, link.division, link.vendor)
+        reverse: Item = {"pk": self._id, "sk": _reverse_key(link), "vendor": link.vendor}
+        writes: list[Write] = [Put(self._table, _item(self._id, link)), Put(self._table, reverse)]
+        before = self.get(link.division, link.vendor)
         if before and before.supplier != link.supplier:
-            writes.append(Delete(self._table, connection, _reverse_key(before)))
+            writes.append(Delete(self._table, self._id, _reverse_key(before)))
         return writes
 
-    def remove(self, connection: ConnectionId, division: Division, vendor: VendorId) -> None:
+    def remove(self, division: Division, vendor: VendorId) -> None:
         """Remove the vendor's link in the division; none is fine."""
-        if writes := self.removing(connection, division, vendor):
+        if writes := self.removing(division, vendor):
             self._table.transact(writes)
 
-    def removing(
-        self, connection: ConnectionId, division: Division, vendor: VendorId
-    ) -> list[Write]:
+    def removing(self, division: Division, vendor: VendorId) -> list[Write]:
         """Return the writes of `remove`; none when there is no link."""
-        link = self.get(connection, division, vendor)
+        link = self.get(division, vendor)
         if link is None:
             return []
         return [
-            Delete(self._table, connection, f"link#{division}#{vendor}"),
-            Delete(self._table, connection, _reverse_key(link)),
+            Delete(self._table, self._id, f"link#{division}#{vendor}"),
+            Delete(self._table, self._id, _reverse_key(link)),
         ]
 
-    def all(self, connection: ConnectionId, division: Division | None = None) -> Iterator[Link]:
+    def all(self, division: Division | None = None) -> Iterator[Link]:
         """Yield the links of the connection, or of one of its divisions."""
         prefix = "link#" if division is None else f"link#{division}#"
-        return (_link(item) for item in self._table.query(connection, prefix))
+        return (_link(item) for item in self._table.query(self._id, prefix))
 
-    def vendors_of(
-        self, connection: ConnectionId, division: Division, supplier: Guid
-    ) -> list[VendorId]:
+    def vendors_of(self, division: Division, supplier: Guid) -> list[VendorId]:
         """Return the vendors linked to the supplier: one, unless something is wrong."""
-        found = self._table.query(connection, f"linked#{division}#{supplier}#")
+        found = self._table.query(self._id, f"linked#{division}#{supplier}#")
         vendors = [VendorId(str(item["vendor"])) for item in found]
-        links = [self.get(connection, division, vendor) for vendor in vendors]
+        links = [self.get(division, vendor) for vendor in vendors]
         return [link.vendor for link in links if link and link.supplier == supplier]
 
     def reject(
         self,
-        connection: ConnectionId,
         division: Division,
         vendor: VendorId,
         supplier: Guid,
@@ -139,70 +135,63 @@ class VendorLinks:
     ) -> None:
         """Store that the vendor is not this supplier, as long as `digest` covers both."""
         rejection = Rejection(division, vendor, supplier, digest, by, at, reason)
-        self._table.transact([self.rejecting(connection, rejection)])
+        self._table.transact([self.rejecting(rejection)])
 
-    def rejecting(self, connection: ConnectionId, rejection: Rejection) -> Write:
+    def rejecting(self, rejection: Rejection) -> Write:
         """Return the write of `reject`."""
         sk = _rejection_key(rejection.division, rejection.vendor, rejection.supplier)
-        return Put(self._table, {"pk": connection, "sk": sk, "body": _text(rejection)})
+        return Put(self._table, {"pk": self._id, "sk": sk, "body": _text(rejection)})
 
-    def forgetting(
-        self, connection: ConnectionId, division: Division, vendor: VendorId, supplier: Guid
-    ) -> Write:
+    def forgetting(self, division: Division, vendor: VendorId, supplier: Guid) -> Write:
         """Return the write that removes a rejection; none is fine."""
-        return Delete(self._table, connection, _rejection_key(division, vendor, supplier))
+        return Delete(self._table, self._id, _rejection_key(division, vendor, supplier))
 
-    def all_rejections(self, connection: ConnectionId, division: Division) -> Iterator[Rejection]:
+    def all_rejections(self, division: Division) -> Iterator[Rejection]:
         """Yield the rejections in the division, including outdated ones."""
-        rows = self._table.query(connection, f"rejected#{division}#")
+        rows = self._table.query(self._id, f"rejected#{division}#")
         return (_rejection(item) for item in rows)
 
-    def rejections(
-        self, connection: ConnectionId, division: Division, vendor: VendorId
-    ) -> list[Rejection]:
+    def rejections(self, division: Division, vendor: VendorId) -> list[Rejection]:
         """Return the vendor's rejections in the division, including outdated ones."""
-        rows = self._table.query(connection, f"rejected#{division}#{vendor}#")
+        rows = self._table.query(self._id, f"rejected#{division}#{vendor}#")
         found = (_rejection(item) for item in rows)
         return [each for each in found if each.vendor == vendor]  # ids may contain a "#"
 
 
 class SupplierProposals:
-    """The open proposals of every connection: at most one per vendor and division."""
+    """The open proposals of one connection: at most one per vendor and division."""
 
-    def __init__(self, table: Table) -> None:
-        """Store them in the mappings table."""
+    def __init__(self, table: Table, id: ConnectionId) -> None:
+        """Store those of the connection `id` in the mappings table."""
         self._table = table
+        self._id = id
 
-    def get(
-        self, connection: ConnectionId, division: Division, vendor: VendorId
-    ) -> SupplierProposal | None:
+    def get(self, division: Division, vendor: VendorId) -> SupplierProposal | None:
         """Return the vendor's proposal in the division, or None."""
-        item = self._table.get(connection, f"proposal#{division}#{vendor}")
+        item = self._table.get(self._id, f"proposal#{division}#{vendor}")
         return _proposal(item) if item else None
 
-    def save(self, connection: ConnectionId, proposal: SupplierProposal) -> None:
+    def save(self, proposal: SupplierProposal) -> None:
         """Store the proposal, replacing an earlier one."""
-        self._table.transact([self.saving(connection, proposal)])
+        self._table.transact([self.saving(proposal)])
 
-    def saving(self, connection: ConnectionId, proposal: SupplierProposal) -> Write:
+    def saving(self, proposal: SupplierProposal) -> Write:
         """Return the write of `save`, for a transaction with the step that decided it."""
         sk = f"proposal#{proposal.division}#{proposal.vendor}"
-        return Put(self._table, {"pk": connection, "sk": sk, "body": _text(proposal)})
+        return Put(self._table, {"pk": self._id, "sk": sk, "body": _text(proposal)})
 
-    def remove(self, connection: ConnectionId, division: Division, vendor: VendorId) -> None:
+    def remove(self, division: Division, vendor: VendorId) -> None:
         """Remove the vendor's proposal in the division; none is fine."""
-        self._table.transact([self.removing(connection, division, vendor)])
+        self._table.transact([self.removing(division, vendor)])
 
-    def removing(self, connection: ConnectionId, division: Division, vendor: VendorId) -> Write:
+    def removing(self, division: Division, vendor: VendorId) -> Write:
         """Return the write of `remove`."""
-        return Delete(self._table, connection, f"proposal#{division}#{vendor}")
+        return Delete(self._table, self._id, f"proposal#{division}#{vendor}")
 
-    def all(
-        self, connection: ConnectionId, division: Division | None = None
-    ) -> Iterator[SupplierProposal]:
+    def all(self, division: Division | None = None) -> Iterator[SupplierProposal]:
         """Yield the proposals of the connection, or of one of its divisions."""
         prefix = "proposal#" if division is None else f"proposal#{division}#"
-        return (_proposal(item) for item in self._table.query(connection, prefix))
+        return (_proposal(item) for item in self._table.query(self._id, prefix))
 
 
 def _reverse_key(link: Link) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_connector.connections import manage as connections
-from ml_connector.domain.ids import Actor, ConnectionId, Division
+from ml_connector.domain.ids import Actor, Division
 from ml_connector.infrastructure.ledger import Conflict
 from ml_connector.mapping import files
 from ml_connector.mapping.changes import MappingChange, MappingChanges
@@ -13,6 +13,7 @@ from ml_connector.mapping.kinds import KINDS, SUBSIDIARIES
 from ml_connector.mapping.loaded_data import LoadedDivisionData
 from ml_connector.mapping.overview import AUTOMATIC, MappingOverview, MappingRow
 from ml_connector.mapping.usage import find_usage
+from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
 from ml_connector.sweep.due_records import queue_reviews_of_division, queue_reviews_without_division
@@ -51,8 +52,7 @@ class MappingImport:
 
 
 def show(
-    stack: Stack,
-    id: str,
+    services: Services,
     division: int | None = None,
     kind: str | None = None,
     *,
@@ -63,14 +63,13 @@ def show(
     Reads Airbase, and the reference data as last read from Exact. Raise `UserError` for an unknown
     division or kind, and the faults of Airbase.
     """
-    connection = stack.connection(id)
+    connection = services.connection
     if kind is not None and kind not in KINDS:
         raise UserError(f"{kind!r} is not a kind: use one of {', '.join(KINDS)}")
     _check_division(connection, division)
-    usage = find_usage(stack.services.airbase(connection), connection)
+    usage = find_usage(services.airbase(), connection)
     division_data = {
-        each.division: _division_data(stack, connection, each.division)
-        for each in connection.divisions
+        each.division: _division_data(services, each.division) for each in connection.divisions
     }
     read = {code: data for code, data in division_data.items() if data.is_read}
     rows = [
@@ -85,12 +84,12 @@ def show(
     )
 
 
-def export(stack: Stack, id: str, out: Path) -> int:
+def export(services: Services, out: Path) -> int:
     """Write all mappings, and unmapped values with an empty `exact`; return the number of lines.
 
     Raise `UserError` when the file cannot be written.
     """
-    rows = [row for row in show(stack, id).rows if row.state != AUTOMATIC]
+    rows = [row for row in show(services).rows if row.state != AUTOMATIC]
     text = files.write(
         (row.division or "", row.kind, row.airbase, row.exact, row.name or row.exact_name)
         for row in rows
@@ -112,10 +111,11 @@ def import_(
     if read is None:
         raise UserError(f"there is no connection {id!r}; see `connector connection list`")
     connection, version = read
+    services = stack.services.bound(connection)
     loaded: dict[Division, LoadedDivisionData] = {}
 
     def division_data(division: Division) -> LoadedDivisionData:
-        return loaded.setdefault(division, _division_data(stack, connection, division))
+        return loaded.setdefault(division, _division_data(services, division))
 
     lines, invalid = files.read(path)
     draft = MappingChanges(connection, division_data, invalid)
@@ -125,35 +125,35 @@ def import_(
     if dry_run or not draft.changes:
         return MappingImport(draft.changes)
     _save(stack, actor, draft.result, version, draft.changes)
-    return MappingImport(draft.changes, _queue(stack, connection.id, draft.changes))
+    return MappingImport(draft.changes, _queue(services, draft.changes))
 
 
 def _save(
     stack: Stack, actor: Actor, connection: Connection, version: int, changes: list[MappingChange]
 ) -> None:
     difference = [change.as_dict() for change in changes]
-    connections.record_step(stack, actor, connection.id, "mappings_changed", changes=difference)
+    connections.record_step(
+        stack.ledger_of(actor, connection.id), "mappings_changed", changes=difference
+    )
     if not stack.services.connections.save_if_unchanged(connection, version):
         connections.record_step(
-            stack, actor, connection.id, "mappings_not_changed", why="changed meanwhile"
+            stack.ledger_of(actor, connection.id), "mappings_not_changed", why="changed meanwhile"
         )
         raise Conflict(f"connection {connection.id}")
 
 
-def _queue(stack: Stack, id: ConnectionId, changes: list[MappingChange]) -> int:
+def _queue(services: Services, changes: list[MappingChange]) -> int:
     """Queue the orders that the changes may affect."""
     moved = [change for change in changes if change.kind == SUBSIDIARIES]
     divisions = {change.division for change in changes if change.division is not None}
     divisions |= {Division(int(c)) for m in moved for c in (m.before, m.after) if c}
-    queued = queue_reviews_without_division(stack.services, id) if moved else 0
-    return queued + sum(
-        queue_reviews_of_division(stack.services, id, each) for each in sorted(divisions)
-    )
+    queued = queue_reviews_without_division(services) if moved else 0
+    return queued + sum(queue_reviews_of_division(services, each) for each in sorted(divisions))
 
 
-def _division_data(stack: Stack, connection: Connection, division: Division) -> LoadedDivisionData:
-    data = stack.services.reference_store(connection.id, division)
-    return LoadedDivisionData(data, stack.services.vendor_links, connection.id, division)
+def _division_data(services: Services, division: Division) -> LoadedDivisionData:
+    data = services.reference_store(division)
+    return LoadedDivisionData(data, services.vendor_links, division)
 
 
 def _check_division(connection: Connection, division: int | None) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import get_args
 
-from ml_connector.domain.ids import ConnectionId, Division, Guid
+from ml_connector.domain.ids import Division, Guid
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item
 from ml_connector.infrastructure.reference_store import ReferenceStore, StoredDivisionData
 from ml_connector.infrastructure.vendor_links import VendorLinks
@@ -15,15 +15,9 @@ from ml_connector.reference_data.refresh import fresh_since
 class LoadedDivisionData(StoredDivisionData):
     """`DivisionData` with GL accounts, items and codes in memory; suppliers are read one by one."""
 
-    def __init__(
-        self,
-        data: ReferenceStore,
-        links: VendorLinks,
-        connection: ConnectionId,
-        division: Division,
-    ) -> None:
+    def __init__(self, data: ReferenceStore, links: VendorLinks, division: Division) -> None:
         """Load the data of one division when first used."""
-        super().__init__(data, links, connection, division)
+        super().__init__(data, links, division)
         self._store = data
 
     @property

@@ -11,11 +11,14 @@ from ml_connector import clock
 from ml_connector.connections import manage as connections
 from ml_connector.domain.ids import Actor, Division, Guid
 from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.infrastructure.ledger import Ledger
+from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.month_end import exact_refresh
 from ml_connector.month_end.approved_orders import AirbaseListing, ApprovedOrder
 from ml_connector.month_end.matching import MonthMatching
 from ml_connector.month_end.months import Month, read_month
 from ml_connector.month_end.report_lines import CATEGORIES, FINDINGS, ReportLine, Totals, totals_of
+from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
 
@@ -84,15 +87,16 @@ def reconcile(
     used. Raise `UserError` for an invalid or future month, `ServiceError` when Exact's orders were
     not read in time, and faults as Airbase's client does.
     """
-    connection = stack.connection(id)
+    services = stack.services_of(id)
+    connection = services.connection
     asked = read_month(month, connection.profile.time_zone)
-    listing = AirbaseListing(stack.services.airbase(connection), connection.profile)
+    listing = AirbaseListing(services.airbase(), connection.profile)
     orders = list(listing.orders())
     if is_fresh:
-        exact_refresh.refresh(stack, connection, wait)
-    read_at = exact_refresh.read_at(stack, connection)
-    matching = MonthMatching(connection, asked, read_at, _supplier_names(stack, connection))
-    lines = sorted(_lines(stack, matching, orders), key=_sort_key)
+        exact_refresh.refresh(stack.send, services, wait)
+    read_at = exact_refresh.read_at(services)
+    matching = MonthMatching(connection, asked, read_at, _supplier_names(services.reference_store))
+    lines = sorted(_lines(services, matching, orders), key=_sort_key)
     report = MonthReport(
         connection=connection,
         month=asked,
@@ -104,19 +108,18 @@ def reconcile(
         undated=matching.undated,
         unreadable_rows=listing.rows_without_id,
     )
-    _audit(stack, actor, report)
+    _audit(stack.ledger_of(actor, services.id), report)
     return report
 
 
 def _lines(
-    stack: Stack, matching: MonthMatching, orders: list[ApprovedOrder]
+    services: Services, matching: MonthMatching, orders: list[ApprovedOrder]
 ) -> Iterator[ReportLine]:
-    services, connection = stack.services, matching.connection
     matching.add_airbase_orders(orders)
-    yield from matching.match_ledger(services.ledger.records(connection.id, "order#"))
+    yield from matching.match_ledger(services.ledger.records("order#"))
     yield from matching.missing_lines()
-    for each in connection.divisions:
-        known = services.exact_orders(connection.id, each.division).all()
+    for each in services.connection.divisions:
+        known = services.exact_orders(each.division).all()
         yield from matching.match_exact(each.division, known)
     yield from matching.unmatched_lines()
 
@@ -126,22 +129,20 @@ def _sort_key(line: ReportLine) -> tuple[int, int, date, str]:
     return line.division or 0, CATEGORIES.index(line.category), day, line.title
 
 
-def _supplier_names(stack: Stack, connection: Connection) -> Callable[[Division, Guid], str]:
+def _supplier_names(
+    reference_store: Callable[[Division], ReferenceStore],
+) -> Callable[[Division, Guid], str]:
     @cache
     def name(division: Division, id: Guid) -> str:
-        found = stack.services.reference_store(connection.id, division).get(
-            "supplier", id, Supplier
-        )
+        found = reference_store(division).get("supplier", id, Supplier)
         return found.name if found else id
 
     return name
 
 
-def _audit(stack: Stack, actor: Actor, report: MonthReport) -> None:
+def _audit(ledger: Ledger, report: MonthReport) -> None:
     connections.record_step(
-        stack,
-        actor,
-        report.connection.id,
+        ledger,
         "reconciled",
         month=str(report.month),
         counts=report.counts,

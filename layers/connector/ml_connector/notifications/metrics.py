@@ -9,19 +9,18 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from ml_connector import clock, telemetry
-from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
+from ml_connector.services import Services, StackServices
 
 EVERY_MINUTES = 5
 
 
-def measure_all(services: Services) -> None:
+def measure_all(services: StackServices) -> None:
     """Measure every connection every five minutes; never raises."""
     if clock.now().minute % EVERY_MINUTES:
         return
     log = telemetry.logger()
     try:
-        measured = [_measure(services, connection) for connection in services.connections.all()]
+        measured = [_measure(each) for each in services.all()]
         # An alarm cannot search connections: it gets the maximum or the sum.
         oldest = max((metrics["OldestWaitingSeconds"] for metrics in measured), default=0)
         halts = sum(metrics["Halts"] for metrics in measured)
@@ -30,25 +29,25 @@ def measure_all(services: Services) -> None:
         log.exception("metrics not measured")
 
 
-def _measure(services: Services, connection: Connection) -> Mapping[str, float]:
-    unfinished = list(services.ledger.unfinished(connection.id))
+def _measure(services: Services) -> Mapping[str, float]:
+    unfinished = list(services.ledger.unfinished())
     waiting = [_age(str(each["open_at"])) for each in unfinished if each["waits"]]
     codes = Counter(code for each in unfinished for code in str(each["codes"]).split())
-    halts = services.ledger.halts(connection.id)
+    halts = services.ledger.halts()
     metrics = {
         "OrdersWaiting": len(waiting),
         "OldestWaitingSeconds": max(waiting, default=timedelta(0)).total_seconds(),
         "OpenExceptions": codes.total(),
         "Halts": len(halts),
     }
-    services.measure(metrics, connection=connection.id)
+    services.measure(metrics, connection=services.id)
     for code, count in codes.items():
-        services.measure({"OpenExceptionsOfCode": count}, connection=connection.id, code=code)
-    rate_limiter = services.rate_limiter(connection)
-    for each in connection.divisions:
+        services.measure({"OpenExceptionsOfCode": count}, connection=services.id, code=code)
+    rate_limiter = services.rate_limiter
+    for each in services.connection.divisions:
         minute, day = rate_limiter.used_percent(each.division, EVERY_MINUTES)
         used = {"ExactMinuteCallsPercent": minute, "ExactDayCallsPercent": day}
-        services.measure(used, connection=connection.id, division=str(each.division))
+        services.measure(used, connection=services.id, division=str(each.division))
     return metrics
 
 

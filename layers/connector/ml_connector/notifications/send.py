@@ -5,7 +5,7 @@ for the connection's `every_minutes` and are then sent together. Halts do not wa
 least once: items are removed after sending, so a crash in between repeats a message.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from ml_connector import clock, telemetry
@@ -13,7 +13,6 @@ from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.notification_outbox import OutboxItem
 from ml_connector.notifications.text import compose
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 
 # A sweep has 60 seconds, also for other work: the next one sends what is left.
 _TIME_LIMIT = timedelta(seconds=20)
@@ -25,44 +24,42 @@ RETRY_FOR = timedelta(hours=24)
 """How long a failing channel is retried with items that another channel has delivered."""
 
 
-def send_all(services: Services) -> None:
+def send_all(every: Iterable[Services]) -> None:
     """Send every connection's notifications; never raises and never takes long."""
     log = telemetry.logger()
     try:
-        connections = list(services.connections.all())
+        connections = list(every)
     except Exception:
         log.exception("notifications not sent")
         return
     started = clock.now()
     # Start with another one each minute: a slow channel never delays the same ones.
     first = int(clock.epoch() // 60) % max(len(connections), 1)
-    for connection in connections[first:] + connections[:first]:
+    for each in connections[first:] + connections[:first]:
         if clock.now() - started > _TIME_LIMIT:
             return
         try:
-            send_due(services, connection)
+            send_due(each)
         except Exception:
-            log.exception("notifications not sent", connection=connection.id)
+            log.exception("notifications not sent", connection=each.id)
 
 
-def send_due(services: Services, connection: Connection) -> None:
+def send_due(services: Services) -> None:
     """Send a connection's notifications through each channel that is due.
 
     A channel that fails is logged, counted, and retried by the next sweep.
     """
-    deliveries = [_Delivery(services, connection, each) for each in services.channels(connection)]
-    if not deliveries or not _is_anything_due(deliveries, _waiting(services, connection)):
+    deliveries = [_Delivery(services, each) for each in services.channels]
+    if not deliveries or not _is_anything_due(deliveries, services.outbox.waiting(_MAX_ITEMS)):
         return
-    with services.leases(connection.id).holding("news", _LEASE) as lease:
+    with services.leases.holding("news", _LEASE) as lease:
         if lease is None:
             return
         # Read again: another sweep may have sent them before the lease was acquired.
-        items = _waiting(services, connection)
+        items = services.outbox.waiting(_MAX_ITEMS)
         for delivery in deliveries:
             delivery.send(delivery.due(items))
-        services.outbox.remove(
-            connection.id, _finished(items, [delivery.delivered() for delivery in deliveries])
-        )
+        services.outbox.remove(_finished(items, [delivery.delivered() for delivery in deliveries]))
 
 
 def _is_anything_due(deliveries: "Sequence[_Delivery]", items: Sequence[OutboxItem]) -> bool:
@@ -70,10 +67,6 @@ def _is_anything_due(deliveries: "Sequence[_Delivery]", items: Sequence[OutboxIt
     if any(delivery.due(items) for delivery in deliveries):
         return True
     return bool(items and _finished(items, [delivery.delivered() for delivery in deliveries]))
-
-
-def _waiting(services: Services, connection: Connection) -> list[OutboxItem]:
-    return services.outbox.waiting(connection.id, _MAX_ITEMS)
 
 
 def _finished(items: Sequence[OutboxItem], delivered: Sequence[set[str]]) -> list[OutboxItem]:
@@ -90,11 +83,11 @@ def _finished(items: Sequence[OutboxItem], delivered: Sequence[set[str]]) -> lis
 class _Delivery:
     """Delivery through one channel of a connection, and what it has delivered."""
 
-    def __init__(self, services: Services, connection: Connection, channel: Channel) -> None:
+    def __init__(self, services: Services, channel: Channel) -> None:
         self._services = services
-        self._connection = connection
+        self._connection = services.connection
         self._channel = channel
-        self._shared = services.shared_values(connection.id)
+        self._shared = services.shared_values
         self._keys, self._sent_at = f"news-had-{channel.name}", f"news-at-{channel.name}"
 
     def delivered(self) -> set[str]:
@@ -124,7 +117,7 @@ class _Delivery:
             return
         until = clock.now() + _REMEMBERED
         self._shared.set(self._sent_at, clock.now().isoformat(), until)
-        waiting = {item.key for item in _waiting(self._services, self._connection)}
+        waiting = {item.key for item in self._services.outbox.waiting(_MAX_ITEMS)}
         keys = (self.delivered() & waiting) | {item.key for item in items}
         self._shared.set(self._keys, " ".join(sorted(keys)), until)
 

@@ -39,7 +39,7 @@ def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
     subject = f"Connector {connection.id}: a test"
     text = f"This is a test. New exceptions and halts of {connection.id} are sent here."
     found = []
-    for channel in stack.services.channels(connection):
+    for channel in stack.services.bound(connection).channels:
         try:
             channel.send(subject, text)
             failure = None
@@ -53,5 +53,5 @@ def _recorded(stack: Stack, actor: Actor, id: str | None, step: str) -> Any:
     """Record the step in every affected audit trail; return the secret's connection."""
     affected = [stack.connection(id)] if id else list(stack.services.connections.all())
     for connection in affected:
-        connections.record_step(stack, actor, connection.id, step, whole_stack=id is None)
+        connections.record_step(stack.ledger_of(actor, connection.id), step, whole_stack=id is None)
     return affected[0].id if id else WHOLE_STACK

@@ -99,7 +99,9 @@ def _record(stack: Stack, actor: Actor, letters: list[_DeadLetter]) -> None:
     counts = Counter(letter.connection for letter in letters)
     for connection in stack.services.connections.all():
         if number := counts[connection.id]:
-            connections.record_step(stack, actor, connection.id, "redriven", messages=number)
+            connections.record_step(
+                stack.ledger_of(actor, connection.id), "redriven", messages=number
+            )
 
 
 def _send_back(stack: Stack, letter: _DeadLetter) -> None:

@@ -28,9 +28,9 @@ def resume_after_restore(
 
 def _resume(stack: Stack, actor: Actor, connection: Connection, to: datetime) -> dict[str, Any]:
     until = clock.now() + KEPT_FOR
-    stack.ledger_of(actor).restored(connection.id, to, until)
+    stack.ledger_of(actor, connection.id).restored(to, until)
     # An event stored just before that moment may have been handled just after it.
-    events = list(stack.services.inbox.received_since(connection.id, to - timedelta(hours=1)))
+    events = list(stack.services.inbox_of(connection.id).received_since(to - timedelta(hours=1)))
     for event in events:
         stack.send(event.message, f"restored {event.once} {clock.epoch()}")
     return {

@@ -27,7 +27,6 @@ from ml_connector.purchase_orders.exact_lookup import read_current
 from ml_connector.purchase_orders.exact_requests import header_write, removal
 from ml_connector.purchase_orders.line_changes import LineChanges
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 from ml_connector.tracked_record import TrackedOrder
 
 _UNWANTED = {OrderState.CANCELLED, OrderState.NOT_AN_ORDER}  # states of orders not wanted in Exact
@@ -48,10 +47,9 @@ def is_as_expected(record: OrderRecord, found: ExactOrder) -> bool:
 class OrderAmender:
     """Changes one posted order in Exact."""
 
-    def __init__(self, services: Services, connection: Connection, tracked: TrackedOrder) -> None:
+    def __init__(self, services: Services, tracked: TrackedOrder) -> None:
         """Take the posted order of `tracked`."""
         self.services = services
-        self.connection = connection
         self.tracked = tracked
         posted = posted_facts(tracked.facts)
         self.id = posted.exact.id
@@ -67,13 +65,13 @@ class OrderAmender:
         """
         order = step.order
         self._record_intent("removal", self.last_written)
-        exact_client = self.services.exact(self.connection)
+        exact_client = self.services.exact
         try:
             self._write(lambda: removal(self.id, order.title).send(exact_client, self.division))
         except Review:
             if self._has_refused_change():
                 raise
-        self.services.exact_orders(self.connection.id, self.division).mark_deleted(self.id)
+        self.services.exact_orders(self.division).mark_deleted(self.id)
         self.tracked.step(unposted_state(order), "removed", unlinked(self.tracked.facts))
 
     def amend(self, step: Amend) -> None:
@@ -83,7 +81,7 @@ class OrderAmender:
         """
         shown = [each.as_dict() for each in step.differences]
         self._record_intent("amendment", step.body, differences=shown)
-        lines = LineChanges(self.services, self.connection, self.division, step.order.title)
+        lines = LineChanges(self.services, self.division, step.order.title)
         try:
             after = self._write(lambda: self._write_all(lines, step), lines)
         except Review:
@@ -94,7 +92,7 @@ class OrderAmender:
     def _write_all(self, lines: LineChanges, step: Amend) -> ExactOrder | None:
         """Write the header, then the lines; return the order if it was read afterwards."""
         if header := header_write(step.edits, step.body, self.id, step.order.title):
-            header.send(self.services.exact(self.connection), self.division)
+            header.send(self.services.exact, self.division)
             lines.has_written = True
         if not step.edits.changes_lines:
             return None
@@ -143,7 +141,9 @@ class OrderAmender:
             raise delay("OUTCOME_UNKNOWN", clock.now() + SETTLE, "looked_up")
         remaining = not_applied(step.edits, step.body, found)
         if not remaining:
-            facts = as_approved(self.connection, self.tracked.facts, step.order, step.body, found)
+            facts = as_approved(
+                self.services.connection, self.tracked.facts, step.order, step.body, found
+            )
             self.tracked.step(OrderState.POSTED, "amended", facts)
             return
         facts = as_found(self.tracked.facts, found, step.body)
@@ -153,6 +153,4 @@ class OrderAmender:
     def _read_current(self) -> ExactOrder | None:
         change = self.tracked.facts.change
         may_be_gone = change is not None and change.what == "removal"
-        return read_current(
-            self.services, self.connection, self.division, self.id, may_be_gone=may_be_gone
-        )
+        return read_current(self.services, self.division, self.id, may_be_gone=may_be_gone)

@@ -5,27 +5,27 @@ from typing import Any
 from ml_connector import record_lookup as records
 from ml_connector.airbase.bills import Bill, bills_of
 from ml_connector.domain.ids import VendorId
-from ml_connector.stack import Stack
+from ml_connector.infrastructure.ledger import Ledger
+from ml_connector.services import Services
 from ml_connector.user_errors import UserError
 
 _ENTERED = {True: "yes", False: "no", None: "unknown"}
 
 
 def list_bills(
-    stack: Stack, id: str, order: str | None = None, vendor: str | None = None
+    services: Services, order: str | None = None, vendor: str | None = None
 ) -> dict[str, Any]:
     """Return the bills of an order's vendor, or of the vendor with this Airbase id, oldest first.
 
     `entered` (in Exact) is "yes", "no" or "unknown"; `unreadable` lists the entries that cannot
     be read. Raises `UserError` when the order's vendor is not known.
     """
-    connection = stack.connection(id)
-    vendor_id = VendorId(vendor or _vendor_of(stack, id, order or ""))
-    airbase, profile = stack.services.airbase(connection), connection.profile
+    vendor_id = VendorId(vendor or _vendor_of(services.ledger, order or ""))
+    airbase, profile = services.airbase(), services.connection.profile
     entries = (row for status in profile.bill_statuses for row in airbase.ledger_entries(status))
     found = bills_of(vendor_id, entries, profile)
     return {
-        "connection": connection.id,
+        "connection": services.id,
         "vendor": vendor_id,
         "bills": [_bill(bill) for bill in sorted(found.bills.values(), key=_age)],
         "unreadable": [
@@ -35,8 +35,8 @@ def list_bills(
     }
 
 
-def _vendor_of(stack: Stack, id: str, order: str) -> str:
-    record = records.find_order(stack, stack.connection(id).id, order)
+def _vendor_of(ledger: Ledger, order: str) -> str:
+    record = records.find_order(ledger, order)
     vendor = record.facts.vendor_id
     if not vendor:
         name = records.title(record)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
-from ml_connector.domain.ids import Division, Guid, OrderId
+from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId
 from ml_connector.domain.orders.exact_order import ExactHeader, ExactOrder
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.domain.orders.questions import Outcome
@@ -20,8 +20,8 @@ from ml_connector.exact.purchase_orders import (
     read_header,
     read_order,
 )
+from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 
 _FIELDS = "PurchaseOrderID,OrderNumber,YourRef,Remarks,AmountFC,AmountFCExclVat"
 _SYNC_FIELDS = f"Timestamp,LineNumber,{_FIELDS}"
@@ -29,7 +29,6 @@ _SYNC_FIELDS = f"Timestamp,LineNumber,{_FIELDS}"
 
 def find_orders(
     services: Services,
-    connection: Connection,
     order: OrderId,
     sought: Outcome,
     *,
@@ -41,15 +40,15 @@ def find_orders(
     the cursor of the intent. `remember`: note per division that the filter is refused.
     """
     division = sought.division
-    exact_client = services.exact(connection)
-    data = services.reference_store(connection.id, division)
+    exact_client = services.exact
+    data = services.reference_store(division)
     if data.noted_at("your_ref_filter_refused") is None:
         query = {
             "$filter": f"YourRef eq {text_literal(sought.your_ref)}",
             "$select": _FIELDS,
         }
         try:
-            return _marked(exact_client.rows(division, ORDERS_PATH, query), connection, order)
+            return _marked(exact_client.rows(division, ORDERS_PATH, query), services.id, order)
         except Review:
             if remember:
                 data.note("your_ref_filter_refused")
@@ -57,15 +56,17 @@ def find_orders(
         "$filter": f"Timestamp gt {int64_literal(sought.cursor)}",
         "$select": _SYNC_FIELDS,
     }
-    return _marked(exact_client.rows(division, STREAM_PATH, query), connection, order)
+    return _marked(exact_client.rows(division, STREAM_PATH, query), services.id, order)
 
 
-def _marked(rows: Iterable[Row], connection: Connection, order: OrderId) -> tuple[ExactHeader, ...]:
+def _marked(
+    rows: Iterable[Row], connection: ConnectionId, order: OrderId
+) -> tuple[ExactHeader, ...]:
     """Return each order once: the stream repeats the header's remarks on its lines."""
     found = {
         header.id: header
         for row in rows
-        if not row.get("LineNumber") and is_marked_for(row.get("Remarks"), connection.id, order)
+        if not row.get("LineNumber") and is_marked_for(row.get("Remarks"), connection, order)
         for header in [read_header(row)]
     }
     return tuple(found.values())
@@ -73,21 +74,19 @@ def _marked(rows: Iterable[Row], connection: Connection, order: OrderId) -> tupl
 
 def read_current(
     services: Services,
-    connection: Connection,
     division: Division,
     id: Guid,
     *,
     may_be_gone: bool = False,
 ) -> ExactOrder | None:
     """Return the order as `fetch_current` does, and store it."""
-    found = fetch_current(services, connection, division, id, may_be_gone=may_be_gone)
-    store_current(services, connection, division, id, found)
+    found = fetch_current(services, division, id, may_be_gone=may_be_gone)
+    store_current(services.exact_orders(division), id, found)
     return found
 
 
 def fetch_current(
     services: Services,
-    connection: Connection,
     division: Division,
     id: Guid,
     *,
@@ -98,32 +97,25 @@ def fetch_current(
     `may_be_gone`: a removal of ours is under way. Raises `Later`, `Review` or `Halt` as the
     Exact client does.
     """
-    exact_client = services.exact(connection)
+    exact_client = services.exact
     key = f"PurchaseOrderID eq {guid_literal(id)}"
     headers = list(
         exact_client.rows(division, ORDERS_PATH, {"$filter": key, "$select": HEADER_FIELDS})
     )
     if not headers:
-        if not may_be_gone and not services.exact_orders(connection.id, division).is_deleted(id):
+        if not may_be_gone and not services.exact_orders(division).is_deleted(id):
             _refuse_empty_division(exact_client, division, id)
         return None
     lines = exact_client.rows(division, LINES_PATH, {"$filter": key, "$select": LINE_FIELDS})
     return read_order(headers[0], lines)
 
 
-def store_current(
-    services: Services,
-    connection: Connection,
-    division: Division,
-    id: Guid,
-    found: ExactOrder | None,
-) -> None:
+def store_current(exact_orders: ExactOrders, id: Guid, found: ExactOrder | None) -> None:
     """Store an order as it was read, or that it is gone."""
-    orders = services.exact_orders(connection.id, division)
     if found is None:
-        orders.mark_deleted(id)
+        exact_orders.mark_deleted(id)
     else:
-        orders.keep([found])
+        exact_orders.keep([found])
 
 
 def _refuse_empty_division(exact_client: ExactClient, division: Division, id: Guid) -> None:

@@ -18,7 +18,6 @@ from ml_connector.domain.states import ApprovalState
 from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.services import Services
 from ml_connector.settings.airbase_profile import AirbaseProfile
-from ml_connector.settings.connection import Connection
 
 _STAGE: dict[ApprovalState | None, int] = {
     ApprovalState.PENDING: 0,
@@ -30,51 +29,47 @@ Rank = tuple[float, float, int, str]
 """Sorts events from old to new: moment, revision, stage of the order, its text."""
 
 
-def fetch_order(
-    services: Services, connection: Connection, id: OrderId, record: OrderRecord
-) -> Order:
+def fetch_order(services: Services, id: OrderId, record: OrderRecord) -> Order:
     """Return the order as Airbase has it now, with its vendor if it should be in Exact.
 
     Raises `Later`, `Review` or `Halt` as the Airbase client does; `Review` when it is unreadable.
     """
-    profile = connection.profile
+    profile = services.connection.profile
     day = datetime.fromisoformat(record.received_at).date()
-    order = read_order(_raw_order(services, connection, id, record), profile, day)
+    order = read_order(_raw_order(services, id, record), profile, day)
     if order.id != id:
         raise Review([problem("NOT_THE_ORDER", id, "order", found=order.id)])
     if not order.is_wanted or not order.vendor.id:
         return order
-    vendor = services.airbase(connection).vendor(VendorId(order.vendor.id))
+    vendor = services.airbase().vendor(VendorId(order.vendor.id))
     return with_vendor(order, vendor, profile)
 
 
-def _raw_order(services: Services, connection: Connection, id: OrderId, record: OrderRecord) -> Any:
-    profile = connection.profile
+def _raw_order(services: Services, id: OrderId, record: OrderRecord) -> Any:
+    profile = services.connection.profile
     if profile.order_source == "detail":
-        return services.airbase(connection).order(id)
+        return services.airbase().order(id)
     events = record.facts.events
-    ranked = [_ranked_order(services, connection, id, event) for event in events]
+    ranked = [_ranked_order(services, id, event) for event in events]
     kept = [(rank, raw) for rank, raw in ranked if raw is not None]
     if not kept:
         raise Review([problem("NOT_IN_AIRBASE", id, "event_gone")])
     return max(kept, key=lambda one: one[0])[1]
 
 
-def _ranked_order(
-    services: Services, connection: Connection, id: OrderId, event: str
-) -> tuple[Rank, Any]:
+def _ranked_order(services: Services, id: OrderId, event: str) -> tuple[Rank, Any]:
     """Return an event's rank and the order it carries, None once the event is no longer kept.
 
     Events come late, twice and in any order: their own time says which is the latest.
     """
-    kept = services.inbox.get(connection.id, event)
+    kept = services.inbox.get(event)
     if kept is None:
         return (0.0, 0.0, 0, ""), None
     try:
         body = read_json(kept.body)
     except ValueError:
         raise Review([problem("UNREADABLE_EVENT", id)]) from None
-    profile = connection.profile
+    profile = services.connection.profile
     raw = jmespath.search(profile.event_order, body)
     return _rank(jmespath.search(profile.event_created, body), raw, profile), raw
 

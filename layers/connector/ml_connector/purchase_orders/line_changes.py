@@ -16,7 +16,6 @@ from ml_connector.exact.purchase_orders import LINES_PATH, ORDERS_PATH
 from ml_connector.purchase_orders.exact_lookup import read_current
 from ml_connector.purchase_orders.exact_requests import ExactWrite
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 
 _ONE_BY_ONE, _NESTED = "one by one", "with the order"
 _KIND_OF = {"PUT": "changed", "POST": "added", "DELETE": "removed"}
@@ -25,14 +24,12 @@ _KIND_OF = {"PUT": "changed", "POST": "added", "DELETE": "removed"}
 class LineChanges:
     """Applies edits to the lines of one order; `has_written` once Exact accepted a write."""
 
-    def __init__(
-        self, services: Services, connection: Connection, division: Division, title: str
-    ) -> None:
+    def __init__(self, services: Services, division: Division, title: str) -> None:
         """Write in `division`; `title` is what people call the order."""
         self._services = services
-        self._connection = connection
+        self._connection = services.connection
         self._division = division
-        self._exact_client = services.exact(connection)
+        self._exact_client = services.exact
         self._title = title
         self._refused: set[str] = set()  # kinds of change that Exact refused line by line
         self.has_written = False
@@ -54,7 +51,7 @@ class LineChanges:
             except Review as review:
                 refusals.append(review)
             if self.has_written:
-                now = read_current(self._services, self._connection, self._division, found.id)
+                now = read_current(self._services, self._division, found.id)
                 change = edits(target, target, now) if now else change
                 self._learn(way, kinds - _kinds(change))
         if refusals and change.changes_lines:
@@ -73,14 +70,14 @@ class LineChanges:
         return None
 
     def _known(self, kind: str) -> str:
-        learned = self._services.connections.behaviour(self._connection.id, f"lines {kind}")
+        learned = self._services.notes.behaviour(f"lines {kind}")
         return learned or _ONE_BY_ONE
 
     def _learn(self, way: str, done: frozenset[str]) -> None:
         """Remember the way that worked; nested only for what was refused line by line."""
         for kind in done if way == _ONE_BY_ONE else done & self._refused:
             if self._known(kind) != way:
-                self._services.connections.note_behaviour(self._connection.id, f"lines {kind}", way)
+                self._services.notes.note_behaviour(f"lines {kind}", way)
 
     def ways(
         self, change: Edits, target: Body, last_written: Body, found: ExactOrder

@@ -11,7 +11,7 @@ from ml_connector.stack import Stack
 
 def list_orders(stack: Stack, id: str, states: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Return the orders of a connection, oldest first, or those in one of `states`."""
-    found = stack.services.ledger.orders(stack.known_id(id))
+    found = stack.services.ledger_of(stack.known_id(id)).orders()
     wanted = (each for each in found if not states or each.state in states)
     return [_order(each) for each in sorted(wanted, key=lambda each: each.received_at)]
 

@@ -10,7 +10,7 @@ from typing import assert_never
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review
-from ml_connector.domain.ids import ConnectionId, OrderId, VendorId
+from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.domain.orders.exact_order import UNTOUCHED
 from ml_connector.domain.orders.next_step import next_step
 from ml_connector.domain.orders.outcome import confirmed, intended
@@ -31,19 +31,18 @@ from ml_connector.domain.orders.steps import (
 )
 from ml_connector.domain.records import SETTLE, OrderFacts, OrderState, posted_facts
 from ml_connector.exact.purchase_orders import ORDERS_PATH, read_header
-from ml_connector.infrastructure.ledger import OrderRecord
+from ml_connector.infrastructure.ledger import Ledger, OrderRecord
+from ml_connector.infrastructure.queues import Queues
 from ml_connector.messages import vendor_message
 from ml_connector.purchase_orders.amending import OrderAmender, is_as_expected
 from ml_connector.purchase_orders.prerequisites import Prerequisites
 from ml_connector.purchase_orders.reader import OrderReader
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 from ml_connector.tracked_record import TrackedOrder
 
 
 def advance_order(
     services: Services,
-    connection_id: ConnectionId,
     id: OrderId,
     event: str | None = None,
     *,
@@ -54,32 +53,35 @@ def advance_order(
     `event` is the inbox key of the webhook that caused this, None for the sweep; `by_hand`: a
     person asked for it. Raises `Conflict` when another worker changed the order meanwhile.
     """
-    tracked = TrackedOrder(services.ledger, services.ledger.order(connection_id, id))
+    tracked = TrackedOrder(services.ledger, services.ledger.order(id))
     tracked.note_event(event, SETTLE)
     try:
-        connection = services.connections.get(connection_id)
-        if connection is None:
-            raise Review([problem("CONNECTION_GONE", id)])
-        _Posting(services, connection, id, tracked, by_hand=by_hand).run()
+        _Posting(services, id, tracked, by_hand=by_hand).run()
     except Fault as fault:
         tracked.apply_fault(fault)
-        _queue_unknown_vendor(services, tracked.record)
+        _queue_unknown_vendor(services.queues, tracked.record)
     return tracked.record
 
 
-def compare_with_exact(services: Services, connection_id: ConnectionId, id: OrderId) -> None:
+def refuse_order(ledger: Ledger, id: OrderId, event: str | None = None) -> None:
+    """Open an exception for an order of a connection that has no settings any more."""
+    tracked = TrackedOrder(ledger, ledger.order(id))
+    tracked.note_event(event, SETTLE)
+    tracked.apply_fault(Review([problem("CONNECTION_GONE", id)]))
+
+
+def compare_with_exact(services: Services, id: OrderId) -> None:
     """Compare a posted order with what Exact holds now; after our own write nothing differs.
 
     A change by others is processed as in `advance_order`.
     """
-    tracked = TrackedOrder(services.ledger, services.ledger.order(connection_id, id))
-    connection = services.connections.get(connection_id)
+    tracked = TrackedOrder(services.ledger, services.ledger.order(id))
     record, facts = tracked.record, tracked.facts
-    if connection is None or record.state in {OrderState.POSTING, OrderState.AMENDING}:
+    if record.state in {OrderState.POSTING, OrderState.AMENDING}:
         return  # its worker is still busy, and reads the order again afterwards
     if not facts.exact or not facts.division:
         return
-    found = services.exact_orders(connection_id, facts.division).get(facts.exact.id)
+    found = services.exact_orders(facts.division).get(facts.exact.id)
     if found and is_as_expected(record, found):
         if (facts.status or UNTOUCHED) != found.status:
             retry_in = record.due_at - clock.now() if record.due_at else None
@@ -88,10 +90,10 @@ def compare_with_exact(services: Services, connection_id: ConnectionId, id: Orde
         return
     changed = replace(facts, is_changed_in_exact=True)
     tracked.step(record.state, "changed_in_exact", changed, retry_in=SETTLE)
-    advance_order(services, connection_id, id)
+    advance_order(services, id)
 
 
-def _queue_unknown_vendor(services: Services, record: OrderRecord) -> None:
+def _queue_unknown_vendor(queues: Queues, record: OrderRecord) -> None:
     """Have an unknown vendor matched, now that an order waits for it."""
     facts = record.facts
     if facts.vendor_id and any(found.code == "UNKNOWN_VENDOR" for found in record.problems):
@@ -99,7 +101,7 @@ def _queue_unknown_vendor(services: Services, record: OrderRecord) -> None:
         message = vendor_message(
             record.connection, vendor, name=facts.vendor_name, code=facts.vendor_code
         )
-        services.queues.send(message)
+        queues.send(message)
 
 
 class _Posting:
@@ -108,19 +110,17 @@ class _Posting:
     def __init__(
         self,
         services: Services,
-        connection: Connection,
         id: OrderId,
         tracked: TrackedOrder,
         *,
         by_hand: bool,
     ) -> None:
         self.services = services
-        self.connection = connection
         self.tracked = tracked
-        self.reader = OrderReader(services, connection, tracked.record, stores=True)
+        self.reader = OrderReader(services, tracked.record, stores=True)
         self.known = Known(
             now=clock.now(),
-            connection=connection,
+            connection=services.connection,
             id=id,
             state=OrderState(tracked.record.state),
             facts=tracked.facts,
@@ -168,9 +168,9 @@ class _Posting:
             case Post():
                 self._post(step)
             case Amend():
-                OrderAmender(self.services, self.connection, self.tracked).amend(step)
+                OrderAmender(self.services, self.tracked).amend(step)
             case Remove():
-                OrderAmender(self.services, self.connection, self.tracked).remove(step)
+                OrderAmender(self.services, self.tracked).remove(step)
             case LeaveAside():
                 self.tracked.leave_set_aside()
             case Rest():
@@ -192,7 +192,7 @@ class _Posting:
         self.known = replace(self.known, by_hand=False)
 
     def _create(self, step: Create) -> None:
-        Prerequisites(self.services, self.connection, step.division).create_all(step.missing)
+        Prerequisites(self.services, step.division).create_all(step.missing)
         self.reader.forget()
         self.known = self.known.having_created([each.name for each in step.missing])
 
@@ -200,9 +200,8 @@ class _Posting:
         """Record what will be sent, then send it; who finds the intent searches Exact first."""
         facts = intended(self.tracked.facts, step.intent, step.body)
         self.tracked.step(OrderState.POSTING, "intent", facts, retry_in=SETTLE)
-        exact_client = self.services.exact(self.connection)
         try:
-            created = exact_client.create(step.intent.division, ORDERS_PATH, step.body)
+            created = self.services.exact.create(step.intent.division, ORDERS_PATH, step.body)
         except Later as later:
             if later.outcome_unknown:
                 until = clock.now() + SETTLE
@@ -215,15 +214,17 @@ class _Posting:
         found = read_header(created)
         self._confirm(
             "posted",
-            confirmed(self.connection, self.tracked.title, self.tracked.facts, found, clock.now()),
+            confirmed(
+                self.services.connection, self.tracked.title, self.tracked.facts, found, clock.now()
+            ),
         )
 
     def _confirm(self, step: str, facts: OrderFacts) -> None:
         self._note_origin(facts)
         self.tracked.step(OrderState.POSTED, step, facts)
-        self.services.measure({"OrdersPosted": 1}, connection=self.connection.id)
+        self.services.measure({"OrdersPosted": 1}, connection=self.services.id)
 
     def _note_origin(self, facts: OrderFacts) -> None:
         """Store which Airbase order the one in Exact came from."""
         posted = posted_facts(facts)
-        self.services.connections.note_posted(self.connection.id, posted.exact.id, self.known.id)
+        self.services.notes.note_posted(posted.exact.id, self.known.id)

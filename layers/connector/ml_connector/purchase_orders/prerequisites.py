@@ -22,7 +22,7 @@ from ml_connector.domain.orders.reference_data import GLAccount, Item
 from ml_connector.exact.odata import guid, int64_literal, text_literal
 from ml_connector.exact.reference_data import SUPPLIER_ITEMS_PATH, read_item
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.connection import ExactDivision
 
 ITEMS, UNITS = "logistics/Items", "logistics/Units"
 _LEASE = timedelta(seconds=90)
@@ -33,14 +33,14 @@ _ITEM_FIELDS = "ID,Code,Description,IsPurchaseItem,IsStockItem,GLCosts,StartDate
 class Prerequisites:
     """Creates what one order needs, in one division."""
 
-    def __init__(self, services: Services, connection: Connection, division: ExactDivision) -> None:
+    def __init__(self, services: Services, division: ExactDivision) -> None:
         """Work in `division` of `connection`."""
-        self._connection = connection
+        self._connection = services.connection
         self._division = division
         self._code = division.division
-        self._exact_client = services.exact(connection)
-        self._data = services.reference_store(connection.id, division.division)
-        self._leases = services.leases(connection.id)
+        self._exact_client = services.exact
+        self._data = services.reference_store(division.division)
+        self._leases = services.leases
 
     def create_all(self, missing: Sequence[Prerequisite]) -> None:
         """Create everything that is missing, or raise the fault that prevents it."""
@@ -136,10 +136,8 @@ def carrier_body(division: ExactDivision, account: GLAccount) -> dict[str, Any]:
     return body
 
 
-def map_with_stored_data(
-    services: Services, connection: Connection, order: Order, division: ExactDivision
-) -> MappedOrder:
+def map_with_stored_data(services: Services, order: Order, division: ExactDivision) -> MappedOrder:
     """Return what to send and what is missing first; Exact is not called, nothing is written."""
     return map_order(
-        order, connection, division, services.division_data(connection, division.division)
+        order, services.connection, division, services.division_data(division.division)
     )

@@ -43,7 +43,6 @@ from ml_connector.purchase_orders.line_changes import LineChanges
 from ml_connector.purchase_orders.planned_prerequisites import PlannedPrerequisites
 from ml_connector.purchase_orders.reader import OrderReader
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 from ml_connector.sweep.missed_approvals import LISTING, first_day, may_be_posted
 from ml_connector.tracked_record import state_in_review
 
@@ -108,42 +107,37 @@ class Preview:
         }
 
 
-def preview(
-    services: Services, connection: Connection, record: OrderRecord, *, by_hand: bool = False
-) -> Preview:
+def preview(services: Services, record: OrderRecord, *, by_hand: bool = False) -> Preview:
     """Return the preview of the order of `record`; `by_hand`: as if a person retried it."""
-    return _PreviewRun(services, connection, record, by_hand=by_hand).run()
+    return _PreviewRun(services, record, by_hand=by_hand).run()
 
 
-def preview_open(services: Services, connection: Connection) -> Iterator[Preview]:
+def preview_open(services: Services) -> Iterator[Preview]:
     """Yield the preview of every order that waits, then of those not in the ledger yet."""
     known = set()
-    for record in services.ledger.orders(connection.id):
+    for record in services.ledger.orders():
         known.add(record.key)
         if _is_open(record):
-            yield preview(services, connection, record)
-    for id in _approved(services, connection):
+            yield preview(services, record)
+    for id in _approved(services):
         if order_key(id) not in known:
-            yield preview(services, connection, new_order(connection.id, id))
+            yield preview(services, new_order(services.id, id))
 
 
 class _PreviewRun:
     """Shows the steps that the worker would take, as far as they can be known without it."""
 
-    def __init__(
-        self, services: Services, connection: Connection, record: OrderRecord, *, by_hand: bool
-    ) -> None:
+    def __init__(self, services: Services, record: OrderRecord, *, by_hand: bool) -> None:
         self.services = services
-        self.connection = connection
         received = OrderState.RECEIVED if record.state == OrderState.NEW else record.state
         self.result = Preview(record, exact_number=_number(record.facts))
         if not record.version:
             record = replace(record, received_at=clock.now().isoformat())
-        self.reader = OrderReader(services, connection, record, stores=False)
+        self.reader = OrderReader(services, record, stores=False)
         self.planned = PlannedPrerequisites()
         self.known = Known(
             now=clock.now(),
-            connection=connection,
+            connection=services.connection,
             id=OrderId(record.key.partition("#")[2]),
             state=OrderState(received),
             facts=record.facts,
@@ -252,7 +246,7 @@ class _PreviewRun:
         header = header_write(step.edits, step.body, posted.exact.id, order.title)
         writes = [header] if header else []
         if step.edits.changes_lines:
-            lines = LineChanges(self.services, self.connection, posted.division, order.title)
+            lines = LineChanges(self.services, posted.division, order.title)
             (_, first), (_, other) = lines.ways(step.edits, step.body, posted.body, step.found)
             writes += first
             self.result.otherwise = other
@@ -289,15 +283,19 @@ def _is_open(record: OrderRecord) -> bool:
     return bool(waits) or record.state in _UNDER_WAY
 
 
-def _approved(services: Services, connection: Connection) -> Iterable[OrderId]:
+def _approved(services: Services) -> Iterable[OrderId]:
     """Yield the orders of Airbase's listing that the sweep would post."""
-    since = first_day(services, connection)
-    for row in services.airbase(connection).orders():
-        reader = FieldReader(row, connection.profile, LISTING)
-        id = reader.required_text(connection.profile.order.id, "id")
-        day = reader.day(connection.profile.order.order_date, "order date")
+    since = first_day(services)
+    for row in services.airbase().orders():
+        reader = FieldReader(row, services.connection.profile, LISTING)
+        id = reader.required_text(services.connection.profile.order.id, "id")
+        day = reader.day(services.connection.profile.order.order_date, "order date")
         is_readable = not reader.problems
-        if is_readable and (day is None or day >= since) and may_be_posted(row, connection.profile):
+        if (
+            is_readable
+            and (day is None or day >= since)
+            and may_be_posted(row, services.connection.profile)
+        ):
             yield OrderId(id)
 
 

@@ -8,33 +8,31 @@ from ml_connector.domain.ids import OrderId
 from ml_connector.infrastructure.ledger import new_order
 from ml_connector.purchase_orders.preview import preview as preview_order
 from ml_connector.purchase_orders.preview import preview_open
-from ml_connector.stack import Stack
+from ml_connector.services import Services
 from ml_connector.user_errors import ServiceError, UserError
 
 _UNKNOWN = "NOT_IN_AIRBASE"
 
 
-def preview(stack: Stack, id: str, name: str, *, by_hand: bool = False) -> dict[str, Any]:
+def preview(services: Services, name: str, *, by_hand: bool = False) -> dict[str, Any]:
     """Return the preview of one order, in the ledger or only in Airbase.
 
     `by_hand`: as if a person retried it now. Raises `UserError` when neither has it,
     `ServiceError` when Airbase does not answer for an order not in the ledger.
     """
-    connection = stack.connection(id)
-    found = records.find_order_or_none(stack, connection.id, name)
-    record = found or new_order(connection.id, OrderId(name))
-    shown = preview_order(stack.services, connection, record, by_hand=by_hand)
+    found = records.find_order_or_none(services.ledger, name)
+    record = found or new_order(services.id, OrderId(name))
+    shown = preview_order(services, record, by_hand=by_hand)
     if found is None and _UNKNOWN in {each.code for each in shown.problems}:
         raise UserError(
-            f"neither connection {id} nor Airbase has an order {name!r}; "
-            f"see `connector orders {id}`"
+            f"neither connection {services.id} nor Airbase has an order {name!r}; "
+            f"see `connector orders {services.id}`"
         )
     if found is None and shown.waiting and not shown.title:  # it is unknown whether it exists
         raise ServiceError(f"{shown.waiting.code}: {shown.waiting.cause}")
     return shown.as_dict()
 
 
-def preview_all(stack: Stack, id: str) -> Iterator[dict[str, Any]]:
+def preview_all(services: Services) -> Iterator[dict[str, Any]]:
     """Yield the preview of every order that waits, or is approved and not in the ledger yet."""
-    connection = stack.connection(id)
-    return (each.as_dict() for each in preview_open(stack.services, connection))
+    return (each.as_dict() for each in preview_open(services))

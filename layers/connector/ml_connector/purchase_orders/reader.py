@@ -23,15 +23,15 @@ from ml_connector.domain.orders.questions import (
     StreamPosition,
     WaitForExact,
 )
+from ml_connector.exact.client import ExactClient
 from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.rate_limit_headers import next_minute
-from ml_connector.infrastructure.ledger import OrderRecord
+from ml_connector.infrastructure.ledger import Ledger, OrderRecord
 from ml_connector.infrastructure.reference_store import StoredDivisionData
 from ml_connector.purchase_orders.exact_lookup import fetch_current, find_orders, store_current
 from ml_connector.purchase_orders.fetch import fetch_order
 from ml_connector.reference_data.refresh import is_usable
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 
 
 class OrderReader:
@@ -40,12 +40,9 @@ class OrderReader:
     `stores`: what Exact says of an order is stored, as the worker does and a preview does not.
     """
 
-    def __init__(
-        self, services: Services, connection: Connection, record: OrderRecord, *, stores: bool
-    ) -> None:
+    def __init__(self, services: Services, record: OrderRecord, *, stores: bool) -> None:
         """Read for the order of `record`."""
         self._services = services
-        self._connection = connection
         self._record = record
         self._id = OrderId(record.key.partition("#")[2])
         self._stores = stores
@@ -62,7 +59,7 @@ class OrderReader:
     def _answer(self, question: AnyQuestion) -> Any:
         match question:
             case ApprovedOrder():
-                return fetch_order(self._services, self._connection, self._id, self._record)
+                return fetch_order(self._services, self._id, self._record)
             case Outcome() | OrderInExact():
                 return self._ask_exact(question)
             case Lookup(division, what, arguments):
@@ -72,15 +69,11 @@ class OrderReader:
 
     def _ask_exact(self, question: Outcome | OrderInExact) -> Any:
         if isinstance(question, Outcome):
-            return find_orders(
-                self._services, self._connection, self._id, question, remember=self._stores
-            )
+            return find_orders(self._services, self._id, question, remember=self._stores)
         division, id = question.division, question.id
-        found = fetch_current(
-            self._services, self._connection, division, id, may_be_gone=question.may_be_gone
-        )
+        found = fetch_current(self._services, division, id, may_be_gone=question.may_be_gone)
         if self._stores:
-            store_current(self._services, self._connection, division, id, found)
+            store_current(self._services.exact_orders(division), id, found)
         return found
 
     def _look_up(
@@ -93,47 +86,47 @@ class OrderReader:
         | OriginOf
         | StreamPosition,
     ) -> Any:
-        services, id = self._services, self._connection.id
+        services = self._services
         match question:
             case Standing():
-                return _standing(services, self._connection)
+                return _standing(services.ledger)
             case WaitForExact(division):
-                return wait_for_exact(services, self._connection, division)
+                return _wait_for_exact(services.exact, division)
             case HasUsableData(division):
-                return is_usable(services, id, division)
+                return is_usable(services.reference_store(division))
             case MarkedOrders(division):
-                token = order_token(id, self._id)
-                return tuple(services.exact_orders(id, division).with_order_token(token))
+                token = order_token(services.id, self._id)
+                return tuple(services.exact_orders(division).with_order_token(token))
             case OrdersNear(division, supplier, day):
-                return tuple(services.exact_orders(id, division).near(supplier, day))
+                return tuple(services.exact_orders(division).near(supplier, day))
             case OriginOf(exact_order):
-                return services.connections.order_of(id, exact_order)
+                return services.notes.order_of(exact_order)
             case StreamPosition(division):
-                return services.reference_store(id, division).cursor(STREAM_PATH).timestamp
+                return services.reference_store(division).cursor(STREAM_PATH).timestamp
             case _:
                 assert_never(question)
 
     def _data(self, division: Division) -> StoredDivisionData:
         if division not in self._division_data:
-            stored = self._services.division_data(self._connection, division)
+            stored = self._services.division_data(division)
             self._division_data[division] = stored
         return self._division_data[division]
 
 
-def _standing(services: Services, connection: Connection) -> ConnectionStanding:
-    facts = services.ledger.connection(connection.id).facts
+def _standing(ledger: Ledger) -> ConnectionStanding:
+    facts = ledger.connection().facts
     until = facts.looks_first_until
     looks_first = until is not None and clock.now() < until
     return ConnectionStanding(frozenset(facts.halts), looks_first)
 
 
-def wait_for_exact(services: Services, connection: Connection, division: Division) -> Later | None:
+def _wait_for_exact(exact_client: ExactClient, division: Division) -> Later | None:
     """Return why the division cannot be called now: an outage, its calls used up."""
     try:
-        services.exact(connection).circuit_breaker.check()
+        exact_client.circuit_breaker.check()
     except Later as later:
         return later
-    until = services.rate_limiter(connection).exhausted_until(division)
+    until = exact_client.rate_limiter.exhausted_until(division)
     if until is None:
         return None
     code = "EXACT_DAY_LIMIT" if until > next_minute(clock.now()) else "EXACT_MINUTE_LIMIT"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.ids import Division
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.exact.odata import guid
 from ml_connector.infrastructure.reference_store import ReferenceStore
@@ -37,14 +37,12 @@ def note_deleted(data: ReferenceStore, row: Mapping[str, Any]) -> None:
         data.note_supplier_change(id, int(row["Timestamp"]))
 
 
-def queue_supplier_changes(
-    services: Services, connection: ConnectionId, division: Division
-) -> None:
+def queue_supplier_changes(services: Services, division: Division) -> None:
     """Queue a message if suppliers changed; after the first reading, always."""
-    data = services.reference_store(connection, division)
+    data = services.reference_store(division)
     is_first = data.noted_at(_FOLLOWED) is None
     if is_first:
         data.note(_FOLLOWED)
     if is_first or next(data.supplier_changes(), None):
-        message = suppliers_message(connection, division)
+        message = suppliers_message(services.id, division)
         services.queues.send(message, unique_id())

@@ -5,11 +5,11 @@ A notification carries only the key of what changed; many of them lead to one in
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
-from ml_connector.domain.ids import ConnectionId, Division, Guid
+from ml_connector.domain.ids import Division, Guid
 from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.reference_data import DELETED_PATH, STREAMS
+from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.reference_data.refresh import note_stale
-from ml_connector.services import Services
 
 _KINDS = {"GLAccounts": "gl_account", "Items": "item", "Accounts": "supplier"}
 _STREAM_OF = {"PurchaseOrders": STREAM_PATH} | {
@@ -19,8 +19,7 @@ _STREAM_OF = {"PurchaseOrders": STREAM_PATH} | {
 
 
 def note_stream_change(
-    services: Services,
-    connection: ConnectionId,
+    data: ReferenceStore,
     division: Division,
     topic: str,
     key: Guid,
@@ -30,4 +29,4 @@ def note_stream_change(
     if topic not in _STREAM_OF:
         raise Review([problem("UNKNOWN_TOPIC", topic, "key", division=division, key=key)])
     path = DELETED_PATH if action == "Delete" else _STREAM_OF[topic]
-    note_stale(services.reference_store(connection, division), path)
+    note_stale(data, path)

@@ -12,7 +12,7 @@ from typing import Any
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Review
-from ml_connector.domain.ids import ConnectionId, Division, Guid
+from ml_connector.domain.ids import Division, Guid
 from ml_connector.domain.orders.marker import order_tokens_in
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.odata import guid, int64_literal
@@ -37,7 +37,6 @@ from ml_connector.reference_data.changed_suppliers import (
     queue_supplier_changes,
 )
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 from ml_connector.telemetry import logger
 
 STREAMS_EVERY = timedelta(hours=4)
@@ -61,9 +60,9 @@ def note_stale(data: ReferenceStore, path: str) -> None:
     data.note(f"{_STALE}{path}")
 
 
-def is_due(services: Services, connection: Connection, division: Division) -> bool:
+def is_due(data: ReferenceStore) -> bool:
     """Return whether any of the division's streams has to be read now."""
-    return bool(_due(services.reference_store(connection.id, division)))
+    return bool(_due(data))
 
 
 def fresh_since(data: ReferenceStore) -> datetime | None:
@@ -73,25 +72,23 @@ def fresh_since(data: ReferenceStore) -> datetime | None:
     return None if None in times else min(at for at in times if at)
 
 
-def refresh(
-    services: Services, connection: Connection, division: Division, *, everything: bool = False
-) -> bool:
+def refresh(services: Services, division: Division, *, everything: bool = False) -> bool:
     """Read what is due, or everything; return whether data that mapping uses changed.
 
     Orders of ours that changed in Exact are queued to be compared. Raises `Later`, `Review` or
     `Halt` as the Exact client does; what was read until then is kept.
     """
-    data = services.reference_store(connection.id, division)
+    data = services.reference_store(division)
     due = _PATHS if everything else _due(data)
     if not due:
         return False
-    reader = _Reader(services, connection, division, data)
+    reader = _Reader(services, division, data)
     changed = [reader.read_stream(s) for s in STREAMS if s.path in due]
     if STREAM_PATH in due:
         reader.read_orders()
     if DELETED_PATH in due:
         changed.append(_read_if_available(reader.read_deleted))
-        queue_supplier_changes(services, connection.id, division)
+        queue_supplier_changes(services, division)
         reader.ended(DELETED_PATH)
     changed.append(reader.read_listings())
     return any(changed)
@@ -112,9 +109,9 @@ def _is_due(read_at: datetime | None, stale_at: datetime | None) -> bool:
     return stale_at is not None and stale_at >= read_at
 
 
-def is_usable(services: Services, connection: ConnectionId, division: Division) -> bool:
+def is_usable(data: ReferenceStore) -> bool:
     """Return whether the division's data are fresh enough to map orders."""
-    read_at = fresh_since(services.reference_store(connection, division))
+    read_at = fresh_since(data)
     return read_at is not None and clock.now() - read_at < MAX_AGE
 
 
@@ -128,15 +125,13 @@ def _read_if_available(read: Callable[[], bool]) -> bool:
 
 
 class _Reader:
-    def __init__(
-        self, services: Services, connection: Connection, division: Division, data: ReferenceStore
-    ) -> None:
+    def __init__(self, services: Services, division: Division, data: ReferenceStore) -> None:
         self.services = services
-        self.connection = connection
+        self.connection = services.connection
         self.division = division
         self.data = data
-        self.orders = services.exact_orders(connection.id, division)
-        self.exact_client: ExactClient = services.exact(connection)
+        self.orders = services.exact_orders(division)
+        self.exact_client: ExactClient = services.exact
         self.started = clock.now()
 
     def read_stream(self, stream: Stream) -> bool:
@@ -148,7 +143,7 @@ class _Reader:
             self._save_cursor(stream.path, rows)
             has_changed = True
         if stream.kind == "supplier":
-            queue_supplier_changes(self.services, self.connection.id, self.division)
+            queue_supplier_changes(self.services, self.division)
         self.ended(stream.path)
         return has_changed
 
@@ -224,7 +219,7 @@ class _Reader:
 
     def _queue_our_order(self, id: Guid, stamp: int) -> None:
         """Queue the Airbase order of a purchase order in Exact, if it has one."""
-        if order := self.services.connections.order_of(self.connection.id, id):
+        if order := self.services.notes.order_of(id):
             message = changed_order_message(self.connection.id, order)
             self.services.queues.send(message, f"{message.group} exact {stamp}")
 

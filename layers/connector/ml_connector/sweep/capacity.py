@@ -8,7 +8,6 @@ from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.ledger import AnyRecord, OrderRecord
 from ml_connector.reference_data.refresh import is_usable
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 
 # These need no reference data: the first is looked up in Exact, the second compared.
 _WITHOUT_MAPPING = {OrderState.POSTING, OrderState.POSTED}
@@ -17,13 +16,13 @@ _WITHOUT_MAPPING = {OrderState.POSTING, OrderState.POSTED}
 class CallCapacity:
     """Counts down the calls left this minute, one per order; they are read at the first order."""
 
-    def __init__(self, services: Services, connection: Connection, halted: Collection[str]) -> None:
+    def __init__(self, services: Services, halted: Collection[str]) -> None:
         """Count the divisions of `connection` except the halted ones."""
         self._services = services
-        self._connection = connection
+        self._connection = services.connection
         self._halted = halted
         self._queued = 0
-        self._is_usable = cache(lambda division: is_usable(services, connection.id, division))
+        self._is_usable = cache(lambda division: is_usable(services.reference_store(division)))
 
     @property
     def is_used_up(self) -> bool:
@@ -55,7 +54,7 @@ class CallCapacity:
 
     @cached_property
     def _left(self) -> dict[Division, int]:
-        rate_limiter = self._services.rate_limiter(self._connection)
+        rate_limiter = self._services.rate_limiter
         codes = (each.division for each in self._connection.divisions)
         return {
             code: rate_limiter.calls_left(code) for code in codes if str(code) not in self._halted

@@ -7,10 +7,16 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.domain.ids import Division, OrderId, VendorId
 from ml_connector.domain.records import OrderFacts
-from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT, REMOTES, Remote
-from ml_connector.infrastructure.ledger import AnyRecord, Conflict
+from ml_connector.infrastructure.circuit_breaker import (
+    AIRBASE,
+    EXACT,
+    REMOTES,
+    CircuitBreaker,
+    Remote,
+)
+from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
 from ml_connector.message_bodies import Recoverable
 from ml_connector.message_outcome import kept_message
 from ml_connector.messages import (
@@ -21,8 +27,7 @@ from ml_connector.messages import (
     vendor_message,
 )
 from ml_connector.reference_data.refresh import is_due
-from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
+from ml_connector.services import Services, StackServices
 from ml_connector.sweep.capacity import CallCapacity
 from ml_connector.sweep.missed_approvals import queue_listing
 from ml_connector.tracked_record import PARKING_CODES
@@ -34,13 +39,13 @@ _EVENTS = "event#"
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
-def sweep(services: Services) -> None:
+def sweep(services: StackServices) -> None:
     """Queue what is due of every connection; a failure does not stop the next connection."""
     failures = []
-    for connection in services.connections.all():
+    for each in services.all():
         try:
-            _queue_lost_events(services, connection.id)
-            sweep_connection(services, connection)
+            _queue_lost_events(each)
+            sweep_connection(each)
         except Exception as error:  # noqa: BLE001  one per connection, raised again below
             failures.append(error)
     measure_and_notify(services)
@@ -48,38 +53,34 @@ def sweep(services: Services) -> None:
         raise ExceptionGroup("sweep", failures)
 
 
-def measure_and_notify(services: Services) -> None:
+def measure_and_notify(services: StackServices) -> None:
     """Measure the connections and notify people of what is new; never raises."""
     # Imported by the first sweep of a process: a worker for orders starts without them.
     from ml_connector.notifications import metrics, send  # noqa: PLC0415
 
     metrics.measure_all(services)
-    send.send_all(services)
+    send.send_all(services.all())
 
 
-def queue_reviews_of_division(
-    services: Services, connection: ConnectionId, division: Division
-) -> int:
+def queue_reviews_of_division(services: Services, division: Division) -> int:
     """Queue the division's orders with exceptions: a change there may have resolved them."""
-    return _queue_where(services, connection, lambda facts: facts.division == division)
+    return _queue_where(services, lambda facts: facts.division == division)
 
 
-def queue_reviews_without_division(services: Services, connection: ConnectionId) -> int:
+def queue_reviews_without_division(services: Services) -> int:
     """Queue the orders with exceptions that have no division yet."""
-    return _queue_where(services, connection, lambda facts: facts.division is None)
+    return _queue_where(services, lambda facts: facts.division is None)
 
 
-def queue_reviews_of_vendor(services: Services, connection: ConnectionId, vendor: str) -> int:
+def queue_reviews_of_vendor(services: Services, vendor: str) -> int:
     """Queue the vendor's orders with exceptions."""
-    return _queue_where(services, connection, lambda facts: facts.vendor_id == vendor)
+    return _queue_where(services, lambda facts: facts.vendor_id == vendor)
 
 
-def _queue_where(
-    services: Services, connection: ConnectionId, is_meant: Callable[[OrderFacts], bool]
-) -> int:
+def _queue_where(services: Services, is_meant: Callable[[OrderFacts], bool]) -> int:
     waiting = [
         record
-        for record in services.ledger.due(connection, _FAR)
+        for record in services.ledger.due(_FAR)
         if record.problems and isinstance(record.facts, OrderFacts) and is_meant(record.facts)
     ]
     for record in waiting:
@@ -87,67 +88,65 @@ def _queue_where(
     return len(waiting)
 
 
-def sweep_connection(services: Services, connection: Connection) -> None:
+def sweep_connection(services: Services) -> None:
     """Queue what is due of one connection, and checks that may end an outage or a halt."""
-    halts = services.ledger.halts(connection.id)
-    away = _away(services, connection)
+    halts = services.ledger.halts()
+    away = _away(services.circuit_breaker)
     stopped: list[Recoverable] = [remote.name for remote in away]
     for what in [*stopped, "halts"] if halts else stopped:
-        message = recover_message(connection.id, what)
+        message = recover_message(services.id, what)
         services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
     if "" in halts:
         return
     if EXACT not in away:
-        _queue_refreshes(services, connection, halts.keys())
+        _queue_refreshes(services, halts.keys())
     if AIRBASE not in away:
-        queue_listing(services, connection)
-    _queue_due(services, connection, halts.keys(), away)
+        queue_listing(services)
+    _queue_due(services, halts.keys(), away)
 
 
-def _queue_refreshes(services: Services, connection: Connection, halted: Collection[str]) -> None:
-    for division in connection.divisions:
-        if str(division.division) not in halted and is_due(services, connection, division.division):
+def _queue_refreshes(services: Services, halted: Collection[str]) -> None:
+    for division in services.connection.divisions:
+        if str(division.division) not in halted and is_due(
+            services.reference_store(division.division)
+        ):
             once = f"refresh {clock.epoch() // 60}"
-            message = refresh_message(connection.id, division.division)
+            message = refresh_message(services.id, division.division)
             services.queues.send(message, f"{message.group} {once}")
 
 
-def _queue_lost_events(services: Services, connection: ConnectionId) -> None:
-    for event in services.inbox.open_events(connection, clock.now() - _LOST_AFTER):
+def _queue_lost_events(services: Services) -> None:
+    for event in services.inbox.open_events(clock.now() - _LOST_AFTER):
         services.queues.send(event.message, f"{event.once} {clock.epoch() // 600}")
 
 
-def queue_due(services: Services, connection: Connection) -> None:
+def queue_due(services: Services) -> None:
     """Queue due orders, oldest first, no more per division than it has calls left."""
-    halted = services.ledger.halts(connection.id).keys()
+    halted = services.ledger.halts().keys()
     if "" not in halted:
-        _queue_due(services, connection, halted, _away(services, connection))
+        _queue_due(services, halted, _away(services.circuit_breaker))
 
 
-def _queue_due(
-    services: Services, connection: Connection, halted: Collection[str], away: Collection[Remote]
-) -> None:
-    capacity = CallCapacity(services, connection, halted)
+def _queue_due(services: Services, halted: Collection[str], away: Collection[Remote]) -> None:
+    capacity = CallCapacity(services, halted)
     queued = 0
-    for record in _due(services, connection.id, {remote.away for remote in away}):
+    for record in _due(services.ledger, {remote.away for remote in away}):
         if queued >= _MOST_AT_ONCE or capacity.is_used_up:
             return
         if record.key.startswith(_EVENTS) or capacity.take(record):
             queued += _claim(services, record)
 
 
-def _due(
-    services: Services, connection: ConnectionId, away: Collection[str]
-) -> Iterator[AnyRecord]:
+def _due(ledger: Ledger, away: Collection[str]) -> Iterator[AnyRecord]:
     """Yield the records that are due, then those parked for a reason that is over."""
-    yield from services.ledger.due(connection, clock.now())
+    yield from ledger.due(clock.now())
     for reason in PARKING_CODES:
         if reason not in away:
-            yield from services.ledger.due(connection, clock.now(), reason)
+            yield from ledger.due(clock.now(), reason)
 
 
-def _away(services: Services, connection: Connection) -> list[Remote]:
-    return [r for r in REMOTES if services.circuit_breaker(connection.id, r).outage().is_open]
+def _away(circuit_breaker: Callable[[Remote], CircuitBreaker]) -> list[Remote]:
+    return [r for r in REMOTES if circuit_breaker(r).outage().is_open]
 
 
 def _claim(services: Services, record: AnyRecord) -> int:
@@ -169,5 +168,5 @@ def _queue(services: Services, record: AnyRecord) -> None:
         connection = record.connection
         message = vendor_message(connection, VendorId(id)) if id else reconcile_message(connection)
         services.queues.send(message, f"{message.group} {record.key} {record.version}")
-    elif kind == "event" and (kept := kept_message(services, record)):
+    elif kind == "event" and (kept := kept_message(services.inbox, record)):
         services.queues.send(kept, f"{kept.group} {record.key} {record.version}")

@@ -15,7 +15,6 @@ from ml_connector.domain.records import HaltProblem
 from ml_connector.exact import odata
 from ml_connector.exact.purchase_orders import ORDERS_PATH
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 
 EVERY = timedelta(minutes=15)
 _MOST_DOUBLINGS = 6  # 16 hours
@@ -23,38 +22,36 @@ _NO_SUCH_ID = odata.guid_literal("00000000-0000-0000-0000-000000000000")
 _END = odata.int64_literal(2**63 - 1)
 
 
-def lift_halts(services: Services, connection: Connection) -> bool:
+def lift_halts(services: Services) -> bool:
     """Lift the halts whose cause is repaired; return whether any was lifted.
 
     Raises `Conflict` when another worker changed the connection's record meanwhile.
     """
     repaired: dict[str, str] = {}
-    for where, halt in sorted(services.ledger.halts(connection.id).items()):
+    for where, halt in sorted(services.ledger.halts().items()):
         pause = EVERY * 2 ** min(halt.times, _MOST_DOUBLINGS)
-        lease = services.leases(connection.id).acquire(f"halt {where}", pause)
+        lease = services.leases.acquire(f"halt {where}", pause)
         if lease is None:
             continue
         try:
-            if _is_repaired(services, connection, where, halt):
+            if _is_repaired(services, where, halt):
                 repaired[where] = halt.code
         except Later:
-            services.leases(connection.id).release(lease)  # the remote was not asked, or is away
+            services.leases.release(lease)  # the remote was not asked, or is away
             break
-    return services.ledger.lift(connection.id, repaired)
+    return services.ledger.lift(repaired)
 
 
-def _is_repaired(
-    services: Services, connection: Connection, where: str, problem: HaltProblem
-) -> bool:
+def _is_repaired(services: Services, where: str, problem: HaltProblem) -> bool:
     """Ask the remote that the halt is about; raises `Later` when it cannot be asked now."""
     code = problem.code
-    if where and connection.division(Division(int(where))) is None:
+    if where and services.connection.division(Division(int(where))) is None:
         return True  # the connection no longer has this division
     try:
         if not code.startswith("AIRBASE_"):
-            _ask_exact(services, connection, where, problem.evidence)
+            _ask_exact(services, where, problem.evidence)
         if code.startswith(("AIRBASE_", "SECRET_")):
-            services.airbase(connection).check_access()
+            services.airbase().check_access()
     except Halt as halt:
         # A halt of one division is no reason to keep the connection stopped.
         return not where and halt.division is not None
@@ -63,16 +60,14 @@ def _is_repaired(
     return True
 
 
-def _ask_exact(
-    services: Services, connection: Connection, where: str, evidence: Mapping[str, Any]
-) -> None:
+def _ask_exact(services: Services, where: str, evidence: Mapping[str, Any]) -> None:
     """Ask the endpoint that Exact refused for no rows; if unknown, the purchase orders."""
     endpoint = str(evidence.get("endpoint") or ORDERS_PATH)
-    first = connection.divisions[0].division
+    first = services.connection.divisions[0].division
     division = Division(int(where or evidence.get("division") or first))
     if endpoint.startswith("sync/"):
         query = {"$filter": f"Timestamp gt {_END}", "$select": "Timestamp"}
     else:
         key = "PurchaseOrderID" if endpoint == ORDERS_PATH else "ID"
         query = {"$filter": f"{key} eq {_NO_SUCH_ID}", "$select": key}
-    list(services.exact(connection).rows(division, endpoint, query))
+    list(services.exact.rows(division, endpoint, query))

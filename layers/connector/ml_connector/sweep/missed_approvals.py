@@ -15,16 +15,14 @@ from ml_connector.airbase.purchase_orders import FieldReader
 from ml_connector.connections.problems import report_connection_problems
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt, Later, Review
-from ml_connector.domain.ids import ConnectionId, OrderId
+from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.states import ApprovalState, RequestOutcome
 from ml_connector.infrastructure.connection_store import ListedOrder
-from ml_connector.infrastructure.coordination import SharedValues
 from ml_connector.infrastructure.ledger import order_key
 from ml_connector.messages import listing_message, order_message
 from ml_connector.services import Services
 from ml_connector.settings.airbase_profile import AirbaseProfile
-from ml_connector.settings.connection import Connection
 from ml_connector.telemetry import logger
 
 LISTING = "Airbase's order listing"
@@ -48,49 +46,46 @@ _NEVER = {
 }
 
 
-def queue_listing(services: Services, connection: Connection) -> None:
+def queue_listing(services: Services) -> None:
     """Queue the reading of the listing when it is due, or was interrupted."""
-    if connection.profile.orders_path and _shared(services, connection.id).get(_DONE) is None:
-        message = listing_message(connection.id)
+    if services.connection.profile.orders_path and services.shared_values.get(_DONE) is None:
+        message = listing_message(services.id)
         services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
 
 
-def search_listing(services: Services, id: ConnectionId) -> None:
+def search_listing(services: Services) -> None:
     """Read the listing, or the rest of it, as far as one worker gets; one worker at a time."""
-    connection = services.connections.get(id)
-    if connection is None or services.ledger.halted(id):
+    if services.ledger.halted():
         return
-    with services.leases(id).holding("listing", _WORKER) as lease:
+    with services.leases.holding("listing", _WORKER) as lease:
         if lease:
-            _read_listing(services, connection)
+            _read_listing(services)
 
 
-def _read_listing(services: Services, connection: Connection) -> None:
+def _read_listing(services: Services) -> None:
     try:
-        _ListingReader(services, connection).run()
+        _ListingReader(services).run()
     except Halt as halt:
-        services.ledger.halt(connection.id, halt.problem)
+        services.ledger.halt(halt.problem)
     except Later as later:
-        logger().info(str(later), connection=connection.id)
+        logger().info(str(later), connection=services.id)
     except Review as review:
         found = problem("LISTING_REFUSED", LISTING, "reason", reason=review.problems[0].cause)
-        report_connection_problems(
-            services.ledger, connection.id, LISTING, "listing_refused", [found]
-        )
-        _set_done(services, connection)
+        report_connection_problems(services.ledger, LISTING, "listing_refused", [found])
+        _set_done(services)
 
 
 class _ListingReader:
     """Reads the listing once, from the first page or from where the last reading ended."""
 
-    def __init__(self, services: Services, connection: Connection) -> None:
+    def __init__(self, services: Services) -> None:
         self.services = services
-        self.connection = connection
-        self.profile = connection.profile
-        self.shared = _shared(services, connection.id)
+        self.connection = services.connection
+        self.profile = services.connection.profile
+        self.shared = services.shared_values
         self.started = clock.now()
-        self.listed = services.connections.listed_orders(connection.id)
-        self.first_day = first_day(services, connection)
+        self.listed = services.notes.listed_orders()
+        self.first_day = first_day(services)
         self.page = int(self.shared.get(_PAGE) or 1)
         self.starts_at_first_page = self.page == 1
         interrupted = self.shared.get(_OPEN)
@@ -116,7 +111,7 @@ class _ListingReader:
 
     def _read(self) -> bool:
         """Process page after page; return False when time was up before the end."""
-        for rows in self.services.airbase(self.connection).order_pages(self.page):
+        for rows in self.services.airbase().order_pages(self.page):
             has_changes = self._process(rows)
             self.page += 1
             if self.may_stop_early and not has_changes:
@@ -140,14 +135,12 @@ class _ListingReader:
             self._queue_unlisted()
         if self.has_unreadable or not self.may_stop_early:
             found = [problem("LISTED_ROW_UNREADABLE", LISTING)] if self.has_unreadable else []
-            report_connection_problems(
-                self.services.ledger, self.connection.id, LISTING, "listing_read", found
-            )
+            report_connection_problems(self.services.ledger, LISTING, "listing_read", found)
         if not self.may_stop_early:
             self._note_full()
         self.shared.clear(_PAGE)
         self.shared.clear(_OPEN)
-        _set_done(self.services, self.connection)
+        _set_done(self.services)
 
     def _note_full(self) -> None:
         if _FIRST_READING not in self.listed:
@@ -203,14 +196,14 @@ class _ListingReader:
         return before.is_skipped if before else _FIRST_READING not in self.listed
 
     def _is_known(self, id: OrderId) -> bool:
-        return self.services.ledger.read(self.connection.id, order_key(id)).version > 0
+        return self.services.ledger.read(order_key(id)).version > 0
 
     def _queue(self, id: OrderId, why: str) -> None:
         message = order_message(self.connection.id, id)
         self.services.queues.send(message, f"{message.group} {why} {self.started.isoformat()}")
 
     def _remember(self, orders: dict[OrderId, ListedOrder]) -> None:
-        self.services.connections.save_listed_orders(self.connection.id, orders)
+        self.services.notes.save_listed_orders(orders)
         self.listed |= orders
 
     def _queue_unlisted(self) -> None:
@@ -249,20 +242,16 @@ def may_be_posted(row: Any, profile: AirbaseProfile) -> bool:
     return bool(reader.problems) or outcome is RequestOutcome.PURCHASE_ORDER
 
 
-def first_day(services: Services, connection: Connection) -> date:
+def first_day(services: Services) -> date:
     """Return the first day whose approvals are posted without a webhook."""
-    if connection.post_orders_from:
-        return connection.post_orders_from
-    added_at = services.connections.added_at(connection.id)
+    if services.connection.post_orders_from:
+        return services.connection.post_orders_from
+    added_at = services.notes.added_at()
     if added_at is None:  # saved by an older release: adding the connection again sets it
         return date.max
-    return added_at.astimezone(ZoneInfo(connection.profile.time_zone)).date()
+    return added_at.astimezone(ZoneInfo(services.connection.profile.time_zone)).date()
 
 
-def _shared(services: Services, id: ConnectionId) -> SharedValues:
-    return SharedValues(services.coordination_table, id)
-
-
-def _set_done(services: Services, connection: Connection) -> None:
-    every = timedelta(minutes=connection.airbase_sweep_minutes)
-    _shared(services, connection.id).set(_DONE, "", clock.now() + every)
+def _set_done(services: Services) -> None:
+    every = timedelta(minutes=services.connection.airbase_sweep_minutes)
+    services.shared_values.set(_DONE, "", clock.now() + every)

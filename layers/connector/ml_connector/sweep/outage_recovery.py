@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from ml_connector import telemetry
 from ml_connector.domain.faults import Fault, Halt
-from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.circuit_breaker import (
     AIRBASE,
     EXACT,
@@ -18,42 +17,38 @@ from ml_connector.infrastructure.circuit_breaker import (
     Remote,
 )
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 from ml_connector.sweep.due_records import sweep_connection
 from ml_connector.sweep.halt_recovery import lift_halts
 
 
-def recover(services: Services, connection_id: ConnectionId, what: str) -> None:
+def recover(services: Services, what: str) -> None:
     """Check whether `what` stops the connection is over: "exact" or "airbase" away, or "halts".
 
     If so, queue everything that waited for it.
     """
-    connection = services.connections.get(connection_id)
-    if connection is None:
-        return
-    if _is_over(services, connection, what):
-        telemetry.logger().info("continuing", connection=connection_id, after=what)
-        sweep_connection(services, connection)
+    if _is_over(services, what):
+        telemetry.logger().info("continuing", connection=services.id, after=what)
+        sweep_connection(services)
 
 
-def _is_over(services: Services, connection: Connection, what: str) -> bool:
+def _is_over(services: Services, what: str) -> bool:
     if what == "halts":
-        return lift_halts(services, connection)
-    return _is_back(services, connection, EXACT if what == EXACT.name else AIRBASE)
+        return lift_halts(services)
+    return _is_back(services, EXACT if what == EXACT.name else AIRBASE)
 
 
-def _is_back(services: Services, connection: Connection, remote: Remote) -> bool:
+def _is_back(services: Services, remote: Remote) -> bool:
     """Check as the only worker; return whether the circuit breaker is closed afterwards."""
-    circuit_breaker = services.circuit_breaker(connection.id, remote)
+    circuit_breaker = services.circuit_breaker(remote)
     with circuit_breaker.probing() as outage:
         if outage is None:
             return False
         try:
-            _probe(circuit_breaker, outage, *_checks(services, connection, remote))
+            _probe(circuit_breaker, outage, *_checks(services, remote))
         except Halt as halt:
-            services.ledger.halt(connection.id, halt.problem, halt.division)
+            services.ledger.halt(halt.problem, halt.division)
         except Fault as fault:
-            telemetry.logger().info(str(fault), connection=connection.id)
+            telemetry.logger().info(str(fault), connection=services.id)
     return not circuit_breaker.outage().is_open
 
 
@@ -71,12 +66,10 @@ def _probe(
         ask()
 
 
-def _checks(
-    services: Services, connection: Connection, remote: Remote
-) -> tuple[Callable[[], object], Callable[[], bool]]:
+def _checks(services: Services, remote: Remote) -> tuple[Callable[[], object], Callable[[], bool]]:
     """Return a harmless API call of the remote, and the check whether its site is up."""
     if remote is EXACT:
-        exact_client = services.exact(connection)
+        exact_client = services.exact
         return exact_client.current_user, exact_client.site_answers
-    client = services.airbase(connection)
+    client = services.airbase()
     return client.check_access, client.site_answers

@@ -78,11 +78,11 @@ def _write_supplier(
     division = pair.link.division
     if tracked.division_facts(division).written == changes:
         return
-    exact_client = context.services.exact(context.connection)
+    exact_client = context.services.exact
     exact_client.update(division, ACCOUNTS, pair.supplier.id, changes, record=tracked.title)
     fields = {"Name": "name", "Email": "email", "Blocked": "is_blocked"}
     changed = replace(pair.supplier, **{fields[name]: value for name, value in changes.items()})
-    context.services.reference_store(context.id, division).store("supplier", [changed])
+    context.services.reference_store(division).store("supplier", [changed])
     context.suppliers(division).save(supplier_party(changed))
     facts = replace(tracked.division_facts(division), written=dict(changes))
     tracked.note(_step(changes), division, facts, written=dict(changes), side="exact")
@@ -93,7 +93,7 @@ def _write_vendor(
 ) -> Party:
     if tracked.division_facts(None).written == changes:
         return vendor
-    context.services.airbase(context.connection).change_vendor(tracked.vendor, **changes)
+    context.services.airbase().change_vendor(tracked.vendor, **changes)
     fields = {"name": "name", "email": "email", "is_active": "is_usable"}
     changed = replace(vendor, **{fields[name]: value for name, value in changes.items()})
     tracked.title = changed.name or tracked.title
@@ -123,7 +123,7 @@ def _write_reference(
     if vendor.external_id not in {"", *codes} or vendor.external_id == id:
         return vendor
     row = {"airbase_id": vendor.id, "erp_reference_id": id}
-    context.services.airbase(context.connection).upsert_vendor(row, tracked.title)
+    context.services.airbase().upsert_vendor(row, tracked.title)
     facts = replace(tracked.division_facts(None), reference=id)
     before = vendor.external_id
     tracked.note("reference_written", None, facts, reference=id, before=before)

@@ -22,15 +22,15 @@ def decide_division(context: VendorContext, division: Division, after: str) -> I
     With 100,000 vendors and 100,000 suppliers the first takes about half a minute and 600 MB.
     """
     vendors = list(context.vendors.all())
-    data = context.services.reference_store(context.id, division)
+    data = context.services.reference_store(division)
     suppliers = [supplier_party(each) for each in data.all("supplier", Supplier)]
     if not context.suppliers(division).is_indexed:
         context.suppliers(division).store(*suppliers)
         context.suppliers(division).rebuild_index(suppliers)
     rejections: defaultdict[VendorId, list[Rejection]] = defaultdict(list)
-    for each in context.services.vendor_links.all_rejections(context.id, division):
+    for each in context.services.vendor_links.all_rejections(division):
         rejections[each.vendor].append(each)
-    linked = {link.vendor for link in context.services.vendor_links.all(context.id, division)}
+    linked = {link.vendor for link in context.services.vendor_links.all(division)}
     compared = [context.without_foreign_reference(division, each) for each in vendors]
     for at, decision in _decisions(compared, suppliers, after):
         vendor, id = vendors[at], VendorId(vendors[at].id)
@@ -68,7 +68,7 @@ def _apply(
     rejections: list[Rejection],
 ) -> None:
     """Apply the decision as reconciling the vendor would, without alignment."""
-    tracked = open_vendor(context.services, context.services.ledger, context.id, vendor)
+    tracked = open_vendor(context.services, context.services.ledger, vendor)
     try:
         apply_decision(context, tracked, division, vendor, decision, rejections)
     except (Conflict, Fault):

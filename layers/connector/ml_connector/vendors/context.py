@@ -20,33 +20,35 @@ class VendorContext:
     """A connection with its vendors and suppliers."""
 
     services: Services
-    connection: Connection
     vendors: MatchIndex
     _suppliers: dict[Division, MatchIndex] = field(default_factory=dict)
 
     @property
     def id(self) -> ConnectionId:
         """Return the connection's id."""
-        return self.connection.id
+        return self.services.id
+
+    @property
+    def connection(self) -> Connection:
+        """Return the connection's settings."""
+        return self.services.connection
 
     def suppliers(self, division: Division) -> MatchIndex:
         """Return a division's suppliers as last reconciled."""
         if division not in self._suppliers:
-            self._suppliers[division] = suppliers_of(
-                self.services.reference_table, self.id, division
-            )
+            self._suppliers[division] = suppliers_of(self.services.match_indexes, division)
         return self._suppliers[division]
 
     def supplier(self, division: Division, id: Guid) -> Supplier | None:
         """Return a supplier as last read from Exact, or None if it is gone."""
-        return self.services.reference_store(self.id, division).get("supplier", id, Supplier)
+        return self.services.reference_store(division).get("supplier", id, Supplier)
 
     def configured_supplier(self, division: ExactDivision, vendor: Party) -> Supplier | None:
         """Return the supplier that the connection file names for the vendor."""
         named = division.mappings.suppliers
         keys = (vendor.id, vendor.external_id, vendor.name)
         wanted = next((named[key] for key in keys if key and key in named), None)
-        division_data = self.services.division_data(self.connection, division.division)
+        division_data = self.services.division_data(division.division)
         return division_data.supplier(wanted) if wanted else None
 
     def without_foreign_reference(self, division: Division, vendor: Party) -> Party:
@@ -57,7 +59,7 @@ class VendorContext:
         reference = vendor.external_id.strip("{}").lower()
         for other in self.connection.divisions if "-" in reference else ():
             if other.division != division:
-                link = self.services.vendor_links.get(self.id, other.division, VendorId(vendor.id))
+                link = self.services.vendor_links.get(other.division, VendorId(vendor.id))
                 if link and link.supplier == reference:
                     return replace(vendor, external_id="")
         return vendor
@@ -79,18 +81,16 @@ class VendorContext:
         )
 
 
-def open_context(services: Services, connection: Connection) -> VendorContext:
+def open_context(services: Services) -> VendorContext:
     """Return the context of a connection."""
-    return VendorContext(services, connection, vendors_of(services.reference_table, connection.id))
+    return VendorContext(services, vendors_of(services.match_indexes))
 
 
-def open_vendor(
-    services: Services, ledger: Ledger, connection: ConnectionId, vendor: Party
-) -> TrackedVendor:
+def open_vendor(services: Services, ledger: Ledger, vendor: Party) -> TrackedVendor:
     """Return the vendor's record; `ledger` names who acts."""
     id = VendorId(vendor.id)
     return TrackedVendor(
-        ledger, services.vendor_links, services.supplier_proposals, connection, id, vendor.name
+        ledger, services.vendor_links, services.supplier_proposals, id, vendor.name
     )
 
 

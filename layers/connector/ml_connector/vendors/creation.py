@@ -63,10 +63,10 @@ def create_vendor(context: VendorContext, division: Division, supplier: Supplier
     if supplier.email:
         row["email"] = supplier.email
     with _leased(context, f"vendor#{supplier.id}", "vendor"):
-        airbase = context.services.airbase(context.connection)
+        airbase = context.services.airbase()
         raw = airbase.upsert_vendor(row, f"supplier {supplier.code}")
     vendor = vendor_party(read_vendor(raw, context.connection.profile))
-    tracked = open_vendor(context.services, context.services.ledger, context.id, vendor)
+    tracked = open_vendor(context.services, context.services.ledger, vendor)
     id = VendorId(vendor.id)
     link = Link(division, id, supplier.id, CREATED, ("created for this supplier",))
     tracked.link(link, agreed_names(vendor, supplier_party(supplier)), CREATED, name=supplier.name)
@@ -75,7 +75,7 @@ def create_vendor(context: VendorContext, division: Division, supplier: Supplier
 
 @contextmanager
 def _leased(context: VendorContext, name: str, what: str) -> Iterator[None]:
-    with context.services.leases(context.id).holding(name, _LEASE) as lease:
+    with context.services.leases.holding(name, _LEASE) as lease:
         if lease is None:
             raise delay("PROVISION_BUSY", clock.now() + _BUSY, "name", name=f"the {what}")
         yield
@@ -90,7 +90,7 @@ class _SupplierCreation:
         self.code = division.division
         self.vendor = vendor
         self.name = vendor.name.strip()[:LONGEST_NAME]
-        self.exact_client = context.services.exact(context.connection)
+        self.exact_client = context.services.exact
 
     def run(self) -> bool:
         if not self.name:
@@ -120,9 +120,7 @@ class _SupplierCreation:
 
     def _refuse_namesake(self) -> None:
         if any(trimmed(row.get("Name")) == self.name for row in self._accounts_named(self.name)):
-            note_stale(
-                self.context.services.reference_store(self.context.id, self.code), ACCOUNTS_PATH
-            )
+            note_stale(self.context.services.reference_store(self.code), ACCOUNTS_PATH)
             message = refresh_message(self.context.id, self.code)
             self.context.services.queues.send(message, unique_id())
             title, name = self.tracked.title, self.name
@@ -163,9 +161,7 @@ class _SupplierCreation:
             name=trimmed(row.get("Name")) or self.name,
             email=trimmed(row.get("Email")),
         )
-        self.context.services.reference_store(self.context.id, self.code).store(
-            "supplier", [supplier]
-        )
+        self.context.services.reference_store(self.code).store("supplier", [supplier])
         party = supplier_party(supplier)
         self.context.suppliers(self.code).save(party)
         evidence = ("created for this vendor",)

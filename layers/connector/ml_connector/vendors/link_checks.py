@@ -124,7 +124,7 @@ def _alternatives(context: VendorContext, link: Link, vendor: Party) -> tuple[Ca
     """Return other suppliers to link, first those that took over the code or numbers."""
     suppliers = context.suppliers(link.division)
     before = suppliers.get(link.supplier)
-    rejections = context.services.vendor_links.rejections(context.id, link.division, link.vendor)
+    rejections = context.services.vendor_links.rejections(link.division, link.vendor)
     rejected = still_rejected(context, link.division, vendor, rejections)
     successors = match_one(_as_vendor(before), lambda _: [], suppliers.find) if before else None
     found: dict[str, Candidate] = {}
@@ -149,7 +149,7 @@ def _candidates(decision: MatchDecision | None) -> tuple[Candidate, ...]:
 
 
 def _shared(context: VendorContext, link: Link) -> Iterator[LinkFinding]:
-    holders = context.services.vendor_links.vendors_of(context.id, link.division, link.supplier)
+    holders = context.services.vendor_links.vendors_of(link.division, link.supplier)
     others = [each for each in holders if each != link.vendor]
     usable = [party for each in others if (party := context.vendors.get(each)) and party.is_usable]
     if usable:
@@ -169,7 +169,7 @@ def _disputed(
     reference = vendor.external_id.strip("{}").lower()
     if link.decided_by or not reference:
         return
-    named = context.services.division_data(context.connection, link.division).supplier(reference)
+    named = context.services.division_data(link.division).supplier(reference)
     if (
         named
         and named.id != link.supplier

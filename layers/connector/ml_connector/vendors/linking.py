@@ -56,7 +56,7 @@ def _link_or_propose(
     if supplier is None:  # deleted meanwhile: its change is yet to be processed
         return False
     proposal = _proposal(context, division, vendor, decision, [_candidate(decision)])
-    holders = context.services.vendor_links.vendors_of(context.id, division, supplier.id)
+    holders = context.services.vendor_links.vendors_of(division, supplier.id)
     if found := _taken(context, tracked, division, [each for each in holders if each != vendor.id]):
         tracked.report(
             division, found, replace(proposal, evidence=(*proposal.evidence, found.cause))

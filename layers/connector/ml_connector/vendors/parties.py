@@ -2,12 +2,11 @@
 
 from ml_connector import clock
 from ml_connector.airbase.vendors import Vendor
-from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.ids import Division
 from ml_connector.domain.matching.blocking import MOST_PER_KEY, supplier_keys, vendor_keys
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
-from ml_connector.infrastructure.dynamodb import Table
-from ml_connector.infrastructure.match_index import MatchIndex, suppliers_key, vendors_key
+from ml_connector.infrastructure.match_index import MatchIndex, MatchIndexes
 
 
 def vendor_party(vendor: Vendor) -> Party:
@@ -41,11 +40,11 @@ def supplier_party(supplier: Supplier) -> Party:
     )
 
 
-def vendors_of(table: Table, connection: ConnectionId) -> MatchIndex:
+def vendors_of(indexes: MatchIndexes) -> MatchIndex:
     """Return the index of a connection's vendors."""
-    return MatchIndex(table, vendors_key(connection), vendor_keys, MOST_PER_KEY)
+    return indexes.vendors(vendor_keys, MOST_PER_KEY)
 
 
-def suppliers_of(table: Table, connection: ConnectionId, division: Division) -> MatchIndex:
+def suppliers_of(indexes: MatchIndexes, division: Division) -> MatchIndex:
     """Return the index of a division's suppliers."""
-    return MatchIndex(table, suppliers_key(connection, division), supplier_keys, MOST_PER_KEY)
+    return indexes.suppliers(division, supplier_keys, MOST_PER_KEY)

@@ -46,21 +46,21 @@ class _OutOfTime(Exception):
     """The worker's time is over; the next message resumes the run."""
 
 
-def reconcile_all(services: Services, connection: Connection) -> None:
+def reconcile_all(services: Services) -> None:
     """Continue the run as far as the time allows; start one if none is under way."""
-    tracked = TrackedRecord(services.ledger, services.ledger.comparison(connection.id))
+    tracked = TrackedRecord(services.ledger, services.ledger.comparison())
     if tracked.record.state != ComparisonState.RUNNING:
-        digest = _rules_digest(connection)
+        digest = _rules_digest(services.connection)
         is_new = tracked.facts.rules != digest
-        divisions = [str(each.division) for each in connection.divisions] if is_new else []
+        divisions = [str(each.division) for each in services.connection.divisions] if is_new else []
         progress = ComparisonProgress(page=1, whole=tuple(divisions))
         facts = replace(tracked.facts, run=progress, rules=digest, waiting=None)
         tracked.step(ComparisonState.RUNNING, "started", facts, retry_in=_RESUME_AFTER)
-    run = _ReconciliationRun(open_context(services, connection), tracked, services)
+    run = _ReconciliationRun(open_context(services), tracked, services)
     try:
         run.work()
     except _OutOfTime:
-        services.queues.send(reconcile_message(connection.id), unique_id())
+        services.queues.send(reconcile_message(services.id), unique_id())
     except Fault as fault:
         run.save_failed_page()
         tracked.apply_fault(fault)
@@ -87,12 +87,12 @@ class _ReconciliationRun:
             self._save_progress(replace(self._progress, page=self.page))
 
     def work(self) -> None:
-        pages = ReconciliationProgress(self.services.reference_table, self.context.id)
+        pages = self.services.read_progress()
         if self._progress.page:
             self._read_vendors(pages)
         self._compare_suppliers()
         self._decide_divisions()
-        release_orders(self.services, self.context.id)
+        release_orders(self.services)
         pages.clear()
         facts = replace(self.tracked.facts, run=ComparisonProgress(), waiting=None)
         self.tracked.step(
@@ -123,7 +123,7 @@ class _ReconciliationRun:
         page, is_last = self._progress.page, False
         while not is_last:
             self.page = page
-            rows, is_last = self.services.airbase(self.context.connection).vendors(page)
+            rows, is_last = self.services.airbase().vendors(page)
             parties, seen = self._read_page(rows)
             is_last = is_last or pages.is_repeated(page, seen)
             self._process(parties, known, excepted)
@@ -152,7 +152,7 @@ class _ReconciliationRun:
 
     def _with_exceptions(self) -> set[str]:
         """Return the vendors with open exceptions: they are reconciled even when unchanged."""
-        keys = (str(item["sk"]) for item in self.services.ledger.unfinished(self.context.id))
+        keys = (str(item["sk"]) for item in self.services.ledger.unfinished())
         return {key.partition("#")[2] for key in keys if key.startswith("vendor#")}
 
     def _process(self, parties: list[Party], known: dict[str, Party], excepted: set[str]) -> None:
@@ -172,7 +172,7 @@ class _ReconciliationRun:
         """Read the vendor by itself: a list that changes while it is read may omit one."""
         self._check_time()
         try:
-            raw = self.services.airbase(self.context.connection).vendor(id)
+            raw = self.services.airbase().vendor(id)
         except Review as review:
             if any(found.code != "NOT_IN_AIRBASE" for found in review.problems):
                 raise
@@ -194,7 +194,7 @@ class _ReconciliationRun:
             if not parties.is_indexed:
                 continue
             known = {party.id: party for party in parties.all()}
-            data = self.services.reference_store(self.context.id, division)
+            data = self.services.reference_store(division)
             for supplier in data.all("supplier", Supplier):
                 party = supplier_party(supplier)
                 if known.pop(party.id, None) != party:
@@ -217,7 +217,7 @@ class _ReconciliationRun:
         if "decided" in self.counts and self.context.connection.vendors.writes:
             queue_vendors(
                 self.context,
-                {link.vendor for link in self.services.vendor_links.all(self.context.id)},
+                {link.vendor for link in self.services.vendor_links.all()},
             )
 
     def _decide(self, division: Division) -> None:
@@ -232,7 +232,7 @@ class _ReconciliationRun:
 
     def _read_divisions(self) -> Iterator[Division]:
         for division in self.context.connection.divisions:
-            data = self.services.reference_store(self.context.id, division.division)
+            data = self.services.reference_store(division.division)
             if fresh_since(data):
                 yield division.division
 

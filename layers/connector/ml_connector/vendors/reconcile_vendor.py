@@ -33,7 +33,7 @@ def reconcile_vendor(context: VendorContext, vendor: Party) -> None:
     """Reconcile a vendor as it is now in Airbase."""
     before = context.vendors.get(vendor.id)
     context.vendors.add_keys(vendor)
-    tracked = open_vendor(context.services, context.services.ledger, context.id, vendor)
+    tracked = open_vendor(context.services, context.services.ledger, vendor)
     sharing = _sharing_supplier(context, tracked)
     try:
         for division in _matched_divisions(context):
@@ -47,18 +47,18 @@ def reconcile_vendor(context: VendorContext, vendor: Party) -> None:
         affected |= sharing | _affected_by(context, vendor)
         affected |= _affected_by(context, before) if before else set()
     queue_vendors(context, affected - {vendor.id})
-    release_orders(context.services, context.id, tracked.vendor)
+    release_orders(context.services, tracked.vendor)
     context.vendors.store(vendor)
 
 
 def reconcile_missing_vendor(context: VendorContext, id: VendorId) -> None:
     """Reconcile a vendor that is no longer in Airbase."""
     known = context.vendors.get(id) or Party(id, "")
-    tracked = open_vendor(context.services, context.services.ledger, context.id, known)
+    tracked = open_vendor(context.services, context.services.ledger, known)
     affected = _sharing_supplier(context, tracked) | _affected_by(context, known)
     context.vendors.remove_keys(id)
     for division in context.connection.divisions:
-        link = context.services.vendor_links.get(context.id, division.division, id)
+        link = context.services.vendor_links.get(division.division, id)
         if link:
             check_link(context, tracked, division, link, None)
         elif tracked.division_facts(division.division) != VendorDivision():
@@ -79,9 +79,7 @@ def affected_vendors(context: VendorContext, division: Division, supplier: Party
     """Return the vendors that this state of a supplier can affect."""
     keys = affected_vendor_keys(supplier) | similar_vendor_keys(supplier)
     found = {each.id for each in context.vendors.find(keys)}
-    return found | set(
-        context.services.vendor_links.vendors_of(context.id, division, Guid(supplier.id))
-    )
+    return found | set(context.services.vendor_links.vendors_of(division, Guid(supplier.id)))
 
 
 def reconcile_or_requeue(context: VendorContext, vendor: Party) -> None:
@@ -104,7 +102,7 @@ def _reconcile_division(
     context: VendorContext, tracked: TrackedVendor, division: ExactDivision, vendor: Party
 ) -> None:
     code = division.division
-    link = context.services.vendor_links.get(context.id, code, tracked.vendor)
+    link = context.services.vendor_links.get(code, tracked.vendor)
     configured = context.configured_supplier(division, vendor)
     if configured and supplier_party(configured).is_usable and _may_replace(link, configured.id):
         link = configured_link(division, tracked, configured)
@@ -117,7 +115,7 @@ def _reconcile_division(
         check_link(context, tracked, division, link, vendor)
         return
     decision = decide_vendor(context, code, vendor)
-    rejections = context.services.vendor_links.rejections(context.id, code, tracked.vendor)
+    rejections = context.services.vendor_links.rejections(code, tracked.vendor)
     linked = apply_decision(context, tracked, code, vendor, decision, rejections)
     is_missing = not linked and decision.outcome == "none" and vendor.is_usable
     if is_missing and _may_create_supplier(context, tracked, code):
@@ -132,7 +130,7 @@ def _may_create_supplier(
         return False
     has_begun = bool(tracked.division_facts(division).intent)
     return has_begun or division in divisions_needing_supplier(
-        context.services, context.id, tracked.vendor
+        context.services.ledger, tracked.vendor
     )
 
 
@@ -157,7 +155,7 @@ def _align(context: VendorContext, tracked: TrackedVendor, vendor: Party) -> Par
 
 def _pairs_without_doubt(context: VendorContext, tracked: TrackedVendor) -> Iterator[LinkedPair]:
     for division in _matched_divisions(context):
-        link = context.services.vendor_links.get(context.id, division.division, tracked.vendor)
+        link = context.services.vendor_links.get(division.division, tracked.vendor)
         supplier = context.supplier(division.division, link.supplier) if link else None
         if link and supplier and not link.doubt:
             yield LinkedPair(link, supplier)
@@ -167,11 +165,9 @@ def _sharing_supplier(context: VendorContext, tracked: TrackedVendor) -> set[str
     """Return the vendors that share a supplier with this one."""
     found: set[str] = set()
     for division in context.connection.divisions:
-        link = context.services.vendor_links.get(context.id, division.division, tracked.vendor)
+        link = context.services.vendor_links.get(division.division, tracked.vendor)
         if link:
-            found.update(
-                context.services.vendor_links.vendors_of(context.id, link.division, link.supplier)
-            )
+            found.update(context.services.vendor_links.vendors_of(link.division, link.supplier))
     return found
 
 
@@ -185,8 +181,6 @@ def _affected_by(context: VendorContext, vendor: Party) -> set[str]:
             found |= {
                 each
                 for each in ids
-                if not context.services.vendor_links.get(
-                    context.id, division.division, VendorId(each)
-                )
+                if not context.services.vendor_links.get(division.division, VendorId(each))
             }
     return found

@@ -12,25 +12,22 @@ from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.messages import reconcile_message, unique_id
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
 from ml_connector.vendors.context import VendorContext, open_context
 from ml_connector.vendors.creation import create_vendor
 from ml_connector.vendors.parties import supplier_party
 from ml_connector.vendors.reconcile_vendor import affected_vendors, queue_vendors
 
 
-def process_supplier_changes(
-    services: Services, connection: Connection, division: Division
-) -> None:
+def process_supplier_changes(services: Services, division: Division) -> None:
     """Process every change; if nothing is matched yet, queue a full reconciliation instead.
 
     Raise the faults of Airbase where vendors are created.
     """
-    context = open_context(services, connection)
+    context = open_context(services)
     if not context.suppliers(division).is_indexed:
-        services.queues.send(reconcile_message(connection.id), unique_id())
+        services.queues.send(reconcile_message(services.id), unique_id())
         return
-    data = services.reference_store(connection.id, division)
+    data = services.reference_store(division)
     for row in list(data.supplier_changes()):
         supplier = context.supplier(division, row.supplier)
         apply_supplier_change(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ml_connector.domain.faults import Fault, Problem, Review
-from ml_connector.domain.ids import ConnectionId, Division, VendorId
+from ml_connector.domain.ids import Division, VendorId
 from ml_connector.domain.open_exceptions import are_alike
 from ml_connector.domain.records import VendorDivision, VendorState
 from ml_connector.infrastructure.dynamodb import Write
@@ -40,7 +40,6 @@ class TrackedVendor:
         ledger: Ledger,
         links: VendorLinks,
         proposals: SupplierProposals,
-        connection: ConnectionId,
         vendor: VendorId,
         title: str,
     ) -> None:
@@ -48,9 +47,8 @@ class TrackedVendor:
         self._ledger = ledger
         self._links = links
         self._proposals = proposals
-        self._connection = connection
         self.vendor = vendor
-        self.record = ledger.vendor(connection, vendor)
+        self.record = ledger.vendor(vendor)
         self.title = title or self.record.facts.title or vendor
 
     def division_facts(self, division: Division | None) -> VendorDivision:
@@ -60,9 +58,9 @@ class TrackedVendor:
     def link(self, link: Link, agreed: Agreed, step: str = "linked", **detail: Any) -> None:
         """Link the vendor; close the exception and proposal of the division."""
         writes = [
-            *self._links.saving(self._connection, link),
-            self._proposals.removing(self._connection, link.division, self.vendor),
-            self._links.forgetting(self._connection, link.division, self.vendor, link.supplier),
+            *self._links.saving(link),
+            self._proposals.removing(link.division, self.vendor),
+            self._links.forgetting(link.division, self.vendor, link.supplier),
         ]
         shown = {"supplier": link.supplier, "rule": link.rule, "evidence": list(link.evidence)}
         self._write(
@@ -78,18 +76,18 @@ class TrackedVendor:
     def unlink(self, division: Division, rejected: Rejection | None = None, **detail: Any) -> None:
         """Remove the vendor's link; with `rejected`, it is not made again."""
         writes = [
-            *self._links.removing(self._connection, division, self.vendor),
-            self._proposals.removing(self._connection, division, self.vendor),
+            *self._links.removing(division, self.vendor),
+            self._proposals.removing(division, self.vendor),
         ]
         if rejected:
-            writes.append(self._links.rejecting(self._connection, rejected))
+            writes.append(self._links.rejecting(rejected))
         self._write("unlinked", division, VendorDivision(), writes, **detail)
 
     def reject(self, rejected: Rejection, left: SupplierProposal | None, **detail: Any) -> None:
         """Record that the vendor is not this supplier; `left` is what is still proposed."""
         facts = replace(self.division_facts(rejected.division), proposed=_ids(left))
         writes = [
-            self._links.rejecting(self._connection, rejected),
+            self._links.rejecting(rejected),
             self._proposal_write(rejected.division, left),
         ]
         self._write(
@@ -132,7 +130,7 @@ class TrackedVendor:
             self.division_facts(link.division), problem=problem, proposed=_ids(proposal)
         )
         writes = [
-            *self._links.saving(self._connection, flagged),
+            *self._links.saving(flagged),
             self._proposal_write(link.division, proposal),
         ]
         self._write("doubted", link.division, facts, writes, **_detail(problem, proposal))
@@ -147,7 +145,7 @@ class TrackedVendor:
         if not was_open and facts.agreed == agreed:
             return False
         writes = [
-            *self._links.saving(self._connection, replace(link, doubt="")),
+            *self._links.saving(replace(link, doubt="")),
             self._proposal_write(link.division, None),
         ]
         kept = replace(facts, agreed=agreed, problem=None, proposed=())
@@ -194,8 +192,8 @@ class TrackedVendor:
 
     def _proposal_write(self, division: Division, proposal: SupplierProposal | None) -> Write:
         if proposal is None:
-            return self._proposals.removing(self._connection, division, self.vendor)
-        return self._proposals.saving(self._connection, proposal)
+            return self._proposals.removing(division, self.vendor)
+        return self._proposals.saving(proposal)
 
     def _write(
         self,

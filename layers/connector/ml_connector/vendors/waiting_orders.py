@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.domain.ids import Division, OrderId, VendorId
 from ml_connector.domain.records import OrderFacts, OrderState
-from ml_connector.infrastructure.ledger import OrderRecord
+from ml_connector.infrastructure.ledger import Ledger, OrderRecord
 from ml_connector.messages import order_message
 from ml_connector.services import Services
 
@@ -14,41 +14,35 @@ _ORDERS = "order#"
 _LINK_CODES = {"UNKNOWN_VENDOR", "VENDOR_LINK_IN_DOUBT", "SUPPLIER_GONE"}
 
 
-def divisions_needing_supplier(
-    services: Services, connection: ConnectionId, vendor: VendorId
-) -> set[Division]:
+def divisions_needing_supplier(ledger: Ledger, vendor: VendorId) -> set[Division]:
     """Return the divisions in which an order waits because the vendor has no supplier there."""
-    waiting = waiting_for_link(services, connection)
+    waiting = waiting_for_link(ledger)
     return {division for _, owner, division in waiting if owner == vendor}
 
 
-def release_orders(
-    services: Services, connection: ConnectionId, vendor: VendorId | None = None
-) -> None:
+def release_orders(services: Services, vendor: VendorId | None = None) -> None:
     """Queue the orders of the vendor, or of all vendors, whose link is no longer in doubt."""
-    for record, owner, division in waiting_for_link(services, connection):
+    for record, owner, division in waiting_for_link(services.ledger):
         if vendor in {None, owner}:
-            link = services.vendor_links.get(connection, division, owner)
+            link = services.vendor_links.get(division, owner)
             if link and not link.doubt:
-                message = order_message(connection, OrderId(record.key.partition("#")[2]))
+                message = order_message(services.id, OrderId(record.key.partition("#")[2]))
                 services.queues.send(message, f"{message.group} {record.version}")
 
 
-def waiting_orders(services: Services, connection: ConnectionId) -> Iterator[OrderRecord]:
+def waiting_orders(ledger: Ledger) -> Iterator[OrderRecord]:
     """Yield the orders that are not posted yet, for any reason, the longest due first."""
-    for record in services.ledger.due(connection, _FAR_FUTURE):
+    for record in ledger.due(_FAR_FUTURE):
         if record.key.startswith(_ORDERS) and record.state != OrderState.POSTED:
             yield record
 
 
-def waiting_for_link(
-    services: Services, connection: ConnectionId
-) -> Iterator[tuple[OrderRecord, VendorId, Division]]:
+def waiting_for_link(ledger: Ledger) -> Iterator[tuple[OrderRecord, VendorId, Division]]:
     """Yield the orders that wait for their vendor's link, with the vendor and the division.
 
     This includes posted orders whose vendor was changed.
     """
-    for record in services.ledger.due(connection, _FAR_FUTURE):
+    for record in ledger.due(_FAR_FUTURE):
         facts = record.facts
         codes = {found.code for found in record.problems}
         if not isinstance(facts, OrderFacts) or not codes & _LINK_CODES:

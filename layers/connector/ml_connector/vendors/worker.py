@@ -26,8 +26,7 @@ from ml_connector.message_bodies import (
 from ml_connector.message_outcome import finish, keep_unread
 from ml_connector.messages import reconcile_message, unique_id
 from ml_connector.reference_data.refresh import note_stale
-from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
+from ml_connector.services import Services, StackServices
 from ml_connector.tracked_record import TrackedRecord
 from ml_connector.vendors.context import VendorContext, open_context, open_vendor
 from ml_connector.vendors.parties import vendor_party
@@ -36,7 +35,7 @@ from ml_connector.vendors.reconcile_vendor import reconcile_missing_vendor, reco
 from ml_connector.vendors.supplier_changes import process_supplier_changes
 
 
-def handle(body: object, services: Services) -> None:
+def handle(body: object, services: StackServices) -> None:
     """Handle one message; raise only what must be redriven (see the posting worker)."""
     message = parse(body)
     match message:
@@ -44,8 +43,8 @@ def handle(body: object, services: Services) -> None:
             for each in services.connections.all():
                 services.queues.send(reconcile_message(each.id), unique_id())
         case ForVendors():
-            if connection := services.connections.get(message.connection):
-                _process(message, services, connection)
+            if own := services.of(message.connection):
+                _process(message, own)
             finish(services, message)
         case ForPurchaseOrders() | Sweep() | UnknownMessage():
             keep_unread(services, message, VENDOR_QUEUE)
@@ -53,16 +52,16 @@ def handle(body: object, services: Services) -> None:
             assert_never(message)
 
 
-def _process(message: VendorMessage, services: Services, connection: Connection) -> None:
+def _process(message: VendorMessage, services: Services) -> None:
     match message:
         case ProcessVendor():
-            _reconcile_one(open_context(services, connection), message)
+            _reconcile_one(open_context(services), message)
         case AccountNotification():  # read with the next refresh, however many there are
-            note_stale(services.reference_store(connection.id, message.division), ACCOUNTS_PATH)
+            note_stale(services.reference_store(message.division), ACCOUNTS_PATH)
         case ProcessSuppliers():
-            _process_suppliers(services, connection, message.division)
+            _process_suppliers(services, message.division)
         case ReconcileVendors():
-            reconcile_all(services, connection)
+            reconcile_all(services)
         case _:
             assert_never(message)
 
@@ -82,7 +81,7 @@ def _read(context: VendorContext, message: ProcessVendor) -> Party | None:
     """Return the vendor as it is in Airbase; if it is gone, reconcile that and return None."""
     id = message.vendor
     try:
-        raw = context.services.airbase(context.connection).vendor(id)
+        raw = context.services.airbase().vendor(id)
     except Review as review:
         if any(found.code != "NOT_IN_AIRBASE" for found in review.problems):
             raise
@@ -97,14 +96,12 @@ def _read(context: VendorContext, message: ProcessVendor) -> Party | None:
     return vendor
 
 
-def _process_suppliers(services: Services, connection: Connection, division: Division) -> None:
+def _process_suppliers(services: Services, division: Division) -> None:
     try:
-        process_supplier_changes(services, connection, division)
+        process_supplier_changes(services, division)
     except Fault as fault:  # the daily reconciliation finds the rest
-        TrackedRecord(services.ledger, services.ledger.read(connection.id, VENDORS)).apply_fault(
-            fault
-        )
+        TrackedRecord(services.ledger, services.ledger.read(VENDORS)).apply_fault(fault)
 
 
 def _apply_fault(context: VendorContext, vendor: Party, fault: Fault) -> None:
-    open_vendor(context.services, context.services.ledger, context.id, vendor).apply_fault(fault)
+    open_vendor(context.services, context.services.ledger, vendor).apply_fault(fault)

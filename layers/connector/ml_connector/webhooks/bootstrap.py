@@ -7,6 +7,7 @@ third client add only about 5 ms each to the cold start.
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import botocore.session
@@ -94,6 +95,6 @@ def _build(
     return WebhookHandler(
         sender,
         WebhookSecrets(clients.secretsmanager, folder, parse),
-        Inbox(DynamoTable(clients.dynamodb, environment.inbox_table)),
+        partial(Inbox, DynamoTable(clients.dynamodb, environment.inbox_table)),
         Queues(clients.sqs, environment.queue_urls),
     )

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_connector import clock, telemetry
+from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.inbox import KEPT_FOR, Inbox, IncomingEvent, StoredEvent
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
@@ -46,13 +47,13 @@ class WebhookHandler(Generic[Settings]):
         self,
         sender: WebhookSender[Settings],
         secrets: WebhookSecrets[Settings],
-        inbox: Inbox,
+        inbox_of: Callable[[ConnectionId], Inbox],
         queues: Queues,
     ) -> None:
         """Handle the calls of `sender`."""
         self._sender = sender
         self._secrets = secrets
-        self._inbox = inbox
+        self._inbox_of = inbox_of
         self._queues = queues
 
     def answer(self, event: Mapping[str, Any]) -> Answer:
@@ -71,7 +72,7 @@ class WebhookHandler(Generic[Settings]):
         if self._sender.is_check(call):
             return 200
         event = self._verified(call)
-        kept, is_new = self._inbox.keep(self._incoming(call, event))
+        kept, is_new = self._inbox_of(call.connection).keep(self._incoming(call, event))
         if kept.is_open:
             self._queue(kept)
         telemetry.logger().info(

@@ -6,7 +6,8 @@ from typing import Any
 from ml_connector.domain.ids import Actor, Division, VendorId
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
-from ml_connector.infrastructure.vendor_links import ProposedSupplier
+from ml_connector.infrastructure.vendor_links import ProposedSupplier, SupplierProposals
+from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError, safe_lines
@@ -34,11 +35,13 @@ def accept(
     Raise `UserError` when nothing is proposed, the named supplier is not, or none is named and
     several fit equally well.
     """
-    connection = stack.connection(id)
-    party = find_vendor(stack, connection, vendor)
+    services = stack.services_of(id)
+    connection = services.connection
+    party = find_vendor(services, vendor)
     vendor_id = VendorId(party.id)
     proposals = {
-        each: _candidates(stack, connection, each, vendor_id) for each in _codes(connection)
+        each: _candidates(services.supplier_proposals, each, vendor_id)
+        for each in _codes(connection)
     }
     chosen = {code: _chosen(candidates, supplier) for code, candidates in proposals.items()}
     possible = [code for code, each in chosen.items() if each]
@@ -48,11 +51,9 @@ def accept(
         raise UserError(*safe_lines(_not_proposed(connection, party, supplier, code)))
     if supplier is None:
         _refuse_equals(proposals[code])
-    waiting = waiting_by_vendor(stack, connection).get((vendor_id, code), [])
-    decisions.accept(
-        stack.services, stack.ledger_of(actor), connection.id, code, vendor_id, found.id
-    )
-    known = stack.services.reference_store(connection.id, code).get("supplier", found.id, Supplier)
+    waiting = waiting_by_vendor(services.ledger).get((vendor_id, code), [])
+    decisions.accept(services, stack.ledger_of(actor, services.id), code, vendor_id, found.id)
+    known = services.reference_store(code).get("supplier", found.id, Supplier)
     return _result(connection, party, code, known or found) | {"orders": list(waiting)}
 
 
@@ -71,20 +72,19 @@ def reject(
     unknown.
     """
     _require_reason(reason)
-    connection = stack.connection(id)
-    party = find_vendor(stack, connection, vendor)
+    services = stack.services_of(id)
+    connection = services.connection
+    party = find_vendor(services, vendor)
     vendor_id = VendorId(party.id)
     codes = list(_codes(connection))
-    possible = [
-        each for each in codes if _linked_or_proposed(stack, connection, each, vendor_id, supplier)
-    ]
+    possible = [each for each in codes if _linked_or_proposed(services, each, vendor_id, supplier)]
     otherwise = f"{supplier} is neither linked to {party.name} nor proposed: give --division"
     only = codes if len(codes) == 1 else possible
     code = one_division(connection, division, only, otherwise)
-    found = _linked_or_proposed(stack, connection, code, vendor_id, supplier)
-    other = found or require_supplier(stack, connection, code, supplier)
+    found = _linked_or_proposed(services, code, vendor_id, supplier)
+    other = found or require_supplier(services.division_data(code), code, supplier)
     decisions.reject(
-        stack.services, stack.ledger_of(actor), connection.id, code, vendor_id, other.id, reason
+        services, stack.ledger_of(actor, services.id), code, vendor_id, other.id, reason
     )
     return _result(connection, party, code, other)
 
@@ -103,18 +103,17 @@ def link(
     Raise `UserError` or `Review` when that is not possible.
     """
     _require_reason(reason)
-    connection = stack.connection(id)
-    party = find_vendor(stack, connection, vendor)
+    services = stack.services_of(id)
+    connection = services.connection
+    party = find_vendor(services, vendor)
     vendor_id = VendorId(party.id)
     codes = list(_codes(connection))
-    possible = [each for each in codes if find_supplier(stack, connection, each, supplier)]
+    possible = [each for each in codes if find_supplier(services.division_data(each), supplier)]
     otherwise = f"no division of {connection.id} has a supplier {supplier!r}, by GUID or by code"
     code = one_division(connection, division, possible, otherwise)
-    found = require_supplier(stack, connection, code, supplier)
-    waiting = waiting_by_vendor(stack, connection).get((vendor_id, code), [])
-    decisions.link(
-        stack.services, stack.ledger_of(actor), connection.id, code, vendor_id, found.id, reason
-    )
+    found = require_supplier(services.division_data(code), code, supplier)
+    waiting = waiting_by_vendor(services.ledger).get((vendor_id, code), [])
+    decisions.link(services, stack.ledger_of(actor, services.id), code, vendor_id, found.id, reason)
     return _result(connection, party, code, found) | {"orders": list(waiting)}
 
 
@@ -126,18 +125,19 @@ def unlink(
     Raise `UserError` or `Review` when it is not linked.
     """
     _require_reason(reason)
-    connection = stack.connection(id)
-    party = find_vendor(stack, connection, vendor)
+    services = stack.services_of(id)
+    connection = services.connection
+    party = find_vendor(services, vendor)
     vendor_id = VendorId(party.id)
     links = {
         code: current
         for code in _codes(connection)
-        if (current := stack.services.vendor_links.get(connection.id, code, vendor_id))
+        if (current := services.vendor_links.get(code, vendor_id))
     }
     code = one_division(connection, division, links, f"{party.name} is not linked")
-    decisions.unlink(stack.services, stack.ledger_of(actor), connection.id, code, vendor_id, reason)
+    decisions.unlink(services, stack.ledger_of(actor, services.id), code, vendor_id, reason)
     current = links[code]
-    known = find_supplier(stack, connection, code, current.supplier)
+    known = find_supplier(services.division_data(code), current.supplier)
     return _result(
         connection, party, code, known or ProposedSupplier(current.supplier, "", "", 0.0)
     )
@@ -153,9 +153,9 @@ def _require_reason(reason: str) -> None:
 
 
 def _candidates(
-    stack: Stack, connection: Connection, division: Division, vendor: VendorId
+    proposals: SupplierProposals, division: Division, vendor: VendorId
 ) -> tuple[ProposedSupplier, ...]:
-    proposal = stack.services.supplier_proposals.get(connection.id, division, vendor)
+    proposal = proposals.get(division, vendor)
     return proposal.candidates if proposal else ()
 
 
@@ -184,14 +184,14 @@ def _not_proposed(
 
 
 def _linked_or_proposed(
-    stack: Stack, connection: Connection, division: Division, vendor: VendorId, supplier: str
+    services: Services, division: Division, vendor: VendorId, supplier: str
 ) -> Supplier | ProposedSupplier | None:
     """Return a supplier that is linked or proposed, even if Exact no longer has it."""
-    proposed = _chosen(_candidates(stack, connection, division, vendor), supplier)
+    proposed = _chosen(_candidates(services.supplier_proposals, division, vendor), supplier)
     if proposed:
         return proposed
-    current = stack.services.vendor_links.get(connection.id, division, vendor)
-    found = find_supplier(stack, connection, division, supplier)
+    current = services.vendor_links.get(division, vendor)
+    found = find_supplier(services.division_data(division), supplier)
     if current and current.supplier == (found.id if found else as_key(supplier)):
         return found or ProposedSupplier(current.supplier, "", "", 0.0)
     return None

@@ -9,12 +9,13 @@ from dataclasses import replace
 from ml_connector import clock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
-from ml_connector.domain.ids import ConnectionId, Division, Guid, VendorId
+from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.matching.party import Party, digest
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.ledger import Ledger
-from ml_connector.infrastructure.match_index import stored_vendor
-from ml_connector.infrastructure.vendor_links import Link, Rejection, SupplierProposal
+from ml_connector.infrastructure.match_index import MatchIndexes
+from ml_connector.infrastructure.reference_store import ReferenceStore
+from ml_connector.infrastructure.vendor_links import Link, Rejection, SupplierProposal, VendorLinks
 from ml_connector.messages import unique_id, vendor_message
 from ml_connector.services import Services
 from ml_connector.sweep.due_records import queue_reviews_of_vendor
@@ -28,7 +29,6 @@ BY_HAND = "by_hand"
 def accept(
     services: Services,
     ledger: Ledger,
-    connection: ConnectionId,
     division: Division,
     vendor: VendorId,
     supplier: Guid | None = None,
@@ -38,18 +38,17 @@ def accept(
 
     Raise `Review` when nothing is proposed or the supplier cannot be linked.
     """
-    proposal = services.supplier_proposals.get(connection, division, vendor)
+    proposal = services.supplier_proposals.get(division, vendor)
     offered = [each.id for each in proposal.candidates] if proposal else []
     if not offered or (supplier and supplier not in offered):
         raise Review([problem("NOTHING_PROPOSED", vendor, "division", division=division)])
     chosen = supplier or offered[0]
-    return _link(services, ledger, connection, division, vendor, chosen, reason, proposal)
+    return _link(services, ledger, division, vendor, chosen, reason, proposal)
 
 
 def link(
     services: Services,
     ledger: Ledger,
-    connection: ConnectionId,
     division: Division,
     vendor: VendorId,
     supplier_id_or_code: str,
@@ -60,13 +59,12 @@ def link(
     Raise `Review` when the vendor or supplier is unknown, the supplier cannot be used, or another
     vendor has it.
     """
-    return _link(services, ledger, connection, division, vendor, supplier_id_or_code, reason, None)
+    return _link(services, ledger, division, vendor, supplier_id_or_code, reason, None)
 
 
 def reject(
     services: Services,
     ledger: Ledger,
-    connection: ConnectionId,
     division: Division,
     vendor: VendorId,
     supplier: Guid,
@@ -76,27 +74,26 @@ def reject(
 
     A link between the two is removed. Raise `Review` when the vendor is unknown.
     """
-    known = _vendor(services, connection, vendor)
-    rejection = _rejection(services, ledger, connection, division, known, supplier, reason)
-    tracked = open_vendor(services, ledger, connection, known)
-    current = services.vendor_links.get(connection, division, vendor)
+    known = _vendor(services.match_indexes, vendor)
+    rejection = _rejection(
+        services.reference_store(division), ledger.actor, division, known, supplier, reason
+    )
+    tracked = open_vendor(services, ledger, known)
+    current = services.vendor_links.get(division, vendor)
     others = {vendor}
     if current and current.supplier == supplier:
-        others |= _sharing(services, connection, current)
+        others |= _sharing(services.vendor_links, current)
         tracked.unlink(division, rejection, supplier=supplier, reason=reason, by=ledger.actor)
     else:
-        left = _without_candidate(
-            services.supplier_proposals.get(connection, division, vendor), supplier
-        )
+        left = _without_candidate(services.supplier_proposals.get(division, vendor), supplier)
         tracked.reject(rejection, left, reason=reason, by=ledger.actor)
     for each in others:
-        _queue_vendor(services, connection, each)
+        _queue_vendor(services, each)
 
 
 def unlink(
     services: Services,
     ledger: Ledger,
-    connection: ConnectionId,
     division: Division,
     vendor: VendorId,
     reason: str = "",
@@ -105,95 +102,90 @@ def unlink(
 
     Raise `Review` when it is not linked.
     """
-    current = services.vendor_links.get(connection, division, vendor)
+    current = services.vendor_links.get(division, vendor)
     if current is None:
         raise Review([problem("NOT_LINKED", vendor, "division", division=division)])
-    known = stored_vendor(services.reference_table, connection, vendor) or Party(vendor, vendor)
-    rejection = _rejection(services, ledger, connection, division, known, current.supplier, reason)
-    tracked = open_vendor(services, ledger, connection, known)
-    others = _sharing(services, connection, current)
+    known = services.match_indexes.stored_vendor(vendor) or Party(vendor, vendor)
+    rejection = _rejection(
+        services.reference_store(division), ledger.actor, division, known, current.supplier, reason
+    )
+    tracked = open_vendor(services, ledger, known)
+    others = _sharing(services.vendor_links, current)
     tracked.unlink(division, rejection, supplier=current.supplier, reason=reason, by=ledger.actor)
     for each in others | {vendor}:
-        _queue_vendor(services, connection, each)
+        _queue_vendor(services, each)
 
 
 def _link(
     services: Services,
     ledger: Ledger,
-    connection: ConnectionId,
     division: Division,
     vendor: VendorId,
     supplier_id_or_code: str,
     reason: str,
     proposal: SupplierProposal | None,
 ) -> Link:
-    known = _vendor(services, connection, vendor)
-    supplier = _usable_supplier(services, connection, division, supplier_id_or_code)
-    _refuse_taken(services, connection, division, vendor, supplier)
+    known = _vendor(services.match_indexes, vendor)
+    supplier = _usable_supplier(services, division, supplier_id_or_code)
+    _refuse_taken(services, division, vendor, supplier)
     evidence = (f"proposed as {proposal.rule}", *proposal.evidence) if proposal else ()
     new_link = Link(division, vendor, supplier.id, BY_HAND, evidence, ledger.actor)
     agreed = agreed_names(known, supplier_party(supplier))
-    before = services.vendor_links.get(connection, division, vendor)
-    others = _sharing(services, connection, new_link) | (
-        _sharing(services, connection, before) if before else set()
+    before = services.vendor_links.get(division, vendor)
+    others = _sharing(services.vendor_links, new_link) | (
+        _sharing(services.vendor_links, before) if before else set()
     )
-    tracked = open_vendor(services, ledger, connection, known)
+    tracked = open_vendor(services, ledger, known)
     tracked.link(new_link, agreed, reason=reason, name=supplier.name)
     for other in others - {vendor}:
-        _unlink_closed_vendor(services, ledger, connection, division, other, vendor)
-        _queue_vendor(services, connection, other)
-    queue_reviews_of_vendor(services, connection, vendor)
+        _unlink_closed_vendor(services, ledger, division, other, vendor)
+        _queue_vendor(services, other)
+    queue_reviews_of_vendor(services, vendor)
     return new_link
 
 
-def _sharing(services: Services, connection: ConnectionId, link: Link) -> set[VendorId]:
-    return set(services.vendor_links.vendors_of(connection, link.division, link.supplier))
+def _sharing(links: VendorLinks, link: Link) -> set[VendorId]:
+    return set(links.vendors_of(link.division, link.supplier))
 
 
 def _unlink_closed_vendor(
     services: Services,
     ledger: Ledger,
-    connection: ConnectionId,
     division: Division,
     closed: VendorId,
     successor: VendorId,
 ) -> None:
     """Unlink a vendor that is gone or closed in Airbase: another vendor has its supplier now."""
-    current = services.vendor_links.get(connection, division, closed)
-    now = services.vendor_links.get(connection, division, successor)
-    party = stored_vendor(services.reference_table, connection, closed)
+    current = services.vendor_links.get(division, closed)
+    now = services.vendor_links.get(division, successor)
+    party = services.match_indexes.stored_vendor(closed)
     if current and now and current.supplier == now.supplier and not (party and party.is_usable):
-        tracked = open_vendor(services, ledger, connection, party or Party(closed, ""))
+        tracked = open_vendor(services, ledger, party or Party(closed, ""))
         tracked.unlink(
             division, supplier=current.supplier, reason=f"now of {successor}", by=ledger.actor
         )
 
 
-def _vendor(services: Services, connection: ConnectionId, vendor: VendorId) -> Party:
-    known = stored_vendor(services.reference_table, connection, vendor)
+def _vendor(indexes: MatchIndexes, vendor: VendorId) -> Party:
+    known = indexes.stored_vendor(vendor)
     if known is None:
         raise Review([problem("VENDOR_UNKNOWN", vendor)])
     return known
 
 
-def _supplier(
-    services: Services, connection_id: ConnectionId, division: Division, id_or_code: str
-) -> Supplier:
-    connection = services.connections.get(connection_id)
-    if connection is None or connection.division(division) is None:
+def _supplier(services: Services, division: Division, id_or_code: str) -> Supplier:
+    if services.connection.division(division) is None:
         raise Review(
-            [problem("DIVISION_UNKNOWN", str(division), "connection", connection=connection_id)]
+            [problem("DIVISION_UNKNOWN", str(division), "connection", connection=services.id)]
         )
-    supplier = services.division_data(connection, division).supplier(id_or_code)
+    supplier = services.division_data(division).supplier(id_or_code)
     if supplier is None:
         raise Review([problem("SUPPLIER_UNKNOWN", id_or_code, "division", division=division)])
     return supplier
 
 
-def _usable_supplier(
-    services: Services, connection: ConnectionId, division: Division, id_or_code: str
-) -> Supplier:
-    supplier = _supplier(services, connection, division, id_or_code)
+def _usable_supplier(services: Services, division: Division, id_or_code: str) -> Supplier:
+    supplier = _supplier(services, division, id_or_code)
     if not supplier.is_usable_on(clock.now().date()):
         name = f"{supplier.code} {supplier.name}"
         raise Review([problem("SUPPLIER_UNUSABLE", name, "division", division=division)])
@@ -202,14 +194,13 @@ def _usable_supplier(
 
 def _refuse_taken(
     services: Services,
-    connection: ConnectionId,
     division: Division,
     vendor: VendorId,
     supplier: Supplier,
 ) -> None:
     """Refuse the supplier of another vendor, unless that vendor is gone or closed in Airbase."""
-    for other in services.vendor_links.vendors_of(connection, division, supplier.id):
-        party = stored_vendor(services.reference_table, connection, other)
+    for other in services.vendor_links.vendors_of(division, supplier.id):
+        party = services.match_indexes.stored_vendor(other)
         if other != vendor and party and party.is_usable:
             name = f"{supplier.code} {supplier.name}"
             found = problem("SUPPLIER_TAKEN", name, "vendor", vendor=party.name, id=other)
@@ -217,19 +208,18 @@ def _refuse_taken(
 
 
 def _rejection(
-    services: Services,
-    ledger: Ledger,
-    connection: ConnectionId,
+    data: ReferenceStore,
+    actor: str,
     division: Division,
     vendor: Party,
     supplier_id: Guid,
     reason: str,
 ) -> Rejection:
-    supplier = services.reference_store(connection, division).get("supplier", supplier_id, Supplier)
+    supplier = data.get("supplier", supplier_id, Supplier)
     other = supplier_party(supplier) if supplier else Party(supplier_id, "")
     both, now = digest(vendor, other), clock.now()
     id = VendorId(vendor.id)
-    return Rejection(division, id, supplier_id, both, ledger.actor, now, reason)
+    return Rejection(division, id, supplier_id, both, actor, now, reason)
 
 
 def _without_candidate(
@@ -241,7 +231,7 @@ def _without_candidate(
     return replace(proposal, candidates=candidates) if candidates else None
 
 
-def _queue_vendor(services: Services, connection: ConnectionId, vendor: VendorId) -> None:
+def _queue_vendor(services: Services, vendor: VendorId) -> None:
     """Have the worker reconcile the vendor."""
-    message = vendor_message(connection, vendor)
+    message = vendor_message(services.id, vendor)
     services.queues.send(message, unique_id())

@@ -8,29 +8,29 @@ from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.ledger import vendor_key
-from ml_connector.infrastructure.match_index import stored_vendor
+from ml_connector.infrastructure.reference_store import StoredDivisionData
+from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
-from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError, safe_lines
 from ml_connector.vendors.parties import vendors_of
 
 _MOST_NAMED = 5
 
 
-def find_vendor(stack: Stack, connection: Connection, name: str) -> Party:
+def find_vendor(services: Services, name: str) -> Party:
     """Return the vendor with this Airbase id, or the only one of this name.
 
     One that is gone from Airbase can still be found by its id. Raise `UserError` when there is no
     such vendor, or more than one.
     """
-    id = connection.id
-    if known := stored_vendor(stack.services.reference_table, id, name):
+    id = services.id
+    if known := services.match_indexes.stored_vendor(name):
         return known
-    record = stack.services.ledger.read(id, vendor_key(VendorId(name)))
+    record = services.ledger.read(vendor_key(VendorId(name)))
     if record.version:
         return Party(name, record.facts.title or name)
     wanted = _folded(name)
-    every = vendors_of(stack.services.reference_table, id).all()
+    every = vendors_of(services.match_indexes).all()
     found = [each for each in every if wanted and _folded(each.name) == wanted]
     if not found:
         raise UserError(f"connection {id} has no vendor {name!r}, by Airbase id or by name")
@@ -40,18 +40,14 @@ def find_vendor(stack: Stack, connection: Connection, name: str) -> Party:
     return found[0]
 
 
-def find_supplier(
-    stack: Stack, connection: Connection, division: Division, name: str
-) -> Supplier | None:
+def find_supplier(data: StoredDivisionData, name: str) -> Supplier | None:
     """Return the division's supplier with this GUID or account code, or None."""
-    return stack.services.division_data(connection, division).supplier(as_key(name))
+    return data.supplier(as_key(name))
 
 
-def require_supplier(
-    stack: Stack, connection: Connection, division: Division, name: str
-) -> Supplier:
+def require_supplier(data: StoredDivisionData, division: Division, name: str) -> Supplier:
     """Return the division's supplier; raise `Review` when there is none."""
-    found = find_supplier(stack, connection, division, name)
+    found = find_supplier(data, name)
     if found is None:
         raise Review([problem("SUPPLIER_UNKNOWN", name, "division", division=division)])
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_connector.domain.ids import Division, VendorId
-from ml_connector.stack import Stack
+from ml_connector.services import Services
 from ml_connector.user_errors import UserError, safe_lines
 from ml_connector.vendors.review.csv_files import (
     as_text,
@@ -50,26 +50,25 @@ class SpreadsheetRow:
         return bool(self.exact_id or self.exact_code)
 
 
-def export(stack: Stack, id: str, out: Path) -> dict[str, Any]:
+def export(services: Services, out: Path) -> dict[str, Any]:
     """Write the state of every vendor in every division; return the number of rows by decision.
 
     Raise `UserError` when the file cannot be written.
     """
-    connection = stack.connection(id)
     if not out.parent.is_dir():
         raise UserError(f"{out.parent}: no such folder")
     counts = {"link": 0, "review": 0, "none": 0}
-    states = VendorStates(stack, connection)
+    states = VendorStates(services)
 
     def rows() -> Iterator[tuple[str, ...]]:
-        for division in connection.divisions:
+        for division in services.connection.divisions:
             suppliers = states.suppliers(division.division)
             for each in states.of(division.division):
                 counts[each.decision] += 1
                 yield tuple(map(as_text, _cells(each, suppliers)))
 
     write_rows(out, COLUMNS, rows())
-    return {"connection": connection.id, "file": str(out), **counts}
+    return {"connection": services.id, "file": str(out), **counts}
 
 
 def read_spreadsheet(path: Path) -> list[SpreadsheetRow]:

@@ -16,8 +16,9 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import Actor, Division, Guid, VendorId
 from ml_connector.domain.orders.reference_data import Supplier
-from ml_connector.infrastructure.ledger import Conflict
-from ml_connector.settings.connection import Connection
+from ml_connector.infrastructure.ledger import Conflict, Ledger
+from ml_connector.infrastructure.vendor_links import SupplierProposals
+from ml_connector.services import Services
 from ml_connector.stack import Stack
 from ml_connector.user_errors import ServiceError, UserError, safe_lines
 from ml_connector.vendors.review import decisions
@@ -74,14 +75,14 @@ def import_spreadsheet(
     Raise `UserError` with every invalid line, before anything is decided; `ServiceError` when a
     decision was refused although it was checked: the same file can be imported again.
     """
-    connection = stack.connection(id)
+    services = stack.services_of(id)
     rows = read_spreadsheet(file)
-    found = _SpreadsheetChecker(stack, connection, file).check(rows)
+    found = _SpreadsheetChecker(services, file).check(rows)
     if not dry_run:
-        _decide_all(stack, actor, connection, file, found)
+        _decide_all(services, stack.ledger_of(actor, services.id), file, found)
     counts = {each: sum(one.row.decision == each for one in found) for each in DECISIONS}
     return {
-        "connection": connection.id,
+        "connection": services.id,
         "file": str(file),
         "dry_run": dry_run,
         **counts,
@@ -91,10 +92,10 @@ def import_spreadsheet(
 
 
 class _SpreadsheetChecker:
-    def __init__(self, stack: Stack, connection: Connection, file: Path) -> None:
+    def __init__(self, services: Services, file: Path) -> None:
         self._file = file
-        self._connection = connection
-        self._states = VendorStates(stack, connection)
+        self._connection = services.connection
+        self._states = VendorStates(services)
         self._suppliers = cache(self._states.suppliers)
         self._of = cache(self._by_vendor)
         self._today = clock.now().date()
@@ -276,31 +277,29 @@ def _stale(state: VendorInDivision) -> str:
 
 
 def _decide_all(
-    stack: Stack, actor: Actor, connection: Connection, file: Path, found: Sequence[RowDecision]
+    services: Services, ledger: Ledger, file: Path, found: Sequence[RowDecision]
 ) -> None:
     for done, each in enumerate(found):
         reason = f"line {each.row.line} of {file.name}"
         try:
-            _decide(stack, actor, connection, each, reason)
+            _decide(services, ledger, each, reason)
         except (Conflict, Fault) as refused:
             progress = f"{done} of {len(found)} decisions were made, then {reason} was refused"
             rest = "import the file again for the rest, or export again"
             raise ServiceError(*safe_lines(f"{progress}: {refused} ({rest})")) from refused
 
 
-def _decide(
-    stack: Stack, actor: Actor, connection: Connection, decision: RowDecision, reason: str
-) -> None:
+def _decide(services: Services, ledger: Ledger, decision: RowDecision, reason: str) -> None:
     """Make one decision; try again if a worker changes the vendor meanwhile."""
-    row, services, ledger = decision.row, stack.services, stack.ledger_of(actor)
-    where = (services, ledger, connection.id, row.division, row.vendor)
+    row = decision.row
+    where = (services, ledger, row.division, row.vendor)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             if row.decision == "unlink":
                 decisions.unlink(*where, reason)
             elif row.decision == "reject":
                 decisions.reject(*where, decision.supplier, reason)
-            elif _is_proposed(stack, connection, decision):
+            elif _is_proposed(services.supplier_proposals, decision):
                 decisions.accept(*where, decision.supplier, reason)
             else:
                 decisions.link(*where, decision.supplier, reason)
@@ -311,8 +310,8 @@ def _decide(
             return
 
 
-def _is_proposed(stack: Stack, connection: Connection, decision: RowDecision) -> bool:
+def _is_proposed(proposals: SupplierProposals, decision: RowDecision) -> bool:
     """Tell whether the supplier is proposed: the link then keeps the evidence."""
     row = decision.row
-    proposal = stack.services.supplier_proposals.get(connection.id, row.division, row.vendor)
+    proposal = proposals.get(row.division, row.vendor)
     return bool(proposal and any(each.id == decision.supplier for each in proposal.candidates))

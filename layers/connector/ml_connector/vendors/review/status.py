@@ -6,9 +6,10 @@ from typing import Any
 
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.infrastructure.ledger import VENDORS
+from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.infrastructure.vendor_links import Link
+from ml_connector.services import Services
 from ml_connector.settings.connection import Connection, ExactDivision
-from ml_connector.stack import Stack
 from ml_connector.vendors.link_checks import CONFIGURED
 from ml_connector.vendors.review.vendor_states import (
     VendorInDivision,
@@ -19,25 +20,23 @@ from ml_connector.vendors.review.vendor_states import (
 from ml_connector.vendors.waiting_orders import waiting_orders
 
 
-def status(stack: Stack, id: str) -> dict[str, Any]:
+def status(services: Services) -> dict[str, Any]:
     """Return the figures of each division; shares are of the vendors that are active in Airbase.
 
     A share is None if there is nothing to count.
     """
-    connection = stack.connection(id)
-    states = VendorStates(stack, connection)
-    run = stack.services.ledger.read(connection.id, VENDORS)
-    every = Counter(
-        record.facts.division for record in waiting_orders(stack.services, connection.id)
-    )
-    waiting = waiting_by_vendor(stack, connection)
+    connection = services.connection
+    states = VendorStates(services)
+    run = services.ledger.read(VENDORS)
+    every = Counter(record.facts.division for record in waiting_orders(services.ledger))
+    waiting = waiting_by_vendor(services.ledger)
     return {
         "connection": connection.id,
         "comparison": run.state if run.version else "never",
         "vendors": len(states.vendors),
         "divisions": [
             _figures(states, connection, each)
-            | _read_at(stack, connection, each)
+            | _read_at(services.reference_store(each.division))
             | _orders(waiting, each, every[each.division])
             for each in connection.divisions
         ],
@@ -88,8 +87,7 @@ def _references(connection: Connection, active: Sequence[VendorInDivision]) -> d
     return {"is_written_back": connection.vendors.write_reference, **counts}
 
 
-def _read_at(stack: Stack, connection: Connection, division: ExactDivision) -> dict[str, Any]:
-    data = stack.services.reference_store(connection.id, division.division)
+def _read_at(data: ReferenceStore) -> dict[str, Any]:
     at = data.cursor(ACCOUNTS_PATH).read_at
     return {"suppliers_read_at": at.isoformat(timespec="seconds") if at else None}
 

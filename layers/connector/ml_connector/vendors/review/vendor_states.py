@@ -11,14 +11,14 @@ from ml_connector import record_lookup as records
 from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.matching.party import Party, digest
 from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.vendor_links import (
     Link,
     ProposedSupplier,
     Rejection,
     SupplierProposal,
 )
-from ml_connector.settings.connection import Connection
-from ml_connector.stack import Stack
+from ml_connector.services import Services
 from ml_connector.vendors.parties import supplier_party, vendors_of
 from ml_connector.vendors.waiting_orders import waiting_for_link
 
@@ -75,25 +75,22 @@ class VendorInDivision:
 class VendorStates:
     """The states of all vendors of a connection, one division at a time."""
 
-    def __init__(self, stack: Stack, connection: Connection) -> None:
+    def __init__(self, services: Services) -> None:
         """Prepare to read; nothing is read yet."""
-        self._services = stack.services
-        self._id = connection.id
+        self._services = services
 
     @cached_property
     def vendors(self) -> dict[str, Party]:
         """Return the vendors as last read from Airbase, by id."""
-        known = vendors_of(self._services.reference_table, self._id).all()
+        known = vendors_of(self._services.match_indexes).all()
         return {party.id: party for party in known}
 
     def of(self, division: Division) -> Iterator[VendorInDivision]:
         """Yield every vendor by id, including linked ones that Airbase no longer has."""
-        links = {each.vendor: each for each in self._services.vendor_links.all(self._id, division)}
-        proposals = {
-            each.vendor: each for each in self._services.supplier_proposals.all(self._id, division)
-        }
+        links = {each.vendor: each for each in self._services.vendor_links.all(division)}
+        proposals = {each.vendor: each for each in self._services.supplier_proposals.all(division)}
         rejections: defaultdict[VendorId, list[Rejection]] = defaultdict(list)
-        for each in self._services.vendor_links.all_rejections(self._id, division):
+        for each in self._services.vendor_links.all_rejections(division):
             rejections[each.vendor].append(each)
         for id in sorted(self.vendors.keys() | links.keys() | proposals.keys()):
             vendor = VendorId(id)
@@ -108,9 +105,7 @@ class VendorStates:
 
     def suppliers(self, division: Division) -> "SupplierLookup":
         """Return the division's suppliers as last read from Exact."""
-        return SupplierLookup(
-            self._services.reference_store(self._id, division).all("supplier", Supplier)
-        )
+        return SupplierLookup(self._services.reference_store(division).all("supplier", Supplier))
 
 
 class SupplierLookup:
@@ -133,9 +128,9 @@ class SupplierLookup:
         return found[0] if len(found) == 1 else None
 
 
-def waiting_by_vendor(stack: Stack, connection: Connection) -> Waiting:
+def waiting_by_vendor(ledger: Ledger) -> Waiting:
     """Return the titles of the orders that wait for a link, by vendor and division."""
     found: defaultdict[tuple[VendorId, Division], list[str]] = defaultdict(list)
-    for record, vendor, division in waiting_for_link(stack.services, connection.id):
+    for record, vendor, division in waiting_for_link(ledger):
         found[vendor, division].append(records.title(record))
     return found

@@ -9,7 +9,7 @@ from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.ledger import VendorRecord
 from ml_connector.infrastructure.vendor_links import Link, ProposedSupplier, Rejection
-from ml_connector.stack import Stack
+from ml_connector.services import Services
 from ml_connector.vendors.context import VendorContext, open_context
 from ml_connector.vendors.linking import still_rejected
 from ml_connector.vendors.review.find import find_division, find_vendor
@@ -21,8 +21,7 @@ from ml_connector.vendors.review.vendor_states import (
 
 
 def proposals(
-    stack: Stack,
-    id: str,
+    services: Services,
     *,
     division: int | None = None,
     rule: str | None = None,
@@ -34,11 +33,11 @@ def proposals(
     A vendor that orders wait for is listed even without a proposal. `waiting` keeps only these,
     `rule` the proposals of a rule, `limit` so many.
     """
-    connection = stack.connection(id)
+    connection = services.connection
     codes = [each.division for each in connection.divisions]
     wanted = codes if division is None else [find_division(connection, division)]
-    orders = waiting_by_vendor(stack, connection)
-    states = VendorStates(stack, connection)
+    orders = waiting_by_vendor(services.ledger)
+    states = VendorStates(services)
     found = [
         _proposed(each, orders.get((VendorId(each.vendor.id), code), ()))
         for code in wanted
@@ -50,14 +49,14 @@ def proposals(
     return sorted(found, key=_urgency)[:limit]
 
 
-def show(stack: Stack, id: str, vendor: str) -> dict[str, Any]:
+def show(services: Services, vendor: str) -> dict[str, Any]:
     """Return one vendor: both sides, the decisions with evidence, and the audit trail."""
-    connection = stack.connection(id)
-    party = find_vendor(stack, connection, vendor)
+    connection = services.connection
+    party = find_vendor(services, vendor)
     vendor_id = VendorId(party.id)
-    context = open_context(stack.services, connection)
-    record = stack.services.ledger.vendor(connection.id, vendor_id)
-    orders = waiting_by_vendor(stack, connection)
+    context = open_context(services)
+    record = services.ledger.vendor(vendor_id)
+    orders = waiting_by_vendor(services.ledger)
     return {
         "connection": connection.id,
         "vendor": _plain(party),
@@ -70,7 +69,7 @@ def show(stack: Stack, id: str, vendor: str) -> dict[str, Any]:
         ],
         "trail": [
             {"at": e.at, "actor": e.actor, "step": e.step, "detail": dict(e.detail)}
-            for e in stack.services.ledger.trail(connection.id, record.key)
+            for e in services.ledger.trail(record.key)
         ],
     }
 
@@ -112,9 +111,9 @@ def _in_division(
     context: VendorContext, vendor: Party, division: Division, record: VendorRecord
 ) -> dict[str, Any]:
     name = VendorId(vendor.id)
-    link = context.services.vendor_links.get(context.id, division, name)
-    proposal = context.services.supplier_proposals.get(context.id, division, name)
-    rejections = context.services.vendor_links.rejections(context.id, division, name)
+    link = context.services.vendor_links.get(division, name)
+    proposal = context.services.supplier_proposals.get(division, name)
+    rejections = context.services.vendor_links.rejections(division, name)
     in_force = still_rejected(context, division, vendor, rejections)
     return {
         "division": division,
@@ -155,7 +154,7 @@ def _rejection(context: VendorContext, rejection: Rejection, in_force: set[str])
 
 def _supplier(context: VendorContext, division: Division, id: Guid) -> dict[str, Any]:
     """Return a supplier as in Exact; only the id if it is gone."""
-    found = context.services.reference_store(context.id, division).get("supplier", id, Supplier)
+    found = context.services.reference_store(division).get("supplier", id, Supplier)
     if found is None:
         return {"id": id, "in_exact": False}
     names = (
