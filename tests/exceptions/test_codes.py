@@ -97,7 +97,7 @@ def test_the_source_is_read() -> None:
     found = codes_in_calls()
     assert ("airbase/client.py", "AIRBASE_BUSY") in found
     assert ("airbase/purchase_orders.py", "BAD_AMOUNT") in found
-    assert ("purchase_orders/preconditions.py", "HALTED") in found
+    assert ("domain/orders/next_step.py", "HALTED") in found
     assert len(found) > 60
     assert sum(1 for _ in complete_calls()) > 70
 
