@@ -111,11 +111,7 @@ def fetch_current(
     return read_order(headers[0], lines)
 
 
-def store_current(
-    exact_orders: ExactOrders,
-    id: Guid,
-    found: ExactOrder | None,
-) -> None:
+def store_current(exact_orders: ExactOrders, id: Guid, found: ExactOrder | None) -> None:
     """Store an order as it was read, or that it is gone."""
     if found is None:
         exact_orders.mark_deleted(id)
