@@ -138,6 +138,18 @@ def test_where_your_ref_cannot_be_filtered_the_stream_is_searched(
     assert len(refused) == 1, "that the filter is refused is remembered"
 
 
+def test_an_order_that_was_certainly_not_sent_is_not_looked_for(env: InMemoryEnvironment) -> None:
+    env.connect()
+    env.exact.faults.append(ExactFault("rate_limited_minute", "POST", _POST))
+    order = env.order()
+    assert env.post(order).state == "received"
+    assert env.steps(order)[-2:] == ["not_sent", "waiting"]
+    before = env.exact_calls()
+    env.wait(minutes=3)
+    assert env.record(order).state == "posted"
+    assert env.exact_calls() - before == 1, "the POST alone"
+
+
 def test_a_refused_order_was_not_posted_and_is_not_looked_for(env: InMemoryEnvironment) -> None:
     env.connect()
     order = env.order()
