@@ -418,6 +418,14 @@ class TestAnOrderThatIsInExact:
         else:
             assert codes(step) == ["CANCELLED_AFTER_POSTING"]
 
+    @pytest.mark.parametrize("state", [ApprovalState.CANCELLED, ApprovalState.CLOSED])
+    def test_what_was_received_is_not_removed(self, state: ApprovalState) -> None:
+        connection = any_connection(when_cancelled="delete", when_closed="delete")
+        world = World(order=any_order(state=state), found=in_exact(receipt_status=PARTIAL))
+        assert isinstance(step_of(self.start(connection=connection), world), Refuse)
+        untouched = replace(world, found=in_exact())
+        assert isinstance(step_of(self.start(connection=connection), untouched), Remove)
+
     def test_an_order_cancelled_on_both_sides_ends(self) -> None:
         cancelled = any_order(state=ApprovalState.CANCELLED)
         world = World(order=cancelled, found=in_exact(order_status=CANCELLED))
