@@ -19,6 +19,7 @@ from ml_connector.infrastructure.channels import Channel, SlackWebhook, SnsTopic
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.coordination import SharedValues
+from ml_connector.infrastructure.data_form import DataForm
 from ml_connector.infrastructure.dynamodb import DynamoTable, Table
 from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.ledger import Ledger
@@ -173,6 +174,7 @@ def build_services(
         outbox=NotificationOutbox(tables.ledger),
         channels=channels,
         measure=measure,
+        data_form=DataForm(tables.ledger),
     )
 
 

@@ -4,7 +4,15 @@ from typing import Any
 
 from ml_connector.domain.ids import ConnectionId, OrderId, RecordKey
 from ml_connector.domain.records import OrderFacts, OrderState
-from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, OrderRecord, order_key
+from ml_connector.infrastructure.data_form import ORDER_NAMES
+from ml_connector.infrastructure.ledger import (
+    CONNECTION,
+    AnyRecord,
+    OrderRecord,
+    UnreadableRecord,
+    order_key,
+)
+from ml_connector.infrastructure.order_names import names_of
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -25,12 +33,10 @@ def find_order_or_none(stack: Stack, id: ConnectionId, name: str) -> OrderRecord
 
     Raises `UserError` when there is more than one.
     """
-    ledger = stack.services.ledger
-    direct = ledger.read(id, order_key(OrderId(name)))
-    if direct.version:
-        return direct
-    wanted = name.casefold()
-    found = [each for each in ledger.orders(id) if wanted in _names(each)]
+    if stack.has_form(id, ORDER_NAMES):
+        found = stack.services.ledger.orders_named(id, name)
+    else:  # orders of an earlier version have no rows by name yet
+        found = _among_all(stack, id, name)
     if len(found) > 1:
         ids = ", ".join(airbase_id(each) for each in found)
         raise UserError(f"{name!r} is the name of several orders: give one of the ids {ids}")
@@ -46,7 +52,7 @@ def find_record(stack: Stack, id: ConnectionId, name: str) -> AnyRecord:
     return find_order(stack, id, name)
 
 
-def airbase_id(record: AnyRecord) -> str:
+def airbase_id(record: AnyRecord | UnreadableRecord) -> str:
     """Return the id of an order or vendor without its kind."""
     return record.key.partition("#")[2] or record.key
 
@@ -73,6 +79,12 @@ def order_facts(record: AnyRecord) -> OrderFacts:
     return record.facts if isinstance(record.facts, OrderFacts) else OrderFacts()
 
 
-def _names(record: AnyRecord) -> set[str]:
-    names = {title(record), exact_number(record)} - {""}
-    return {name.casefold() for name in names}
+def _among_all(stack: Stack, id: ConnectionId, name: str) -> list[OrderRecord]:
+    """Do as `Ledger.orders_named` by reading every order."""
+    direct, wanted = order_key(OrderId(name)), name.casefold()
+    named = [
+        each
+        for each in stack.services.ledger.orders(id)
+        if each.key == direct or wanted in names_of(each.facts)
+    ]
+    return [each for each in named if each.key == direct] or named

@@ -11,6 +11,7 @@ from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.circuit_breaker import CircuitBreaker, Remote
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.coordination import Leases, SharedValues
+from ml_connector.infrastructure.data_form import DataForm
 from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.infrastructure.inbox import Inbox
@@ -41,6 +42,7 @@ class Services:
     channels: Callable[[Connection], Sequence[Channel]]
     """How people are notified about a connection; may be empty."""
     measure: Measure
+    data_form: DataForm
 
     def rate_limiter(self, connection: Connection) -> RateLimiter:
         """Return what limits the connection's calls to Exact."""

@@ -15,8 +15,10 @@ from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import SnsTopic
 from ml_connector.infrastructure.consents import Consents
-from ml_connector.infrastructure.ledger import CONNECTION, Ledger
+from ml_connector.infrastructure.data_form import StackForm
+from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
+from ml_connector.infrastructure.record_codec import NewerDataError
 from ml_connector.infrastructure.secret_store import EXACT_TOKENS, AwsSecretStore
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -133,6 +135,22 @@ class Stack:
         )
 
     @cached_property
+    def form(self) -> StackForm:
+        """Return the form of the stored data, as first read."""
+        return self.services.data_form.of_stack()
+
+    def begin(self, actor: Actor) -> None:
+        """Give a stack without any record the newest form: there is nothing to migrate."""
+        data_form = self.services.data_form
+        if not self.form.begun and not any(data_form.known()):
+            data_form.finish(actor)
+            del self.form
+
+    def has_form(self, id: ConnectionId, form: int) -> bool:
+        """Return whether all data of a connection have this form, or a later one."""
+        return self.form.done >= form or self.services.data_form.of_connection(id).done >= form
+
+    @cached_property
     def consents(self) -> Consents:
         """Return the requested consents."""
         return Consents(self.tables.coordination)
@@ -164,6 +182,7 @@ class Stack:
         Raises `UserError` for an unknown one.
         """
         known = ConnectionId(id)
-        if not self.services.ledger.read(known, CONNECTION).version:
-            return self.connection(id).id
+        with suppress(NewerDataError):  # lists show what is wrong with it
+            if not self.services.ledger.connection(known).version:
+                return self.connection(id).id
         return known

@@ -173,6 +173,7 @@ def record_step(
 
     Call it before the change: an unrecorded change is worse than a record without a change.
     """
+    stack.begin(actor)
 
     def write() -> None:
         record = stack.ledger_of(actor).connection(id)

@@ -1,20 +1,21 @@
 """Retry an order, or a record with exceptions, at a person's request."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ml_connector import clock
 from ml_connector import record_lookup as records
-from ml_connector.domain.ids import Actor, OrderId, VendorId
+from ml_connector.domain.ids import Actor, ConnectionId, OrderId, VendorId
 from ml_connector.domain.open_exceptions import taken_up
 from ml_connector.domain.records import OrderState
-from ml_connector.exceptions.listing import ExceptionFilter, open_rows
-from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Conflict
+from ml_connector.exceptions.listing import ExceptionFilter, open_rows, with_exceptions
+from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Conflict, UnreadableRecord
 from ml_connector.infrastructure.queues import Message
 from ml_connector.message_outcome import kept_message
 from ml_connector.messages import order_message, vendor_message
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
+_ORDERS = "order#"
 _ATTEMPTS = 3
 
 
@@ -46,8 +47,8 @@ def retry_all(stack: Stack, actor: Actor, id: str) -> list[str]:
     connection = stack.connection(id)
     waiting = [
         record
-        for record in stack.services.ledger.orders(connection.id)
-        if record.problems and record.state != OrderState.POSTED
+        for record in _with_exceptions(stack, connection.id)
+        if record.key.startswith(_ORDERS) and record.problems and record.state != OrderState.POSTED
     ]
     return _retry_each(stack, actor, waiting)
 
@@ -60,10 +61,16 @@ def retry_where(stack: Stack, actor: Actor, id: str, wanted: ExceptionFilter) ->
     connection = stack.connection(id)
     found = [
         record
-        for record in stack.services.ledger.records(connection.id)
+        for record in _with_exceptions(stack, connection.id)
         if any(wanted.matches(row) for row in open_rows(record))
     ]
     return _retry_each(stack, actor, found)
+
+
+def _with_exceptions(stack: Stack, id: ConnectionId) -> Iterator[AnyRecord]:
+    """Yield them; one that this version cannot read is left for the version that can."""
+    found = with_exceptions(stack, id)
+    return (each for each in found if not isinstance(each, UnreadableRecord))
 
 
 def _retry_each(stack: Stack, actor: Actor, wanted: Sequence[AnyRecord]) -> list[str]:

@@ -42,11 +42,15 @@ def fetch_order(
     day = datetime.fromisoformat(record.received_at).date()
     order = read_order(_raw_order(services, connection, id, record), profile, day)
     if order.id != id:
-        raise Review([problem("NOT_THE_ORDER", id, "order", found=order.id)])
+        found = problem("NOT_THE_ORDER", id, "order", found=order.id)
+        raise Review([found], order.read_part)
     if not is_wanted(order) or not order.vendor.id:
         return order
-    vendor = services.airbase(connection).vendor(VendorId(order.vendor.id))
-    return with_vendor(order, vendor, profile)
+    try:
+        vendor = services.airbase(connection).vendor(VendorId(order.vendor.id))
+        return with_vendor(order, vendor, profile)
+    except Review as review:
+        raise Review(review.problems, order.read_part) from review
 
 
 def is_wanted(order: Order) -> bool:

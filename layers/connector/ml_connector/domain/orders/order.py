@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from ml_connector.domain.faults import ReadPart
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.money import Money
 from ml_connector.domain.states import ApprovalState, RequestOutcome
@@ -73,3 +74,14 @@ class Order:
     def title(self) -> str:
         """Return what people call this order."""
         return self.number or self.id
+
+    @property
+    def read_part(self) -> ReadPart:
+        """Return what lists show of this order if it is refused."""
+        return read_part(self.title, self.vendor, str(self.total))
+
+
+def read_part(title: str, vendor: Reference, total: str) -> ReadPart:
+    """Return what lists show of an order of which this could be read; empty text: not read."""
+    name = str(vendor) if vendor.keys else ""
+    return ReadPart(title, name, vendor.id, vendor.name, vendor.code, total)
