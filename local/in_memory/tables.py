@@ -45,8 +45,9 @@ class InMemoryTable:
 
     def get_many(self, pk: str, sks: Iterable[str]) -> list[Item]:
         """See `Table.get_many`."""
-        found = (self.get(pk, sk) for sk in dict.fromkeys(sks))
-        return [item for item in found if item]
+        with _LOCK:
+            found = (self._raw(pk, sk) for sk in dict.fromkeys(sks))
+            return [dict(item) for item in found if item and not is_expired(item)]
 
     def insert(self, item: Item) -> bool:
         """See `Table.insert`."""

@@ -72,6 +72,10 @@ def migrate(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Count the changes and write nothing.")
     ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Check everything once more, after an older version has run."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Bring stored data into the form of this version; workers keep running.
@@ -79,7 +83,7 @@ def migrate(
     An interrupted run is continued by the next; a run with nothing to do changes nothing.
     """
     stack = stack_of(context)
-    found = migrations.migrate(stack, stack.actor, connection, dry_run=dry_run)
+    found = migrations.migrate(stack, stack.actor, connection, dry_run=dry_run, again=again)
     if as_json:
         print_json(found)
         return

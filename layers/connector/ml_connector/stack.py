@@ -18,7 +18,6 @@ from ml_connector.infrastructure.consents import Consents
 from ml_connector.infrastructure.data_form import StackForm
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
-from ml_connector.infrastructure.record_codec import NewerDataError
 from ml_connector.infrastructure.secret_store import EXACT_TOKENS, AwsSecretStore
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -140,11 +139,12 @@ class Stack:
         return self.services.data_form.of_stack()
 
     def begin(self, actor: Actor) -> None:
-        """Give a stack without any record the newest form: there is nothing to migrate."""
+        """Give a stack without any connection the newest form: there is nothing to migrate."""
         data_form = self.services.data_form
-        if not self.form.begun and not any(data_form.known()):
-            data_form.finish(actor)
-            del self.form
+        if self.form.begun or any(self.services.connections.all()) or any(data_form.known()):
+            return
+        data_form.finish(actor)
+        del self.form
 
     def has_form(self, id: ConnectionId, form: int) -> bool:
         """Return whether all data of a connection have this form, or a later one."""
@@ -182,7 +182,7 @@ class Stack:
         Raises `UserError` for an unknown one.
         """
         known = ConnectionId(id)
-        with suppress(NewerDataError):  # lists show what is wrong with it
-            if not self.services.ledger.connection(known).version:
-                return self.connection(id).id
-        return known
+        is_current = self.services.connections.get(known) is not None
+        if is_current or self.services.ledger.connection(known).version:
+            return known
+        return self.connection(id).id

@@ -23,14 +23,16 @@ def migrate(
     id: str | None = None,
     *,
     dry_run: bool = False,
+    again: bool = False,
     steps: Sequence[Step] = STEPS,
 ) -> list[dict[str, Any]]:
     """Migrate one connection, or all that the ledger knows; return one row for each step.
 
     A row has `connection`, `step`, `purpose`, `state` (done, to_do) and `changes`, the number of
-    changes now made, or with `dry_run` to be made. A run that was interrupted is continued by the
-    next. Raises `NewerDataError` for data that a newer version has migrated, `Conflict` when
-    others keep changing a record.
+    changes now made, or with `dry_run` to be made. `again`: check steps that are done once more,
+    because a version that did not know them has written meanwhile. A run that was interrupted is
+    continued by the next. Raises `NewerDataError` for data that a newer version has migrated,
+    `Conflict` when others keep changing a record.
     """
     data_form = stack.services.data_form
     data_form.of_stack().refuse_newer()
@@ -38,7 +40,9 @@ def migrate(
     if not dry_run:
         data_form.begin(actor)
     rows = [
-        _run(stack, actor, each, step, dry_run=dry_run) for each in connections for step in steps
+        _run(stack, actor, each, step, dry_run=dry_run, again=again)
+        for each in connections
+        for step in steps
     ]
     if id is None and not dry_run:
         data_form.finish(actor)
@@ -52,11 +56,12 @@ def _every(stack: Stack) -> list[ConnectionId]:
 
 
 def _run(
-    stack: Stack, actor: Actor, id: ConnectionId, step: Step, *, dry_run: bool
+    stack: Stack, actor: Actor, id: ConnectionId, step: Step, *, dry_run: bool, again: bool
 ) -> dict[str, Any]:
     data_form = stack.services.data_form
-    progress = data_form.of_connection(id)
-    is_done = step.number <= max(progress.done, data_form.of_stack().done)
+    known = data_form.of_connection(id)
+    progress = Progress(known.done) if again else known
+    is_done = not again and step.number <= max(known.done, data_form.of_stack().done)
     changes = 0
     if not is_done:
         for change in step.changes(stack, id, progress.after):
