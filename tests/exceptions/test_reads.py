@@ -16,7 +16,7 @@ from ml_connector.exceptions.listing import list_open, read_filter
 from ml_connector.infrastructure.compression import compress
 from ml_connector.infrastructure.ledger import CONNECTION, new_order, order_key, vendor_key
 from ml_connector.purchase_orders.listing import list_orders
-from ml_connector.record_lookup import find_order, find_order_or_none
+from ml_connector.record_lookup import find_order, find_order_or_none, find_record
 from ml_connector.user_errors import UserError
 from tests.person_stack import PersonStack
 
@@ -114,6 +114,29 @@ def test_a_name_is_that_of_the_order_now(env: InMemoryEnvironment) -> None:
     assert find_order(stack, FIRM, "PO-1A").key == record.key
     names = [item for item in env.memory.tables.ledger.items() if item["pk"] == f"{FIRM}#names"]  # type: ignore[attr-defined]
     assert len(names) == 2, "one for the number here, one for the number in Exact"
+
+
+def test_a_number_may_look_like_a_key(env: InMemoryEnvironment) -> None:
+    env.connect()
+    record = new_order(FIRM, OrderId("a"))
+    env.services.ledger.write(record.now("received", OrderFacts(title="PO#1")), "received")
+    assert find_record(PersonStack(env), FIRM, "PO#1").key == "order#a"
+    with pytest.raises(UserError, match="has no order 'PO#2'"):
+        find_record(PersonStack(env), FIRM, "PO#2")
+
+
+def test_a_record_of_an_unknown_kind_stops_no_list(env: InMemoryEnvironment) -> None:
+    env.connect()
+    open_exception(env, vendor_key(VendorId("v-1")))
+    table = env.memory.tables.ledger
+    stored = table.get(FIRM, "vendor#v-1")
+    assert stored
+    table.put({**stored, "sk": "site#1"})
+    rows = list_open(PersonStack(env), FIRM, read_filter())
+    assert {row["key"]: row["code"] for row in rows} == {
+        "site#1": "RECORD_IS_NEWER",
+        "vendor#v-1": "LINK_BROKEN",
+    }
 
 
 def test_a_name_of_several_orders_is_refused(env: InMemoryEnvironment) -> None:

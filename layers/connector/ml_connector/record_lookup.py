@@ -13,6 +13,7 @@ from ml_connector.infrastructure.ledger import (
     order_key,
 )
 from ml_connector.infrastructure.order_names import names_of
+from ml_connector.infrastructure.record_codec import is_record_key
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -45,7 +46,7 @@ def find_order_or_none(stack: Stack, id: ConnectionId, name: str) -> OrderRecord
 
 def find_record(stack: Stack, id: ConnectionId, name: str) -> AnyRecord:
     """Return an order as `find_order`, or a record by its key: `connection`, `vendor#<id>`."""
-    if name == CONNECTION or "#" in name:
+    if name == CONNECTION or ("#" in name and is_record_key(name)):
         record = stack.services.ledger.read(id, RecordKey(name))
         if record.version:
             return record

@@ -7,7 +7,7 @@ are in the ledger's table, so a restore brings back data and number together.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ml_connector import clock
 from ml_connector.domain.ids import Actor, ConnectionId
@@ -27,8 +27,7 @@ _CONNECTION = "connection#"
 _TRUSTED_FOR = 60.0
 
 
-@dataclass(frozen=True)
-class StackForm:
+class StackForm(NamedTuple):
     """The form of a stack's data; `release` is the version of the code that began the last one."""
 
     begun: int = 0
@@ -45,8 +44,7 @@ class StackForm:
             )
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """How far the migration of one connection has come.
 
     `after`: the last key that the step after `done` has dealt with, empty before its first;
@@ -122,4 +120,4 @@ class DataForm:
 
 
 def _progress_item(connection: ConnectionId, progress: Progress) -> Item:
-    return {"pk": _PK, "sk": f"{_CONNECTION}{connection}", **vars(progress)}
+    return {"pk": _PK, "sk": f"{_CONNECTION}{connection}", **progress._asdict()}

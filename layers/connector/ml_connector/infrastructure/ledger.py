@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ml_connector import clock
 from ml_connector.domain.audit_chain import START, Anchor, Entry, find_break, seal
@@ -101,8 +101,7 @@ class Record(Generic[AnyFacts]):
         return self.facts.open_problems
 
 
-@dataclass(frozen=True)
-class UnreadableRecord:
+class UnreadableRecord(NamedTuple):
     """A record that a newer version of the connector has written, and why it cannot be read."""
 
     connection: ConnectionId

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from ml_connector.domain.ids import Actor, ConnectionId
@@ -68,7 +67,7 @@ def _run(
             changes += 1
             if not dry_run:
                 change.apply()
-                progress = replace(progress, after=change.key, changed=progress.changed + 1)
+                progress = Progress(progress.done, change.key, progress.changed + 1)
                 if changes % _NOTED_EVERY == 0:
                     data_form.note(id, progress)
         if not dry_run:
