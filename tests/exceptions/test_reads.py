@@ -15,6 +15,7 @@ from ml_connector.exceptions import retry as retries
 from ml_connector.exceptions.listing import list_open, read_filter
 from ml_connector.infrastructure.compression import compress
 from ml_connector.infrastructure.ledger import CONNECTION, new_order, order_key, vendor_key
+from ml_connector.infrastructure.order_names import name_row
 from ml_connector.purchase_orders.listing import list_orders
 from ml_connector.record_lookup import find_order, find_order_or_none, find_record
 from ml_connector.user_errors import UserError
@@ -114,6 +115,16 @@ def test_a_name_is_that_of_the_order_now(env: InMemoryEnvironment) -> None:
     assert find_order(stack, FIRM, "PO-1A").key == record.key
     names = [item for item in env.memory.tables.ledger.items() if item["pk"] == f"{FIRM}#names"]  # type: ignore[attr-defined]
     assert len(names) == 2, "one for the number here, one for the number in Exact"
+
+
+def test_a_row_of_a_name_that_an_order_no_longer_has_is_ignored(env: InMemoryEnvironment) -> None:
+    env.connect()
+    post_many(env, 2)
+    table, key = env.memory.tables.ledger, order_key(OrderId("id-1"))
+    table.put(name_row(table, FIRM, key, "po-0").item)
+    assert find_order(PersonStack(env), FIRM, "PO-0").key == "order#id-0"
+    table.put(name_row(table, FIRM, key, "po-gone").item)
+    assert find_order_or_none(PersonStack(env), FIRM, "PO-gone") is None
 
 
 def test_a_number_may_look_like_a_key(env: InMemoryEnvironment) -> None:

@@ -11,6 +11,7 @@ from ml_connector.domain.ids import Actor, OrderId
 from ml_connector.exceptions.listing import list_open, read_filter
 from ml_connector.infrastructure.dynamodb import Check
 from ml_connector.infrastructure.ledger import Conflict, order_key
+from ml_connector.migrations.order_names import STEP
 from ml_connector.migrations.run import migrate
 from ml_connector.record_lookup import find_order
 from tests.migrations.old_stack import (
@@ -125,6 +126,11 @@ def test_removed_connections_are_migrated_too(old: InMemoryEnvironment) -> None:
     assert (row["connection"], row["changes"]) == (FIRM, 4)
     assert found(old) == ["order#id-2"] * 4
     assert old.services.ledger.connection(FIRM).state == "removed"
+
+
+def test_it_goes_on_behind_the_last_key(old: InMemoryEnvironment) -> None:
+    changes = STEP.changes(PersonStack(old), FIRM, "order#id-1")
+    assert [each.key for each in changes] == ["order#id-2", "order#id-3"]
 
 
 def test_an_order_has_at_most_two_rows(old: InMemoryEnvironment) -> None:
