@@ -313,7 +313,6 @@ class DynamoTable:
             ProjectionExpression="pk",
             FilterExpression="sk = :sk",
             ExpressionAttributeValues=to_wire({":sk": sk}),
-            ConsistentRead=True,
         )
         for page in pages:
             yield from (item["pk"]["S"] for item in page["Items"])
