@@ -17,6 +17,7 @@ from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker, Remote
 from ml_connector.infrastructure.connection_store import ConnectionNotes, ConnectionStore
 from ml_connector.infrastructure.coordination import Leases, SharedValues
+from ml_connector.infrastructure.data_form import DataForm
 from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.infrastructure.inbox import Inbox
@@ -67,6 +68,7 @@ class Services:
         self.id = connection.id
         self.queues = stack.queues
         self.measure = stack.measure
+        self.data_form = stack.data_form
         self._actor = stack.actor
         self._tables = stack.tables
         self._openers = stack.openers
@@ -179,6 +181,11 @@ class StackServices:
     openers: Openers
     measure: Measure
     _opened: dict[ConnectionId, Services] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def data_form(self) -> DataForm:
+        """Return the form of the stack's data, which all connections share."""
+        return DataForm(self.tables.ledger)
 
     def of(self, id: ConnectionId) -> Services | None:
         """Return a connection's services; None when it has no settings (any more)."""
