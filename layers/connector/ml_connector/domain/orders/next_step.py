@@ -13,6 +13,7 @@ from datetime import timedelta
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import Division
+from ml_connector.domain.orders import unclear_refusals
 from ml_connector.domain.orders.carrier_items import MissingCarrierItem, Prerequisite
 from ml_connector.domain.orders.decision import Decision, WantedOrder, decide
 from ml_connector.domain.orders.digest import digest
@@ -145,6 +146,27 @@ def _wait_for_exact(known: Known, division: Division) -> None:
         raise _TakeFirst(Wait(later, question))
 
 
+def _wait_after_refusals(known: Known, of_write: str) -> None:
+    """Do not repeat without end what Exact refuses in words that we do not know.
+
+    Raises `Review` with the exception.
+    """
+    facts, now = known.facts, known.now
+    later = None if known.by_hand else unclear_refusals.wait(facts, of_write, now)
+    if later:
+        raise _TakeFirst(Wait(later))
+    found = unclear_refusals.refused_for_good(
+        facts, of_write, now, known.title, by_hand=known.by_hand
+    )
+    if found:
+        raise Review([found])
+
+
+def created_digest(missing: Sequence[Prerequisite]) -> str:
+    """Return the digest of creating these prerequisites."""
+    return digest([each.name for each in missing])
+
+
 def _wait_until_settled(known: Known, intent_or_change: Intent | Change, what: str) -> None:
     """Nothing is read or written while an earlier worker may still be writing."""
     settled_at = intent_or_change.at + SETTLE
@@ -186,6 +208,7 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
         return Adopt(OrderState.AMENDING, "found_again", facts)
     refuse_look_alikes(known, order, OrdersNear(code, body["Supplier"], order.order_date))
     intent = _intent(known, order, code, body)
+    _wait_after_refusals(known, intent.digest)
     if known.ask(Standing()).looks_first:
         question = Outcome(code, intent.your_ref, intent.cursor)
         if only_one(known.ask(question), known.title):
@@ -227,6 +250,7 @@ def _mapped(known: Known, order: Order, division: ExactDivision) -> MappedOrder:
     division_data.refuse_if_unanswered()
     if mapped.missing:
         _refuse_created(known, mapped.missing)
+        _wait_after_refusals(known, created_digest(mapped.missing))
         raise _TakeFirst(Create(division, mapped.missing))
     return mapped
 
@@ -353,10 +377,12 @@ def _carry_out(
     if decision.action == "repost":
         return _post_anew(known)
     if decision.action == "remove":
+        _wait_after_refusals(known, digest(posted_facts(known.facts).body))
         return Remove(order)
     if found is None:
         raise ValueError(f"{order.title} is not in Exact: it cannot be kept or amended")
     if decision.edits:
+        _wait_after_refusals(known, digest(body))
         return Amend(order, decision.edits, body, found, decision.differences)
     facts = as_approved(known.connection, known.facts, order, body, found)
     return Move(OrderState.POSTED, "as_approved", facts, is_last=True)
