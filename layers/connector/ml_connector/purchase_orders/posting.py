@@ -40,6 +40,8 @@ from ml_connector.purchase_orders.reader import OrderReader
 from ml_connector.services import Services
 from ml_connector.tracked_record import TrackedOrder
 
+_MOST_STEPS = 100
+
 
 def advance_order(
     services: Services,
@@ -104,6 +106,10 @@ def _queue_unknown_vendor(queues: Queues, record: OrderRecord) -> None:
         queues.send(message)
 
 
+class EndlessStepsError(Exception):
+    """A bug: the decision about an order never ends."""
+
+
 class _Posting:
     """Takes the steps of one order."""
 
@@ -129,8 +135,13 @@ class _Posting:
         )
 
     def run(self) -> None:
-        """Take one step after the other, until nothing is left to do."""
-        while self._take(next_step(self.known)):
+        """Take one step after the other, until nothing is left to do.
+
+        Raises `EndlessStepsError` when there is no end: a bug.
+        """
+        for _ in range(_MOST_STEPS):
+            if not self._take(next_step(self.known)):
+                return
             record = self.tracked.record
             self.known = replace(
                 self.known,
@@ -139,6 +150,8 @@ class _Posting:
                 facts=record.facts,
                 due_at=record.due_at,
             )
+
+        raise EndlessStepsError(f"{self.tracked.title}: no end after {_MOST_STEPS} steps")
 
     def _take(self, step: Step) -> bool:
         """Take a step; return whether there may be another. Raises the fault that ends it."""

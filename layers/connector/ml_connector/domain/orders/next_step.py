@@ -133,7 +133,7 @@ def _next_step(known: Known) -> Step:
 
 
 def _wait_while_halted(known: Known, where: str) -> None:
-    question = Standing()
+    question = Standing(is_fetched=bool(where))
     if known.ask(question).halts & {"", where}:
         until, detail = known.now + HALT_RETRY, "division" if where else "connection"
         later = delay("HALTED", until, detail, division=where)
@@ -199,8 +199,14 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
     facts = replace(with_approved(known.facts, order), division=code)
     if facts != known.facts:
         return Move(known.state, "fetched", facts)
+    known.need(
+        Standing(is_fetched=True),
+        WaitForExact(code),
+        HasUsableData(code),
+        MarkedOrders(code),
+        StreamPosition(code),
+    )
     _wait_while_halted(known, str(code))
-    known.need(WaitForExact(code), HasUsableData(code), MarkedOrders(code), StreamPosition(code))
     _wait_for_exact(known, code)
     body = _mapped(known, order, division).body
     if unrecorded := find_unrecorded(known, order, code):
@@ -209,7 +215,7 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
     refuse_look_alikes(known, order, OrdersNear(code, body["Supplier"], order.order_date))
     intent = _intent(known, order, code, body)
     _wait_after_refusals(known, intent.digest)
-    if known.ask(Standing()).looks_first:
+    if known.ask(Standing(is_fetched=True)).looks_first:
         question = Outcome(code, intent.your_ref, intent.cursor)
         if only_one(known.ask(question), known.title):
             return Move(OrderState.POSTING, "intent", intended(known.facts, intent, body))
@@ -218,7 +224,7 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
 
 def _intent(known: Known, order: Order, division: Division, body: Body) -> Intent:
     """Return what finds the order in Exact if the answer to the POST is lost."""
-    looks_first = known.ask(Standing()).looks_first
+    looks_first = known.ask(Standing(is_fetched=True)).looks_first
     cursor = _BEFORE_THE_STREAM if looks_first else known.ask(StreamPosition(division))
     return Intent(
         division=division,
@@ -278,6 +284,7 @@ def _bring_in_line(known: Known, order: Order) -> Step:
     if _is_unchanged(known, order):
         unchanged = Move(known.state, "unchanged", replace(facts, waiting=None), is_last=True)
         return unchanged if known.due_at else Rest()
+    _wait_while_halted(known, str(posted_facts(facts).division))
     if facts.change:
         _wait_until_settled(known, facts.change, "change")
     if order.state is ApprovalState.PENDING and not _is_unresolved(known):
