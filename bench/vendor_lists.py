@@ -4,6 +4,10 @@ The companies have distinct full names: groups with holdings, foreign sister com
 entities and namesakes in other legal forms. Each list has some of them, in its own spelling, with
 numbers for some. Nothing here uses the matcher's tables, and a third of the distinguishing words
 are in none of them.
+
+`Kinds` adds what real lists have besides, each with its share of the records: vendors that stand
+twice, names without their legal form, shortened words, a form in front, a place behind the form,
+group companies that share their numbers, and persons' names.
 """
 
 import random
@@ -93,6 +97,17 @@ class Lists:
 
 
 @dataclass(frozen=True)
+class Kinds:
+    """How many of the records are of each kind, from 0 to 1."""
+
+    twice: float = 0.02
+    bare: float = 0.1
+    respelt: float = 0.06
+    sharing: float = 0.02
+    person: float = 0.02
+
+
+@dataclass(frozen=True)
 class _Company:
     stem: str
     form: int
@@ -106,13 +121,21 @@ class _Company:
     account: str
 
 
-def make_lists(seed: int, size: int, numbers: float = 0.25, columns: bool = True) -> Lists:
+def make_lists(
+    seed: int,
+    size: int,
+    numbers: float = 0.25,
+    columns: bool = True,
+    kinds: Kinds | None = None,
+) -> Lists:
     """Return two lists of about `size`; `numbers` is the share of records with each number.
 
     Without `columns` the records have only names.
     """
     chance = random.Random(seed)  # noqa: S311
     companies = _companies(chance, int(size * 1.25))
+    if kinds:
+        companies = [each for one in companies for each in _of_kinds(chance, one, kinds)]
     spell_in_exact = _spellers(noise=0.15)
     spell_in_airbase = _spellers(noise=0.55)
     vendors, suppliers, truth = [], [], {}
@@ -120,16 +143,64 @@ def make_lists(seed: int, size: int, numbers: float = 0.25, columns: bool = True
         draw = chance.random()
         vendor, supplier = f"v{at:06}", f"s{chance.randrange(10**9):09}-{at}"
         if draw < 0.8:
-            vendors.append(_party(chance, vendor, company, spell_in_airbase, numbers))
+            record = _party(chance, vendor, company, spell_in_airbase, numbers)
+            vendors.append(_respelt(chance, record, company, kinds) if kinds else record)
         if draw < 0.6 or draw >= 0.8:
             suppliers.append(_party(chance, supplier, company, spell_in_exact, numbers))
         if draw < 0.6:
             truth[vendor] = supplier
+            if kinds and chance.random() < kinds.twice:
+                again = _party(chance, f"{vendor}b", company, spell_in_exact, numbers)
+                vendors.append(again)
+                truth[again.id] = supplier
     if not columns:
         vendors, suppliers = _names_only(vendors), _names_only(suppliers)
     chance.shuffle(vendors)
     chance.shuffle(suppliers)
     return Lists(vendors, suppliers, truth)
+
+
+def _of_kinds(chance: random.Random, company: _Company, kinds: Kinds) -> list[_Company]:
+    """Return the company, or instead of it a person, or beside it one that shares its numbers."""
+    draw = chance.random()
+    if draw < kinds.person:
+        initials = ".".join(chance.sample("ABCDEFGHJKLMNPRSTW", chance.randint(1, 3)))
+        surname = chance.choice(_PEOPLE[company.country].split("|"))
+        return [replace(company, stem=f"{initials}. {surname}", distinguishing_word="")]
+    if draw < kinds.person + kinds.sharing:
+        one, other = chance.sample(_TRADES[company.country].split(), 2)
+        stem = company.stem.split()[0]
+        chamber = f"{chance.randrange(10**7, 10**8)}"
+        sister = replace(company, stem=f"{stem} {other}", chamber=chamber)
+        return [replace(company, stem=f"{stem} {one}"), sister]
+    return [company]
+
+
+def _respelt(chance: random.Random, record: Party, company: _Company, kinds: Kinds) -> Party:
+    """Return a vendor as people type it: without its form, or in another way."""
+    name = " ".join(word for word in (company.stem, company.distinguishing_word) if word)
+    form = _written_form(company)
+    draw = chance.random()
+    if draw < kinds.bare:
+        return replace(record, name=name)
+    if draw > kinds.bare + kinds.respelt:
+        return record
+    words = name.split()
+    written = chance.choice(
+        (
+            f"{form} {name}",
+            f"{name} {form} {chance.choice(_PLACES[company.country].split())}",
+            f"{' '.join([*words[1:], words[0]])} {form}",
+            f"{_with_short_words(name)} {form}",
+        )
+    )
+    return replace(record, name=written)
+
+
+def _with_short_words(name: str) -> str:
+    for word, short in (("International", "Intl"), ("Holding", "Hldg"), ("Group", "Grp")):
+        name = name.replace(word, short)
+    return name
 
 
 def _names_only(parties: list[Party]) -> list[Party]:

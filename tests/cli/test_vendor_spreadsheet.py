@@ -101,7 +101,7 @@ def state(firm: VendorEnvironment) -> list[Any]:
 
 def test_every_vendor_has_a_row_for_each_division(firm: VendorEnvironment, sheet: Sheet) -> None:
     linked, supplier = firm.pair()
-    proposed, best = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
+    proposed, best = firm.vendor("Zorendis"), firm.supplier("Zorendis V.O.F.", "902")
     nobody = firm.vendor('Nobody; "knows"\nit')
     firm.open()
     rows = sheet.export()
@@ -117,7 +117,7 @@ def test_every_vendor_has_a_row_for_each_division(firm: VendorEnvironment, sheet
     assert (row["decision"], row["rule"], row["evidence"]) == ("link", "name", "same name")
     row = row_of(rows, proposed)
     assert (row["exact_id"], row["decision"], row["score"]) == (best, "review", "1.0000")
-    assert row["candidates"] == "902 Zorendis B.V. (1.00)"
+    assert row["candidates"] == "902 Zorendis V.O.F. (1.00)"
     row = row_of(rows, nobody)
     assert (row["name"], row["decision"]) == ('Nobody; "knows"\nit', "none")
     assert row["exact_id"] == row["decided_at"] == ""
@@ -130,7 +130,7 @@ def test_every_vendor_has_a_row_for_each_division(firm: VendorEnvironment, sheet
 def test_decisions_are_applied_and_waiting_orders_are_posted(
     firm: VendorEnvironment, sheet: Sheet
 ) -> None:
-    accepted, best = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
+    accepted, best = firm.vendor("Zorendis"), firm.supplier("Zorendis V.O.F.", "902")
     rejected, other = firm.vendor("Lindex Nova"), firm.supplier("Lindex Nova SRL", "903")
     apart, _ = firm.pair()
     by_code, chosen = firm.vendor("Trade name"), firm.supplier("Legal name", "904")
@@ -214,7 +214,7 @@ def test_every_wrong_line_is_named_and_nothing_is_applied(
     linked, supplier = firm.pair()
     firm.supplier("Lindex SRL", "903", Blocked=True)
     firm.vendor("Zorendis")
-    firm.supplier("Zorendis B.V.", "902")
+    firm.supplier("Zorendis V.O.F.", "902")
     cases: dict[str, dict[str, str]] = {
         "SUPPLIER_UNKNOWN: 4711": {"decision": "link", "exact_code": "4711"},
         "SUPPLIER_UNUSABLE: 903": {"decision": "link", "exact_code": "903"},
@@ -290,7 +290,7 @@ def test_unreadable_cells_are_reported_by_line(firm: VendorEnvironment, sheet: S
 def test_a_row_that_somebody_else_changed_since_is_refused(
     firm: VendorEnvironment, sheet: Sheet
 ) -> None:
-    vendor, _ = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
+    vendor, _ = firm.vendor("Zorendis"), firm.supplier("Zorendis V.O.F.", "902")
     other = firm.supplier("Legal name", "903")
     linked, _ = firm.pair()
     firm.open()
@@ -316,7 +316,7 @@ def test_a_proposal_that_was_rejected_since_is_not_linked(
     firm: VendorEnvironment, sheet: Sheet
 ) -> None:
     vendor = firm.vendor("Zorendis")
-    suppliers = [firm.supplier("Zorendis B.V.", "902"), firm.supplier("Zorendis NV", "903")]
+    suppliers = [firm.supplier("Zorendis V.O.F.", "902"), firm.supplier("Zorendis NV", "903")]
     firm.open()
     sheet.decide((vendor, {"decision": "link"}))
     firm.clock.move(60)
@@ -329,7 +329,7 @@ def test_a_proposal_that_was_rejected_since_is_not_linked(
 def test_a_supplier_moves_from_one_vendor_to_another_in_one_file(
     firm: VendorEnvironment, sheet: Sheet
 ) -> None:
-    (a, x), (b, y) = firm.pair("Kanimo B.V.", "901"), firm.pair("Zorendis B.V.", "902")
+    (a, x), (b, y) = firm.pair("Kanimo B.V.", "901"), firm.pair("Zorendis V.O.F.", "902")
     c = firm.vendor("Third")
     free = firm.supplier("Nova Lindex", "903")
     firm.open()
@@ -369,7 +369,7 @@ def test_a_link_with_a_deleted_side_is_exported_and_unlinked(
     firm: VendorEnvironment, sheet: Sheet
 ) -> None:
     vendor, _ = firm.pair()
-    other, lost = firm.pair("Zorendis B.V.", "902")
+    other, lost = firm.pair("Zorendis V.O.F.", "902")
     firm.open()
     firm.airbase.remove_vendor(vendor)
     firm.receive_webhook(vendor)
@@ -424,7 +424,7 @@ def test_a_refusal_during_an_import_reports_how_far_it_came(
     firm: VendorEnvironment, sheet: Sheet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vendors = [firm.vendor(name) for name in ("Zorendis", "Nova Lindex")]
-    suppliers = [firm.supplier(f"{v['name']} B.V.", f"90{n}") for n, v in enumerate(vendors)]
+    suppliers = [firm.supplier(f"{v['name']} V.O.F.", f"90{n}") for n, v in enumerate(vendors)]
     firm.open()
     sheet.decide(*((vendor, {"decision": "link"}) for vendor in vendors))
     saving, times = firm.services_of().vendor_links.saving, iter((False, True))
@@ -450,7 +450,7 @@ def test_a_refusal_during_an_import_reports_how_far_it_came(
 def test_the_import_waits_for_a_worker_at_the_same_vendor(
     firm: VendorEnvironment, sheet: Sheet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    vendor, supplier = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
+    vendor, supplier = firm.vendor("Zorendis"), firm.supplier("Zorendis V.O.F.", "902")
     firm.open()
     sheet.decide((vendor, {"decision": "link"}))
     write, refusals = Ledger.write, iter((True, True, False))
@@ -488,8 +488,8 @@ CHANGES = st.one_of(
 
 def furnished_firm() -> tuple[VendorEnvironment, list[Row], dict[str, str]]:
     firm = VendorEnvironment()
-    (a, x), (b, y) = firm.pair("Kanimo B.V.", "901"), firm.pair("Zorendis B.V.", "902")
-    c, z = firm.vendor("Nova Lindex"), firm.supplier("Nova Lindex SRL", "903")
+    (a, x), (b, y) = firm.pair("Kanimo B.V.", "901"), firm.pair("Zorendis V.O.F.", "902")
+    c, z = firm.vendor("Nova Lindex"), firm.supplier("Nova Lindex SNC", "903")
     firm.supplier("Blocked", "904", Blocked=True)
     firm.open()
     return firm, [a, b, c, firm.firm.vendors["Cloudwerk"]], {"A": x, "B": y, "C": z}

@@ -49,7 +49,7 @@ def test_the_status_counts_every_division(
 ) -> None:
     firm.pair()
     zorendis = firm.vendor("Zorendis")
-    firm.supplier("Zorendis B.V.", "902")
+    firm.supplier("Zorendis V.O.F.", "902")
     firm.vendor("Nobody knows it")
     firm.open()
     waiting_order(firm, "PO-7", "Zorendis")
@@ -81,7 +81,7 @@ def test_vendors_with_waiting_orders_are_listed_first_with_evidence(
     similar = firm.supplier("Kanimo Techniek B.V.", "903")
     firm.vendor("Kanimo Tehcniek")
     firm.vendor("Zorendis")
-    zorendis = firm.supplier("Zorendis B.V.", "902")
+    zorendis = firm.supplier("Zorendis V.O.F.", "902")
     firm.vendor("Quite unknown")
     firm.open()
     assert {each["name"] for each in listed(terminal)} == {"Kanimo Tehcniek", "Zorendis"}
@@ -92,7 +92,7 @@ def test_vendors_with_waiting_orders_are_listed_first_with_evidence(
     assert (second["name"], second["candidates"]) == ("Quite unknown", [])
     (candidate,) = first["candidates"]
     assert (candidate["id"], candidate["code"], candidate["name"]) == (
-        zorendis, "902", "Zorendis B.V.",
+        zorendis, "902", "Zorendis V.O.F.",
     )  # fmt: skip
     assert (first["rule"], bool(first["evidence"])) == ("name", True)
     assert (third["orders"], third["candidates"][0]["id"]) == ([], similar)
@@ -103,19 +103,19 @@ def test_vendors_with_waiting_orders_are_listed_first_with_evidence(
     assert listed(terminal, "--rule", "iban") == []
     assert listed(terminal, "--division", str(NL.division)) == [first, second, third]
     shown = terminal.type("list", FIRM).out
-    assert shown.index("PO-7") < shown.index("902 Zorendis B.V.") < shown.index("link it by hand")
+    assert shown.index("PO-7") < shown.index("902 Zorendis V.O.F.") < shown.index("link it by hand")
     assert terminal.type("list", FIRM, "--rule", "iban").out == "Nothing is proposed.\n"
 
 
 def test_a_proposal_is_accepted_by_vendor_name_and_its_orders_are_posted(
     firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
-    vendor, supplier = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
+    vendor, supplier = firm.vendor("Zorendis"), firm.supplier("Zorendis V.O.F.", "902")
     firm.open()
     order = waiting_order(firm, "PO-7", "Zorendis")
     said = terminal.type("accept", FIRM, " zorendis").out
     assert said.splitlines() == [
-        f"Zorendis ({vendor['id']}) is now 902 Zorendis B.V. in division 2101.",
+        f"Zorendis ({vendor['id']}) is now 902 Zorendis V.O.F. in division 2101.",
         "Queued 1: PO-7.",
     ]
     assert firm.record(order).state == "posted"
@@ -133,7 +133,7 @@ def test_another_candidate_is_accepted_when_it_is_named(
 ) -> None:
     vendor = firm.vendor("Zorendis")
     suppliers = {
-        "902": firm.supplier("Zorendis B.V.", "902"),
+        "902": firm.supplier("Zorendis V.O.F.", "902"),
         "903": firm.supplier("Zorendis NV", "903"),
     }
     firm.open()
@@ -151,10 +151,10 @@ def test_another_candidate_is_accepted_when_it_is_named(
 def test_a_rejected_pair_does_not_come_back(
     firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
-    vendor, supplier = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
+    vendor, supplier = firm.vendor("Zorendis"), firm.supplier("Zorendis V.O.F.", "902")
     firm.open()
     words = ("--supplier", "902", "--reason", "another company")
-    assert "is not 902 Zorendis B.V." in terminal.type("reject", FIRM, "Zorendis", *words).out
+    assert "is not 902 Zorendis V.O.F." in terminal.type("reject", FIRM, "Zorendis", *words).out
     for check in (firm.work, lambda: firm.receive_webhook(vendor), firm.reconcile, firm.refresh):
         check()
         assert listed(terminal) == []
@@ -215,7 +215,7 @@ def test_a_deleted_vendor_or_supplier_is_shown_and_unlinked(
     firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
     vendor, _ = firm.pair()
-    other, lost = firm.pair("Zorendis B.V.", "902")
+    other, lost = firm.pair("Zorendis V.O.F.", "902")
     firm.open()
     firm.airbase.remove_vendor(vendor)
     firm.receive_webhook(vendor)
@@ -232,8 +232,8 @@ def test_the_division_is_required_only_with_several_possibilities(
     firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
     vendor = firm.vendor("Zorendis")
-    here = firm.supplier("Zorendis B.V.", "902")
-    there = firm.exact.add_supplier(BE.division, "Zorendis NV", code="902")
+    here = firm.supplier("Zorendis V.O.F.", "902")
+    there = firm.exact.add_supplier(BE.division, "Zorendis VZW", code="902")
     firm.connect()
     id = vendor["id"]
     said = terminal.wrong("accept", FIRM, id)
@@ -252,7 +252,7 @@ def test_the_division_is_required_only_with_several_possibilities(
 def test_wrong_input_is_refused_in_one_line_and_changes_nothing(
     firm: VendorEnvironment, terminal: VendorTerminal
 ) -> None:
-    vendor, supplier = firm.pair()
+    vendor, _ = firm.pair()
     other = firm.vendor("Zorendis")
     firm.vendor("zorendis ")
     lines = firm.vendor("Two\nlines")
@@ -271,7 +271,6 @@ def test_wrong_input_is_refused_in_one_line_and_changes_nothing(
         "nothing is proposed for Zorendis in division 2101": (
             "accept", FIRM, id, "--division", "2101",
         ),
-        "SUPPLIER_TAKEN": ("link", FIRM, id, supplier, *why),
         "SUPPLIER_UNUSABLE": ("link", FIRM, id, "903", *why),
         "has a supplier '4711'": ("link", FIRM, id, "4711", *why),
         "SUPPLIER_UNKNOWN: 4711": ("link", FIRM, id, "4711", "--division", "2101", *why),
@@ -300,3 +299,20 @@ def test_wrong_input_is_refused_in_one_line_and_changes_nothing(
 )
 def test_missing_arguments_are_refused(terminal: VendorTerminal, words: tuple[str, ...]) -> None:
     assert terminal.refused("vendors", *words)
+
+
+def test_suppliers_that_serve_several_vendors_are_listed(
+    firm: VendorEnvironment, terminal: VendorTerminal
+) -> None:
+    vendor, supplier = firm.pair()
+    again, other = firm.vendor("KANIMO BV"), firm.vendor("Zorendis GmbH")
+    firm.open()
+    terminal.type("link", FIRM, other["id"], "901", "--reason", "its trade name")
+    (found,) = terminal.type("shared", FIRM, "--json").data
+    assert (found["supplier"], found["code"], found["division"]) == (supplier, "901", 2101)
+    by = {each["vendor"]: each["decided_by"] for each in found["vendors"]}
+    assert by == {vendor["id"]: "automatic", again["id"]: "automatic", other["id"]: PERSON}
+    assert "901 Kanimo B.V. (division 2101)" in terminal.type("shared", FIRM).out
+    terminal.type("unlink", FIRM, other["id"], "--reason", "x")
+    terminal.type("unlink", FIRM, again["id"], "--reason", "x")
+    assert "No supplier serves several" in terminal.type("shared", FIRM).out

@@ -162,19 +162,25 @@ def test_a_deactivated_vendor(firm: VendorEnvironment) -> None:
     assert firm.post(order).state == "posted"
 
 
-@pytest.mark.parametrize("by", ["webhook", "daily reconciliation"])
-def test_a_vendor_created_again_is_proposed_its_old_supplier(
-    firm: VendorEnvironment, by: str
+def test_a_vendor_created_again_is_linked_while_the_old_one_is_not_known_to_be_gone(
+    firm: VendorEnvironment,
 ) -> None:
     vendor, supplier = firm.pair()
     firm.open()
     firm.airbase.remove_vendor(vendor)
     again = firm.vendor("Kanimo BV")
-    if by == "webhook":
-        firm.receive_webhook(vendor)
-        firm.receive_webhook(again)
-    else:
-        firm.reconcile()
+    firm.reconcile()
+    assert (firm.supplier_of(again), firm.open_codes(again)) == (supplier, [])
+    assert firm.open_codes(vendor) == ["VENDOR_GONE"]
+
+
+def test_a_vendor_created_again_is_proposed_its_old_supplier(firm: VendorEnvironment) -> None:
+    vendor, supplier = firm.pair()
+    firm.open()
+    firm.airbase.remove_vendor(vendor)
+    again = firm.vendor("Kanimo BV")
+    firm.receive_webhook(vendor)
+    firm.receive_webhook(again)
     assert firm.open_codes(vendor) == ["VENDOR_GONE"]
     assert firm.open_codes(again) == ["VENDOR_RECREATED"]
     assert firm.offered(again) == [supplier]

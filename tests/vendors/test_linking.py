@@ -18,7 +18,7 @@ def test_the_first_reading_matches_all_vendors_without_calling_exact_again(
     firm: VendorEnvironment,
 ) -> None:
     vendor, supplier = firm.pair()
-    similar, its = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
+    similar, its = firm.vendor("Zorendis"), firm.supplier("Zorendis V.O.F.", "902")
     employee = firm.vendor("Reimbursed Employee")
     firm.open()
     found = firm.link(vendor)
@@ -81,7 +81,7 @@ def test_a_changed_policy_is_applied_by_the_next_reconciliation(firm: VendorEnvi
 def test_changed_rules_decide_all_vendors_again(
     firm: VendorEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    similar, its = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
+    similar, its = firm.vendor("Zorendis"), firm.supplier("Zorendis V.O.F.", "902")
     firm.open()
     monkeypatch.setattr(rules.MatchRules, "_doubts_of_missing_form", lambda *_: iter(()))
     firm.reconcile()
@@ -97,7 +97,7 @@ def _with_policy(firm: VendorEnvironment, **policy: object) -> Connection:
 
 
 def test_a_rejected_pair_is_not_proposed_until_one_of_them_changes(firm: VendorEnvironment) -> None:
-    vendor, supplier = firm.vendor("Zorendis"), firm.supplier("Zorendis B.V.", "902")
+    vendor, supplier = firm.vendor("Zorendis"), firm.supplier("Zorendis V.O.F.", "902")
     firm.open()
     id = firm.vendor_id(vendor)
     reject(firm.services_of(), firm.person, CODE, id, supplier, "another company")
@@ -153,7 +153,6 @@ def test_an_impossible_decision_is_refused_with_its_reason(firm: VendorEnvironme
     services, person, id = firm.services_of(), firm.person, firm.vendor_id(other)
     refusals: dict[str, Callable[[], object]] = {
         "NOTHING_PROPOSED": lambda: accept(services, person, CODE, id),
-        "SUPPLIER_TAKEN": lambda: link(services, person, CODE, id, supplier),
         "SUPPLIER_UNUSABLE": lambda: link(services, person, CODE, id, blocked),
         "SUPPLIER_UNKNOWN": lambda: link(services, person, CODE, id, "4711"),
         "DIVISION_UNKNOWN": lambda: link(services, person, 7, id, "901"),  # type: ignore[arg-type]
@@ -183,11 +182,56 @@ def test_a_new_company_of_the_same_name_neither_makes_nor_breaks_a_link(
     assert firm.link(twin) is None
 
 
+def test_a_vendor_that_stands_twice_has_one_supplier_twice(firm: VendorEnvironment) -> None:
+    vendor, supplier = firm.pair()
+    firm.open()
+    again = firm.vendor("KANIMO BV")
+    firm.receive_webhook(again)
+    firm.receive_webhook(vendor)
+    firm.reconcile()
+    assert [firm.supplier_of(each) for each in (vendor, again)] == [supplier] * 2
+    assert firm.open_codes(vendor) + firm.open_codes(again) == []
+
+
+def test_a_person_may_link_several_vendors_to_one_supplier(firm: VendorEnvironment) -> None:
+    vendor, supplier = firm.pair()
+    other = firm.vendor("Zorendis GmbH")
+    firm.open()
+    link(firm.services_of(), firm.person, CODE, firm.vendor_id(other), "901", "its trade name")
+    firm.work()
+    firm.receive_webhook(vendor)
+    assert [firm.supplier_of(each) for each in (vendor, other)] == [supplier] * 2
+    assert firm.open_codes(vendor) + firm.open_codes(other) == []
+
+
+def test_new_rules_keep_a_link_that_they_would_not_make_and_show_it(
+    firm: VendorEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor, supplier = firm.pair()
+    firm.open()
+    firm.supplier("KANIMO BV", "902")
+    firm.refresh()
+    firm.reconcile()
+    assert firm.open_codes(vendor) == []
+    monkeypatch.setattr(rules, "VERSION", rules.VERSION + 1)
+    for _ in range(2):  # it is still shown after the next day's comparison
+        firm.reconcile()
+        found = firm.link(vendor)
+        assert found
+        assert (found.supplier, found.doubt) == (supplier, "")
+        assert firm.open_codes(vendor) == ["LINK_UNCONFIRMED"]
+        assert firm.offered(vendor)[0] == supplier
+    accept(firm.services_of(), firm.person, CODE, firm.vendor_id(vendor), supplier)
+    firm.work()
+    assert firm.open_codes(vendor) == []
+
+
 def test_removing_one_of_two_vendors_of_the_same_name_links_the_other(
     firm: VendorEnvironment,
 ) -> None:
-    vendor, supplier = firm.pair()
-    twin = firm.vendor("Kanimo BV")
+    supplier = firm.supplier("Kanimo B.V.", "901")
+    vendor = firm.vendor("Kanimo B.V.", email="ar@kanimo.example")
+    twin = firm.vendor("Kanimo BV", email="ar@zorendis.example")
     firm.open()
     assert (firm.link(vendor), firm.link(twin)) == (None, None)
     firm.airbase.remove_vendor(twin)

@@ -1,5 +1,6 @@
 import random
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from ml_connector.domain.matching.matcher import match
 from ml_connector.domain.matching.party import MatchDecision, Party
+from ml_connector.domain.matching.rules import are_one_vendor
 
 VAT, OTHER_VAT = "NL004495445B01", "BE0428759497"
 IBAN, OTHER_IBAN = "NL91ABNA0417164300", "DE89370400440532013000"
@@ -86,25 +88,25 @@ def test_a_number_that_a_group_may_share_does_not_link_siblings(
 
 @pytest.mark.parametrize(
     "name",
-    ["Bouw", "AB", "K2 B.V.", "Transport B.V.", "***", "", "B.V.", "Hotel Gent", "K2 Vertrieb"],
+    ["Bouw", "AB", "Transport B.V.", "***", "", "B.V.", "Hotel Gent", "K2 Vertrieb"],
 )
 def test_a_name_that_is_not_distinctive_does_not_link(name: str) -> None:
     assert named(name, name).outcome != "link"
 
 
-def test_without_a_legal_form_only_a_sole_company_with_the_same_city_is_linked() -> None:
-    vendor, supplier = Party("v", "Kanimo", city="Gent"), Party("s", "Kanimo NV", city="Gent")
+def test_without_a_legal_form_only_the_sole_company_of_the_name_is_linked() -> None:
+    vendor, supplier = Party("v", "Kanimo"), Party("s", "Kanimo NV")
     assert decide(vendor, supplier).outcome == "link"
+    assert decide(vendor, supplier, Party("t", "Kanimo BV")).outcome == "review"
     assert decide(vendor, supplier, Party("t", "Kanimo Holding NV")).outcome == "review"
-    assert decide(vendor, supplier, Party("t", "Kanimo Textiel NV")).outcome == "review"
-    assert decide(replace(vendor, city=""), supplier).outcome == "review"
+    assert decide(vendor, supplier, Party("t", "Kanimo Techniek NV")).outcome == "review"
+    assert decide(vendor, supplier, Party("t", "Kanimo Zorendis NV")).outcome == "link"
 
 
 def test_different_e_mail_domains_prevent_a_link_by_name() -> None:
     vendor = Party("v", "Kanimo B.V.", email="ar@kanimo.example")
     assert decide(vendor, Party("s", "Kanimo BV", email="info@kanimo.example")).outcome == "link"
     assert decide(vendor, Party("s", "Kanimo BV", email="info@zorendis.example")).outcome != "link"
-    assert named("& Kanimo B.V.", "& Kanimo BV").outcome != "link"
 
 
 def test_a_town_may_have_been_left_out_of_a_name() -> None:
@@ -172,14 +174,13 @@ def test_an_invalid_number_does_not_link() -> None:
 def test_several_matches_on_either_side_are_proposed() -> None:
     one, other = Party("a", "Kanimo BV", vat_number=VAT), Party("b", "Kanimo B.V.", vat_number=VAT)
     assert decide(one, one, other).outcome == "review"
-    assert {each.outcome for each in match([one, other], [one])} == {"review"}
 
 
 def test_an_unusable_supplier_is_not_linked() -> None:
     blocked = Party("s", "Kanimo BV", is_usable=False)
     found = decide(Party("v", "Kanimo BV"), blocked)
     assert found.outcome == "review"
-    assert "blocked" in found.evidence[-1]
+    assert "blocked" in found.doubts[-1]
 
 
 def test_a_reference_to_an_unknown_supplier_prevents_a_link_by_name() -> None:
@@ -253,7 +254,7 @@ def test_an_unrelated_supplier_changes_no_link(
 
 @settings(max_examples=150, deadline=None)
 @given(LISTS, LISTS)
-def test_links_are_one_to_one_and_nothing_contradicts_them(
+def test_vendors_share_a_supplier_only_if_they_are_one_and_nothing_contradicts_a_link(
     vendors: list[Party], suppliers: list[Party]
 ) -> None:
     by_id = {party.id: party for party in suppliers}
@@ -262,7 +263,8 @@ def test_links_are_one_to_one_and_nothing_contradicts_them(
         for vendor, each in zip(vendors, match(vendors, suppliers), strict=True)
         if each.outcome == "link"
     ]
-    assert len({supplier.id for _, supplier in links}) == len(links)
+    for (vendor, supplier), (other, same) in combinations(links, 2):
+        assert supplier.id != same.id or are_one_vendor(vendor, other)
     for vendor, supplier in links:
         for field in ("vat_number", "iban", "country"):
             assert len({getattr(vendor, field), getattr(supplier, field)} - {""}) < 2

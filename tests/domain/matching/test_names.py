@@ -36,7 +36,7 @@ FORMS = {
 def test_spellings_of_a_legal_form_are_the_same(form: str) -> None:
     for text in FORMS[form]:
         name = read_name(text)
-        assert (name.key, name.legal_form) == ("acme", form), text
+        assert (name.keys[0], name.legal_form) == ("acme", form), text
 
 
 @pytest.mark.parametrize(

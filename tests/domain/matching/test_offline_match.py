@@ -10,7 +10,7 @@ from connector_cli.main import app
 AIRBASE = """id,name,vat_number,erp_reference_id
 1,Kanimo B.V.,,
 2,Knaimo Techniek,,
-3,Trade name,NL004495445B01,
+3,Brand,NL004495445B01,
 4,Unknown,,
 5,Zorendis,,1042
 """
@@ -45,7 +45,10 @@ def test_one_row_for_each_vendor_in_their_order(folder: Path) -> None:
     assert out.startswith("5 vendors: 3 link, 1 review, 1 none; written to ")
     with (folder / "M.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["airbase_id", "exact_id", "decision", "score", "rule", "candidates"]
+    assert list(rows[0]) == [
+        "airbase_id", "exact_id", "decision", "score", "rule", "candidates", "airbase_name",
+        "exact_name", "candidate_names", "evidence", "doubts",
+    ]  # fmt: skip
     found = [(r["airbase_id"], r["exact_id"], r["decision"], r["rule"]) for r in rows]
     assert found == [
         ("1", "a", "link", "name"),
@@ -113,3 +116,18 @@ def test_a_failed_run_keeps_the_previous_result(folder: Path) -> None:
     (folder / "E.csv").write_text("id\n", encoding="utf-8")
     assert run(folder)[0] == 2
     assert (folder / "M.csv").read_text(encoding="utf-8") == "previous"
+
+
+def test_a_row_has_the_names_the_evidence_and_the_doubt_in_words(folder: Path) -> None:
+    (folder / "A.csv").write_text("id,name\n1,Kanimo\n2,=Zorendis\n", encoding="utf-8")
+    (folder / "E.csv").write_text(
+        "id,name\na,Kanimo B.V.\nb,Kanimo N.V.\nc,=Zorendis\n", encoding="utf-8"
+    )
+    run(folder)
+    with (folder / "M.csv").open(encoding="utf-8", newline="") as file:
+        doubted, linked = csv.DictReader(file)
+    assert (doubted["airbase_name"], doubted["exact_name"]) == ("Kanimo", "")
+    assert doubted["candidate_names"] == "Kanimo B.V.|Kanimo N.V."
+    assert (doubted["evidence"], doubted["doubts"]) == ("same name", "several suppliers fit")
+    assert (linked["airbase_name"], linked["exact_name"]) == ("'=Zorendis", "'=Zorendis")
+    assert (linked["evidence"], linked["doubts"]) == ("same name", "")

@@ -21,6 +21,7 @@ _UPDATE_EVERY = 256
 app.command()(views.status)
 app.command("list")(views.list_)
 for _verb in (
+    views.shared,
     views.show,
     decisions.accept,
     decisions.reject,

@@ -1,4 +1,4 @@
-"""`connector vendors status`, `list` and `show`."""
+"""`connector vendors status`, `list`, `shared` and `show`."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +8,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.vendors.review import shared_suppliers
 from ml_connector.vendors.review import status as vendor_status
 from ml_connector.vendors.review import views as vendor_views
 
@@ -60,6 +61,25 @@ def list_(
     else:
         for each in found:
             _print_proposal(each)
+
+
+def shared(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    division: Annotated[int | None, typer.Option(help="Only this Exact division.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List suppliers that serve several vendors, so that a double payment can be seen."""
+    found = shared_suppliers.shared(stack_of(context).services_of(connection), division)
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        print_line("No supplier serves several vendors.")
+    for each in found:
+        print_line(f"{each['code']} {each['name']} (division {each['division']})")
+        for vendor in each["vendors"]:
+            print_line(f"  {vendor['name']} ({vendor['vendor']}): {vendor['decided_by']}")
 
 
 def show(

@@ -11,9 +11,10 @@ from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.ledger import Conflict
 from ml_connector.infrastructure.vendor_links import Rejection
 from ml_connector.vendors.context import VendorContext, open_vendor
+from ml_connector.vendors.link_checks import note_unconfirmed
 from ml_connector.vendors.linking import apply_decision
 from ml_connector.vendors.parties import supplier_party
-from ml_connector.vendors.reconcile_vendor import reconcile_or_requeue
+from ml_connector.vendors.reconcile_vendor import queue_vendors, reconcile_or_requeue
 
 
 def decide_division(context: VendorContext, division: Division, after: str) -> Iterator[str]:
@@ -26,7 +27,9 @@ def decide_division(context: VendorContext, division: Division, after: str) -> I
     suppliers = [supplier_party(each) for each in data.all("supplier", Supplier)]
     if not context.suppliers(division).is_indexed:
         context.suppliers(division).store(*suppliers)
+    if not after:  # the keys of other rules may be missing
         context.suppliers(division).rebuild_index(suppliers)
+        context.vendors.rebuild_index(vendors)
     rejections: defaultdict[VendorId, list[Rejection]] = defaultdict(list)
     for each in context.services.vendor_links.all_rejections(division):
         rejections[each.vendor].append(each)
@@ -36,6 +39,7 @@ def decide_division(context: VendorContext, division: Division, after: str) -> I
         vendor, id = vendors[at], VendorId(vendors[at].id)
         if id in linked or _needs_reconciliation(context, division, vendor, decision):
             reconcile_or_requeue(context, vendor)
+            _note_unconfirmed(context, division, vendor, decision)
         elif decision.outcome != "none" or rejections[id]:
             _apply(context, division, vendor, decision, rejections[id])
         yield vendor.id
@@ -48,6 +52,15 @@ def _decisions(
     for at, result in enumerate(matcher.apply()):
         if vendors[at].id > after:
             yield at, matcher.decide(at, result)
+
+
+def _note_unconfirmed(
+    context: VendorContext, division: Division, vendor: Party, decision: MatchDecision
+) -> None:
+    try:
+        note_unconfirmed(context, division, vendor, decision)
+    except Conflict:
+        queue_vendors(context, [vendor.id])
 
 
 def _needs_reconciliation(

@@ -10,14 +10,16 @@ from typing import Any
 
 from ml_connector.domain.exception_codes import detail_text, problem
 from ml_connector.domain.faults import Problem
+from ml_connector.domain.ids import Division, VendorId
 from ml_connector.domain.matching.blocking import match_one
 from ml_connector.domain.matching.names import read_name
-from ml_connector.domain.matching.party import Candidate, MatchDecision, Party
+from ml_connector.domain.matching.party import RULES, Candidate, MatchDecision, Party
+from ml_connector.domain.matching.rules import are_one_vendor
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.vendor_links import Link, SupplierProposal
 from ml_connector.settings.connection import ExactDivision, VendorPolicy
-from ml_connector.vendors.context import VendorContext, agreed_names
-from ml_connector.vendors.linking import still_rejected
+from ml_connector.vendors.context import VendorContext, agreed_names, open_vendor
+from ml_connector.vendors.linking import decide_vendor, still_rejected
 from ml_connector.vendors.parties import supplier_party
 from ml_connector.vendors.tracked_vendor import TrackedVendor
 
@@ -95,12 +97,41 @@ def _findings(
         return
     if not vendor.is_usable and policy.active == "review":
         yield LinkFinding("VENDOR_INACTIVE", "supplier")
-    yield from _shared(context, link)
+    yield from _shared(context, link, vendor)
     yield from _disputed(context, division, link, vendor)
     agreed = tracked.division_facts(link.division).agreed or agreed_names(
         vendor, supplier_party(supplier)
     )
     yield from _changed(context, link, vendor, supplier, agreed)
+    known = tracked.division_facts(link.division).problem
+    if known and known.code == "LINK_UNCONFIRMED":
+        yield from _unconfirmed(link, decide_vendor(context, link.division, vendor))
+
+
+def note_unconfirmed(
+    context: VendorContext, division: Division, vendor: Party, decision: MatchDecision
+) -> None:
+    """Open an exception about a link that today's rules would not make; its orders continue."""
+    link = context.services.vendor_links.get(division, VendorId(vendor.id))
+    found = next(_unconfirmed(link, decision), None) if link else None
+    if link is None or found is None:
+        return
+    tracked = open_vendor(context.services, context.services.ledger, vendor)
+    if tracked.division_facts(division).problem is None:
+        proposal = _proposal(context, link, tracked, found)
+        tracked.flag_link(link, _problem(tracked, link, found), proposal, blocks_orders=False)
+
+
+def _unconfirmed(link: Link, decision: MatchDecision) -> Iterator[LinkFinding]:
+    is_made_by_rules = not link.decided_by and link.rule in RULES
+    is_confirmed = decision.outcome == "link" and decision.supplier_id == link.supplier
+    if is_made_by_rules and not is_confirmed:
+        doubts = "; ".join(decision.doubts) or "no rule finds it"
+        others = (each for each in _candidates(decision) if each.id != link.supplier)
+        offered = (Candidate(link.supplier, decision.score), *others)[:3]
+        yield LinkFinding(
+            "LINK_UNCONFIRMED", "doubts", {"doubts": doubts}, offered, blocks_orders=False
+        )
 
 
 def _is_aligned(policy: VendorPolicy, vendor: Party, supplier: Supplier) -> bool:
@@ -145,17 +176,31 @@ def _candidates(decision: MatchDecision | None) -> tuple[Candidate, ...]:
         return ()
     if decision.outcome == "link":
         return (Candidate(decision.supplier_id, decision.score),)
-    return decision.candidates
+    return decision.candidates if decision.outcome == "review" else ()
 
 
-def _shared(context: VendorContext, link: Link) -> Iterator[LinkFinding]:
-    holders = context.services.vendor_links.vendors_of(link.division, link.supplier)
-    others = [each for each in holders if each != link.vendor]
-    usable = [party for each in others if (party := context.vendors.get(each)) and party.is_usable]
+def _shared(context: VendorContext, link: Link, vendor: Party) -> Iterator[LinkFinding]:
+    """Find the other vendors of the supplier, unless they are this one, or a person said so."""
+    links = context.services.vendor_links
+    holders = links.vendors_of(link.division, link.supplier)
+    others = [] if _is_by_hand(link) else [each for each in holders if each != link.vendor]
+    usable = [
+        party
+        for each in others
+        if (party := context.vendors.get(each))
+        and party.is_usable
+        and not are_one_vendor(vendor, party)
+        and not _is_by_hand(links.get(link.division, each))
+    ]
     if usable:
         names = ", ".join(f"{each.name} ({each.id})" for each in usable)
         same = (Candidate(link.supplier, 1.0),)
         yield LinkFinding("SUPPLIER_SHARED", "also", {"others": names}, same)
+
+
+def _is_by_hand(link: Link | None) -> bool:
+    """Tell whether a person made the link, who then was told of the other vendors."""
+    return bool(link and link.decided_by not in {"", CONFIGURED})
 
 
 def _disputed(

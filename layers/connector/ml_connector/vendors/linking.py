@@ -1,7 +1,7 @@
 """Decide about a vendor that is not linked in a division: link, propose, or do nothing.
 
 A link is automatic only when the rules are certain, the policy allows it, the pair was not rejected
-and no other vendor has the supplier.
+and no other vendor has the supplier, unless it is this one a second time.
 """
 
 from collections.abc import Collection
@@ -12,6 +12,7 @@ from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.matching.blocking import match_one
 from ml_connector.domain.matching.party import Candidate, MatchDecision, Party, digest
+from ml_connector.domain.matching.rules import are_one_vendor
 from ml_connector.infrastructure.vendor_links import Link, Rejection, SupplierProposal
 from ml_connector.vendors.context import VendorContext, agreed_names
 from ml_connector.vendors.parties import supplier_party
@@ -34,8 +35,7 @@ def apply_decision(
 ) -> bool:
     """Link or propose as decided, where that is allowed; return whether the vendor was linked."""
     rejected = still_rejected(context, division, vendor, rejections)
-    offered = [_candidate(decision)] if decision.outcome == "link" else list(decision.candidates)
-    offered = [each for each in offered if each.id not in rejected]
+    offered = [each for each in _offered(decision) if each.id not in rejected]
     if not vendor.is_usable or not offered:
         tracked.report(division, None, None)
         return False
@@ -57,7 +57,8 @@ def _link_or_propose(
         return False
     proposal = _proposal(context, division, vendor, decision, [_candidate(decision)])
     holders = context.services.vendor_links.vendors_of(division, supplier.id)
-    if found := _taken(context, tracked, division, [each for each in holders if each != vendor.id]):
+    others = [each for each in holders if not _is_same_vendor(context, vendor, each)]
+    if found := _taken(context, tracked, division, others):
         tracked.report(
             division, found, replace(proposal, evidence=(*proposal.evidence, found.cause))
         )
@@ -68,6 +69,14 @@ def _link_or_propose(
     link = Link(division, tracked.vendor, supplier.id, decision.rule, decision.evidence)
     tracked.link(link, agreed_names(vendor, supplier_party(supplier)), name=supplier.name)
     return True
+
+
+def _is_same_vendor(context: VendorContext, vendor: Party, holder: VendorId) -> bool:
+    """Tell whether the holder of a supplier is this vendor, or the same company a second time."""
+    known = context.vendors.get(holder)
+    if known is None or not known.is_usable:
+        return holder == vendor.id
+    return holder == vendor.id or are_one_vendor(vendor, known)
 
 
 def _taken(
@@ -112,8 +121,14 @@ def _proposal(
         vendor.name,
         context.proposed_suppliers(division, offered),
         decision.rule,
-        decision.evidence,
+        (*decision.evidence, *decision.doubts),
     )
+
+
+def _offered(decision: MatchDecision) -> tuple[Candidate, ...]:
+    if decision.outcome == "link":
+        return (_candidate(decision),)
+    return decision.candidates if decision.outcome == "review" else ()
 
 
 def _candidate(decision: MatchDecision) -> Candidate:

@@ -5,6 +5,7 @@ that an interrupted run starts over.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import Division, Guid, VendorId
@@ -116,9 +117,13 @@ def _reconcile_division(
         return
     decision = decide_vendor(context, code, vendor)
     rejections = context.services.vendor_links.rejections(code, tracked.vendor)
-    linked = apply_decision(context, tracked, code, vendor, decision, rejections)
-    is_missing = not linked and decision.outcome == "none" and vendor.is_usable
-    if is_missing and _may_create_supplier(context, tracked, code):
+    is_missing = decision.outcome == "none" and vendor.is_usable
+    is_wanted = is_missing and _may_create_supplier(context, tracked, code)
+    if is_wanted and not decision.is_unlike_all and not tracked.division_facts(code).intent:
+        # One of these may be it: a second supplier would be created, so a person looks first.
+        decision = replace(decision, outcome="review", rule="similar_name")
+    apply_decision(context, tracked, code, vendor, decision, rejections)
+    if is_wanted and not tracked.division_facts(code).proposed:
         create_supplier(context, tracked, division, vendor)
 
 

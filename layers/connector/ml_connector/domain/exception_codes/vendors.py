@@ -48,7 +48,8 @@ VENDORS: tuple[CatalogueEntry, ...] = (
         "SUPPLIER_SHARED",
         Severity.EXCEPTION,
         "Several vendors are linked to one supplier.",
-        "Link each vendor to its own supplier, or merge the vendors in Airbase.",
+        "If the vendors are one company, link one of them to this supplier by hand; otherwise link "
+        "each to its own.",
         {
             "other": "Division {division}: {other}.",
             "also": "Division {division}: also {others}.",
@@ -62,6 +63,15 @@ VENDORS: tuple[CatalogueEntry, ...] = (
         {
             "file": "Division {division}: the connection file names {supplier}.",
             "reference": "Division {division}: Airbase's reference names {supplier}.",
+        },
+    ),
+    CatalogueEntry(
+        "LINK_UNCONFIRMED",
+        Severity.NOTE,
+        "Today's rules would not make this automatic link; it stays, and its orders continue.",
+        "Accept the link if it is the same company; otherwise unlink it.",
+        {
+            "doubts": "Division {division}: {doubts}.",
         },
     ),
     CatalogueEntry(
@@ -142,7 +152,8 @@ VENDORS: tuple[CatalogueEntry, ...] = (
         "SUPPLIER_TAKEN",
         Severity.NOTE,
         "Another vendor is linked to this supplier.",
-        "Unlink the other vendor first, or choose another supplier.",
+        "If both are one company, link it by itself with `vendors link`; otherwise choose another "
+        "supplier, or unlink the other vendor first.",
         {
             "vendor": "It is {vendor} ({id}).",
         },

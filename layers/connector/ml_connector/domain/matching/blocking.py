@@ -33,7 +33,7 @@ def supplier_keys(supplier: Party) -> set[str]:
         *({f"code:{features.code}"} if features.code else ()),
         *_numbers(features),
         *_names(features),
-        *_prefixes(features),
+        *_beginnings(features),
         *_similarity_keys(features),
     }
 
@@ -44,10 +44,9 @@ def vendor_keys(vendor: Party) -> set[str]:
     ref = reference(features)
     return {
         *({f"reference:{ref}"} if ref else ()),
-        f"core:{_joined(features.name.core)}",
         *_numbers(features),
         *_names(features),
-        *_prefixes(features),
+        *_beginnings(features),
         *_similarity_keys(features),
     }
 
@@ -61,11 +60,11 @@ def block_of(
     decisive = {f"id:{ref}", f"code:{ref}"} if ref else set()
     decisive |= {*_numbers(features), *_names(features)}
     related = {each.id: each for each in find_suppliers(decisive)}
-    core = _joined(features.name.core)
-    others = find_suppliers({f"beginning:{core}", *_similarity_keys(features)})
+    beginnings = {f"beginning:{family}" for family in features.name.families}
+    others = find_suppliers({*beginnings, *_similarity_keys(features)})
     suppliers = {each.id: each for each in others} | related
     claims = {key for each in related.values() for key in _claim_keys(read_features(each))}
-    claimants = find_vendors({f"beginning:{core}", *claims})
+    claimants = find_vendors({*beginnings, *claims})
     return [vendor, *(each for each in claimants if each.id != vendor.id)], list(suppliers.values())
 
 
@@ -81,11 +80,8 @@ def match_one(
 def affected_vendor_keys(supplier: Party) -> set[str]:
     """Return the keys of the vendors whose link a supplier can affect."""
     features = read_features(supplier)
-    core = features.name.core
-    return {
-        *_claim_keys(features),
-        *(f"core:{_joined(core[:size])}" for size in range(1, len(core))),
-    }
+    short = features.name.without_trade
+    return {*_claim_keys(features), *({f"family:{short}"} if short else ())}
 
 
 def similar_vendor_keys(supplier: Party) -> set[str]:
@@ -98,9 +94,9 @@ def affected_supplier_keys(vendor: Party) -> set[str]:
     features = read_features(vendor)
     ref = reference(features)
     named = {f"id:{ref}", f"code:{ref}"} if ref else set()
-    # A longer vendor name raises a doubt about one that is its first word.
-    first = {f"family:{word}" for word in features.name.core[:1]}
-    return {*named, *first, *_numbers(features), *_names(features)}
+    # A longer vendor name raises a doubt about one that is its beginning.
+    short = {f"family:{features.name.without_trade}"} if features.name.without_trade else set()
+    return {*named, *short, *_numbers(features), *_names(features)}
 
 
 def _claim_keys(supplier: PartyFeatures) -> Iterator[str]:
@@ -123,13 +119,15 @@ def _names(features: PartyFeatures) -> Iterator[str]:
     for key in features.name.keys:
         yield f"name:{key}"
     if features.name.keys:
-        yield f"family:{features.name.family}"
+        for family in features.name.families:
+            yield f"family:{family}"
+    if features.name.words:
+        yield f"words:{features.name.words}"
 
 
-def _prefixes(features: PartyFeatures) -> Iterator[str]:
-    core = features.name.core
-    for size in range(1, len(core)):
-        yield f"beginning:{_joined(core[:size])}"
+def _beginnings(features: PartyFeatures) -> Iterator[str]:
+    if beginning := features.name.without_trade:
+        yield f"beginning:{beginning}"
 
 
 def _similarity_keys(features: PartyFeatures) -> Iterator[str]:
@@ -141,7 +139,3 @@ def _similarity_keys(features: PartyFeatures) -> Iterator[str]:
     if len(name.family) >= _SHORTEST_WORD:
         yield f"head:{name.family[:_HEAD]}"
         yield f"bones:{name.family[0]}{name.family[1:].translate(_VOWELS)[:_BONES]}"
-
-
-def _joined(core: tuple[str, ...]) -> str:
-    return " ".join(core)

@@ -12,6 +12,7 @@ from itertools import combinations
 from math import log2
 
 from ml_connector.domain.matching.names import Name
+from ml_connector.domain.matching.shortened import initials
 
 _MOST_SHARING = 120
 _GRAM = 4
@@ -19,6 +20,7 @@ _LONGEST_KEY = 28
 _MOST_WORDS = 7
 _SHORTEST_CORRECTED = 4
 _MOST_CORRECTIONS = 8
+_FEWEST_INITIALS = 3
 
 
 class CandidateIndex:
@@ -49,8 +51,9 @@ class CandidateIndex:
                 weight = self._weight(feature, len(positions))
                 for at in positions:
                     weights[at] += weight
-        ranked = sorted(weights, key=lambda at: (-weights[at], at))
-        return ranked[:most]
+        # One number sorts by weight, then position.
+        ranked = sorted((at - weight * self._size for at, weight in weights.items()))[:most]
+        return [each % self._size for each in ranked]
 
     def _weight(self, feature: str, count: int) -> int:
         """Weigh by rarity, in whole numbers so that no order of adding matters."""
@@ -73,6 +76,10 @@ def _features(name: Name, tokens: tuple[str, ...]) -> Iterator[str]:
     for key in name.keys:
         yield f"={key}"
         yield from _grams(key)
+    if len(name.tokens) == 1:
+        yield f"@{name.tokens[0]}"
+    elif len(name.tokens) >= _FEWEST_INITIALS:
+        yield f"@{initials(name.tokens)}"
     words = sorted(set(tokens))[: _MOST_WORDS + _MOST_CORRECTIONS]
     yield from words
     for one, other in combinations(words[:_MOST_WORDS], 2):

@@ -2,44 +2,8 @@
 
 import re
 
-_COUNTRIES = {
-    "nl": "nederland netherlands holland niederlande",
-    "be": "belgium belgie belgique belgien belgica",
-    "de": "deutschland germany duitsland allemagne alemania",
-    "fr": "france frankrijk frankreich francia",
-    "es": "espana spain spanje spanien espagne iberica iberia",
-    "gb": "uk gb britain england engeland grossbritannien unitedkingdom greatbritain",
-    "us": "usa us america amerika unitedstates",
-    "at": "austria osterreich oostenrijk autriche",
-    "ch": "switzerland schweiz suisse zwitserland svizzera",
-    "it": "italy italia italie italien",
-    "pt": "portugal",
-    "lu": "luxembourg luxemburg",
-    "ie": "ireland ierland irland irlande",
-    "dk": "denmark danmark denemarken danemark",
-    "se": "sweden sverige zweden schweden suede",
-    "no": "norway norge noorwegen norwegen norvege",
-    "fi": "finland suomi finnland finlande",
-    "pl": "poland polska polen pologne",
-    "cz": "czech czechia cesko tschechien tsjechie",
-    "sk": "slovakia slovensko",
-    "hu": "hungary magyarorszag hongarije ungarn",
-    "ro": "romania roemenie rumanien",
-    "bg": "bulgaria",
-    "gr": "greece hellas griekenland",
-    "tr": "turkey turkiye turkije",
-    "ca": "canada",
-    "mx": "mexico",
-    "br": "brasil brazil",
-    "cn": "china",
-    "hk": "hongkong",
-    "jp": "japan",
-    "in": "india",
-    "sg": "singapore",
-    "au": "australia",
-    "ae": "uae dubai emirates",
-    "za": "southafrica",
-}
+from ml_connector.domain.matching.countries import COUNTRY_WORDS, TWO_WORDS
+
 _REGIONS = (
     "benelux emea europe europa international internationaal internacional global worldwide "
     "apac asia asean nordic nordics scandinavia baltic baltics dach latam noord zuid oost west "
@@ -94,22 +58,21 @@ _WRITTEN = {
     "one": "1", "two": "2", "three": "3", "een": "1", "twee": "2", "drie": "3", "eins": "1",
     "zwei": "2", "drei": "3", "deux": "2", "trois": "3", "dos": "2", "tres": "3",
 }  # fmt: skip
-_LAST_ONLY = {"nl", "be", "de", "fr", "es", "at", "ch", "it", "lu", "ie", "dk"} | {"i", "v", "x"}
+_CODES = {"nl", "be", "de", "fr", "es", "at", "ch", "it", "lu", "ie", "dk"}
+_LAST_ONLY = _CODES | {"i", "v", "x"}
 _GROUP_WORDS = {word: f"group:{kind}" for kind, words in _GROUP.items() for word in words.split()}
 _WORDS = {
     **{word: f"place:{word}" for word in (_REGIONS + " " + _CITIES).split()},
-    **{word: f"country:{code}" for code, words in _COUNTRIES.items() for word in words.split()},
-    **{code: f"country:{code}" for code in _LAST_ONLY if code in _COUNTRIES},
+    **{word: f"country:{code}" for word, code in COUNTRY_WORDS.items()},
+    **{code: f"country:{code}" for code in _CODES},
     **dict.fromkeys(_BRANCH.split(), "branch"),
     **{word: f"number:{value}" for word, value in (_ROMAN | _WRITTEN).items()},
     **_GROUP_WORDS,
 }
 _PAIRS = {
-    ("united", "kingdom"), ("great", "britain"), ("united", "states"), ("den", "haag"),
-    ("the", "hague"), ("new", "york"), ("los", "angeles"), ("san", "francisco"),
-    ("hong", "kong"), ("south", "africa"), ("noord", "holland"), ("zuid", "holland"),
-    ("real", "estate"),
-}  # fmt: skip
+    ("den", "haag"), ("the", "hague"), ("new", "york"), ("los", "angeles"), ("san", "francisco"),
+    ("noord", "holland"), ("zuid", "holland"), ("real", "estate"),
+} | TWO_WORDS  # fmt: skip
 _PAIR_STARTS = {first for first, _ in _PAIRS}
 _TOWNS = frozenset(f"place:{word}" for word in _CITIES.split())
 _NUMBER = re.compile(r"\d+")
@@ -132,12 +95,6 @@ def split_words(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str
         else:
             core.append(token)
     return (tuple(core), frozenset(distinguishing)) if core else (tokens, frozenset())
-
-
-def country_of(text: str) -> str:
-    """Return the ISO code of a country's normalised name, or the text itself."""
-    word = _WORDS.get(text.replace(" ", ""), "")
-    return word.removeprefix("country:") if word.startswith("country:") else text
 
 
 def _distinguishing(token: str, at: int, last: int) -> str:

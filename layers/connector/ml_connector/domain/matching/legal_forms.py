@@ -1,4 +1,9 @@
-"""Legal forms and their spellings, as word sequences after normalisation."""
+"""Legal forms and their spellings, as word sequences after normalisation.
+
+Curated here: what vendor lists use. `legal_form_codes` adds what GLEIF's list knows beyond that.
+"""
+
+from ml_connector.domain.matching import legal_form_codes
 
 _SPELLINGS = {
     # Netherlands
@@ -77,12 +82,26 @@ _SPELLINGS = {
     "co inc": "co inc|company inc|company incorporated",
     # elsewhere
     "spa": "spa|societa per azioni",
+    "sas it": "societa in accomandita semplice",
+    "sagl": "sagl|societa a garanzia limitata",
     "lda": "lda|limitada",
-    "ab": "ab|aktiebolag",
+    "sgps": "sgps",
+    "ab": "ab|aktiebolag|aktiebolaget",
     "aps": "aps|anpartsselskab",
-    "as": "as|aktieselskab",
-    "oy": "oy|osakeyhtio",
-    "oyj": "oyj",
+    "as": "as|aktieselskab|aksjeselskap|aktieselskabet",
+    "asa": "asa|allmennaksjeselskap",
+    "oy": "oy|osakeyhtio|oy ab|ab oy",
+    "oyj": "oyj|abp|oyj abp|julkinen osakeyhtio",
+    "hf": "hf|hlutafelag",
+    "ou": "ou|osauhing",
+    "ad": "ad",
+    "dd": "dd",
+    "jsc": "jsc|joint stock company",
+    "pjsc": "pjsc|public joint stock company",
+    "ojsc": "ojsc|open joint stock company",
+    "ltda": "ltda",
+    "bhd": "bhd|berhad",
+    "sdn bhd": "sdn bhd|sendirian berhad",
     "spzoo": "spzoo|sp z oo|sp z o o",
     "sro": "sro",
     "doo": "doo",
@@ -98,19 +117,34 @@ _SPELLINGS = {
     "pao": "пао",
     "ae": "αε",
     "epe": "επε",
-    "kk": "株式会社",
+    "kk": "株式会社|kk|kabushiki kaisha|kabushiki gaisha",
     "yk": "有限会社",
     "cn ltd": "有限公司",
 }
 
-ENDINGS = {
+CURATED = {
     tuple(spelling.split()): form
     for form, spellings in _SPELLINGS.items()
     for spelling in spellings.split("|")
 }
+"""The curated part of `ENDINGS`."""
+
+ENDINGS = {
+    tuple(spelling.split()): form
+    for form, _, spellings in (
+        line.partition("=") for line in legal_form_codes.SPELLINGS.splitlines()
+    )
+    for spelling in spellings.split("|")
+} | CURATED
 """Words at the end of a name, to the canonical legal form."""
 
-LONGEST = max(map(len, ENDINGS))
+SIZES = {
+    last: tuple(sorted({len(words) for words in ENDINGS if words[-1] == last}, reverse=True))
+    for last in {words[-1] for words in ENDINGS}
+}
+"""How many words the endings with this last word have, longest first."""
+
+LONGEST_INITIALS = max(len(words[0]) for words in ENDINGS if len(words) == 1 and len(words[0]) < 7)
 
 _LEADING = {
     "bv", "nv", "vof", "stichting", "vereniging", "cooperatie", "maatschap", "bvba", "vzw",
@@ -125,6 +159,17 @@ LEADINGS = {
 }
 """Words before a name ("SARL X", "Stichting X"), to the canonical legal form."""
 
+_SOLE_TRADERS_AND_PARTNERSHIPS = {
+    "vof", "cv", "maatschap", "eenmanszaak", "commv", "snc", "sci", "cb", "kg", "ohg", "gbr", "ek",
+    "partg", "llp", "lp", "sas it", "og", "scs", "scomm", "secs",
+}  # fmt: skip
+_FOUNDATIONS_AND_ASSOCIATIONS = {
+    "stichting", "vereniging", "vzw", "asbl", "ivzw", "aisbl", "ev", "vve", "cic", "cooperatie",
+    "eg", "coop",
+}  # fmt: skip
+
+_BESIDE_COMPANIES = _SOLE_TRADERS_AND_PARTNERSHIPS | _FOUNDATIONS_AND_ASSOCIATIONS
+
 _SAME_IN_ANOTHER_LANGUAGE = (
     {"bv", "srl"},
     {"nv", "sa"},
@@ -134,6 +179,15 @@ _SAME_IN_ANOTHER_LANGUAGE = (
     {"vzw", "asbl"},
     {"cvba", "scrl"},
 )
+
+
+def tells_apart(form: str) -> bool:
+    """Tell whether a body of this form often stands beside a company of the same name.
+
+    A foundation, an association, a partnership or a sole trader: without its form, its name may
+    mean another.
+    """
+    return not _BESIDE_COMPANIES.isdisjoint(form.split("/"))
 
 
 def are_compatible(form: str, other: str) -> bool:

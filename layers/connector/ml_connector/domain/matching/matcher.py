@@ -3,7 +3,7 @@
 The decisions do not depend on the order of either list.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -15,8 +15,10 @@ from ml_connector.domain.matching.rules import MatchRules, RuleResult
 from ml_connector.domain.matching.similarity import score
 
 MOST_CANDIDATES = 3
-_MOST_COMPARED = 28
-_LEAST_TO_PROPOSE = 0.8
+_MOST_COMPARED = 16
+_LEAST_TO_PROPOSE = 0.65
+# Below it nothing in the list is alike, so a supplier may be created.
+_LEAST_ALIKE = 0.55
 _LINK_SCORES: dict[MatchRule, float] = {
     "external_id": 1.0, "account_code": 1.0, "vat_number": 1.0, "chamber_of_commerce": 1.0,
     "iban": 0.99, "name": 0.98,
@@ -54,17 +56,28 @@ class Matcher:
         self._suppliers = sorted((read_features(party) for party in suppliers), key=_id)
         self._rules = MatchRules(PartyIndex(self._vendors), PartyIndex(self._suppliers))
         self._index: CandidateIndex | None = None
+        self._claimed: set[str] = set()
 
     def apply(self) -> list[RuleResult]:
-        """Apply the rules to every vendor; a supplier is certain for one vendor only."""
+        """Apply the rules to every vendor; a supplier is certain for one vendor only.
+
+        A vendor that stands twice in Airbase has one supplier.
+        """
         results = [self._rules.apply(at) for at in range(len(self._vendors))]
-        claims = Counter(result.suppliers[0] for result in results if result.is_certain)
+        claims: defaultdict[int, list[int]] = defaultdict(list)
+        for at, result in enumerate(results):
+            if result.is_certain:
+                claims[result.suppliers[0]].append(at)
+        self._claimed = {self._suppliers[at].id for at in claims}
         return [
             replace(result, doubts=("several vendors fit this supplier",))
-            if result.is_certain and claims[result.suppliers[0]] > 1
+            if result.is_certain and self._has_rival(at, claims[result.suppliers[0]])
             else result
-            for result in results
+            for at, result in enumerate(results)
         ]
+
+    def _has_rival(self, at: int, claimants: Iterable[int]) -> bool:
+        return any(at != each and not self._rules.are_one_vendor(at, each) for each in claimants)
 
     def decide(self, at: int, result: RuleResult) -> MatchDecision:
         """Return the decision about the vendor at a position, given the result of its rules."""
@@ -84,17 +97,27 @@ class Matcher:
     def _proposal(self, vendor: PartyFeatures, result: RuleResult) -> MatchDecision:
         ranked = self._ranked(vendor, result)
         best = ranked[0].score if ranked else 0.0
-        similar = [each for each in ranked if each.score >= _LEAST_TO_PROPOSE]
-        if not similar and not result.suppliers:
-            return MatchDecision(vendor.id, "none", best, "")
+        proposed = [each for each in ranked if each.score >= _LEAST_TO_PROPOSE]
+        if not proposed and not result.suppliers:
+            alike = [each for each in ranked if each.score >= _LEAST_ALIKE]
+            return MatchDecision(vendor.id, "none", best, "", candidates=self._offered(alike))
         return MatchDecision(
             vendor.id,
             "review",
             best,
             result.rule or "similar_name",
-            candidates=tuple((similar or ranked)[:MOST_CANDIDATES]),
-            evidence=(*result.evidence, *result.doubts),
+            candidates=self._offered(proposed or ranked),
+            evidence=result.evidence,
+            doubts=result.doubts,
         )
+
+    def _offered(self, ranked: Sequence[Candidate]) -> tuple[Candidate, ...]:
+        """Return the best three; the last of them one that no other vendor has, if there is one."""
+        first, others = ranked[: MOST_CANDIDATES - 1], ranked[MOST_CANDIDATES - 1 :]
+        if any(each.id not in self._claimed for each in first):
+            return (*first, *others[:1])
+        free = [each for each in others if each.id not in self._claimed]
+        return (*first, *(free or others)[:1])
 
     def _ranked(self, vendor: PartyFeatures, result: RuleResult) -> list[Candidate]:
         positions: Sequence[int] = self._names_index().candidates(vendor.name, _MOST_COMPARED)

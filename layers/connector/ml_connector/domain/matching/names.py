@@ -2,11 +2,15 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ml_connector.domain.matching import distinguishing_words as distinguishing
+from ml_connector.domain.matching.abbreviations import ABBREVIATIONS
 from ml_connector.domain.matching.generic_words import GENERIC
-from ml_connector.domain.matching.legal_forms import ENDINGS, LEADINGS, LONGEST
+from ml_connector.domain.matching.legal_forms import ENDINGS, LEADINGS, LONGEST_INITIALS, SIZES
+from ml_connector.domain.matching.persons import is_person
 
 _AND = {"and", "en", "und", "et", "y"}
 _DROPPED = "'\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}`\N{ACUTE ACCENT}"
@@ -21,55 +25,72 @@ _LONG = 6
 # "1 23" and "12 3" stay two numbers.
 _JOINT = re.compile(r"(?<!\d) | (?!\d)")
 _KEPT_TEXTS = 400
+_LONGEST_LEADING = max(map(len, LEADINGS))
+# "Rossi S.a.s. di Mario Rossi": an Italian partnership; the French SAS is a company.
+_ITALIAN_SAS = re.compile(r"\b[Ss]\.\s?a\.\s?s\b|\b[Ss]\.?[Aa]\.?[Ss]\.? di ")
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
     """The parts of a name. `keys` are its spellings without legal form and spaces.
 
-    `core` are the words that the companies of a family share, `distinguishing` those that tell this
-    one apart.
+    `core` are the words that the companies of a family share, `families` the same as one text, in
+    each spelling, and `distinguishing` those that tell this one apart; of these, `tail` stands
+    behind the legal form, as in "Acme GmbH Deutschland". `words` has all words and the form in
+    alphabetical order, `text` the words without it. `is_distinctive`: the name alone can identify
+    one company; with `has_letters` it can if its legal form is the same as well. `is_shortened`: a
+    word was written as an abbreviation.
     """
 
     keys: tuple[str, ...]
     tokens: tuple[str, ...]
     core: tuple[str, ...]
+    families: tuple[str, ...]
     distinguishing: frozenset[str]
+    tail: frozenset[str]
     legal_form: str
-
-    @property
-    def key(self) -> str:
-        """Return the first spelling, or an empty text."""
-        return self.keys[0] if self.keys else ""
+    words: str
+    text: str
+    is_distinctive: bool
+    has_letters: bool
+    is_person: bool
+    is_shortened: bool
 
     @property
     def family(self) -> str:
         """Return the core as one text."""
-        return "".join(self.core)
+        return self.families[0]
 
     @property
-    def is_distinctive(self) -> bool:
-        """Tell whether the name alone can identify one company."""
-        if self.tokens and (self.tokens[0] in _AND or self.tokens[-1] in _AND):
-            return False  # a part is missing
-        words = [word for word in self.core if word not in GENERIC and word not in _AND]
-        letters = "".join(words)
-        if letters.isdigit():
-            return False
-        if self.legal_form and len(self.key) >= _LONG:
-            return len(letters) > 1  # such as "DB Vertrieb GmbH"
-        return len(letters) > (2 if letters.isascii() else 1)
+    def without_trade(self) -> str:
+        """Return the core without the trade at its end: "acme" for "Acme Textiel"."""
+        return "".join(self.core[:-1]) if self.core[-1:] and self.core[-1] in GENERIC else ""
 
 
 def read_name(text: str) -> Name:
     """Return the parts of a name."""
     text = text[:_KEPT_TEXTS]
     lowered = unicodedata.normalize("NFC", text).casefold()
-    tokens, form = _without_form(_with_one_and(_words(_plain(lowered))))
-    tokens = _merged_initials(tokens)
-    core, found = distinguishing.split_words(tokens)
-    keys = _spellings(tokens, lowered)
-    return Name(keys, tokens, core, found, form)
+    parts = _parts(text, lowered)
+    core, found = distinguishing.split_words(parts.tokens)
+    keys, families = _spellings(parts, core, lowered)
+    tail = _marks(parts.tail) & found
+    own = _own_words(core)
+    return Name(
+        keys,
+        parts.tokens,
+        core,
+        families,
+        found,
+        tail,
+        parts.form,
+        _in_any_order(parts),
+        " ".join(sorted(parts.tokens)),
+        is_distinctive=_is_distinctive(parts, own),
+        has_letters=_has_letters(parts, own),
+        is_person=not found and parts.is_person,
+        is_shortened=parts.is_shortened,
+    )
 
 
 def plain(text: str) -> str:
@@ -77,14 +98,77 @@ def plain(text: str) -> str:
     return " ".join(_words(_plain(text.casefold())))
 
 
-def _spellings(tokens: tuple[str, ...], lowered: str) -> tuple[str, ...]:
-    key = _JOINT.sub("", " ".join(tokens))
-    if not key:
-        return ()
+class _Parts(NamedTuple):
+    """A name without its legal form; `tail` are the words behind the form, also in `tokens`."""
+
+    tokens: tuple[str, ...]
+    tail: tuple[str, ...]
+    form: str
+    is_person: bool
+    is_shortened: bool
+
+
+def _parts(text: str, lowered: str) -> _Parts:
+    written = _words(_plain(lowered))
+    words = tuple(ABBREVIATIONS.get(word, word) for word in written)
+    tokens, tail, form = _without_form(_with_one_and(_without_notes(words)))
+    if form == "sas" and _ITALIAN_SAS.search(text):
+        form = "sas it"
+    person = is_person(tokens)
+    return _Parts(_merged_initials(tokens), tail, form, person, words != written)
+
+
+def _own_words(core: tuple[str, ...]) -> str:
+    return "".join(word for word in core if word not in GENERIC and word not in _AND)
+
+
+def _is_distinctive(parts: _Parts, own: str) -> bool:
+    tokens = parts.tokens
+    if tokens and (tokens[0] in _AND or tokens[-1] in _AND):
+        return False  # a part is missing
+    if own.isdigit():
+        return False
+    if parts.form and sum(map(len, tokens)) >= _LONG:
+        return len(own) > 1  # such as "DB Vertrieb GmbH"
+    return len(own) > (2 if own.isascii() else 1)
+
+
+def _has_letters(parts: _Parts, own: str) -> bool:
+    """Tell whether the name has a word of its own, or several that are common by themselves."""
+    letters = "".join(parts.tokens)
+    return not letters.isdigit() and len(letters) > 1 and (bool(own) or len(parts.tokens) > 1)
+
+
+def _in_any_order(parts: _Parts) -> str:
+    """Return all words and the form in alphabetical order; nothing where order may matter."""
+    numbers = sum(token.isdigit() for token in parts.tokens)
+    words = [*parts.tokens, *parts.form.replace("/", " ").split()]
+    if numbers > 1 or len(words) < 2 or "and" in words:  # "Smit & Bos" may not be "Bos & Smit"
+        return ""
+    return " ".join(sorted(word for word in words if word != "the"))
+
+
+def _marks(tail: tuple[str, ...]) -> frozenset[str]:
+    return distinguishing.split_words(("x", *tail))[1] if tail else frozenset()
+
+
+def _spellings(
+    parts: _Parts, core: tuple[str, ...], lowered: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the spellings of the name and of its core, with umlauts as one letter and two."""
+    keys, families = [_joined(parts.tokens)], ["".join(core)]
+    if parts.tail:
+        keys.append(_joined(parts.tokens[: -len(parts.tail)]))
     expanded = lowered.translate(_UMLAUTS)
-    if lowered.isascii() or expanded == lowered:
-        return (key,)
-    return (key, *(k for k in read_name(expanded).keys if k != key))
+    if not (lowered.isascii() or expanded == lowered):
+        other = read_name(expanded)
+        keys += other.keys
+        families += other.families
+    return tuple(dict.fromkeys(filter(None, keys))), tuple(dict.fromkeys(families))
+
+
+def _joined(tokens: tuple[str, ...]) -> str:
+    return _JOINT.sub("", " ".join(tokens))
 
 
 def _plain(text: str) -> str:
@@ -122,8 +206,15 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-def _without_form(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """Remove the legal form from the end, else from the start."""
+def _without_notes(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    """Drop "(publ)", by which Sweden marks a public company."""
+    return tokens[:-1] if len(tokens) > 1 and tokens[-1] == "publ" else tokens
+
+
+def _without_form(
+    tokens: tuple[str, ...],
+) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """Remove the legal form from the end, else from the start; return what stands behind it too."""
     forms: list[str] = []
     tokens, tail = _split_place(tokens)
     while tokens and len(forms) < _FORMS_AT_MOST:
@@ -137,31 +228,36 @@ def _without_form(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
         if size:
             tokens = tokens[size:]
             forms.append(form)
-    return tokens + tail, "/".join(sorted(set(forms)))
+    return tokens + tail, tail if tokens else (), "/".join(sorted(set(forms)))
 
 
 def _split_place(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split "Acme GmbH Deutschland" before the place, if a legal form comes before it."""
     for size in (1, 2):
         head, tail = tokens[:-size], tokens[-size:]
-        if len(head) > 1 and _ending(head)[0] and not _ending(tokens)[0]:
-            core, found = distinguishing.split_words(("x", *tail))
-            if found and core == ("x",):
-                return head, tail
+        if len(head) < 2 or distinguishing.split_words(("x", *tail))[0] != ("x",):
+            continue
+        form_size, form = _ending(head)
+        named = any(len(word) > 1 for word in head[:-form_size])  # not the initials "A.A.B."
+        if form_size and form != "co" and named and not _ending(tokens)[0]:
+            return head, tail
     return tokens, ()
 
 
 def _ending(tokens: tuple[str, ...]) -> tuple[int, str]:
-    for size in range(min(LONGEST, len(tokens)), 0, -1):
+    sizes: Sequence[int] = SIZES.get(tokens[-1], ())
+    if len(tokens[-1]) == 1:
+        sizes = range(min(LONGEST_INITIALS, len(tokens)), 0, -1)
+    for size in sizes:
         words = tokens[-size:]
         form = ENDINGS.get(words) or (size > 1 and _initials(words, ENDINGS)) or ""
-        if form and not _is_part_of_the_name(tokens[:-size], form):
+        if form and size <= len(tokens) and not _is_part_of_the_name(tokens[:-size], form):
             return size, form
     return 0, ""
 
 
 def _leading(tokens: tuple[str, ...]) -> tuple[int, str]:
-    for size in range(min(LONGEST, len(tokens) - 1), 0, -1):
+    for size in range(min(_LONGEST_LEADING, len(tokens) - 1), 0, -1):
         words = tokens[:size]
         form = LEADINGS.get(words) or (size > 1 and _initials(words, LEADINGS)) or ""
         if form:

@@ -2,13 +2,16 @@
 
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import Literal, get_args
 
 MatchOutcome = Literal["link", "review", "none"]
 MatchRule = Literal[
     "external_id", "account_code", "vat_number", "chamber_of_commerce", "iban", "name",
     "similar_name", "",
 ]  # fmt: skip
+
+RULES: frozenset[str] = frozenset(get_args(MatchRule)) - {""}
+"""The rules by which vendors are linked automatically, or proposed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class MatchDecision:
-    """What was decided about a vendor, by which rule and on what evidence.
+    """What was decided about a vendor, by which rule, on what evidence, and despite which doubts.
 
-    `supplier_id` is set only for a link; `candidates` (at most 3, best first) only for a review.
+    `supplier_id` is set only for a link. `candidates` (at most 3, best first) are proposed in a
+    review; with the outcome "none" they are alike, but not enough to be proposed to a person.
+    `doubts` kept what a rule found from being linked.
     """
 
     vendor_id: str
@@ -54,6 +59,12 @@ class MatchDecision:
     supplier_id: str = ""
     candidates: tuple[Candidate, ...] = ()
     evidence: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def is_unlike_all(self) -> bool:
+        """Tell whether no supplier is alike, so that one may be created."""
+        return self.outcome == "none" and not self.candidates
 
 
 def digest(*parties: Party) -> str:

@@ -12,7 +12,7 @@ Positions = dict[str, tuple[int, ...]]
 
 
 class PartyIndex:
-    """One list of parties by id, number, reference, spelling, family and first words."""
+    """One list of parties by id, number, reference, spelling, words and family."""
 
     def __init__(self, features: Sequence[PartyFeatures]) -> None:
         """Index the parties; positions are those of the sequence."""
@@ -30,11 +30,12 @@ class PartyIndex:
         )
         self._keys = _grouped((at, each.name.keys) for at, each in enumerate(features))
         self._families = _grouped(
-            (at, (each.name.family,)) for at, each in enumerate(features) if each.name.keys
+            (at, each.name.families) for at, each in enumerate(features) if each.name.keys
         )
-        self._prefixes = {
-            each.name.core[:size] for each in features for size in range(1, len(each.name.core))
-        }
+        self._words = _grouped(
+            (at, (each.name.words,)) for at, each in enumerate(features) if each.name.words
+        )
+        self._without_trade = {each.name.without_trade for each in features} - {""}
 
     def with_id(self, text: str) -> tuple[int, ...]:
         """Return the positions of parties with this id, given in lower case."""
@@ -57,16 +58,17 @@ class PartyIndex:
         return tuple(at for at in sharing if self.features[at].numbers[kind].same_as(number))
 
     def with_spelling(self, other: PartyFeatures) -> set[int]:
-        """Return the positions of parties with a spelling of this name, in any legal form."""
-        return {at for key in other.name.keys for at in self._keys.get(key, _NONE)}
+        """Return the positions of parties with a spelling or all words of this name."""
+        found = {at for key in other.name.keys for at in self._keys.get(key, _NONE)}
+        return found.union(self._words.get(other.name.words, _NONE))
 
-    def family_of(self, other: PartyFeatures) -> tuple[int, ...]:
+    def family_of(self, other: PartyFeatures) -> set[int]:
         """Return the positions of parties of the family, whose names share the core words."""
-        return self._families.get(other.name.family, _NONE)
+        return {at for family in other.name.families for at in self._families.get(family, _NONE)}
 
-    def has_longer_name(self, core: tuple[str, ...]) -> bool:
-        """Tell whether a longer name begins with these words."""
-        return core in self._prefixes
+    def has_longer_name(self, other: PartyFeatures) -> bool:
+        """Tell whether a name is that of this family with a trade behind it."""
+        return not self._without_trade.isdisjoint(other.name.families)
 
 
 def reference(features: PartyFeatures) -> str:

@@ -1,27 +1,30 @@
 """The rules that may link automatically, and the doubts that prevent it.
 
 A wrong link pays the wrong company. So a rule must find one supplier, no other vendor may fit that
-supplier, and no field known on both sides may contradict.
+supplier unless it is the same vendor twice, and no field known on both sides may contradict.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from rapidfuzz.fuzz import ratio
+
 from ml_connector.domain.matching.distinguishing_words import conflict, towns
-from ml_connector.domain.matching.features import PartyFeatures
+from ml_connector.domain.matching.features import PartyFeatures, read_features
 from ml_connector.domain.matching.identifiers import KINDS
-from ml_connector.domain.matching.legal_forms import are_compatible, same_form
+from ml_connector.domain.matching.legal_forms import are_compatible, same_form, tells_apart
 from ml_connector.domain.matching.names import Name
-from ml_connector.domain.matching.party import MatchRule
+from ml_connector.domain.matching.party import MatchRule, Party
 from ml_connector.domain.matching.party_index import PartyIndex, reference
 from ml_connector.domain.matching.similarity import may_be_same_city, name_score
 
-VERSION = 1
+VERSION = 2
 """Raise this with every change of the rules: all vendors are then decided again."""
 
 # An account may belong to a factoring company, a code to another system's own numbering.
 _RELATED_NAME = 0.6
+_SAME_WORD = 75
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _WITHOUT_NAME: set[MatchRule] = {"external_id", "vat_number", "chamber_of_commerce"}
 _SHARED_IN_GROUP: set[MatchRule] = {"account_code", "vat_number", "iban"}
@@ -48,6 +51,11 @@ class RuleResult:
     def is_certain(self) -> bool:
         """Tell whether this may link: one supplier and no doubt."""
         return len(self.suppliers) == 1 and not self.doubts
+
+
+def are_one_vendor(one: Party, other: Party) -> bool:
+    """Tell whether two vendors are one that stands twice: same name and form, no difference."""
+    return _are_duplicates(read_features(one), read_features(other))
 
 
 class MatchRules:
@@ -91,6 +99,8 @@ class MatchRules:
 
     def _by_name(self, vendor: PartyFeatures) -> Iterator[tuple[MatchRule, tuple[int, ...]]]:
         same = self._namesakes(self._suppliers, vendor)
+        if len(same) > 1:
+            same = self._closest(vendor, same)
         if same:
             yield "name", tuple(sorted(same))
 
@@ -101,6 +111,13 @@ class MatchRules:
             for at in index.with_spelling(other)
             if _are_namesakes(index.features[at].name, other.name)
         }
+
+    def _closest(self, vendor: PartyFeatures, suppliers: set[int]) -> set[int]:
+        """Prefer the namesakes with the vendor's legal form to those without one."""
+        same = {
+            at for at in suppliers if _have_form(self._suppliers.features[at].name, vendor.name)
+        }
+        return same or suppliers
 
     def _doubts(self, rule: MatchRule, at: int, supplier: int) -> Iterator[str]:
         one, other = self._vendors.features[at], self._suppliers.features[supplier]
@@ -121,11 +138,19 @@ class MatchRules:
         claims = self._vendors.referring_to(supplier.id.strip().casefold(), supplier.code)
         for kind in KINDS:
             claims.update(self._vendors.with_number(kind, supplier))
-        return bool(claims - {at})
+        return any(not self.are_one_vendor(at, other) for other in claims - {at})
+
+    def are_one_vendor(self, at: int, other: int) -> bool:
+        """Tell whether two vendors, given by position, are one that stands twice."""
+        return _are_duplicates(self._vendors.features[at], self._vendors.features[other])
+
+    # ------------------------------------------------------------ by number
 
     def _doubts_of_number(self, rule: MatchRule, at: int, supplier: int) -> Iterator[str]:
         one, other = self._vendors.features[at], self._suppliers.features[supplier]
-        if rule in _SHARED_IN_GROUP and _are_siblings(one.name, other.name):
+        if rule in _SHARED_IN_GROUP and (
+            _are_siblings(one.name, other.name) or _have_own_words(one.name, other.name)
+        ):
             yield f"companies of one group may share a {_RULE_NAMES[rule]}"
         namesakes = self._namesakes(self._suppliers, one)
         if one.name.is_distinctive and namesakes and supplier not in namesakes:
@@ -135,59 +160,120 @@ class MatchRules:
         if rule not in _WITHOUT_NAME and is_alone and name_score(one, other) < _RELATED_NAME:
             yield "the names have nothing in common"
 
+    # ------------------------------------------------------------ by name
+
     def _doubts_of_name(self, at: int, supplier: int) -> Iterator[str]:
         one, other = self._vendors.features[at], self._suppliers.features[supplier]
-        if not one.name.is_distinctive:
+        has_form = _have_form(one.name, other.name)
+        if not (one.name.has_letters if has_form else one.name.is_distinctive):
             yield "the name is too short or too common"
-        if self._namesakes(self._vendors, other) - {at}:
+        if self._rivals(at, other):
             yield "another vendor has the same name"
+        yield from self._doubts_of_place(at, supplier)
+        yield from _doubts_of_mail(one, other)
+        is_company = has_form and not tells_apart(one.name.legal_form)
+        if one.name.is_person and not is_company and not _is_proven(one, other):
+            yield "many persons have this name, and nothing else confirms it"
+        if not has_form:
+            yield from self._doubts_of_missing_form(at, supplier)
+
+    def _rivals(self, at: int, supplier: PartyFeatures) -> set[int]:
+        """Return the other vendors that the supplier may be as well as this one."""
+        one = self._vendors.features[at]
+        rivals = self._namesakes(self._vendors, supplier) - {at}
+        if _is_exact(one.name, supplier.name):
+            rivals = {
+                each
+                for each in rivals
+                if _is_exact(self._vendors.features[each].name, supplier.name)
+            }
+        return {each for each in rivals if not self.are_one_vendor(at, each)}
+
+    def _doubts_of_place(self, at: int, supplier: int) -> Iterator[str]:
+        one, other = self._vendors.features[at], self._suppliers.features[supplier]
         if not may_be_same_city(one.city, other.city):
-            yield "the cities differ"
+            if not (_have_form(one.name, other.name) and self._is_only_one(at, supplier)):
+                yield "the cities differ"
         elif self._has_sister_in_town(at, supplier):
             yield "a company of this name in a named town could be meant"
-        if one.mail_domain and other.mail_domain and one.mail_domain != other.mail_domain:
-            yield "the e-mail addresses are of different companies"
-        if not one.name.legal_form or not other.name.legal_form:
-            yield from self._doubts_of_missing_form(at, supplier)
+
+    def _is_only_one(self, at: int, supplier: int) -> bool:
+        """Tell whether no list has another company of this family."""
+        one, other = self._vendors.features[at], self._suppliers.features[supplier]
+        return (
+            len(one.name.core) > 1
+            and not self._suppliers.family_of(one) - {supplier}
+            and not self._vendors.family_of(other) - {at}
+        )
 
     def _has_sister_in_town(self, at: int, supplier: int) -> bool:
         """Tell whether a town may have been left out of the name."""
         one, other = self._vendors.features[at], self._suppliers.features[supplier]
+        if set(one.name.families).isdisjoint(other.name.families):
+            return False  # the same words in another order
         if towns(one.name.distinguishing) or (one.city and one.city == other.city):
             return False
         mail_domain = one.mail_domain if one.mail_domain == other.mail_domain else ""
-        sisters = [self._suppliers.features[x] for x in self._suppliers.family_of(one)]
-        sisters += [self._vendors.features[x] for x in self._vendors.family_of(other)]
         return any(
             towns(each.name.distinguishing)
-            for each in sisters
+            for each in self._unpaired_relatives(at, supplier)
             if not (mail_domain and each.mail_domain and each.mail_domain != mail_domain)
         )
 
     def _doubts_of_missing_form(self, at: int, supplier: int) -> Iterator[str]:
         """Without a legal form a name may mean any of the family, so there must be only one."""
         one, other = self._vendors.features[at], self._suppliers.features[supplier]
-        if one.name.legal_form != other.name.legal_form and not (
-            one.city and one.city == other.city
+        if one.name.legal_form != other.name.legal_form and not _is_proven(one, other):
+            if tells_apart(one.name.legal_form or other.name.legal_form):
+                yield "one side has no legal form, and a company may have this name too"
+            if one.name.is_shortened != other.name.is_shortened:
+                yield "one side has no legal form, and a word is shortened"
+            if len(one.name.tokens) != len(other.name.tokens):
+                yield "one side has no legal form, and the words are divided differently"
+        words = one.name.distinguishing
+        relatives = self._unpaired_relatives(at, supplier)
+        if any(words <= each.name.distinguishing for each in relatives):
+            yield "another company of this family could be meant"
+        if one.name.legal_form != other.name.legal_form and (
+            self._suppliers.has_longer_name(one) or self._vendors.has_longer_name(one)
         ):
-            yield "one side has no legal form, and no city confirms it"
-        if _could_be_meant(self._suppliers, one) - {supplier}:
-            yield "another supplier of this family could be meant"
-        if _could_be_meant(self._vendors, other) - {at}:
-            yield "another vendor of this family could be meant"
-        core = one.name.core
-        if self._suppliers.has_longer_name(core) or (
-            len(core) == 1 and self._vendors.has_longer_name(core)
-        ):
-            yield "a longer name begins with this one"
+            yield "a company of this name with a trade behind it could be meant"
+
+    def _unpaired_relatives(self, at: int, supplier: int) -> Iterator[PartyFeatures]:
+        """Yield the other companies of the family that have no counterpart in the other list."""
+        one, other = self._vendors.features[at], self._suppliers.features[supplier]
+        vendors, suppliers = self._vendors, self._suppliers
+        for each in suppliers.family_of(one) - {supplier}:
+            if not _has_counterpart(suppliers.features[each], vendors, at):
+                yield suppliers.features[each]
+        for each in vendors.family_of(other) - {at}:
+            if not _has_counterpart(vendors.features[each], suppliers, supplier):
+                yield vendors.features[each]
 
 
-def _could_be_meant(index: PartyIndex, features: PartyFeatures) -> set[int]:
-    """Return the parties of the family with at least the distinguishing words of this name."""
-    words = features.name.distinguishing
-    return {
-        at for at in index.family_of(features) if words <= index.features[at].name.distinguishing
-    }
+def _has_counterpart(party: PartyFeatures, others: PartyIndex, taken: int) -> bool:
+    return any(
+        each != taken and _are_namesakes(others.features[each].name, party.name)
+        for each in others.family_of(party)
+    )
+
+
+def _doubts_of_mail(one: PartyFeatures, other: PartyFeatures) -> Iterator[str]:
+    if one.mail_domain and other.mail_domain and one.mail_domain != other.mail_domain:
+        yield "the e-mail addresses are of different companies"
+    elif one.mail_domain and _are_different(one.mail_country, other.mail_country):
+        yield "the e-mail addresses are of companies in different countries"
+
+
+def _is_proven(one: PartyFeatures, other: PartyFeatures) -> bool:
+    """Tell whether something beside the name says that both are one: town, e-mail, number."""
+    if one.city and one.city == other.city:
+        return True
+    if one.mail and one.mail == other.mail:
+        return True
+    if one.mail_domain and one.mail_domain == other.mail_domain:
+        return not _are_different(one.mail_country, other.mail_country)
+    return any(_agree(one, other, kind) for kind in KINDS)
 
 
 def _contradictions(one: PartyFeatures, other: PartyFeatures) -> Iterator[str]:
@@ -195,8 +281,12 @@ def _contradictions(one: PartyFeatures, other: PartyFeatures) -> Iterator[str]:
         ours, theirs = one.numbers.get(kind), other.numbers.get(kind)
         if ours and theirs and not ours.same_as(theirs):
             yield f"the {_RULE_NAMES[kind]} differs"
-    if one.country and other.country and one.country != other.country:
+    if _are_different(one.country, other.country):
         yield "the country differs"
+
+
+def _are_different(text: str, other: str) -> bool:
+    return bool(text and other and text != other)
 
 
 def _agree(one: PartyFeatures, other: PartyFeatures, kind: str) -> bool:
@@ -208,12 +298,64 @@ def _agree(one: PartyFeatures, other: PartyFeatures, kind: str) -> bool:
 
 
 def _are_namesakes(one: Name, other: Name) -> bool:
-    return one.distinguishing == other.distinguishing and (
-        not one.legal_form or not other.legal_form or same_form(one.legal_form, other.legal_form)
+    if one.words and one.words == other.words and (one.legal_form or other.legal_form):
+        return True  # such as "Volvo AB" and "AB Volvo"
+    if one.legal_form and other.legal_form and not same_form(one.legal_form, other.legal_form):
+        return False
+    if one.distinguishing == other.distinguishing:
+        return not set(one.keys).isdisjoint(other.keys)
+    return _have_form(one, other) and _differ_by_tail(one, other)
+
+
+def _differ_by_tail(one: Name, other: Name) -> bool:
+    """Tell whether only one name says, behind its form, where the company is."""
+    return bool(one.tail) != bool(other.tail) and (
+        one.distinguishing - one.tail == other.distinguishing - other.tail
     )
+
+
+def _have_form(one: Name, other: Name) -> bool:
+    """Tell whether both names have a legal form, and the same."""
+    if one.words and one.words == other.words:
+        return bool(one.legal_form or other.legal_form)
+    return bool(one.legal_form and other.legal_form) and same_form(one.legal_form, other.legal_form)
+
+
+def _is_exact(one: Name, other: Name) -> bool:
+    """Tell whether both names have the same legal form, or both none."""
+    return one.legal_form == other.legal_form or _have_form(one, other)
+
+
+def _are_duplicates(one: PartyFeatures, other: PartyFeatures) -> bool:
+    a, b = one.name, other.name
+    if not a.legal_form or a.legal_form != b.legal_form or a.distinguishing != b.distinguishing:
+        return False
+    if set(a.families).isdisjoint(b.families) or a.is_person or not a.has_letters:
+        return False
+    is_same = not any(_contradictions(one, other)) and not any(_doubts_of_mail(one, other))
+    return is_same and may_be_same_city(one.city, other.city)
 
 
 def _are_siblings(one: Name, other: Name) -> bool:
     return conflict(one.distinguishing, other.distinguishing) or not are_compatible(
         one.legal_form, other.legal_form
+    )
+
+
+def _have_own_words(one: Name, other: Name) -> bool:
+    """Tell whether each name has a word that the other lacks, beside a word of both."""
+    ours, theirs = set(one.core), set(other.core)
+    if ours.isdisjoint(theirs) or not set(one.families).isdisjoint(other.families):
+        return False
+    mine, yours = ours - theirs, theirs - ours
+    return any(not _is_like(word, yours) for word in mine) and any(
+        not _is_like(word, mine) for word in yours
+    )
+
+
+def _is_like(word: str, others: Iterable[str]) -> bool:
+    """Tell whether the word is one of these, misspelt or shortened."""
+    return any(
+        other.startswith(word) or word.startswith(other) or ratio(word, other) >= _SAME_WORD
+        for other in others
     )

@@ -1,14 +1,19 @@
 """How similar two companies are; a score only proposes, it never links."""
 
 from rapidfuzz.distance import JaroWinkler
-from rapidfuzz.fuzz import ratio, token_set_ratio, token_sort_ratio
+from rapidfuzz.fuzz import ratio, token_set_ratio
 
 from ml_connector.domain.matching.distinguishing_words import conflict
 from ml_connector.domain.matching.features import PartyFeatures
+from ml_connector.domain.matching.generic_words import GENERIC
 from ml_connector.domain.matching.legal_forms import same_form
+from ml_connector.domain.matching.names import Name
+from ml_connector.domain.matching.shortened import shortened_score
 
 _SUBSET, _FAMILY = 0.9, 0.88
 _ONE_CITY = 0.88
+_UNLIKE, _SURELY_ALIKE, _ALIKE = 0.5, 0.82, 0.86
+_NO_WORD, _SAME_WORD = 0.1, 60
 _DISTINGUISHING, _FORM, _COUNTRY, _NUMBER = 0.04, 0.02, 0.08, 0.2
 _SAME_CITY, _SAME_MAIL_DOMAIN, _SAME_NUMBER = 0.04, 0.1, 0.3
 
@@ -18,21 +23,30 @@ def name_score(one: PartyFeatures, other: PartyFeatures) -> float:
     a, b = one.name, other.name
     if not a.keys or not b.keys:
         return 0.0
-    best = max(ratio(x, y) for x in a.keys for y in b.keys) / 100
-    if a.family == b.family:
-        best = max(best, _FAMILY)
-    if len(a.tokens) > 1 or len(b.tokens) > 1:
-        left, right = " ".join(a.tokens), " ".join(b.tokens)
-        best = max(best, token_sort_ratio(left, right) / 100)
-        if a.is_distinctive and b.is_distinctive:
-            best = max(best, _SUBSET * token_set_ratio(left, right) / 100)
+    if len(a.keys) == len(b.keys) == 1:
+        best = ratio(a.keys[0], b.keys[0]) / 100
+    else:
+        best = max(ratio(x, y) for x in a.keys for y in b.keys) / 100
+    if best < _FAMILY and a.families[0] == b.families[0]:
+        best = _FAMILY
+    if best < 1 and (len(a.tokens) > 1 or len(b.tokens) > 1):
+        best = max(best, _score_of_words(a, b))
     return best
+
+
+def _score_of_words(a: Name, b: Name) -> float:
+    best = ratio(a.text, b.text) / 100
+    if a.is_distinctive and b.is_distinctive:
+        best = max(best, _SUBSET * token_set_ratio(a.text, b.text) / 100)
+    return best if best >= _SURELY_ALIKE else max(best, shortened_score(a.tokens, b.tokens))
 
 
 def score(one: PartyFeatures, other: PartyFeatures) -> float:
     """Return how likely two parties are one company, 0 to 1, from all their features."""
     value = name_score(one, other)
     a, b = one.name, other.name
+    if _UNLIKE < value < _ALIKE and not _share_a_word(a.core, b.core):
+        value -= _NO_WORD
     value -= _DISTINGUISHING * conflict(a.distinguishing, b.distinguishing)
     value -= _FORM * bool(
         a.legal_form and b.legal_form and not same_form(a.legal_form, b.legal_form)
@@ -44,6 +58,15 @@ def score(one: PartyFeatures, other: PartyFeatures) -> float:
         if theirs := other.numbers.get(kind):
             value += _SAME_NUMBER if number.same_as(theirs) else -_NUMBER
     return round(min(max(value, 0.0), 1.0), 4)
+
+
+def _share_a_word(core: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """Tell whether a word that says which company it is may be in both, in any spelling."""
+    ours = [word for word in core if word not in GENERIC]
+    theirs = [word for word in other if word not in GENERIC]
+    return any(
+        word[:2] == each[:2] and ratio(word, each) >= _SAME_WORD for word in ours for each in theirs
+    )
 
 
 def may_be_same_city(city: str, other: str) -> bool:

@@ -56,8 +56,8 @@ def link(
 ) -> Link:
     """Link the vendor to the supplier with this GUID or account code.
 
-    Raise `Review` when the vendor or supplier is unknown, the supplier cannot be used, or another
-    vendor has it.
+    Other vendors keep the supplier: one company may stand twice in Airbase. Raise `Review` when the
+    vendor or supplier is unknown, or the supplier cannot be used.
     """
     return _link(services, ledger, division, vendor, supplier_id_or_code, reason, None)
 
@@ -127,7 +127,6 @@ def _link(
 ) -> Link:
     known = _vendor(services.match_indexes, vendor)
     supplier = _usable_supplier(services, division, supplier_id_or_code)
-    _refuse_taken(services, division, vendor, supplier)
     evidence = (f"proposed as {proposal.rule}", *proposal.evidence) if proposal else ()
     new_link = Link(division, vendor, supplier.id, BY_HAND, evidence, ledger.actor)
     agreed = agreed_names(known, supplier_party(supplier))
@@ -190,21 +189,6 @@ def _usable_supplier(services: Services, division: Division, id_or_code: str) ->
         name = f"{supplier.code} {supplier.name}"
         raise Review([problem("SUPPLIER_UNUSABLE", name, "division", division=division)])
     return supplier
-
-
-def _refuse_taken(
-    services: Services,
-    division: Division,
-    vendor: VendorId,
-    supplier: Supplier,
-) -> None:
-    """Refuse the supplier of another vendor, unless that vendor is gone or closed in Airbase."""
-    for other in services.vendor_links.vendors_of(division, supplier.id):
-        party = services.match_indexes.stored_vendor(other)
-        if other != vendor and party and party.is_usable:
-            name = f"{supplier.code} {supplier.name}"
-            found = problem("SUPPLIER_TAKEN", name, "vendor", vendor=party.name, id=other)
-            raise Review([found])
 
 
 def _rejection(

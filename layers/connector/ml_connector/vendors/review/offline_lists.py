@@ -1,18 +1,21 @@
 """Read the two lists of an offline match, and write the decisions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ml_connector.domain.matching.party import MatchDecision, Party
-from ml_connector.vendors.review.csv_files import line_error, read_rows, write_rows
+from ml_connector.vendors.review.csv_files import as_text, line_error, read_rows, write_rows
 
 _NEEDED = ("id", "name")
 _KNOWN = (
     *_NEEDED, "email", "vat_number", "chamber_of_commerce", "iban", "country", "city", "code",
 )  # fmt: skip
 _REFERENCE = "erp_reference_id"
-_COLUMNS = ("airbase_id", "exact_id", "decision", "score", "rule", "candidates")
-# Joins ids in the output.
+_COLUMNS = (
+    "airbase_id", "exact_id", "decision", "score", "rule", "candidates", "airbase_name",
+    "exact_name", "candidate_names", "evidence", "doubts",
+)  # fmt: skip
+# Joins ids and names in the output.
 _SEPARATOR = "|"
 
 
@@ -21,20 +24,36 @@ def read_list(path: Path) -> list[Party]:
     return list(_parties(path))
 
 
-def write_decisions(path: Path, decisions: Iterable[MatchDecision]) -> None:
+def write_decisions(
+    path: Path,
+    decisions: Iterable[MatchDecision],
+    vendors: Iterable[Party],
+    suppliers: Iterable[Party],
+) -> None:
     """Write one row for each decision, all of them or nothing; raise `UserError`."""
-    write_rows(path, _COLUMNS, map(_row, decisions))
+    vendor_names = {each.id: each.name for each in vendors}
+    supplier_names = {each.id: each.name for each in suppliers}
+    rows = (_row(each, vendor_names, supplier_names) for each in decisions)
+    write_rows(path, _COLUMNS, rows)
 
 
-def _row(decision: MatchDecision) -> tuple[str, ...]:
-    candidates = _SEPARATOR.join(each.id for each in decision.candidates)
+def _row(
+    decision: MatchDecision, vendors: Mapping[str, str], suppliers: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the row of a decision; the lists name the parties by id."""
+    offered = [each.id for each in decision.candidates]
     return (
         decision.vendor_id,
         decision.supplier_id,
         decision.outcome,
         f"{decision.score:.4f}",
         decision.rule,
-        candidates,
+        _SEPARATOR.join(offered),
+        as_text(vendors[decision.vendor_id]),
+        as_text(suppliers.get(decision.supplier_id, "")),
+        as_text(_SEPARATOR.join(suppliers[id] for id in offered)),
+        "; ".join(decision.evidence),
+        "; ".join(decision.doubts),
     )
 
 

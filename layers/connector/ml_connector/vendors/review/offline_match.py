@@ -26,5 +26,5 @@ def preview(
         raise UserError(f"{out.parent}: no such folder")
     vendors, suppliers = read_list(airbase), read_list(exact)
     decisions = match(vendors, suppliers, start_progress("Matching", len(vendors)))
-    write_decisions(out, decisions)
+    write_decisions(out, decisions, vendors, suppliers)
     return Counter(decision.outcome for decision in decisions)
