@@ -117,7 +117,8 @@ class DemoEnvironment:
         secret_store.seal_tokens(id, Tokens(*pair, clock.now()).to_json())
         self.services.connections.save(connection)
         for division in connection.divisions:
-            self.services.queues.send(refresh_message(id, division.division))
+            message = refresh_message(id, connection.site, division.division)
+            self.services.queues.send(message)
 
     def url(self, sender: str, connection: str = CONNECTION_ID) -> str:
         """Return the webhook URL for `airbase` or `exact`."""

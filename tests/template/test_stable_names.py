@@ -11,7 +11,7 @@ from typing import Any
 
 from local.in_memory.environment import InMemoryEnvironment
 from ml_connector.domain.exception_codes import CATALOGUE
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.domain.ids import ConnectionId, Division, OrderId, SiteId, VendorId
 from ml_connector.domain.orders.marker import marker
 from ml_connector.infrastructure.queues import Message
 from ml_connector.infrastructure.secret_store import KINDS
@@ -73,15 +73,16 @@ def keys_of(table: str) -> dict[str, Any]:
 
 def messages() -> list[Message]:
     """Return one message of each kind that the workers send."""
-    firm, order, division = ConnectionId("firm"), OrderId("po-1"), Division(2101)
+    firm, order = ConnectionId("firm"), OrderId("po-1")
+    site, division = SiteId("nl"), Division(2101)
     return [
         order_message(firm, order, by_hand=True),
         changed_order_message(firm, order),
-        refresh_message(firm, division, everything=True),
+        refresh_message(firm, site, division, everything=True),
         listing_message(firm),
         recover_message(firm, "halts"),
         vendor_message(firm, VendorId("v-1"), name="Example", code="1"),
-        suppliers_message(firm, division),
+        suppliers_message(firm, site, division),
         reconcile_message(firm),
     ]
 

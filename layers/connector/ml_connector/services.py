@@ -24,6 +24,7 @@ from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.notification_outbox import NotificationOutbox
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.reference_store import ReferenceStore, StoredDivisionData
+from ml_connector.infrastructure.site_keys import SiteKeys
 from ml_connector.infrastructure.vendor_links import SupplierProposals, VendorLinks
 from ml_connector.settings.connection import Connection
 from ml_connector.telemetry import Measure
@@ -70,11 +71,14 @@ class Services:
         self._actor = stack.actor
         self._tables = stack.tables
         self._openers = stack.openers
+        self._keys = SiteKeys(self.id, connection.site)
 
     @cached_property
     def ledger(self) -> Ledger:
         """Return the connection's records."""
-        return Ledger(self._tables.ledger, self._tables.audit, self._actor, self.id)
+        return Ledger(
+            self._tables.ledger, self._tables.audit, self._actor, self.id, self.connection.site
+        )
 
     @cached_property
     def inbox(self) -> Inbox:
@@ -89,12 +93,12 @@ class Services:
     @cached_property
     def vendor_links(self) -> VendorLinks:
         """Return the connection's vendor links and rejections."""
-        return VendorLinks(self._tables.mappings, self.id)
+        return VendorLinks(self._tables.mappings, self._keys)
 
     @cached_property
     def supplier_proposals(self) -> SupplierProposals:
         """Return the connection's open proposals."""
-        return SupplierProposals(self._tables.mappings, self.id)
+        return SupplierProposals(self._tables.mappings, self._keys)
 
     @cached_property
     def outbox(self) -> NotificationOutbox:
@@ -141,11 +145,11 @@ class Services:
 
     def reference_store(self, division: Division) -> ReferenceStore:
         """Return a division's reference data."""
-        return ReferenceStore(self._tables.reference, self.id, division)
+        return ReferenceStore(self._tables.reference, self._keys, division)
 
     def exact_orders(self, division: Division) -> ExactOrders:
         """Return a division's purchase orders as Exact last reported them."""
-        return ExactOrders(self._tables.reference, self.id, division)
+        return ExactOrders(self._tables.reference, self._keys, division)
 
     @property
     def match_indexes(self) -> "MatchIndexes":
@@ -153,7 +157,7 @@ class Services:
         # Imported by the first that matches: a worker for orders starts without them.
         from ml_connector.infrastructure.match_index import MatchIndexes  # noqa: PLC0415
 
-        return MatchIndexes(self._tables.reference, self.id)
+        return MatchIndexes(self._tables.reference, self._keys)
 
     def read_progress(self) -> "ReconciliationProgress":
         """Read how far the comparison of both vendor lists has come."""
@@ -206,7 +210,3 @@ class StackServices:
     def inbox_of(self, id: ConnectionId) -> Inbox:
         """Return the events of a connection, which stay when it is removed."""
         return Inbox(self.tables.inbox, id)
-
-    def reference_store_of(self, id: ConnectionId, division: Division) -> ReferenceStore:
-        """Return a division's reference data, also for an event of a removed connection."""
-        return ReferenceStore(self.tables.reference, id, division)

@@ -15,7 +15,16 @@ from typing import Any, Generic, TypeVar
 from ml_connector import clock
 from ml_connector.domain.audit_chain import START, Anchor, Entry, find_break, seal
 from ml_connector.domain.faults import Problem
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, RecordKey, VendorId
+from ml_connector.domain.ids import (
+    ConnectionId,
+    Division,
+    OrderId,
+    RecordKey,
+    SiteId,
+    VendorId,
+    division_key,
+    parse_division_key,
+)
 from ml_connector.domain.open_exceptions import tidied
 from ml_connector.domain.records import (
     ComparisonFacts,
@@ -39,6 +48,7 @@ from ml_connector.infrastructure.record_codec import (
     decode,
     encode,
     facts_type,
+    with_site,
 )
 from ml_connector.telemetry import logger
 
@@ -130,15 +140,27 @@ def vendor_key(vendor: VendorId) -> RecordKey:
 class Ledger:
     """Reads and writes the records of one connection, and no others.
 
-    `actor` names the function in the audit trail.
+    `actor` names the function in the audit trail. Facts that an older version stored without an
+    Exact site are read with the connection's only one.
     """
 
-    def __init__(self, ledger: Table, audit: Table, actor: str, id: ConnectionId) -> None:
-        """Store the records of the connection `id` in `ledger` and their trails in `audit`."""
+    def __init__(
+        self,
+        ledger: Table,
+        audit: Table,
+        actor: str,
+        id: ConnectionId,
+        site: SiteId | None = None,
+    ) -> None:
+        """Store the records of the connection `id` in `ledger` and their trails in `audit`.
+
+        `site` is its Exact site; None when its settings are not at hand.
+        """
         self._ledger = ledger
         self._audit = audit
         self.actor = actor
         self.id = id
+        self._site = site
 
     def read(self, key: RecordKey) -> AnyRecord:
         """Return the record; a new one, not yet stored, when there is none.
@@ -146,7 +168,7 @@ class Ledger:
         Raises `NewerDataError` for a record that a newer version of the connector has written.
         """
         item = self._ledger.get(self.id, key)
-        return _record(item) if item else new_record(self.id, key)
+        return self._record(item) if item else new_record(self.id, key)
 
     def order(self, order: OrderId) -> OrderRecord:
         """Return the record of an order, as `read` does."""
@@ -236,7 +258,7 @@ class Ledger:
         group = _due_group(self.id, parked)
         for item in self._ledger.query_index("due", group, f"{_stamp(until)}~"):
             try:
-                yield _record(item)
+                yield self._record(item)
             except NewerDataError:
                 logger().exception("a record cannot be read", connection=self.id)
 
@@ -245,7 +267,7 @@ class Ledger:
 
         Raises `NewerDataError` for one that a newer version of the connector has written.
         """
-        return (_record(item) for item in self._ledger.query(self.id, prefix))
+        return (self._record(item) for item in self._ledger.query(self.id, prefix))
 
     def orders(self) -> Iterator[OrderRecord]:
         """Yield the records of all orders."""
@@ -282,7 +304,7 @@ class Ledger:
         """
         for _ in range(_MAX_ATTEMPTS):  # a lost consent stops all workers at once
             with suppress(Conflict):
-                self._halt(problem, str(division or ""))
+                self._halt(problem, self._where(division) if division else "")
                 return
         raise Conflict(f"{self.id}#{CONNECTION}")
 
@@ -296,17 +318,18 @@ class Ledger:
         self.write(
             record.now(ConnectionState.HALTED, facts),
             "halted",
-            detail={"division": where, "problem": problem.as_dict()},
+            detail=_named([where]) | {"problem": problem.as_dict()},
         )
 
     def clear_halt(self, division: Division | None = None) -> None:
         """Lift the halts of the connection (and all its divisions), or of one division."""
         halts = {where: found.code for where, found in self.halts().items()}
-        wanted = halts if division is None else {str(division): halts.get(str(division), "")}
-        self.lift(wanted, by_hand=True)
+        if division is not None:
+            halts = {where: halts[where] for where in halts if where == self._where(division)}
+        self.lift(halts, by_hand=True)
 
     def lift(self, halts: Mapping[str, str], *, by_hand: bool = False) -> bool:
-        """Lift the halts with these codes ("" or a division to code).
+        """Lift the halts with these codes ("" or the key of a division to code).
 
         Unless `by_hand`, count how often each came back soon after it was lifted. Return whether
         any was lifted. Raises `Conflict` as `write` does.
@@ -320,17 +343,17 @@ class Ledger:
         lifted = {} if by_hand else {**record.facts.lifted, **_lifted(known, over)}
         facts = replace(record.facts, halts=kept, lifted=lifted)
         state = ConnectionState.HALTED if kept else ConnectionState.ACTIVE
-        self.write(record.now(state, facts), "continued", detail={"division": ", ".join(over)})
+        self.write(record.now(state, facts), "continued", detail=_named(over))
         return True
 
     def halts(self) -> Mapping[str, HaltProblem]:
-        """Return the exceptions that stop the connection (under "") or its divisions."""
+        """Return the exceptions that stop the connection (under "") or its divisions, by key."""
         return self.connection().facts.halts
 
     def halted(self, division: Division | None = None) -> bool:
         """Return whether the connection, or this division of it, is stopped."""
         halts = self.halts()
-        return "" in halts or str(division) in halts
+        return "" in halts or (division is not None and self._where(division) in halts)
 
     def must_look_up_first(self) -> bool:
         """Return whether posted orders may be missing from the ledger (see `restored`)."""
@@ -347,9 +370,26 @@ class Ledger:
         facts = replace(record.facts, looks_first_until=until)
         self.write(record.now(state, facts), "restored", detail={"to": to.isoformat()})
 
+    def _where(self, division: Division) -> str:
+        return division_key(self._site, division)
+
+    def _record(self, item: Item) -> AnyRecord:
+        record = _record(item)
+        if self._site is None:
+            return record
+        return _as_stored(replace(record, facts=with_site(record.facts, self._site)))
+
     def _refuse_another(self, record: AnyRecord) -> None:
         if record.connection != self.id:
             raise ValueError(f"{_trail(record)} is no record of connection {self.id}")
+
+
+def _named(keys: Sequence[str]) -> dict[str, str]:
+    """Return how the audit trail names divisions and their site; "" stands for all of them."""
+    named = [parse_division_key(key) for key in keys if key]
+    sites = dict.fromkeys(site for site, _ in named if site)
+    divisions = {"division": ", ".join(str(division) for _, division in named)}
+    return {"site": ", ".join(sites), **divisions} if sites else divisions
 
 
 def _lifted(halts: Mapping[str, HaltProblem], over: Sequence[str]) -> dict[str, LiftedHalt]:
