@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from local.in_memory.environment import InMemoryEnvironment
 from local.in_memory.tables import InMemoryTable
 from ml_connector import clock
 from ml_connector.audit import export_files as audit_files
@@ -66,16 +65,14 @@ def faults(path: Path) -> list[str]:
 class Firm(PersonStack):
     """A stack of a ledger alone."""
 
-    def __init__(self, env: InMemoryEnvironment | None = None) -> None:
+    def __init__(self) -> None:
         self.audit = InMemoryTable("audit")
         self.ledger = Ledger(InMemoryTable("ledger"), self.audit, "po_posting", FIRM)
-        if env:
-            super().__init__(env)
-        else:
-            vars(self).update(services=self, actor="connector =arn")
+        vars(self).update(actor="connector =arn")
 
-    def known_id(self, id: str) -> ConnectionId:
-        return ConnectionId(id)
+    def known_ledger(self, id: str) -> Ledger:
+        assert id == FIRM
+        return self.ledger
 
     def note(self, key: RecordKey, *steps: str, **detail: Any) -> AnyRecord:
         record = self.ledger.read(key)

@@ -75,13 +75,13 @@ def test_a_handled_event_is_not_open(inbox: Inbox, time: MovableClock) -> None:
     assert not stored.is_open
 
 
-def test_open_events_are_those_of_the_connection_oldest_first(
-    inbox: Inbox, time: MovableClock
-) -> None:
+def test_open_events_are_those_of_the_connection_oldest_first(time: MovableClock) -> None:
+    table, other = InMemoryTable("inbox"), ConnectionId("other-firm")
+    inbox = Inbox(table, FIRM)
+    Inbox(table, other).keep(replace(any_event("d"), connection=other))
     for key in ("b", "a", "c"):
         inbox.keep(any_event(key))
         time.move(60)
-    inbox.keep(replace(any_event("d"), connection=ConnectionId("other-firm")))
     found = list(inbox.open_events(clock.now() - timedelta(seconds=90)))
     assert [event.sk for event in found] == ["airbase#b", "airbase#a"]
 

@@ -138,6 +138,34 @@ def test_where_your_ref_cannot_be_filtered_the_stream_is_searched(
     assert len(refused) == 1, "that the filter is refused is remembered"
 
 
+def test_an_order_that_was_certainly_not_sent_is_not_looked_for(env: InMemoryEnvironment) -> None:
+    env.connect()
+    env.exact.faults.append(ExactFault("rate_limited_minute", "POST", _POST))
+    order = env.order()
+    assert env.post(order).state == "received"
+    assert env.steps(order)[-2:] == ["not_sent", "waiting"]
+    before = env.exact_calls()
+    env.wait(minutes=3)
+    assert env.record(order).state == "posted"
+    assert env.exact_calls() - before == 1, "the POST alone"
+
+
+def test_a_refused_order_was_not_posted_and_is_not_looked_for(env: InMemoryEnvironment) -> None:
+    env.connect()
+    order = env.order()
+    suppliers = env.exact.world.divisions[NL.division].table("crm/Accounts")
+    key = next(key for key, row in suppliers.items() if row["Name"].startswith("Cloudwerk"))
+    env.exact.change(NL.division, "crm/Accounts", key, Blocked=True)
+    record = env.post(order)
+    assert (record.state, len(record.problems)) == ("review", 1)
+    assert env.steps(order)[-2:] == ["refused", "review"]
+    before = env.exact_calls()
+    env.exact.change(NL.division, "crm/Accounts", key, Blocked=False)
+    env.clock.move(400)
+    assert env.post(order).state == "posted"
+    assert env.exact_calls() - before == 1, "the POST alone"
+
+
 def test_a_post_that_never_arrived_is_sent_again(env: InMemoryEnvironment) -> None:
     env.connect()
     env.exact.faults.append(ExactFault("timeout_before_commit", "POST", _POST))

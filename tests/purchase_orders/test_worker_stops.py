@@ -9,7 +9,7 @@ import pytest
 from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.domain.ids import Division, OrderId, VendorId
 from ml_connector.infrastructure.circuit_breaker import EXACT
 from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
@@ -135,11 +135,11 @@ def test_a_fault_of_one_connection_does_not_stop_the_sweep_of_the_next(
     env.connect()
     other = env.connect("zuiderzon").id
     record = env.record(env.order(), other)
-    env.services.ledger_of(FIRM).write(record.now("received").due(env.tomorrow()), "received")
+    env.services.ledger_of(other).write(record.now("received").due(env.tomorrow()), "received")
     env.clock.move(timedelta(days=1))
 
-    def fail_for_the_first(_inbox: Inbox, connection: ConnectionId, _until: object) -> list[object]:
-        if connection == FIRM:
+    def fail_for_the_first(inbox: Inbox, _until: object) -> list[object]:
+        if inbox._id == FIRM:
             raise RuntimeError("a bug")
         return []
 

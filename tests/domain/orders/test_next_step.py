@@ -18,8 +18,8 @@ from ml_connector.domain.orders.next_step import next_step
 from ml_connector.domain.orders.order import Order, Reference
 from ml_connector.domain.orders.outcome import with_approved
 from ml_connector.domain.orders.questions import (
+    AirbaseOrder,
     AnyQuestion,
-    ApprovedOrder,
     ConnectionStanding,
     HasUsableData,
     Known,
@@ -38,9 +38,9 @@ from ml_connector.domain.orders.steps import (
     Amend,
     Create,
     LeaveAside,
+    Move,
     Post,
     Read,
-    Record,
     Refuse,
     Remove,
     Rest,
@@ -100,7 +100,7 @@ class World:
                 return {
                     Standing: self.standing,
                     WaitForExact: self.wait,
-                    ApprovedOrder: self.order,
+                    AirbaseOrder: self.order,
                     Outcome: self.outcome,
                     HasUsableData: self.is_usable,
                     OrderInExact: self.found,
@@ -188,7 +188,7 @@ class TestBeforeAnythingIsRead:
         away = delay("EXACT_AWAY", NOW + timedelta(minutes=1))
         step, then = decided(known(fetched()), World(wait=away))
         assert step == Wait(away, WaitForExact(DIVISION))
-        assert ApprovedOrder() not in then.answers
+        assert AirbaseOrder() not in then.answers
 
     def test_a_halted_division_stops_its_orders_alone(self) -> None:
         step = step_of(known(fetched()), World(standing=ConnectionStanding(frozenset({"101"}))))
@@ -200,7 +200,7 @@ class TestBeforeAnythingIsRead:
 
 class TestAnOrderThatIsNotInExact:
     def test_what_was_fetched_is_recorded_first(self) -> None:
-        assert step_of(known()) == Record(OrderState.RECEIVED, "fetched", fetched())
+        assert step_of(known()) == Move(OrderState.RECEIVED, "fetched", fetched())
 
     def test_it_is_posted_with_what_finds_it_again(self) -> None:
         step = step_of(known(fetched()))
@@ -224,8 +224,8 @@ class TestAnOrderThatIsNotInExact:
     )
     def test_what_is_not_wanted_rests(self, changes: Mapping[str, Any], state: OrderState) -> None:
         step, then = decided(known(), World(order=any_order(**changes)))
-        assert step == Record(state, state, OrderFacts(order="PO-1"), is_last=True)
-        assert set(then.answers) == {Standing(), ApprovedOrder()}
+        assert step == Move(state, state, OrderFacts(order="PO-1"), is_last=True)
+        assert set(then.answers) == {Standing(), AirbaseOrder()}
 
     def test_everything_that_is_wrong_is_refused_at_once(self) -> None:
         step = step_of(known(fetched()), World(data=DictDivisionData(links={}, gl_accounts=())))
@@ -276,7 +276,7 @@ class TestAnOrderThatIsNotInExact:
     def test_after_a_restore_exact_is_searched_before(self) -> None:
         restored = ConnectionStanding(looks_first=True)
         step, then = decided(known(fetched()), World(standing=restored, outcome=(HEADER,)))
-        assert isinstance(step, Record)
+        assert isinstance(step, Move)
         assert (step.state, step.step) == (OrderState.POSTING, "intent")
         assert step.facts.intent
         assert step.facts.intent.cursor == 1, "all of the stream"
@@ -315,7 +315,7 @@ class TestAnOrderThatMayHaveBeenPosted:
         start = self.start()
         step, then = decided(start, World())
         nothing = {"found": "nothing"}
-        assert step == Record(OrderState.RECEIVED, "looked", start.facts, detail=nothing)
+        assert step == Move(OrderState.RECEIVED, "looked", start.facts, detail=nothing)
         assert isinstance(step_of(replace(then, state=OrderState.RECEIVED)), Post)
 
     def test_of_several_a_person_chooses(self) -> None:
@@ -330,9 +330,9 @@ class TestAnOrderThatIsInExact:
     def test_an_unchanged_one_costs_no_call(self) -> None:
         step, then = decided(self.start(), World())
         assert step == Rest()
-        assert set(then.answers) == {Standing(), ApprovedOrder()}
+        assert set(then.answers) == {Standing(), AirbaseOrder()}
         due = step_of(self.start(due_at=NOW))
-        assert due == Record(OrderState.POSTED, "unchanged", posted(), is_last=True)
+        assert due == Move(OrderState.POSTED, "unchanged", posted(), is_last=True)
 
     def test_a_change_is_written(self) -> None:
         step = step_of(self.start(), World(order=DEARER, found=in_exact()))
@@ -351,7 +351,7 @@ class TestAnOrderThatIsInExact:
     def test_a_changed_vendor_is_recorded_first(self) -> None:
         moved = any_order(vendor=Reference("ven-2", "", "Other"))
         step = step_of(self.start(), World(order=moved))
-        assert isinstance(step, Record)
+        assert isinstance(step, Move)
         assert (step.step, step.facts.vendor_id) == ("vendor_changed", "ven-2")
 
     def test_a_change_under_way_settles_first(self) -> None:
@@ -369,7 +369,7 @@ class TestAnOrderThatIsInExact:
         step = step_of(
             self.start(facts, state=OrderState.AMENDING), World(order=DEARER, found=found)
         )
-        assert isinstance(step, Record)
+        assert isinstance(step, Move)
         assert (step.state, step.step, step.is_last) == (OrderState.POSTED, "as_approved", True)
         assert step.facts.change is None
         assert step.facts.fingerprint == DEARER.fingerprint
@@ -377,7 +377,7 @@ class TestAnOrderThatIsInExact:
     def test_while_a_change_waits_for_approval_the_last_approval_counts(self) -> None:
         pending = replace(DEARER, state=ApprovalState.PENDING)
         step = step_of(self.start(), World(order=pending))
-        assert isinstance(step, Record)
+        assert isinstance(step, Move)
         assert (step.step, step.facts.is_pending) == ("approval_pending", True)
         assert step_of(self.start(posted(is_pending=True)), World(order=pending)) == Rest()
 
@@ -390,7 +390,7 @@ class TestAnOrderThatIsInExact:
         start = self.start(posted(is_changed_in_exact=True), by_hand=by_hand)
         found = step_of(start)
         if by_hand:
-            assert isinstance(found, Record)
+            assert isinstance(found, Move)
             assert (found.state, found.step) == (OrderState.RECEIVED, step)
             assert (found.facts.exact, found.facts.removed) == (None, posted().exact)
         else:
@@ -405,7 +405,7 @@ class TestAnOrderThatIsInExact:
         start = self.start(posted(is_changed_in_exact=True), connection=connection, by_hand=by_hand)
         assert codes(step_of(start, World(found=in_exact()))) == ["DIVISION_CHANGED"]
         gone = step_of(start)
-        assert isinstance(gone, Record) if by_hand else codes(gone) == ["DIVISION_CHANGED"]
+        assert isinstance(gone, Move) if by_hand else codes(gone) == ["DIVISION_CHANGED"]
 
     @pytest.mark.parametrize("when_cancelled", ["report", "delete"])
     def test_a_cancelled_order_is_reported_or_removed(self, when_cancelled: str) -> None:
@@ -418,11 +418,19 @@ class TestAnOrderThatIsInExact:
         else:
             assert codes(step) == ["CANCELLED_AFTER_POSTING"]
 
+    @pytest.mark.parametrize("state", [ApprovalState.CANCELLED, ApprovalState.CLOSED])
+    def test_what_was_received_is_not_removed(self, state: ApprovalState) -> None:
+        connection = any_connection(when_cancelled="delete", when_closed="delete")
+        world = World(order=any_order(state=state), found=in_exact(receipt_status=PARTIAL))
+        assert isinstance(step_of(self.start(connection=connection), world), Refuse)
+        untouched = replace(world, found=in_exact())
+        assert isinstance(step_of(self.start(connection=connection), untouched), Remove)
+
     def test_an_order_cancelled_on_both_sides_ends(self) -> None:
         cancelled = any_order(state=ApprovalState.CANCELLED)
         world = World(order=cancelled, found=in_exact(order_status=CANCELLED))
         step = step_of(self.start(), world)
-        assert isinstance(step, Record)
+        assert isinstance(step, Move)
         assert (step.state, step.step, step.is_last) == (OrderState.CANCELLED, "ended", True)
 
     def test_an_adopted_order_stays_as_people_entered_it(self) -> None:
@@ -431,7 +439,7 @@ class TestAnOrderThatIsInExact:
         )
         found = in_exact(description="By hand")
         step = step_of(self.start(facts), World(found=found))
-        assert isinstance(step, Record)
+        assert isinstance(step, Move)
         assert (step.step, step.facts.body) == ("as_approved", facts.body)
 
 

@@ -20,9 +20,9 @@ from ml_connector.domain.orders.steps import (
     Amend,
     Create,
     LeaveAside,
+    Move,
     Post,
     Read,
-    Record,
     Refuse,
     Remove,
     Rest,
@@ -145,8 +145,8 @@ class _Posting:
         match step:
             case Read(questions):
                 self.known = self.known.told(self.reader.answers(questions))
-            case Record():
-                self._record(step)
+            case Move():
+                self._move(step)
                 return not step.is_last
             case Adopt():
                 self._adopt(step)
@@ -156,7 +156,7 @@ class _Posting:
                 raise later
             case Refuse(problems, first):
                 if first:
-                    self._record(first)
+                    self._move(first)
                 raise Review(problems)
             case _:
                 self._take_last(step)
@@ -178,7 +178,7 @@ class _Posting:
             case _:
                 assert_never(step)
 
-    def _record(self, step: Record) -> None:
+    def _move(self, step: Move) -> None:
         retry_in = None if step.is_last else SETTLE
         self.tracked.step(step.state, step.step, step.facts, retry_in=retry_in, detail=step.detail)
 

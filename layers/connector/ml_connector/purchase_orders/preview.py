@@ -16,8 +16,8 @@ from ml_connector.domain.ids import Division, OrderId
 from ml_connector.domain.orders.next_step import next_step, unposted_state
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.orders.questions import (
+    AirbaseOrder,
     AnyQuestion,
-    ApprovedOrder,
     ConnectionStanding,
     Known,
 )
@@ -26,9 +26,9 @@ from ml_connector.domain.orders.steps import (
     Amend,
     Create,
     LeaveAside,
+    Move,
     Post,
     Read,
-    Record,
     Refuse,
     Remove,
     Rest,
@@ -164,15 +164,16 @@ class _PreviewRun:
         """Show a step; return whether there may be another."""
         match step:
             case Read(questions):
-                self.known = self.known.told(self.reader.answers(questions))
-            case Record():
-                self._show_record(step)
+                read = self.reader.answers(questions)
+                self.known = self.known.told({**read, **self.planned.answers})
+            case Move():
+                self._show_move(step)
                 return not step.is_last
             case Adopt():
                 self._show_adoption(step)
             case Create():
                 names = self.planned.plan(step)
-                self.known = self.known.having_created(names).told(self.planned.answers)
+                self.known = self.known.having_created(names)
             case Wait(later, because):
                 return self._show_delay(later, because)
             case Refuse():
@@ -199,7 +200,7 @@ class _PreviewRun:
             case _:
                 assert_never(step)
 
-    def _show_record(self, step: Record) -> None:
+    def _show_move(self, step: Move) -> None:
         result = self.result
         self._go_on(step.state, step.facts)
         if step.step == "posted_anew":
@@ -265,7 +266,7 @@ class _PreviewRun:
         self.result.placeholders = self.planned.placeholders
 
     def _show_order(self) -> None:
-        order: Order | None = self.known.answers.get(ApprovedOrder())
+        order: Order | None = self.known.answers.get(AirbaseOrder())
         self.result.division = self.known.facts.division
         if order:
             self.result.title, self.result.vendor = order.title, str(order.vendor)

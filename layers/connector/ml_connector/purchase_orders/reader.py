@@ -1,5 +1,6 @@
 """Read what a decision about an order asks: in Airbase, in Exact, in our own tables."""
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, assert_never
 
@@ -7,10 +8,11 @@ from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Later
 from ml_connector.domain.ids import Division, OrderId
+from ml_connector.domain.orders.known_data import what_follows
 from ml_connector.domain.orders.marker import order_token
 from ml_connector.domain.orders.questions import (
+    AirbaseOrder,
     AnyQuestion,
-    ApprovedOrder,
     ConnectionStanding,
     HasUsableData,
     Lookup,
@@ -49,8 +51,19 @@ class OrderReader:
         self._division_data: dict[Division, StoredDivisionData] = {}
 
     def answers(self, questions: tuple[AnyQuestion, ...]) -> Mapping[AnyQuestion, Any]:
-        """Return the answers; raises `Later`, `Review` or `Halt` as the remotes do."""
-        return {each: self._answer(each) for each in questions}
+        """Return the answers, and what will be asked next.
+
+        Raises `Later`, `Review` or `Halt` as the remotes do.
+        """
+        answers: dict[AnyQuestion, Any] = {}
+        unanswered = deque(questions)
+        while unanswered:
+            question = unanswered.popleft()
+            if question not in answers:
+                answers[question] = said = self._answer(question)
+                if isinstance(question, Lookup):
+                    unanswered.extend(what_follows(question, said))
+        return answers
 
     def forget(self) -> None:
         """Read reference data anew from now on: something was created."""
@@ -58,7 +71,7 @@ class OrderReader:
 
     def _answer(self, question: AnyQuestion) -> Any:
         match question:
-            case ApprovedOrder():
+            case AirbaseOrder():
                 return fetch_order(self._services, self._id, self._record)
             case Outcome() | OrderInExact():
                 return self._ask_exact(question)

@@ -4,13 +4,33 @@ An order is mapped with what is known. If anything was missing, the result does 
 is read at once, and the order is mapped again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ml_connector.domain.ids import Division, Guid
 from ml_connector.domain.orders.order import Reference
 from ml_connector.domain.orders.questions import Known, Lookup, UnansweredError
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item, Supplier
+
+
+def what_follows(asked: Lookup, said: Any) -> Iterator[Lookup]:
+    """Yield what will be asked next after this answer: to read it at once saves a decision."""
+    division, what = asked.division, asked.what
+    if what == "linked_supplier" and said:
+        yield Lookup(division, "supplier", (said,))
+        yield Lookup(division, "doubt", (*asked.arguments, said))
+    elif what == "supplier" and said:
+        yield from _codes(division, said.vat_code, said.payment_condition)
+    elif what == "gl_account" and said:
+        yield Lookup(division, "carriers", (said.id,))
+        yield from _codes(division, said.vat_code)
+
+
+def _codes(division: Division, vat_code: str, payment_condition: str = "") -> Iterator[Lookup]:
+    if vat_code:
+        yield Lookup(division, "code", ("vat_code", vat_code))
+    if payment_condition:
+        yield Lookup(division, "code", ("payment_condition", payment_condition))
 
 
 class KnownDivisionData:

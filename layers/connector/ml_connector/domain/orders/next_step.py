@@ -37,8 +37,8 @@ from ml_connector.domain.orders.outcome import (
     with_vendor,
 )
 from ml_connector.domain.orders.questions import (
+    AirbaseOrder,
     AnyQuestion,
-    ApprovedOrder,
     HasUsableData,
     Known,
     MarkedOrders,
@@ -55,9 +55,9 @@ from ml_connector.domain.orders.steps import (
     Amend,
     Create,
     LeaveAside,
+    Move,
     Post,
     Read,
-    Record,
     Refuse,
     Remove,
     Rest,
@@ -121,14 +121,14 @@ def _next_step(known: Known) -> Step:
         return _resolve_intent(known)
     if known.state is not OrderState.POSTED and known.facts.division:
         _wait_for_exact(known, known.facts.division)  # before Airbase is called in vain
-    order = known.ask(ApprovedOrder())
+    order = known.ask(AirbaseOrder())
     if known.facts.exact:
         return _bring_in_line(known, order)
     if order.is_wanted:
         return _post(known, order, pick_division(order, known.connection))
     state = unposted_state(order)
     facts = replace(known.facts, order=order.title, problems=())
-    return Record(state, state, facts, is_last=True)
+    return Move(state, state, facts, is_last=True)
 
 
 def _wait_while_halted(known: Known, division: Division | None = None) -> None:
@@ -165,7 +165,7 @@ def _resolve_intent(known: Known) -> Step:
     found = only_one(known.ask(question), known.title)
     if found is None:
         nothing = {"found": "nothing"}
-        return Record(OrderState.RECEIVED, "looked", known.facts, detail=nothing)
+        return Move(OrderState.RECEIVED, "looked", known.facts, detail=nothing)
     facts = confirmed(known.connection, known.title, known.facts, found, known.now)
     return Adopt(OrderState.POSTED, "adopted", facts)
 
@@ -178,21 +178,20 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
     site = known.connection.site
     facts = replace(with_approved(known.facts, order), site=site, division=code)
     if facts != known.facts:
-        return Record(known.state, "fetched", facts)
+        return Move(known.state, "fetched", facts)
     _wait_while_halted(known, code)
+    known.need(WaitForExact(code), HasUsableData(code), MarkedOrders(code), StreamPosition(code))
     _wait_for_exact(known, code)
     body = _mapped(known, order, division).body
-    near = OrdersNear(code, body["Supplier"], order.order_date)
-    known.need(MarkedOrders(code), near, StreamPosition(code))
     if unrecorded := find_unrecorded(known, order, code):
         facts = recovered(known.facts, unrecorded, code, body, known.now)
         return Adopt(OrderState.AMENDING, "found_again", facts)
-    refuse_look_alikes(known, order, near)
+    refuse_look_alikes(known, order, OrdersNear(code, body["Supplier"], order.order_date))
     intent = _intent(known, order, code, body)
     if known.ask(Standing()).looks_first:
         question = Outcome(code, intent.your_ref, intent.cursor)
         if only_one(known.ask(question), known.title):
-            return Record(OrderState.POSTING, "intent", intended(known.facts, intent, body))
+            return Move(OrderState.POSTING, "intent", intended(known.facts, intent, body))
     return Post(intent, body)
 
 
@@ -254,9 +253,9 @@ def _bring_in_line(known: Known, order: Order) -> Step:
     facts = known.facts
     if order.is_wanted and order.vendor.id != facts.vendor_id:
         # First: an order that waits for its supplier is found by its vendor.
-        return Record(known.state, "vendor_changed", with_vendor(facts, order))
+        return Move(known.state, "vendor_changed", with_vendor(facts, order))
     if _is_unchanged(known, order):
-        unchanged = Record(known.state, "unchanged", replace(facts, waiting=None), is_last=True)
+        unchanged = Move(known.state, "unchanged", replace(facts, waiting=None), is_last=True)
         return unchanged if known.due_at else Rest()
     if facts.change:
         _wait_until_settled(known, facts.change, "change")
@@ -292,7 +291,7 @@ def _leave_as_approved(known: Known) -> Step:
     if known.facts.is_pending and not known.due_at:
         return Rest()
     facts = replace(known.facts, is_pending=True, waiting=None)
-    return Record(known.state, "approval_pending", facts, is_last=True)
+    return Move(known.state, "approval_pending", facts, is_last=True)
 
 
 def _refuse_other_division(known: Known, order: Order, now: Division) -> Step:
@@ -361,7 +360,7 @@ def _carry_out(
     if decision.edits:
         return Amend(order, decision.edits, body, found, decision.differences)
     facts = as_approved(known.connection, known.facts, order, body, found)
-    return Record(OrderState.POSTED, "as_approved", facts, is_last=True)
+    return Move(OrderState.POSTED, "as_approved", facts, is_last=True)
 
 
 def _report(known: Known, order: Order, decision: Decision, found: ExactOrder | None) -> Refuse:
@@ -370,7 +369,7 @@ def _report(known: Known, order: Order, decision: Decision, found: ExactOrder | 
     return Refuse([found_problem], _before_report(known, found), decision.differences)
 
 
-def _before_report(known: Known, found: ExactOrder | None) -> Record | None:
+def _before_report(known: Known, found: ExactOrder | None) -> Move | None:
     """Return what is recorded before: a change is given up, or how far it has come in Exact."""
     facts = known.facts
     if facts.change:
@@ -378,17 +377,17 @@ def _before_report(known: Known, found: ExactOrder | None) -> Record | None:
         if found:
             body = posted_facts(facts).body
             given_up = replace(as_found(facts, found, body), status=found.status)
-        return Record(OrderState.POSTED, "change_given_up", given_up)
+        return Move(OrderState.POSTED, "change_given_up", given_up)
     if found and (facts.status or UNTOUCHED) != found.status:
-        return Record(known.state, "exact_status", replace(facts, status=found.status))
+        return Move(known.state, "exact_status", replace(facts, status=found.status))
     return None
 
 
-def _end(known: Known, order: Order, found: ExactOrder | None) -> Record:
+def _end(known: Known, order: Order, found: ExactOrder | None) -> Move:
     """End the record: Airbase's order has ended, Exact's is gone, cancelled or complete."""
     ended = replace(settled(known.facts), status=found.status) if found else unlinked(known.facts)
-    return Record(unposted_state(order), "ended", ended, is_last=True)
+    return Move(unposted_state(order), "ended", ended, is_last=True)
 
 
-def _post_anew(known: Known) -> Record:
-    return Record(OrderState.RECEIVED, "posted_anew", unlinked(known.facts))
+def _post_anew(known: Known) -> Move:
+    return Move(OrderState.RECEIVED, "posted_anew", unlinked(known.facts))

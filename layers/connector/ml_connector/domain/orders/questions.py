@@ -46,7 +46,7 @@ class WaitForExact(Question[Later | None], frozen=True):
     division: Division
 
 
-class ApprovedOrder(Question[Order], frozen=True):
+class AirbaseOrder(Question[Order], frozen=True):
     """What Airbase says of the order, with its vendor."""
 
 
@@ -110,7 +110,7 @@ class StreamPosition(Question[int], frozen=True):
 AnyQuestion = (
     Standing
     | WaitForExact
-    | ApprovedOrder
+    | AirbaseOrder
     | Outcome
     | HasUsableData
     | Lookup

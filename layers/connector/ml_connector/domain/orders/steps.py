@@ -21,8 +21,8 @@ class Read(Struct, frozen=True):
     questions: tuple[AnyQuestion, ...]
 
 
-class Record(Struct, frozen=True):
-    """Record a new state and facts, audited as `step` with `detail`, and decide again.
+class Move(Struct, frozen=True):
+    """Move the record to a new state and facts, audited as `step` with `detail`, and decide again.
 
     `is_last`: nothing is left to do.
     """
@@ -83,7 +83,7 @@ class Refuse(Struct, frozen=True):
     """Leave the order to a person; `first` is recorded before. `differences`: what it is about."""
 
     problems: Sequence[Problem]
-    first: Record | None = None
+    first: Move | None = None
     differences: Sequence[Difference] = ()
 
 
@@ -95,4 +95,4 @@ class Rest(Struct, frozen=True):
     """Nothing is to be done, and nothing to be recorded."""
 
 
-Step = Read | Record | Adopt | Create | Post | Amend | Remove | Wait | Refuse | LeaveAside | Rest
+Step = Read | Move | Adopt | Create | Post | Amend | Remove | Wait | Refuse | LeaveAside | Rest
