@@ -17,6 +17,7 @@ from ml_connector.infrastructure.dynamodb import (
     Insert,
     Item,
     Put,
+    Remove,
     Replace,
     Write,
     is_expired,
@@ -67,8 +68,8 @@ class InMemoryTable:
             if not all(_is_allowed(write) for write in writes):
                 return False
             for write in writes:
-                if isinstance(write, Delete):
-                    write.table.delete(write.pk, write.sk)
+                if isinstance(write, Delete | Remove):
+                    write.table.delete(*_key(write))
                 else:
                     write.table.put(write.item)
             return True
@@ -145,6 +146,8 @@ def _is_allowed(write: Write) -> bool:
         return True
     if isinstance(write, Replace):
         return stored is not None and stored.get("version") == write.expected
+    if isinstance(write, Remove):
+        return stored == write.item
     return stored is None or is_expired(stored)
 
 

@@ -6,7 +6,7 @@ of them, or meets one whose settings are gone, holds `StackServices`.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from ml_connector.airbase.client import AirbaseClient
@@ -71,7 +71,7 @@ class Services:
         self._actor = stack.actor
         self._tables = stack.tables
         self._openers = stack.openers
-        self._keys = SiteKeys(self.id, connection.site)
+        self._keys = SiteKeys(self.id, connection.site, partial(stack.is_migrated, self.id))
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -202,6 +202,10 @@ class StackServices:
         if known is None or known.connection != connection:
             known = self._opened[connection.id] = Services(self, connection)
         return known
+
+    def is_migrated(self, id: ConnectionId) -> bool:
+        """Return whether nothing of a connection is stored under older keys any more."""
+        return False
 
     def ledger_of(self, id: ConnectionId) -> Ledger:
         """Return the records of a connection, which stay when it is removed."""

@@ -54,7 +54,15 @@ class Delete:
     sk: str
 
 
-Write = Insert | Replace | Put | Delete
+@dataclass(frozen=True)
+class Remove:
+    """Remove `item`; refused unless it is stored exactly as given."""
+
+    table: "Table"
+    item: Item
+
+
+Write = Insert | Replace | Put | Delete | Remove
 
 
 class Table(Protocol):
@@ -141,7 +149,21 @@ def _act(write: Write) -> dict[str, Any]:
     if isinstance(write, Delete):
         key = to_wire({"pk": write.pk, "sk": write.sk})
         return {"Delete": {"TableName": write.table.name, "Key": key}}
+    if isinstance(write, Remove):
+        return {"Delete": _removal(write)}
     return {"Put": _put(write)}
+
+
+def _removal(write: Remove) -> dict[str, Any]:
+    """Return the deletion of an item as it was read; names and values are numbered."""
+    given = list(enumerate(write.item.items()))
+    return {
+        "TableName": write.table.name,
+        "Key": to_wire({name: write.item[name] for name in ("pk", "sk")}),
+        "ConditionExpression": " AND ".join(f"#n{at} = :v{at}" for at, _ in given),
+        "ExpressionAttributeNames": {f"#n{at}": name for at, (name, _) in given},
+        "ExpressionAttributeValues": to_wire({f":v{at}": value for at, (_, value) in given}),
+    }
 
 
 def _put(write: Insert | Replace | Put) -> dict[str, Any]:
