@@ -69,6 +69,7 @@ for _verb in (
     month_end.reconcile,
     operations.redrive,
     operations.restored,
+    operations.migrate,
 ):
     app.command()(_verb)
 

@@ -70,14 +70,19 @@ class OpenedStack(Stack):
 
 
 def open_stack(target: Target, http: httpx.Client | None = None) -> OpenedStack:
-    """Open the stack; raise `UserError` when it does not exist or is not a connector."""
+    """Open the stack; raise `UserError` when it does not exist or is not a connector.
+
+    Raises `NewerDataError` when its data were written by a newer version.
+    """
     clients = AwsClients(target)
     outputs = _outputs(clients.client("cloudformation"), target)
     if missing := sorted(NEEDED_OUTPUTS - outputs.keys()):
         raise UserError(
             f"stack {target.stack!r} is not a connector: it has no output {', '.join(missing)}"
         )
-    return OpenedStack(clients, target.stack, outputs, http)
+    stack = OpenedStack(clients, target.stack, outputs, http)
+    stack.form.refuse_newer()
+    return stack
 
 
 def _outputs(cloudformation: Any, target: Target) -> dict[str, str]:

@@ -14,7 +14,7 @@ from local.stack import LocalStack
 from ml_connector import clock
 from ml_connector.bootstrap import open_services
 from ml_connector.clock import MovableClock
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.exact.oauth import Tokens
 from ml_connector.infrastructure.secret_store import (
     AIRBASE_KEY,
@@ -115,6 +115,7 @@ class DemoEnvironment:
         given = self.exact.issue_tokens()
         pair = Secret(given["access_token"]), Secret(given["refresh_token"])
         secret_store.seal_tokens(id, Tokens(*pair, clock.now()).to_json())
+        self.services.data_form.finish(Actor("demo"))
         self.services.connections.save(connection)
         for division in connection.divisions:
             message = refresh_message(id, connection.site, division.division)

@@ -12,7 +12,7 @@ from local.exact_simulator import ExactSimulator
 from local.firm import CONNECTION_ID, NL, Branch, Firm
 from local.in_memory.stack import Hosts, InMemoryStack
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, OrderId
+from ml_connector.domain.ids import Actor, ConnectionId, OrderId
 from ml_connector.exact.oauth import Tokens
 from ml_connector.infrastructure.ledger import OrderRecord, order_key
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
@@ -48,6 +48,7 @@ class InMemoryEnvironment:
         `changes` override the firm's connection file.
         """
         connection = Connection.model_validate(self.config() | changes | {"id": id})
+        self.services.data_form.finish(Actor("connect"))
         self.memory.secret_store.store(
             AIRBASE_KEY, connection.id, {"api_key": self.airbase.api_key}
         )

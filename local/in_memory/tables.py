@@ -13,6 +13,7 @@ from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure import secret_store
 from ml_connector.infrastructure.dynamodb import (
+    Check,
     Delete,
     Insert,
     Item,
@@ -43,6 +44,12 @@ class InMemoryTable:
             item = self._raw(pk, sk)
             return None if item is None or is_expired(item) else dict(item)
 
+    def get_many(self, pk: str, sks: Iterable[str]) -> list[Item]:
+        """See `Table.get_many`."""
+        with _LOCK:
+            found = (self._raw(pk, sk) for sk in dict.fromkeys(sks))
+            return [dict(item) for item in found if item and not is_expired(item)]
+
     def insert(self, item: Item) -> bool:
         """See `Table.insert`."""
         return self.transact([Insert(self, item)])
@@ -70,7 +77,7 @@ class InMemoryTable:
             for write in writes:
                 if isinstance(write, Delete | Remove):
                     write.table.delete(*_key(write))
-                else:
+                elif not isinstance(write, Check):
                     write.table.put(write.item)
             return True
 
@@ -117,6 +124,11 @@ class InMemoryTable:
             due = [dict(i) for i in found if str(i[at]) <= until and not is_expired(i)]
         return iter(sorted(due, key=lambda item: str(item[at])))
 
+    def partitions(self, sk: str) -> Iterator[str]:
+        """See `Table.partitions`."""
+        with _LOCK:
+            return iter([pk for pk in self._parts if self.get(pk, sk)])
+
     def items(self) -> list[Item]:
         """Return a copy of everything that has not expired, in key order."""
         with _LOCK:
@@ -135,7 +147,7 @@ def _raw_of(write: Write) -> Mapping[str, Any] | None:
 
 
 def _key(write: Write) -> tuple[str, str]:
-    if isinstance(write, Delete):
+    if isinstance(write, Delete | Check):
         return write.pk, write.sk
     return str(write.item["pk"]), str(write.item["sk"])
 
@@ -144,7 +156,7 @@ def _is_allowed(write: Write) -> bool:
     stored = _raw_of(write)
     if isinstance(write, Put | Delete):
         return True
-    if isinstance(write, Replace):
+    if isinstance(write, Replace | Check):
         return stored is not None and stored.get("version") == write.expected
     if isinstance(write, Remove):
         return stored == write.item

@@ -24,6 +24,7 @@ from ml_connector.clock import MovableClock
 from ml_connector.domain.audit_chain import Anchor, seal
 from ml_connector.domain.ids import ConnectionId, OrderId, RecordKey
 from ml_connector.domain.records import OrderState
+from ml_connector.infrastructure.data_form import DataForm
 from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Ledger, order_key
 from ml_connector.user_errors import UserError
 from tests.person_stack import PersonStack
@@ -67,7 +68,9 @@ class Firm(PersonStack):
 
     def __init__(self) -> None:
         self.audit = InMemoryTable("audit")
-        self.ledger = Ledger(InMemoryTable("ledger"), self.audit, "po_posting", FIRM)
+        records = InMemoryTable("ledger")
+        self.ledger = Ledger(records, self.audit, "po_posting", FIRM)
+        self.data_form = DataForm(records)
         vars(self).update(actor="connector =arn")
 
     def known_ledger(self, id: str) -> Ledger:

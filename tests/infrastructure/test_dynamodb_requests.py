@@ -20,6 +20,15 @@ class RecordingClient:
         self.requests.append(request)
         return {}
 
+    def batch_get_item(self, **request: Any) -> dict[str, Any]:
+        """Return the keys that were asked for, but as many not yet as the test says."""
+        self.requests.append(request)
+        ((name, asked),) = request["RequestItems"].items()
+        keys, left = asked["Keys"], self.unprocessed
+        self.unprocessed = 0
+        unread = {name: {"Keys": keys[:left]}} if left else {}
+        return {"Responses": {name: keys[left:]}, "UnprocessedKeys": unread}
+
     def get_paginator(self, _operation: str) -> "RecordingClient":
         return self
 
@@ -66,6 +75,17 @@ def test_what_a_batch_left_unprocessed_is_written_again(
     table.put_all({"pk": "firm", "sk": f"{number}"} for number in range(3))
     sizes = [len(request["RequestItems"]["ledger"]) for request in client.requests]
     assert sizes == [3, 2]
+
+
+def test_what_a_batch_left_unread_is_read_again(
+    client: RecordingClient, table: DynamoTable
+) -> None:
+    client.unprocessed = 2
+    found = table.get_many("firm", ["1", "2", "3"])
+    assert sorted(str(item["sk"]) for item in found) == ["1", "2", "3"]
+    asked = [request["RequestItems"]["ledger"] for request in client.requests]
+    assert [len(each["Keys"]) for each in asked] == [3, 2]
+    assert all(each["ConsistentRead"] for each in asked)
 
 
 @pytest.mark.parametrize("reason", ["ConditionalCheckFailed", "TransactionConflict"])

@@ -10,6 +10,7 @@ from moto import mock_aws
 from local.in_memory.tables import InMemoryTable
 from ml_connector import clock
 from ml_connector.infrastructure.dynamodb import (
+    Check,
     Delete,
     DynamoTable,
     Insert,
@@ -119,6 +120,35 @@ def test_only_the_version_that_was_read_is_replaced(table: Table) -> None:
 def test_an_absent_item_is_not_replaced(table: Table) -> None:
     assert not table.replace(any_item(), expected=1)
     assert table.get("firm", "a") is None
+
+
+def test_many_items_are_read_at_once(table: Table) -> None:
+    keys = [f"k{number:03}" for number in range(230)]
+    table.put_all(any_item(key) for key in keys[:-1])
+    table.put({"pk": "other", "sk": "k000", "version": 1})
+    table.put(any_item("gone", expires_at=int(clock.epoch()) - 1))
+    found = table.get_many("firm", [*keys, "k000", "gone"])
+    assert sorted(str(item["sk"]) for item in found) == keys[:-1]
+    assert {item["pk"] for item in found} == {"firm"}
+    assert table.get_many("firm", []) == []
+
+
+def test_a_check_refuses_all_writes(table: Table) -> None:
+    table.insert(any_item("a", version=2))
+    for key, version in (("a", 1), ("absent", 1)):
+        writes: list[Write] = [Put(table, any_item("b")), Check(table, "firm", key, version)]
+        assert not table.transact(writes)
+        assert table.get("firm", "b") is None
+    assert table.transact([Put(table, any_item("b")), Check(table, "firm", "a", 2)])
+    assert table.get("firm", "a") == any_item("a", version=2)
+    assert table.get("firm", "b") == any_item("b")
+
+
+def test_partitions_that_have_a_key(table: Table) -> None:
+    for pk, sk in (("one", "a"), ("two", "b"), ("three", "a"), ("one", "b")):
+        table.put({"pk": pk, "sk": sk})
+    assert sorted(table.partitions("a")) == ["one", "three"]
+    assert list(table.partitions("c")) == []
 
 
 def test_put_overwrites(table: Table) -> None:

@@ -60,7 +60,7 @@ def mappings(firm: str) -> list[Item]:
 
 
 def reference(pk: str) -> list[Item]:
-    order = {
+    order: dict[str, Any] = {
         "id": ITEM, "number": "26000001", "supplier": S1, "your_ref": "PO-1", "remarks": "",
         "order_date": "2026-10-19", "receipt_date": None, "description": "",
         "currency": "EUR", "amount": "1.21",

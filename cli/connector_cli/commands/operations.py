@@ -1,4 +1,4 @@
-"""`connector redrive` and `restored`, for those who operate the stack."""
+"""`connector redrive`, `restored` and `migrate`, for those who operate the stack."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 
 from connector_cli.commands.common import Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.migrations import run as migrations
 from ml_connector.operations.redrive import redrive_messages
 from ml_connector.operations.restore import resume_after_restore
 from ml_connector.user_errors import UserError
@@ -61,6 +62,35 @@ def restored(
             f"{each['connection']}: {each['events_queued']} events queued again; orders are "
             f"looked up in Exact before posting until {each['looks_first_until']}."
         )
+
+
+def migrate(
+    context: typer.Context,
+    connection: Annotated[
+        str | None, typer.Argument(metavar="CONNECTION", help="Default: all connections.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Count the changes and write nothing.")
+    ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Check everything once more, after an older version has run."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring stored data into the form of this version; workers keep running.
+
+    An interrupted run is continued by the next; a run with nothing to do changes nothing.
+    """
+    stack = stack_of(context)
+    found = migrations.migrate(stack, stack.actor, connection, dry_run=dry_run, again=again)
+    if as_json:
+        print_json(found)
+        return
+    columns = ("Connection", "Step", "Purpose", "State", "To change" if dry_run else "Changed")
+    names = ("connection", "step", "purpose", "state", "changes")
+    rows = ([str(each[name]).replace("_", " ") for name in names] for each in found)
+    print_table(columns, rows)
 
 
 def _selected(connection: str | None, every: bool) -> str | None:

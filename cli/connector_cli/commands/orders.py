@@ -40,7 +40,7 @@ def orders(
     as_json: Json = False,
 ) -> None:
     """List the orders of a connection and their states."""
-    found = list_orders(stack_of(context), connection, tuple(state or ()))
+    found = list_orders(stack_of(context).known_ledger(connection), tuple(state or ()))
     if as_json:
         print_json(found)
     elif not found:

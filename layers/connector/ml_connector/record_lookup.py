@@ -4,13 +4,17 @@ from typing import Any
 
 from ml_connector.domain.ids import OrderId, RecordKey
 from ml_connector.domain.records import OrderFacts, OrderState
+from ml_connector.infrastructure.data_form import ORDER_NAMES
 from ml_connector.infrastructure.ledger import (
     CONNECTION,
     AnyRecord,
     Ledger,
     OrderRecord,
+    UnreadableRecord,
     order_key,
 )
+from ml_connector.infrastructure.order_names import names_of
+from ml_connector.infrastructure.record_codec import is_record_key
 from ml_connector.user_errors import UserError
 
 
@@ -32,11 +36,9 @@ def find_order_or_none(ledger: Ledger, name: str) -> OrderRecord | None:
 
     Raises `UserError` when there is more than one.
     """
-    direct = ledger.read(order_key(OrderId(name)))
-    if direct.version:
-        return direct
-    wanted = name.casefold()
-    found = [each for each in ledger.orders() if wanted in _names(each)]
+    # Orders of an earlier version have no rows by name yet.
+    is_named = ledger.has_form(ORDER_NAMES)
+    found = ledger.orders_named(name) if is_named else _among_all(ledger, name)
     if len(found) > 1:
         ids = ", ".join(airbase_id(each) for each in found)
         raise UserError(f"{name!r} is the name of several orders: give one of the ids {ids}")
@@ -45,14 +47,14 @@ def find_order_or_none(ledger: Ledger, name: str) -> OrderRecord | None:
 
 def find_record(ledger: Ledger, name: str) -> AnyRecord:
     """Return an order as `find_order`, or a record by its key: `connection`, `vendor#<id>`."""
-    if name == CONNECTION or "#" in name:
+    if name == CONNECTION or ("#" in name and is_record_key(name)):
         record = ledger.read(RecordKey(name))
         if record.version:
             return record
     return find_order(ledger, name)
 
 
-def airbase_id(record: AnyRecord) -> str:
+def airbase_id(record: AnyRecord | UnreadableRecord) -> str:
     """Return the id of an order or vendor without its kind."""
     return record.key.partition("#")[2] or record.key
 
@@ -79,6 +81,10 @@ def order_facts(record: AnyRecord) -> OrderFacts:
     return record.facts if isinstance(record.facts, OrderFacts) else OrderFacts()
 
 
-def _names(record: AnyRecord) -> set[str]:
-    names = {title(record), exact_number(record)} - {""}
-    return {name.casefold() for name in names}
+def _among_all(ledger: Ledger, name: str) -> list[OrderRecord]:
+    """Do as `Ledger.orders_named` by reading every order."""
+    direct, wanted = order_key(OrderId(name)), name.casefold()
+    named = [
+        each for each in ledger.orders() if each.key == direct or wanted in names_of(each.facts)
+    ]
+    return [each for each in named if each.key == direct] or named

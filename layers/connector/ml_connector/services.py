@@ -6,7 +6,7 @@ of them, or meets one whose settings are gone, holds `StackServices`.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ml_connector.airbase.client import AirbaseClient
@@ -17,6 +17,7 @@ from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker, Remote
 from ml_connector.infrastructure.connection_store import ConnectionNotes, ConnectionStore
 from ml_connector.infrastructure.coordination import Leases, SharedValues
+from ml_connector.infrastructure.data_form import DIVISION_KEYS, DataForm
 from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.infrastructure.inbox import Inbox
@@ -68,10 +69,11 @@ class Services:
         self.id = connection.id
         self.queues = stack.queues
         self.measure = stack.measure
+        self.data_form = stack.data_form
         self._actor = stack.actor
         self._tables = stack.tables
         self._openers = stack.openers
-        self._keys = SiteKeys(self.id, connection.site, partial(stack.is_migrated, self.id))
+        self._keys = SiteKeys(self.id, connection.site, lambda: self.ledger.has_form(DIVISION_KEYS))
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -184,6 +186,11 @@ class StackServices:
     measure: Measure
     _opened: dict[ConnectionId, Services] = field(default_factory=dict, compare=False, repr=False)
 
+    @cached_property
+    def data_form(self) -> DataForm:
+        """Return the form of the stack's data, which all connections share."""
+        return DataForm(self.tables.ledger)
+
     def of(self, id: ConnectionId) -> Services | None:
         """Return a connection's services; None when it has no settings (any more)."""
         connection = self.connections.get(id)
@@ -202,10 +209,6 @@ class StackServices:
         if known is None or known.connection != connection:
             known = self._opened[connection.id] = Services(self, connection)
         return known
-
-    def is_migrated(self, id: ConnectionId) -> bool:
-        """Return whether nothing of a connection is stored under older keys any more."""
-        return False
 
     def ledger_of(self, id: ConnectionId) -> Ledger:
         """Return the records of a connection, which stay when it is removed."""

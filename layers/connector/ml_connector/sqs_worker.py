@@ -18,7 +18,8 @@ def worker(handle: Handle, services: StackServices) -> Callable[[dict[str, Any],
     """Return the Lambda handler that passes each message to `handle`.
 
     It returns the messages to be delivered again: the first that failed and, to keep a group in
-    order, all after it.
+    order, all after it. Every message fails while the stack's data are newer than this version
+    (`NewerDataError`): the queue keeps them, and an alarm reports them.
     """
 
     def handler(event: dict[str, Any], _context: Any) -> Any:
@@ -32,6 +33,7 @@ def worker(handle: Handle, services: StackServices) -> Callable[[dict[str, Any],
 
 def _succeeds(record: Mapping[str, Any], handle: Handle, services: StackServices) -> bool:
     try:
+        services.data_form.refuse_newer()
         handle(json.loads(record["body"]), services)
     except Exception:  # noqa: BLE001  redelivered; the dead-letter queue after five times
         logger().exception("message not handled", message_id=record["messageId"])

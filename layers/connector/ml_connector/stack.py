@@ -15,6 +15,7 @@ from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import SnsTopic
 from ml_connector.infrastructure.consents import Consents
+from ml_connector.infrastructure.data_form import StackForm
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
 from ml_connector.infrastructure.secret_store import EXACT_TOKENS, AwsSecretStore
@@ -137,6 +138,19 @@ class Stack:
         )
 
     @cached_property
+    def form(self) -> StackForm:
+        """Return the form of the stored data, as first read."""
+        return self.services.data_form.of_stack()
+
+    def begin(self, actor: Actor) -> None:
+        """Give a stack without any connection the newest form: there is nothing to migrate."""
+        data_form = self.services.data_form
+        if self.form.begun or any(self.services.connections.all()) or any(data_form.known()):
+            return
+        data_form.finish(actor)
+        del self.form
+
+    @cached_property
     def consents(self) -> Consents:
         """Return the requested consents."""
         return Consents(self.tables.coordination)
@@ -174,9 +188,10 @@ class Stack:
         Raises `UserError` for an unknown one.
         """
         known = ConnectionId(id)
-        if not self.services.ledger_of(known).connection().version:
-            return self.connection(id).id
-        return known
+        is_current = self.services.connections.get(known) is not None
+        if is_current or self.services.ledger_of(known).connection().version:
+            return known
+        return self.connection(id).id
 
     def known_ledger(self, id: str) -> Ledger:
         """Return the ledger of a current or removed connection, for reading.

@@ -89,6 +89,10 @@ class TrackedRecord(Generic[AnyFacts]):
         """Return the state that the record has while it has exceptions."""
         return "review"
 
+    def facts_in_review(self, review: Review) -> AnyFacts:  # noqa: ARG002  an order's differ
+        """Return the facts that the record has while it has the exceptions of `review`."""
+        return self.facts
+
     def _wait(self, later: Later) -> None:
         """Park or postpone the record; a repeated delay is not audited again."""
         before = self.facts.waiting
@@ -108,12 +112,13 @@ class TrackedRecord(Generic[AnyFacts]):
 
     def _review(self, review: Review, retry_in: timedelta | None) -> None:
         """Open the exceptions; retried daily, since the cause may have been repaired."""
-        state = self.state_in_review()
-        if are_alike(self.facts.problems, review.problems) and self.record.state == state:
+        state, facts = self.state_in_review(), self.facts_in_review(review)
+        is_known = are_alike(facts.problems, review.problems) and facts == self.facts
+        if is_known and self.record.state == state:
             due_at = None if retry_in is None else clock.now() + retry_in
             self.record = self._ledger.postpone(self.record, due_at)
         else:
-            facts = replace(self.facts, problems=review.problems, waiting=None)
+            facts = replace(facts, problems=review.problems, waiting=None)
             self.step(state, "review", facts, retry_in=retry_in)
 
 
@@ -147,6 +152,13 @@ class TrackedOrder(TrackedRecord[OrderFacts]):
     def state_in_review(self) -> str:
         """Return the state of an order with exceptions: that of one in Exact is kept."""
         return state_in_review(self.record.state)
+
+    def facts_in_review(self, review: Review) -> OrderFacts:
+        """Return the facts with what was read of the order; those of one in Exact are kept."""
+        if self.facts.exact:
+            return self.facts
+        read = {name: text for name, text in review.read._asdict().items() if text}
+        return replace(self.facts, **read)
 
 
 def state_in_review(state: str) -> str:

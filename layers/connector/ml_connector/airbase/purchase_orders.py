@@ -24,7 +24,7 @@ from ml_connector.domain.money import (
     round_to_cents,
     round_to_step,
 )
-from ml_connector.domain.orders.order import Order, OrderLine, Reference, Tag
+from ml_connector.domain.orders.order import Order, OrderLine, Reference, Tag, read_part
 from ml_connector.settings.airbase_profile import AirbaseProfile, LineMap
 
 _MAX_TEXT_LENGTH = 4000
@@ -52,7 +52,7 @@ def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
     reader.record = number or reader.record
     id = reader.required_text(fields.id, "id")
     reader.record = number or id or reader.record
-    currency = reader.currency(fields.currency)
+    total, shown_total = reader.total(fields.total, fields.currency)
     order = Order(
         id=OrderId(id),
         number=number,
@@ -67,16 +67,16 @@ def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
         revision=reader.text(fields.revision, "revision", LONGEST_ID),
         subsidiary=reader.reference(fields.subsidiary, "subsidiary"),
         vendor=reader.reference(fields.vendor, "vendor"),
-        total=Money(reader.amount(fields.total, "total", currency), currency),
+        total=total,
         description=reader.text(fields.description, "description"),
         order_date=reader.day(fields.order_date, "order date") or fallback_date,
         receipt_date=reader.day(fields.receipt_date, "receipt date"),
         payment_condition=reader.text(fields.payment_condition, "payment condition", LONGEST_ID),
         tags=reader.tags(fields.tags),
-        lines=tuple(reader.lines(fields.lines, fields.line, currency)),
+        lines=tuple(reader.lines(fields.lines, fields.line, total.currency)),
     )
     if reader.problems:
-        raise Review(reader.problems)
+        raise Review(reader.problems, read_part(number or id, order.vendor, shown_total))
     return order
 
 
@@ -182,6 +182,13 @@ class FieldReader:
         if code and not (len(code) == 3 and code.isascii() and code.isalpha()):
             self.report("BAD_FIELD", "not_a_currency", found=repr(code))
         return code
+
+    def total(self, path: str, currency_path: str) -> tuple[Money, str]:
+        """Return the order's total; as text too, empty unless both parts could be read."""
+        before = len(self.problems)
+        currency = self.currency(currency_path)
+        total = Money(self.amount(path, "total", currency), currency)
+        return total, str(total) if len(self.problems) == before else ""
 
     def amount(self, path: str, what: str, currency: str) -> Decimal:
         """Return the amount at the path, in units; it is required."""

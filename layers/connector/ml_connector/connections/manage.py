@@ -49,6 +49,7 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     if missing := connection_secrets.missing_names(stack.secret_store, id, given):
         raise UserError(*(f"input needed: set {name}" for name in missing))
     is_new = stack.services.connections.get(id) is None
+    stack.begin(actor)
     step = "connection_added" if is_new else "connection_changed"
     record_step(
         stack.ledger_of(actor, id), step, config=_digest(connection), given=sorted(given.values)

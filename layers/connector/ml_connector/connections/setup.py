@@ -94,6 +94,7 @@ def store_app(stack: Stack, actor: Actor, connection: Connection, given: GivenSe
         {name: new.values[name] for name in (CLIENT_ID, CLIENT_SECRET) if new.get(name)}
     )
     if app.values:
+        stack.begin(actor)
         connections.record_step(
             stack.ledger_of(actor, id), "app_credentials_stored", given=sorted(app.values)
         )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_connector.domain.ids import Division
 
@@ -79,13 +79,28 @@ class Later(Fault):
         self.outcome_unknown = outcome_unknown
 
 
-class Review(Fault):
-    """A person has to decide: the problems become open exceptions, the message is done."""
+class ReadPart(NamedTuple):
+    """What could be read of an order that is refused, as people read it; empty where nothing."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    title: str = ""
+    vendor: str = ""
+    vendor_id: str = ""
+    vendor_name: str = ""
+    vendor_code: str = ""
+    total: str = ""
+
+
+class Review(Fault):
+    """A person has to decide: the problems become open exceptions, the message is done.
+
+    `read` is what was read of an order before it was refused: lists show it.
+    """
+
+    def __init__(self, problems: Sequence[Problem], read: ReadPart | None = None) -> None:
         """Take at least one problem."""
         super().__init__("; ".join(str(p) for p in problems))
         self.problems = tuple(problems)
+        self.read = read or ReadPart()
 
 
 class Halt(Fault):

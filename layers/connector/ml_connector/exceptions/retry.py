@@ -1,21 +1,28 @@
 """Retry an order, or a record with exceptions, at a person's request."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ml_connector import clock
 from ml_connector import record_lookup as records
 from ml_connector.domain.ids import Actor, OrderId, VendorId
 from ml_connector.domain.open_exceptions import taken_up
 from ml_connector.domain.records import OrderState
-from ml_connector.exceptions.listing import ExceptionFilter, open_rows
+from ml_connector.exceptions.listing import ExceptionFilter, open_rows, with_exceptions
 from ml_connector.infrastructure.inbox import Inbox
-from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Conflict, Ledger
+from ml_connector.infrastructure.ledger import (
+    CONNECTION,
+    AnyRecord,
+    Conflict,
+    Ledger,
+    UnreadableRecord,
+)
 from ml_connector.infrastructure.queues import Message
 from ml_connector.message_outcome import kept_message
 from ml_connector.messages import order_message, vendor_message
 from ml_connector.stack import Send, Stack
 from ml_connector.user_errors import UserError
 
+_ORDERS = "order#"
 _ATTEMPTS = 3
 
 
@@ -47,8 +54,8 @@ def retry_all(stack: Stack, actor: Actor, id: str) -> list[str]:
     ledger = stack.ledger_of(actor, stack.connection(id).id)
     waiting = [
         record
-        for record in ledger.orders()
-        if record.problems and record.state != OrderState.POSTED
+        for record in _with_exceptions(ledger)
+        if record.key.startswith(_ORDERS) and record.problems and record.state != OrderState.POSTED
     ]
     return _retry_each(stack, ledger, waiting)
 
@@ -61,10 +68,15 @@ def retry_where(stack: Stack, actor: Actor, id: str, wanted: ExceptionFilter) ->
     ledger = stack.ledger_of(actor, stack.connection(id).id)
     found = [
         record
-        for record in ledger.records()
+        for record in _with_exceptions(ledger)
         if any(wanted.matches(row) for row in open_rows(record))
     ]
     return _retry_each(stack, ledger, found)
+
+
+def _with_exceptions(ledger: Ledger) -> Iterator[AnyRecord]:
+    """Yield them; one that this version cannot read is left for the version that can."""
+    return (each for each in with_exceptions(ledger) if not isinstance(each, UnreadableRecord))
 
 
 def _retry_each(stack: Stack, ledger: Ledger, wanted: Sequence[AnyRecord]) -> list[str]:

@@ -17,6 +17,7 @@ from ml_connector.health.airbase import AirbasePing
 from ml_connector.health.checks import Check, Checklist, code_of, result_or_fault
 from ml_connector.health.division import STOPS_ALL, DivisionPing
 from ml_connector.infrastructure.circuit_breaker import REMOTES
+from ml_connector.infrastructure.data_form import NEWEST, DataForm
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -46,6 +47,8 @@ def ping_connection(services: Services) -> list[Check]:
     checklist = Checklist(services.id)
     with checklist.guarding("running"):
         _check_running(checklist, services.ledger)
+    with checklist.guarding("data_form"):
+        _check_data_form(checklist, services.data_form)
     with ExitStack() as ignored:  # find out whether a system is up, whatever the breakers say
         for remote in REMOTES:
             ignored.enter_context(services.circuit_breaker(remote).bypassed())
@@ -66,6 +69,17 @@ def _check_running(checklist: Checklist, ledger: Ledger) -> None:
         cause = f"{halt.cause} {detail}"
         found = Problem(halt.code, halt.record, cause, halt.remedy)
         checklist.red("running", Halt(found))
+
+
+def _check_data_form(checklist: Checklist, data_form: DataForm) -> None:
+    stack = data_form.of_stack()
+    done = max(stack.done, data_form.of_connection(checklist.connection).done)
+    to_do = range(done + 1, NEWEST + 1)
+    if to_do:
+        steps = ", ".join(map(str, to_do))
+        record = f"Connection {checklist.connection}"
+        raise Review([problem("DATA_IS_OLD", record, "steps", count=len(to_do), steps=steps)])
+    checklist.green("data_form", f"All data have the newest form, {NEWEST}.")
 
 
 def _ping_exact(checklist: Checklist, exact_client: ExactClient, connection: Connection) -> None:

@@ -18,6 +18,7 @@ Scalar = str | int | bool
 Item = dict[str, Scalar]
 
 _BATCH = 25  # DynamoDB's limit for one BatchWriteItem
+_BATCH_GET = 100  # and for one BatchGetItem
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,17 @@ class Remove:
     item: Item
 
 
-Write = Insert | Replace | Put | Delete | Remove
+@dataclass(frozen=True)
+class Check:
+    """Write nothing; refuse the transaction when the item's `version` is not `expected`."""
+
+    table: "Table"
+    pk: str
+    sk: str
+    expected: int
+
+
+Write = Insert | Replace | Put | Delete | Remove | Check
 
 
 class Table(Protocol):
@@ -72,6 +83,10 @@ class Table(Protocol):
 
     def get(self, pk: str, sk: str) -> Item | None:
         """Return the item, strongly consistent, or None when absent or expired."""
+        ...
+
+    def get_many(self, pk: str, sks: Iterable[str]) -> list[Item]:
+        """Return those of the items under `pk` that exist, as `get` does, in no certain order."""
         ...
 
     def insert(self, item: Item) -> bool:
@@ -118,6 +133,10 @@ class Table(Protocol):
         """Yield items of a sparse index (`{index}_group`, `{index}_at`) up to `until`, in order."""
         ...
 
+    def partitions(self, sk: str) -> Iterator[str]:
+        """Yield the `pk` of every item with this `sk`; reads the full table."""
+        ...
+
 
 def to_wire(item: Mapping[str, Scalar]) -> dict[str, dict[str, Any]]:
     """Return the item in DynamoDB's typed JSON."""
@@ -147,11 +166,16 @@ def _value(value: Scalar) -> dict[str, Any]:
 def _act(write: Write) -> dict[str, Any]:
     """Return the write as one action of a transaction."""
     if isinstance(write, Delete):
-        key = to_wire({"pk": write.pk, "sk": write.sk})
-        return {"Delete": {"TableName": write.table.name, "Key": key}}
+        return {"Delete": _keyed(write)}
+    if isinstance(write, Check):
+        return {"ConditionCheck": _keyed(write) | _version_is(write.expected)}
     if isinstance(write, Remove):
         return {"Delete": _removal(write)}
     return {"Put": _put(write)}
+
+
+def _keyed(write: Delete | Check) -> dict[str, Any]:
+    return {"TableName": write.table.name, "Key": to_wire({"pk": write.pk, "sk": write.sk})}
 
 
 def _removal(write: Remove) -> dict[str, Any]:
@@ -166,15 +190,19 @@ def _removal(write: Remove) -> dict[str, Any]:
     }
 
 
+def _version_is(expected: int) -> dict[str, Any]:
+    return {
+        "ConditionExpression": "version = :expected",
+        "ExpressionAttributeValues": {":expected": {"N": str(expected)}},
+    }
+
+
 def _put(write: Insert | Replace | Put) -> dict[str, Any]:
     base = {"TableName": write.table.name, "Item": to_wire(write.item)}
     if isinstance(write, Put):
         return base
     if isinstance(write, Replace):
-        return base | {
-            "ConditionExpression": "version = :expected",
-            "ExpressionAttributeValues": {":expected": {"N": str(write.expected)}},
-        }
+        return base | _version_is(write.expected)
     return base | {
         "ConditionExpression": "attribute_not_exists(pk) OR expires_at <= :now",
         "ExpressionAttributeValues": {":now": {"N": str(int(clock.epoch()))}},
@@ -201,6 +229,18 @@ class DynamoTable:
         )
         item = from_wire(answer["Item"]) if "Item" in answer else None
         return None if item is None or is_expired(item) else item
+
+    def get_many(self, pk: str, sks: Iterable[str]) -> list[Item]:
+        """See `Table.get_many`."""
+        keys = [to_wire({"pk": pk, "sk": sk}) for sk in dict.fromkeys(sks)]
+        found: list[Item] = []
+        while keys:
+            asked = {self.name: {"Keys": keys[:_BATCH_GET], "ConsistentRead": True}}
+            answer = self.client.batch_get_item(RequestItems=asked)
+            found += map(from_wire, answer["Responses"].get(self.name, ()))
+            left = answer.get("UnprocessedKeys", {}).get(self.name, {})
+            keys = keys[_BATCH_GET:] + left.get("Keys", [])
+        return [item for item in found if not is_expired(item)]
 
     def insert(self, item: Item) -> bool:
         """See `Table.insert`."""
@@ -287,6 +327,17 @@ class DynamoTable:
             KeyConditionExpression=f"{index}_group = :group AND {index}_at <= :until",
             ExpressionAttributeValues=to_wire({":group": group, ":until": until}),
         )
+
+    def partitions(self, sk: str) -> Iterator[str]:
+        """See `Table.partitions`."""
+        pages = self.client.get_paginator("scan").paginate(
+            TableName=self.name,
+            ProjectionExpression="pk",
+            FilterExpression="sk = :sk",
+            ExpressionAttributeValues=to_wire({":sk": sk}),
+        )
+        for page in pages:
+            yield from (item["pk"]["S"] for item in page["Items"])
 
     def _pages(self, **request: Any) -> Iterator[Item]:
         for page in self.client.get_paginator("query").paginate(TableName=self.name, **request):

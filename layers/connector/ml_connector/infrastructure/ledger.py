@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ml_connector import clock
 from ml_connector.domain.audit_chain import START, Anchor, Entry, find_break, seal
+from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import (
     ConnectionId,
@@ -40,8 +41,10 @@ from ml_connector.domain.records import (
     check_transition,
 )
 from ml_connector.infrastructure.compression import compress, decompress
+from ml_connector.infrastructure.data_form import DataForm
 from ml_connector.infrastructure.dynamodb import Insert, Item, Replace, Table, Write
 from ml_connector.infrastructure.notification_outbox import outbox_item
+from ml_connector.infrastructure.order_names import keys_named, name_writes, names_of
 from ml_connector.infrastructure.record_codec import (
     NewerDataError,
     changed,
@@ -107,6 +110,21 @@ class Record(Generic[AnyFacts]):
     def problems(self) -> tuple[Problem, ...]:
         """Return the open exceptions of the record."""
         return self.facts.open_problems
+
+
+class UnreadableRecord(NamedTuple):
+    """A record that a newer version of the connector has written, and why it cannot be read."""
+
+    connection: ConnectionId
+    key: RecordKey
+    state: str
+    received_at: str
+    why: str
+
+    @property
+    def problem(self) -> Problem:
+        """Return what a person has to do about it."""
+        return problem("RECORD_IS_NEWER", self.key, "why", why=self.why)
 
 
 OrderRecord = Record[OrderFacts]
@@ -225,6 +243,9 @@ class Ledger:
             else Insert(self._ledger, item)
         )
         writes: list[Write] = [write, Insert(self._audit, _entry_item(entry)), *also]
+        writes += name_writes(
+            self._ledger, stored.connection, stored.key, before.facts, stored.facts
+        )
         if row := outbox_item(record.connection, before.facts, record.facts):
             writes.append(Insert(self._ledger, row))
         if not self._ledger.transact(writes):
@@ -272,6 +293,39 @@ class Ledger:
     def orders(self) -> Iterator[OrderRecord]:
         """Yield the records of all orders."""
         return self.records(_ORDERS)
+
+    def orders_named(self, name: str) -> list[OrderRecord]:
+        """Return the order with this id, or those with this number here or in Exact, in any case.
+
+        Reads as little however many orders there are, but finds only those that have rows by name:
+        see `data_form.ORDER_NAMES`. Raises `NewerDataError` for one that this version cannot read.
+        """
+        direct = order_key(OrderId(name))
+        keys = [direct, *keys_named(self._ledger, self.id, name)]
+        found = [self._record(item) for item in self._ledger.get_many(self.id, keys)]
+        wanted = name.casefold()
+        return [each for each in found if each.key == direct] or [
+            each for each in found if wanted in names_of(each.facts)
+        ]
+
+    def with_exceptions(self) -> Iterator[AnyRecord | UnreadableRecord]:
+        """Yield the records with open exceptions, and the connection's own, which may be halted.
+
+        Reads a small index and those records, however many others there are. One that this version
+        cannot read does not stop the others.
+        """
+        rows = self.unfinished()
+        keys = [str(CONNECTION), *(str(row["sk"]) for row in rows if row["codes"])]
+        return map(self._record_or_unreadable, self._ledger.get_many(self.id, keys))
+
+    def readable_or_not(self, prefix: str = "") -> Iterator[AnyRecord | UnreadableRecord]:
+        """Do as `records`, but yield what this version cannot read as such."""
+        return map(self._record_or_unreadable, self._ledger.query(self.id, prefix))
+
+    def has_form(self, form: int) -> bool:
+        """Return whether all data of the connection have this form, or a later one."""
+        data_form = DataForm(self._ledger)
+        return data_form.of_stack().done >= form or data_form.of_connection(self.id).done >= form
 
     def unfinished(self) -> Iterator[Item]:
         """Yield `received_at`, `state`, `codes` and `waits` of records that are not at rest.
@@ -378,6 +432,18 @@ class Ledger:
         if self._site is None:
             return record
         return _as_stored(replace(record, facts=with_site(record.facts, self._site)))
+
+    def _record_or_unreadable(self, item: Item) -> AnyRecord | UnreadableRecord:
+        try:
+            return self._record(item)
+        except NewerDataError as error:
+            return UnreadableRecord(
+                ConnectionId(str(item["pk"])),
+                RecordKey(str(item["sk"])),
+                str(item["state"]),
+                str(item["received_at"]),
+                str(error),
+            )
 
     def _refuse_another(self, record: AnyRecord) -> None:
         if record.connection != self.id:

@@ -40,8 +40,19 @@ class NewerDataError(Exception):
 
 
 def facts_type(key: RecordKey) -> type[Facts]:
-    """Return the kind of facts that a record with this key has."""
-    return _BY_KIND[key.partition("#")[0]]
+    """Return the kind of facts that a record with this key has.
+
+    Raises `NewerDataError` for a kind of record that this version does not know.
+    """
+    kind = key.partition("#")[0]
+    if kind not in _BY_KIND:
+        raise NewerDataError(f"it does not know records of the kind {kind}")
+    return _BY_KIND[kind]
+
+
+def is_record_key(text: str) -> bool:
+    """Return whether the text is the key of a kind of record that this version knows."""
+    return text.partition("#")[0] in _BY_KIND
 
 
 def encode(facts: Facts) -> dict[str, Any]:

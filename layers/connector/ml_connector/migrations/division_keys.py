@@ -17,6 +17,7 @@ from itertools import islice
 
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId, Division, RecordKey, parse_division_key
+from ml_connector.infrastructure.data_form import DIVISION_KEYS
 from ml_connector.infrastructure.dynamodb import Delete, Item, Put, Remove, Table, Write
 from ml_connector.infrastructure.ledger import Conflict, Ledger
 from ml_connector.infrastructure.match_index import SUPPLIERS
@@ -26,7 +27,6 @@ from ml_connector.migrations.step import Change, Step
 from ml_connector.services import Services
 from ml_connector.stack import Stack
 
-FORM = 2
 UNUSED_AFTER = timedelta(seconds=300 + ASKED_AGAIN_AFTER + 30)
 """No worker uses the old partition so long after its copy counts: none lives over 300 seconds."""
 
@@ -199,4 +199,4 @@ def _wait_until(moment: datetime) -> None:
         _sleep(5)
 
 
-STEP = Step(FORM, "keys of divisions name their Exact site", _changes)
+STEP = Step(DIVISION_KEYS, "keys of divisions name their Exact site", _changes)

@@ -38,11 +38,15 @@ def fetch_order(services: Services, id: OrderId, record: OrderRecord) -> Order:
     day = datetime.fromisoformat(record.received_at).date()
     order = read_order(_raw_order(services, id, record), profile, day)
     if order.id != id:
-        raise Review([problem("NOT_THE_ORDER", id, "order", found=order.id)])
+        found = problem("NOT_THE_ORDER", id, "order", found=order.id)
+        raise Review([found], order.read_part)
     if not order.is_wanted or not order.vendor.id:
         return order
-    vendor = services.airbase().vendor(VendorId(order.vendor.id))
-    return with_vendor(order, vendor, profile)
+    try:
+        vendor = services.airbase().vendor(VendorId(order.vendor.id))
+        return with_vendor(order, vendor, profile)
+    except Review as review:
+        raise Review(review.problems, order.read_part) from review
 
 
 def _raw_order(services: Services, id: OrderId, record: OrderRecord) -> Any:

@@ -3,20 +3,29 @@
 from typing import Any
 
 from ml_connector import record_lookup as records
+from ml_connector.domain.ids import OrderId
 from ml_connector.domain.open_exceptions import brief
-from ml_connector.infrastructure.ledger import OrderRecord
+from ml_connector.infrastructure.ledger import Ledger, OrderRecord, UnreadableRecord, new_order
 from ml_connector.record_lookup import set_aside
-from ml_connector.stack import Stack
+
+_ORDERS = "order#"
 
 
-def list_orders(stack: Stack, id: str, states: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def list_orders(ledger: Ledger, states: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Return the orders of a connection, oldest first, or those in one of `states`."""
-    found = stack.services.ledger_of(stack.known_id(id)).orders()
-    wanted = (each for each in found if not states or each.state in states)
-    return [_order(each) for each in sorted(wanted, key=lambda each: each.received_at)]
+    found = ledger.readable_or_not(_ORDERS)
+    oldest_first = sorted(found, key=lambda each: each.received_at)
+    return [_order(each) for each in oldest_first if not states or each.state in states]
 
 
-def _order(record: OrderRecord) -> dict[str, Any]:
+def _order(record: OrderRecord | UnreadableRecord) -> dict[str, Any]:
+    if isinstance(record, UnreadableRecord):
+        shown = _order(new_order(record.connection, OrderId(records.airbase_id(record))))
+        return shown | {
+            "state": record.state,
+            "received_at": record.received_at,
+            "exceptions": [brief(record.problem)],
+        }
     facts = record.facts
     return {
         "order": records.airbase_id(record),

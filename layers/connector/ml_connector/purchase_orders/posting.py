@@ -154,10 +154,10 @@ class _Posting:
                 self._create(step)
             case Wait(later):
                 raise later
-            case Refuse(problems, first):
-                if first:
-                    self._move(first)
-                raise Review(problems)
+            case Refuse():
+                if step.first:
+                    self._move(step.first)
+                raise Review(step.problems, step.read)
             case _:
                 self._take_last(step)
                 return False

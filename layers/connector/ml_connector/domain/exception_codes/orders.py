@@ -132,6 +132,15 @@ ORDERS: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "RECORD_IS_NEWER",
+        Severity.EXCEPTION,
+        "This version of the connector cannot read the record, because a newer one has written it.",
+        "Deploy the newer version again, or install it if only this command is old.",
+        {
+            "why": "{why}.",
+        },
+    ),
+    CatalogueEntry(
         "CARRIER_TAKEN",
         Severity.EXCEPTION,
         "The item code that the connector would create is used for another GL account.",

@@ -24,6 +24,15 @@ PING: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "DATA_IS_OLD",
+        Severity.NOTE,
+        "Stored data still have an earlier form; everything works, but lists read more.",
+        "Run `connector migrate`; workers need not stop.",
+        {
+            "steps": "Steps to do: {count} ({steps}).",
+        },
+    ),
+    CatalogueEntry(
         "CONSENT_AGEING",
         Severity.NOTE,
         "The consent has not been renewed for weeks; it expires after 30 days.",

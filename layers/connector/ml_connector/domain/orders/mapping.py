@@ -43,7 +43,7 @@ def pick_division(order: Order, connection: Connection) -> ExactDivision:
                 return division
     problems = Problems(order.title)
     problems.add("UNKNOWN_SUBSIDIARY", subsidiary=str(order.subsidiary))
-    raise problems.as_review()
+    raise problems.as_review(order.read_part)
 
 
 def map_order(

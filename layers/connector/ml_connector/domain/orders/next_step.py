@@ -101,7 +101,7 @@ def next_step(known: Known) -> Step:
     except _TakeFirst as first:
         return first.step
     except Review as review:
-        return Refuse(review.problems)
+        return Refuse(review.problems, read=review.read)
 
 
 def unposted_state(order: Order) -> OrderState:

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from functools import cached_property
 
+from ml_connector.domain.faults import ReadPart
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.money import Money
 from ml_connector.domain.orders.digest import digest
@@ -92,3 +93,14 @@ class Order:
         """
         state = ApprovalState.APPROVED if self.state in _SPENT else self.state
         return digest(asdict(replace(self, state=state)))
+
+    @property
+    def read_part(self) -> ReadPart:
+        """Return what lists show of this order if it is refused."""
+        return read_part(self.title, self.vendor, str(self.total))
+
+
+def read_part(title: str, vendor: Reference, total: str) -> ReadPart:
+    """Return what lists show of an order of which this could be read; empty text: not read."""
+    name = str(vendor) if vendor.keys else ""
+    return ReadPart(title, name, vendor.id, vendor.name, vendor.code, total)

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ml_connector.domain.faults import Later, Problem
+from ml_connector.domain.faults import Later, Problem, ReadPart
 from ml_connector.domain.orders.carrier_items import Prerequisite
 from ml_connector.domain.orders.edits import Difference, Edits
 from ml_connector.domain.orders.exact_order import ExactOrder
@@ -80,11 +80,15 @@ class Wait(Struct, frozen=True):
 
 
 class Refuse(Struct, frozen=True):
-    """Leave the order to a person; `first` is recorded before. `differences`: what it is about."""
+    """Leave the order to a person; `first` is recorded before.
+
+    `differences`: what it is about; `read`: what lists show of an order that was not recorded yet.
+    """
 
     problems: Sequence[Problem]
     first: Move | None = None
     differences: Sequence[Difference] = ()
+    read: ReadPart | None = None
 
 
 class LeaveAside(Struct, frozen=True):

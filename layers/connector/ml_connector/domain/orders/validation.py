@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.faults import Problem, Review
+from ml_connector.domain.faults import Problem, ReadPart, Review
 from ml_connector.domain.orders.order import Order, Reference
 from ml_connector.domain.orders.reference_data import DivisionData
 from ml_connector.settings.connection import Connection, ExactDivision
@@ -40,9 +40,9 @@ class Problems:
         if self._found:
             raise self.as_review()
 
-    def as_review(self) -> Review:
-        """Return the fault that carries all that was found."""
-        return Review(list(self._found.values()))
+    def as_review(self, read: ReadPart | None = None) -> Review:
+        """Return the fault that carries all that was found, and what was `read` of the order."""
+        return Review(list(self._found.values()), read)
 
 
 @dataclass(frozen=True)
