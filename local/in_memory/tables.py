@@ -15,10 +15,10 @@ from ml_connector.infrastructure import secret_store
 from ml_connector.infrastructure.dynamodb import (
     Check,
     Delete,
+    DeleteUnchanged,
     Insert,
     Item,
     Put,
-    Remove,
     Replace,
     Write,
     is_expired,
@@ -75,7 +75,7 @@ class InMemoryTable:
             if not all(_is_allowed(write) for write in writes):
                 return False
             for write in writes:
-                if isinstance(write, Delete | Remove):
+                if isinstance(write, Delete | DeleteUnchanged):
                     write.table.delete(*_key(write))
                 elif not isinstance(write, Check):
                     write.table.put(write.item)
@@ -158,7 +158,7 @@ def _is_allowed(write: Write) -> bool:
         return True
     if isinstance(write, Replace | Check):
         return stored is not None and stored.get("version") == write.expected
-    if isinstance(write, Remove):
+    if isinstance(write, DeleteUnchanged):
         return stored == write.item
     return stored is None or is_expired(stored)
 

@@ -56,7 +56,7 @@ class Delete:
 
 
 @dataclass(frozen=True)
-class Remove:
+class DeleteUnchanged:
     """Remove `item`; refused unless it is stored exactly as given."""
 
     table: "Table"
@@ -73,7 +73,7 @@ class Check:
     expected: int
 
 
-Write = Insert | Replace | Put | Delete | Remove | Check
+Write = Insert | Replace | Put | Delete | DeleteUnchanged | Check
 
 
 class Table(Protocol):
@@ -169,7 +169,7 @@ def _act(write: Write) -> dict[str, Any]:
         return {"Delete": _keyed(write)}
     if isinstance(write, Check):
         return {"ConditionCheck": _keyed(write) | _version_is(write.expected)}
-    if isinstance(write, Remove):
+    if isinstance(write, DeleteUnchanged):
         return {"Delete": _removal(write)}
     return {"Put": _put(write)}
 
@@ -178,7 +178,7 @@ def _keyed(write: Delete | Check) -> dict[str, Any]:
     return {"TableName": write.table.name, "Key": to_wire({"pk": write.pk, "sk": write.sk})}
 
 
-def _removal(write: Remove) -> dict[str, Any]:
+def _removal(write: DeleteUnchanged) -> dict[str, Any]:
     """Return the deletion of an item as it was read; names and values are numbered."""
     given = list(enumerate(write.item.items()))
     return {

@@ -18,7 +18,7 @@ from itertools import islice
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId, Division, RecordKey, parse_division_key
 from ml_connector.infrastructure.data_form import DIVISION_KEYS
-from ml_connector.infrastructure.dynamodb import Delete, Item, Put, Remove, Table, Write
+from ml_connector.infrastructure.dynamodb import Delete, DeleteUnchanged, Item, Put, Table, Write
 from ml_connector.infrastructure.ledger import Conflict, Ledger
 from ml_connector.infrastructure.match_index import SUPPLIERS
 from ml_connector.infrastructure.record_codec import with_site
@@ -94,7 +94,7 @@ def _move_row(mappings: Table, keys: SiteKeys, row: Item) -> None:
 def _moving(mappings: Table, keys: SiteKeys, row: Item) -> list[Write]:
     kind, where, rest = _parts(row)
     moved = {**row, "sk": f"{kind}#{keys.of(parse_division_key(where)[1])}#{rest}"}
-    writes: list[Write] = [Remove(mappings, row), Put(mappings, moved)]
+    writes: list[Write] = [DeleteUnchanged(mappings, row), Put(mappings, moved)]
     if kind == "link":
         way: Item = {"pk": keys.id, "sk": _way_to(moved), "vendor": rest}
         writes += [Delete(mappings, keys.id, _way_to(row)), Put(mappings, way)]

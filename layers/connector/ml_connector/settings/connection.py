@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -218,7 +219,7 @@ class Connection(StrictModel):
                 raise ValueError("order_source 'event' needs verified webhooks")
         return self
 
-    @property
+    @cached_property
     def site(self) -> SiteId:
         """Return the Exact site, which is part of every stored key of a division.
 
