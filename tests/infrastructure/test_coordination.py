@@ -98,6 +98,23 @@ def test_six_errors_stop_an_endpoint(table: InMemoryTable, time: MovableClock) -
     ErrorWindow(table, OTHER, SITE).check(NL, "crm/Accounts")
 
 
+def test_errors_of_an_older_version_count_for_their_hour(
+    table: InMemoryTable, time: MovableClock
+) -> None:
+    for minute in range(5):
+        at = (clock.now() - timedelta(minutes=59 - minute)).isoformat(timespec="microseconds")
+        key = {"pk": f"{FIRM}#errors#{NL}#crm/Accounts", "sk": f"{at}#ab"}
+        table.put({**key, "at": at, "expires_at": int(clock.epoch()) + 3600})
+    window = ErrorWindow(table, FIRM, SITE)
+    window.check(NL, "crm/Accounts")
+    window.record(NL, "crm/Accounts")
+    with pytest.raises(Later) as later:
+        window.check(NL, "crm/Accounts")
+    assert later.value.until == clock.now() + timedelta(minutes=1), "when the oldest is an hour old"
+    time.move(60 * 61)
+    window.check(NL, "crm/Accounts")
+
+
 def test_the_window_rolls(table: InMemoryTable, time: MovableClock) -> None:
     window = ErrorWindow(table, FIRM, SITE)
     for _ in range(8):

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from ml_connector.infrastructure.dynamodb import Item
+from ml_connector.infrastructure.dynamodb import Item, Table
 from ml_connector.services import Tables
 
 DIVISION = 2101
@@ -24,8 +24,13 @@ def older_items(firm: str) -> dict[str, list[Item]]:
 
 def fill(tables: Tables, firm: str) -> None:
     """Store them."""
-    for name, items in older_items(firm).items():
-        getattr(tables, name).put_all(items)
+    for name in older_items(firm):
+        fill_table(getattr(tables, name), firm)
+
+
+def fill_table(table: Table, firm: str) -> None:
+    """Store those of one table."""
+    table.put_all(older_items(firm)[table.name])
 
 
 def mappings(firm: str) -> list[Item]:

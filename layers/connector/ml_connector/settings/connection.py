@@ -227,8 +227,9 @@ class Connection(StrictModel):
         """
         if self.exact_site:
             return SiteId(self.exact_site)
-        named = (urlsplit(self.exact_base_url).hostname or "").removeprefix(_HOST)
-        return SiteId(named) if named in EXACT_SITES else ANOTHER_SITE
+        host = urlsplit(self.exact_base_url).hostname
+        named = (site for site in EXACT_SITES if host == f"{_HOST}{site}")
+        return SiteId(next(named, ANOTHER_SITE))
 
     def division(self, code: Division) -> ExactDivision | None:
         """Return the division with this code, or None."""
