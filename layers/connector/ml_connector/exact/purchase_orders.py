@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from ml_connector.domain.ids import Guid
+from ml_connector.domain.money import round_to_cents, round_to_step
 from ml_connector.domain.orders.exact_order import OPEN, ExactHeader, ExactLine, ExactOrder
 from ml_connector.exact.odata import guid, parse_date, trimmed
 
@@ -32,27 +33,31 @@ STREAM_FIELDS = ",".join(
 )
 
 Row = Mapping[str, Any]
+_FINEST = Decimal("0.00000001")
+"""The decimals that a quantity or unit price keeps."""
 
 
 def read_header(row: Row) -> ExactHeader:
     """Return what the answer to a creation, or a search, says of an order."""
+    currency = trimmed(row.get("Currency"))
     return ExactHeader(
         id=guid(row["PurchaseOrderID"]),
         number=row.get("OrderNumber"),
-        amount=_amount(row.get("AmountFC")),
-        amount_without_vat=_amount(row.get("AmountFCExclVat")),
+        amount=_amount(row.get("AmountFC"), currency),
+        amount_without_vat=_amount(row.get("AmountFCExclVat"), currency),
     )
 
 
 def read_order(header: Row, lines: Iterable[Row]) -> ExactOrder:
     """Return the order that a header row and its line rows describe."""
+    currency = trimmed(header.get("Currency"))
     return ExactOrder(
         id=guid(header["PurchaseOrderID"]),
         number=str(header.get("OrderNumber") or ""),
         supplier=_key(header.get("Supplier")),
-        currency=trimmed(header.get("Currency")),
-        amount=_amount(header.get("AmountFC")),
-        amount_without_vat=_amount(header.get("AmountFCExclVat")),
+        currency=currency,
+        amount=_amount(header.get("AmountFC"), currency),
+        amount_without_vat=_amount(header.get("AmountFCExclVat"), currency),
         order_date=parse_date(header.get("OrderDate")),
         receipt_date=parse_date(header.get("ReceiptDate")),
         your_ref=trimmed(header.get("YourRef")),
@@ -108,8 +113,9 @@ def _status(value: Any) -> int:
 
 
 def _number(value: Any) -> Decimal:
-    return Decimal(str(value or 0))
+    """Return a quantity or unit price; Exact calculates with doubles, whose noise is removed."""
+    return round_to_step(Decimal(str(value or 0)), _FINEST)
 
 
-def _amount(value: Any) -> Decimal | None:
-    return None if value is None else Decimal(str(value))
+def _amount(value: Any, currency: str) -> Decimal | None:
+    return None if value is None else round_to_cents(Decimal(str(value)), currency)

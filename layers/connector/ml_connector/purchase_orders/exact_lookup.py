@@ -23,7 +23,7 @@ from ml_connector.exact.purchase_orders import (
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.services import Services
 
-_FIELDS = "PurchaseOrderID,OrderNumber,YourRef,Remarks,AmountFC,AmountFCExclVat"
+_FIELDS = "PurchaseOrderID,OrderNumber,YourRef,Remarks,Currency,AmountFC,AmountFCExclVat"
 _SYNC_FIELDS = f"Timestamp,LineNumber,{_FIELDS}"
 
 

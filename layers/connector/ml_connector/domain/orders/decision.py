@@ -27,7 +27,8 @@ class WantedOrder:
     """What Airbase wants now: the state, and the body that Exact should hold.
 
     `is_under_way`: the outcome of an earlier change is not known yet. `may_repost`: post the order
-    again if it is gone. `last_written_amount`: Exact's total of what was written last.
+    again if it is gone. `last_written_amount`: Exact's total of what was written last, VAT
+    included. `approved_total` includes it if `total_includes_vat`.
     """
 
     state: ApprovalState
@@ -35,6 +36,8 @@ class WantedOrder:
     is_under_way: bool = False
     may_repost: bool = False
     last_written_amount: Decimal | None = None
+    approved_total: Decimal | None = None
+    total_includes_vat: bool = False
     when_cancelled: WhenCancelled = "report"
     when_closed: WhenClosed = "report"
 
@@ -111,5 +114,13 @@ def _decide_wanted(wanted: WantedOrder, last_written: Body, found: ExactOrder) -
 
 
 def _drifted(wanted: WantedOrder, last_written: Body, found: ExactOrder) -> list[Difference]:
-    """Return what others changed; unknown, so empty, while a change of ours is under way."""
-    return [] if wanted.is_under_way else drift(last_written, wanted.last_written_amount, found)
+    """Return what others changed; unknown, so empty, while a change of ours is under way.
+
+    Exact may answer a wrong total first and calculate the right one later: a total that equals
+    the approved one was changed by nobody.
+    """
+    if wanted.is_under_way:
+        return []
+    total = found.amount if wanted.total_includes_vat else found.amount_without_vat
+    is_right = total is not None and total == wanted.approved_total
+    return drift(last_written, None if is_right else wanted.last_written_amount, found)

@@ -16,7 +16,7 @@ Body = Mapping[str, Any]
 LINES = "PurchaseOrderLines"
 """The field of a body that holds its lines."""
 
-_STEP = Decimal("0.000001")
+_STEP = Decimal("0.00000001")
 _HALF_A_CENT = Decimal("0.005")
 
 HEADER: dict[str, str] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from ml_connector.domain.exception_codes.changes import DIFFERENCE, DIFFERENCE_IN_LINE, NOTHING
 from ml_connector.domain.exception_codes.templates import fill
+from ml_connector.domain.money import round_to_cents
 from ml_connector.domain.orders.diff import (
     APPROVED_FIELDS,
     HEADER,
@@ -119,9 +120,10 @@ def drift(
     `last_written_amount` is Exact's total of it: a discount changes nothing else.
     """
     found = differences(edits(last_written, last_written, order), order)
-    amount = order.amount
-    if last_written_amount is not None and amount is not None and last_written_amount != amount:
-        found.append(_difference("", "AmountFC", last_written_amount, amount))
+    if last_written_amount is not None and order.amount is not None:
+        before = round_to_cents(last_written_amount, order.currency)
+        if before != (now := round_to_cents(order.amount, order.currency)):
+            found.append(_difference("", "AmountFC", before, now))
     return found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Problem, Review
 from ml_connector.domain.ids import Division
+from ml_connector.domain.money import round_to_cents
 from ml_connector.domain.orders.exact_order import ExactHeader, ExactOrder
 from ml_connector.domain.orders.marker import order_tokens_in, your_ref
 from ml_connector.domain.orders.order import Order
@@ -89,4 +90,6 @@ def _is_alike(found: ExactOrder, order: Order, connection: Connection) -> bool:
     if found.your_ref and found.your_ref.casefold() == your_ref(order.number, order.id).casefold():
         return True
     amount = found.amount if connection.amounts_include_vat else found.amount_without_vat
-    return found.currency == order.total.currency and amount == order.total.amount
+    if amount is None or found.currency != order.total.currency:
+        return False
+    return round_to_cents(amount, found.currency) == order.total.amount

@@ -322,6 +322,8 @@ def _wanted_order(known: Known, order: Order) -> WantedOrder:
         is_under_way=known.facts.change is not None,
         may_repost=known.by_hand or _is_being_removed(known),
         last_written_amount=posted_facts(known.facts).exact.amount,
+        approved_total=order.total.amount if order.is_wanted else None,
+        total_includes_vat=known.connection.amounts_include_vat,
         when_cancelled=known.connection.when_cancelled,
         when_closed=known.connection.when_closed,
     )
