@@ -2,7 +2,6 @@
 
 import re
 from datetime import date
-from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -219,7 +218,7 @@ class Connection(StrictModel):
                 raise ValueError("order_source 'event' needs verified webhooks")
         return self
 
-    @cached_property
+    @property
     def site(self) -> SiteId:
         """Return the Exact site, which is part of every stored key of a division.
 
