@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from local.firm import NL
 from local.in_memory.environment import InMemoryEnvironment
-from local.simulator import Response
+from local.simulator import Request, Response
 from ml_connector.infrastructure.circuit_breaker import EXACT
-from tests.odd_answers.hostile import Refuser, page, refusal
+from tests.odd_answers.hostile import Refuser, answer_by, asks_for, page, refusal
 
 _IN_USE = "Boekstuknummer in gebruik"
 _CAUSE_SOUGHT = "Er is een probleem opgetreden. De oorzaak wordt zo spoedig mogelijk onderzocht."
@@ -24,11 +25,6 @@ ANSWERS: dict[str, tuple[Response, str]] = {
 """Exact's answer, and its error text."""
 
 _MOST_WRITES = 12
-_fails = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="a write refused with an unknown text is sent every two minutes, without an exception",
-)
 
 
 def refused(
@@ -48,7 +44,6 @@ def refused(
     return order, refuser
 
 
-@_fails
 @pytest.mark.parametrize("write", ["new order", "change"])
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_repeated_refusal_is_retried_less_often_and_is_an_exception(
@@ -65,7 +60,6 @@ def test_a_repeated_refusal_is_retried_less_often_and_is_an_exception(
     assert any(text in cause for cause in causes), "Exact's own text"
 
 
-@_fails
 @pytest.mark.parametrize("write", ["new order", "change"])
 def test_the_third_identical_answer_is_an_exception(env: InMemoryEnvironment, write: str) -> None:
     order, refuser = refused(env, refusal(500, _IN_USE), write)
@@ -97,3 +91,86 @@ def test_once_exact_accepts_it_the_order_is_posted_once(env: InMemoryEnvironment
     env.wait(minutes=3)
     assert (env.record(order).state, env.codes(order)) == ("posted", [])
     assert [each["YourRef"] for each in env.in_exact()] == ["PO-1"]
+
+
+@pytest.mark.parametrize("write", ["new order", "change"])
+def test_then_it_is_tried_once_a_day_within_twelve_calls(
+    env: InMemoryEnvironment, write: str
+) -> None:
+    order, refuser = refused(env, refusal(500, _IN_USE), write)
+    for _ in range(12):
+        env.wait(minutes=10)
+    assert len(refuser.times) == 3
+    calls = len(env.exact.calls) + len(refuser.times)
+    for _ in range(50):
+        env.wait(hours=1)
+    assert len(refuser.times) == 5, "two more in fifty hours"
+    about_it = [call for call in env.exact.calls[calls:] if "PurchaseOrder" in call.path]
+    read = [call for call in about_it if "sync" not in call.path]
+    assert len(read) + 2 <= 2 * _MOST_WRITES
+    assert env.codes(order) == ["EXACT_REFUSES_UNCLEARLY"]
+
+
+def test_numbers_and_ids_in_the_text_make_no_other_answer(env: InMemoryEnvironment) -> None:
+    order, refuser = refused(env, refusal(500, "Entry 1 of 2026-11-23 is locked"), "new order")
+    for number in range(2, 30):
+        refuser.response = refusal(500, f"Entry {number} of 2026-12-{number} is locked")
+        env.wait(minutes=10)
+    assert len(refuser.times) == 3
+    assert "is locked" in env.record(order).problems[0].cause
+
+
+def test_five_different_answers_in_a_day_count_as_equal(env: InMemoryEnvironment) -> None:
+    order, refuser = refused(env, refusal(500, "Reason a"), "new order")
+    for letter in "bcdefghijklmnopqrst":
+        refuser.response = refusal(500, f"Reason {letter}")
+        env.wait(minutes=10)
+    assert len(refuser.times) == 5
+    assert env.codes(order) == ["EXACT_REFUSES_UNCLEARLY"]
+
+
+def test_a_change_in_airbase_is_tried_at_once(env: InMemoryEnvironment) -> None:
+    order, refuser = refused(env, refusal(500, _IN_USE), "new order")
+    for _ in range(12):
+        env.wait(minutes=10)
+    refuser.is_on = False
+    order["expense_list"][0]["amount"] = order["total_amount"] = "1300.00"
+    env.clock.move(60)
+    env.post(order)
+    assert (env.record(order).state, env.codes(order)) == ("posted", [])
+
+
+def test_a_person_may_ask_for_it_but_not_without_end(env: InMemoryEnvironment) -> None:
+    order, refuser = refused(env, refusal(500, _IN_USE), "new order")
+    for _ in range(12):
+        env.wait(minutes=10)
+    for _ in range(10):
+        env.retry(order)
+        env.wait(minutes=3)
+    assert len(refuser.times) == 5
+    assert env.codes(order) == ["EXACT_REFUSES_UNCLEARLY"]
+    refuser.is_on = False
+    env.wait(hours=25)
+    assert env.record(order).state == "posted"
+    assert env.record(order).facts.refusals == ()
+
+
+def test_so_is_the_creation_of_an_item(env: InMemoryEnvironment) -> None:
+    env.exact.add_gl_account(NL.division, "4700", "Research")
+    env.connect(**env.config(create_items=True, item_unit="pc"))
+    tried: list[Request] = []
+
+    def refuse_items(request: Request) -> Response | None:
+        if request.method != "POST" or not asks_for(request, "logistics/Items"):
+            return None
+        tried.append(request)
+        return refusal(500, _IN_USE)
+
+    answer_by(env, refuse_items)
+    order = env.order("PO-1", lines=[env.airbase.line("4700", "10.00")])
+    env.post(order)
+    for _ in range(50):
+        env.wait(minutes=10)
+    assert len(tried) == 3
+    assert env.codes(order) == ["EXACT_REFUSES_UNCLEARLY"]
+    assert env.in_exact() == []

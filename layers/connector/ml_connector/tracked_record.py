@@ -158,6 +158,9 @@ class TrackedOrder(TrackedRecord[OrderFacts]):
         if self.facts.exact:
             return self.facts
         read = {name: text for name, text in review.read._asdict().items() if text}
+        if "vendor" in read:  # nothing of another vendor stays
+            emptied = replace(self.facts, vendor_id="", vendor_name="", vendor_code="")
+            return replace(emptied, **read)
         return replace(self.facts, **read)
 
 

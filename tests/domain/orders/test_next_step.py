@@ -236,6 +236,19 @@ class TestAnOrderThatIsNotInExact:
         elsewhere = any_order(subsidiary=Reference("sub-fr", "FR01", "Firm FR"))
         assert codes(step_of(known(), World(order=elsewhere))) == ["UNKNOWN_SUBSIDIARY"]
 
+    def test_what_may_have_changed_while_airbase_was_called_is_asked_again(self) -> None:
+        """A halt, a restore: neither may be missed because the order was fetched meanwhile."""
+        _, then = decided(known(fetched()), World())
+        assert {Standing(), Standing(is_fetched=True)} <= set(then.answers)
+        halted = then.told({Standing(is_fetched=True): ConnectionStanding(frozenset({""}))})
+        assert isinstance(next_step(halted), Wait)
+        restored = then.told({Standing(is_fetched=True): ConnectionStanding(looks_first=True)})
+        assert isinstance(next_step(restored), Read)
+
+    def test_all_but_airbases_order_is_asked_again_after_something_was_created(self) -> None:
+        _, then = decided(known(fetched()), World())
+        assert set(then.having_created(["item"]).answers) == {AirbaseOrder()}
+
     def test_old_reference_data_are_waited_for(self) -> None:
         step = step_of(known(fetched()), World(is_usable=False))
         assert isinstance(step, Wait)
@@ -348,6 +361,13 @@ class TestAnOrderThatIsInExact:
         assert isinstance(step, Refuse)
         assert step.first
         assert (step.first.step, step.first.facts.status["receipt"]) == ("exact_status", "partial")
+
+    def test_a_halted_division_is_not_written_to(self) -> None:
+        halted = ConnectionStanding(frozenset({"nl.101"}))
+        step, then = decided(self.start(), World(order=DEARER, standing=halted))
+        assert isinstance(step, Wait)
+        assert not any(isinstance(each, OrderInExact) for each in then.answers)
+        assert step_of(self.start(), World(standing=halted)) == Rest(), "an unchanged one rests"
 
     def test_a_changed_vendor_is_recorded_first(self) -> None:
         moved = any_order(vendor=Reference("ven-2", "", "Other"))

@@ -61,6 +61,14 @@ class Fault(Exception):
     """Base of the faults that workers handle."""
 
 
+@dataclass(frozen=True)
+class UnclearAnswer:
+    """What a remote answered to a write, in words that we do not know."""
+
+    status: int
+    text: str = ""
+
+
 class Later(Fault):
     """Temporary: nothing is wrong with the record, try again at `until` (aware UTC).
 
@@ -77,6 +85,8 @@ class Later(Fault):
         self.until = until
         self.cause = cause
         self.outcome_unknown = outcome_unknown
+        self.answer: UnclearAnswer | None = None
+        """What the remote answered, if it did."""
 
 
 class ReadPart(NamedTuple):

@@ -210,6 +210,15 @@ class Change(Struct, frozen=True):
     body: Body
 
 
+class UnclearRefusal(Struct, frozen=True):
+    """A write that Exact refused in words that we do not know; `digest` is that of the write."""
+
+    at: datetime
+    digest: str
+    status: int
+    text: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrderFacts(Facts):
     """What is known of one Airbase order."""
@@ -243,6 +252,8 @@ class OrderFacts(Facts):
     """What would have been posted of an order that people entered: while Airbase says the same,
     nothing is changed in Exact."""
     adopted_at: datetime | None = None
+    refusals: tuple[UnclearRefusal, ...] = ()
+    """The last writes that Exact refused in unknown words; none once it accepts one."""
     removed: ExactReference | None = None
     """The order that was in Exact before."""
     not_duplicates: tuple[Guid, ...] = ()

@@ -13,7 +13,7 @@ from typing import Any
 
 from ml_connector import backoff, clock, telemetry
 from ml_connector.domain.exception_codes import delay, problem
-from ml_connector.domain.faults import Fault, Halt, Later, Review
+from ml_connector.domain.faults import Fault, Halt, Later, Review, UnclearAnswer
 from ml_connector.domain.ids import Division
 from ml_connector.exact import rate_limit_headers as limits
 from ml_connector.exact.error_texts import (
@@ -92,7 +92,7 @@ def interpret(answer: ExactAnswer, sent: SentRequest) -> Fault:
 
 def unreadable(answer: ExactAnswer, sent: SentRequest) -> Later:
     """Return the fault of a 2xx that cannot be read; a write may have been committed."""
-    return _later("EXACT_UNREADABLE", sent, "status", status=answer.status)
+    return _answered(_later("EXACT_UNREADABLE", sent, "status", status=answer.status), answer)
 
 
 def no_answer(sent: SentRequest, *, was_sent: bool) -> Later:
@@ -104,14 +104,14 @@ def no_answer(sent: SentRequest, *, was_sent: bool) -> Later:
 def counts_as_error(answer: ExactAnswer) -> bool:
     """Return whether Exact counts this answer against the endpoint's hourly error limit.
 
-    Known to count: 400, 401, 403, 404. Business errors (500 with a text) are counted too, to be
-    safe; 429 and temporary faults are not.
+    Known to count: 400, 401, 403, 404. Errors of Exact itself (500), which are most of its business
+    errors, are counted too, to be safe; 429 and faults on the way are not.
     """
     if answer.status in (_TIMEOUT, _TOO_MANY) or answer.is_success:
         return False
     if _BAD_REQUEST <= answer.status < 500:
         return True
-    return answer.status == 500 and _is_business(message(answer.body))
+    return answer.status == 500
 
 
 def message(body: bytes) -> str:
@@ -187,8 +187,14 @@ def _refused(answer: ExactAnswer, sent: SentRequest, text: str) -> Review:
 def _server_fault(answer: ExactAnswer, sent: SentRequest, text: str) -> Fault:
     if answer.status == 500 and _is_business(text):
         return _review(answer, sent, text, "EXACT_REFUSED")
-    detail = "quoted" if text else "status"
-    return _later("EXACT_UNAVAILABLE", sent, detail, status=answer.status, text=_one_line(text))
+    detail, text = "quoted" if text else "status", _one_line(text)
+    later = _later("EXACT_UNAVAILABLE", sent, detail, status=answer.status, text=text)
+    return _answered(later, answer, text)
+
+
+def _answered(later: Later, answer: ExactAnswer, text: str = "") -> Later:
+    later.answer = UnclearAnswer(answer.status, text)
+    return later
 
 
 def _is_business(text: str) -> bool:

@@ -214,6 +214,10 @@ def _is_refused(error: ClientError) -> bool:
     return bool(reasons & {"ConditionalCheckFailed", "TransactionConflict"})
 
 
+# A write that meets a transaction of another is refused like one that comes too late.
+_REFUSED = {"ConditionalCheckFailedException", "TransactionConflictException"}
+
+
 class DynamoTable:
     """The real table, over a botocore DynamoDB client."""
 
@@ -347,6 +351,8 @@ class DynamoTable:
     def _conditional(self, operation: str, **request: Any) -> bool:
         try:
             getattr(self.client, operation)(**request)
-        except self.client.exceptions.ConditionalCheckFailedException:
-            return False
+        except ClientError as error:
+            if error.response["Error"]["Code"] in _REFUSED:
+                return False
+            raise
         return True

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Halt, Later, Review
+from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.orders.edits import drift, not_applied
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.next_step import unposted_state
@@ -21,7 +22,15 @@ from ml_connector.domain.orders.outcome import (
     unlinked,
 )
 from ml_connector.domain.orders.steps import Amend, Remove
-from ml_connector.domain.records import SETTLE, Body, Change, OrderState, posted_facts
+from ml_connector.domain.orders.unclear_refusals import with_refusal
+from ml_connector.domain.records import (
+    SETTLE,
+    Body,
+    Change,
+    OrderState,
+    UnclearRefusal,
+    posted_facts,
+)
 from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.purchase_orders.exact_lookup import read_current
 from ml_connector.purchase_orders.exact_requests import header_write, removal
@@ -42,6 +51,14 @@ def is_as_expected(record: OrderRecord, found: ExactOrder) -> bool:
         return record.state in _UNWANTED and found.is_cancelled
     posted = posted_facts(record.facts)
     return record.state == OrderState.CLOSED or not drift(posted.body, posted.exact.amount, found)
+
+
+def note_refusal(tracked: TrackedOrder, of_write: str, later: Later) -> None:
+    """Record that Exact refused a write in words that we do not know, if it answered at all."""
+    if answer := later.answer:
+        refusal = UnclearRefusal(clock.now(), of_write, answer.status, answer.text)
+        facts = with_refusal(tracked.facts, refusal)
+        tracked.step(tracked.record.state, "refused_unclearly", facts, retry_in=SETTLE)
 
 
 class OrderAmender:
@@ -120,6 +137,8 @@ class OrderAmender:
             return write()
         except (Later, Halt) as fault:
             if isinstance(fault, Later) and fault.outcome_unknown:
+                body = change.body if (change := self.tracked.facts.change) else self.last_written
+                note_refusal(self.tracked, digest(body), fault)
                 until = clock.now() + SETTLE
                 raise delay("OUTCOME_UNKNOWN", until, "reason", reason=fault.cause) from fault
             if lines is None or not lines.has_written:

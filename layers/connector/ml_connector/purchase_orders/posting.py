@@ -12,7 +12,7 @@ from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review
 from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.domain.orders.exact_order import UNTOUCHED
-from ml_connector.domain.orders.next_step import next_step
+from ml_connector.domain.orders.next_step import created_digest, next_step
 from ml_connector.domain.orders.outcome import confirmed, intended
 from ml_connector.domain.orders.questions import Known
 from ml_connector.domain.orders.steps import (
@@ -34,11 +34,13 @@ from ml_connector.exact.purchase_orders import ORDERS_PATH, read_header
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.messages import vendor_message
-from ml_connector.purchase_orders.amending import OrderAmender, is_as_expected
+from ml_connector.purchase_orders.amending import OrderAmender, is_as_expected, note_refusal
 from ml_connector.purchase_orders.prerequisites import Prerequisites
 from ml_connector.purchase_orders.reader import OrderReader
 from ml_connector.services import Services
 from ml_connector.tracked_record import TrackedOrder
+
+_MOST_STEPS = 100
 
 
 def advance_order(
@@ -104,6 +106,10 @@ def _queue_unknown_vendor(queues: Queues, record: OrderRecord) -> None:
         queues.send(message)
 
 
+class EndlessStepsError(Exception):
+    """A bug: the decision about an order never ends."""
+
+
 class _Posting:
     """Takes the steps of one order."""
 
@@ -129,8 +135,13 @@ class _Posting:
         )
 
     def run(self) -> None:
-        """Take one step after the other, until nothing is left to do."""
-        while self._take(next_step(self.known)):
+        """Take one step after the other, until nothing is left to do.
+
+        Raises `EndlessStepsError` when there is no end: a bug.
+        """
+        for _ in range(_MOST_STEPS):
+            if not self._take(next_step(self.known)):
+                return
             record = self.tracked.record
             self.known = replace(
                 self.known,
@@ -139,6 +150,8 @@ class _Posting:
                 facts=record.facts,
                 due_at=record.due_at,
             )
+
+        raise EndlessStepsError(f"{self.tracked.title}: no end after {_MOST_STEPS} steps")
 
     def _take(self, step: Step) -> bool:
         """Take a step; return whether there may be another. Raises the fault that ends it."""
@@ -192,7 +205,11 @@ class _Posting:
         self.known = replace(self.known, by_hand=False)
 
     def _create(self, step: Create) -> None:
-        Prerequisites(self.services, step.division).create_all(step.missing)
+        try:
+            Prerequisites(self.services, step.division).create_all(step.missing)
+        except Later as later:
+            note_refusal(self.tracked, created_digest(step.missing), later)
+            raise
         self.reader.forget()
         self.known = self.known.having_created([each.name for each in step.missing])
 
@@ -204,6 +221,7 @@ class _Posting:
             created = self.services.exact.create(step.intent.division, ORDERS_PATH, step.body)
         except Later as later:
             if later.outcome_unknown:
+                note_refusal(self.tracked, step.intent.digest, later)
                 until = clock.now() + SETTLE
                 raise delay("OUTCOME_UNKNOWN", until, "reason", reason=later.cause) from later
             self.tracked.step(OrderState.RECEIVED, "not_sent", retry_in=SETTLE)

@@ -13,6 +13,18 @@ REFUSALS: tuple[CatalogueEntry, ...] = (
         _EXACT_SAYS,
     ),
     CatalogueEntry(
+        "EXACT_REFUSES_UNCLEARLY",
+        Severity.EXCEPTION,
+        "Exact has refused this several times, in words that the connector does not know. It was "
+        "looked up each time and is not in Exact.",
+        "Read Exact's words; remove the cause or ask Exact's support, then retry the order. It is "
+        "also tried once a day, and after a change.",
+        {
+            "quoted": 'Exact answered {status} {times} times and says: "{text}"',
+            "status": "Exact answered {status} {times} times and gave no reason.",
+        },
+    ),
+    CatalogueEntry(
         "EXACT_MANDATORY",
         Severity.EXCEPTION,
         "A value that Exact requires is missing.",

@@ -13,6 +13,7 @@ from datetime import timedelta
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import Division, division_key
+from ml_connector.domain.orders import unclear_refusals
 from ml_connector.domain.orders.carrier_items import MissingCarrierItem, Prerequisite
 from ml_connector.domain.orders.decision import Decision, WantedOrder, decide
 from ml_connector.domain.orders.digest import digest
@@ -132,7 +133,7 @@ def _next_step(known: Known) -> Step:
 
 
 def _wait_while_halted(known: Known, division: Division | None = None) -> None:
-    question = Standing()
+    question = Standing(is_fetched=division is not None)
     where = division_key(known.connection.site, division) if division else ""
     if known.ask(question).halts & {"", where}:
         until, detail = known.now + HALT_RETRY, "division" if division else "connection"
@@ -144,6 +145,27 @@ def _wait_for_exact(known: Known, division: Division) -> None:
     question = WaitForExact(division)
     if later := known.ask(question):
         raise _TakeFirst(Wait(later, question))
+
+
+def _wait_after_refusals(known: Known, of_write: str) -> None:
+    """Do not repeat without end what Exact refuses in words that we do not know.
+
+    Raises `Review` with the exception.
+    """
+    facts, now = known.facts, known.now
+    later = None if known.by_hand else unclear_refusals.wait(facts, of_write, now)
+    if later:
+        raise _TakeFirst(Wait(later))
+    found = unclear_refusals.refused_for_good(
+        facts, of_write, now, known.title, by_hand=known.by_hand
+    )
+    if found:
+        raise Review([found])
+
+
+def created_digest(missing: Sequence[Prerequisite]) -> str:
+    """Return the digest of creating these prerequisites."""
+    return digest([each.name for each in missing])
 
 
 def _wait_until_settled(known: Known, intent_or_change: Intent | Change, what: str) -> None:
@@ -179,8 +201,14 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
     facts = replace(with_approved(known.facts, order), site=site, division=code)
     if facts != known.facts:
         return Move(known.state, "fetched", facts)
+    known.need(
+        Standing(is_fetched=True),
+        WaitForExact(code),
+        HasUsableData(code),
+        MarkedOrders(code),
+        StreamPosition(code),
+    )
     _wait_while_halted(known, code)
-    known.need(WaitForExact(code), HasUsableData(code), MarkedOrders(code), StreamPosition(code))
     _wait_for_exact(known, code)
     body = _mapped(known, order, division).body
     if unrecorded := find_unrecorded(known, order, code):
@@ -188,7 +216,8 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
         return Adopt(OrderState.AMENDING, "found_again", facts)
     refuse_look_alikes(known, order, OrdersNear(code, body["Supplier"], order.order_date))
     intent = _intent(known, order, code, body)
-    if known.ask(Standing()).looks_first:
+    _wait_after_refusals(known, intent.digest)
+    if known.ask(Standing(is_fetched=True)).looks_first:
         question = Outcome(code, intent.your_ref, intent.cursor)
         if only_one(known.ask(question), known.title):
             return Move(OrderState.POSTING, "intent", intended(known.facts, intent, body))
@@ -197,7 +226,7 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
 
 def _intent(known: Known, order: Order, division: Division, body: Body) -> Intent:
     """Return what finds the order in Exact if the answer to the POST is lost."""
-    looks_first = known.ask(Standing()).looks_first
+    looks_first = known.ask(Standing(is_fetched=True)).looks_first
     cursor = _BEFORE_THE_STREAM if looks_first else known.ask(StreamPosition(division))
     return Intent(
         division=division,
@@ -230,6 +259,7 @@ def _mapped(known: Known, order: Order, division: ExactDivision) -> MappedOrder:
     division_data.refuse_if_unanswered()
     if mapped.missing:
         _refuse_created(known, mapped.missing)
+        _wait_after_refusals(known, created_digest(mapped.missing))
         raise _TakeFirst(Create(division, mapped.missing))
     return mapped
 
@@ -257,6 +287,7 @@ def _bring_in_line(known: Known, order: Order) -> Step:
     if _is_unchanged(known, order):
         unchanged = Move(known.state, "unchanged", replace(facts, waiting=None), is_last=True)
         return unchanged if known.due_at else Rest()
+    _wait_while_halted(known, posted_facts(facts).division)
     if facts.change:
         _wait_until_settled(known, facts.change, "change")
     if order.state is ApprovalState.PENDING and not _is_unresolved(known):
@@ -356,10 +387,12 @@ def _carry_out(
     if decision.action == "repost":
         return _post_anew(known)
     if decision.action == "remove":
+        _wait_after_refusals(known, digest(posted_facts(known.facts).body))
         return Remove(order)
     if found is None:
         raise ValueError(f"{order.title} is not in Exact: it cannot be kept or amended")
     if decision.edits:
+        _wait_after_refusals(known, digest(body))
         return Amend(order, decision.edits, body, found, decision.differences)
     facts = as_approved(known.connection, known.facts, order, body, found)
     return Move(OrderState.POSTED, "as_approved", facts, is_last=True)

@@ -68,6 +68,7 @@ def confirmed(
         exact=ExactReference(found.id, found.number, found.amount),
         problems=amount_problems(title, intent.amount, amount, found.number),
         waiting=None,
+        refusals=(),
         posted_at=at,
     )
 
@@ -86,6 +87,7 @@ def settled(facts: OrderFacts) -> OrderFacts:
         problems=(),
         waiting=None,
         change=None,
+        refusals=(),
         is_changed_in_exact=False,
         is_pending=False,
     )

@@ -37,7 +37,9 @@ class ConnectionStanding(Struct, frozen=True):
 
 
 class Standing(Question[ConnectionStanding], frozen=True):
-    """Does the connection work?"""
+    """Does the connection work? `is_fetched`: asked anew once the order was read in Airbase."""
+
+    is_fetched: bool = False
 
 
 class WaitForExact(Question[Later | None], frozen=True):
@@ -173,6 +175,6 @@ class Known:
         return replace(self, answers={**self.answers, **answers})
 
     def having_created(self, names: Sequence[str]) -> "Known":
-        """Return it after prerequisites were created: reference data are asked again."""
-        kept = {each: said for each, said in self.answers.items() if not isinstance(each, Lookup)}
-        return replace(self, answers=kept, created=self.created | set(names))
+        """Return it after prerequisites were created: that took a while, all is asked again."""
+        order: dict[Question[Any], Any] = {AirbaseOrder(): self.ask(AirbaseOrder())}
+        return replace(self, answers=order, created=self.created | set(names))
