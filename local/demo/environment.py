@@ -118,7 +118,8 @@ class DemoEnvironment:
         self.services.data_form.finish(Actor("demo"))
         self.services.connections.save(connection)
         for division in connection.divisions:
-            self.services.queues.send(refresh_message(id, division.division))
+            message = refresh_message(id, connection.site, division.division)
+            self.services.queues.send(message)
 
     def url(self, sender: str, connection: str = CONNECTION_ID) -> str:
         """Return the webhook URL for `airbase` or `exact`."""

@@ -57,7 +57,8 @@ class InMemoryEnvironment:
         self.consent(connection.id)
         self.services.connections.save(connection)
         for division in connection.divisions:
-            self.memory.queues.send(refresh_message(connection.id, division.division))
+            message = refresh_message(connection.id, connection.site, division.division)
+            self.memory.queues.send(message)
         self.work()
         return connection
 

@@ -15,6 +15,7 @@ from ml_connector.infrastructure import secret_store
 from ml_connector.infrastructure.dynamodb import (
     Check,
     Delete,
+    DeleteUnchanged,
     Insert,
     Item,
     Put,
@@ -74,8 +75,8 @@ class InMemoryTable:
             if not all(_is_allowed(write) for write in writes):
                 return False
             for write in writes:
-                if isinstance(write, Delete):
-                    write.table.delete(write.pk, write.sk)
+                if isinstance(write, Delete | DeleteUnchanged):
+                    write.table.delete(*_key(write))
                 elif not isinstance(write, Check):
                     write.table.put(write.item)
             return True
@@ -157,6 +158,8 @@ def _is_allowed(write: Write) -> bool:
         return True
     if isinstance(write, Replace | Check):
         return stored is not None and stored.get("version") == write.expected
+    if isinstance(write, DeleteUnchanged):
+        return stored == write.item
     return stored is None or is_expired(stored)
 
 

@@ -13,7 +13,7 @@ from local.in_memory.tables import InMemoryTable
 from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.domain.ids import ConnectionId, Division, OrderId, SiteId, VendorId
 from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.compression import compress
 from ml_connector.infrastructure.dynamodb import Write
@@ -282,6 +282,17 @@ def test_only_the_given_halt_is_lifted(ledger: Ledger) -> None:
     assert not ledger.lift({"": "EXACT_USER_BLOCKED", "102": "EXACT_DIVISION_BLOCKED"})
     assert ledger.lift({"": "NOT_CONNECTED"})
     assert set(ledger.halts()) == {"101"}
+
+
+def test_a_halt_names_site_and_division(records: InMemoryTable, trails: InMemoryTable) -> None:
+    ledger = Ledger(records, trails, "po_posting", FIRM, SiteId("nl"))
+    ledger.halt(BLOCKED, NL)
+    ledger.halt(AWAY)
+    assert set(ledger.halts()) == {"", "nl.101"}
+    ledger.clear_halt(NL)
+    said = [(e.step, e.detail.get("site"), e.detail["division"]) for e in ledger.trail(CONNECTION)]
+    assert said == [("halted", "nl", "101"), ("halted", None, ""), ("continued", "nl", "101")]
+    assert set(ledger.halts()) == {""}
 
 
 def test_a_halted_connection_stops_all_its_divisions_and_no_other_connection(

@@ -24,6 +24,7 @@ from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.coordination import ErrorWindow
 from ml_connector.secret import Secret
 from tests.exact.token_site import BASE, FIRM
+from tests.site import SITE
 
 NL = Division(111)
 ACCOUNTS = "crm/Accounts"
@@ -51,7 +52,9 @@ def make_client(exact: ExactSimulator, table: InMemoryTable) -> MakeClient:
     def make() -> ExactClient:
         client = http_clients.client(exact.transport())
         tokens = TokenProvider(FIRM, BASE, client, secret_store, table)
-        return ExactClient(BASE, client, tokens, RateLimiter(table, FIRM), ErrorWindow(table, FIRM))
+        return ExactClient(
+            BASE, client, tokens, RateLimiter(table, FIRM, SITE), ErrorWindow(table, FIRM, SITE)
+        )
 
     return make
 

@@ -19,6 +19,7 @@ from ml_connector.exact.tokens import TokenProvider
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.coordination import ErrorWindow
 from tests.exact.token_site import BASE, FIRM, TokenSite
+from tests.site import SITE
 
 NL, BE = Division(111), Division(222)
 KEY = Guid("0f8fad5b-d9cb-469f-a165-70867728950e")
@@ -57,8 +58,8 @@ def exact_client(
         BASE,
         client,
         TokenProvider(FIRM, BASE, client, secret_store, table),
-        RateLimiter(table, FIRM),
-        ErrorWindow(table, FIRM),
+        RateLimiter(table, FIRM, SITE),
+        ErrorWindow(table, FIRM, SITE),
     )
 
 

@@ -19,6 +19,7 @@ from ml_connector.exact.tokens import CALLS_A_DAY, TokenProvider
 from ml_connector.infrastructure.coordination import ErrorWindow, Leases
 from ml_connector.secret import Secret
 from tests.exact.token_site import BASE, FIRM, TokenSite
+from tests.site import SITE
 
 MakeProvider = Callable[[], TokenProvider]
 
@@ -424,7 +425,7 @@ def test_token_errors_of_the_last_hour_stop_the_token_calls(
     make_provider: MakeProvider, site: TokenSite, table: InMemoryTable, time: MovableClock
 ) -> None:
     for _ in range(6):
-        ErrorWindow(table, FIRM).record(None, "oauth2/token")
+        ErrorWindow(table, FIRM, SITE).record(None, "oauth2/token")
     time.move(700)
     with pytest.raises(Later) as later:
         make_provider().access_token()

@@ -21,7 +21,7 @@ from ml_connector.health.ping import ping_connection
 from ml_connector.health.probes import probes_of
 from ml_connector.infrastructure.coordination import ErrorWindow
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import ANOTHER_SITE, Connection
 
 CALLBACK = "https://callback.test"
 CONSENT = "connector connection consent"
@@ -353,7 +353,7 @@ def test_a_pause_requested_by_exact_is_reported_with_its_end(firm: InMemoryEnvir
 
 
 def test_errors_of_the_last_hour_count(firm: InMemoryEnvironment) -> None:
-    window = ErrorWindow(firm.memory.tables.coordination, FIRM)
+    window = ErrorWindow(firm.memory.tables.coordination, FIRM, ANOTHER_SITE)
     for _ in range(6):
         window.record(NL.division, "vat/VATCodes")  # type: ignore[arg-type]
     before = len(firm.exact.calls)

@@ -107,7 +107,8 @@ class History:
         self._consent()
         ConnectionStore(self.memory.tables.mappings).save(CONNECTION)
         for division in CONNECTION.divisions:
-            self.memory.queues.send(refresh_message(FIRM, division.division))
+            message = refresh_message(FIRM, CONNECTION.site, division.division)
+            self.memory.queues.send(message)
 
     def _consent(self) -> None:
         given = self.exact.issue_tokens()

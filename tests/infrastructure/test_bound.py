@@ -172,6 +172,7 @@ def test_bound_objects_touch_only_their_own_partitions(
     assert None not in use(services)
     touched = seen(stack)
     assert touched
+    touched = [pk for pk in touched if pk != "#form"]  # which form the stack's data have
     assert [pk for pk in touched if pk != FIRM and not pk.startswith(f"{FIRM}#")] == []
 
 

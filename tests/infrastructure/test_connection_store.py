@@ -13,6 +13,7 @@ from ml_connector.infrastructure.connection_store import (
 )
 from ml_connector.infrastructure.vendor_links import Link, VendorLinks
 from tests.domain.orders.builders import another_guid, any_connection, any_division
+from tests.site import keys_of
 
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("firm-2")
 NL, BE = Division(101), Division(102)
@@ -60,7 +61,7 @@ def test_saving_again_replaces(mappings: ConnectionStore) -> None:
 def test_removing_a_connection_removes_only_its_own_links(
     mappings: ConnectionStore, table: InMemoryTable
 ) -> None:
-    links = {id: VendorLinks(table, id) for id in (FIRM, OTHER)}
+    links = {id: VendorLinks(table, keys_of(id)) for id in (FIRM, OTHER)}
     for id in (FIRM, OTHER):
         mappings.save(any_connection(id=id))
         links[id].save(LINK)
@@ -77,7 +78,7 @@ def test_no_connection_id_hides_or_removes_other_connections(
     awkward = ConnectionId("connections")
     for id in (FIRM, awkward):
         mappings.save(any_connection(id=id))
-    VendorLinks(table, awkward).save(LINK)
+    VendorLinks(table, keys_of(awkward)).save(LINK)
     assert {one.id for one in mappings.all()} == {FIRM, awkward}
     mappings.remove(awkward)
     assert [one.id for one in mappings.all()] == [FIRM]

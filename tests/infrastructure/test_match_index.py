@@ -24,7 +24,7 @@ def by_words(party: Party) -> set[str]:
 
 
 def any_index(table: InMemoryTable) -> MatchIndex:
-    return MatchIndex(table, "firm#vendors", by_words, {"few": 2})
+    return MatchIndex(table, lambda: "firm#vendors", by_words, {"few": 2})
 
 
 @settings(max_examples=150, deadline=None)

@@ -18,6 +18,7 @@ from ml_connector.infrastructure.reference_store import (
     plain_name,
 )
 from ml_connector.infrastructure.vendor_links import Link, VendorLinks
+from tests.site import keys_of
 
 FIRM = ConnectionId("firm")
 NL, BE = Division(101), Division(102)
@@ -55,12 +56,12 @@ def mappings() -> InMemoryTable:
 
 @pytest.fixture
 def links(mappings: InMemoryTable) -> VendorLinks:
-    return VendorLinks(mappings, FIRM)
+    return VendorLinks(mappings, keys_of(FIRM))
 
 
 @pytest.fixture
 def data(table: InMemoryTable) -> ReferenceStore:
-    return ReferenceStore(table, FIRM, NL)
+    return ReferenceStore(table, keys_of(FIRM), NL)
 
 
 class Fresh:
@@ -122,17 +123,20 @@ def test_a_code_that_contains_the_separator_is_found(data: ReferenceStore, fresh
 
 @given(st.lists(st.text("01#A ", min_size=1, max_size=4).map(str.strip), unique=True, max_size=6))
 def test_every_code_finds_its_own_supplier(codes: list[str]) -> None:
-    data = ReferenceStore(InMemoryTable(), FIRM, NL)
+    data = ReferenceStore(InMemoryTable(), keys_of(FIRM), NL)
     stored = [replace(SUPPLIER, id=guid(n), code=code) for n, code in enumerate(codes)]
     data.store("supplier", stored)
-    division_data = StoredDivisionData(data, VendorLinks(InMemoryTable(), FIRM), NL)
+    division_data = StoredDivisionData(data, VendorLinks(InMemoryTable(), keys_of(FIRM)), NL)
     assert [division_data.supplier(code) for code in codes] == stored
 
 
 def test_divisions_and_connections_are_separate(table: InMemoryTable, data: ReferenceStore) -> None:
     data.store("supplier", [SUPPLIER])
     data.store_supplier_items([(ITEM.id, SUPPLIER.id)])
-    for other in (ReferenceStore(table, FIRM, BE), ReferenceStore(table, ConnectionId("x"), NL)):
+    for other in (
+        ReferenceStore(table, keys_of(FIRM), BE),
+        ReferenceStore(table, keys_of(ConnectionId("x")), NL),
+    ):
         assert other.get("supplier", SUPPLIER.id, Supplier) is None
         assert not other.is_linked(ITEM.id, SUPPLIER.id)
 
@@ -276,7 +280,7 @@ def test_a_vendor_without_a_link_in_the_division_has_no_supplier(
     links: VendorLinks, mappings: InMemoryTable, fresh: Fresh
 ) -> None:
     links.save(Link(BE, VendorId("ven-1"), guid(9), "by_hand"))
-    others = VendorLinks(mappings, ConnectionId("x"))
+    others = VendorLinks(mappings, keys_of(ConnectionId("x")))
     others.save(Link(NL, VendorId("ven-1"), guid(9), "by_hand"))
     assert fresh.division_data.linked_supplier(Reference("ven-1", "", "Papierhandel")) is None
     assert fresh.division_data.linked_supplier(Reference("", "", "Papierhandel")) is None
@@ -345,11 +349,11 @@ def test_each_stream_has_its_own_cursor(table: InMemoryTable, data: ReferenceSto
     assert data.cursor("sync/CRM/Accounts") == cursor
     assert data.cursors() == {"sync/CRM/Accounts": cursor, "sync/Deleted": StreamCursor(3)}
     assert data.cursor("sync/Logistics/Items") == StreamCursor()
-    assert ReferenceStore(table, FIRM, BE).cursors() == {}
+    assert ReferenceStore(table, keys_of(FIRM), BE).cursors() == {}
 
 
 def test_a_note_is_about_one_division(table: InMemoryTable, data: ReferenceStore) -> None:
     assert data.noted_at("your_ref_filter_refused") is None
     data.note("your_ref_filter_refused")
     assert data.noted_at("your_ref_filter_refused")
-    assert ReferenceStore(table, FIRM, BE).noted_at("your_ref_filter_refused") is None
+    assert ReferenceStore(table, keys_of(FIRM), BE).noted_at("your_ref_filter_refused") is None

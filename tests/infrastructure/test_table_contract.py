@@ -12,6 +12,7 @@ from ml_connector import clock
 from ml_connector.infrastructure.dynamodb import (
     Check,
     Delete,
+    DeleteUnchanged,
     DynamoTable,
     Insert,
     Item,
@@ -142,6 +143,29 @@ def test_a_check_refuses_all_writes(table: Table) -> None:
     assert table.transact([Put(table, any_item("b")), Check(table, "firm", "a", 2)])
     assert table.get("firm", "a") == any_item("a", version=2)
     assert table.get("firm", "b") == any_item("b")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"n": 1, "text": "other", "is_so": True},
+        {"n": 2, "text": "a", "is_so": True},
+        {"n": 1, "text": "a", "is_so": False},
+        {"n": 1, "is_so": True},
+        None,
+    ],
+)
+def test_only_an_unchanged_item_is_deleted(table: Table, stored: Any) -> None:
+    read: Item = {"pk": "a", "sk": "1", "n": 1, "text": "a", "is_so": True}
+    moved = Put(table, {**read, "sk": "2"})
+    if stored is not None:
+        table.put({"pk": "a", "sk": "1", **stored})
+    assert not table.transact([DeleteUnchanged(table, read), moved])
+    assert table.get("a", "2") is None
+    table.put(read)
+    assert table.transact([DeleteUnchanged(table, read), moved])
+    assert table.get("a", "1") is None
+    assert table.get("a", "2")
 
 
 def test_partitions_that_have_a_key(table: Table) -> None:

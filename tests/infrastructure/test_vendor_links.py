@@ -16,6 +16,7 @@ from ml_connector.infrastructure.vendor_links import (
     VendorLinks,
 )
 from tests.domain.orders.builders import another_guid
+from tests.site import keys_of
 
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("firm-2")
 NL, BE = Division(101), Division(102)
@@ -31,12 +32,12 @@ def table() -> InMemoryTable:
 
 @pytest.fixture
 def links(table: InMemoryTable) -> VendorLinks:
-    return VendorLinks(table, FIRM)
+    return VendorLinks(table, keys_of(FIRM))
 
 
 @pytest.fixture
 def proposals(table: InMemoryTable) -> SupplierProposals:
-    return SupplierProposals(table, FIRM)
+    return SupplierProposals(table, keys_of(FIRM))
 
 
 def any_link(vendor: VendorId = VENDOR) -> Link:
@@ -54,7 +55,7 @@ def test_a_link_is_stored_in_full_for_one_division(
     links.save(any_link())
     assert links.get(NL, VENDOR) == any_link()
     assert links.get(BE, VENDOR) is None
-    assert VendorLinks(table, OTHER).get(NL, VENDOR) is None
+    assert VendorLinks(table, keys_of(OTHER)).get(NL, VENDOR) is None
 
 
 def test_a_new_link_replaces_the_old_one_from_both_ends(
@@ -89,7 +90,7 @@ def test_all_are_listed_with_any_vendor_id(
     assert [link.division for link in links.all()] == [NL, BE]
     assert list(links.all(NL)) == [any_link(id)]
     assert list(proposals.all()) == list(proposals.all(NL)) == [any_proposal(id)]
-    others = VendorLinks(table, OTHER), SupplierProposals(table, OTHER)
+    others = VendorLinks(table, keys_of(OTHER)), SupplierProposals(table, keys_of(OTHER))
     assert [*others[0].all(), *others[1].all(), *proposals.all(BE)] == []
 
 

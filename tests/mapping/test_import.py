@@ -262,7 +262,7 @@ def test_a_concurrent_change_is_not_overwritten(
 def test_a_division_that_was_never_read_cannot_be_checked(
     fresh: PersonStack, write_file: Write
 ) -> None:
-    fresh.env.memory.tables.reference.delete(f"{FIRM}#2101", "reading#sync/CRM/Accounts")
+    fresh.env.memory.tables.reference.delete(f"{FIRM}#other.2101", "reading#sync/CRM/Accounts")
     (error,) = refused(fresh, write_file("2101,gl_accounts,a,4100,"))
     assert "not read yet: `connector refresh`" in error
 

@@ -11,7 +11,7 @@ import pytest
 from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, OrderId, RecordKey
+from ml_connector.domain.ids import ConnectionId, Division, OrderId, RecordKey
 from ml_connector.exceptions import decisions, retry
 from ml_connector.exceptions.listing import ExceptionFilter, list_open
 from ml_connector.infrastructure.inbox import IncomingEvent, StoredEvent
@@ -25,6 +25,7 @@ from ml_connector.services import Services
 from ml_connector.sqs_worker import worker
 from ml_connector.vendors import worker as vendor_worker
 from tests.person_stack import PERSON, PersonStack
+from tests.site import SITE
 
 QUEUES = (PURCHASE_ORDERS, VENDORS)
 EVENT = RecordKey("event#airbase#e-1")
@@ -104,7 +105,7 @@ def test_a_body_that_lacks_something_is_an_exception(
     ("queue", "message"),
     [
         (VENDORS, order_message(FIRM, OrderId("po-1"))),
-        (PURCHASE_ORDERS, suppliers_message(FIRM, NL.division)),  # type: ignore[arg-type]
+        (PURCHASE_ORDERS, suppliers_message(FIRM, SITE, Division(NL.division))),
     ],
 )
 def test_a_message_in_the_wrong_queue_is_an_exception(

@@ -8,6 +8,7 @@ from local.firm import BRANCHES
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.ids import Division
 from ml_connector.messages import refresh_message
+from ml_connector.settings.connection import ANOTHER_SITE
 
 
 @dataclass
@@ -30,7 +31,8 @@ class InMemoryDemo:
                 self.env.queue(order)
         self.env.work()
         for branch in BRANCHES:
-            message = refresh_message(FIRM, Division(branch.division), everything=True)
+            division = Division(branch.division)
+            message = refresh_message(FIRM, ANOTHER_SITE, division, everything=True)
             self.env.memory.queues.send(message, f"{message.group} {self.clock()}")
         self.env.work()
 

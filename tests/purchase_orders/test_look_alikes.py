@@ -22,6 +22,7 @@ from ml_connector.domain.orders.questions import Known, MarkedOrders, OrdersNear
 from ml_connector.domain.records import ExactReference, OrderFacts, OrderState
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from tests.domain.orders.builders import SUPPLIER_ID, another_guid, any_connection, any_order
+from tests.site import keys_of
 
 CONNECTION = ConnectionId("firm")
 DIVISION = Division(101)
@@ -40,7 +41,7 @@ OTHER_AMOUNT: Mapping[str, Any] = {"amount": Decimal(12), "amount_without_vat": 
 
 @pytest.fixture
 def orders() -> ExactOrders:
-    return ExactOrders(InMemoryTable(), CONNECTION, DIVISION)
+    return ExactOrders(InMemoryTable(), keys_of(CONNECTION), DIVISION)
 
 
 def known(orders: ExactOrders, order: Order = ORDER, *, including_vat: bool = False) -> Known:

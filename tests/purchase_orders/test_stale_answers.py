@@ -79,7 +79,9 @@ def test_an_order_of_ours_that_is_reported_while_an_item_is_created_is_adopted(
 
     def create(_: Prerequisites, missing: object) -> None:
         created.append(missing)
-        message = refresh_message(FIRM, Division(NL.division), everything=True)
+        message = refresh_message(
+            FIRM, env.connection().site, Division(NL.division), everything=True
+        )
         worker.handle(message.body, env.memory.services())
 
     monkeypatch.setattr(

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from ml_connector.domain.ids import Division
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import ANOTHER_SITE, Connection
 from tests.domain.orders.builders import any_connection, any_division
 
 DIVISIONS = [{"division": 101, "subsidiaries": ["sub-nl"]}]
@@ -102,6 +102,22 @@ def test_any_other_kind_of_url_is_refused(url: str, message: str) -> None:
 def test_a_given_address_overrides_the_site() -> None:
     made = any_connection(exact_base_url="https://exact.example.com")
     assert made.exact_base_url == "https://exact.example.com"
+
+
+@pytest.mark.parametrize(
+    ("given", "site"),
+    [
+        ({"exact_site": "co.uk"}, "co.uk"),
+        ({"exact_site": None, "exact_base_url": "https://start.exactonline.be"}, "be"),
+        ({"exact_site": None, "exact_base_url": "https://start.exactonline.co.uk/"}, "co.uk"),
+        ({"exact_site": "de", "exact_base_url": "https://exact.example.com"}, "de"),
+        ({"exact_site": None, "exact_base_url": "https://exact.example.com"}, ANOTHER_SITE),
+        ({"exact_site": None, "exact_base_url": "https://nl"}, ANOTHER_SITE),
+        ({"exact_site": None, "exact_base_url": "http://127.0.0.1:8803"}, ANOTHER_SITE),
+    ],
+)
+def test_keys_name_the_site_or_that_it_is_another_server(given: Any, site: str) -> None:
+    assert any_connection(**given).site == site
 
 
 # --- Ids, divisions, subsidiaries ----------------------------------------------------------

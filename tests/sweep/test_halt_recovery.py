@@ -56,7 +56,7 @@ def test_a_division_that_is_gone_halts_alone_and_recovers_by_itself(
     at_rest.exact.world.divisions[BE.division].in_scope = False
     log = CallLog(at_rest, EXACT)
     orders = run_minutes(at_rest, 24 * 60, approve_each=30)
-    assert halts(at_rest) == {str(BE.division): "EXACT_DIVISION_NOT_ALLOWED"}
+    assert halts(at_rest) == {f"other.{BE.division}": "EXACT_DIVISION_NOT_ALLOWED"}
     assert times_halted(at_rest) == 1
     ours = [order for order in orders if order["subsidiary"]["airbase_id"] == BE.subsidiary]
     assert states(at_rest, ours) == {"received": 16}

@@ -7,14 +7,15 @@ removing one needs a migration.
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from local.in_memory.environment import InMemoryEnvironment
 from ml_connector.domain.exception_codes import CATALOGUE
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.domain.ids import ConnectionId, Division, OrderId, SiteId, VendorId
 from ml_connector.domain.orders.marker import marker
 from ml_connector.infrastructure.queues import Message
 from ml_connector.infrastructure.secret_store import KINDS
+from ml_connector.message_bodies import UnknownMessage, encode, parse
 from ml_connector.messages import (
     changed_order_message,
     listing_message,
@@ -25,6 +26,7 @@ from ml_connector.messages import (
     suppliers_message,
     vendor_message,
 )
+from tests.migrations.older_items import older_items
 from tests.template.deployed import deployed, properties, resources
 
 STABLE: dict[str, Any] = json.loads(Path(__file__).with_name("stable_names.json").read_text())
@@ -61,6 +63,28 @@ def test_stored_items_keep_their_attributes(env: InMemoryEnvironment) -> None:
         assert {key: names for key, names in lost.items() if names or key not in found} == {}, name
 
 
+def test_the_shapes_of_older_versions_are_written_in_tests() -> None:
+    """`tests/migrations` reads items of these shapes with today's code."""
+    found = {name: OldTable(items) for name, items in older_items("firm").items()}
+    assert {name: shapes(table) for name, table in found.items()} == STABLE["older"]["items"]
+
+
+def test_messages_that_older_versions_queued_are_read() -> None:
+    for older in STABLE["older"]["messages"]:
+        read = parse(older["body"])
+        assert not isinstance(read, UnknownMessage)
+        assert encode(read) == older["body"]
+
+
+class OldTable(NamedTuple):
+    """Items of a table."""
+
+    stored: list[Any]
+
+    def items(self) -> list[Any]:
+        return self.stored
+
+
 def keys_of(table: str) -> dict[str, Any]:
     """Return a table's key attributes, and those of each index."""
     found = properties(table)
@@ -73,15 +97,16 @@ def keys_of(table: str) -> dict[str, Any]:
 
 def messages() -> list[Message]:
     """Return one message of each kind that the workers send."""
-    firm, order, division = ConnectionId("firm"), OrderId("po-1"), Division(2101)
+    firm, order = ConnectionId("firm"), OrderId("po-1")
+    site, division = SiteId("nl"), Division(2101)
     return [
         order_message(firm, order, by_hand=True),
         changed_order_message(firm, order),
-        refresh_message(firm, division, everything=True),
+        refresh_message(firm, site, division, everything=True),
         listing_message(firm),
         recover_message(firm, "halts"),
         vendor_message(firm, VendorId("v-1"), name="Example", code="1"),
-        suppliers_message(firm, division),
+        suppliers_message(firm, site, division),
         reconcile_message(firm),
     ]
 

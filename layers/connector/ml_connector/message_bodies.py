@@ -2,7 +2,8 @@
 
 A body is a JSON object: its `kind`, and the fields of the type by their names. Messages outlive a
 release, forwards and (after a rollback) backwards. So kinds and names never change, a new field is
-optional, and fields that this release does not know are ignored.
+optional, and fields that this release does not know are ignored. A division is one of the
+connection's only site, which a message may name (`site`): older ones do not, and webhooks.
 """
 
 import hashlib
@@ -12,7 +13,15 @@ from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, final
 
 from msgspec import Struct
 
-from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId, RecordKey, VendorId
+from ml_connector.domain.ids import (
+    ConnectionId,
+    Division,
+    Guid,
+    OrderId,
+    RecordKey,
+    SiteId,
+    VendorId,
+)
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS
 
 Recoverable = Literal["exact", "airbase", "halts"]
@@ -94,6 +103,7 @@ class RefreshDivision(ForPurchaseOrders, frozen=True):
     kind: ClassVar[str] = "refresh"
     division: Division
     everything: bool = False
+    site: SiteId | None = None
 
 
 @final
@@ -120,6 +130,7 @@ class ExactNotification(ForPurchaseOrders, frozen=True):
     topic: str
     key: Guid
     action: str
+    site: SiteId | None = None
 
 
 @final
@@ -152,6 +163,7 @@ class AccountNotification(ForVendors, frozen=True):
     division: Division
     key: Guid
     action: str
+    site: SiteId | None = None
 
 
 @final
@@ -160,6 +172,7 @@ class ProcessSuppliers(ForVendors, frozen=True):
 
     kind: ClassVar[str] = "suppliers"
     division: Division
+    site: SiteId | None = None
 
 
 @final
@@ -324,6 +337,11 @@ class _Fields:
         """Return the division."""
         return Division(self.required("division", _number))
 
+    def site(self) -> SiteId | None:
+        """Return the division's site; None when it is missing."""
+        found = self.optional("site", _readable)
+        return SiteId(found) if found else None
+
 
 def _readable(value: Any) -> str | None:
     """Return a text that can be shown, and be part of a record's key; otherwise None."""
@@ -353,7 +371,9 @@ def _exact_order(of: _Fields) -> KnownMessage:
 
 def _refresh(of: _Fields) -> KnownMessage:
     everything = of.flag("everything")
-    return RefreshDivision(division=of.division(), everything=everything, **of.shared())
+    return RefreshDivision(
+        division=of.division(), everything=everything, site=of.site(), **of.shared()
+    )
 
 
 def _listing(of: _Fields) -> KnownMessage:
@@ -370,6 +390,7 @@ def _exact(of: _Fields) -> KnownMessage:
         topic=of.id("topic"),
         key=Guid(of.id("key")),
         action=of.required("action", _text),
+        site=of.site(),
         **of.shared(),
     )
 
@@ -393,12 +414,13 @@ def _account(of: _Fields) -> KnownMessage:
         division=of.division(),
         key=Guid(of.id("key")),
         action=of.required("action", _text),
+        site=of.site(),
         **of.shared(),
     )
 
 
 def _suppliers(of: _Fields) -> KnownMessage:
-    return ProcessSuppliers(division=of.division(), **of.shared())
+    return ProcessSuppliers(division=of.division(), site=of.site(), **of.shared())
 
 
 def _reconcile(of: _Fields) -> KnownMessage:

@@ -2,7 +2,7 @@
 
 import secrets
 
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
+from ml_connector.domain.ids import ConnectionId, Division, OrderId, SiteId, VendorId, division_key
 from ml_connector.infrastructure.queues import Message
 from ml_connector.message_bodies import (
     CompareOrder,
@@ -31,11 +31,11 @@ def changed_order_message(connection: ConnectionId, order: OrderId) -> Message:
 
 
 def refresh_message(
-    connection: ConnectionId, division: Division, *, everything: bool = False
+    connection: ConnectionId, site: SiteId, division: Division, *, everything: bool = False
 ) -> Message:
     """Refresh a division's reference data from the stored cursors: what is due, or all."""
-    body = RefreshDivision(connection, division, everything)
-    return _message(f"{connection}#{division}#reference", body)
+    body = RefreshDivision(connection, division, everything, site)
+    return _message(f"{connection}#{division_key(site, division)}#reference", body)
 
 
 def listing_message(connection: ConnectionId) -> Message:
@@ -64,9 +64,9 @@ def vendor_message(
     return _message(vendor_group(connection), ProcessVendor(connection, vendor, name, code, kept))
 
 
-def suppliers_message(connection: ConnectionId, division: Division) -> Message:
+def suppliers_message(connection: ConnectionId, site: SiteId, division: Division) -> Message:
     """Process a division's changed suppliers."""
-    return _message(vendor_group(connection), ProcessSuppliers(connection, division))
+    return _message(vendor_group(connection), ProcessSuppliers(connection, division, site))
 
 
 def reconcile_message(connection: ConnectionId) -> Message:

@@ -17,7 +17,7 @@ from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker, Remote
 from ml_connector.infrastructure.connection_store import ConnectionNotes, ConnectionStore
 from ml_connector.infrastructure.coordination import Leases, SharedValues
-from ml_connector.infrastructure.data_form import DataForm
+from ml_connector.infrastructure.data_form import DIVISION_KEYS, DataForm
 from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.infrastructure.inbox import Inbox
@@ -25,6 +25,7 @@ from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.notification_outbox import NotificationOutbox
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.reference_store import ReferenceStore, StoredDivisionData
+from ml_connector.infrastructure.site_keys import SiteKeys
 from ml_connector.infrastructure.vendor_links import SupplierProposals, VendorLinks
 from ml_connector.settings.connection import Connection
 from ml_connector.telemetry import Measure
@@ -72,11 +73,14 @@ class Services:
         self._actor = stack.actor
         self._tables = stack.tables
         self._openers = stack.openers
+        self._keys = SiteKeys(self.id, connection.site, lambda: self.ledger.has_form(DIVISION_KEYS))
 
     @cached_property
     def ledger(self) -> Ledger:
         """Return the connection's records."""
-        return Ledger(self._tables.ledger, self._tables.audit, self._actor, self.id)
+        return Ledger(
+            self._tables.ledger, self._tables.audit, self._actor, self.id, self.connection.site
+        )
 
     @cached_property
     def inbox(self) -> Inbox:
@@ -91,12 +95,12 @@ class Services:
     @cached_property
     def vendor_links(self) -> VendorLinks:
         """Return the connection's vendor links and rejections."""
-        return VendorLinks(self._tables.mappings, self.id)
+        return VendorLinks(self._tables.mappings, self._keys)
 
     @cached_property
     def supplier_proposals(self) -> SupplierProposals:
         """Return the connection's open proposals."""
-        return SupplierProposals(self._tables.mappings, self.id)
+        return SupplierProposals(self._tables.mappings, self._keys)
 
     @cached_property
     def outbox(self) -> NotificationOutbox:
@@ -143,11 +147,11 @@ class Services:
 
     def reference_store(self, division: Division) -> ReferenceStore:
         """Return a division's reference data."""
-        return ReferenceStore(self._tables.reference, self.id, division)
+        return ReferenceStore(self._tables.reference, self._keys, division)
 
     def exact_orders(self, division: Division) -> ExactOrders:
         """Return a division's purchase orders as Exact last reported them."""
-        return ExactOrders(self._tables.reference, self.id, division)
+        return ExactOrders(self._tables.reference, self._keys, division)
 
     @property
     def match_indexes(self) -> "MatchIndexes":
@@ -155,7 +159,7 @@ class Services:
         # Imported by the first that matches: a worker for orders starts without them.
         from ml_connector.infrastructure.match_index import MatchIndexes  # noqa: PLC0415
 
-        return MatchIndexes(self._tables.reference, self.id)
+        return MatchIndexes(self._tables.reference, self._keys)
 
     def read_progress(self) -> "ReconciliationProgress":
         """Read how far the comparison of both vendor lists has come."""
@@ -213,7 +217,3 @@ class StackServices:
     def inbox_of(self, id: ConnectionId) -> Inbox:
         """Return the events of a connection, which stay when it is removed."""
         return Inbox(self.tables.inbox, id)
-
-    def reference_store_of(self, id: ConnectionId, division: Division) -> ReferenceStore:
-        """Return a division's reference data, also for an event of a removed connection."""
-        return ReferenceStore(self.tables.reference, id, division)

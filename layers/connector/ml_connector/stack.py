@@ -157,7 +157,9 @@ class Stack:
 
     def ledger_of(self, actor: Actor, id: ConnectionId) -> Ledger:
         """Return a connection's ledger, in which the audit trail names `actor`."""
-        return Ledger(self.tables.ledger, self.tables.audit, actor, id)
+        connection = self.services.connections.get(id)
+        site = connection.site if connection else None
+        return Ledger(self.tables.ledger, self.tables.audit, actor, id, site)
 
     def exchange_of(self, actor: Actor) -> CodeExchange:
         """Return the exchange of consent codes for tokens, audited as `actor`."""

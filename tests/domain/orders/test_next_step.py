@@ -68,6 +68,7 @@ from tests.domain.orders.builders import (
     any_order,
 )
 from tests.domain.orders.exact_model import ORDER_ID, as_posted
+from tests.site import SITE
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DIVISION = Division(101)
@@ -137,7 +138,7 @@ def step_of(start: Known, world: World | None = None) -> Step:
 
 
 def fetched(order: Order = ORDER) -> OrderFacts:
-    return replace(with_approved(OrderFacts(), order), division=DIVISION)
+    return replace(with_approved(OrderFacts(), order), site=SITE, division=DIVISION)
 
 
 def codes(step: Step) -> list[str]:
@@ -191,10 +192,10 @@ class TestBeforeAnythingIsRead:
         assert AirbaseOrder() not in then.answers
 
     def test_a_halted_division_stops_its_orders_alone(self) -> None:
-        step = step_of(known(fetched()), World(standing=ConnectionStanding(frozenset({"101"}))))
+        step = step_of(known(fetched()), World(standing=ConnectionStanding(frozenset({"nl.101"}))))
         assert isinstance(step, Wait)
         assert "101" in step.later.cause
-        other = World(standing=ConnectionStanding(frozenset({"102"})))
+        other = World(standing=ConnectionStanding(frozenset({"nl.102"})))
         assert isinstance(step_of(known(fetched()), other), Post)
 
 
@@ -362,7 +363,7 @@ class TestAnOrderThatIsInExact:
         assert (step.first.step, step.first.facts.status["receipt"]) == ("exact_status", "partial")
 
     def test_a_halted_division_is_not_written_to(self) -> None:
-        halted = ConnectionStanding(frozenset({"101"}))
+        halted = ConnectionStanding(frozenset({"nl.101"}))
         step, then = decided(self.start(), World(order=DEARER, standing=halted))
         assert isinstance(step, Wait)
         assert not any(isinstance(each, OrderInExact) for each in then.answers)
@@ -476,7 +477,7 @@ def a_world(draw: st.DrawFn) -> World:
     return World(
         order=draw(st.sampled_from(orders)),
         standing=ConnectionStanding(
-            draw(st.sets(st.sampled_from(["", "101", "102"])).map(frozenset)),
+            draw(st.sets(st.sampled_from(["", "nl.101", "nl.102"])).map(frozenset)),
             draw(st.booleans()),
         ),
         wait=draw(st.none() | st.just(delay("EXACT_AWAY", NOW))),

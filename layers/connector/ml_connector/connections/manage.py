@@ -10,7 +10,7 @@ from ml_connector import clock
 from ml_connector.connections import secrets as connection_secrets
 from ml_connector.connections.secrets import SIGNING, WEBHOOK_KINDS, GivenSecrets
 from ml_connector.domain.faults import Halt
-from ml_connector.domain.ids import Actor, ConnectionId
+from ml_connector.domain.ids import Actor, ConnectionId, parse_division_key
 from ml_connector.domain.records import ConnectionState
 from ml_connector.exact.oauth import Tokens
 from ml_connector.infrastructure.ledger import Conflict, ConnectionRecord, Ledger
@@ -79,7 +79,7 @@ def resume(stack: Stack, actor: Actor, connection: Connection) -> None:
 def read_reference_data(send: Send, connection: Connection) -> None:
     """Queue a refresh of every division's reference data."""
     for division in connection.divisions:
-        message = refresh_message(connection.id, division.division)
+        message = refresh_message(connection.id, connection.site, division.division)
         send(message, f"asked {clock.epoch()}")
 
 
@@ -222,8 +222,10 @@ def _digest(connection: Connection) -> str:
 
 
 def _halts(ledger: Ledger) -> list[dict[str, Any]]:
-    halts = ledger.halts()
-    return [{"division": where or None, **halt.as_dict()} for where, halt in sorted(halts.items())]
+    return [
+        {"division": str(parse_division_key(where)[1]) if where else None, **halt.as_dict()}
+        for where, halt in sorted(ledger.halts().items())
+    ]
 
 
 def _signing_texts(

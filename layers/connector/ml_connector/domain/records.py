@@ -14,7 +14,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from ml_connector.domain.faults import Problem
-from ml_connector.domain.ids import Actor, Division, Guid
+from ml_connector.domain.ids import Actor, Division, Guid, SiteId
 
 SETTLE = timedelta(seconds=120)
 """A worker lives at most 60 s: after this, no write of an earlier intent is in progress."""
@@ -191,6 +191,7 @@ class Intent:
     """What was approved."""
     digest: str = ""
     """Of the body that is sent."""
+    site: SiteId | None = None
 
 
 class ExactReference(Struct, frozen=True):
@@ -231,6 +232,8 @@ class OrderFacts(Facts):
     vendor_code: str = ""
     total: str = ""
     """Amount and currency as people read it."""
+    site: SiteId | None = None
+    """Where the division is; None without one, and in what older versions stored."""
     division: Division | None = None
     fingerprint: str = ""
     """Of everything that Airbase approved, as it was posted or amended last."""
@@ -301,7 +304,7 @@ class VendorDivision:
 
 @dataclass(frozen=True, kw_only=True)
 class VendorFacts(Facts):
-    """What was decided about one Airbase vendor, by division code."""
+    """What was decided about one Airbase vendor, by the key of the division."""
 
     divisions: Mapping[str, VendorDivision] = field(default_factory=dict)
 
@@ -327,7 +330,7 @@ class LiftedHalt(Struct, frozen=True):
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionFacts(Facts):
-    """What is known of a connection; halts by division code, "" for all of it."""
+    """What is known of a connection; halts by the key of the division, "" for all of it."""
 
     halts: Mapping[str, HaltProblem] = field(default_factory=dict)
     lifted: Mapping[str, LiftedHalt] = field(default_factory=dict)
@@ -348,7 +351,7 @@ class ComparisonProgress:
     page: int = 0
     """The page of Airbase's list to be read next; 0 once it was read to its end."""
     whole: tuple[str, ...] = ()
-    """The divisions of which every vendor is still to be decided."""
+    """The keys of the divisions of which every vendor is still to be decided."""
     after: str = ""
     """The vendor that was decided last, in the first of them."""
 

@@ -241,11 +241,12 @@ def open_exact_client(
     connection: Connection, http: httpx.Client, secret_store: SecretStore, coordination: Table
 ) -> ExactClient:
     """Return a connection's Exact client."""
+    id, site = connection.id, connection.site
     base, allowed = connection.exact_base_url, connection.limits
     return ExactClient(
         base,
         http,
-        TokenProvider(connection.id, base, http, secret_store, coordination),
-        RateLimiter(coordination, connection.id, allowed.calls_per_minute, allowed.calls_per_day),
-        ErrorWindow(coordination, connection.id),
+        TokenProvider(id, base, http, secret_store, coordination),
+        RateLimiter(coordination, id, site, allowed.calls_per_minute, allowed.calls_per_day),
+        ErrorWindow(coordination, id, site),
     )

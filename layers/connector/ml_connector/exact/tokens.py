@@ -68,7 +68,7 @@ class TokenProvider:
         self._secret_store = secret_store
         self._leases = Leases(coordination, connection)
         self._values = SharedValues(coordination, connection)
-        self._errors = ErrorWindow(coordination, connection, cache_seconds=0)
+        self._errors = ErrorWindow(coordination, connection, None, cache_seconds=0)
         self.circuit_breaker = CircuitBreaker(coordination, connection, EXACT)
         self._lock = threading.Lock()
         self._cached: Tokens | None = None

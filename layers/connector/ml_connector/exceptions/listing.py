@@ -10,6 +10,7 @@ from typing import Any
 from ml_connector import clock
 from ml_connector import record_lookup as records
 from ml_connector.domain.faults import Problem
+from ml_connector.domain.ids import parse_division_key
 from ml_connector.domain.open_exceptions import brief
 from ml_connector.domain.records import ConnectionFacts
 from ml_connector.exceptions.codes import explain
@@ -115,7 +116,8 @@ def open_rows(record: AnyRecord | UnreadableRecord) -> Iterator[dict[str, Any]]:
         return
     halts = record.facts.halts if isinstance(record.facts, ConnectionFacts) else {}
     for where, halt in sorted(halts.items()):
-        yield _row(record, halt) | {"stops": f"division {where}" if where else "all"}
+        stops = f"division {parse_division_key(where)[1]}" if where else "all"
+        yield _row(record, halt) | {"stops": stops}
     for each in record.problems:
         yield _row(record, each)
 

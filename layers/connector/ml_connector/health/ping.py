@@ -10,6 +10,7 @@ from typing import Any
 from ml_connector.connections.token_refresh import WARN_AFTER
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault, Halt, Problem, Review
+from ml_connector.domain.ids import parse_division_key
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.odata import parse_moment
 from ml_connector.health.airbase import AirbasePing
@@ -63,7 +64,8 @@ def _check_running(checklist: Checklist, ledger: Ledger) -> None:
     if not halts:
         checklist.green("running", "Nothing stops the connection.")
     for where, halt in sorted(halts.items()):
-        detail = f"Stopped: {where or 'all divisions'}."
+        stopped = parse_division_key(where)[1] if where else "all divisions"
+        detail = f"Stopped: {stopped}."
         cause = f"{halt.cause} {detail}"
         found = Problem(halt.code, halt.record, cause, halt.remedy)
         checklist.red("running", Halt(found))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
-from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.ids import ConnectionId, Division, SiteId, division_key
 from ml_connector.infrastructure.dynamodb import Item, Table
 
 _HOUR = timedelta(hours=1)
@@ -111,14 +111,24 @@ class ErrorWindow:
     """
 
     def __init__(
-        self, table: Table, connection: ConnectionId, limit: int = 6, cache_seconds: float = 5.0
+        self,
+        table: Table,
+        connection: ConnectionId,
+        site: SiteId | None,
+        limit: int = 6,
+        cache_seconds: float = 5.0,
     ) -> None:
-        """Stop at `limit` errors; remember an empty window for `cache_seconds`."""
+        """Stop at `limit` errors; remember an empty window for `cache_seconds`.
+
+        `site`: of the divisions; None to count only calls outside of any.
+        """
         self._table = table
         self._connection = connection
+        self._site = site
         self._limit = limit
         self._cache_seconds = cache_seconds
         self._clean_at: dict[str, float] = {}
+        self._without_older: set[str] = set()
 
     def check(self, division: Division | None, endpoint: str, *, reserve: int = 0) -> None:
         """Pass while more than `reserve` errors are still allowed.
@@ -126,10 +136,10 @@ class ErrorWindow:
         Raises:
             Later: too many errors; until enough of them are an hour old.
         """
-        key = self._key(division, endpoint)
+        key = self._key(self._site, division, endpoint)
         if clock.epoch() - self._clean_at.get(key, float("-inf")) < self._cache_seconds:
             return
-        times = self._times(key)
+        times = sorted([*self._times(key), *self._older_times(division, endpoint)])
         if not times:
             self._clean_at[key] = clock.epoch()
         limit = self._limit - reserve
@@ -139,7 +149,7 @@ class ErrorWindow:
 
     def record(self, division: Division | None, endpoint: str) -> None:
         """Count one error, now."""
-        key, now = self._key(division, endpoint), clock.now()
+        key, now = self._key(self._site, division, endpoint), clock.now()
         self._clean_at.pop(key, None)
         at = now.isoformat(timespec="microseconds")
         # Rounded up: an error may expire a second late, never early.
@@ -147,10 +157,24 @@ class ErrorWindow:
         sk = f"{at}#{secrets.token_hex(4)}"
         self._table.put({"pk": key, "sk": sk, "at": at, "expires_at": expires})
 
-    def _key(self, division: Division | None, endpoint: str) -> str:
-        return f"{self._connection}#errors#{division or 0}#{endpoint}"
+    def _key(self, site: SiteId | None, division: Division | None, endpoint: str) -> str:
+        where = division_key(site, division) if division else "0"
+        return f"{self._connection}#errors#{where}#{endpoint}"
+
+    def _older_times(self, division: Division | None, endpoint: str) -> list[datetime]:
+        """Return the errors that an older version counted, without the site in their key.
+
+        Once there are none left, a process does not look again.
+        """
+        key = self._key(None, division, endpoint)
+        if not (division and self._site) or key in self._without_older:
+            return []
+        times = self._times(key)
+        if not times:
+            self._without_older.add(key)
+        return times
 
     def _times(self, key: str) -> list[datetime]:
         since = clock.now() - _HOUR
         times = (datetime.fromisoformat(str(item["at"])) for item in self._table.query(key))
-        return sorted(at for at in times if at > since)
+        return [at for at in times if at > since]

@@ -18,7 +18,9 @@ from ml_connector.release import VERSION
 ORDER_NAMES = OPEN_INDEXED = 1
 """Since this form, every order is found by rows of `order_names`, and every open exception in the
 index `open`."""
-NEWEST = 1
+DIVISION_KEYS = 2
+"""Since this form, every key and fact of a division names its Exact site."""
+NEWEST = 2
 """The form in which this version writes data."""
 
 _PK = "#form"  # no connection can have this id

@@ -56,6 +56,14 @@ class Delete:
 
 
 @dataclass(frozen=True)
+class DeleteUnchanged:
+    """Remove `item`; refused unless it is stored exactly as given."""
+
+    table: "Table"
+    item: Item
+
+
+@dataclass(frozen=True)
 class Check:
     """Write nothing; refuse the transaction when the item's `version` is not `expected`."""
 
@@ -65,7 +73,7 @@ class Check:
     expected: int
 
 
-Write = Insert | Replace | Put | Delete | Check
+Write = Insert | Replace | Put | Delete | DeleteUnchanged | Check
 
 
 class Table(Protocol):
@@ -161,11 +169,25 @@ def _act(write: Write) -> dict[str, Any]:
         return {"Delete": _keyed(write)}
     if isinstance(write, Check):
         return {"ConditionCheck": _keyed(write) | _version_is(write.expected)}
+    if isinstance(write, DeleteUnchanged):
+        return {"Delete": _removal(write)}
     return {"Put": _put(write)}
 
 
 def _keyed(write: Delete | Check) -> dict[str, Any]:
     return {"TableName": write.table.name, "Key": to_wire({"pk": write.pk, "sk": write.sk})}
+
+
+def _removal(write: DeleteUnchanged) -> dict[str, Any]:
+    """Return the deletion of an item as it was read; names and values are numbered."""
+    given = list(enumerate(write.item.items()))
+    return {
+        "TableName": write.table.name,
+        "Key": to_wire({name: write.item[name] for name in ("pk", "sk")}),
+        "ConditionExpression": " AND ".join(f"#n{at} = :v{at}" for at, _ in given),
+        "ExpressionAttributeNames": {f"#n{at}": name for at, (name, _) in given},
+        "ExpressionAttributeValues": to_wire({f":v{at}": value for at, (_, value) in given}),
+    }
 
 
 def _version_is(expected: int) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from ml_connector.domain.ids import ConnectionId, Division, Guid
+from ml_connector.domain.ids import Division, Guid
 from ml_connector.domain.orders.exact_order import ExactLine, ExactOrder
 from ml_connector.domain.orders.marker import order_tokens_in
 from ml_connector.infrastructure.compression import compress, decompress
 from ml_connector.infrastructure.dynamodb import Item, Table
+from ml_connector.infrastructure.site_keys import SiteKeys
 
 _A_MONTH = timedelta(days=31)
 _DECIMALS = ("amount", "amount_without_vat", "quantity", "unit_price", "received", "invoiced")
@@ -25,10 +26,19 @@ _DAYS = ("order_date", "receipt_date")
 class ExactOrders:
     """Stores a division's purchase orders, so that Exact need not be called."""
 
-    def __init__(self, table: Table, connection: ConnectionId, division: Division) -> None:
-        """Store the division's orders in `table`."""
+    def __init__(self, table: Table, keys: SiteKeys, division: Division) -> None:
+        """Store the orders of a division of the site in `table`."""
         self._table = table
-        self._pk = f"{connection}#{division}"
+        self._keys = keys
+        self._division = division
+        self._newest = keys.new_partition(division)
+        self._found = ""
+
+    @property
+    def _pk(self) -> str:
+        if self._found != self._newest:  # data are moved there once, and stay
+            self._found = self._keys.partition(self._table, self._division)
+        return self._found
 
     def keep(self, orders: Iterable[ExactOrder]) -> None:
         """Add or overwrite orders, with their look-up rows."""

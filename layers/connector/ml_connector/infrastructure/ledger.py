@@ -16,7 +16,16 @@ from ml_connector import clock
 from ml_connector.domain.audit_chain import START, Anchor, Entry, find_break, seal
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Problem
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, RecordKey, VendorId
+from ml_connector.domain.ids import (
+    ConnectionId,
+    Division,
+    OrderId,
+    RecordKey,
+    SiteId,
+    VendorId,
+    division_key,
+    parse_division_key,
+)
 from ml_connector.domain.open_exceptions import tidied
 from ml_connector.domain.records import (
     ComparisonFacts,
@@ -42,6 +51,7 @@ from ml_connector.infrastructure.record_codec import (
     decode,
     encode,
     facts_type,
+    with_site,
 )
 from ml_connector.telemetry import logger
 
@@ -148,15 +158,27 @@ def vendor_key(vendor: VendorId) -> RecordKey:
 class Ledger:
     """Reads and writes the records of one connection, and no others.
 
-    `actor` names the function in the audit trail.
+    `actor` names the function in the audit trail. Facts that an older version stored without an
+    Exact site are read with the connection's only one.
     """
 
-    def __init__(self, ledger: Table, audit: Table, actor: str, id: ConnectionId) -> None:
-        """Store the records of the connection `id` in `ledger` and their trails in `audit`."""
+    def __init__(
+        self,
+        ledger: Table,
+        audit: Table,
+        actor: str,
+        id: ConnectionId,
+        site: SiteId | None = None,
+    ) -> None:
+        """Store the records of the connection `id` in `ledger` and their trails in `audit`.
+
+        `site` is its Exact site; None when its settings are not at hand.
+        """
         self._ledger = ledger
         self._audit = audit
         self.actor = actor
         self.id = id
+        self._site = site
 
     def read(self, key: RecordKey) -> AnyRecord:
         """Return the record; a new one, not yet stored, when there is none.
@@ -164,7 +186,7 @@ class Ledger:
         Raises `NewerDataError` for a record that a newer version of the connector has written.
         """
         item = self._ledger.get(self.id, key)
-        return _record(item) if item else new_record(self.id, key)
+        return self._record(item) if item else new_record(self.id, key)
 
     def order(self, order: OrderId) -> OrderRecord:
         """Return the record of an order, as `read` does."""
@@ -257,7 +279,7 @@ class Ledger:
         group = _due_group(self.id, parked)
         for item in self._ledger.query_index("due", group, f"{_stamp(until)}~"):
             try:
-                yield _record(item)
+                yield self._record(item)
             except NewerDataError:
                 logger().exception("a record cannot be read", connection=self.id)
 
@@ -266,7 +288,7 @@ class Ledger:
 
         Raises `NewerDataError` for one that a newer version of the connector has written.
         """
-        return (_record(item) for item in self._ledger.query(self.id, prefix))
+        return (self._record(item) for item in self._ledger.query(self.id, prefix))
 
     def orders(self) -> Iterator[OrderRecord]:
         """Yield the records of all orders."""
@@ -280,7 +302,7 @@ class Ledger:
         """
         direct = order_key(OrderId(name))
         keys = [direct, *keys_named(self._ledger, self.id, name)]
-        found = [_record(item) for item in self._ledger.get_many(self.id, keys)]
+        found = [self._record(item) for item in self._ledger.get_many(self.id, keys)]
         wanted = name.casefold()
         return [each for each in found if each.key == direct] or [
             each for each in found if wanted in names_of(each.facts)
@@ -294,11 +316,11 @@ class Ledger:
         """
         rows = self.unfinished()
         keys = [str(CONNECTION), *(str(row["sk"]) for row in rows if row["codes"])]
-        return map(_record_or_unreadable, self._ledger.get_many(self.id, keys))
+        return map(self._record_or_unreadable, self._ledger.get_many(self.id, keys))
 
     def readable_or_not(self, prefix: str = "") -> Iterator[AnyRecord | UnreadableRecord]:
         """Do as `records`, but yield what this version cannot read as such."""
-        return map(_record_or_unreadable, self._ledger.query(self.id, prefix))
+        return map(self._record_or_unreadable, self._ledger.query(self.id, prefix))
 
     def has_form(self, form: int) -> bool:
         """Return whether all data of the connection have this form, or a later one."""
@@ -336,7 +358,7 @@ class Ledger:
         """
         for _ in range(_MAX_ATTEMPTS):  # a lost consent stops all workers at once
             with suppress(Conflict):
-                self._halt(problem, str(division or ""))
+                self._halt(problem, self._where(division) if division else "")
                 return
         raise Conflict(f"{self.id}#{CONNECTION}")
 
@@ -350,17 +372,18 @@ class Ledger:
         self.write(
             record.now(ConnectionState.HALTED, facts),
             "halted",
-            detail={"division": where, "problem": problem.as_dict()},
+            detail=_named([where]) | {"problem": problem.as_dict()},
         )
 
     def clear_halt(self, division: Division | None = None) -> None:
         """Lift the halts of the connection (and all its divisions), or of one division."""
         halts = {where: found.code for where, found in self.halts().items()}
-        wanted = halts if division is None else {str(division): halts.get(str(division), "")}
-        self.lift(wanted, by_hand=True)
+        if division is not None:
+            halts = {where: halts[where] for where in halts if where == self._where(division)}
+        self.lift(halts, by_hand=True)
 
     def lift(self, halts: Mapping[str, str], *, by_hand: bool = False) -> bool:
-        """Lift the halts with these codes ("" or a division to code).
+        """Lift the halts with these codes ("" or the key of a division to code).
 
         Unless `by_hand`, count how often each came back soon after it was lifted. Return whether
         any was lifted. Raises `Conflict` as `write` does.
@@ -374,17 +397,17 @@ class Ledger:
         lifted = {} if by_hand else {**record.facts.lifted, **_lifted(known, over)}
         facts = replace(record.facts, halts=kept, lifted=lifted)
         state = ConnectionState.HALTED if kept else ConnectionState.ACTIVE
-        self.write(record.now(state, facts), "continued", detail={"division": ", ".join(over)})
+        self.write(record.now(state, facts), "continued", detail=_named(over))
         return True
 
     def halts(self) -> Mapping[str, HaltProblem]:
-        """Return the exceptions that stop the connection (under "") or its divisions."""
+        """Return the exceptions that stop the connection (under "") or its divisions, by key."""
         return self.connection().facts.halts
 
     def halted(self, division: Division | None = None) -> bool:
         """Return whether the connection, or this division of it, is stopped."""
         halts = self.halts()
-        return "" in halts or str(division) in halts
+        return "" in halts or (division is not None and self._where(division) in halts)
 
     def must_look_up_first(self) -> bool:
         """Return whether posted orders may be missing from the ledger (see `restored`)."""
@@ -401,9 +424,38 @@ class Ledger:
         facts = replace(record.facts, looks_first_until=until)
         self.write(record.now(state, facts), "restored", detail={"to": to.isoformat()})
 
+    def _where(self, division: Division) -> str:
+        return division_key(self._site, division)
+
+    def _record(self, item: Item) -> AnyRecord:
+        record = _record(item)
+        if self._site is None:
+            return record
+        return _as_stored(replace(record, facts=with_site(record.facts, self._site)))
+
+    def _record_or_unreadable(self, item: Item) -> AnyRecord | UnreadableRecord:
+        try:
+            return self._record(item)
+        except NewerDataError as error:
+            return UnreadableRecord(
+                ConnectionId(str(item["pk"])),
+                RecordKey(str(item["sk"])),
+                str(item["state"]),
+                str(item["received_at"]),
+                str(error),
+            )
+
     def _refuse_another(self, record: AnyRecord) -> None:
         if record.connection != self.id:
             raise ValueError(f"{_trail(record)} is no record of connection {self.id}")
+
+
+def _named(keys: Sequence[str]) -> dict[str, str]:
+    """Return how the audit trail names divisions and their site; "" stands for all of them."""
+    named = [parse_division_key(key) for key in keys if key]
+    sites = dict.fromkeys(site for site, _ in named if site)
+    divisions = {"division": ", ".join(str(division) for _, division in named)}
+    return {"site": ", ".join(sites), **divisions} if sites else divisions
 
 
 def _lifted(halts: Mapping[str, HaltProblem], over: Sequence[str]) -> dict[str, LiftedHalt]:
@@ -488,19 +540,6 @@ def _record(item: Item) -> AnyRecord:
             anchor=Anchor(int(item.get("audit_seq", 0)), str(item.get("audit_hash", START))),
         )
     )
-
-
-def _record_or_unreadable(item: Item) -> AnyRecord | UnreadableRecord:
-    try:
-        return _record(item)
-    except NewerDataError as error:
-        return UnreadableRecord(
-            ConnectionId(str(item["pk"])),
-            RecordKey(str(item["sk"])),
-            str(item["state"]),
-            str(item["received_at"]),
-            str(error),
-        )
 
 
 def _as_stored(record: Record[AnyFacts]) -> Record[AnyFacts]:

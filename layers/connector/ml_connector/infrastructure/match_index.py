@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from hashlib import sha256
 
-from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.ids import Division
 from ml_connector.domain.matching.party import Party
 from ml_connector.infrastructure.dynamodb import Item, Table
+from ml_connector.infrastructure.site_keys import SiteKeys
 
 Keys = Callable[[Party], set[str]]
 IdsByKey = dict[str, list[str]]
 
+SUPPLIERS = "#suppliers"
+"""What follows the partition of a division in that of its suppliers."""
 _PARTY, _BUCKET, _SIZE = "party#", "keys#", "size"
 _PARTIES_PER_BUCKET, _MAX_BUCKETS = 25, 4096
 
@@ -28,17 +31,23 @@ _PARTIES_PER_BUCKET, _MAX_BUCKETS = 25, 4096
 class MatchIndex:
     """One list of parties, by id and by keys."""
 
-    def __init__(self, table: Table, pk: str, keys: Keys, limits: Mapping[str, int]) -> None:
-        """Keep the list under `pk` of the reference table.
+    def __init__(
+        self, table: Table, pk: Callable[[], str], keys: Keys, limits: Mapping[str, int]
+    ) -> None:
+        """Keep the list in the partition of the reference table that `pk` names at each call.
 
         `keys` returns the keys of a party; `limits` caps the parties per key, by the key's prefix
         before the colon.
         """
         self._table = table
-        self._pk = pk
+        self._named = pk
         self._keys = keys
         self._limits = limits
         self._bucket_count: int | None = None
+
+    @property
+    def _pk(self) -> str:
+        return self._named()
 
     def get(self, id: str) -> Party | None:
         """Return the party as last stored, or None."""
@@ -169,20 +178,24 @@ def _buckets_for(parties: int) -> int:
 
 
 class MatchIndexes:
-    """The lists of one connection: its vendors, and the suppliers of each division."""
+    """The lists of one connection: its vendors, and the suppliers of each division of a site."""
 
-    def __init__(self, table: Table, id: ConnectionId) -> None:
-        """Keep those of the connection `id` in the reference table."""
+    def __init__(self, table: Table, site: SiteKeys) -> None:
+        """Keep them in the reference table."""
         self._table = table
-        self._id = id
+        self._site = site
 
     def vendors(self, keys: Keys, limits: Mapping[str, int]) -> MatchIndex:
         """Return the list of vendors; a usable vendor is active."""
-        return MatchIndex(self._table, f"{self._id}#vendors", keys, limits)
+        return MatchIndex(self._table, lambda: f"{self._site.id}#vendors", keys, limits)
 
     def suppliers(self, division: Division, keys: Keys, limits: Mapping[str, int]) -> MatchIndex:
         """Return the list of a division's suppliers."""
-        return MatchIndex(self._table, f"{self._id}#{division}#suppliers", keys, limits)
+
+        def pk() -> str:
+            return f"{self._site.partition(self._table, division)}{SUPPLIERS}"
+
+        return MatchIndex(self._table, pk, keys, limits)
 
     def stored_vendor(self, id: str) -> Party | None:
         """Return a vendor as last stored, without opening the index."""

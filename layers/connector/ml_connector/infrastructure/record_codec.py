@@ -5,12 +5,12 @@ one, and is refused: storing the record again would lose it.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, TypeVar
+from dataclasses import fields, replace
+from typing import Any, TypeVar, cast
 
 import msgspec
 
-from ml_connector.domain.ids import RecordKey
+from ml_connector.domain.ids import RecordKey, SiteId, division_key, parse_division_key
 from ml_connector.domain.records import (
     ComparisonFacts,
     ConnectionFacts,
@@ -21,6 +21,7 @@ from ml_connector.domain.records import (
 )
 
 AnyFacts = TypeVar("AnyFacts", bound=Facts)
+_T = TypeVar("_T")
 
 _BY_KIND: Mapping[str, type[Facts]] = {
     "order": OrderFacts,
@@ -82,3 +83,42 @@ def decode(stored: Mapping[str, Any], kind: type[AnyFacts]) -> AnyFacts:
         return msgspec.convert({names[name]: value for name, value in said.items()}, kind)
     except msgspec.ValidationError as error:
         raise NewerDataError(str(error)) from error
+
+
+def with_site(facts: AnyFacts, site: SiteId) -> AnyFacts:
+    """Return the facts with the site of every division that they name without one.
+
+    Older versions stored the division alone, because a connection had one site: this one.
+    """
+    known: Facts = facts
+    if isinstance(known, OrderFacts):
+        known = _order_with_site(known, site)
+    elif isinstance(known, VendorFacts):
+        known = replace(known, divisions=_by_key(known.divisions, site))
+    elif isinstance(known, ConnectionFacts):
+        halts, lifted = _by_key(known.halts, site), _by_key(known.lifted, site)
+        known = replace(known, halts=halts, lifted=lifted)
+    elif isinstance(known, ComparisonFacts):
+        whole = tuple(_key(each, site) for each in known.run.whole)
+        known = replace(known, run=replace(known.run, whole=whole))
+    return cast("AnyFacts", known)
+
+
+def _order_with_site(facts: OrderFacts, site: SiteId) -> OrderFacts:
+    if facts.division and not facts.site:
+        facts = replace(facts, site=site)
+    if facts.intent and not facts.intent.site:
+        facts = replace(facts, intent=replace(facts.intent, site=site))
+    return facts
+
+
+def _by_key(known: Mapping[str, _T], site: SiteId) -> dict[str, _T]:
+    return {_key(where, site): each for where, each in known.items()}
+
+
+def _key(where: str, site: SiteId) -> str:
+    """Return the key of a division with its site; "" stands for no division."""
+    if not where:
+        return where
+    known, division = parse_division_key(where)
+    return division_key(known or site, division)

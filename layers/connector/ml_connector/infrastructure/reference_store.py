@@ -15,11 +15,12 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, Division, Guid, VendorId
+from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.orders.order import Reference
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item, Supplier
 from ml_connector.infrastructure.dynamodb import Item as Row
 from ml_connector.infrastructure.dynamodb import Table
+from ml_connector.infrastructure.site_keys import SiteKeys
 from ml_connector.infrastructure.vendor_links import Link, VendorLinks
 
 Entity = TypeVar("Entity", Supplier, GLAccount, Item, Code)
@@ -58,10 +59,19 @@ class SupplierChange:
 class ReferenceStore:
     """One division's suppliers, GL accounts, items and codes."""
 
-    def __init__(self, table: Table, connection: ConnectionId, division: Division) -> None:
-        """Store the division's data in `table`."""
+    def __init__(self, table: Table, keys: SiteKeys, division: Division) -> None:
+        """Store the data of a division of the site in `table`."""
         self._table = table
-        self._pk = f"{connection}#{division}"
+        self._keys = keys
+        self._division = division
+        self._newest = keys.new_partition(division)
+        self._found = ""
+
+    @property
+    def _pk(self) -> str:
+        if self._found != self._newest:  # data are moved there once, and stay
+            self._found = self._keys.partition(self._table, self._division)
+        return self._found
 
     def cursors(self) -> dict[str, StreamCursor]:
         """Return the cursors of everything that was ever read, by path."""

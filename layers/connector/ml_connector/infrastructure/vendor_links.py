@@ -1,16 +1,21 @@
 """Vendor links, rejections and proposals, per division, in the mappings table.
 
-An item that leads from a supplier to its vendors is only a pointer: the link itself decides.
+A write stores them under keys that name the division's site, and removes those under older keys in
+the same transaction: each has one key at any time. An item that leads from a supplier to its
+vendors is only a pointer: the link itself decides.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, Division, Guid, VendorId
+from ml_connector.domain.ids import Division, Guid, SiteId, VendorId, parse_division_key
 from ml_connector.infrastructure.dynamodb import Delete, Item, Put, Table, Write
+from ml_connector.infrastructure.site_keys import SiteKeys
+
+_LINK, _REVERSE, _REJECTION, _PROPOSAL = "link", "linked", "rejected", "proposal"
 
 
 @dataclass(frozen=True)
@@ -70,17 +75,66 @@ class SupplierProposal:
     at: datetime = field(default_factory=clock.now)
 
 
-class VendorLinks:
-    """The links and the rejections of one connection."""
+class _Rows:
+    """The rows of one connection that belong to divisions of its site, under all their keys."""
 
-    def __init__(self, table: Table, id: ConnectionId) -> None:
-        """Store those of the connection `id` in the mappings table."""
+    def __init__(self, table: Table, keys: SiteKeys) -> None:
         self._table = table
-        self._id = id
+        self._keys = keys
+        self._pk = keys.id
+
+    def get(self, kind: str, division: Division, rest: str) -> Item | None:
+        """Return a row, or None."""
+        for where in self._keys.spellings(division):
+            if item := self._table.get(self._pk, f"{kind}#{where}#{rest}"):
+                return item
+        return None
+
+    def of(self, kind: str, division: Division, rest: str = "") -> Iterator[Item]:
+        """Yield a division's rows whose key continues with `rest`."""
+        return self._once(f"{kind}#{where}#{rest}" for where in self._keys.spellings(division))
+
+    def all(self, kind: str) -> Iterator[Item]:
+        """Yield the rows of all divisions."""
+        if not self._keys.has_older:
+            return self._table.query(self._pk, f"{kind}#{self._keys.site}.")
+        return (row for row in self._once([f"{kind}#"]) if _site(row) in {None, self._keys.site})
+
+    def _once(self, prefixes: Iterable[str]) -> Iterator[Item]:
+        """Yield each row once, although it may be moved meanwhile."""
+        if not self._keys.has_older:
+            yield from (row for prefix in prefixes for row in self._table.query(self._pk, prefix))
+            return
+        found: dict[tuple[str, str], Item] = {}
+        for prefix in prefixes:
+            for row in self._table.query(self._pk, prefix):
+                found.setdefault(_identity(row), row)
+        yield from (row for _, row in sorted(found.items()))
+
+    def putting(self, kind: str, division: Division, rest: str, values: Item) -> list[Write]:
+        """Return the writes that store a row under its newest key only."""
+        sk = f"{kind}#{self._keys.of(division)}#{rest}"
+        put = Put(self._table, {"pk": self._pk, "sk": sk, **values})
+        return [put, *(each for each in self.deleting(kind, division, rest) if each.sk != sk)]
+
+    def deleting(self, kind: str, division: Division, rest: str) -> list[Delete]:
+        """Return the writes that remove a row; none is fine."""
+        names = (f"{kind}#{where}#{rest}" for where in self._keys.spellings(division))
+        return [Delete(self._table, self._pk, sk) for sk in names]
+
+
+class VendorLinks:
+    """The links and the rejections of one connection's site."""
+
+    def __init__(self, table: Table, keys: SiteKeys) -> None:
+        """Store those of the site in the mappings table."""
+        self._table = table
+        self.keys = keys
+        self._rows = _Rows(table, keys)
 
     def get(self, division: Division, vendor: VendorId) -> Link | None:
         """Return the vendor's link in the division, or None."""
-        item = self._table.get(self._id, f"link#{division}#{vendor}")
+        item = self._rows.get(_LINK, division, vendor)
         return _link(item) if item else None
 
     def save(self, link: Link) -> None:
@@ -89,11 +143,14 @@ class VendorLinks:
 
     def saving(self, link: Link) -> list[Write]:
         """Return the writes of `save`, for a transaction with the step that decided it."""
-        reverse: Item = {"pk": self._id, "sk": _reverse_key(link), "vendor": link.vendor}
-        writes: list[Write] = [Put(self._table, _item(self._id, link)), Put(self._table, reverse)]
+        reverse: Item = {"vendor": link.vendor}
+        writes = [
+            *self._rows.putting(_LINK, link.division, link.vendor, _values(link)),
+            *self._rows.putting(_REVERSE, link.division, _supplied(link), reverse),
+        ]
         before = self.get(link.division, link.vendor)
         if before and before.supplier != link.supplier:
-            writes.append(Delete(self._table, self._id, _reverse_key(before)))
+            writes += self._rows.deleting(_REVERSE, link.division, _supplied(before))
         return writes
 
     def remove(self, division: Division, vendor: VendorId) -> None:
@@ -107,18 +164,18 @@ class VendorLinks:
         if link is None:
             return []
         return [
-            Delete(self._table, self._id, f"link#{division}#{vendor}"),
-            Delete(self._table, self._id, _reverse_key(link)),
+            *self._rows.deleting(_LINK, division, vendor),
+            *self._rows.deleting(_REVERSE, division, _supplied(link)),
         ]
 
     def all(self, division: Division | None = None) -> Iterator[Link]:
-        """Yield the links of the connection, or of one of its divisions."""
-        prefix = "link#" if division is None else f"link#{division}#"
-        return (_link(item) for item in self._table.query(self._id, prefix))
+        """Yield the links of the site, or of one of its divisions."""
+        rows = self._rows.all(_LINK) if division is None else self._rows.of(_LINK, division)
+        return map(_link, rows)
 
     def vendors_of(self, division: Division, supplier: Guid) -> list[VendorId]:
         """Return the vendors linked to the supplier: one, unless something is wrong."""
-        found = self._table.query(self._id, f"linked#{division}#{supplier}#")
+        found = self._rows.of(_REVERSE, division, f"{supplier}#")
         vendors = [VendorId(str(item["vendor"])) for item in found]
         links = [self.get(division, vendor) for vendor in vendors]
         return [link.vendor for link in links if link and link.supplier == supplier]
@@ -135,77 +192,80 @@ class VendorLinks:
     ) -> None:
         """Store that the vendor is not this supplier, as long as `digest` covers both."""
         rejection = Rejection(division, vendor, supplier, digest, by, at, reason)
-        self._table.transact([self.rejecting(rejection)])
+        self._table.transact(self.rejecting(rejection))
 
-    def rejecting(self, rejection: Rejection) -> Write:
-        """Return the write of `reject`."""
-        sk = _rejection_key(rejection.division, rejection.vendor, rejection.supplier)
-        return Put(self._table, {"pk": self._id, "sk": sk, "body": _text(rejection)})
+    def rejecting(self, rejection: Rejection) -> list[Write]:
+        """Return the writes of `reject`."""
+        pair = f"{rejection.vendor}#{rejection.supplier}"
+        values: Item = {"body": _text(rejection)}
+        return self._rows.putting(_REJECTION, rejection.division, pair, values)
 
-    def forgetting(self, division: Division, vendor: VendorId, supplier: Guid) -> Write:
-        """Return the write that removes a rejection; none is fine."""
-        return Delete(self._table, self._id, _rejection_key(division, vendor, supplier))
+    def forgetting(self, division: Division, vendor: VendorId, supplier: Guid) -> list[Write]:
+        """Return the writes that remove a rejection; none is fine."""
+        return [*self._rows.deleting(_REJECTION, division, f"{vendor}#{supplier}")]
 
     def all_rejections(self, division: Division) -> Iterator[Rejection]:
         """Yield the rejections in the division, including outdated ones."""
-        rows = self._table.query(self._id, f"rejected#{division}#")
-        return (_rejection(item) for item in rows)
+        return map(_rejection, self._rows.of(_REJECTION, division))
 
     def rejections(self, division: Division, vendor: VendorId) -> list[Rejection]:
         """Return the vendor's rejections in the division, including outdated ones."""
-        rows = self._table.query(self._id, f"rejected#{division}#{vendor}#")
-        found = (_rejection(item) for item in rows)
+        found = map(_rejection, self._rows.of(_REJECTION, division, f"{vendor}#"))
         return [each for each in found if each.vendor == vendor]  # ids may contain a "#"
 
 
 class SupplierProposals:
-    """The open proposals of one connection: at most one per vendor and division."""
+    """The open proposals of one connection's site: at most one per vendor and division."""
 
-    def __init__(self, table: Table, id: ConnectionId) -> None:
-        """Store those of the connection `id` in the mappings table."""
+    def __init__(self, table: Table, keys: SiteKeys) -> None:
+        """Store those of the site in the mappings table."""
         self._table = table
-        self._id = id
+        self._rows = _Rows(table, keys)
 
     def get(self, division: Division, vendor: VendorId) -> SupplierProposal | None:
         """Return the vendor's proposal in the division, or None."""
-        item = self._table.get(self._id, f"proposal#{division}#{vendor}")
+        item = self._rows.get(_PROPOSAL, division, vendor)
         return _proposal(item) if item else None
 
     def save(self, proposal: SupplierProposal) -> None:
         """Store the proposal, replacing an earlier one."""
-        self._table.transact([self.saving(proposal)])
+        self._table.transact(self.saving(proposal))
 
-    def saving(self, proposal: SupplierProposal) -> Write:
-        """Return the write of `save`, for a transaction with the step that decided it."""
-        sk = f"proposal#{proposal.division}#{proposal.vendor}"
-        return Put(self._table, {"pk": self._id, "sk": sk, "body": _text(proposal)})
+    def saving(self, proposal: SupplierProposal) -> list[Write]:
+        """Return the writes of `save`, for a transaction with the step that decided it."""
+        values: Item = {"body": _text(proposal)}
+        return self._rows.putting(_PROPOSAL, proposal.division, proposal.vendor, values)
 
     def remove(self, division: Division, vendor: VendorId) -> None:
         """Remove the vendor's proposal in the division; none is fine."""
-        self._table.transact([self.removing(division, vendor)])
+        self._table.transact(self.removing(division, vendor))
 
-    def removing(self, division: Division, vendor: VendorId) -> Write:
-        """Return the write of `remove`."""
-        return Delete(self._table, self._id, f"proposal#{division}#{vendor}")
+    def removing(self, division: Division, vendor: VendorId) -> list[Write]:
+        """Return the writes of `remove`."""
+        return [*self._rows.deleting(_PROPOSAL, division, vendor)]
 
     def all(self, division: Division | None = None) -> Iterator[SupplierProposal]:
-        """Yield the proposals of the connection, or of one of its divisions."""
-        prefix = "proposal#" if division is None else f"proposal#{division}#"
-        return (_proposal(item) for item in self._table.query(self._id, prefix))
+        """Yield the proposals of the site, or of one of its divisions."""
+        rows = self._rows.all(_PROPOSAL) if division is None else self._rows.of(_PROPOSAL, division)
+        return map(_proposal, rows)
 
 
-def _reverse_key(link: Link) -> str:
-    return f"linked#{link.division}#{link.supplier}#{link.vendor}"
+def _identity(item: Item) -> tuple[str, str]:
+    """Return what a row is about, however its key names the division."""
+    _, where, rest = str(item["sk"]).split("#", 2)
+    return str(parse_division_key(where)[1]), rest
 
 
-def _rejection_key(division: Division, vendor: VendorId, supplier: Guid) -> str:
-    return f"rejected#{division}#{vendor}#{supplier}"
+def _site(item: Item) -> SiteId | None:
+    return parse_division_key(str(item["sk"]).split("#", 2)[1])[0]
 
 
-def _item(connection: ConnectionId, link: Link) -> Item:
+def _supplied(link: Link) -> str:
+    return f"{link.supplier}#{link.vendor}"
+
+
+def _values(link: Link) -> Item:
     return {
-        "pk": connection,
-        "sk": f"link#{link.division}#{link.vendor}",
         "supplier": link.supplier,
         "rule": link.rule,
         "evidence": json.dumps(link.evidence, ensure_ascii=False),
@@ -216,9 +276,9 @@ def _item(connection: ConnectionId, link: Link) -> Item:
 
 
 def _link(item: Item) -> Link:
-    _, division, vendor = str(item["sk"]).split("#", 2)
+    _, where, vendor = str(item["sk"]).split("#", 2)
     return Link(
-        Division(int(division)),
+        parse_division_key(where)[1],
         VendorId(vendor),
         Guid(str(item["supplier"])),
         str(item["rule"]),

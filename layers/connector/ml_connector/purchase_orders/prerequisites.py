@@ -11,6 +11,7 @@ from typing import Any
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Problem, Review
+from ml_connector.domain.ids import division_key
 from ml_connector.domain.orders.carrier_items import (
     MissingCarrierItem,
     MissingSupplierItem,
@@ -45,7 +46,7 @@ class Prerequisites:
     def create_all(self, missing: Sequence[Prerequisite]) -> None:
         """Create everything that is missing, or raise the fault that prevents it."""
         for each in missing:
-            name = f"{self._code}#{each.name}"
+            name = f"{division_key(self._connection.site, self._code)}#{each.name}"
             with self._leases.holding(name, _LEASE) as lease:
                 if lease is None:
                     until = clock.now() + _BUSY

@@ -119,8 +119,9 @@ def _take_note(message: ExactNotification | UnreadableEvent, services: StackServ
     try:
         if isinstance(message, UnreadableEvent):
             raise Review([problem("UNREADABLE_EVENT", tracked.title, "no_record")])
-        data = services.reference_store_of(message.connection, message.division)
-        note_stream_change(data, message.division, message.topic, message.key, message.action)
+        if own := services.of(message.connection):
+            data = own.reference_store(message.division)
+            note_stream_change(data, message.division, message.topic, message.key, message.action)
     except Review as review:
         tracked.apply_fault(review, retry_in=None)
     else:

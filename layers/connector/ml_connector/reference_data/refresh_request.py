@@ -16,5 +16,6 @@ def refresh(stack: Stack, id: str, division: int | None = None) -> list[int]:
         raise UserError(f"connection {id} has no division {division}; it has {known}")
     requested = codes if division is None else [Division(division)]
     for code in requested:
-        stack.send(refresh_message(connection.id, code, everything=True), f"asked {clock.epoch()}")
+        message = refresh_message(connection.id, connection.site, code, everything=True)
+        stack.send(message, f"asked {clock.epoch()}")
     return [int(code) for code in requested]

@@ -12,10 +12,13 @@ from pydantic import (
     model_validator,
 )
 
-from ml_connector.domain.ids import ConnectionId, Division, Guid
+from ml_connector.domain.ids import ConnectionId, Division, Guid, SiteId
 from ml_connector.settings.airbase_profile import AirbaseProfile, NoVerification, StrictModel
 
 EXACT_SITES = ("nl", "be", "de", "fr", "es", "co.uk", "com")
+ANOTHER_SITE = SiteId("other")
+"""The site of a connection to a server that is none of Exact's own."""
+_HOST = "start.exactonline."
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -145,6 +148,7 @@ class Connection(StrictModel):
     id: Annotated[ConnectionId, AfterValidator(_connection_id)]
     name: str = ""
     exact_site: Literal["nl", "be", "de", "fr", "es", "co.uk", "com"] | None = None
+    """Where the app is registered; the site's own address is used unless another is given."""
     exact_base_url: BaseUrl = ""
     airbase_base_url: BaseUrl = "https://api.airbase.io"
     exact_callback_url: BaseUrl | None = None
@@ -213,6 +217,18 @@ class Connection(StrictModel):
             if self.profile.order_source == "event":
                 raise ValueError("order_source 'event' needs verified webhooks")
         return self
+
+    @property
+    def site(self) -> SiteId:
+        """Return the Exact site, which is part of every stored key of a division.
+
+        It is `exact_site`; without one, the site whose address is given, else `ANOTHER_SITE`.
+        """
+        if self.exact_site:
+            return SiteId(self.exact_site)
+        host = urlsplit(self.exact_base_url).hostname
+        named = (site for site in EXACT_SITES if host == f"{_HOST}{site}")
+        return SiteId(next(named, ANOTHER_SITE))
 
     def division(self, code: Division) -> ExactDivision | None:
         """Return the division with this code, or None."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from functools import cache, cached_property
 
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import Division, division_key
 from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.ledger import AnyRecord, OrderRecord
 from ml_connector.reference_data.refresh import is_usable
@@ -17,7 +17,7 @@ class CallCapacity:
     """Counts down the calls left this minute, one per order; they are read at the first order."""
 
     def __init__(self, services: Services, halted: Collection[str]) -> None:
-        """Count the divisions of `connection` except the halted ones."""
+        """Count the divisions of the connection except the halted ones, by key."""
         self._services = services
         self._connection = services.connection
         self._halted = halted
@@ -55,9 +55,12 @@ class CallCapacity:
     @cached_property
     def _left(self) -> dict[Division, int]:
         rate_limiter = self._services.rate_limiter
+        site = self._connection.site
         codes = (each.division for each in self._connection.divisions)
         return {
-            code: rate_limiter.calls_left(code) for code in codes if str(code) not in self._halted
+            code: rate_limiter.calls_left(code)
+            for code in codes
+            if division_key(site, code) not in self._halted
         }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
-from ml_connector.domain.ids import Division, OrderId, VendorId
+from ml_connector.domain.ids import Division, OrderId, VendorId, division_key
 from ml_connector.domain.records import OrderFacts
 from ml_connector.infrastructure.circuit_breaker import (
     AIRBASE,
@@ -107,11 +107,10 @@ def sweep_connection(services: Services) -> None:
 
 def _queue_refreshes(services: Services, halted: Collection[str]) -> None:
     for division in services.connection.divisions:
-        if str(division.division) not in halted and is_due(
-            services.reference_store(division.division)
-        ):
+        site, code = services.connection.site, division.division
+        if division_key(site, code) not in halted and is_due(services.reference_store(code)):
             once = f"refresh {clock.epoch() // 60}"
-            message = refresh_message(services.id, division.division)
+            message = refresh_message(services.id, site, code)
             services.queues.send(message, f"{message.group} {once}")
 
 

@@ -10,11 +10,12 @@ from datetime import timedelta
 from typing import Any
 
 from ml_connector.domain.faults import Halt, Later, Review
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import Division, parse_division_key
 from ml_connector.domain.records import HaltProblem
 from ml_connector.exact import odata
 from ml_connector.exact.purchase_orders import ORDERS_PATH
 from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
 
 EVERY = timedelta(minutes=15)
 _MOST_DOUBLINGS = 6  # 16 hours
@@ -45,11 +46,12 @@ def lift_halts(services: Services) -> bool:
 def _is_repaired(services: Services, where: str, problem: HaltProblem) -> bool:
     """Ask the remote that the halt is about; raises `Later` when it cannot be asked now."""
     code = problem.code
-    if where and services.connection.division(Division(int(where))) is None:
+    division = _division(services.connection, where) if where else None
+    if where and division is None:
         return True  # the connection no longer has this division
     try:
         if not code.startswith("AIRBASE_"):
-            _ask_exact(services, where, problem.evidence)
+            _ask_exact(services, division, problem.evidence)
         if code.startswith(("AIRBASE_", "SECRET_")):
             services.airbase().check_access()
     except Halt as halt:
@@ -60,14 +62,21 @@ def _is_repaired(services: Services, where: str, problem: HaltProblem) -> bool:
     return True
 
 
-def _ask_exact(services: Services, where: str, evidence: Mapping[str, Any]) -> None:
+def _division(connection: Connection, where: str) -> Division | None:
+    """Return the division with this key, None when the connection does not have it."""
+    site, code = parse_division_key(where)
+    found = connection.division(code) if site in {None, connection.site} else None
+    return found.division if found else None
+
+
+def _ask_exact(services: Services, division: Division | None, evidence: Mapping[str, Any]) -> None:
     """Ask the endpoint that Exact refused for no rows; if unknown, the purchase orders."""
     endpoint = str(evidence.get("endpoint") or ORDERS_PATH)
     first = services.connection.divisions[0].division
-    division = Division(int(where or evidence.get("division") or first))
+    asked = division or Division(int(evidence.get("division") or first))
     if endpoint.startswith("sync/"):
         query = {"$filter": f"Timestamp gt {_END}", "$select": "Timestamp"}
     else:
         key = "PurchaseOrderID" if endpoint == ORDERS_PATH else "ID"
         query = {"$filter": f"{key} eq {_NO_SUCH_ID}", "$select": key}
-    list(services.exact.rows(division, endpoint, query))
+    list(services.exact.rows(asked, endpoint, query))

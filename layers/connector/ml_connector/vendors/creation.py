@@ -49,7 +49,7 @@ def create_supplier(
     Return whether it was linked. Raise `Later` while an outcome is unknown, `Review` when Exact
     refuses or has another account of this name.
     """
-    with _leased(context, f"supplier#{division.division}#{vendor.id}", "supplier"):
+    with _leased(context, f"supplier#{context.key(division.division)}#{vendor.id}", "supplier"):
         return _SupplierCreation(context, tracked, division, vendor).run()
 
 
@@ -121,7 +121,7 @@ class _SupplierCreation:
     def _refuse_namesake(self) -> None:
         if any(trimmed(row.get("Name")) == self.name for row in self._accounts_named(self.name)):
             note_stale(self.context.services.reference_store(self.code), ACCOUNTS_PATH)
-            message = refresh_message(self.context.id, self.code)
+            message = refresh_message(self.context.id, self.context.connection.site, self.code)
             self.context.services.queues.send(message, unique_id())
             title, name = self.tracked.title, self.name
             raise Review([problem("SUPPLIER_EXISTS", title, "name", division=self.code, name=name)])

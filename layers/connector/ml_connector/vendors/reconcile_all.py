@@ -15,7 +15,7 @@ from typing import Any
 from ml_connector import clock
 from ml_connector.airbase.vendors import read_vendor
 from ml_connector.domain.faults import Fault, Review
-from ml_connector.domain.ids import Division, Guid, VendorId
+from ml_connector.domain.ids import Division, Guid, VendorId, division_key
 from ml_connector.domain.matching import rules
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
@@ -52,8 +52,9 @@ def reconcile_all(services: Services) -> None:
     if tracked.record.state != ComparisonState.RUNNING:
         digest = _rules_digest(services.connection)
         is_new = tracked.facts.rules != digest
-        divisions = [str(each.division) for each in services.connection.divisions] if is_new else []
-        progress = ComparisonProgress(page=1, whole=tuple(divisions))
+        connection = services.connection
+        keys = (division_key(connection.site, each.division) for each in connection.divisions)
+        progress = ComparisonProgress(page=1, whole=tuple(keys) if is_new else ())
         facts = replace(tracked.facts, run=progress, rules=digest, waiting=None)
         tracked.step(ComparisonState.RUNNING, "started", facts, retry_in=_RESUME_AFTER)
     run = _ReconciliationRun(open_context(services), tracked, services)
@@ -208,11 +209,11 @@ class _ReconciliationRun:
     def _decide_divisions(self) -> None:
         for division in self._read_divisions():
             is_new = not self.context.suppliers(division).is_indexed
-            whole = self._progress.whole
-            if is_new and str(division) not in whole:
-                whole = (*whole, str(division))
+            key, whole = self.context.key(division), self._progress.whole
+            if is_new and key not in whole:
+                whole = (*whole, key)
                 self._save_progress(replace(self._progress, whole=whole))
-            if str(division) in whole:
+            if key in whole:
                 self._decide(division)
         if "decided" in self.counts and self.context.connection.vendors.writes:
             queue_vendors(
@@ -227,7 +228,8 @@ class _ReconciliationRun:
             if clock.now() - self.started > _TIME_LIMIT:
                 self._save_progress(replace(self._progress, after=id))
                 raise _OutOfTime
-        remaining = tuple(each for each in self._progress.whole if each != str(division))
+        decided = self.context.key(division)
+        remaining = tuple(each for each in self._progress.whole if each != decided)
         self._save_progress(replace(self._progress, whole=remaining, after=""))
 
     def _read_divisions(self) -> Iterator[Division]:

@@ -30,7 +30,7 @@ class TrackedVendor:
     """Holds the record as stored.
 
     Its facts: `title` (the vendor's name), `problems` (the open exceptions of all divisions) and
-    `divisions`, by code: `agreed`, `problem`, `proposed` (supplier ids) and `intent`; facts of the
+    `divisions`, by key: `agreed`, `problem`, `proposed` (supplier ids) and `intent`; facts of the
     vendor itself are under "". Methods that write raise `Conflict` when the record was changed
     meanwhile.
     """
@@ -53,14 +53,14 @@ class TrackedVendor:
 
     def division_facts(self, division: Division | None) -> VendorDivision:
         """Return the facts of one division, or of the vendor itself."""
-        return self.record.facts.divisions.get(_division_key(division), VendorDivision())
+        return self.record.facts.divisions.get(self._key(division), VendorDivision())
 
     def link(self, link: Link, agreed: Agreed, step: str = "linked", **detail: Any) -> None:
         """Link the vendor; close the exception and proposal of the division."""
         writes = [
             *self._links.saving(link),
-            self._proposals.removing(link.division, self.vendor),
-            self._links.forgetting(link.division, self.vendor, link.supplier),
+            *self._proposals.removing(link.division, self.vendor),
+            *self._links.forgetting(link.division, self.vendor, link.supplier),
         ]
         shown = {"supplier": link.supplier, "rule": link.rule, "evidence": list(link.evidence)}
         self._write(
@@ -77,18 +77,18 @@ class TrackedVendor:
         """Remove the vendor's link; with `rejected`, it is not made again."""
         writes = [
             *self._links.removing(division, self.vendor),
-            self._proposals.removing(division, self.vendor),
+            *self._proposals.removing(division, self.vendor),
         ]
         if rejected:
-            writes.append(self._links.rejecting(rejected))
+            writes += self._links.rejecting(rejected)
         self._write("unlinked", division, VendorDivision(), writes, **detail)
 
     def reject(self, rejected: Rejection, left: SupplierProposal | None, **detail: Any) -> None:
         """Record that the vendor is not this supplier; `left` is what is still proposed."""
         facts = replace(self.division_facts(rejected.division), proposed=_ids(left))
         writes = [
-            self._links.rejecting(rejected),
-            self._proposal_write(rejected.division, left),
+            *self._links.rejecting(rejected),
+            *self._proposal_writes(rejected.division, left),
         ]
         self._write(
             "rejected", rejected.division, facts, writes, rejected=rejected.supplier, **detail
@@ -110,7 +110,7 @@ class TrackedVendor:
             return
         facts = replace(self.division_facts(division), problem=problem, proposed=_ids(proposal))
         step = "exception" if problem else "proposed" if proposal else "withdrawn"
-        writes = [self._proposal_write(division, proposal)]
+        writes = self._proposal_writes(division, proposal)
         self._write(step, division, facts, writes, **_detail(problem, proposal))
 
     def flag_link(
@@ -131,7 +131,7 @@ class TrackedVendor:
         )
         writes = [
             *self._links.saving(flagged),
-            self._proposal_write(link.division, proposal),
+            *self._proposal_writes(link.division, proposal),
         ]
         self._write("doubted", link.division, facts, writes, **_detail(problem, proposal))
 
@@ -146,7 +146,7 @@ class TrackedVendor:
             return False
         writes = [
             *self._links.saving(replace(link, doubt="")),
-            self._proposal_write(link.division, None),
+            *self._proposal_writes(link.division, None),
         ]
         kept = replace(facts, agreed=agreed, problem=None, proposed=())
         step = "settled" if was_open else "agreed"
@@ -190,7 +190,9 @@ class TrackedVendor:
         known, wanted = ([each] if each else [] for each in (facts.problem, problem))
         return facts.proposed == _ids(proposal) and are_alike(known, wanted)
 
-    def _proposal_write(self, division: Division, proposal: SupplierProposal | None) -> Write:
+    def _proposal_writes(
+        self, division: Division, proposal: SupplierProposal | None
+    ) -> list[Write]:
         if proposal is None:
             return self._proposals.removing(division, self.vendor)
         return self._proposals.saving(proposal)
@@ -203,17 +205,17 @@ class TrackedVendor:
         writes: Sequence[Write],
         **detail: Any,
     ) -> None:
-        divisions = {**self.record.facts.divisions, _division_key(division): known}
+        divisions = {**self.record.facts.divisions, self._key(division): known}
         divisions = {key: each for key, each in divisions.items() if each != VendorDivision()}
         problems = tuple(each.problem for each in divisions.values() if each.problem)
         facts = replace(self.record.facts, title=self.title, divisions=divisions, problems=problems)
         moved = self.record.now(_state(divisions), facts)
-        detail = {"division": division, **detail} if division else detail
+        if division:
+            detail = {"site": self._links.keys.site, "division": division, **detail}
         self.record = self._ledger.write(moved, step, also=writes, detail=detail)
 
-
-def _division_key(division: Division | None) -> str:
-    return str(division or "")
+    def _key(self, division: Division | None) -> str:
+        return self._links.keys.of(division) if division else ""
 
 
 def _state(divisions: Mapping[str, VendorDivision]) -> VendorState:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Review
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import Division, division_key
 from ml_connector.domain.orders import unclear_refusals
 from ml_connector.domain.orders.carrier_items import MissingCarrierItem, Prerequisite
 from ml_connector.domain.orders.decision import Decision, WantedOrder, decide
@@ -117,7 +117,7 @@ def unposted_state(order: Order) -> OrderState:
 def _next_step(known: Known) -> Step:
     if known.state is OrderState.SET_ASIDE:
         return LeaveAside()
-    _wait_while_halted(known, "")
+    _wait_while_halted(known)
     if known.state is OrderState.POSTING:
         return _resolve_intent(known)
     if known.state is not OrderState.POSTED and known.facts.division:
@@ -132,11 +132,12 @@ def _next_step(known: Known) -> Step:
     return Move(state, state, facts, is_last=True)
 
 
-def _wait_while_halted(known: Known, where: str) -> None:
-    question = Standing(is_fetched=bool(where))
+def _wait_while_halted(known: Known, division: Division | None = None) -> None:
+    question = Standing(is_fetched=division is not None)
+    where = division_key(known.connection.site, division) if division else ""
     if known.ask(question).halts & {"", where}:
-        until, detail = known.now + HALT_RETRY, "division" if where else "connection"
-        later = delay("HALTED", until, detail, division=where)
+        until, detail = known.now + HALT_RETRY, "division" if division else "connection"
+        later = delay("HALTED", until, detail, division=str(division or ""))
         raise _TakeFirst(Wait(later, question))
 
 
@@ -196,7 +197,8 @@ def _resolve_intent(known: Known) -> Step:
 
 def _post(known: Known, order: Order, division: ExactDivision) -> Step:
     code = division.division
-    facts = replace(with_approved(known.facts, order), division=code)
+    site = known.connection.site
+    facts = replace(with_approved(known.facts, order), site=site, division=code)
     if facts != known.facts:
         return Move(known.state, "fetched", facts)
     known.need(
@@ -206,7 +208,7 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
         MarkedOrders(code),
         StreamPosition(code),
     )
-    _wait_while_halted(known, str(code))
+    _wait_while_halted(known, code)
     _wait_for_exact(known, code)
     body = _mapped(known, order, division).body
     if unrecorded := find_unrecorded(known, order, code):
@@ -233,6 +235,7 @@ def _intent(known: Known, order: Order, division: Division, body: Body) -> Inten
         at=known.now,
         amount=order.total.amount,
         digest=digest(body),
+        site=known.connection.site,
     )
 
 
@@ -284,7 +287,7 @@ def _bring_in_line(known: Known, order: Order) -> Step:
     if _is_unchanged(known, order):
         unchanged = Move(known.state, "unchanged", replace(facts, waiting=None), is_last=True)
         return unchanged if known.due_at else Rest()
-    _wait_while_halted(known, str(posted_facts(facts).division))
+    _wait_while_halted(known, posted_facts(facts).division)
     if facts.change:
         _wait_until_settled(known, facts.change, "change")
     if order.state is ApprovalState.PENDING and not _is_unresolved(known):

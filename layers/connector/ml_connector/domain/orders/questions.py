@@ -27,7 +27,7 @@ class Question(Struct, Generic[Answer_co], frozen=True):
 
 
 class ConnectionStanding(Struct, frozen=True):
-    """Where the connection is stopped ("" for all of it, else a division).
+    """Where the connection is stopped ("" for all of it, else the key of a division).
 
     `looks_first`: its ledger was restored, so a posted order may be missing from it.
     """

@@ -127,7 +127,7 @@ def _in_division(
         if proposal
         else None,
         "rejections": [_rejection(context, each, in_force) for each in rejections],
-        "exception": _exception(record, str(division)),
+        "exception": _exception(record, context.key(division)),
     }
 
 
@@ -180,8 +180,8 @@ def _plain(vendor: Party) -> dict[str, Any]:
     }
 
 
-def _exception(record: VendorRecord, division: str) -> dict[str, Any] | None:
-    facts = record.facts.divisions.get(division)
+def _exception(record: VendorRecord, key: str) -> dict[str, Any] | None:
+    facts = record.facts.divisions.get(key)
     return facts.problem.as_dict() if facts and facts.problem else None
 
 
