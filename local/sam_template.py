@@ -24,6 +24,8 @@ TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 _NOT_CREATED = frozenset(
     {
         "AWS::ApiGatewayV2::Api",
+        "AWS::ApiGatewayV2::ApiMapping",
+        "AWS::ApiGatewayV2::DomainName",
         "AWS::ApiGatewayV2::Stage",
         "AWS::CloudWatch::Alarm",
         "AWS::CloudWatch::Dashboard",
