@@ -31,6 +31,7 @@ _NOT_CREATED = frozenset(
         "AWS::CloudWatch::Dashboard",
         "AWS::Lambda::LayerVersion",
         "AWS::Lambda::Permission",
+        "AWS::Logs::MetricFilter",
         "AWS::Scheduler::Schedule",
     }
 )

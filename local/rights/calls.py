@@ -4,7 +4,7 @@ A service that encrypts asks KMS in the caller's name, under `kms:ViaService`.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from local.rights.conditions import Context
 from local.rights.intrinsics import Place
 
 Params = Mapping[str, Any]
+VIA = "kms:viaservice"
 _HASH_KEY = re.compile(r"\s*([#\w]+)\s*=\s*(:\w+)")
 _SUFFIX = "-AbCdEf"  # Secrets Manager ends a secret's ARN with six characters of its own
 _WRITES = {"PutItem": "Item", "GetItem": "Key", "DeleteItem": "Key", "UpdateItem": "Key"}
@@ -40,9 +41,9 @@ _SECRETS: dict[str, tuple[str, ...]] = {
 _KMS = {"Decrypt", "Encrypt", "GenerateDataKey"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Need:
-    """One right that a call needs."""
+    """One right that a call needs; those that recur are the same object."""
 
     action: str
     resource: str
@@ -71,6 +72,7 @@ class Calls:
         self._place = place
         self._encryption = encryption
         self._hash_keys = hash_keys
+        self._recurring: dict[Hashable, list[Need]] = {}
         self._of: dict[str, Callable[[str, Params], Iterator[Need]]] = {
             "cloudformation": self._cloudformation,
             "dynamodb": self._dynamodb,
@@ -133,9 +135,12 @@ class Calls:
     def _via(
         self, service: str, key: str, actions: Sequence[str], context: Mapping[str, str]
     ) -> Iterator[Need]:
-        via = f"{service}.{self._place.region}.amazonaws.com"
-        full = {"kms:viaservice": (via,)} | _encryption_context(context)
-        yield from (Need(action, key, full) for action in actions)
+        recurring = (service, key, *actions, *context.items())
+        if recurring not in self._recurring:
+            via = f"{service}.{self._place.region}.amazonaws.com"
+            full = {VIA: (via,)} | _encryption_context(context)
+            self._recurring[recurring] = [Need(action, key, full) for action in actions]
+        yield from self._recurring[recurring]
 
     def _dynamodb(self, operation: str, params: Params) -> Iterator[Need]:
         if operation == "TransactWriteItems":

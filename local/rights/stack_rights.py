@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from local.rights.calls import Calls, Encryption, Need, UnknownCallError
+from local.rights.calls import VIA, Calls, Encryption, Need, UnknownCallError
 from local.rights.decider import Decider, Question, Refusal
 from local.rights.policies import Principal
 from local.rights.stack_policies import StackPolicies
@@ -21,6 +21,7 @@ class StackRights:
         self.refusals: deque[Refusal] = deque(maxlen=_KEPT)
         self.allowed: dict[Hashable, Question] = {}
         """What was asked and allowed, each once."""
+        self._settled: set[Hashable] = set()
         own = dict(policies.of_roles())
         for person, policy in (people or {}).items():
             own[person] = policies.of_managed_policy(policy)
@@ -41,12 +42,25 @@ class StackRights:
     def first_refusal(self, principal: Principal, needs: Sequence[Need]) -> Refusal | None:
         """Judge each right that a principal needs; return the first that it lacks."""
         for need in needs:
+            if (principal, need.action, need.resource) in self._settled:
+                continue
+            if (principal, need) in self._settled:
+                continue
             asked = Question(principal, need.action, need.resource, need.context)
             if refusal := self._decider.refusal(asked):
                 return self._note(refusal)
-            context = need.context if self._decider.is_conditional(asked) else {}
-            self.allowed[principal, need.action, need.resource, frozenset(context.items())] = asked
+            self._note_allowed(asked, need)
         return None
+
+    def _note_allowed(self, asked: Question, need: Need) -> None:
+        where = asked.principal, asked.action, asked.resource
+        if not self._decider.is_conditional(asked):
+            self._settled.add(where)
+            self.allowed[where] = asked
+        else:
+            self.allowed[*where, frozenset(asked.context.items())] = asked
+            if VIA in need.context:
+                self._settled.add((asked.principal, need))
 
     def is_conditional(self, principal: Principal, need: Need) -> bool:
         """Return whether the context of what a principal needs can change the answer."""

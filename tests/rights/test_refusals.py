@@ -33,6 +33,7 @@ def stack(demo: DemoEnvironment) -> Iterator[LocalStack]:
 
 Call = Callable[[LocalStack, Any], Any]
 WEBHOOK = "AirbaseWebhookRole"
+KEY = {"pk": {"S": "firm"}, "sk": {"S": "x"}}
 
 
 @pytest.mark.parametrize(
@@ -137,9 +138,6 @@ def test_the_error_is_that_of_the_service(
     assert f"is not authorized to perform: {action} on resource: " in error["Message"]
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] in (400, 403)
     assert stack.rights.refusals[-1].question.principal.name == role
-
-
-KEY = {"pk": {"S": "firm"}, "sk": {"S": "x"}}
 
 
 def test_an_unknown_key_is_no_principal(stack: LocalStack) -> None:

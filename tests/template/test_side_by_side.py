@@ -32,7 +32,11 @@ _NAMES = {
     "TableName",
     "TopicName",
 }
-_NAMED_BY_REFERENCE = ("AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission")
+_NAMED_BY_REFERENCE = (
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Permission",
+    "AWS::Logs::MetricFilter",
+)
 # AWS's limits on the length of a name.
 _LIMITS = {"FunctionName": 64, "LayerName": 140, "Name": 64, "QueueName": 80}
 _TABLES = ("Inbox", "Ledger", "Audit", "Mappings", "Reference", "Coordination")

@@ -157,7 +157,7 @@ def test_two_routes_for_webhooks_and_one_for_consent() -> None:
 def test_the_api_is_throttled_and_logs_neither_path_nor_query() -> None:
     (stage,) = resources("AWS::ApiGatewayV2::Stage").values()
     assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(stage["DefaultRouteSettings"])
-    written = stage["AccessLogSettings"]["Format"]
+    written = stage["AccessLogSettings"]["Format"]["Fn::Sub"]
     assert "$context.routeKey" in written
     assert not any(word in written for word in ("$context.path", "$context.http.path", "query"))
 
@@ -292,3 +292,35 @@ def test_a_domain_is_optional_and_can_close_the_default_address() -> None:
         assert own["Fn::Sub"].startswith("https://${DomainName}/")
         assert "ApiEndpoint" in default["Fn::Sub"]
     assert {"DomainNeedsItsCertificate", "ClosedNeedsADomain"} <= set(template["Rules"])
+
+
+def test_refused_webhooks_are_counted_from_the_access_log() -> None:
+    (counted,) = resources("AWS::Logs::MetricFilter").values()
+    assert counted["LogGroupName"] == {"Ref": "WebhookApiLogs"}
+    (metric,) = counted["MetricTransformations"]
+    alarm = next(a for a in ALARMS.values() if a["MetricName"] == metric["MetricName"])
+    assert alarm["Namespace"] == metric["MetricNamespace"]
+    assert [each["Name"] for each in alarm["Dimensions"]] == [metric["Dimensions"][0]["Key"]]
+    (stage,) = resources("AWS::ApiGatewayV2::Stage").values()
+    written = stage["AccessLogSettings"]["Format"]["Fn::Sub"]
+    for field in ("route", "status", "service"):
+        assert f'"{field}":' in written
+    assert '"service":"${AWS::StackName}"' in written
+
+
+@pytest.mark.parametrize(
+    ("name", "rings_after"),
+    [
+        ("WebhookErrorAlarm", timedelta(minutes=10)),  # the sweep finds a single order
+        ("TokenRefreshFailedAlarm", timedelta(hours=12)),  # two runs
+    ],
+)
+def test_what_passes_does_not_ring(name: str, rings_after: timedelta) -> None:
+    alarm = ALARMS[name]
+    needed = alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
+    assert timedelta(seconds=alarm["Period"] * needed) >= rings_after
+
+
+def test_a_run_of_the_token_refresh_fails_only_when_lambda_gave_up() -> None:
+    alarm = ALARMS["TokenRefreshErrorAlarm"]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (2, "GreaterThanThreshold")
