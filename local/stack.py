@@ -275,9 +275,12 @@ class LocalStack:
         return id.rpartition("/")[2] if id.startswith("http") else id
 
     def _key_id(self, principal: str) -> str:
-        """Return the key of a role or a person; a template without people has only its owner."""
-        is_known = principal in self._people or principal in self.template.resources
-        return key_id(principal) if is_known else OWNER_KEY
+        """Return the key of a role or a person; raises KeyError for anyone else."""
+        if principal in PEOPLE and principal not in self._people:
+            return OWNER_KEY  # a template without people has only its owner
+        if principal not in PEOPLE and principal not in self.template.resources:
+            raise KeyError(principal)
+        return key_id(principal)
 
     def _invoke_for_route(self, function: str, event: Any) -> Any:
         method, _, path = event["routeKey"].partition(" ")

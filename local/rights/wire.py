@@ -37,6 +37,10 @@ class WireAnswer:
     body: bytes
 
 
+UNREADABLE = WireAnswer("403 Forbidden", [("Content-Type", "text/plain")], b"Access denied")
+"""For a call that is not signed, or not in a form that is known here."""
+
+
 def key_id_of(environ: Mapping[str, Any]) -> str | None:
     """Return the id of the key that signed the call; None for an unsigned one."""
     match = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))

@@ -152,6 +152,13 @@ def test_an_unknown_key_is_no_principal(stack: LocalStack) -> None:
         client.list_tables()
 
 
+def test_an_unsigned_call_is_refused(stack: LocalStack) -> None:
+    headers = {"X-Amz-Target": "DynamoDB_20120810.ListTables"}
+    assert httpx.post(stack.endpoint_url, content=b"{}", headers=headers).status_code == 403
+    with pytest.raises(KeyError, match="nobody"):
+        stack.client("dynamodb", "nobody")
+
+
 def test_a_function_signs_with_its_own_role(stack: LocalStack) -> None:
     with pytest.raises(ClientError, match=r"assumed-role/connector-\w+"):
         stack.client("dynamodb", "ExactConsentRole").get_item(
