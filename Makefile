@@ -19,6 +19,7 @@ ARCH ?= arm64
 MACHINE_ARCH := $(if $(filter arm64 aarch64,$(shell uname -m)),arm64,x86_64)
 BUILD_DIR ?= .aws-sam/build
 RUNS ?= 20000
+STACK ?= connector
 WORKERS ?= auto
 COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-emit-index-url
 PIP := -m pip install --quiet --disable-pip-version-check --no-input
@@ -93,6 +94,10 @@ fuzz: $(READY) ## run seeded histories, RUNS=20000; HISTORY_SEED=42 replays one
 mutants: $(READY) ## change each of the most important lines, and see a test fail
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
+.PHONY: rights
+rights: $(READY) ## take away each right of the template, and see the story fail (an hour)
+	@$(BIN)/python -m tests.rights $(ARGS)
+
 .PHONY: build
 build: $(SAM_READY) ## sam build, without Docker; ARCH=arm64 or x86_64
 	@test -n "$(LAMBDA_PYTHON)" || { echo "a python3.13 with pip is needed" >&2; exit 1; }
@@ -107,9 +112,25 @@ lambda-python:
 validate: $(SAM_READY) ## sam validate --lint
 	AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-eu-central-1} $(SAM) validate --lint
 
+# The longest name is that of the function vendor-reconciliation: AWS allows 64 characters.
+LONGEST_STACK_NAME := 42
+DEPLOY = $(SAM) deploy --stack-name $(STACK) --parameter-overrides Architecture=$(ARCH) \
+	$(if $(ALARM_EMAIL),AlarmEmail=$(ALARM_EMAIL)) \
+	$(if $(NOTIFICATION_EMAIL),NotificationEmail=$(NOTIFICATION_EMAIL)) $(PARAMETERS)
+
+# A new stack is protected after it was made: a create that fails must be able to remove its tables.
 .PHONY: deploy
-deploy: build ## build, then sam deploy; shows the changes and asks first
-	$(SAM) deploy --parameter-overrides Architecture=$(ARCH)
+deploy: build ## build, then sam deploy; asks first; STACK=, ALARM_EMAIL=, NOTIFICATION_EMAIL=
+	@test $$(printf %s "$(STACK)" | wc -c) -le $(LONGEST_STACK_NAME) || { \
+		echo "STACK: at most $(LONGEST_STACK_NAME) characters, or AWS refuses names" >&2; exit 1; }
+	if $(SAM) list stack-outputs --stack-name $(STACK) >/dev/null 2>&1; \
+		then $(DEPLOY); \
+		else $(DEPLOY) DeletionProtection=false && \
+			$(DEPLOY) $(if $(findstring DeletionProtection=,$(PARAMETERS)),,DeletionProtection=true); fi
+
+.PHONY: kept
+kept: $(READY) ## write the files that bring kept tables and key into a new stack; needs ARGS
+	@$(BIN)/python -m local.kept_resources $(ARGS)
 
 .PHONY: requirements
 requirements: ## recompile the pinned requirements (needs uv)

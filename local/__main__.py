@@ -93,6 +93,8 @@ def _print_addresses(console: Console, demo: DemoEnvironment) -> None:
         ("Exact webhooks", f"{demo.stack.url}/webhooks/exact/CONNECTION"),
         ("Exact redirect URI", demo.stack.outputs["ExactRedirectUri"]),
         ("AWS endpoint", demo.stack.endpoint_url),
+        ("Operator's AWS key id", demo.stack.environment()["AWS_ACCESS_KEY_ID"]),
+        ("Reader's AWS key id", demo.stack.environment(person="reader")["AWS_ACCESS_KEY_ID"]),
         ("Exact simulator", demo.exact_url),
         ("Airbase simulator", demo.airbase_url),
         ("Airbase key", demo.airbase.api_key),

@@ -14,6 +14,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from local.rights.endpoint import OWNER_KEY, Endpoint
 from local.sam_template import REGION
 
 # The developer's own AWS profile must not redirect calls meant for the loopback port.
@@ -43,16 +44,16 @@ class LocalAws:
 
     def __init__(self, port: int = 0, listen: str = "127.0.0.1") -> None:
         """Bind the port (0: a free one) of the address; `start` starts serving."""
-        app = _OneAtATime(DomainDispatcherApplication(create_backend_app))
+        self.endpoint = Endpoint(_OneAtATime(DomainDispatcherApplication(create_backend_app)))
         self._server: BaseWSGIServer = make_server(
-            listen, port, app, threaded=True, request_handler=_Quiet
+            listen, port, self.endpoint, threaded=True, request_handler=_Quiet
         )
         self.endpoint_url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = Thread(
             target=self._server.serve_forever, args=(0.05,), name="moto", daemon=True
         )
         self._session: Any = boto3.Session()
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
 
     def start(self) -> None:
         """Serve until stopped."""
@@ -66,27 +67,27 @@ class LocalAws:
         self._thread.join()
         self._server.server_close()
 
-    def environment(self) -> dict[str, str]:
-        """Return the variables that point AWS SDKs and tools to this server."""
+    def environment(self, key_id: str = OWNER_KEY) -> dict[str, str]:
+        """Return the variables that point AWS SDKs and tools to this server, under a key."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "local",
+            "AWS_ACCESS_KEY_ID": key_id,
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
         }
 
-    def client(self, service: str) -> Any:
-        """Return a client of one AWS service."""
-        if service not in self._clients:
-            self._clients[service] = self._session.client(
+    def client(self, service: str, key_id: str = OWNER_KEY) -> Any:
+        """Return a client of one AWS service that signs with a key."""
+        if (service, key_id) not in self._clients:
+            self._clients[service, key_id] = self._session.client(
                 service,
                 region_name=REGION,
                 endpoint_url=self.endpoint_url,
-                aws_access_key_id="local",
+                aws_access_key_id=key_id,
                 aws_secret_access_key="local",
             )
-        return self._clients[service]
+        return self._clients[service, key_id]
 
 
 class ProcessEnvironment:

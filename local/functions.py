@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from local.sam_template import REGION, FunctionCode
+import boto3
+
+from local.sam_template import ACCOUNT, REGION, FunctionCode
 
 _loaded = itertools.count(1)
 
@@ -30,7 +32,7 @@ class LambdaContext:
     @property
     def invoked_function_arn(self) -> str:
         """Return the function's ARN."""
-        return f"arn:aws:lambda:{REGION}:123456789012:function:{self.function_name}"
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.function_name}"
 
     @property
     def log_group_name(self) -> str:
@@ -54,17 +56,19 @@ class LocalFunction:
         """Take the function's deployed name, its code and its resolved variables."""
         self.name = name
         self.environment = dict(environment)
+        self.logs_written = False
         self._code = code
         self._handler: Callable[[Any, LambdaContext], Any] | None = None
 
-    def load(self, stack_variables: Mapping[str, str]) -> None:
+    def load(self, stack_variables: Mapping[str, str], role: Mapping[str, str]) -> None:
         """Import the handler with its own variables and no others of the stack.
 
-        A variable that template.yaml does not give to this function is missing here too.
+        A variable that template.yaml does not give to this function is missing here too. Its AWS
+        clients sign with the key of its role, which `role` holds as Lambda's own variables do.
         """
-        with _only_variables(
-            self.environment | {"AWS_LAMBDA_FUNCTION_NAME": self.name}, stack_variables
-        ):
+        own = {**self.environment, **role, "AWS_LAMBDA_FUNCTION_NAME": self.name}
+        boto3.DEFAULT_SESSION = None  # it would keep the key of the function loaded before
+        with _only_variables(own, stack_variables):
             self._handler = self._import()
 
     def __call__(self, event: Any) -> Any:

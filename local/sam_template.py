@@ -17,18 +17,21 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-REGION = "eu-central-1"
+REGION, ACCOUNT = "eu-central-1", "123456789012"
 TEMPLATE = Path(__file__).resolve().parent.parent / "template.yaml"
 
 # moto cannot create these, or nothing local uses them.
 _NOT_CREATED = frozenset(
     {
         "AWS::ApiGatewayV2::Api",
+        "AWS::ApiGatewayV2::ApiMapping",
+        "AWS::ApiGatewayV2::DomainName",
         "AWS::ApiGatewayV2::Stage",
         "AWS::CloudWatch::Alarm",
         "AWS::CloudWatch::Dashboard",
         "AWS::Lambda::LayerVersion",
         "AWS::Lambda::Permission",
+        "AWS::Logs::MetricFilter",
         "AWS::Scheduler::Schedule",
     }
 )
@@ -88,6 +91,11 @@ class SamTemplate:
         }
         self.cloudformation = translate(source)
         self.resources: dict[str, dict[str, Any]] = self.cloudformation["Resources"]
+
+    def use(self, cloudformation: dict[str, Any]) -> None:
+        """Take another template for the translated one, as made from it with a change."""
+        self.cloudformation = cloudformation
+        self.resources = cloudformation["Resources"]
 
     def of_type(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the properties of all resources of a type, by logical id."""

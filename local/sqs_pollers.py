@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from typing import Any
 
-from local.sam_template import REGION, QueueSource
+from local.sam_template import ACCOUNT, REGION, QueueSource
 
 logger = logging.getLogger(__name__)
 
@@ -24,16 +24,23 @@ class Poller:
         source: QueueSource,
         queue_url: str,
         sqs: Any,
+        owners_sqs: Any,
         function: Callable[[Any], Any],
         *,
         visibility: int | None = None,
     ) -> None:
-        """Poll `queue_url`; `visibility` (seconds) replaces the queue's own timeout."""
+        """Poll `queue_url` with `sqs`, which signs with the function's role, as Lambda does.
+
+        `owners_sqs` does what only this stand-in does; `visibility` (seconds) replaces the queue's
+        own timeout.
+        """
         self.source = source
         self._queue_url = queue_url
         self._sqs = sqs
+        self._owners_sqs = owners_sqs
         self._function = function
         self._visibility = visibility
+        sqs.get_queue_attributes(QueueUrl=queue_url)  # as Lambda does before it polls
 
     def once(self, *, retry_at_once: bool) -> int:
         """Pass one batch to the function, delete what succeeded, return the batch's size.
@@ -45,9 +52,11 @@ class Poller:
         if not messages:
             return 0
         failed = self._failed(messages)
-        self._send_batch("delete_message_batch", [m for m in messages if m not in failed])
+        done = [m for m in messages if m not in failed]
+        self._send_batch(self._sqs.delete_message_batch, done)
         if retry_at_once:
-            self._send_batch("change_message_visibility_batch", failed, VisibilityTimeout=0)
+            sooner = self._owners_sqs.change_message_visibility_batch
+            self._send_batch(sooner, failed, VisibilityTimeout=0)
         return len(messages)
 
     def run(self, stop: Event, idle: float = 0.2) -> None:
@@ -76,7 +85,7 @@ class Poller:
         return messages
 
     def _failed(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        arn = f"arn:aws:sqs:{REGION}:123456789012:{self._queue_url.rpartition('/')[2]}"
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self._queue_url.rpartition('/')[2]}"
         try:
             answer = self._function({"Records": [_record(m, arn) for m in messages]})
         except Exception:  # as in Lambda, a crash fails the batch
@@ -84,13 +93,15 @@ class Poller:
             return messages
         return _reported(answer, messages) if self.source.reports_failures else []
 
-    def _send_batch(self, call: str, messages: Sequence[Mapping[str, Any]], **more: int) -> None:
+    def _send_batch(
+        self, call: Callable[..., Any], messages: Sequence[Mapping[str, Any]], **more: int
+    ) -> None:
         entries = [
             {"Id": str(index), "ReceiptHandle": message["ReceiptHandle"], **more}
             for index, message in enumerate(messages)
         ]
         if entries:
-            getattr(self._sqs, call)(QueueUrl=self._queue_url, Entries=entries)
+            call(QueueUrl=self._queue_url, Entries=entries)
 
 
 def _record(message: Mapping[str, Any], arn: str) -> dict[str, Any]:

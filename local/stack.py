@@ -23,12 +23,22 @@ from typing import Any, Self
 from local.api_gateway import ApiGateway
 from local.aws import LocalAws, ProcessEnvironment
 from local.functions import LocalFunction
-from local.sam_template import TEMPLATE, SamTemplate
+from local.rights.aws_services import API_ID, AwsServices, NotAuthorizedError
+from local.rights.endpoint import OWNER_KEY, key_id
+from local.rights.intrinsics import Place, Resolver
+from local.rights.policies import Principal
+from local.rights.stack_policies import StackPolicies
+from local.rights.stack_rights import StackRights
+from local.sam_template import ACCOUNT, REGION, TEMPLATE, SamTemplate
 from local.schedules import Timetable, message
 from local.sqs_pollers import Poller
 from ml_connector import clock as connector_clock
 
 logger = logging.getLogger(__name__)
+
+PEOPLE = {"operator": "OperatorPolicy", "reader": "ReaderPolicy"}
+"""The managed policy of each kind of person who runs the command."""
+PERSON = "operator"
 
 _MACHINE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
@@ -42,7 +52,11 @@ class Crash:
 
 
 class LocalStack:
-    """One deployed template: an HTTP server, moto as AWS, handlers in this process."""
+    """One deployed template: an HTTP server, moto as AWS, handlers in this process.
+
+    Every call to AWS is judged by the template's policies. A stack that refused one, and was not
+    told to forget it, fails when its context ends.
+    """
 
     def __init__(
         self,
@@ -72,7 +86,7 @@ class LocalStack:
         self._variables = dict(variables or {})
         self._visibility = visibility
         self._aws = LocalAws(aws_port, aws_listen)
-        self._gateway = ApiGateway(self.template.routes(), self.invoke, port)
+        self._gateway = ApiGateway(self.template.routes(), self._invoke_for_route, port)
         self._process = ProcessEnvironment()
         self._functions: dict[str, LocalFunction] = {}
         self._pollers: list[Poller] = []
@@ -87,6 +101,7 @@ class LocalStack:
         self._aws.start()
         self._process.set(self._aws.environment())
         self._create()
+        self._enforce_rights()
         self._load_functions()
         self._gateway.start()
         self._pollers = [self._poller(source) for source in self.template.sources()]
@@ -115,8 +130,10 @@ class LocalStack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop."""
+        """Stop; raise `NotAuthorizedError` if AWS would have refused a call."""
         self.stop()
+        if kind is None and self.rights.refusals:
+            raise NotAuthorizedError("\n".join(map(str, self.rights.refusals)))
 
     # ------------------------------------------------------------ addresses and resources
 
@@ -145,20 +162,26 @@ class LocalStack:
         """Return the logical ids of the functions."""
         return list(self._functions)
 
-    def environment(self, function: str | None = None) -> dict[str, str]:
-        """Return the variables that point to this stack, with those of one function."""
-        own = self._functions[function].environment if function else {}
-        return self._aws.environment() | own
+    def environment(self, function: str | None = None, *, person: str = PERSON) -> dict[str, str]:
+        """Return the variables that point to this stack: a person's, or those of one function."""
+        if function is None:
+            return self._aws.environment(self._key_id(person))
+        signing = self._aws.environment(key_id(self._sessions[function].name))
+        return signing | self._functions[function].environment
 
-    def client(self, service: str) -> Any:
-        """Return a client of one AWS service of this stack."""
-        return self._aws.client(service)
+    def client(self, service: str, principal: str | None = None) -> Any:
+        """Return a client of one AWS service of this stack.
+
+        It may do everything, as the owner of the account, unless it is a role's or a person's.
+        """
+        return self._aws.client(service, self._key_id(principal) if principal else OWNER_KEY)
 
     # ------------------------------------------------------------ events and messages
 
     def invoke(self, function: str, event: Any) -> Any:
         """Call a function by its logical id; a crash is recorded and raised."""
         try:
+            self.services.lambda_writes_logs(function, self._sessions[function])
             return self._functions[function](event)
         except Exception as error:
             self.crashes.append(Crash(function, error))
@@ -168,10 +191,12 @@ class LocalStack:
         """Fire a schedule (by logical id) now, as EventBridge Scheduler does."""
         found = self.template.schedules()[schedule]
         body = message(found, at or datetime.fromtimestamp(self._clock(), tz=UTC))
+        session = self.services.scheduler_assumes(schedule)
         if found.group is None:
+            self.services.scheduler_invokes(session, found.target)
             self.invoke(found.target, json.loads(body))
             return
-        self.client("sqs").send_message(
+        self.client("sqs", session.name).send_message(
             QueueUrl=self.resource(found.target), MessageBody=body, MessageGroupId=found.group
         )
 
@@ -222,6 +247,46 @@ class LocalStack:
             for summary in page["StackResourceSummaries"]
         }
 
+    def _enforce_rights(self) -> None:
+        """Judge every call from now on by the policies of the template."""
+        template, place = self.template.cloudformation, Place(ACCOUNT, REGION)
+        resolver = Resolver(template, self.name, place, self._physical_name, self._parameters)
+        policies = StackPolicies(template, resolver)
+        people = {name: each for name, each in PEOPLE.items() if each in self.template.resources}
+        self.rights = StackRights(policies, people)
+        self.services = AwsServices(self.rights)
+        self._sessions = {
+            name: self.services.lambda_assumes(name) for name in self.template.functions()
+        }
+        roles = policies.named("AWS::IAM::Role")
+        sessions = [policies.role_session(role, role) for role in roles]
+        users = [Principal(name, place.arn(f"iam::{{account}}:user/{name}")) for name in people]
+        self._aws.endpoint.enforce(self.rights, [*sessions, *self._sessions.values(), *users])
+        self._people = set(people)
+
+    def _physical_name(self, logical_id: str) -> str:
+        """Return the name at the end of a resource's ARN.
+
+        moto's id of a queue is a URL, and of a topic or policy the ARN itself.
+        """
+        id = self._ids.get(logical_id, API_ID)
+        if id.startswith("arn:"):
+            return id.rpartition(":")[2].removeprefix("policy/").removeprefix("key/")
+        return id.rpartition("/")[2] if id.startswith("http") else id
+
+    def _key_id(self, principal: str) -> str:
+        """Return the key of a role or a person; raises KeyError for anyone else."""
+        if principal in PEOPLE and principal not in self._people:
+            return OWNER_KEY  # a template without people has only its owner
+        if principal not in PEOPLE and principal not in self.template.resources:
+            raise KeyError(principal)
+        return key_id(principal)
+
+    def _invoke_for_route(self, function: str, event: Any) -> Any:
+        method, _, path = event["routeKey"].partition(" ")
+        self.services.gateway_invokes(function, method, path)
+        return self.invoke(function, event)
+
     def _load_functions(self) -> None:
         deployed = self.client("lambda")
         for logical_id, code in self.template.functions().items():
@@ -230,8 +295,9 @@ class LocalStack:
             variables = configuration.get("Environment", {}).get("Variables", {})
             self._functions[logical_id] = LocalFunction(name, code, variables | self._variables)
         union = {k: v for f in self._functions.values() for k, v in f.environment.items()}
-        for function in self._functions.values():
-            function.load(union)
+        for logical_id, function in self._functions.items():
+            role = self._sessions[logical_id].name
+            function.load(union, self._aws.environment(key_id(role)))
         # Handlers run in the same process, so they see all variables while they run.
         self._process.set(union)
 
@@ -239,8 +305,9 @@ class LocalStack:
         def call(event: Any) -> Any:
             return self.invoke(source.function, event)
 
-        queue_url = self.resource(source.queue)
-        return Poller(source, queue_url, self.client("sqs"), call, visibility=self._visibility)
+        queue_url, role = self.resource(source.queue), self._sessions[source.function].name
+        sqs = self.client("sqs", role), self.client("sqs")
+        return Poller(source, queue_url, *sqs, call, visibility=self._visibility)
 
     def _fire_safely(self, schedule: str, at: datetime) -> None:
         try:

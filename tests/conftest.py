@@ -6,10 +6,18 @@ from collections.abc import Iterator
 import pytest
 
 from local.in_memory.environment import InMemoryEnvironment
+from local.in_memory.rights import refusals
 from ml_connector import clock
 from ml_connector.clock import MovableClock
 
 NOON = 1_793_016_000.0  # 2026-10-26 12:00 UTC
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_refused_in_memory() -> Iterator[None]:
+    """A worker may do in memory only what its function's role may do on AWS."""
+    yield
+    assert [str(refusal) for refusal in refusals()] == []
 
 
 @pytest.fixture

@@ -18,7 +18,14 @@ from ml_connector.infrastructure.ledger import Conflict
 from ml_connector.infrastructure.record_codec import NewerDataError
 from ml_connector.user_errors import ServiceError, UserError, safe_lines
 
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "KMSAccessDenied"}
+_DENIED = {
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",  # SNS
+    "KMS.AccessDeniedException",  # SQS
+    "KMSAccessDenied",  # SNS
+    "UnauthorizedOperation",
+}
 _BAD_CREDENTIALS = {
     "ExpiredToken",
     "ExpiredTokenException",

@@ -17,6 +17,7 @@ def broken_invariants(demo: DemoEnvironment, scenario: Scenario) -> list[str]:
         *_unexpected_outcomes(demo, scenario),
         *_broken_trails(demo),
         *(f"{crash.function} crashed: {crash.error!r}" for crash in demo.stack.crashes),
+        *(f"AWS would refuse it: {refusal}" for refusal in demo.stack.rights.refusals),
     ]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from types import TracebackType
 from typing import Any, Self
 
 from local import airbase_simulator, exact_simulator
@@ -88,10 +89,17 @@ class DemoEnvironment:
         self.services = self._open_services()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Stop everything and restore the real clock."""
-        self._running.close()
-        clock.read_from(clock.MovableClock())
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop everything and restore the real clock; raises as `LocalStack` does."""
+        try:
+            self._running.__exit__(kind, error, trace)
+        finally:
+            clock.read_from(clock.MovableClock())
 
     def connect(self) -> None:
         """Fill both systems and add the firm's connection, with Exact's consent."""

@@ -9,16 +9,21 @@ from typing import Any
 
 import httpx
 
+from local.in_memory.rights import acting_as, queue_used
 from local.in_memory.tables import InMemorySecretStore, InMemoryTable
 from ml_connector import clock
 from ml_connector.bootstrap import build_services
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import Channel
-from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message, Queues
+from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
 from ml_connector.purchase_orders import worker as purchase_order_worker
 from ml_connector.services import StackServices, Tables
 from ml_connector.vendors import worker as vendor_worker
 
+_WORKERS = {
+    PURCHASE_ORDERS: ("PoPostingFunction", purchase_order_worker),
+    VENDORS: ("VendorReconciliationFunction", vendor_worker),
+}
 VISIBILITY = 360.0
 _MOST_RECEIVES = 5
 _REMEMBERED = 300.0
@@ -43,6 +48,7 @@ class InMemoryQueues(Queues):
 
     def send(self, message: Message, once: str | None = None) -> None:
         """See `Queues.send`."""
+        queue_used("SendMessage", message.queue)
         deduplication_id = once or f"{message.queue} {message.group} {message.body}"
         if clock.epoch() - self.seen.get(deduplication_id, -_REMEMBERED) < _REMEMBERED:
             return
@@ -98,8 +104,9 @@ class InMemoryStack:
 
     def work(self, message: Message, services: StackServices) -> None:
         """Handle one message as the function of its queue does."""
-        worker = purchase_order_worker if message.queue == PURCHASE_ORDERS else vendor_worker
-        worker.handle(message.body, services)
+        function, worker = _WORKERS[message.queue]
+        with acting_as(function):
+            worker.handle(message.body, services)
 
     def drain(self, services: StackServices, most: int = 100_000) -> int:
         """Deliver until nothing is ready; return how many messages were handled."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from local.in_memory.rights import key_used, secret_used, table_used
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import ConnectionId
@@ -40,6 +41,7 @@ class InMemoryTable:
 
     def get(self, pk: str, sk: str) -> Item | None:
         """See `Table.get`."""
+        table_used("GetItem", self.name, pk)
         with _LOCK:
             item = self._raw(pk, sk)
             return None if item is None or is_expired(item) else dict(item)
@@ -56,13 +58,14 @@ class InMemoryTable:
 
     def put(self, item: Item) -> None:
         """See `Table.put`."""
-        with _LOCK:
-            self._parts.setdefault(str(item["pk"]), {})[str(item["sk"])] = dict(item)
+        table_used("PutItem", self.name, str(item["pk"]))
+        self.store(item)
 
     def put_all(self, items: Iterable[Item]) -> None:
         """See `Table.put_all`."""
         for item in items:
-            self.put(item)
+            table_used("BatchWriteItem", self.name, str(item["pk"]))
+            self.store(item)
 
     def replace(self, item: Item, expected: int) -> bool:
         """See `Table.replace`."""
@@ -71,45 +74,52 @@ class InMemoryTable:
     def transact(self, writes: Sequence[Write]) -> bool:
         """See `Table.transact`; several tables must all be in memory."""
         _check_one_write_an_item(writes)
+        for write in writes:
+            action = "DeleteItem" if isinstance(write, Delete) else "PutItem"
+            table_used(action, write.table.name, _key(write)[0])
         with _LOCK:
             if not all(_is_allowed(write) for write in writes):
                 return False
             for write in writes:
                 if isinstance(write, Delete | DeleteUnchanged):
-                    write.table.delete(*_key(write))
+                    _in_memory(write).remove(*_key(write))
                 elif not isinstance(write, Check):
-                    write.table.put(write.item)
+                    _in_memory(write).store(write.item)
             return True
 
     def delete(self, pk: str, sk: str) -> None:
         """See `Table.delete`."""
-        with _LOCK:
-            self._parts.get(pk, {}).pop(sk, None)
+        table_used("DeleteItem", self.name, pk)
+        self.remove(pk, sk)
 
     def delete_all(self, pk: str, sks: Iterable[str]) -> None:
         """See `Table.delete_all`."""
         for sk in list(sks):
-            self.delete(pk, sk)
+            table_used("BatchWriteItem", self.name, pk)
+            self.remove(pk, sk)
 
     def add(self, pk: str, sk: str, by: int, ceiling: int, expires_at: int) -> bool:
         """See `Table.add`."""
+        table_used("UpdateItem", self.name, pk)
         with _LOCK:
             item = self._raw(pk, sk) or {"pk": pk, "sk": sk}
             used = int(item.get("used", 0)) + by
             if used > ceiling:
                 return False
-            self.put({**item, "used": used, "expires_at": expires_at})
+            self.store({**item, "used": used, "expires_at": expires_at})
             return True
 
     def raise_to(self, pk: str, sk: str, used: int, expires_at: int) -> None:
         """See `Table.raise_to`."""
+        table_used("UpdateItem", self.name, pk)
         with _LOCK:
             item = self._raw(pk, sk) or {"pk": pk, "sk": sk}
             if "used" not in item or int(item["used"]) < used:
-                self.put({**item, "used": used, "expires_at": expires_at})
+                self.store({**item, "used": used, "expires_at": expires_at})
 
     def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
         """See `Table.query`."""
+        table_used("Query", self.name, pk)
         with _LOCK:
             part = self._parts.get(pk, {})
             keys = sorted((sk for sk in part if sk.startswith(prefix)), reverse=backwards)
@@ -117,6 +127,7 @@ class InMemoryTable:
 
     def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
         """See `Table.query_index`."""
+        table_used("Query", self.name, group, index=index)
         of, at = f"{index}_group", f"{index}_at"
         with _LOCK:
             every = (item for part in self._parts.values() for item in part.values())
@@ -138,12 +149,21 @@ class InMemoryTable:
     def _raw(self, pk: str, sk: str) -> Item | None:
         return self._parts.get(pk, {}).get(sk)
 
+    def store(self, item: Item) -> None:
+        """Write an item; no right is asked for."""
+        with _LOCK:
+            self._parts.setdefault(str(item["pk"]), {})[str(item["sk"])] = dict(item)
 
-def _raw_of(write: Write) -> Mapping[str, Any] | None:
-    table = write.table
-    if not isinstance(table, InMemoryTable):
-        raise TypeError(f"{table.name} is not in memory")
-    return table._raw(*_key(write))  # noqa: SLF001  same module
+    def remove(self, pk: str, sk: str) -> None:
+        """Remove an item; no right is asked for."""
+        with _LOCK:
+            self._parts.get(pk, {}).pop(sk, None)
+
+
+def _in_memory(write: Write) -> InMemoryTable:
+    if not isinstance(write.table, InMemoryTable):
+        raise TypeError(f"{write.table.name} is not in memory")
+    return write.table
 
 
 def _key(write: Write) -> tuple[str, str]:
@@ -153,7 +173,7 @@ def _key(write: Write) -> tuple[str, str]:
 
 
 def _is_allowed(write: Write) -> bool:
-    stored = _raw_of(write)
+    stored = _in_memory(write)._raw(*_key(write))  # noqa: SLF001  same module
     if isinstance(write, Put | Delete):
         return True
     if isinstance(write, Replace | Check):
@@ -189,6 +209,7 @@ class InMemorySecretStore:
 
     def slack_url(self, connection: ConnectionId) -> Secret | None:
         """See `SecretStore.slack_url`."""
+        secret_used("GetSecretValue", secret_store.NOTIFY_SLACK, connection)
         found = (
             self._plain.get((secret_store.NOTIFY_SLACK, id))
             for id in (connection, secret_store.WHOLE_STACK)
@@ -199,10 +220,14 @@ class InMemorySecretStore:
 
     def tokens(self, connection: ConnectionId) -> Secret | None:
         """See `SecretStore.tokens`."""
+        secret_used("GetSecretValue", secret_store.EXACT_TOKENS, connection)
+        key_used("Decrypt", connection)
         return self._tokens.get(connection)
 
     def seal_tokens(self, connection: ConnectionId, tokens: Secret) -> None:
         """See `SecretStore.seal_tokens`."""
+        secret_used("PutSecretValue", secret_store.EXACT_TOKENS, connection)
+        key_used("GenerateDataKey", connection)
         self._tokens[connection] = tokens
 
     def store(self, kind: str, connection: ConnectionId, value: Mapping[str, Any]) -> None:
@@ -218,6 +243,7 @@ class InMemorySecretStore:
             self._plain.pop((kind, connection), None)
 
     def _read(self, kind: str, connection: ConnectionId, missing: str) -> Mapping[str, Any]:
+        secret_used("GetSecretValue", kind, connection)
         found = self._plain.get((kind, connection))
         if found is None:
             raise Halt(problem(missing, f"Connection {connection}", connection=connection))

@@ -8,6 +8,7 @@ from typing import Any
 from typer.testing import CliRunner
 
 from connector_cli.main import app
+from local.rights.endpoint import key_id
 
 SECRETS = {
     "CONNECTOR_AIRBASE_API_KEY": "canary-airbase-key-5f1c",
@@ -26,6 +27,8 @@ NEEDED = {
         "CONNECTOR_EXACT_CLIENT_SECRET",
     )
 }
+
+_OPERATOR = {"AWS_ACCESS_KEY_ID": key_id("operator")}  # a local stack judges the command by it
 
 
 @dataclass
@@ -57,7 +60,7 @@ class Terminal:
         result = CliRunner().invoke(
             app,
             words,
-            env={"COLUMNS": "160", **own, **self.environment, **(env or {})},
+            env={**_OPERATOR, "COLUMNS": "160", **own, **self.environment, **(env or {})},
             input=typed or "",
         )
         if result.exception and not isinstance(result.exception, SystemExit):

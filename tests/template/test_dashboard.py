@@ -81,6 +81,7 @@ def test_our_alarms_use_metrics_without_further_dimensions() -> None:
         "OldestWaitingSeconds",
         "Halts",
         "RefreshTokenAgeDays",
+        "RefusedWebhooks",
         "NotifyFailed",
     }
     for alarm in alarms:

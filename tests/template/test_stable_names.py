@@ -34,9 +34,14 @@ _VARIABLE = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{8,}|\d[\d:.T+-]*")
 
 
 def test_logical_ids_and_outputs() -> None:
-    found = {id: each["Type"] for id, each in deployed().resources.items()}
+    found = {_without_digest(id): each["Type"] for id, each in deployed().resources.items()}
     assert {id: found.get(id) for id in STABLE["resources"]} == STABLE["resources"]
     assert set(STABLE["outputs"]) <= set(deployed().cloudformation["Outputs"])
+
+
+def _without_digest(id: str) -> str:
+    """Return a logical id as the template has it: SAM adds the content's digest to a layer's."""
+    return re.sub(r"^(ConnectorLayer)[0-9a-f]{10}$", r"\1", id)
 
 
 def test_keys_and_indexes_of_every_table() -> None:

@@ -55,7 +55,8 @@ def test_a_table_is_on_demand_recoverable_and_encrypted_with_the_stacks_key(name
 @pytest.mark.parametrize("name", [*TABLES, "StackKey"])
 def test_irreplaceable_resources_are_retained(name: str) -> None:
     resource = deployed().resources[name]
-    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert resource["UpdateReplacePolicy"] == "Retain"
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -156,7 +157,7 @@ def test_two_routes_for_webhooks_and_one_for_consent() -> None:
 def test_the_api_is_throttled_and_logs_neither_path_nor_query() -> None:
     (stage,) = resources("AWS::ApiGatewayV2::Stage").values()
     assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(stage["DefaultRouteSettings"])
-    written = stage["AccessLogSettings"]["Format"]
+    written = stage["AccessLogSettings"]["Format"]["Fn::Sub"]
     assert "$context.routeKey" in written
     assert not any(word in written for word in ("$context.path", "$context.http.path", "query"))
 
@@ -248,3 +249,78 @@ def test_the_consent_route_answers_before_api_gateway_times_out() -> None:
 def test_an_intent_is_resolved_only_after_its_worker_timed_out() -> None:
     timeout = properties("PoPostingFunction")["Timeout"]
     assert timedelta(seconds=timeout) * 2 <= SETTLE
+
+
+def test_concurrency_is_reserved_only_when_asked_for() -> None:
+    parameters = deployed().cloudformation["Parameters"]
+    assert parameters["WebhookReservedConcurrency"]["Default"] == 0
+    asked = [f for f in FUNCTIONS if "ReservedConcurrentExecutions" in properties(f)]
+    assert asked == ["AirbaseWebhookFunction", "ExactWebhookFunction"]
+    for function in asked:
+        chosen = properties(function)["ReservedConcurrentExecutions"]
+        assert chosen["Fn::If"][0::2] == ["ReservesWebhooks", {"Ref": "AWS::NoValue"}]
+
+
+@pytest.mark.parametrize(("workers", "default"), [("OrderWorkers", 10), ("VendorWorkers", 2)])
+def test_workers_have_a_limit_that_fits_a_small_account(workers: str, default: int) -> None:
+    parameter = deployed().cloudformation["Parameters"][workers]
+    assert (parameter["Default"], parameter["MinValue"]) == (default, 2), "AWS takes no less than 2"
+    mappings = resources("AWS::Lambda::EventSourceMapping").values()
+    limits = [mapping["ScalingConfig"]["MaximumConcurrency"] for mapping in mappings]
+    assert {"Ref": workers} in limits
+
+
+def test_each_route_has_a_limit_of_its_own() -> None:
+    (stage,) = resources("AWS::ApiGatewayV2::Stage").values()
+    assert set(stage["RouteSettings"]) == {f"{r.method} {r.path}" for r in deployed().routes()}
+    for limits in stage["RouteSettings"].values():
+        assert set(limits) == {"ThrottlingRateLimit", "ThrottlingBurstLimit"}
+
+
+def test_a_domain_is_optional_and_can_close_the_default_address() -> None:
+    template = deployed().cloudformation
+    conditional = {n for n, r in deployed().resources.items() if r.get("Condition") == "HasDomain"}
+    assert conditional == {"CustomDomain", "CustomDomainMapping"}
+    defaults = {name: each.get("Default") for name, each in template["Parameters"].items()}
+    assert (defaults["DomainName"], defaults["DefaultAddress"]) == ("", "open")
+    (api,) = resources("AWS::ApiGatewayV2::Api").values()
+    closed = str(api["Body"]["servers"])
+    assert "ClosesDefaultAddress" in closed
+    for output in ("AirbaseWebhookUrl", "ExactWebhookUrl", "ExactRedirectUri"):
+        condition, own, default = template["Outputs"][output]["Value"]["Fn::If"]
+        assert condition == "HasDomain"
+        assert own["Fn::Sub"].startswith("https://${DomainName}/")
+        assert "ApiEndpoint" in default["Fn::Sub"]
+    assert {"DomainNeedsItsCertificate", "ClosedNeedsADomain"} <= set(template["Rules"])
+
+
+def test_refused_webhooks_are_counted_from_the_access_log() -> None:
+    (counted,) = resources("AWS::Logs::MetricFilter").values()
+    assert counted["LogGroupName"] == {"Ref": "WebhookApiLogs"}
+    (metric,) = counted["MetricTransformations"]
+    alarm = next(a for a in ALARMS.values() if a["MetricName"] == metric["MetricName"])
+    assert alarm["Namespace"] == metric["MetricNamespace"]
+    assert [each["Name"] for each in alarm["Dimensions"]] == [metric["Dimensions"][0]["Key"]]
+    (stage,) = resources("AWS::ApiGatewayV2::Stage").values()
+    written = stage["AccessLogSettings"]["Format"]["Fn::Sub"]
+    for field in ("route", "status", "service"):
+        assert f'"{field}":' in written
+    assert '"service":"${AWS::StackName}"' in written
+
+
+@pytest.mark.parametrize(
+    ("name", "rings_after"),
+    [
+        ("WebhookErrorAlarm", timedelta(minutes=10)),  # the sweep finds a single order
+        ("TokenRefreshFailedAlarm", timedelta(hours=12)),  # two runs
+    ],
+)
+def test_what_passes_does_not_ring(name: str, rings_after: timedelta) -> None:
+    alarm = ALARMS[name]
+    needed = alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
+    assert timedelta(seconds=alarm["Period"] * needed) >= rings_after
+
+
+def test_a_run_of_the_token_refresh_fails_only_when_lambda_gave_up() -> None:
+    alarm = ALARMS["TokenRefreshErrorAlarm"]
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (2, "GreaterThanThreshold")

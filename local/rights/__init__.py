@@ -1,0 +1,1 @@
+"""What AWS would allow: the policies of template.yaml, and a decider over them."""

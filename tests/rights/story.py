@@ -1,0 +1,254 @@
+"""Everything that the stack and its people do: samples, the demo, vendors, schedules, every verb.
+
+What AWS would have refused on the way is in `demo.stack.rights.refusals`.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from local.demo.environment import FIRM, DemoEnvironment
+from local.demo.samples import EVENTS, connect_with_samples, sample
+from local.demo.scenario import Scenario
+from local.exact_simulator import ExactFault
+from local.firm import CONNECTION_ID, NL
+from local.simulator import Response, serve
+from ml_connector import clock
+from ml_connector.exact.oauth import authorize_url
+from ml_connector.infrastructure.consents import Consents
+from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
+from ml_connector.settings.connection import NotificationSettings, VendorPolicy
+from tests.cli.terminal import NEEDED, Run, Terminal
+from tests.cli.test_month_end import approve, type_in
+from tests.operations.test_redrive import put as put_dead_letter
+
+BACK = "https://connector.example/back"
+_DEAD = (PURCHASE_ORDERS, VENDORS)
+Words = tuple[str, ...]
+
+
+class Story:
+    """Plays all of it in one environment, one chapter after another."""
+
+    def __init__(self, demo: DemoEnvironment, folder: Path) -> None:
+        """People's commands write their files in `folder`."""
+        self.demo = demo
+        self.folder = folder
+        self.typed: set[Words] = set()
+        """The commands that were typed."""
+        self._open = ExitStack()
+
+    def play(self) -> None:
+        """Play every chapter."""
+        with self._open:
+            for chapter in self.chapters():
+                chapter()
+
+    def chapters(self) -> list[Callable[[], None]]:
+        """Return the chapters in their order."""
+        stack = [self.samples, self.scenario, self.slack, self.vendors, self.schedules]
+        return [*stack, self.lost_consent, self.alarms, self.read, self.operate]
+
+    # ------------------------------------------------------------ the stack
+
+    def samples(self) -> None:
+        """The sample of every webhook, twice, and Exact's consent."""
+        connect_with_samples(self.demo)
+        self._consent()
+        for name in sorted(path.stem for path in EVENTS.glob("*-webhook-*.json")) * 2:
+            sender = "Exact" if name.startswith("exact") else "Airbase"
+            self.demo.stack.invoke(f"{sender}WebhookFunction", sample(name))
+            self.demo.stack.drain()
+
+    def scenario(self) -> None:
+        """The month of the demo."""
+        played = Scenario(self.demo, lambda _: None)
+        played.play()
+        self.in_review = next(id for id, code in played.refused.items() if code == "TOTAL_MISMATCH")
+
+    def slack(self) -> None:
+        """People are told through Slack too, from now on."""
+        url = self._open.enter_context(serve(lambda _: Response(200, {}, b"ok")))
+        secret = {"CONNECTOR_SLACK_WEBHOOK_URL": f"{url}/services/T/B/x"}
+        self.type("notify", "slack", CONNECTION_ID, env=secret)
+        self._change_settings(notify=NotificationSettings(slack=True))
+
+    def vendors(self) -> None:
+        """Vendors change on both sides, while no worker of orders renews the tokens."""
+        demo, vendor = self.demo, self.demo.firm.vendors["Cloudwerk"]
+        policy = VendorPolicy(name="airbase_leads", email="airbase_leads", write_reference=True)
+        self._change_settings(vendors=policy)
+        self.demo.clock.move(3600)
+        demo.exact.faults.append(ExactFault("server_error", "PUT", "crm/Accounts"))
+        demo.airbase.change_vendor(vendor, email="new@cloudwerk.example")
+        demo.airbase.outbox.pump()
+        suppliers = demo.exact.world.divisions[NL.division].table("crm/Accounts")
+        changed = next(id for id, row in suppliers.items() if "Druckhaus" in row["Name"])
+        demo.exact.change(NL.division, "crm/Accounts", changed, Email="new@elbe.example")
+        demo.exact.webhooks.pump()
+        demo.stack.drain()
+        demo.wait(timedelta(hours=2))
+
+    def schedules(self) -> None:
+        """Every schedule, a day later: the tokens are idle."""
+        self.demo.clock.move(timedelta(days=1))
+        for schedule in reversed(self.demo.stack.template.schedules()):
+            self.demo.stack.fire(schedule)
+        self.demo.stack.drain()
+
+    def lost_consent(self) -> None:
+        """Exact forgets the consent: the connection halts, and goes on after another one."""
+        self.demo.exact.revoke_consent()
+        self.demo.clock.move(timedelta(days=1))
+        self.demo.stack.fire("TokenRefreshFunctionEverySixHours")
+        self.demo.wait(timedelta(minutes=1))
+        self._consent()
+        self.demo.wait(timedelta(minutes=20))
+
+    def alarms(self) -> None:
+        """CloudWatch raises each alarm."""
+        for alarm in self.demo.stack.template.of_type("AWS::CloudWatch::Alarm").values():
+            for topic in alarm["AlarmActions"]:
+                self.demo.stack.services.cloudwatch_publishes(topic["Ref"])
+
+    # ------------------------------------------------------------ people
+
+    def read(self) -> None:
+        """What a reader may type."""
+        for words in self.reading():
+            self.type(*words, person="reader")
+
+    def reading(self) -> list[Words]:
+        """Return the commands that change nothing and need no secret."""
+        firm, order, out = CONNECTION_ID, self.in_review, str(self.folder / "read")
+        lists = self.folder / "list.csv"
+        lists.write_text("id,name\n1,Cloudwerk\n", encoding="utf-8")
+        match = ("--airbase", str(lists), "--exact", str(lists), "--out", out + ".matches.csv")
+        return [
+            ("orders", firm),
+            ("exceptions",),
+            ("exceptions", firm),
+            ("exception", "show", firm, order),
+            ("audit", "show", firm, order),
+            ("audit", "verify", firm),
+            ("audit", "export", firm, "--out", out + ".jsonl"),
+            ("connection", "list"),
+            ("vendors", "status", firm),
+            ("vendors", "list", firm),
+            ("vendors", "show", firm, "Cloudwerk"),
+            ("vendors", "export", firm, "--out", out + ".csv"),
+            ("vendors", "match", *match),
+            ("codes",),
+        ]
+
+    def operate(self) -> None:
+        """What only an operator may type."""
+        for words in self.operating():
+            self.demo.clock.move(61)
+            self.type(*words)
+            self.demo.stack.drain()
+
+    def operating(self) -> Iterator[Words]:
+        """Yield the commands that change something, call a remote or need a secret."""
+        firm, nl, out = CONNECTION_ID, str(NL.division), str(self.folder / "map.csv")
+        yield "connection", "show", firm
+        yield "ping", firm
+        yield "map", "show", firm
+        yield "map", "export", firm, "--out", out
+        yield "map", "import", firm, out
+        yield "preview", firm, "--open"
+        yield "bills", firm, "--vendor", "Cloudwerk"
+        yield "webhooks", firm, "--move"
+        yield "refresh", firm
+        yield "fetch", firm, next(iter(self.demo.airbase.orders))
+        yield from self._decisions(firm, nl)
+        month = f"{clock.now():%Y-%m}"
+        yield "reconcile", firm, "--month", month, "--no-refresh"
+        yield "reconcile", firm, "--month", month, "--wait", "1"
+        yield "notify", "test", firm
+        yield "notify", "slack", firm, "--remove"
+        for queue in _DEAD:
+            body = {"kind": "vendor", "connection": firm, "vendor": "v-1"}
+            put_dead_letter(self.demo, Message(queue, f"{firm}#v-1", body))
+            put_dead_letter(self.demo, Message(queue, "another#v-1", body | {"connection": "x"}))
+        yield "redrive", firm
+        yield "restored", firm, "--to", (clock.now() - timedelta(minutes=5)).isoformat()
+        yield from self._connections()
+
+    def _decisions(self, firm: str, division: str) -> Iterator[Words]:
+        order, vendor = self.in_review, "Nieuwkomer Catering"
+        yield "exception", "assign", firm, order, "Anna"
+        yield "exception", "unassign", firm, order
+        yield "exception", "dismiss", firm, order, "--reason", "entered by hand", "--all"
+        yield "retry", firm, order
+        number = type_in(self.demo, 777.0)
+        yield "refresh", firm, division
+        approve(self.demo, "PO-TWICE", "777.00")
+        yield "adopt", firm, "PO-TWICE", "--exact-number", number
+        self.demo.exact.add_supplier(NL.division, vendor + " BV", code="191")
+        yield "refresh", firm, division
+        self.demo.wait(timedelta(minutes=2))
+        yield "vendors", "accept", firm, vendor, "--division", division
+        yield "vendors", "unlink", firm, vendor, "--reason", "wrong", "--division", division
+        reject = ("--supplier", "191", "--reason", "another", "--division", division)
+        yield "vendors", "reject", firm, vendor, *reject
+        yield "vendors", "link", firm, vendor, "191", "--reason", "it is", "--division", division
+        sheet = str(self.folder / "read.csv")
+        yield "vendors", "import", firm, sheet
+
+    def _connections(self) -> Iterator[Words]:
+        division = {"division": NL.division, "subsidiaries": ["sub-nl"]}
+        path = self.folder / "second.json"
+        config = {"id": "second", "exact_site": "nl", "divisions": [division]}
+        path.write_text(json.dumps(config), encoding="utf-8")
+        servers = ("--exact-url", self.demo.exact_url, "--airbase-url", self.demo.airbase_url)
+        yield "connect", "third", *servers, "--yes", "--json"
+        yield "connection", "add", str(path)
+        yield "connection", "rotate", "second", "airbase"
+        yield "connection", "rotate", "second", "airbase", "--finish"
+        yield "connection", "consent", CONNECTION_ID, "--redirect-uri", BACK
+        yield "connection", "remove", "second", "--yes"
+
+    def type(self, *words: str, person: str = "operator", env: dict[str, str] | None = None) -> Run:
+        """Run `connector WORDS` as this person; it must not fail because of AWS."""
+        signing = self.demo.stack.environment(person=person)
+        own = {"CONNECTOR_STACK": None, "CONNECTOR_WEBHOOK_BASE_URL": None}
+        typed = self._code() + "\n" if "consent" in words else ""
+        run = Terminal({**own, **signing}).run(*words, env={**NEEDED, **(env or {})}, typed=typed)
+        # No worker runs during a command, so nothing is read anew while it waits.
+        is_done = run.exit_code in (0, 1) or "were not read within 1 s" in run.err
+        assert is_done, f"{' '.join(words)}: {run.err}"
+        self.typed.add(words)
+        return run
+
+    def _code(self) -> str:
+        """Return a code as Exact gives it after consent in a browser."""
+        id = self.demo.exact.client_id
+        query = {"client_id": id, "response_type": "code", "redirect_uri": BACK}
+        answer = httpx.get(f"{self.demo.exact_url}/api/oauth2/auth", params=query)
+        return parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
+
+    # ------------------------------------------------------------ both
+
+    def _change_settings(self, **changes: object) -> None:
+        connections = self.demo.services.connections
+        connection = connections.get(FIRM)
+        assert connection is not None
+        connections.save(connection.model_copy(update=changes))
+
+    def _consent(self) -> None:
+        """Let a browser follow Exact's redirect twice with a refusal and twice with a code."""
+        consents = Consents(self.demo.services.tables.coordination)
+        redirect_uri = self.demo.stack.outputs["ExactRedirectUri"]
+        for denies in (True, False):
+            self.demo.exact.oauth.denies = denies
+            state = consents.create(FIRM, self.demo.exact_url, redirect_uri)
+            id = self.demo.exact.client_id
+            url = authorize_url(self.demo.exact_url, id, redirect_uri, state.reveal())
+            for _ in range(2):
+                httpx.get(url, follow_redirects=True)
