@@ -393,7 +393,7 @@ class TestPossibleDuplicate:
         env.post(order)
         assert env.codes(order) == ["POSSIBLE_DUPLICATE"]
         (problem,) = env.record(order).problems
-        assert problem.candidates[0]["amount"] == "EUR 99.0"
+        assert problem.candidates[0]["amount"] == "EUR 99.00"
         assert len(env.in_exact()) == 1
 
     def test_a_different_order_is_not_reported(self, env: InMemoryEnvironment) -> None:
