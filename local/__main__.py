@@ -50,6 +50,7 @@ def main() -> None:
         try:
             _wait_for_interrupt()
         finally:
+            _print_refusals(console, demo)
             ENVIRONMENT.unlink(missing_ok=True)
             FUNCTIONS.unlink(missing_ok=True)
 
@@ -109,6 +110,13 @@ def _print_addresses(console: Console, demo: DemoEnvironment) -> None:
     for what, value in rows:
         console.print(f"{what:<26} {value}", soft_wrap=True)
     console.print("Running; Ctrl-C ends it.")
+
+
+def _print_refusals(console: Console, demo: DemoEnvironment) -> None:
+    """Show what the policies did not allow: here people try things, so the stack does not fail."""
+    for refusal in demo.stack.rights.refusals:
+        console.print(str(refusal), soft_wrap=True)
+    demo.stack.rights.refusals.clear()
 
 
 def _wait_for_interrupt() -> None:
