@@ -211,6 +211,109 @@ def test_at_most_three_are_proposed() -> None:
     assert len(found.candidates) == 3
 
 
+def doubts_of(vendor: Party, *suppliers: Party) -> str:
+    found = decide(vendor, *suppliers)
+    assert found.outcome == "review"
+    return "; ".join(found.doubts)
+
+
+@pytest.mark.parametrize(
+    "supplier", ["Stichting Kanimo", "Kanimo V.O.F.", "Kanimo Coöperatie U.A."]
+)
+def test_without_its_form_a_foundation_or_partnership_may_be_a_company(supplier: str) -> None:
+    assert "a company may have this name" in doubts_of(Party("v", "Kanimo"), Party("s", supplier))
+
+
+@pytest.mark.parametrize("name", ["J. de Vries", "Piet Jansen", "A.B. Smit"])
+def test_the_name_of_a_person_needs_a_second_proof(name: str) -> None:
+    vendor, supplier = Party("v", name, email="x@gmail.com"), Party("s", f"{name} B.V.")
+    assert "many persons" in doubts_of(vendor, supplier)
+    assert decide(vendor, replace(supplier, email=vendor.email)).outcome == "link"
+    assert named(f"{name} B.V.", f"{name} BV").outcome == "link"
+
+
+def test_a_vendor_that_stands_twice_is_linked_twice() -> None:
+    supplier = Party("s", "Kanimo B.V.")
+    one, again = Party("a", "Kanimo BV"), Party("b", "KANIMO B.V.", email="ar@kanimo.example")
+    assert [each.supplier_id for each in match([one, again], [supplier])] == ["s", "s"]
+    other = replace(one, email="ar@zorendis.example")
+    assert [each.supplier_id for each in match([other, again], [supplier])] == ["", ""]
+    bare = Party("b", "Kanimo")
+    assert [each.supplier_id for each in match([one, bare], [supplier])] == ["s", ""]
+
+
+@pytest.mark.parametrize("field", ["vat_number", "iban"])
+def test_companies_with_words_of_their_own_may_share_a_number(field: str) -> None:
+    number = {field: VAT if field == "vat_number" else IBAN}
+    vendor = with_fields(Party("v", "Kanimo Installatie"), **number)
+    sister = with_fields(Party("s", "Kanimo Bouw"), **number)
+    assert "one group may share" in doubts_of(vendor, sister)
+    assert decide(vendor, replace(sister, name="Kanimo Instalatie B.V.")).outcome == "link"
+
+
+def test_one_trade_name_in_two_countries_is_two_companies() -> None:
+    vendor = Party("v", "Kanimo GmbH", email="ar@kanimo.de")
+    supplier = Party("s", "Kanimo GmbH", email="info@kanimo.at")
+    assert "different countries" in doubts_of(vendor, supplier)
+    for mail in ("info@kanimo.com", "info@kanimo.de"):
+        assert decide(vendor, replace(supplier, email=mail)).outcome == "link"
+
+
+def test_an_italian_partnership_is_no_french_company() -> None:
+    assert named("Rossi Zorendis S.a.s.", "ROSSI ZORENDIS S.a.s.").outcome == "link"
+    assert named("Rossi Zorendis S.a.s.", "Rossi Zorendis SAS").outcome == "review"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "supplier"),
+    [
+        ("Gebr. Kanimo B.V.", "Gebroeders Kanimo BV"),
+        ("Kanimo Intl B.V.", "Kanimo International B.V."),
+        ("Kanimo AB (publ)", "Kanimo Aktiebolag"),
+        ("AB Kanimo", "Kanimo AB"),
+        ("Techniek Kanimo B.V.", "Kanimo Techniek BV"),
+        ("Kanimo GmbH Deutschland", "Kanimo GmbH"),
+        ("Kanimo UAB", "UAB Kanimo"),
+    ],
+)
+def test_another_way_of_writing_the_same_name_and_form(vendor: str, supplier: str) -> None:
+    for one, other in ((vendor, supplier), (supplier, vendor)):
+        assert named(one, other).outcome == "link"
+
+
+def test_a_sister_that_has_its_own_counterpart_is_not_meant() -> None:
+    vendors = [Party("a", "Kanimo"), Party("b", "Kanimo Holding")]
+    suppliers = [Party("s", "Kanimo B.V."), Party("t", "Kanimo Holding B.V.")]
+    assert [each.supplier_id for each in match(vendors, suppliers)] == ["s", "t"]
+    assert match(vendors[:1], suppliers)[0].outcome == "review"
+
+
+def test_a_name_that_nothing_else_has_may_have_moved() -> None:
+    vendor = Party("v", "Kanimo Zorendis B.V.", city="Gent")
+    supplier = Party("s", "Kanimo Zorendis BV", city="Breda")
+    assert decide(vendor, supplier).outcome == "link"
+    assert decide(vendor, supplier, Party("t", "Kanimo Zorendis Holding BV")).outcome == "review"
+
+
+@pytest.mark.parametrize(
+    ("short", "meant"),
+    [
+        ("Kanimo Tech", "Kanimo Technologies Group PLC"),
+        ("KZI", "Kanimo Zorendis Instrumenten NV"),
+        ("Kanimo RE", "Kanimo Real Estate Fund"),
+    ],
+)
+def test_a_shortened_name_is_proposed(short: str, meant: str) -> None:
+    found = named(short, "Lindex Oravit SRL", meant, "Nova Brekel GmbH")
+    assert (found.outcome, found.candidates[0].id) == ("review", "s1")
+
+
+def test_what_is_alike_is_named_though_it_is_not_proposed() -> None:
+    found = named("Kanimo Advies", "Kanimolen Groothandel B.V.")
+    assert (found.outcome, found.is_unlike_all) == ("none", False)
+    assert named("Kanimo Advies", "Quovadra Lindex SRL").is_unlike_all
+
+
 FIRST = ["Kanimo", "Zorendis", "Bouw", "Smit", "Müller", "Mueller"]
 WORDS = st.sampled_from([*FIRST, "Nederland", "Holding", "II", "2019", "&", "en"])
 FORMS = st.sampled_from(["", "", "B.V.", "BV", "N.V.", "GmbH"])

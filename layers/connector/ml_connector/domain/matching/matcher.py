@@ -15,7 +15,7 @@ from ml_connector.domain.matching.rules import MatchRules, RuleResult
 from ml_connector.domain.matching.similarity import score
 
 MOST_CANDIDATES = 3
-_MOST_COMPARED = 16
+_MOST_COMPARED = 12
 _LEAST_TO_PROPOSE = 0.65
 # Below it nothing in the list is alike, so a supplier may be created.
 _LEAST_ALIKE = 0.55

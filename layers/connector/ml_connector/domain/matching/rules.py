@@ -5,7 +5,7 @@ supplier unless it is the same vendor twice, and no field known on both sides ma
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from rapidfuzz.fuzz import ratio
@@ -214,11 +214,12 @@ class MatchRules:
         if towns(one.name.distinguishing) or (one.city and one.city == other.city):
             return False
         mail_domain = one.mail_domain if one.mail_domain == other.mail_domain else ""
-        return any(
-            towns(each.name.distinguishing)
-            for each in self._unpaired_relatives(at, supplier)
-            if not (mail_domain and each.mail_domain and each.mail_domain != mail_domain)
-        )
+
+        def is_in_town(each: PartyFeatures) -> bool:
+            of_others = mail_domain and each.mail_domain and each.mail_domain != mail_domain
+            return bool(towns(each.name.distinguishing)) and not of_others
+
+        return self._has_unpaired_relative(at, supplier, is_in_town)
 
     def _doubts_of_missing_form(self, at: int, supplier: int) -> Iterator[str]:
         """Without a legal form a name may mean any of the family, so there must be only one."""
@@ -231,30 +232,39 @@ class MatchRules:
             if len(one.name.tokens) != len(other.name.tokens):
                 yield "one side has no legal form, and the words are divided differently"
         words = one.name.distinguishing
-        relatives = self._unpaired_relatives(at, supplier)
-        if any(words <= each.name.distinguishing for each in relatives):
+        if self._has_unpaired_relative(
+            at, supplier, lambda each: words <= each.name.distinguishing
+        ):
             yield "another company of this family could be meant"
         if one.name.legal_form != other.name.legal_form and (
             self._suppliers.has_longer_name(one) or self._vendors.has_longer_name(one)
         ):
             yield "a company of this name with a trade behind it could be meant"
 
-    def _unpaired_relatives(self, at: int, supplier: int) -> Iterator[PartyFeatures]:
-        """Yield the other companies of the family that have no counterpart in the other list."""
+    def _has_unpaired_relative(
+        self, at: int, supplier: int, may_be_meant: Callable[[PartyFeatures], bool]
+    ) -> bool:
+        """Tell whether such a company of the family has no counterpart in the other list."""
         one, other = self._vendors.features[at], self._suppliers.features[supplier]
         vendors, suppliers = self._vendors, self._suppliers
-        for each in suppliers.family_of(one) - {supplier}:
-            if not _has_counterpart(suppliers.features[each], vendors, at):
-                yield suppliers.features[each]
-        for each in vendors.family_of(other) - {at}:
-            if not _has_counterpart(vendors.features[each], suppliers, supplier):
-                yield vendors.features[each]
+        return any(
+            may_be_meant(relative := suppliers.features[each])
+            and not _has_counterpart(relative, vendors, at)
+            for each in suppliers.family_of(one) - {supplier}
+        ) or any(
+            may_be_meant(relative := vendors.features[each])
+            and not _has_counterpart(relative, suppliers, supplier)
+            for each in vendors.family_of(other) - {at}
+        )
 
 
 def _has_counterpart(party: PartyFeatures, others: PartyIndex, taken: int) -> bool:
+    """Tell whether the other list has a namesake of this family, beside the one that is taken."""
     return any(
-        each != taken and _are_namesakes(others.features[each].name, party.name)
-        for each in others.family_of(party)
+        each != taken
+        and _are_namesakes(name := others.features[each].name, party.name)
+        and not set(name.families).isdisjoint(party.name.families)
+        for each in others.with_spelling(party)
     )
 
 

@@ -1,7 +1,7 @@
 """How well one name can be a shortened way of writing another; it proposes, and never links."""
 
 _UNIMPORTANT = {"and", "de", "der", "des", "di", "du", "fur", "la", "of", "the", "van", "voor"}
-_SOME_WORD, _ONLY_INITIALS, _UNUSED_WORD, _MOST_UNUSED = 0.86, 0.74, 0.02, 5
+_SOME_WORD, _ONLY_INITIALS, _UNUSED_WORD, _MOST_UNUSED = 0.86, 0.78, 0.02, 5
 _FEWEST_INITIALS = 3
 
 
