@@ -83,6 +83,8 @@ def _check_data_form(checklist: Checklist, data_form: DataForm) -> None:
 def _ping_exact(checklist: Checklist, exact_client: ExactClient, connection: Connection) -> None:
     with checklist.guarding("consent"):
         _check_consent(checklist, exact_client)
+    with checklist.guarding("token_stores"):
+        _check_token_stores(checklist, exact_client)
     me = result_or_fault(exact_client.current_user)
     _check_user(checklist, connection, me)
     with checklist.guarding("exact_clock"):
@@ -107,6 +109,12 @@ def _check_consent(checklist: Checklist, exact_client: ExactClient) -> None:
         record = f"Connection {checklist.connection}"
         raise Review([problem("CONSENT_AGEING", record, "age", age=days, left=left)])
     checklist.green("consent", f"Renewed {days} days ago, {left} left.")
+
+
+def _check_token_stores(checklist: Checklist, exact_client: ExactClient) -> None:
+    if found := exact_client.tokens.pairs.problems():
+        raise Review(found)
+    checklist.green("token_stores", "Secrets Manager has the newest token pair, or soon will.")
 
 
 def _check_user(checklist: Checklist, connection: Connection, me: dict[str, Any] | Fault) -> None:

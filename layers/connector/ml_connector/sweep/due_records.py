@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
+from ml_connector.connections.token_stores import token_stores_need_care
 from ml_connector.domain.ids import Division, OrderId, VendorId
 from ml_connector.domain.records import OrderFacts
 from ml_connector.infrastructure.circuit_breaker import (
@@ -90,10 +91,13 @@ def _queue_where(services: Services, is_meant: Callable[[OrderFacts], bool]) -> 
 
 def sweep_connection(services: Services) -> None:
     """Queue what is due of one connection, and checks that may end an outage or a halt."""
-    halts = services.ledger.halts()
+    connection = services.ledger.connection()
+    halts = connection.facts.halts
     away = _away(services.circuit_breaker)
-    stopped: list[Recoverable] = [remote.name for remote in away]
-    for what in [*stopped, "halts"] if halts else stopped:
+    to_check: list[Recoverable] = [remote.name for remote in away]
+    to_check += ["halts"] if halts else []
+    to_check += ["tokens"] if token_stores_need_care(services, connection) else []
+    for what in to_check:
         message = recover_message(services.id, what)
         services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
     if "" in halts:
