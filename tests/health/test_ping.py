@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from local.exact_simulator import ExactFault
 from local.firm import BE, BRANCHES, NL
@@ -178,6 +179,20 @@ def test_no_consent_at_all(firm: InMemoryEnvironment) -> None:
     found = red(ping(firm))
     assert {c.code for c in found.values()} == {"NOT_CONNECTED"}
     assert "`connector connection consent example-firm`" in found[None, "consent"].remedy
+
+
+def test_token_stores_that_differ(
+    firm: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "LimitExceededException"}}, "PutSecretValue")
+
+    monkeypatch.setattr(firm.memory.secret_store, "seal_tokens", refuse)
+    firm.clock.move(timedelta(minutes=20))
+    firm.post(firm.order())
+    found = only(ping(firm))
+    assert (found.check, found.code) == ("token_stores", "TOKEN_STORES_DIFFER")
+    assert "LimitExceededException" in found.cause
 
 
 def test_a_consent_that_is_not_renewed(firm: InMemoryEnvironment) -> None:

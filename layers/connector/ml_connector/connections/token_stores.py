@@ -16,5 +16,11 @@ def token_stores_need_care(services: Services, record: ConnectionRecord) -> bool
 def level_token_stores(services: Services) -> None:
     """Store the newest pair in Secrets Manager if it is due; open or close the exception."""
     pairs = services.exact.tokens.pairs
+    _report(services)  # before: this process may be killed while it waits for Secrets Manager
     pairs.send_home()
-    report_connection_problems(services.ledger, RECORD, "token_stores", pairs.problems())
+    _report(services)
+
+
+def _report(services: Services) -> None:
+    problems = services.exact.tokens.pairs.problems()
+    report_connection_problems(services.ledger, RECORD, "token_stores", problems)
