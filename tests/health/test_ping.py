@@ -176,6 +176,7 @@ def test_a_refused_young_token_has_a_remedy_in_case_it_stays(
 
 def test_no_consent_at_all(firm: InMemoryEnvironment) -> None:
     firm.memory.secret_store._tokens.clear()
+    firm.services_of().exact.tokens.pairs.forget()
     found = red(ping(firm))
     assert {c.code for c in found.values()} == {"NOT_CONNECTED"}
     assert "`connector connection consent example-firm`" in found[None, "consent"].remedy

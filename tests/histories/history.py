@@ -245,10 +245,6 @@ class History:
             deliver()
         except (ProcessKilled, ClientError, Conflict):  # the queue delivers it again
             self._new_process()
-        except ExceptionGroup as several:  # of the sweep, one per connection
-            if not several.subgroup((ClientError, Conflict)):
-                raise
-            self._new_process()
         if self.rng.random() < 0.1:
             self._new_process()
 

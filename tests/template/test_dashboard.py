@@ -82,6 +82,7 @@ def test_our_alarms_use_metrics_without_further_dimensions() -> None:
         "Halts",
         "RefreshTokenAgeDays",
         "NotifyFailed",
+        "SweepFailures",
     }
     for alarm in alarms:
         assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]

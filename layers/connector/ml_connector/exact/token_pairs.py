@@ -132,6 +132,11 @@ class TokenPairs:
         self._newest = pair
         return pair
 
+    def is_home(self) -> bool:
+        """Return whether Secrets Manager has the newest pair, as far as the copy knows."""
+        copy = self._copy()
+        return copy is None or not copy.behind_since
+
     def may_go_home(self) -> bool:
         """Return whether `send_home` has something to do now."""
         copy = self._copy()

@@ -112,9 +112,12 @@ def _check_consent(checklist: Checklist, exact_client: ExactClient) -> None:
 
 
 def _check_token_stores(checklist: Checklist, exact_client: ExactClient) -> None:
-    if found := exact_client.tokens.pairs.problems():
+    pairs = exact_client.tokens.pairs
+    if found := pairs.problems():
         raise Review(found)
-    checklist.green("token_stores", "Secrets Manager has the newest token pair, or soon will.")
+    is_home = pairs.is_home()
+    detail = "Secrets Manager has it." if is_home else "Secrets Manager gets it within 18 minutes."
+    checklist.green("token_stores", f"The newest token pair is stored. {detail}")
 
 
 def _check_user(checklist: Checklist, connection: Connection, me: dict[str, Any] | Fault) -> None:

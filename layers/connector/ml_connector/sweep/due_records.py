@@ -31,6 +31,7 @@ from ml_connector.reference_data.refresh import is_due
 from ml_connector.services import Services, StackServices
 from ml_connector.sweep.capacity import CallCapacity
 from ml_connector.sweep.missed_approvals import queue_listing
+from ml_connector.telemetry import logger
 from ml_connector.tracked_record import PARKING_CODES
 
 _LOST_AFTER = timedelta(minutes=2)
@@ -41,17 +42,22 @@ _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def sweep(services: StackServices) -> None:
-    """Queue what is due of every connection; a failure does not stop the next connection."""
-    failures = []
+    """Queue what is due of every connection; a failure stops neither the next nor the next sweep.
+
+    It is logged and measured, not raised: the message would come back, and until then hold up the
+    sweeps after it, for all connections.
+    """
+    failures = 0
     for each in services.all():
         try:
             _queue_lost_events(each)
             sweep_connection(each)
-        except Exception as error:  # noqa: BLE001  one per connection, raised again below
-            failures.append(error)
-    measure_and_notify(services)
+        except Exception:  # noqa: BLE001  counted
+            failures += 1
+            logger().exception("connection not swept", connection=each.id)
     if failures:
-        raise ExceptionGroup("sweep", failures)
+        services.measure({"SweepFailures": failures})
+    measure_and_notify(services)
 
 
 def measure_and_notify(services: StackServices) -> None:
