@@ -489,5 +489,7 @@ def test_an_unreadable_secret_is_reported(
     def unreadable(*_: Any) -> Any:
         raise Halt(problem("SECRET_UNREADABLE", "Connection", connection="firm"))
 
-    monkeypatch.setattr(firm.memory.secret_store, "tokens", unreadable)
+    for read in ("tokens", "open_copy"):
+        monkeypatch.setattr(firm.memory.secret_store, read, unreadable)
+    firm.services = firm.memory.services()
     assert {c.code for c in red(ping(firm)).values()} == {"SECRET_UNREADABLE"}
