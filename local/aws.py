@@ -1,12 +1,15 @@
 """AWS, simulated by moto on a loopback port of this process."""
 
+import json
 import os
 from collections.abc import Iterable
+from io import BytesIO
 from threading import Lock, Thread
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
 import boto3
+from botocore.exceptions import ClientError
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     MotoRequestHandler,
@@ -16,9 +19,13 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from local.rights.endpoint import OWNER_KEY, Endpoint
 from local.sam_template import REGION
+from local.secret_versions import SecretVersions, too_many_versions
 
 # The developer's own AWS profile must not redirect calls meant for the loopback port.
 _UNWANTED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
+
+
+_OF_VERSIONS = frozenset({"PutSecretValue", "UpdateSecret", "DeleteSecret"})
 
 
 class _Quiet(MotoRequestHandler):
@@ -39,12 +46,41 @@ class _OneAtATime:
             return self._app(environ, start_response)  # type: ignore[no-any-return]
 
 
+class _LimitedVersions:
+    """Refuses one version of a secret too many, as Secrets Manager does and moto does not."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._versions = SecretVersions()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        service, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
+        if service == "secretsmanager" and operation in _OF_VERSIONS:
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            environ["wsgi.input"] = BytesIO(body)
+            secret = str(json.loads(body)["SecretId"])
+            if operation == "DeleteSecret":
+                self._versions.forget(secret)
+            elif not self._versions.add(secret):
+                return _refused(start_response, too_many_versions(operation))
+        return self._app(environ, start_response)  # type: ignore[no-any-return]
+
+
+def _refused(start_response: Any, error: ClientError) -> Iterable[bytes]:
+    detail = error.response["Error"]
+    body = json.dumps({"__type": detail["Code"], "message": detail["Message"]}).encode()
+    headers = [("Content-Type", "application/x-amz-json-1.1"), ("Content-Length", str(len(body)))]
+    start_response("400 Bad Request", headers)
+    return [body]
+
+
 class LocalAws:
     """One moto server. moto's state is global to the process: run only one at a time."""
 
     def __init__(self, port: int = 0, listen: str = "127.0.0.1") -> None:
         """Bind the port (0: a free one) of the address; `start` starts serving."""
-        self.endpoint = Endpoint(_OneAtATime(DomainDispatcherApplication(create_backend_app)))
+        moto = DomainDispatcherApplication(create_backend_app)
+        self.endpoint = Endpoint(_OneAtATime(_LimitedVersions(moto)))
         self._server: BaseWSGIServer = make_server(
             listen, port, self.endpoint, threaded=True, request_handler=_Quiet
         )

@@ -17,6 +17,7 @@ from ml_connector.bootstrap import open_services
 from ml_connector.clock import MovableClock
 from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.exact.oauth import Tokens
+from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.infrastructure.secret_store import (
     AIRBASE_KEY,
     AIRBASE_WEBHOOK,
@@ -122,7 +123,9 @@ class DemoEnvironment:
         secret_store.store(EXACT_APP, id, app)
         given = self.exact.issue_tokens()
         pair = Secret(given["access_token"]), Secret(given["refresh_token"])
-        secret_store.seal_tokens(id, Tokens(*pair, clock.now()).to_json())
+        pairs = TokenPairs(id, secret_store, self.services.tables.coordination)
+        number = pairs.next_number(of_new_consent=True)
+        pairs.store(Tokens(*pair, clock.now(), number=number))
         self.services.data_form.finish(Actor("demo"))
         self.services.connections.save(connection)
         for division in connection.divisions:

@@ -14,6 +14,7 @@ from local.in_memory.stack import Hosts, InMemoryStack
 from ml_connector import clock
 from ml_connector.domain.ids import Actor, ConnectionId, OrderId
 from ml_connector.exact.oauth import Tokens
+from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.infrastructure.ledger import OrderRecord, order_key
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
@@ -72,7 +73,9 @@ class InMemoryEnvironment:
         """Grant Exact's consent (again)."""
         given = self.exact.issue_tokens()
         pair = Secret(given["access_token"]), Secret(given["refresh_token"])
-        self.memory.secret_store.seal_tokens(id, Tokens(*pair, clock.now()).to_json())
+        pairs = TokenPairs(id, self.memory.secret_store, self.memory.tables.coordination)
+        number = pairs.next_number(of_new_consent=True)
+        pairs.store(Tokens(*pair, clock.now(), number=number))
 
     def order(self, number: str = "PO-1", branch: Branch = NL, **more: Any) -> dict[str, Any]:
         """Add an approved order, by default of one line; `more` overrides its fields."""

@@ -18,13 +18,13 @@ from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
 from ml_connector.purchase_orders import worker as purchase_order_worker
 from ml_connector.services import StackServices, Tables
+from ml_connector.sqs_worker import wait_after
 from ml_connector.vendors import worker as vendor_worker
 
 _WORKERS = {
     PURCHASE_ORDERS: ("PoPostingFunction", purchase_order_worker),
     VENDORS: ("VendorReconciliationFunction", vendor_worker),
 }
-VISIBILITY = 360.0
 _MOST_RECEIVES = 5
 _REMEMBERED = 300.0
 
@@ -66,8 +66,8 @@ class InMemoryQueues(Queues):
 
     def deliver(self, one: QueuedMessage, handle: Callable[[Mapping[str, Any]], None]) -> None:
         """Pass the message to a worker; it is removed when the worker returns."""
-        one.visible_at = clock.epoch() + VISIBILITY
         one.receives += 1
+        one.visible_at = clock.epoch() + wait_after(one.receives)
         try:
             handle(one.message.body)
         except BaseException:

@@ -5,10 +5,12 @@ DynamoDB's.
 """
 
 import threading
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from local.in_memory.rights import key_used, secret_used, table_used
+from local.secret_versions import SecretVersions, too_many_versions
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import ConnectionId
@@ -196,6 +198,7 @@ class InMemorySecretStore:
         """Start empty."""
         self._plain: dict[tuple[str, ConnectionId], dict[str, Any]] = {}
         self._tokens: dict[ConnectionId, Secret] = {}
+        self._versions = SecretVersions()
 
     def app(self, connection: ConnectionId) -> secret_store.AppCredentials:
         """See `SecretStore.app`."""
@@ -228,7 +231,23 @@ class InMemorySecretStore:
         """See `SecretStore.seal_tokens`."""
         secret_used("PutSecretValue", secret_store.EXACT_TOKENS, connection)
         key_used("GenerateDataKey", connection)
+        if not self._versions.add(connection):
+            raise too_many_versions("PutSecretValue")
         self._tokens[connection] = tokens
+
+    def prepare_sealing(self, connection: ConnectionId) -> None:
+        """See `SecretStore.prepare_sealing`."""
+
+    def sealed_copy(self, connection: ConnectionId, tokens: Secret) -> str:
+        """See `SecretStore.sealed_copy`; not readable at a glance, as a sealed one."""
+        return b64encode(f"{connection} {tokens.reveal()}".encode()).decode()
+
+    def open_copy(self, connection: ConnectionId, sealed: str) -> Secret:
+        """See `SecretStore.open_copy`."""
+        sealed_for, _, text = b64decode(sealed).decode().partition(" ")
+        if sealed_for != connection:
+            raise secret_store.unreadable(secret_store.EXACT_TOKENS, connection)
+        return Secret(text)
 
     def store(self, kind: str, connection: ConnectionId, value: Mapping[str, Any]) -> None:
         """See `SecretStore.store`."""

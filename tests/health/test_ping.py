@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from local.exact_simulator import ExactFault
 from local.firm import BE, BRANCHES, NL
@@ -175,9 +176,24 @@ def test_a_refused_young_token_has_a_remedy_in_case_it_stays(
 
 def test_no_consent_at_all(firm: InMemoryEnvironment) -> None:
     firm.memory.secret_store._tokens.clear()
+    firm.services_of().exact.tokens.pairs.forget()
     found = red(ping(firm))
     assert {c.code for c in found.values()} == {"NOT_CONNECTED"}
     assert "`connector connection consent example-firm`" in found[None, "consent"].remedy
+
+
+def test_token_stores_that_differ(
+    firm: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise ClientError({"Error": {"Code": "LimitExceededException"}}, "PutSecretValue")
+
+    monkeypatch.setattr(firm.memory.secret_store, "seal_tokens", refuse)
+    firm.clock.move(timedelta(minutes=20))
+    firm.post(firm.order())
+    found = only(ping(firm))
+    assert (found.check, found.code) == ("token_stores", "TOKEN_STORES_DIFFER")
+    assert "LimitExceededException" in found.cause
 
 
 def test_a_consent_that_is_not_renewed(firm: InMemoryEnvironment) -> None:
@@ -473,5 +489,7 @@ def test_an_unreadable_secret_is_reported(
     def unreadable(*_: Any) -> Any:
         raise Halt(problem("SECRET_UNREADABLE", "Connection", connection="firm"))
 
-    monkeypatch.setattr(firm.memory.secret_store, "tokens", unreadable)
+    for read in ("tokens", "open_copy"):
+        monkeypatch.setattr(firm.memory.secret_store, read, unreadable)
+    firm.services = firm.memory.services()
     assert {c.code for c in red(ping(firm)).values()} == {"SECRET_UNREADABLE"}

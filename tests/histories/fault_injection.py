@@ -173,6 +173,14 @@ class FaultySecretStore(InMemorySecretStore):
         """See `SecretStore.seal_tokens`."""
         self._faults.aws(lambda: InMemorySecretStore.seal_tokens(self, connection, tokens))
 
+    def prepare_sealing(self, connection: ConnectionId) -> None:
+        """See `SecretStore.prepare_sealing`."""
+        self._faults.aws(lambda: InMemorySecretStore.prepare_sealing(self, connection))
+
+    def open_copy(self, connection: ConnectionId, sealed: str) -> Secret:
+        """See `SecretStore.open_copy`."""
+        return self._faults.aws(lambda: InMemorySecretStore.open_copy(self, connection, sealed))
+
 
 class FaultyQueues(InMemoryQueues):
     """In-memory queues with injected faults for the sender."""

@@ -19,6 +19,7 @@ from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.domain.records import posted_facts
 from ml_connector.exact.oauth import Tokens
+from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.inbox import Inbox, IncomingEvent
 from ml_connector.infrastructure.ledger import Conflict, Ledger, OrderRecord
@@ -113,7 +114,9 @@ class History:
     def _consent(self) -> None:
         given = self.exact.issue_tokens()
         pair = Secret(given["access_token"]), Secret(given["refresh_token"])
-        self.memory.secret_store.seal_tokens(FIRM, Tokens(*pair, clock.now()).to_json())
+        pairs = TokenPairs(FIRM, self.memory.secret_store, self.memory.tables.coordination)
+        number = pairs.next_number(of_new_consent=True)
+        pairs.store(Tokens(*pair, clock.now(), number=number))
 
     def _add_people(self) -> None:
         """In some histories the orders change after they were posted."""
@@ -242,10 +245,6 @@ class History:
         try:
             deliver()
         except (ProcessKilled, ClientError, Conflict):  # the queue delivers it again
-            self._new_process()
-        except ExceptionGroup as several:  # of the sweep, one per connection
-            if not several.subgroup((ClientError, Conflict)):
-                raise
             self._new_process()
         if self.rng.random() < 0.1:
             self._new_process()

@@ -146,6 +146,29 @@ def test_damaged_sealed_tokens_halt(aws: Aws, broken: str, by: str) -> None:
         aws.secret_store().tokens(FIRM)
 
 
+def test_a_copy_is_sealed_and_opens_only_for_its_connection(
+    secret_store: SecretStore,
+) -> None:
+    sealed = secret_store.sealed_copy(FIRM, Secret("refresh-me"))
+    assert "refresh-me" not in sealed
+    assert secret_store.open_copy(FIRM, sealed) == Secret("refresh-me")
+    with pytest.raises(Halt, match="SECRET_UNREADABLE"):
+        secret_store.open_copy(OTHER, sealed)
+
+
+def test_what_was_prepared_is_sealed_without_the_key(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret_store = aws.secret_store()
+    secret_store.prepare_sealing(FIRM)
+    for number in range(250):  # more data keys of others than are kept
+        secret_store._keep(OTHER, f"key {number}", b"")
+    monkeypatch.setattr(secret_store, "_kms", None)
+    sealed = secret_store.sealed_copy(FIRM, Secret("refresh-me"))
+    monkeypatch.undo()
+    assert aws.secret_store().open_copy(FIRM, sealed) == Secret("refresh-me")
+
+
 def test_data_keys_and_credentials_are_cached(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     secret_store = aws.secret_store()
     secret_store.store("airbase-key", FIRM, {"api_key": "key"})

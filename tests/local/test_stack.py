@@ -8,7 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
+from local.secret_versions import MOST_VERSIONS
 from local.stack import LocalStack
 from ml_connector.clock import MovableClock
 
@@ -143,3 +145,14 @@ def test_a_schedule_may_call_a_function(stack: LocalStack) -> None:
 def test_outputs_name_the_loopback_url(stack: LocalStack) -> None:
     assert stack.outputs["EchoUrl"] == f"{stack.url}/echo/{{name}}"
     assert stack.outputs["Table"] == stack.resource("Table")
+
+
+def test_secrets_manager_refuses_one_version_too_many(stack: LocalStack) -> None:
+    secrets = stack.client("secretsmanager")
+    for _ in range(2):
+        secrets.create_secret(Name="busy", SecretString="0")
+        for number in range(MOST_VERSIONS):
+            secrets.put_secret_value(SecretId="busy", SecretString=str(number))
+        with pytest.raises(ClientError, match="LimitExceededException"):
+            secrets.put_secret_value(SecretId="busy", SecretString="one too many")
+        secrets.delete_secret(SecretId="busy", ForceDeleteWithoutRecovery=True)

@@ -168,11 +168,6 @@ def test_an_order_with_a_lost_answer_is_adopted_after_its_division_moved(
 # ---------------------------------------------------------------- token pairs are never lost
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="at the quota of Secrets Manager the new pair is lost with the worker's process",
-)
 def test_a_day_of_token_refreshes_loses_no_pair(env: InMemoryEnvironment) -> None:
     """Every refresh writes a version of the secret, and AWS takes about 100 a day."""
     secret_store = AwsSecretStore(SecretsManager(), KeyService(), "stack", "a-key")

@@ -83,6 +83,7 @@ def test_our_alarms_use_metrics_without_further_dimensions() -> None:
         "RefreshTokenAgeDays",
         "RefusedWebhooks",
         "NotifyFailed",
+        "SweepFailures",
     }
     for alarm in alarms:
         assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]

@@ -148,6 +148,15 @@ def test_the_public_consent_route_can_seal_but_not_unseal_tokens() -> None:
     assert "exact-tokens" not in secrets_of(CONSENT)
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_whoever_stores_tokens_can_store_their_copy_and_no_webhook_can_read_it(
+    function: str,
+) -> None:
+    needed = {"dynamodb:GetItem", "dynamodb:PutItem"}
+    reached = actions_on(function, "CoordinationTable")
+    assert needed <= reached if STORED_SECRETS[function] else reached == set()
+
+
 def test_the_consent_route_reaches_three_tables_and_queries_none() -> None:
     get_put = {"dynamodb:GetItem", "dynamodb:PutItem"}
     reached = {table: actions_on(CONSENT, table) for table in TABLES}

@@ -24,11 +24,11 @@ from ml_connector.domain.ids import (
 )
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS
 
-Recoverable = Literal["exact", "airbase", "halts"]
-"""What can stop a connection: an outage of one system, or halts."""
+Recoverable = Literal["exact", "airbase", "halts", "tokens"]
+"""What can stop a connection (an outage of one system, or halts), and token stores that differ."""
 
 _T = TypeVar("_T")
-_RECOVERABLE: tuple[Recoverable, ...] = ("exact", "airbase", "halts")
+_RECOVERABLE: tuple[Recoverable, ...] = ("exact", "airbase", "halts", "tokens")
 _LONGEST_TEXT = 500
 # They differ between copies that ask for the same.
 _NOT_IDENTIFYING = frozenset({"at", "event_version", "closes"})

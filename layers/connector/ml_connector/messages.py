@@ -44,7 +44,7 @@ def listing_message(connection: ConnectionId) -> Message:
 
 
 def recover_message(connection: ConnectionId, what: Recoverable) -> Message:
-    """Check whether an outage ("exact" or "airbase") or the "halts" of a connection are over."""
+    """Check whether an outage, the "halts" or a difference of "tokens" of a connection is over."""
     return _message(f"{connection}#recover#{what}", Recover(connection, what))
 
 

@@ -5,7 +5,7 @@ posting worker's init: see docs/decisions.md.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ml_connector.services import StackServices
@@ -13,22 +13,47 @@ from ml_connector.telemetry import logger
 
 Handle = Callable[[object, StackServices], None]
 
+# Short first, so that its group goes on soon; 31 minutes in all before the last of five receives.
+_WAITS = (60, 120, 480, 1_200)
+
 
 def worker(handle: Handle, services: StackServices) -> Callable[[dict[str, Any], Any], Any]:
     """Return the Lambda handler that passes each message to `handle`.
 
-    It returns the messages to be delivered again: the first that failed and, to keep a group in
-    order, all after it. Every message fails while the stack's data are newer than this version
-    (`NewerDataError`): the queue keeps them, and an alarm reports them.
+    It returns the messages to be delivered again: the first that failed, after a wait that grows
+    with each receive, and, to keep a group in order, all after it at once. Every message fails
+    while the stack's data are newer than this version (`NewerDataError`): the queue keeps them, and
+    an alarm reports them.
     """
 
     def handler(event: dict[str, Any], _context: Any) -> Any:
         waiting = list(event["Records"])
         while waiting and _succeeds(waiting[0], handle, services):
             waiting.pop(0)
+        for one, wait in zip(waiting, _waits(waiting), strict=True):
+            _return_later(one, wait, services)
         return {"batchItemFailures": [{"itemIdentifier": one["messageId"]} for one in waiting]}
 
     return handler
+
+
+def wait_after(receives: int) -> int:
+    """Return after how many seconds to deliver a message again that failed so many times."""
+    return _WAITS[min(receives, len(_WAITS)) - 1]
+
+
+def _waits(returned: Sequence[Mapping[str, Any]]) -> Iterator[int]:
+    """The queue keeps the messages of a group in order: those after the first need not wait."""
+    for index, one in enumerate(returned):
+        count = int(one.get("attributes", {}).get("ApproximateReceiveCount", 1))
+        yield 0 if index else wait_after(count)
+
+
+def _return_later(record: Mapping[str, Any], wait: int, services: StackServices) -> None:
+    try:
+        services.queues.return_later(record["eventSourceARN"], record["receiptHandle"], wait)
+    except Exception:  # noqa: BLE001  it comes back after the queue's own visibility timeout
+        logger().exception("visibility not changed", message_id=record["messageId"])
 
 
 def _succeeds(record: Mapping[str, Any], handle: Handle, services: StackServices) -> bool:

@@ -12,10 +12,9 @@ from ml_connector.connections.secrets import SIGNING, WEBHOOK_KINDS, GivenSecret
 from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import Actor, ConnectionId, parse_division_key
 from ml_connector.domain.records import ConnectionState
-from ml_connector.exact.oauth import Tokens
 from ml_connector.infrastructure.ledger import Conflict, ConnectionRecord, Ledger
 from ml_connector.infrastructure.reference_store import ReferenceStore
-from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP, EXACT_TOKENS
+from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
 from ml_connector.messages import reconcile_message, refresh_message
 from ml_connector.reference_data.refresh import fresh_since
 from ml_connector.secret import Secret
@@ -61,7 +60,7 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     resume(stack, actor, connection)
     if not is_new:  # a changed policy or link takes effect now, not with the daily comparison
         stack.send(reconcile_message(id), f"asked {clock.epoch()}")
-    has_consent = bool(connection_secrets.stored(stack.secret_store, EXACT_TOKENS, id))
+    has_consent = connection_secrets.has_tokens(stack, id)
     return Added(
         connection, is_new, webhook_urls(stack.addresses, connection, made), made, has_consent
     )
@@ -104,7 +103,11 @@ def show(stack: Stack, id: str) -> dict[str, Any]:
     return {
         "connection": connection.id,
         "webhooks": webhook_urls(stack.addresses, connection),
-        "secrets": _stored_secrets(stack.secret_store, connection.id),
+        "secrets": _stored_secrets(
+            stack.secret_store,
+            connection.id,
+            connection_secrets.consent_of(stack, connection.id),
+        ),
         "stopped": _halts(services.ledger),
         "reference_data_read_at": {
             str(each.division): _read_at(services.reference_store(each.division))
@@ -118,7 +121,7 @@ def remove(stack: Stack, actor: Actor, id: str) -> None:
     """Delete the connection's settings, links and secrets; its ledger and audit trail stay."""
     connection = stack.connection(id)
     record_step(stack.ledger_of(actor, connection.id), "connection_removed", _as_removed)
-    stack.secret_store.forget(connection.id)
+    connection_secrets.forget_all(stack, connection.id)
     stack.services.connections.remove(connection.id)
 
 
@@ -242,7 +245,9 @@ def _signing_texts(
     return texts
 
 
-def _stored_secrets(secret_store: AdminSecretStore, id: ConnectionId) -> dict[str, Any]:
+def _stored_secrets(
+    secret_store: AdminSecretStore, id: ConnectionId, consent: dict[str, Any]
+) -> dict[str, Any]:
     plain = {
         "airbase_api_key": _state_of(secret_store, AIRBASE_KEY, id, "api_key"),
         "exact_client_id": _state_of(secret_store, EXACT_APP, id, "client_id"),
@@ -251,7 +256,7 @@ def _stored_secrets(secret_store: AdminSecretStore, id: ConnectionId) -> dict[st
     signing = {
         f"{sender}_webhook_secrets": _secret_count(secret_store, sender, id) for sender in SIGNING
     }
-    return {**plain, **signing, "exact_consent": _consent(secret_store, id)}
+    return {**plain, **signing, "exact_consent": consent}
 
 
 def _state_of(secret_store: AdminSecretStore, kind: str, id: ConnectionId, part: str) -> str:
@@ -267,22 +272,6 @@ def _secret_count(secret_store: AdminSecretStore, sender: str, id: ConnectionId)
     except Halt:
         return 0
     return len(found.get("secrets", ()))
-
-
-def _consent(secret_store: AdminSecretStore, id: ConnectionId) -> dict[str, Any]:
-    """Return whether tokens are stored, and how long ago they were renewed."""
-    try:
-        sealed = secret_store.tokens(id)
-    except Halt:
-        return {"state": "unreadable"}
-    if sealed is None:
-        return {"state": "missing"}
-    tokens = Tokens.from_json(sealed)
-    return {
-        "state": "stored",
-        "renewed_at": tokens.obtained_at.isoformat(timespec="seconds"),
-        "age_days": round(tokens.age.total_seconds() / 86_400, 1),
-    }
 
 
 def _read_at(data: ReferenceStore) -> str | None:

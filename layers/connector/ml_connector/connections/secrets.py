@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from ml_connector import clock, telemetry
 from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.exact.oauth import DEFAULT_LIFETIME, Tokens
+from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.infrastructure.coordination import Leases
 from ml_connector.infrastructure.secret_store import (
     AIRBASE_KEY,
@@ -210,13 +211,45 @@ def store_tokens(
             raise UserError(f"{ACCESS_TOKEN} needs {REFRESH_TOKEN} as well")
         return None
     digest = hashlib.sha256(refresh.reveal().encode()).hexdigest()[:16]
-    if digest == taken and stored(stack.secret_store, EXACT_TOKENS, id):
+    if digest == taken and has_tokens(stack, id):
         return None
     with Leases(stack.tables.coordination, id).holding("token", _TOKEN_LEASE) as lease:
         if lease is None:
             raise ServiceError("the Exact tokens are being renewed: run this again in a minute")
-        stack.secret_store.seal_tokens(id, _tokens(refresh, access).to_json())
+        pairs = _pairs(stack, id)
+        number = pairs.next_number(of_new_consent=True)
+        pairs.store(replace(_tokens(refresh, access), number=number))
     return digest
+
+
+def has_tokens(stack: Stack, id: ConnectionId) -> bool:
+    """Return whether tokens are stored, readable or not."""
+    return bool(stored(stack.secret_store, EXACT_TOKENS, id)) or _pairs(stack, id).has_copy()
+
+
+def consent_of(stack: Stack, id: ConnectionId) -> dict[str, Any]:
+    """Return whether tokens are stored, and how long ago they were renewed."""
+    try:
+        pair = _pairs(stack, id).read()
+    except Halt:
+        return {"state": "unreadable"}
+    if pair is None:
+        return {"state": "missing"}
+    return {
+        "state": "stored",
+        "renewed_at": pair.obtained_at.isoformat(timespec="seconds"),
+        "age_days": round(pair.age.total_seconds() / 86_400, 1),
+    }
+
+
+def forget_all(stack: Stack, id: ConnectionId) -> None:
+    """Remove every secret of the connection, and the copy of its tokens."""
+    stack.secret_store.forget(id)
+    _pairs(stack, id).forget()
+
+
+def _pairs(stack: Stack, id: ConnectionId) -> TokenPairs:
+    return TokenPairs(id, stack.secret_store, stack.tables.coordination)
 
 
 def _tokens(refresh: Secret, access: Secret | None) -> Tokens:

@@ -24,10 +24,9 @@ from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import Actor, ConnectionId, Division
 from ml_connector.exact.client import ExactClient
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
-from ml_connector.infrastructure.secret_store import EXACT_TOKENS
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
-from ml_connector.stack import AdminSecretStore, Stack
+from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
 HALTS_NEEDING_CONSENT = frozenset({"NOT_CONNECTED", "RECONNECT_NEEDED", "EXACT_TOKEN_REFUSED"})
@@ -206,7 +205,7 @@ def save(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets
             connection,
             is_new=False,
             webhooks=urls,
-            has_consent=has_consent(stack.secret_store, connection),
+            has_consent=connection_secrets.has_tokens(stack, connection.id),
             is_changed=False,
         )
     return connections.add(
@@ -215,11 +214,6 @@ def save(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets
         connection,
         connection_secrets.not_stored_yet(stack.secret_store, connection.id, given),
     )
-
-
-def has_consent(secret_store: AdminSecretStore, connection: Connection) -> bool:
-    """Return whether tokens are stored."""
-    return bool(connection_secrets.stored(secret_store, EXACT_TOKENS, connection.id))
 
 
 def subscribe(stack: Stack, actor: Actor, connection: Connection) -> list[dict[str, Any]]:

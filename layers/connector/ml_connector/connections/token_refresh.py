@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 from ml_connector import telemetry
+from ml_connector.connections.token_stores import level_token_stores
 from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
 from ml_connector.domain.faults import Halt, Later
 from ml_connector.exact.client import ExactClient
@@ -39,6 +40,7 @@ def _refresh(services: Services, measure: Measure) -> bool:
         exact_client = services.exact
         is_valid = _renew(exact_client, services.ledger)
         _measure_age(services.connection, exact_client, measure)
+        level_token_stores(services)
         if is_valid:
             _subscribe(services)
     except Exception:

@@ -11,7 +11,7 @@ from ml_connector import telemetry
 from ml_connector.domain.faults import Halt, Later
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.domain.records import ConnectionState
-from ml_connector.exact.tokens import TokenProvider
+from ml_connector.exact.tokens import NOT_SENT, TokenProvider
 from ml_connector.infrastructure.consents import Consent, Consents
 from ml_connector.infrastructure.ledger import Conflict, Ledger
 from ml_connector.secret import Secret
@@ -72,8 +72,9 @@ class CodeExchange:
         Raises:
             CodeRejected: the state is unknown, expired or used ("given": it was stored already).
             Halt: Exact refuses the code or the app's credentials.
-            Later: another process is renewing the tokens (the same code can be sent again), or
-                Exact gives no usable answer (consent has to be given again).
+            Later: another process is renewing the tokens or a store is away (one of `NOT_SENT`: the
+                same code can be sent again), or Exact gives no usable answer or the pair cannot be
+                stored (consent has to be given again).
         """
         claimed = self._claimed(state)
         telemetry.conceal(code.reveal())
@@ -84,7 +85,7 @@ class CodeExchange:
             self._consents.move(claimed, "refused", "app" if is_app else "code")
             raise
         except Later as later:
-            if later.code == "TOKEN_BUSY":  # the code was not sent: it can be tried again
+            if later.code in NOT_SENT:  # the code can be tried again
                 self._consents.move(claimed, "waiting")
             else:
                 self._consents.move(claimed, "refused", "no_answer")

@@ -13,6 +13,7 @@ from ml_connector.consent.exchange import APP_CREDENTIAL_HALTS, CodeExchange, Co
 from ml_connector.consent.pages import HEADERS, PAGES, Page
 from ml_connector.domain.faults import Halt, Later
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.exact.tokens import NOT_SENT
 from ml_connector.secret import Secret
 
 _LONGEST = 8_000
@@ -118,5 +119,5 @@ def answer(event: Mapping[str, Any], exchange: CodeExchange) -> dict[str, Any]:
 
 def _word(fault: Halt | Later) -> str:
     if isinstance(fault, Later):
-        return "waiting" if fault.code == "TOKEN_BUSY" else "no_answer"
+        return "waiting" if fault.code in NOT_SENT else "no_answer"
     return "app" if fault.problem.code in APP_CREDENTIAL_HALTS else "code"

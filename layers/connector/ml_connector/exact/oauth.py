@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from ml_connector import clock
+from ml_connector import clock, telemetry
 from ml_connector.secret import Secret
 
 TOKEN_PATH = "/api/oauth2/token"  # noqa: S105  an address
@@ -31,6 +31,8 @@ class Tokens:
     obtained_at: datetime
     lifetime: int = DEFAULT_LIFETIME
     """Seconds until the access token expires."""
+    number: int = 0
+    """Higher than that of every earlier pair of the connection; 0 when stored without one."""
 
     @property
     def age(self) -> timedelta:
@@ -47,6 +49,10 @@ class Tokens:
         """Return the first moment at which Exact allows a renewal."""
         return self.obtained_at + timedelta(seconds=max(self.lifetime - LAST_MOMENTS, 0))
 
+    def conceal(self) -> None:
+        """Keep both out of everything that is logged."""
+        telemetry.conceal(self.access_token.reveal(), self.refresh_token.reveal())
+
     def to_json(self) -> Secret:
         """Return them as text for the secret store."""
         return Secret(
@@ -56,6 +62,7 @@ class Tokens:
                     "refresh_token": self.refresh_token.reveal(),
                     "obtained_at": self.obtained_at.isoformat(),
                     "lifetime": self.lifetime,
+                    "number": self.number,
                 }
             )
         )
@@ -69,6 +76,7 @@ class Tokens:
             Secret(data["refresh_token"]),
             datetime.fromisoformat(data["obtained_at"]),
             int(data["lifetime"]),
+            int(data.get("number", 0)),
         )
 
 

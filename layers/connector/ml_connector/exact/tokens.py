@@ -1,12 +1,15 @@
 """One connection's Exact tokens: one renewal at a time, never early, stored before use.
 
-Every renewal invalidates the refresh token that it used. So: renew under a lease, read the secret
-store again inside it, store the new pair before it is used, and on "old refresh token" check the
-secret store for a pair that another worker renewed.
+Every renewal invalidates the refresh token that it used. So: renew under a lease, read the stored
+pair again inside it, be sure that the new pair can be sealed before Exact is asked for it, store it
+before it is used, and on "old refresh token" look for a pair that another worker stored.
 """
 
 import hashlib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NoReturn
 
@@ -20,6 +23,7 @@ from ml_connector.domain.ids import ConnectionId
 from ml_connector.exact import oauth
 from ml_connector.exact.oauth import Granted, TokenOutcome, TokenRequest, Tokens
 from ml_connector.exact.rate_limit_headers import next_day
+from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.infrastructure.circuit_breaker import EXACT, CircuitBreaker
 from ml_connector.infrastructure.coordination import ErrorWindow, Leases, SharedValues
 from ml_connector.infrastructure.dynamodb import Table
@@ -34,11 +38,13 @@ _GRACE = timedelta(seconds=5)
 # Longer than the slowest token call (see `infrastructure/http`): no other may start meanwhile.
 _LEASE = timedelta(seconds=90)
 _BUSY = timedelta(seconds=2)
-_STORE_ATTEMPTS = 3
 _FINAL, _REPAIRABLE = timedelta(days=30), timedelta(hours=1)
 _PAUSE, _REFUSED, _DOUBLE_401 = "token-pause", "token-refused", "token-refused-twice"
 _MAX_DOUBLE_401 = 2
 _UNAVAILABLE = "TOKEN_UNAVAILABLE"
+STORE_AWAY, _NOT_STORED = "TOKEN_STORE_AWAY", "TOKEN_NOT_STORED"
+NOT_SENT = frozenset({"TOKEN_BUSY", STORE_AWAY})
+"""Codes of delays before which nothing was sent to Exact."""
 
 _REFUSALS: dict[type[TokenOutcome], tuple[str, str, timedelta]] = {
     oauth.OldRefreshToken: ("RECONNECT_NEEDED", "used", _FINAL),
@@ -66,6 +72,7 @@ class TokenProvider:
         self._base_url = base_url
         self._http = http
         self._secret_store = secret_store
+        self.pairs = TokenPairs(connection, secret_store, coordination)
         self._leases = Leases(coordination, connection)
         self._values = SharedValues(coordination, connection)
         self._errors = ErrorWindow(coordination, connection, None, cache_seconds=0)
@@ -79,10 +86,10 @@ class TokenProvider:
         """Return a token to call Exact with.
 
         Raises:
-            Later: there is none now (busy, too early, or Exact does not answer).
+            Later: there is none now (busy, too early, or Exact or a store does not answer).
             Halt: a person has to reconnect first.
         """
-        with self._lock:
+        with self._lock, self._stores_answering():
             if self._cached is None or _is_due(self._cached):
                 self._cached = self._renewed()
             return self._cached.access_token
@@ -94,7 +101,7 @@ class TokenProvider:
             Later: it is too early to renew it, and no other worker has.
             Halt: as `access_token`.
         """
-        with self._lock:
+        with self._lock, self._stores_answering():
             self._cached = self._renewed(refused)
             if self._cached.access_token == refused:
                 until = backoff.retry_at(0, minimum=30.0)
@@ -114,7 +121,7 @@ class TokenProvider:
 
     def age(self) -> timedelta | None:
         """Return the refresh token's age (it expires after 30 days); None without consent."""
-        stored = self._read()
+        stored = self.pairs.read()
         return stored.age if stored else None
 
     def renew_if_idle(self, idle: timedelta = timedelta(hours=24)) -> timedelta:
@@ -123,7 +130,7 @@ class TokenProvider:
         Raises:
             Later, Halt: as `access_token`.
         """
-        with self._lock:
+        with self._lock, self._stores_answering():
             stored = self._stored()
             if stored.age >= idle:
                 stored = self._cached = self._renewed()
@@ -133,13 +140,17 @@ class TokenProvider:
         """Exchange a consent code for tokens and store them; earlier tokens become invalid.
 
         Raises:
-            Later: no usable answer, or a renewal is in progress: give consent again.
+            Later: the code was not sent (one of `NOT_SENT`: it can be sent later), or there is no
+                usable answer or no store for the pair: give consent again.
             Halt: the code or the app's credentials were refused.
         """
-        app = self._secret_store.app(self.connection)
-        with self._lock, self._leases.holding("token", _LEASE) as held:
+        with self._lock, self._stores_answering(), self._leases.holding("token", _LEASE) as held:
             if held is None:
                 raise _later("TOKEN_BUSY")
+            app = self._secret_store.app(self.connection)
+            number = self.pairs.next_number(of_new_consent=True)
+            self._values.clear(_REFUSED)
+            self._values.clear(_PAUSE)
             outcome = self._send(
                 oauth.code_request(
                     self._base_url, app.client_id, app.client_secret, code, redirect_uri
@@ -147,10 +158,17 @@ class TokenProvider:
             )
             if not isinstance(outcome, Granted):
                 self._raise_for(outcome)
-            self._store(outcome.tokens)
-            self._values.clear(_REFUSED)
-            self._values.clear(_PAUSE)
-            self._cached = outcome.tokens
+            self._cached = self._store(replace(outcome.tokens, number=number))
+
+    @contextmanager
+    def _stores_answering(self) -> Iterator[None]:
+        """Turn an outage of the stores into a delay: nothing was sent, or nothing is used yet."""
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            code = STORE_AWAY if self._unstored is None else _NOT_STORED
+            telemetry.logger().exception("a store of the tokens fails", connection=self.connection)
+            raise delay(code, backoff.retry_at(0, minimum=30.0)) from error
 
     def _renewed(self, refused: Secret | None = None) -> Tokens:
         stored = self._stored()
@@ -168,17 +186,18 @@ class TokenProvider:
     def _renew(self, stored: Tokens) -> Tokens:
         app = self._secret_store.app(self.connection)
         self._check_allowed(app, stored)
+        number = self.pairs.next_number()
         outcome = self._send(
             oauth.refresh_request(
                 self._base_url, app.client_id, app.client_secret, stored.refresh_token
             )
         )
         if isinstance(outcome, Granted):
-            self._store(outcome.tokens)
+            newest = self._store(replace(outcome.tokens, number=number))
             if self.circuit_breaker.is_probing:
                 self._values.clear(_PAUSE)  # the probe ignored it, and Exact is available again
-            return outcome.tokens
-        return self._newer_than(stored) or self._give_up(outcome, app, stored)
+            return newest
+        return self.pairs.other_than(stored) or self._give_up(outcome, app, stored)
 
     def _check_allowed(self, app: AppCredentials, stored: Tokens) -> None:
         """Avoid calls that are known to fail or that could get the key blocked."""
@@ -228,44 +247,27 @@ class TokenProvider:
                 answer.status_code, answer.headers, answer.content, clock.now()
             )
         if isinstance(outcome, Granted):
-            _conceal(outcome.tokens)
+            outcome.tokens.conceal()
         self._failures = 0 if isinstance(outcome, Granted) else self._failures + 1
         if not isinstance(outcome, Granted | oauth.Transient):
             self._errors.record(None, _ENDPOINT)
         return outcome
 
-    def _store(self, tokens: Tokens) -> None:
-        """Store the new pair; while that fails, this process has the only copy."""
-        self._unstored = tokens
-        for attempt in range(1, _STORE_ATTEMPTS + 1):
-            try:
-                self._secret_store.seal_tokens(self.connection, tokens.to_json())
-            except (BotoCoreError, ClientError):
-                if attempt == _STORE_ATTEMPTS:
-                    raise
-            else:
-                self._unstored = None
-                return
+    def _store(self, pair: Tokens) -> Tokens:
+        """Store the new pair and return the newest: another consent may have been given meanwhile.
+
+        While storing fails, this process has the only copy.
+        """
+        self._unstored = pair
+        newest = self.pairs.store(pair)
+        self._unstored = None
+        return newest
 
     def _stored(self) -> Tokens:
-        stored = self._read()
-        if self._unstored and (stored is None or stored.obtained_at < self._unstored.obtained_at):
-            stored = self._unstored
-            self._store(stored)
+        stored = self._store(self._unstored) if self._unstored else self.pairs.read()
         if stored is None:
             raise Halt(self._problem("NOT_CONNECTED"))
         return stored
-
-    def _read(self) -> Tokens | None:
-        text = self._secret_store.tokens(self.connection)
-        tokens = Tokens.from_json(text) if text else None
-        if tokens:
-            _conceal(tokens)
-        return tokens
-
-    def _newer_than(self, used: Tokens) -> Tokens | None:
-        stored = self._stored()
-        return stored if stored.refresh_token != used.refresh_token else None
 
     def _problem(self, code: str, detail: str = "", text: str = "") -> Problem:
         id = self.connection
@@ -283,10 +285,6 @@ def _usable(stored: Tokens, refused: Secret | None, otherwise: Later) -> Tokens:
     if stored.is_valid and stored.access_token != refused:
         return stored
     raise otherwise
-
-
-def _conceal(tokens: Tokens) -> None:
-    telemetry.conceal(tokens.access_token.reveal(), tokens.refresh_token.reveal())
 
 
 def _later(code: str) -> Later:

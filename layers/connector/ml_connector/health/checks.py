@@ -17,7 +17,7 @@ MAX_CLOCK_DIFFERENCE = timedelta(seconds=30)
 Found = TypeVar("Found")
 
 # Delays that end only once something else is repaired.
-_REPAIRED_BY_A_PERSON = {"EXACT_ERROR_LIMIT", "HALTED"}
+_REPAIRED_BY_A_PERSON = {"EXACT_ERROR_LIMIT", "HALTED", "TOKEN_STORE_AWAY", "TOKEN_NOT_STORED"}
 _UNTIL = "Nothing is wrong with the settings: ping again after {until:%H:%M:%S} UTC."
 
 

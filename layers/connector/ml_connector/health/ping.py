@@ -85,6 +85,8 @@ def _check_data_form(checklist: Checklist, data_form: DataForm) -> None:
 def _ping_exact(checklist: Checklist, exact_client: ExactClient, connection: Connection) -> None:
     with checklist.guarding("consent"):
         _check_consent(checklist, exact_client)
+    with checklist.guarding("token_stores"):
+        _check_token_stores(checklist, exact_client)
     me = result_or_fault(exact_client.current_user)
     _check_user(checklist, connection, me)
     with checklist.guarding("exact_clock"):
@@ -109,6 +111,15 @@ def _check_consent(checklist: Checklist, exact_client: ExactClient) -> None:
         record = f"Connection {checklist.connection}"
         raise Review([problem("CONSENT_AGEING", record, "age", age=days, left=left)])
     checklist.green("consent", f"Renewed {days} days ago, {left} left.")
+
+
+def _check_token_stores(checklist: Checklist, exact_client: ExactClient) -> None:
+    pairs = exact_client.tokens.pairs
+    if found := pairs.problems():
+        raise Review(found)
+    is_home = pairs.is_home()
+    detail = "Secrets Manager has it." if is_home else "Secrets Manager gets it within 18 minutes."
+    checklist.green("token_stores", f"The newest token pair is stored. {detail}")
 
 
 def _check_user(checklist: Checklist, connection: Connection, me: dict[str, Any] | Fault) -> None:

@@ -1,6 +1,7 @@
 """What all processes of a connection share: leases, short-lived values, error windows.
 
-Every item expires within a day of its last use.
+Every item expires within a day of its last use. The table also has the copies of token pairs
+(`exact/token_pairs`), which do not.
 """
 
 import secrets

@@ -44,6 +44,14 @@ class Queues:
             MessageDeduplicationId=_digest(once or f"{message.group}\n{text}"),
         )
 
+    def return_later(self, arn: str, receipt_handle: str, wait: int) -> None:
+        """Let the queue deliver a received message again after `wait` seconds."""
+        name = arn.rpartition(":")[2]
+        url = next(url for url in self._urls.values() if url.endswith(f"/{name}"))
+        self._client.change_message_visibility(
+            QueueUrl=url, ReceiptHandle=receipt_handle, VisibilityTimeout=wait
+        )
+
 
 def _group(name: str) -> str:
     return name if _GROUP.fullmatch(name) else _digest(name)

@@ -66,7 +66,19 @@ class SecretStore(Protocol):
         ...
 
     def seal_tokens(self, connection: ConnectionId, tokens: Secret) -> None:
-        """Store the tokens' JSON, sealed."""
+        """Store the tokens' JSON, sealed, as a new version; about 100 are accepted in a day."""
+        ...
+
+    def prepare_sealing(self, connection: ConnectionId) -> None:
+        """Make sure that this process can seal from now on, whether or not the key answers."""
+        ...
+
+    def sealed_copy(self, connection: ConnectionId, tokens: Secret) -> str:
+        """Return the tokens' JSON, sealed, to be stored elsewhere."""
+        ...
+
+    def open_copy(self, connection: ConnectionId, sealed: str) -> Secret:
+        """Return what `sealed_copy` sealed; raises `Halt` when it cannot be opened."""
         ...
 
     def store(self, kind: str, connection: ConnectionId, value: Mapping[str, Any]) -> None:
@@ -89,7 +101,7 @@ class AwsSecretStore:
         self._key_id = key_id
         self._plain: dict[str, tuple[float, Mapping[str, Any]]] = {}
         self._data_keys: dict[tuple[str, str], bytes] = {}
-        self._sealing: dict[str, str] = {}
+        self._sealing: dict[str, tuple[str, bytes]] = {}
 
     def app(self, connection: ConnectionId) -> AppCredentials:
         """See `SecretStore.app`."""
@@ -113,11 +125,19 @@ class AwsSecretStore:
 
     def seal_tokens(self, connection: ConnectionId, tokens: Secret) -> None:
         """See `SecretStore.seal_tokens`."""
-        wrapped, key = self._sealing_key(connection)
-        nonce = secrets.token_bytes(_NONCE_BYTES)
-        data = AESGCM(key).encrypt(nonce, tokens.reveal().encode(), connection.encode())
-        sealed = {"v": 1, "key": wrapped, "nonce": _text(nonce), "data": _text(data)}
-        self._write(EXACT_TOKENS, connection, sealed)
+        self._write(EXACT_TOKENS, connection, self._sealed(connection, tokens))
+
+    def prepare_sealing(self, connection: ConnectionId) -> None:
+        """See `SecretStore.prepare_sealing`."""
+        self._sealing_key(connection)
+
+    def sealed_copy(self, connection: ConnectionId, tokens: Secret) -> str:
+        """See `SecretStore.sealed_copy`."""
+        return json.dumps(self._sealed(connection, tokens))
+
+    def open_copy(self, connection: ConnectionId, sealed: str) -> Secret:
+        """See `SecretStore.open_copy`."""
+        return self._open(connection, _parsed(sealed, EXACT_TOKENS, connection))
 
     def store(self, kind: str, connection: ConnectionId, value: Mapping[str, Any]) -> None:
         """See `SecretStore.store`."""
@@ -168,13 +188,19 @@ class AwsSecretStore:
         except self._manager.exceptions.ResourceNotFoundException:
             self._manager.create_secret(Name=name, KmsKeyId=self._key_id, SecretString=text)
 
+    def _sealed(self, connection: ConnectionId, tokens: Secret) -> Mapping[str, Any]:
+        wrapped, key = self._sealing_key(connection)
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        data = AESGCM(key).encrypt(nonce, tokens.reveal().encode(), connection.encode())
+        return {"v": 1, "key": wrapped, "nonce": _text(nonce), "data": _text(data)}
+
     def _open(self, connection: ConnectionId, sealed: Mapping[str, Any]) -> Secret:
         try:
             key = self._unwrapped(connection, str(sealed["key"]))
             nonce, data = _raw(sealed["nonce"]), _raw(sealed["data"])
             return Secret(AESGCM(key).decrypt(nonce, data, connection.encode()).decode())
         except (InvalidTag, KeyError, ValueError) as error:
-            raise _unreadable(EXACT_TOKENS, connection) from error
+            raise unreadable(EXACT_TOKENS, connection) from error
 
     def _unwrapped(self, connection: ConnectionId, wrapped: str) -> bytes:
         cached = self._data_keys.get((connection, wrapped))
@@ -189,22 +215,25 @@ class AwsSecretStore:
             )
         except ClientError as error:
             if error.response["Error"]["Code"] == "InvalidCiphertextException":
-                raise _unreadable(EXACT_TOKENS, connection) from error
+                raise unreadable(EXACT_TOKENS, connection) from error
             raise
         return bytes(answer["Plaintext"])
 
     def _sealing_key(self, connection: ConnectionId) -> tuple[str, bytes]:
-        """Return this process's data key for the connection, wrapped and plain."""
-        wrapped = self._sealing.get(connection)
-        if wrapped is None:
+        """Return this process's data key for the connection, wrapped and plain.
+
+        One for the life of the process: random nonces are safe for 2**32 seals under one key.
+        """
+        if connection not in self._sealing:
             answer = self._kms.generate_data_key(
                 KeyId=self._key_id,
                 KeySpec="AES_256",
                 EncryptionContext={"connection": connection},
             )
-            wrapped = self._sealing[connection] = _text(answer["CiphertextBlob"])
-            self._keep(connection, wrapped, bytes(answer["Plaintext"]))
-        return wrapped, self._unwrapped(connection, wrapped)
+            wrapped = _text(answer["CiphertextBlob"])
+            key = self._keep(connection, wrapped, bytes(answer["Plaintext"]))
+            self._sealing[connection] = wrapped, key
+        return self._sealing[connection]
 
     def _keep(self, connection: ConnectionId, wrapped: str, key: bytes) -> bytes:
         while len(self._data_keys) >= _MAX_DATA_KEYS:
@@ -217,7 +246,7 @@ def app_credentials(value: Mapping[str, Any], connection: ConnectionId) -> AppCr
     """Read the stored form `{"client_id", "client_secret"}`; raises `Halt` for any other."""
     client_id, client_secret = value.get("client_id"), value.get("client_secret")
     if not (isinstance(client_id, str) and isinstance(client_secret, str)):
-        raise _unreadable(EXACT_APP, connection)
+        raise unreadable(EXACT_APP, connection)
     telemetry.conceal(client_secret)
     return AppCredentials(client_id, Secret(client_secret))
 
@@ -226,7 +255,7 @@ def airbase_key(value: Mapping[str, Any], connection: ConnectionId) -> Secret:
     """Read the stored form `{"api_key"}`; raises `Halt` for any other."""
     key = value.get("api_key")
     if not isinstance(key, str):
-        raise _unreadable(AIRBASE_KEY, connection)
+        raise unreadable(AIRBASE_KEY, connection)
     telemetry.conceal(key)
     return Secret(key)
 
@@ -235,25 +264,26 @@ def slack_address(value: Mapping[str, Any], connection: ConnectionId) -> Secret:
     """Read the stored form `{"url"}`; raises `Halt` for any other."""
     url = value.get("url")
     if not isinstance(url, str):
-        raise _unreadable(NOTIFY_SLACK, connection)
+        raise unreadable(NOTIFY_SLACK, connection)
     telemetry.conceal(url)
     try:
         return slack_url(url)
     except ValueError:
-        raise _unreadable(NOTIFY_SLACK, connection) from None
+        raise unreadable(NOTIFY_SLACK, connection) from None
 
 
 def _parsed(text: str, kind: str, connection: ConnectionId) -> Mapping[str, Any]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise _unreadable(kind, connection) from error
+        raise unreadable(kind, connection) from error
     if not isinstance(value, Mapping):
-        raise _unreadable(kind, connection)
+        raise unreadable(kind, connection)
     return value
 
 
-def _unreadable(kind: str, connection: ConnectionId) -> Halt:
+def unreadable(kind: str, connection: ConnectionId) -> Halt:
+    """Return the halt for a secret that is stored and cannot be used."""
     record = f"Connection {connection}"
     return Halt(problem("SECRET_UNREADABLE", record, "kind", kind=kind, connection=connection))
 

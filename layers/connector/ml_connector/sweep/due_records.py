@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
+from ml_connector.connections.token_stores import token_stores_need_care
 from ml_connector.domain.ids import Division, OrderId, VendorId, division_key
 from ml_connector.domain.records import OrderFacts
 from ml_connector.infrastructure.circuit_breaker import (
@@ -30,6 +31,7 @@ from ml_connector.reference_data.refresh import is_due
 from ml_connector.services import Services, StackServices
 from ml_connector.sweep.capacity import CallCapacity
 from ml_connector.sweep.missed_approvals import queue_listing
+from ml_connector.telemetry import logger
 from ml_connector.tracked_record import PARKING_CODES
 
 _LOST_AFTER = timedelta(minutes=2)
@@ -40,17 +42,22 @@ _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def sweep(services: StackServices) -> None:
-    """Queue what is due of every connection; a failure does not stop the next connection."""
-    failures = []
+    """Queue what is due of every connection; a failure stops neither the next nor the next sweep.
+
+    It is logged and measured, not raised: the message would come back, and until then hold up the
+    sweeps after it, for all connections.
+    """
+    failures = 0
     for each in services.all():
         try:
             _queue_lost_events(each)
             sweep_connection(each)
-        except Exception as error:  # noqa: BLE001  one per connection, raised again below
-            failures.append(error)
-    measure_and_notify(services)
+        except Exception:  # noqa: BLE001  counted
+            failures += 1
+            logger().exception("connection not swept", connection=each.id)
     if failures:
-        raise ExceptionGroup("sweep", failures)
+        services.measure({"SweepFailures": failures})
+    measure_and_notify(services)
 
 
 def measure_and_notify(services: StackServices) -> None:
@@ -90,10 +97,13 @@ def _queue_where(services: Services, is_meant: Callable[[OrderFacts], bool]) -> 
 
 def sweep_connection(services: Services) -> None:
     """Queue what is due of one connection, and checks that may end an outage or a halt."""
-    halts = services.ledger.halts()
+    connection = services.ledger.connection()
+    halts = connection.facts.halts
     away = _away(services.circuit_breaker)
-    stopped: list[Recoverable] = [remote.name for remote in away]
-    for what in [*stopped, "halts"] if halts else stopped:
+    to_check: list[Recoverable] = [remote.name for remote in away]
+    to_check += ["halts"] if halts else []
+    to_check += ["tokens"] if token_stores_need_care(services, connection) else []
+    for what in to_check:
         message = recover_message(services.id, what)
         services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
     if "" in halts:

@@ -8,6 +8,7 @@ circuit breaker says so, for an outage that the site does not show.
 from collections.abc import Callable
 
 from ml_connector import telemetry
+from ml_connector.connections.token_stores import level_token_stores
 from ml_connector.domain.faults import Fault, Halt
 from ml_connector.infrastructure.circuit_breaker import (
     AIRBASE,
@@ -24,9 +25,12 @@ from ml_connector.sweep.halt_recovery import lift_halts
 def recover(services: Services, what: str) -> None:
     """Check whether `what` stops the connection is over: "exact" or "airbase" away, or "halts".
 
-    If so, queue everything that waited for it.
+    If so, queue everything that waited for it. For "tokens", which stop nothing: make both stores
+    hold the newest pair.
     """
-    if _is_over(services, what):
+    if what == "tokens":
+        level_token_stores(services)
+    elif _is_over(services, what):
         telemetry.logger().info("continuing", connection=services.id, after=what)
         sweep_connection(services)
 

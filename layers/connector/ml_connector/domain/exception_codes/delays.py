@@ -104,6 +104,20 @@ DELAYS: tuple[CatalogueEntry, ...] = (
         "Nothing to do. If it returns, find the other program that uses this app's consent.",
     ),
     CatalogueEntry(
+        "TOKEN_STORE_AWAY",
+        Severity.DELAY,
+        "AWS does not answer for the store of Exact's tokens; no token was renewed.",
+        "Nothing to do. If it stays, check Secrets Manager, the stack's key and the function's "
+        "rights in AWS.",
+    ),
+    CatalogueEntry(
+        "TOKEN_NOT_STORED",
+        Severity.DELAY,
+        "A renewed token pair cannot be stored in AWS, and is not used before it is.",
+        "If it stays for some minutes, check DynamoDB, Secrets Manager and the stack's key in AWS: "
+        "a pair that is never stored is lost, and consent has to be given again.",
+    ),
+    CatalogueEntry(
         "TOKEN_UNAVAILABLE",
         Severity.DELAY,
         "Exact's token endpoint gave no usable answer.",

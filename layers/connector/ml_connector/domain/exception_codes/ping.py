@@ -1,4 +1,4 @@
-"""The codes of what only a ping finds."""
+"""The codes of what a ping finds, and no order."""
 
 from ml_connector.domain.exception_codes.catalogue_entry import CatalogueEntry, Severity
 
@@ -30,6 +30,18 @@ PING: tuple[CatalogueEntry, ...] = (
         "Run `connector migrate`; workers need not stop.",
         {
             "steps": "Steps to do: {count} ({steps}).",
+        },
+    ),
+    CatalogueEntry(
+        "TOKEN_STORES_DIFFER",
+        Severity.NOTE,
+        "Secrets Manager has an older token pair than the coordination table. Nothing is lost: the "
+        "connector uses the newer pair and tries again every 17 minutes.",
+        "Check quota, rights and the stack's key of Secrets Manager in AWS. Until this closes, do "
+        "not delete or restore the coordination table.",
+        {
+            "since": "It has been so since {since} UTC.",
+            "refused": "It has been so since {since} UTC; Secrets Manager answers {reason}.",
         },
     ),
     CatalogueEntry(
