@@ -33,6 +33,13 @@ _LOCK = threading.RLock()
 _MOST_WRITES = 100
 
 
+_ACTIONS: Mapping[type[Write], str] = {
+    Check: "ConditionCheckItem",
+    Delete: "DeleteItem",
+    DeleteUnchanged: "DeleteItem",
+}
+
+
 class InMemoryTable:
     """A `Table` in a dictionary; thread-safe."""
 
@@ -50,6 +57,7 @@ class InMemoryTable:
 
     def get_many(self, pk: str, sks: Iterable[str]) -> list[Item]:
         """See `Table.get_many`."""
+        table_used("BatchGetItem", self.name, pk)
         with _LOCK:
             found = (self._raw(pk, sk) for sk in dict.fromkeys(sks))
             return [dict(item) for item in found if item and not is_expired(item)]
@@ -77,8 +85,7 @@ class InMemoryTable:
         """See `Table.transact`; several tables must all be in memory."""
         _check_one_write_an_item(writes)
         for write in writes:
-            action = "DeleteItem" if isinstance(write, Delete) else "PutItem"
-            table_used(action, write.table.name, _key(write)[0])
+            table_used(_ACTIONS.get(type(write), "PutItem"), write.table.name, _key(write)[0])
         with _LOCK:
             if not all(_is_allowed(write) for write in writes):
                 return False
@@ -139,6 +146,7 @@ class InMemoryTable:
 
     def partitions(self, sk: str) -> Iterator[str]:
         """See `Table.partitions`."""
+        table_used("Scan", self.name)
         with _LOCK:
             return iter([pk for pk in self._parts if self.get(pk, sk)])
 

@@ -153,6 +153,9 @@ class Calls:
                 inner = (one for request in requests for one in request.values())
                 items = [each.get("Item") or each["Key"] for each in inner]
                 yield from self.table(operation, table, self._leading(table, items))
+        elif operation == "BatchGetItem":
+            for table, asked in params["RequestItems"].items():
+                yield from self.table(operation, table, self._leading(table, asked["Keys"]))
         elif operation == "Query":
             table, index = params["TableName"], params.get("IndexName", "")
             yield from self.table(operation, table, self._queried(table, index, params), index)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -22,6 +23,7 @@ from ml_connector import clock
 from ml_connector.exact.oauth import authorize_url
 from ml_connector.infrastructure.consents import Consents
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
+from ml_connector.migrations import division_keys
 from ml_connector.settings.connection import NotificationSettings, VendorPolicy
 from tests.cli.terminal import NEEDED, Run, Terminal
 from tests.cli.test_month_end import approve, type_in
@@ -179,6 +181,21 @@ class Story:
         yield "redrive", firm
         yield "restored", firm, "--to", (clock.now() - timedelta(minutes=5)).isoformat()
         yield from self._connections()
+        self._store_as_older_versions()
+        # It waits until no worker uses older data any more: here, the clock jumps.
+        self._open.enter_context(patch.object(division_keys, "_sleep", self.demo.clock.move))
+        yield "migrate", "--again"
+
+    def _store_as_older_versions(self) -> None:
+        """Leave something to migrate: an order without a row by name, a link and a note."""
+        tables, firm = self.demo.services.tables, CONNECTION_ID
+        name = next(iter(tables.ledger.query(f"{firm}#names")))
+        tables.ledger.delete(str(name["pk"]), str(name["sk"]))
+        link = next(iter(tables.mappings.query(firm, "link#")))
+        older = {**link, "sk": f"link#{NL.division}#v-older", "vendor": "v-older"}
+        tables.mappings.put(older)
+        note = {"sk": "note#older", "at": clock.now().isoformat()}
+        tables.reference.put({"pk": f"{firm}#{NL.division}", **note})
 
     def _decisions(self, firm: str, division: str) -> Iterator[Words]:
         order, vendor = self.in_review, "Nieuwkomer Catering"
