@@ -54,7 +54,8 @@ class Story:
     def chapters(self) -> list[Callable[[], None]]:
         """Return the chapters in their order."""
         stack = [self.samples, self.scenario, self.slack, self.vendors, self.schedules]
-        return [*stack, self.lost_consent, self.alarms, self.read, self.operate]
+        stack += [self.lost_consent, self.failed_messages, self.alarms]
+        return [*stack, self.read, self.operate]
 
     # ------------------------------------------------------------ the stack
 
@@ -112,6 +113,12 @@ class Story:
         self._consent()
         self.demo.wait(timedelta(minutes=20))
 
+    def failed_messages(self) -> None:
+        """A message that nobody can read fails until it is a dead letter."""
+        for queue in _DEAD:
+            self.demo.services.queues.send(Message(queue, "unreadable", {"kind": "unreadable"}))
+        self.demo.stack.drain()
+
     def alarms(self) -> None:
         """CloudWatch raises each alarm."""
         for alarm in self.demo.stack.template.of_type("AWS::CloudWatch::Alarm").values():
@@ -140,6 +147,7 @@ class Story:
             ("audit", "verify", firm),
             ("audit", "export", firm, "--out", out + ".jsonl"),
             ("connection", "list"),
+            ("vendors", "shared", firm),
             ("vendors", "status", firm),
             ("vendors", "list", firm),
             ("vendors", "show", firm, "Cloudwerk"),
@@ -207,7 +215,7 @@ class Story:
         yield "refresh", firm, division
         approve(self.demo, "PO-TWICE", "777.00")
         yield "adopt", firm, "PO-TWICE", "--exact-number", number
-        self.demo.exact.add_supplier(NL.division, vendor + " BV", code="191")
+        self.demo.exact.add_supplier(NL.division, vendor + " V.O.F.", code="191")
         yield "refresh", firm, division
         self.demo.wait(timedelta(minutes=2))
         yield "vendors", "accept", firm, vendor, "--division", division
