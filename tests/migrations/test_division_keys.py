@@ -43,6 +43,10 @@ class WatchedTable(InMemoryTable):
         for item in items:
             self.put(item)
 
+    def delete_all(self, pk: str, sks: Iterable[str]) -> None:
+        for sk in list(sks):
+            self.delete(pk, sk)
+
     def put(self, item: Item) -> None:
         self._announced(super().put, item)
 

@@ -13,6 +13,7 @@ from ml_connector.connections import manage
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.health.checks import Check
 from ml_connector.health.ping import ping_connection
+from ml_connector.infrastructure.compression import compress
 from ml_connector.infrastructure.data_form import NEWEST, DataForm, StackForm
 from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import CONNECTION
@@ -75,6 +76,7 @@ def test_who_migrated_is_recorded(old: InMemoryEnvironment) -> None:
     row, then = migrate(PersonStack(old), PERSON)
     assert (then["step"], then["state"], then["changes"]) == (2, "done", 0)
     assert row == {
+        "why": None,
         "connection": FIRM,
         "step": 1,
         "purpose": STEPS[0].purpose,
@@ -182,6 +184,39 @@ def test_a_resumed_run_starts_where_the_last_has_ended(old: InMemoryEnvironment)
     assert seen[len(first)] == "25", "stored every 25 changes"
     (entry,) = migrated(old)
     assert entry["detail"]["changes"] == 60
+
+
+def test_an_interrupted_check_is_continued_and_hides_nothing_from_later_steps(
+    old: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_NOTED_EVERY", 1)
+    migrate(PersonStack(old), PERSON)
+    table = ledger_table(old)
+    table.delete_all(NAMES, [str(row["sk"]) for row in table.query(NAMES)])
+    with monkeypatch.context() as patched:
+        kill_before(patched, 4)
+        with pytest.raises(Killed):
+            migrate(PersonStack(old), PERSON, again=True)
+    migrate(PersonStack(old), PERSON)
+    assert pointers(old) == all_pointers()
+
+
+def test_one_connection_that_cannot_be_migrated_stops_no_other(old: InMemoryEnvironment) -> None:
+    other = old.connect("zuiderzon").id
+    forget_form(old)
+    table = ledger_table(old)
+    stored = table.get(FIRM, "order#id-1")
+    assert stored
+    table.put({**stored, "facts": compress('{"invented": 1}')})
+    rows = migrate(PersonStack(old), PERSON)
+    of_firm = [row for row in rows if row["connection"] == FIRM and row["state"] == "to_do"]
+    assert of_firm
+    assert "invented" in of_firm[0]["why"]
+    assert {row["state"] for row in rows if row["connection"] == other} == {"done"}
+    assert PersonStack(old).form.done == 0, "not everything is done"
+    table.put(stored)
+    assert {row["state"] for row in migrate(PersonStack(old), PERSON)} == {"done"}
+    assert PersonStack(old).form.done == NEWEST
 
 
 def test_one_connection_alone(old: InMemoryEnvironment) -> None:

@@ -84,13 +84,19 @@ def migrate(
     """
     stack = stack_of(context)
     found = migrations.migrate(stack, stack.actor, connection, dry_run=dry_run, again=again)
+    unfinished = [each for each in found if each["why"]]
     if as_json:
         print_json(found)
-        return
+        raise typer.Exit(1 if unfinished else 0)
     columns = ("Connection", "Step", "Purpose", "State", "To change" if dry_run else "Changed")
     names = ("connection", "step", "purpose", "state", "changes")
     rows = ([str(each[name]).replace("_", " ") for name in names] for each in found)
     print_table(columns, rows)
+    for each in unfinished:
+        print_line(f"Step {each['step']} of {each['connection']} is not finished: {each['why']}")
+    if unfinished:
+        print_line("Resolve this, then run it again: it continues.")
+        raise typer.Exit(1)
 
 
 def _selected(connection: str | None, every: bool) -> str | None:

@@ -49,13 +49,14 @@ class StackForm(NamedTuple):
 class Progress(NamedTuple):
     """How far the migration of one connection has come.
 
-    `after`: the last key that the step after `done` has dealt with, empty before its first;
-    `changed`: how many changes it has made so far.
+    `step`: the one that was begun and not finished, 0 for none. `after`: the last key that it has
+    dealt with, empty before its first; `changed`: how many changes it has made so far.
     """
 
     done: int = 0
     after: str = ""
     changed: int = 0
+    step: int = 0
 
 
 class DataForm:
@@ -83,9 +84,8 @@ class DataForm:
     def of_connection(self, connection: ConnectionId) -> Progress:
         """Return how far the connection's migration has come."""
         item = self._table.get(_PK, f"{_CONNECTION}{connection}") or {}
-        return Progress(
-            int(item.get("done", 0)), str(item.get("after", "")), int(item.get("changed", 0))
-        )
+        numbers = {name: int(item.get(name, 0)) for name in ("done", "changed", "step")}
+        return Progress(**numbers, after=str(item.get("after", "")))
 
     def begin(self, by: Actor) -> None:
         """Record that data of the newest form may be written, before the first is."""

@@ -8,6 +8,7 @@ from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.domain.records import ConnectionState
 from ml_connector.infrastructure.data_form import Progress
 from ml_connector.infrastructure.ledger import Conflict
+from ml_connector.infrastructure.record_codec import NewerDataError
 from ml_connector.migrations.step import Step
 from ml_connector.migrations.steps import STEPS
 from ml_connector.services import StackServices
@@ -28,23 +29,24 @@ def migrate(
 ) -> list[dict[str, Any]]:
     """Migrate one connection, or all that the ledger knows; return one row for each step.
 
-    A row has `connection`, `step`, `purpose`, `state` (done, to_do) and `changes`, the number of
-    changes now made, or with `dry_run` to be made. `again`: check steps that are done once more,
-    because a version that did not know them has written meanwhile. A run that was interrupted is
-    continued by the next. Raises `NewerDataError` for data that a newer version has migrated,
-    `Conflict` when others keep changing a record.
+    A row has `connection`, `step`, `purpose`, `state` (done, to_do), `changes`, the number of
+    changes now made, or with `dry_run` to be made, and `why` a step could not be finished: that
+    does not stop the other connections. `again`: check steps that are done once more, because a
+    version that did not know them has written meanwhile. A run that was interrupted is continued
+    by the next. Raises `NewerDataError` for data that a newer version has migrated.
     """
     data_form = stack.services.data_form
     data_form.of_stack().refuse_newer()
     connections = _every(stack.services) if id is None else [stack.known_id(id)]
     if not dry_run:
         data_form.begin(actor)
-    rows = [
-        _run(stack, actor, each, step, dry_run=dry_run, again=again)
-        for each in connections
-        for step in steps
-    ]
-    if id is None and not dry_run:
+    rows = []
+    for each in connections:
+        for step in steps:
+            rows.append(_run(stack, actor, each, step, dry_run=dry_run, again=again))
+            if rows[-1]["why"]:  # later steps build on this one
+                break
+    if id is None and not dry_run and all(row["state"] == "done" for row in rows):
         data_form.finish(actor)
     return rows
 
@@ -60,32 +62,41 @@ def _run(
 ) -> dict[str, Any]:
     data_form = stack.services.data_form
     known = data_form.of_connection(id)
-    progress = Progress(known.done) if again else known
-    is_done = not again and step.number <= max(known.done, data_form.of_stack().done)
-    changes = 0
-    if not is_done:
-        for change in step.changes(stack, id, progress.after):
-            changes += 1
-            if not dry_run:
-                change.apply()
-                progress = Progress(progress.done, change.key, progress.changed + 1)
-                if changes % _NOTED_EVERY == 0:
-                    data_form.note(id, progress)
-        if not dry_run:
-            _finish(stack, actor, id, step, progress.changed)
-    return {
-        "connection": id,
-        "step": step.number,
-        "purpose": step.purpose,
-        "state": "to_do" if dry_run and not is_done else "done",
-        "changes": changes,
-    }
+    is_begun = known.step == step.number
+    is_done = not (again or is_begun) and step.number <= max(known.done, data_form.of_stack().done)
+    start = known if is_begun and not again else Progress(known.done, step=step.number)
+    row: dict[str, Any] = {"connection": id, "step": step.number, "purpose": step.purpose}
+    row |= {"state": "done" if is_done else "to_do", "changes": 0, "why": None}
+    if is_done:
+        return row
+    if dry_run:
+        return row | {"changes": sum(1 for _ in step.changes(stack, id, start.after))}
+    data_form.note(id, start)
+    try:
+        progress = _apply(stack, id, step, start, row)
+        _finish(stack, actor, id, step, progress)
+    except (Conflict, NewerDataError) as error:  # one connection does not stop the others
+        return row | {"why": str(error)}
+    return row | {"state": "done"}
 
 
-def _finish(stack: Stack, actor: Actor, id: ConnectionId, step: Step, changed: int) -> None:
+def _apply(
+    stack: Stack, id: ConnectionId, step: Step, progress: Progress, row: dict[str, Any]
+) -> Progress:
+    """Make the changes, counted in the row; return how far the step has come."""
+    for change in step.changes(stack, id, progress.after):
+        change.apply()
+        row["changes"] += 1
+        progress = progress._replace(after=change.key, changed=progress.changed + 1)
+        if row["changes"] % _NOTED_EVERY == 0:
+            stack.services.data_form.note(id, progress)
+    return progress
+
+
+def _finish(stack: Stack, actor: Actor, id: ConnectionId, step: Step, progress: Progress) -> None:
     """Record that a step is done, and in the connection's audit trail who did it."""
-    ledger = stack.ledger_of(actor, id)
-    done = stack.services.data_form.noting(id, Progress(step.number))
+    ledger, changed = stack.ledger_of(actor, id), progress.changed
+    done = stack.services.data_form.noting(id, Progress(max(progress.done, step.number)))
     detail = {"form": step.number, "purpose": step.purpose, "changes": changed}
     for _ in range(_ATTEMPTS):  # workers write the connection's record too
         record = ledger.connection()
