@@ -384,7 +384,7 @@ def test_retry_after_is_followed() -> None:
         (403, "", True),
         (404, "", True),
         (500, "Mandatory: Item", True),
-        (500, "", False),
+        (500, "", True),
         (503, "", False),
         (429, "", False),
         (408, "", False),

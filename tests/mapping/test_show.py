@@ -131,7 +131,7 @@ def test_a_division_that_was_never_read_is_omitted_and_listed(env: InMemoryEnvir
     add_mapping_data(env)
     connection = env.connect()
     reference = env.memory.tables.reference
-    reference.delete(f"{connection.id}#{BE}", "reading#sync/CRM/Accounts")
+    reference.delete(f"{connection.id}#other.{BE}", "reading#sync/CRM/Accounts")
     shown = verbs.show(PersonStack(env).services_of(FIRM))
     assert shown.not_read == [BE]
     assert {row.division for row in shown.rows} == {None, 2101, 2103}

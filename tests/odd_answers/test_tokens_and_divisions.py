@@ -68,6 +68,7 @@ def refuse_belgium(env: InMemoryEnvironment, response: Response) -> dict[str, An
 def test_a_division_that_refuses_the_token_is_halted(env: InMemoryEnvironment, name: str) -> None:
     refuse_belgium(env, UNAUTHORIZED[name])
     halts = env.services.ledger_of(FIRM).halts()
+    assert halts
     ((where, halt),) = halts.items()
     assert where == f"other.{BE.division}"
     assert halt.remedy

@@ -154,7 +154,7 @@ def test_two_orders_that_need_one_carrier_item_do_not_create_it_twice(
 ) -> None:
     env.exact.add_gl_account(NL.division, "4700", "Research")
     env.connect(**env.config(create_items=True, item_unit="pc"))
-    name = f"{NL.division}#item for GL account 4700"
+    name = f"other.{NL.division}#item for GL account 4700"
     other = env.services_of().leases.acquire(name, _MINUTE)
     assert other, "another order is creating it"
     order = env.order(lines=[env.airbase.line("4700", "10.00")])

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ml_connector.infrastructure.queues import Queues
 from ml_connector.services import StackServices
 from ml_connector.telemetry import logger
 
@@ -31,7 +32,7 @@ def worker(handle: Handle, services: StackServices) -> Callable[[dict[str, Any],
         while waiting and _succeeds(waiting[0], handle, services):
             waiting.pop(0)
         for one, wait in zip(waiting, _waits(waiting), strict=True):
-            _return_later(one, wait, services)
+            _return_later(one, wait, services.queues)
         return {"batchItemFailures": [{"itemIdentifier": one["messageId"]} for one in waiting]}
 
     return handler
@@ -49,9 +50,9 @@ def _waits(returned: Sequence[Mapping[str, Any]]) -> Iterator[int]:
         yield 0 if index else wait_after(count)
 
 
-def _return_later(record: Mapping[str, Any], wait: int, services: StackServices) -> None:
+def _return_later(record: Mapping[str, Any], wait: int, queues: Queues) -> None:
     try:
-        services.queues.return_later(record["eventSourceARN"], record["receiptHandle"], wait)
+        queues.return_later(record["eventSourceARN"], record["receiptHandle"], wait)
     except Exception:  # noqa: BLE001  it comes back after the queue's own visibility timeout
         logger().exception("visibility not changed", message_id=record["messageId"])
 

@@ -1,14 +1,13 @@
 """Bring both stores of a connection's Exact tokens to the same pair; tell people if they differ."""
 
 from ml_connector.connections.problems import report_connection_problems
-from ml_connector.exact.token_pairs import RECORD
+from ml_connector.exact.token_pairs import RECORD, TokenPairs
 from ml_connector.infrastructure.ledger import ConnectionRecord
 from ml_connector.services import Services
 
 
-def token_stores_need_care(services: Services, record: ConnectionRecord) -> bool:
+def token_stores_need_care(pairs: TokenPairs, record: ConnectionRecord) -> bool:
     """Return whether `level_token_stores` has something to store, or to close in `record`."""
-    pairs = services.exact.tokens.pairs
     is_told = any(each.record.startswith(RECORD) for each in record.facts.problems)
     return pairs.may_go_home() or (is_told and not pairs.problems())
 

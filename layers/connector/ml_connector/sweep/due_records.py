@@ -102,7 +102,9 @@ def sweep_connection(services: Services) -> None:
     away = _away(services.circuit_breaker)
     to_check: list[Recoverable] = [remote.name for remote in away]
     to_check += ["halts"] if halts else []
-    to_check += ["tokens"] if token_stores_need_care(services, connection) else []
+    to_check += (
+        ["tokens"] if token_stores_need_care(services.exact.tokens.pairs, connection) else []
+    )
     for what in to_check:
         message = recover_message(services.id, what)
         services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
