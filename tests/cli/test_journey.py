@@ -145,7 +145,7 @@ def test_an_order_waiting_for_its_vendor_is_posted_after_linking(
     order, division = waiting["orders"][0], str(waiting["division"])
     before = figures(terminal, division)
     assert before["waiting_for_vendor"] >= 1
-    demo.exact.add_supplier(int(division), "Nieuwkomer Horeca", code="190")
+    demo.exact.add_supplier(int(division), "Zilvermeeuw Horeca", code="190")
     terminal.ok("refresh", FIRM, division)
     demo.stack.drain()
     sheet = tmp_path / "vendors.csv"
