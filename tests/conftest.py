@@ -4,11 +4,16 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from local.in_memory.environment import InMemoryEnvironment
 from local.in_memory.rights import refusals
 from ml_connector import clock
 from ml_connector.clock import MovableClock
+
+# How long an example takes depends on the machine: `make bench` measures speed.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 NOON = 1_793_016_000.0  # 2026-10-26 12:00 UTC
 
