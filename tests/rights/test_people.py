@@ -48,6 +48,7 @@ def test_a_reader_may_write_nothing_and_read_no_secret() -> None:
     given = {action for each in document["Statement"] for action in listed(each["Action"])}
     assert given == {
         "cloudformation:DescribeStacks",
+        "dynamodb:BatchGetItem",
         "dynamodb:GetItem",
         "dynamodb:Query",
         "dynamodb:Scan",
