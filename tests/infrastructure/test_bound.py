@@ -106,7 +106,7 @@ def use_ledger(services: Services) -> list[Any]:
     return [
         *ledger.due(clock.now()), *ledger.due(clock.now(), "HALTED"), *ledger.records(),
         *ledger.orders(), *ledger.unfinished(), *ledger.halts(),
-        *services.outbox.waiting(9), *filter(None, [ledger.must_look_up_first()]),
+        *services.outbox.waiting(9),
         *[each for each in (ledger.order(ORDER), ledger.connection()) if each.version],
     ]  # fmt: skip
 

@@ -409,11 +409,6 @@ class Ledger:
         halts = self.halts()
         return "" in halts or (division is not None and self._where(division) in halts)
 
-    def must_look_up_first(self) -> bool:
-        """Return whether posted orders may be missing from the ledger (see `restored`)."""
-        until = self.connection().facts.looks_first_until
-        return until is not None and clock.now() < until
-
     def restored(self, to: datetime, until: datetime) -> None:
         """Record that ledger and audit trail were restored to the moment `to`.
 
