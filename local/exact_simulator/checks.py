@@ -27,11 +27,11 @@ def missing(entity: Entity, row: Mapping[str, Any], *, but: str = "") -> list[Pr
 
 
 def too_long(entity: Entity, values: Mapping[str, Any]) -> list[Problem]:
-    """Return a problem for each value that does not fit its field."""
+    """Return a problem for each value that does not fit its field, counted in UTF-16 units."""
     return [
         ("too_long", entity.labels.get(name, name))
         for name, width in entity.widths.items()
-        if len(values.get(name) or "") > width
+        if len(str(values.get(name) or "").encode("utf-16-le")) // 2 > width
     ]
 
 

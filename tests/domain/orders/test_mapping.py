@@ -286,6 +286,22 @@ def test_long_texts_are_cut_to_what_exact_takes_and_kept_in_the_notes() -> None:
     assert line_of(mapped)["Notes"] == f"GL account 4406. {text}"
 
 
+def test_lengths_are_counted_in_utf_16_and_no_character_is_split() -> None:
+    text = "x" * 59 + "\N{GRINNING FACE}\nand a chair"
+    order = any_order(
+        number="n" * 39 + "\N{GRINNING FACE}", lines=(any_line(description=text),) * 2
+    )
+    mapped = mapped_order(order)
+    assert line_of(mapped)["Description"] == "x" * 59
+    assert line_of(mapped)["Notes"].endswith(text)
+    assert mapped.body["YourRef"] == "n" * 39
+
+
+def test_a_description_is_one_line() -> None:
+    lines = (any_line(description="Desk\r\nand chair"), any_line(number=2))
+    assert line_of(mapped_order(any_order(lines=lines)))["Description"] == "Desk and chair"
+
+
 def test_your_ref_has_forty_characters_at_most() -> None:
     assert mapped_order(any_order(number="N" * 41)).body["YourRef"] == "N" * 40
     assert mapped_order(any_order(number="")).body["YourRef"] == "po-id-1"
@@ -315,6 +331,13 @@ def test_tags_of_a_line_override_those_of_the_order() -> None:
     assert line_of(mapped)["CostCenter"] == "IT"
     assert line_of(mapped)["CostUnit"] == "U1"
     assert line_of(mapped, 1)["CostCenter"] == "HR"
+
+
+def test_two_tags_that_mean_the_same_are_one_value() -> None:
+    tags = (any_tag("Department", "X"), any_tag("Cost centre", "X"))
+    data = with_codes("cost_centre", Code("X"))
+    line = line_of(mapped_order(second(tags=tags), division_data=data), 1)
+    assert line["CostCenter"] == "X"
 
 
 def test_a_project_is_named_by_its_guid() -> None:
@@ -586,6 +609,26 @@ INVALID_ORDERS = [
         "PO-1, line 2",
         "The cost centre The X (X) is not in division 101 NL.",
         tagged("Department", "X"),
+    ),
+    InvalidOrder(
+        "SEVERAL_VALUES",
+        "PO-1, line 2",
+        "The cost centre has more than one value: Department The X, Department The Y.",
+        second(tags=(any_tag("Department", "X"), any_tag("Department", "Y"))),
+        division_data=with_codes("cost_centre", Code("X"), Code("Y")),
+    ),
+    InvalidOrder(
+        "SEVERAL_VALUES",
+        "PO-1",
+        "The cost unit has more than one value: Cost unit The Y, Cost unit The X.",
+        any_order(tags=(any_tag("Cost unit", "Y"), any_tag("Cost unit", "X"))),
+    ),
+    InvalidOrder(
+        "UNKNOWN_COST_CENTRE",
+        "PO-1, line 2",
+        "The cost centre The X (X) is not in division 101 NL.",
+        second(gl_account=Reference("", "4500", ""), tags=(any_tag("Department", "X"),)),
+        division_data=demanding(use_cost_centre=1),
     ),
     InvalidOrder(
         "UNKNOWN_COST_UNIT",

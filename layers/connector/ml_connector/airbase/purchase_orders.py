@@ -25,6 +25,7 @@ from ml_connector.domain.money import (
     round_to_step,
 )
 from ml_connector.domain.orders.order import Order, OrderLine, Reference, Tag, read_part
+from ml_connector.domain.texts import cleaned, has_control_characters, in_one_line
 from ml_connector.settings.airbase_profile import AirbaseProfile, LineMap
 
 _MAX_TEXT_LENGTH = 4000
@@ -32,8 +33,13 @@ LONGEST_ID = 200
 """Characters of an id, code or name: DynamoDB takes no key of more than 1,024 bytes."""
 
 _MAX_LINES = 5000
+_BASIC = len("20261123")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PRICE_STEP = Decimal("0.00000001")
+
+EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)
+"""The days that can be meant: Airbase is younger, and no service runs longer. Beyond them lie
+blanks (0001-01-01, 9999-12-31), years with two digits, and numbers read as a year."""
 
 T = TypeVar("T")
 
@@ -68,7 +74,7 @@ def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
         subsidiary=reader.reference(fields.subsidiary, "subsidiary"),
         vendor=reader.reference(fields.vendor, "vendor"),
         total=total,
-        description=reader.text(fields.description, "description"),
+        description=reader.lines_of_text(fields.description, "description"),
         order_date=reader.day(fields.order_date, "order date") or fallback_date,
         receipt_date=reader.day(fields.receipt_date, "receipt date"),
         payment_condition=reader.text(fields.payment_condition, "payment condition", LONGEST_ID),
@@ -112,8 +118,19 @@ class FieldReader:
         self.problems.append(found)
 
     def text(self, path: str, what: str, longest: int = _MAX_TEXT_LENGTH) -> str:
-        """Return the text at the path, trimmed; empty when there is none."""
-        return self._text(self.find(path), what, longest)
+        """Return the text at the path in one line, trimmed; empty when there is none."""
+        return in_one_line(self._text(self.find(path), what, longest)).strip()
+
+    def lines_of_text(self, path: str, what: str) -> str:
+        """Return the text at the path, trimmed; it may have several lines."""
+        return self._text(self.find(path), what)
+
+    def _id(self, value: Any, what: str) -> str:
+        """Return an id: it is never changed, so one with control characters is refused."""
+        if isinstance(value, str) and has_control_characters(value.strip()):
+            self.report("BAD_FIELD", "control_characters", _found(value), what=what)
+            return ""
+        return self._text(value, what, LONGEST_ID)
 
     def _text(self, value: Any, what: str, longest: int = _MAX_TEXT_LENGTH) -> str:
         if value is None:
@@ -121,7 +138,7 @@ class FieldReader:
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             self.report("BAD_FIELD", "not_text", _found(value), what=what)
             return ""
-        text = str(value).strip()
+        text = cleaned(str(value)).strip()
         if _SURROGATE.search(text):
             self.report("BAD_FIELD", "not_unicode", _found(value), what=what)
             return ""
@@ -132,10 +149,17 @@ class FieldReader:
 
     def required_text(self, path: str, what: str) -> str:
         """Return the text at the path; it is required."""
-        text = self._text(self.find(path), what, LONGEST_ID)
+        before = len(self.problems)
+        text = self._id(self.find(path), what)
         if not text:
-            self.report("MISSING_FIELD", "absent", what=what)
+            self._report_absent(what, before)
         return text
+
+    def _report_absent(self, what: str, before: int, found: Any = None) -> None:
+        """Report a missing value, unless what was read of it since `before` is reported already."""
+        if len(self.problems) == before:
+            evidence = None if found is None else _found(found)
+            self.report("MISSING_FIELD", "absent", evidence, what=what)
 
     def word(self, path: str, words: Mapping[str, T], what: str, code: str, absent: T | None) -> T:
         """Return the meaning of the word at the path, `absent` when there is none."""
@@ -159,22 +183,22 @@ class FieldReader:
 
     def reference(self, path: str, what: str) -> Reference:
         """Return the id, code and name at the path; one of them is required."""
+        before = len(self.problems)
         value = self.find(path)
         if not isinstance(value, Mapping):
-            self.report("MISSING_FIELD", "absent", _found(value), what=what)
+            self._report_absent(what, before, value)
             return Reference()
         reference = self._reference(value, what)
         if not reference.keys:
-            self.report("MISSING_FIELD", "absent", what=what)
+            self._report_absent(what, before)
         return reference
 
     def _reference(self, value: Mapping[str, Any], what: str) -> Reference:
-        return Reference(
-            *(
-                self._text(value.get(key), f"{what}'s {key}", LONGEST_ID)
-                for key in ("id", "code", "name")
-            )
+        code, name = (
+            in_one_line(self._text(value.get(key), f"{what}'s {key}", LONGEST_ID)).strip()
+            for key in ("code", "name")
         )
+        return Reference(self._id(value.get("id"), f"{what}'s id"), code, name)
 
     def currency(self, path: str) -> str:
         """Return the ISO code at the path, in capitals."""
@@ -192,9 +216,10 @@ class FieldReader:
 
     def amount(self, path: str, what: str, currency: str) -> Decimal:
         """Return the amount at the path, in units; it is required."""
+        before = len(self.problems)
         value = self.find(path)
         if value is None or value == "":
-            self.report("MISSING_FIELD", "absent", what=what)
+            self._report_absent(what, before)
             return Decimal(0)
         try:
             return parse_amount(value, currency, self.profile.money_form)
@@ -225,30 +250,38 @@ class FieldReader:
         if value is None or value == "":
             return None
         try:
-            return read_day(str(value), self.profile.time_zone)
+            day = read_day(value, self.profile.time_zone)
         except ValueError:
             self.report("BAD_FIELD", "not_a_date", what=what, found=_short(value))
             return None
+        if not EARLIEST <= day <= LATEST:
+            self.report(
+                "BAD_FIELD", "date_out_of_reach", _found(value), what=what, found=_short(value),
+                earliest=EARLIEST, latest=LATEST,
+            )  # fmt: skip
+            return None
+        return day
 
     def tags(self, path: str) -> tuple[Tag, ...]:
-        """Return the tags at the path."""
+        """Return the tags at the path that have a value."""
         found = self.find(path) or []
-        if not isinstance(found, list) or not all(isinstance(tag, Mapping) for tag in found):
+        given = [tag for tag in found if tag is not None] if isinstance(found, list) else None
+        if given is None or not all(isinstance(tag, Mapping) for tag in given):
             self.report("BAD_FIELD", "not_tags", _found(found))
             return ()
-        return tuple(
-            Tag(
-                self._text(tag.get("dimension"), "tag's label", LONGEST_ID),
-                self._reference(tag, "tag"),
-            )
-            for tag in found
-        )
+        read = [Tag(self._label(tag), self._reference(tag, "tag")) for tag in given]
+        return tuple(tag for tag in read if tag.value.keys)
+
+    def _label(self, tag: Mapping[str, Any]) -> str:
+        return in_one_line(self._text(tag.get("dimension"), "tag's label", LONGEST_ID)).strip()
 
     def lines(self, path: str, fields: LineMap, currency: str) -> Sequence[OrderLine]:
         """Return the lines at the path, numbered in their order; one is required."""
+        before = len(self.problems)
         found = self.find(path)
         if not isinstance(found, list) or not found:
-            self.report("MISSING_FIELD", "no_lines", _found(found))
+            if len(self.problems) == before:
+                self.report("MISSING_FIELD", "no_lines", _found(found))
             return []
         if len(found) > _MAX_LINES:
             self.report("BAD_FIELD", "too_many_lines", count=len(found), most=_MAX_LINES)
@@ -260,32 +293,38 @@ class FieldReader:
 
     def _line(self, position: int, raw: Any, fields: LineMap, currency: str) -> OrderLine:
         reader = FieldReader(raw, self.profile, f"{self.record}, line {position}", self.problems)
-        amount = reader.amount(fields.amount, "amount", currency)
-        quantity = reader.number(fields.quantity, "quantity")
-        quantity = Decimal(1) if quantity is None else quantity
+        amount, quantity, price = reader.price(fields, currency)
         return OrderLine(
             number=position,
-            description=reader.text(fields.description, "description"),
+            description=reader.lines_of_text(fields.description, "description"),
             gl_account=reader.reference(fields.gl_account, "GL account"),
             amount=amount,
             quantity=quantity,
-            unit_price=reader.unit_price(fields.unit_price, amount, quantity, currency),
+            unit_price=price,
             vat_code=reader.text(fields.vat_code, "VAT code", LONGEST_ID),
             receipt_date=reader.day(fields.receipt_date, "receipt date"),
             tags=reader.tags(fields.tags),
         )
 
-    def unit_price(self, path: str, amount: Decimal, quantity: Decimal, currency: str) -> Decimal:
-        """Return the price whose product with the quantity is the amount, to the cent."""
-        price = self._given_price(path, currency)
+    def price(self, fields: LineMap, currency: str) -> tuple[Decimal, Decimal, Decimal]:
+        """Return amount, quantity and unit price of a line; the product is the amount, to the cent.
+
+        Compared only if all three could be read: one bad value is one problem.
+        """
+        before = len(self.problems)
+        amount = self.amount(fields.amount, "amount", currency)
+        quantity = self.number(fields.quantity, "quantity")
+        quantity = Decimal(1) if quantity is None else quantity
+        price = self._given_price(fields.unit_price, currency)
         if quantity <= 0:
             self.report("BAD_AMOUNT", "quantity", quantity=quantity)
-            return amount
+        if len(self.problems) > before:
+            return amount, quantity, amount
         if price is None:
             price = round_to_step(amount / quantity, _PRICE_STEP).normalize()
         if round_to_cents(price * quantity, currency) != amount:
             self.report("BAD_AMOUNT", "product", quantity=quantity, price=price, amount=amount)
-        return price
+        return amount, quantity, price
 
     def _given_price(self, path: str, currency: str) -> Decimal | None:
         """Return the unit price in units; it may have more decimals than an amount."""
@@ -295,11 +334,15 @@ class FieldReader:
         return price.scaleb(-minor_digits(currency))
 
 
-def read_day(text: str, zone: str) -> date:
+def read_day(value: Any, zone: str) -> date:
     """Return the calendar day, in the tenant's zone, of an ISO date or moment.
 
-    Raises `ValueError` when the text is neither.
+    Raises `ValueError` when the value is neither. A number is neither, as text too: `fromisoformat`
+    reads 1795082400, seconds since 1970, as the year 1795.
     """
+    if not isinstance(value, str) or (value.strip().isdigit() and len(value.strip()) != _BASIC):
+        raise ValueError(f"{value!r} is not an ISO date")
+    text = value.strip()
     if len(text) == len("2026-11-23"):
         return date.fromisoformat(text)
     moment = datetime.fromisoformat(text)

@@ -20,6 +20,7 @@ from ml_connector.domain.orders.carrier_items import (
 from ml_connector.domain.orders.mapping import MappedOrder, map_order
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.orders.reference_data import GLAccount, Item
+from ml_connector.domain.texts import cut
 from ml_connector.exact.odata import guid, int64_literal, text_literal
 from ml_connector.exact.reference_data import SUPPLIER_ITEMS_PATH, read_item
 from ml_connector.services import Services
@@ -126,7 +127,7 @@ def carrier_body(division: ExactDivision, account: GLAccount) -> dict[str, Any]:
     """Return the item to create for a GL account that has no carrier item in the division."""
     body: dict[str, Any] = {
         "Code": carrier_code(account),
-        "Description": (account.description or account.code)[:60],
+        "Description": cut(account.description or account.code, 60),
         "IsPurchaseItem": True,
         "IsStockItem": False,
         "IsSalesItem": False,

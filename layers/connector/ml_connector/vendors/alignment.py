@@ -11,6 +11,7 @@ from typing import Any
 
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.domain.texts import cut
 from ml_connector.infrastructure.vendor_links import Link
 from ml_connector.vendors.context import VendorContext
 from ml_connector.vendors.parties import supplier_party
@@ -48,7 +49,7 @@ def _supplier_changes(
     context: VendorContext, vendor: Party, supplier: Supplier
 ) -> Iterator[tuple[str, Any]]:
     policy = context.connection.vendors
-    name = vendor.name[:LONGEST_NAME]
+    name = cut(vendor.name, LONGEST_NAME)
     if policy.name == "airbase_leads" and name and supplier.name != name:
         yield "Name", name
     if policy.email == "airbase_leads" and vendor.email not in {"", supplier.email}:

@@ -20,6 +20,7 @@ from ml_connector.domain.ids import Division, VendorId
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.domain.records import CreationIntent
+from ml_connector.domain.texts import cut
 from ml_connector.exact.odata import guid, text_literal, trimmed
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.infrastructure.vendor_links import Link
@@ -89,7 +90,7 @@ class _SupplierCreation:
         self.tracked = tracked
         self.code = division.division
         self.vendor = vendor
-        self.name = vendor.name.strip()[:LONGEST_NAME]
+        self.name = cut(vendor.name.strip(), LONGEST_NAME)
         self.exact_client = context.services.exact
 
     def run(self) -> bool:

@@ -18,6 +18,8 @@ ORDERS: tuple[CatalogueEntry, ...] = (
             "not_a_flag": "The {what} is not true or false.",
             "not_a_currency": "The currency {found} is not an ISO code.",
             "not_a_date": "The {what} {found} is not an ISO date.",
+            "date_out_of_reach": "The {what} {found} is not from {earliest} to {latest}.",
+            "control_characters": "The {what} has control characters.",
             "not_tags": "The tags are not a list of tags.",
             "too_many_lines": "The order has {count} lines, more than {most}.",
         },

@@ -136,6 +136,13 @@ VALIDATION: tuple[CatalogueEntry, ...] = (
         "Name it in tag_dimensions or ignored_tags of the connection.",
     ),
     CatalogueEntry(
+        "SEVERAL_VALUES",
+        Severity.EXCEPTION,
+        "The {what} has more than one value: {values}.",
+        "Leave one of the tags in Airbase, or split the line. If one of the tags means something "
+        "else, change its dimension in tag_dimensions or ignored_tags of the connection.",
+    ),
+    CatalogueEntry(
         "UNKNOWN_COST_CENTRE",
         Severity.EXCEPTION,
         "The cost centre {name} ({code}) is not in division {division}.",

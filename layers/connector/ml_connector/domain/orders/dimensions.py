@@ -15,6 +15,11 @@ _UNKNOWN: Mapping[CodeKind, str] = {
     "vat_code": "UNKNOWN_VAT_CODE",
     "payment_condition": "UNKNOWN_PAYMENT_CONDITION",
 }
+_IN_WORDS: Mapping[CodeKind, str] = {
+    "cost_centre": "cost centre",
+    "cost_unit": "cost unit",
+    "project": "project",
+}
 _BLOCKED: Mapping[CodeKind, str] = {
     "cost_centre": "COST_CENTRE_BLOCKED",
     "cost_unit": "COST_UNIT_BLOCKED",
@@ -80,9 +85,12 @@ def dimensions(
 
 
 def _apply_account_rules(
-    context: MappingContext, account: GLAccount, found: dict[CodeKind, Code], where: str
+    context: MappingContext, account: GLAccount, found: dict[CodeKind, Code | None], where: str
 ) -> None:
-    """Report a missing code that the account demands; drop a code that it does not accept."""
+    """Report a missing code that the account demands; drop a code that it does not accept.
+
+    One that was given and cannot be used is reported already, and is not missing.
+    """
     uses: tuple[tuple[CodeKind, int, str], ...] = (
         ("cost_centre", account.use_cost_centre, "COST_CENTRE_MISSING"),
         ("cost_unit", account.use_cost_unit, "COST_UNIT_MISSING"),
@@ -96,19 +104,39 @@ def _apply_account_rules(
 
 def _codes_of_tags(
     context: MappingContext, tags: tuple[Tag, ...], where: str
-) -> dict[CodeKind, Code]:
-    found: dict[CodeKind, Code] = {}
+) -> dict[CodeKind, Code | None]:
+    """Return the code of each dimension that the tags name, None if it cannot be used."""
+    named: dict[CodeKind, dict[str, Tag]] = {}
     for tag in tags:
         kind = context.connection.tag_dimensions.get(tag.dimension)
-        if kind is None:
-            if tag.dimension not in context.connection.ignored_tags:
-                context.report("UNKNOWN_TAG", where=where, tag=tag.dimension)
-            continue
-        table = getattr(context.division.mappings, f"{kind}s")
-        text = mapped(table, tag.value) or tag.value.code or tag.value.name
-        if code := _find_code(context, kind, text, where, str(tag.value)):
-            found[kind] = code
-    return found
+        if kind is not None:
+            table = getattr(context.division.mappings, f"{kind}s")
+            text = mapped(table, tag.value) or tag.value.code or tag.value.name
+            named.setdefault(kind, {}).setdefault(text, tag)
+        elif tag.dimension not in context.connection.ignored_tags:
+            context.report("UNKNOWN_TAG", where=where, tag=tag.dimension)
+    return {kind: _one_code(context, kind, values, where) for kind, values in named.items()}
+
+
+def _one_code(
+    context: MappingContext, kind: CodeKind, values: Mapping[str, Tag], where: str
+) -> Code | None:
+    """Return the code that the tags of one dimension agree on; tags by the code they mean.
+
+    Which of two is meant only a person knows: the costs would go to the wrong place.
+    """
+    if len({_meant(context, kind, text) for text in values}) > 1:
+        tags = [f"{tag.dimension} {tag.value}" for tag in values.values()]
+        context.report("SEVERAL_VALUES", where=where, what=_IN_WORDS[kind], values=", ".join(tags))
+        return None
+    text, tag = next(iter(values.items()))
+    return _find_code(context, kind, text, where, str(tag.value))
+
+
+def _meant(context: MappingContext, kind: CodeKind, text: str) -> str:
+    """Return the code that a text means: two texts may mean the same."""
+    found = context.division_data.code(kind, text) if text else None
+    return found.code if found else text
 
 
 def _find_code(

@@ -19,6 +19,7 @@ from ml_connector.domain.orders.order import Order, OrderLine
 from ml_connector.domain.orders.reference_data import DivisionData, GLAccount, Item, Supplier
 from ml_connector.domain.orders.supplier import choose_supplier
 from ml_connector.domain.orders.validation import MappingContext, Problems
+from ml_connector.domain.texts import cut, in_one_line, length
 from ml_connector.settings.connection import Connection, ExactDivision
 
 _DESCRIPTION_LENGTH = 60
@@ -66,8 +67,6 @@ def _check_total(context: MappingContext) -> None:
     total = sum(line.amount for line in context.order.lines)
     if total != approved.amount:
         context.report("TOTAL_MISMATCH", total=str(approved), lines=str(total))
-    if approved.amount <= 0:
-        context.report("NOT_POSITIVE", total=str(approved))
 
 
 def _check_currency(context: MappingContext) -> None:
@@ -87,7 +86,7 @@ def _header(context: MappingContext, supplier: Supplier | None) -> dict[str, Any
             "ReceiptDate": _iso(order.receipt_date),
             "Currency": order.total.currency,
             "YourRef": your_ref(order.number, order.id),
-            "Description": order.description[:_DESCRIPTION_LENGTH],
+            "Description": _description(order.description),
             "Remarks": f"Airbase {title} {text}",
             "PaymentCondition": payment_condition(context, supplier),
             "Warehouse": context.division.warehouse,
@@ -114,7 +113,7 @@ class _Lines:
                 "Item": item and item.id,
                 "QuantityInPurchaseUnits": to_wire(line.quantity),
                 "UnitPrice": to_wire(line.unit_price),
-                "Description": line.description[:_DESCRIPTION_LENGTH],
+                "Description": _description(line.description),
                 "Notes": _notes(line, account),
                 "ReceiptDate": _iso(line.receipt_date or context.order.receipt_date),
                 "VATCode": vat_code(context, line, account, self.supplier, where),
@@ -134,9 +133,14 @@ class _Lines:
         return found
 
 
+def _description(text: str) -> str:
+    """Return the part that fits the field: one line, counted as Exact counts."""
+    return cut(in_one_line(text), _DESCRIPTION_LENGTH)
+
+
 def _notes(line: OrderLine, account: GLAccount | None) -> str:
     """Return the requested GL account in words, since the line has no field for it."""
-    text = line.description if len(line.description) > _DESCRIPTION_LENGTH else ""
+    text = line.description if length(line.description) > _DESCRIPTION_LENGTH else ""
     return f"GL account {account.code}. {text}".strip() if account else text
 
 

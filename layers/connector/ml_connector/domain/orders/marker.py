@@ -8,6 +8,7 @@ import re
 from hashlib import sha256
 
 from ml_connector.domain.ids import ConnectionId, OrderId
+from ml_connector.domain.texts import cut, in_one_line
 
 _MARKER = re.compile(r"\[airbase ([0-9a-f]{20})/([0-9a-f]{8})\]")
 _YOUR_REF_LENGTH = 40
@@ -34,8 +35,8 @@ def is_marked_for(remarks: str | None, connection: ConnectionId, order: OrderId)
 
 
 def your_ref(number: str, order: OrderId) -> str:
-    """Return the reference that people see in Exact: at most 40 characters."""
-    return (number or order)[:_YOUR_REF_LENGTH].strip()
+    """Return the reference that people see in Exact: at most 40 UTF-16 units."""
+    return cut(in_one_line(number or order), _YOUR_REF_LENGTH).strip()
 
 
 def _digest(text: str) -> str:
