@@ -19,6 +19,7 @@ from ml_connector.exact.client import ExactClient
 from ml_connector.exact.errors import ExactAnswer, SentRequest
 from ml_connector.exact.oauth import Tokens
 from ml_connector.exact.rate_limiter import RateLimiter
+from ml_connector.exact.refused_tokens import RefusedTokens
 from ml_connector.exact.tokens import TokenProvider
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.coordination import ErrorWindow
@@ -53,7 +54,12 @@ def make_client(exact: ExactSimulator, table: InMemoryTable) -> MakeClient:
         client = http_clients.client(exact.transport())
         tokens = TokenProvider(FIRM, BASE, client, secret_store, table)
         return ExactClient(
-            BASE, client, tokens, RateLimiter(table, FIRM, SITE), ErrorWindow(table, FIRM, SITE)
+            BASE,
+            client,
+            tokens,
+            RateLimiter(table, FIRM, SITE),
+            ErrorWindow(table, FIRM, SITE),
+            RefusedTokens(table, FIRM, SITE),
         )
 
     return make

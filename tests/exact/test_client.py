@@ -15,6 +15,7 @@ from ml_connector.domain.faults import Fault, Halt, Later, Review
 from ml_connector.domain.ids import Division, Guid
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.rate_limiter import RateLimiter
+from ml_connector.exact.refused_tokens import RefusedTokens
 from ml_connector.exact.tokens import TokenProvider
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.coordination import ErrorWindow
@@ -60,6 +61,7 @@ def exact_client(
         TokenProvider(FIRM, BASE, client, secret_store, table),
         RateLimiter(table, FIRM, SITE),
         ErrorWindow(table, FIRM, SITE),
+        RefusedTokens(table, FIRM, SITE),
     )
 
 
@@ -272,19 +274,62 @@ def test_a_young_token_that_is_refused_waits(exact_client: ExactClient, exact: E
     assert len(exact.seen) == 1
 
 
-def test_repeatedly_refused_renewed_tokens_end_in_reconnect(
+def fault_of_reading(exact_client: ExactClient, division: Division = NL) -> Fault:
+    return fault_of(lambda: list(exact_client.rows(division, "crm/Accounts")))
+
+
+def refuse_two_tokens(exact_client: ExactClient, exact: Exact, time: MovableClock) -> None:
+    """Have a first token and its renewal refused: the next refusal is of a third one."""
+    exact.answers = [httpx.Response(401), httpx.Response(401)]
+    time.move(571)
+    assert isinstance(fault_of_reading(exact_client), Later)
+    time.move(600)
+
+
+def test_a_division_that_refuses_renewed_tokens_is_halted(
     exact_client: ExactClient, exact: Exact, time: MovableClock
 ) -> None:
-    codes: list[str] = []
-    for path in ("crm/Accounts", "logistics/Items", "vat/VATCodes"):
-        time.move(600)
-        exact.answers = [httpx.Response(401), httpx.Response(401)]
-        # Renewed here, so that the next 401 finds a token old enough to renew.
-        exact_client.tokens.access_token()
-        time.move(571)
-        fault = fault_of(lambda path=path: list(exact_client.rows(NL, path)))  # type: ignore[misc]
-        codes.append(fault.code if isinstance(fault, Later) else type(fault).__name__)
-    assert codes == ["EXACT_UNAUTHORIZED", "EXACT_UNAUTHORIZED", "Halt"]
+    refuse_two_tokens(exact_client, exact, time)
+    exact.answers = [httpx.Response(401), httpx.Response(200, json={"d": {}})]
+    fault = fault_of_reading(exact_client)
+    assert isinstance(fault, Halt)
+    assert (fault.problem.code, fault.division) == ("EXACT_DIVISION_UNAUTHORIZED", NL)
+    assert exact.seen[-1].url.path == "/api/v1/current/Me"
+
+
+def test_tokens_that_are_refused_everywhere_end_in_reconnect(
+    exact_client: ExactClient, exact: Exact, time: MovableClock
+) -> None:
+    refuse_two_tokens(exact_client, exact, time)
+    exact.answers = [httpx.Response(401), httpx.Response(401)]
+    fault = fault_of_reading(exact_client)
+    assert isinstance(fault, Halt)
+    assert (fault.problem.code, fault.division) == ("RECONNECT_NEEDED", None)
+
+
+def test_a_token_that_was_accepted_in_between_halts_nothing(
+    exact_client: ExactClient, exact: Exact, time: MovableClock
+) -> None:
+    refuse_two_tokens(exact_client, exact, time)
+    list(exact_client.rows(NL, "crm/Accounts"))
+    exact.answers = [httpx.Response(401)]
+    assert isinstance(fault_of_reading(exact_client), Later)
+
+
+def test_one_token_that_is_refused_again_and_again_halts_nothing(
+    exact_client: ExactClient, exact: Exact
+) -> None:
+    for _ in range(4):
+        exact.answers = [httpx.Response(401)]
+        assert isinstance(fault_of_reading(exact_client), Later)
+
+
+def test_each_division_counts_its_own_refusals(
+    exact_client: ExactClient, exact: Exact, time: MovableClock
+) -> None:
+    refuse_two_tokens(exact_client, exact, time)
+    exact.answers = [httpx.Response(401)]
+    assert isinstance(fault_of_reading(exact_client, Division(BE)), Later)
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -382,7 +427,12 @@ def test_temporary_faults_do_not_use_up_the_error_window(
 def test_tokens_are_sent_over_https_or_on_this_machine_only(
     exact_client: ExactClient, base: str
 ) -> None:
-    parts = (exact_client.tokens, exact_client.rate_limiter, exact_client._error_window)
+    parts = (
+        exact_client.tokens,
+        exact_client.rate_limiter,
+        exact_client._error_window,
+        exact_client._refused_tokens,
+    )
     with pytest.raises(ValueError, match=r"https|web address|base address"):
         ExactClient(base, httpx.Client(), *parts)
     ExactClient("http://127.0.0.1:8080", httpx.Client(), *parts)

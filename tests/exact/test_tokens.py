@@ -266,7 +266,7 @@ def test_without_a_usable_answer_it_waits(
     with pytest.raises(Later):
         make_provider().access_token()
     assert site.calls["refresh_token"] == 1, "all processes pause together"
-    time.move(60)
+    time.move(65)
     assert token(make_provider()) == "access-1"
 
 

@@ -6,11 +6,13 @@ import pytest
 
 from local.firm import BE, DE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
+from local.simulator import Request, Response
 from ml_connector import clock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
 from ml_connector.infrastructure.ledger import CONNECTION
+from tests.odd_answers.hostile import answer_by, asks_for, refusal
 from tests.sweep.outages import (
     CallLog,
     bring_back,
@@ -180,3 +182,24 @@ def test_a_user_who_may_read_but_not_write_is_checked_less_and_less_often(
     at_rest.services.ledger_of(FIRM).halt(problem("EXACT_FORBIDDEN", "Exact connection"))
     at_rest.wait(minutes=16)
     assert halts(at_rest) == {}, "after a person lifts it, the count starts over"
+
+
+def test_a_check_without_a_useful_answer_is_not_repeated_every_minute_and_stops_no_other(
+    at_rest: InMemoryEnvironment,
+) -> None:
+    ledger = at_rest.services.ledger_of(FIRM)
+    calls: list[str] = []
+
+    def answer(request: Request) -> Response | None:
+        if not asks_for(request, "/api/v1/", NL.division):
+            return None
+        calls.append(request.path)
+        return refusal(500, "Something odd")
+
+    answer_by(at_rest, answer)
+    for each in (NL, BE):
+        ledger.halt(problem("EXACT_FORBIDDEN", "Exact"), Division(each.division))
+    for _ in range(60):
+        at_rest.wait(minutes=1)
+    assert halts(at_rest) == {f"other.{NL.division}": "EXACT_FORBIDDEN"}
+    assert 1 <= len(calls) <= 5

@@ -15,6 +15,7 @@ from ml_connector.domain.ids import Division, Guid
 from ml_connector.exact import errors, odata
 from ml_connector.exact.errors import ExactAnswer, SentRequest
 from ml_connector.exact.rate_limiter import RateLimiter
+from ml_connector.exact.refused_tokens import RefusedTokens
 from ml_connector.exact.tokens import TokenProvider
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.circuit_breaker import CircuitBreaker
@@ -47,6 +48,7 @@ class ExactClient:
         tokens: TokenProvider,
         rate_limiter: RateLimiter,
         error_window: ErrorWindow,
+        refused_tokens: RefusedTokens,
     ) -> None:
         """Call `base_url`: https, or a loopback host."""
         self._base = safe_base_url(base_url)
@@ -54,6 +56,7 @@ class ExactClient:
         self.tokens = tokens
         self.rate_limiter = rate_limiter
         self._error_window = error_window
+        self._refused_tokens = refused_tokens
         self._failures: Counter[Division] = Counter()
 
     @property
@@ -121,7 +124,7 @@ class ExactClient:
         """Return who consented (`current/Me`): the one call that belongs to no division."""
         sent = SentRequest(NO_DIVISION, "current/Me")
         with self.circuit_breaker.calling():
-            answer = self._call(sent, "GET", f"{self._base}/api/v1/current/Me")
+            answer = self._call(sent, "GET", self._user_url)
             return self._entity(answer, sent)
 
     def _change(
@@ -150,21 +153,41 @@ class ExactClient:
     def _call(
         self, sent: SentRequest, method: str, url: str, body: Mapping[str, Any] | None = None
     ) -> ExactAnswer:
-        """Send once, and once more with another token after a 401; return a 2xx."""
+        """Send once, and once more with another token after a 401; return a 2xx.
+
+        A division that refuses one renewed token after the other is halted.
+        """
         # Refused changes leave some errors to new orders, which need the same endpoint.
         reserve = _RESERVED_FOR_NEW if sent.is_change else 0
         self._error_window.check(sent.division, sent.endpoint, reserve=reserve)
         token = self.tokens.access_token()
         answer = self._exchange(sent, self._request(method, url, body, token))
         if _is_token_refusal(answer, sent):
+            self._note_refused(token, answer, sent)
             token = self.tokens.after_refusal(token)
             answer = self._exchange(sent, self._request(method, url, body, token))
             if _is_token_refusal(answer, sent):
-                self.tokens.record_second_refusal()
+                self._note_refused(token, answer, sent)
         if answer.is_success:
             self._failures[sent.division] = 0
+            self._refused_tokens.clear(sent.division)
             return answer
         raise self._fault(answer, sent)
+
+    def _note_refused(self, token: Secret, answer: ExactAnswer, sent: SentRequest) -> None:
+        """Note that Exact refused the token; after many, raise `Halt` for the division.
+
+        A token that Exact refuses everywhere, also for the one call of no division, means that
+        consent has to be given again.
+        """
+        if not self._refused_tokens.add(sent.division, token):
+            return
+        user = SentRequest(NO_DIVISION, "current/Me")
+        answer_of_user = self._exchange(user, self._request("GET", self._user_url, None, token))
+        if answer_of_user.is_success and sent.division:
+            raise errors.unauthorized_division(answer, self._failed(sent))
+        if _is_token_refusal(answer_of_user, user):
+            raise self.tokens.refused_again()
 
     def _exchange(self, sent: SentRequest, request: httpx.Request) -> ExactAnswer:
         self.rate_limiter.reserve(sent.division)
@@ -205,6 +228,10 @@ class ExactClient:
             headers["Prefer"] = "return=representation"
         # Built by the client, which adds its time-outs.
         return self._http.build_request(method, url, headers=headers, json=body)
+
+    @property
+    def _user_url(self) -> str:
+        return f"{self._base}/api/v1/current/Me"
 
     def _url(self, division: Division, path: str, params: Mapping[str, str] | None = None) -> str:
         query = urlencode(params or {}, quote_via=quote, safe="$,'()")
@@ -249,4 +276,5 @@ def open_exact_client(
         TokenProvider(id, base, http, secret_store, coordination),
         RateLimiter(coordination, id, site, allowed.calls_per_minute, allowed.calls_per_day),
         ErrorWindow(coordination, id, site),
+        RefusedTokens(coordination, id, site),
     )

@@ -95,6 +95,13 @@ def unreadable(answer: ExactAnswer, sent: SentRequest) -> Later:
     return _answered(_later("EXACT_UNREADABLE", sent, "status", status=answer.status), answer)
 
 
+def unauthorized_division(answer: ExactAnswer, sent: SentRequest) -> Halt:
+    """Return the fault of a division that refuses every token, while they work elsewhere."""
+    evidence = _evidence(answer, sent)
+    record = f"Exact division {sent.division}"
+    return Halt(problem("EXACT_DIVISION_UNAUTHORIZED", record, evidence=evidence), sent.division)
+
+
 def no_answer(sent: SentRequest, *, was_sent: bool) -> Later:
     """Return the fault of a connection that failed before (or after) the request went out."""
     code = "EXACT_NO_ANSWER" if was_sent else "EXACT_UNREACHABLE"

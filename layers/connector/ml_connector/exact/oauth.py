@@ -134,7 +134,14 @@ class InvalidClient(TokenOutcome):
 
 
 class Transient(TokenOutcome):
-    """No usable answer; whether a new pair was issued is unknown."""
+    """No answer, or a temporary one; whether a new pair was issued is unknown."""
+
+
+class Wordless(TokenOutcome):
+    """Another answer than OAuth's, as from a proxy or a blocked app: a page, nothing, other words.
+
+    Whether a new pair was issued is unknown.
+    """
 
 
 class Unknown(TokenOutcome):
@@ -197,15 +204,15 @@ def refresh_request(
 def interpret(status: int, headers: Mapping[str, str], body: bytes, at: datetime) -> TokenOutcome:
     """Return what an answer means; `at` is when it arrived."""
     data = _object(body)
-    if status < 300:
-        tokens = _tokens(data, at)
-        return Granted(tokens) if tokens else Transient(f"HTTP {status} without tokens.")
+    if status < 300 and (tokens := _tokens(data, at)):
+        return Granted(tokens)
     text = _wording(headers, data)
     for part, outcome in _TEXTS:
         if part in text.lower():
             return outcome(text)
-    is_temporary = status >= 500 or status in (408, 429) or not text
-    return Transient(f"HTTP {status}. {text}".strip()) if is_temporary else Unknown(text)
+    if status >= 500 or status in (408, 429):
+        return Transient(f"HTTP {status}. {text}".strip())
+    return Unknown(text) if text else Wordless(f"HTTP {status}. {_other_wording(data)}".strip())
 
 
 def _request(base_url: str, **form: str) -> TokenRequest:
@@ -237,3 +244,11 @@ def _wording(headers: Mapping[str, str], data: Mapping[str, Any]) -> str:
     reason = next((v for k, v in headers.items() if k.lower() == "reason"), "")
     parts = [data.get("error"), data.get("error_description"), reason]
     return ": ".join(part for part in parts if isinstance(part, str) and part)[:300]
+
+
+def _other_wording(data: Mapping[str, Any]) -> str:
+    """Return the words of an error as Exact's API writes it, or a service on the way."""
+    error = data.get("error")
+    inner = error.get("message") if isinstance(error, Mapping) else data.get("Message")
+    text = inner.get("value") if isinstance(inner, Mapping) else inner
+    return text[:300] if isinstance(text, str) else ""

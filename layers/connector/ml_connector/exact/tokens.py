@@ -39,8 +39,9 @@ _GRACE = timedelta(seconds=5)
 _LEASE = timedelta(seconds=90)
 _BUSY = timedelta(seconds=2)
 _FINAL, _REPAIRABLE = timedelta(days=30), timedelta(hours=1)
-_PAUSE, _REFUSED, _DOUBLE_401 = "token-pause", "token-refused", "token-refused-twice"
-_MAX_DOUBLE_401 = 2
+_PAUSE, _REFUSED, _WORDLESS = "token-pause", "token-refused", "token-wordless"
+# So often, and so long: then it is no passing fault of a proxy on the way.
+_MANY_WORDLESS, _LONG_WORDLESS = 3, timedelta(hours=1)
 _UNAVAILABLE = "TOKEN_UNAVAILABLE"
 STORE_AWAY, _NOT_STORED = "TOKEN_STORE_AWAY", "TOKEN_NOT_STORED"
 NOT_SENT = frozenset({"TOKEN_BUSY", STORE_AWAY})
@@ -108,16 +109,9 @@ class TokenProvider:
                 raise delay("EXACT_UNAUTHORIZED", until)
             return self._cached.access_token
 
-    def record_second_refusal(self) -> None:
-        """Record that Exact refused a renewed token too.
-
-        Raises:
-            Halt: for the third time within an hour.
-        """
-        now = clock.now()
-        name = f"{_DOUBLE_401}-{now:%Y-%m-%dT%H}"
-        if not self._values.count(name, _MAX_DOUBLE_401, now + timedelta(hours=1)):
-            raise Halt(self._problem("RECONNECT_NEEDED", "refused_again"))
+    def refused_again(self) -> Halt:
+        """Return the fault of tokens that Exact refuses although they were just renewed."""
+        return Halt(self._problem("RECONNECT_NEEDED", "refused_again"))
 
     def age(self) -> timedelta | None:
         """Return the refresh token's age (it expires after 30 days); None without consent."""
@@ -197,6 +191,8 @@ class TokenProvider:
             if self.circuit_breaker.is_probing:
                 self._values.clear(_PAUSE)  # the probe ignored it, and Exact is available again
             return newest
+        if isinstance(outcome, oauth.Wordless) and self._is_lasting(app, stored):
+            outcome = oauth.Unknown(outcome.text)
         return self.pairs.other_than(stored) or self._give_up(outcome, app, stored)
 
     def _check_allowed(self, app: AppCredentials, stored: Tokens) -> None:
@@ -214,6 +210,18 @@ class TokenProvider:
         if not self._values.count(f"token-calls-{now:%Y-%m-%d}", CALLS_A_DAY, next_day(now)):
             raise delay("TOKEN_CALLS_SPENT", next_day(now))
 
+    def _is_lasting(self, app: AppCredentials, stored: Tokens) -> bool:
+        """Count a refusal without OAuth's words; return whether this pair met many, for long."""
+        fingerprint, now = _fingerprint(app, stored), clock.now()
+        known = (self._values.get(_WORDLESS) or "").split()
+        is_first = known[:1] != [fingerprint]
+        since, times = (
+            (now, 1) if is_first else (datetime.fromisoformat(known[1]), int(known[2]) + 1)
+        )
+        text = f"{fingerprint} {since.isoformat()} {times}"
+        self._values.set(_WORDLESS, text, now + timedelta(days=1))
+        return times >= _MANY_WORDLESS and now - since >= _LONG_WORDLESS
+
     def _give_up(self, outcome: TokenOutcome, app: AppCredentials, stored: Tokens) -> NoReturn:
         if refusal := _REFUSALS.get(type(outcome)):
             code, _, lasts = refusal
@@ -225,12 +233,12 @@ class TokenProvider:
         if refusal := _REFUSALS.get(type(outcome)):
             code, detail, _ = refusal
             raise Halt(self._problem(code, detail, text=outcome.text))
-        too_early = isinstance(outcome, oauth.TooEarly)
-        code = "TOKEN_TOO_EARLY" if too_early else _UNAVAILABLE
+        code = "TOKEN_TOO_EARLY" if isinstance(outcome, oauth.TooEarly) else _UNAVAILABLE
         # Refused token calls count against the hourly error limit: all workers pause together.
-        until = backoff.retry_at(self._failures, minimum=60.0 if too_early else 5.0)
+        is_away = isinstance(outcome, oauth.Transient)
+        until = backoff.retry_at(self._failures, minimum=5.0 if is_away else 60.0)
         self._values.set(_PAUSE, f"{code} {until.isoformat()}", until)
-        if not too_early:
+        if is_away:
             self.circuit_breaker.record_failure()
         raise delay(code, until, "quoted" if outcome.text else "", text=outcome.text)
 

@@ -14,11 +14,16 @@ from ml_connector.domain.ids import Division, parse_division_key
 from ml_connector.domain.records import HaltProblem
 from ml_connector.exact import odata
 from ml_connector.exact.purchase_orders import ORDERS_PATH
+from ml_connector.exact.tokens import NOT_SENT
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 
 EVERY = timedelta(minutes=15)
 _MOST_DOUBLINGS = 6  # 16 hours
+_NOT_ASKED = NOT_SENT | {
+    "EXACT_AWAY", "AIRBASE_AWAY", "EXACT_MINUTE_LIMIT", "EXACT_DAY_LIMIT", "EXACT_ERROR_LIMIT",
+}  # fmt: skip
+"""Codes of delays before which no call was made: it is checked again at the next sweep."""
 _NO_SUCH_ID = odata.guid_literal("00000000-0000-0000-0000-000000000000")
 _END = odata.int64_literal(2**63 - 1)
 
@@ -37,9 +42,9 @@ def lift_halts(services: Services) -> bool:
         try:
             if _is_repaired(services, where, halt):
                 repaired[where] = halt.code
-        except Later:
-            services.leases.release(lease)  # the remote was not asked, or is away
-            break
+        except Later as later:
+            if later.code in _NOT_ASKED:
+                services.leases.release(lease)
     return services.ledger.lift(repaired)
 
 

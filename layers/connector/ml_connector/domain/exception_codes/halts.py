@@ -84,6 +84,13 @@ HALTS: tuple[CatalogueEntry, ...] = (
         _EXACT_SAYS,
     ),
     CatalogueEntry(
+        "EXACT_DIVISION_UNAUTHORIZED",
+        Severity.HALT,
+        "Exact refuses every token in this division, while the same tokens work elsewhere.",
+        "In Exact, check that the division is open, that its licence has not ended, and that the "
+        "user who gave consent still has rights in it. It is tried again by itself.",
+    ),
+    CatalogueEntry(
         "EXACT_DIVISION_BLOCKED",
         Severity.HALT,
         "The division is blocked in Exact.",
