@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from ml_connector import backoff, clock
-from ml_connector.domain.exception_codes import delay
+from ml_connector.domain.exception_codes import CATALOGUE, delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review
 from ml_connector.domain.open_exceptions import are_alike
 from ml_connector.domain.records import HALT_RETRY, Facts, OrderFacts, OrderState, Waiting
@@ -15,6 +15,9 @@ from ml_connector.infrastructure.ledger import Ledger, Record
 AnyFacts = TypeVar("AnyFacts", bound=Facts)
 
 REVIEW_RETRY = timedelta(hours=24)
+LONGEST_WAIT = timedelta(hours=24)
+"""A record that waits longer is an exception; it is still tried, less often."""
+_AFTER_LONG = timedelta(hours=2)  # twelve times a day
 _MAX_EVENTS = 20
 # Ended by an event, not by time: their records keep their place in the queue until then.
 PARKING_CODES = ("EXACT_AWAY", "AIRBASE_AWAY", "HALTED")
@@ -95,20 +98,36 @@ class TrackedRecord(Generic[AnyFacts]):
 
     def _wait(self, later: Later) -> None:
         """Park or postpone the record; a repeated delay is not audited again."""
-        before = self.facts.waiting
-        is_repeated = before is not None and before.code == later.code
-        times = before.times + 1 if before and is_repeated else 1
+        before, now = self.facts.waiting or Waiting(""), clock.now()
+        is_repeated = before.code == later.code
+        times, since = before.times + 1 if is_repeated else 1, before.since or now
         until = later.until
         if later.code not in _FIXED_DELAYS:
-            until = max(until, clock.now() + backoff.delay(times, base=15, cap=1800))
-        facts = replace(self.facts, waiting=Waiting(later.code, times))
-        waiting = replace(self.record, facts=facts)
-        delayed = waiting.park(later.code) if later.code in PARKING_CODES else waiting.due(until)
-        if is_repeated:
+            until = max(until, now + backoff.delay(times, base=15, cap=1800))
+        facts = replace(self.facts, waiting=Waiting(later.code, times, since))
+        if later.code in PARKING_CODES:
+            delayed = replace(self.record, facts=facts).park(later.code)
+        elif now - since < LONGEST_WAIT:
+            delayed = replace(self.record, facts=facts).due(until)
+        else:
+            delayed = self._waiting_too_long(facts, later).due(max(until, now + _AFTER_LONG))
+        if is_repeated and delayed.problems == self.record.problems:
             self.record = self._ledger.save_unaudited(delayed)
         else:
             detail = {"code": later.code, "until": until.isoformat(), "cause": later.cause}
             self.record = self._ledger.write(delayed, "waiting", detail=detail)
+
+    def _waiting_too_long(self, facts: AnyFacts, later: Later) -> Record[AnyFacts]:
+        """Return the record with an exception that says since when it waits, and for what."""
+        since = facts.waiting.since if facts.waiting else None
+        found = problem(
+            "WAITS_TOO_LONG", self.title, "reason",
+            since=f"{since:%Y-%m-%d %H:%M} UTC", reason=CATALOGUE[later.code].cause,
+            connection=self.record.connection,
+            evidence={"code": later.code, "cause": later.cause},
+        )  # fmt: skip
+        others = (each for each in facts.problems if each.code != found.code)
+        return self.record.now(self.record.state, replace(facts, problems=(*others, found)))
 
     def _review(self, review: Review, retry_in: timedelta | None) -> None:
         """Open the exceptions; retried daily, since the cause may have been repaired."""

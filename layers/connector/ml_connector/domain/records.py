@@ -133,6 +133,8 @@ class Waiting(Struct, frozen=True):
 
     code: str
     times: int = 1
+    since: datetime | None = None
+    """When it began to wait, for this or something else; None in what older versions stored."""
 
 
 class Note(Struct, frozen=True):
@@ -300,6 +302,8 @@ class VendorDivision:
     written: Mapping[str, Any] = field(default_factory=dict)
     """What the alignment has written last: fields of Exact or Airbase, and their values."""
     reference: str = ""
+    refusals: tuple[UnclearRefusal, ...] = ()
+    """The last attempts to create its supplier that Exact refused in unknown words."""
 
 
 @dataclass(frozen=True, kw_only=True)

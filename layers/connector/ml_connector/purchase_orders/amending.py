@@ -22,15 +22,14 @@ from ml_connector.domain.orders.outcome import (
     unlinked,
 )
 from ml_connector.domain.orders.steps import Amend, Remove
-from ml_connector.domain.orders.unclear_refusals import with_refusal
 from ml_connector.domain.records import (
     SETTLE,
     Body,
     Change,
     OrderState,
-    UnclearRefusal,
     posted_facts,
 )
+from ml_connector.domain.unclear_refusals import with_refusal
 from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.purchase_orders.exact_lookup import read_current
 from ml_connector.purchase_orders.exact_requests import header_write, removal
@@ -54,10 +53,11 @@ def is_as_expected(record: OrderRecord, found: ExactOrder) -> bool:
 
 
 def note_refusal(tracked: TrackedOrder, of_write: str, later: Later) -> None:
-    """Record that Exact refused a write in words that we do not know, if it answered at all."""
-    if answer := later.answer:
-        refusal = UnclearRefusal(clock.now(), of_write, answer.status, answer.text)
-        facts = with_refusal(tracked.facts, refusal)
+    """Record that Exact refused a write in words that we do not know, or did not answer."""
+    known = tracked.facts.refusals
+    refusals = with_refusal(known, of_write, later, clock.now())
+    if refusals != known:
+        facts = replace(tracked.facts, refusals=refusals)
         tracked.step(tracked.record.state, "refused_unclearly", facts, retry_in=SETTLE)
 
 

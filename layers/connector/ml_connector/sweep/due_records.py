@@ -15,6 +15,7 @@ from ml_connector.infrastructure.circuit_breaker import (
     EXACT,
     REMOTES,
     CircuitBreaker,
+    Outage,
     Remote,
 )
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
@@ -30,6 +31,7 @@ from ml_connector.messages import (
 from ml_connector.reference_data.refresh import is_due
 from ml_connector.services import Services, StackServices
 from ml_connector.sweep.capacity import CallCapacity
+from ml_connector.sweep.long_outages import report_outages
 from ml_connector.sweep.missed_approvals import queue_listing
 from ml_connector.telemetry import logger
 from ml_connector.tracked_record import PARKING_CODES
@@ -100,6 +102,7 @@ def sweep_connection(services: Services) -> None:
     connection = services.ledger.connection()
     halts = connection.facts.halts
     away = _away(services.circuit_breaker)
+    report_outages(services.ledger, connection, away)
     to_check: list[Recoverable] = [remote.name for remote in away]
     to_check += ["halts"] if halts else []
     to_check += (
@@ -156,8 +159,9 @@ def _due(ledger: Ledger, away: Collection[str]) -> Iterator[AnyRecord]:
             yield from ledger.due(clock.now(), reason)
 
 
-def _away(circuit_breaker: Callable[[Remote], CircuitBreaker]) -> list[Remote]:
-    return [r for r in REMOTES if circuit_breaker(r).outage().is_open]
+def _away(circuit_breaker: Callable[[Remote], CircuitBreaker]) -> dict[Remote, Outage]:
+    outages = {remote: circuit_breaker(remote).outage() for remote in REMOTES}
+    return {remote: outage for remote, outage in outages.items() if outage.is_open}
 
 
 def _claim(services: Services, record: AnyRecord) -> int:

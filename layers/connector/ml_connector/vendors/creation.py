@@ -14,12 +14,14 @@ from typing import Any
 
 from ml_connector import clock
 from ml_connector.airbase.vendors import read_vendor
+from ml_connector.domain import unclear_refusals
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import Division, VendorId
 from ml_connector.domain.matching.party import Party
+from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.orders.reference_data import Supplier
-from ml_connector.domain.records import CreationIntent
+from ml_connector.domain.records import Body, CreationIntent
 from ml_connector.domain.texts import cut
 from ml_connector.exact.odata import guid, text_literal, trimmed
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
@@ -105,7 +107,9 @@ class _SupplierCreation:
         if intent:
             self._note("looked", None, found="nothing")
         self._refuse_namesake()
-        return self._create()
+        body = self._body()
+        self._wait_after_refusals(digest(body))
+        return self._create(body)
 
     def _require_known_outcome(self, intent: CreationIntent) -> None:
         settled = intent.at + _SETTLE
@@ -131,16 +135,29 @@ class _SupplierCreation:
         query = {"$filter": f"Name eq {text_literal(name)}", "$select": _SELECT}
         return list(self.exact_client.rows(self.code, ACCOUNTS, query))
 
-    def _create(self) -> bool:
+    def _body(self) -> Body:
         marker = _marker(self.context.id, self.code, self.vendor.id)
         body = {"Name": self.name, "IsSupplier": True, "Remarks": f"Airbase vendor {marker}"}
-        if self.vendor.email:
-            body["Email"] = self.vendor.email
+        return body | ({"Email": self.vendor.email} if self.vendor.email else {})
+
+    def _wait_after_refusals(self, of_write: str) -> None:
+        """Do not repeat without end what Exact refuses in words that we do not know."""
+        refusals, now = self.tracked.division_facts(self.code).refusals, clock.now()
+        if later := unclear_refusals.wait(refusals, of_write, now):
+            raise later
+        title = self.tracked.title
+        if found := unclear_refusals.refused_for_good(
+            refusals, of_write, now, title, by_hand=False
+        ):
+            raise Review([found])
+
+    def _create(self, body: Body) -> bool:
         self._note("creating", CreationIntent(clock.now(), self.name), body=body)
         try:
             created = self.exact_client.create(self.code, ACCOUNTS, body, record=self.tracked.title)
         except Later as later:
             if later.outcome_unknown:
+                self._note_refusal(digest(body), later)
                 until = clock.now() + _SETTLE
                 raise delay("OUTCOME_UNKNOWN", until, "reason", reason=later.cause) from later
             self._note("not_sent", None)
@@ -149,6 +166,11 @@ class _SupplierCreation:
             self._note("refused", None)
             raise
         return self._link({"Name": self.name, "IsSupplier": True, **created}, CREATED)
+
+    def _note_refusal(self, of_write: str, later: Later) -> None:
+        known = self.tracked.division_facts(self.code)
+        refusals = unclear_refusals.with_refusal(known.refusals, of_write, later, clock.now())
+        self.tracked.note("refused_unclearly", self.code, replace(known, refusals=refusals))
 
     def _note(self, step: str, intent: CreationIntent | None, **detail: Any) -> None:
         facts = replace(self.tracked.division_facts(self.code), intent=intent)

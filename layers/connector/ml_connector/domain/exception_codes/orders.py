@@ -6,6 +6,15 @@ _CORRECT = "Correct the order in Airbase, or the field map of the connection's p
 
 ORDERS: tuple[CatalogueEntry, ...] = (
     CatalogueEntry(
+        "WAITS_TOO_LONG",
+        Severity.EXCEPTION,
+        "It has waited for more than a day. It is still tried, twelve times a day at most.",
+        "Run `connector ping {connection}` and mend what does not work; it then goes on by itself.",
+        {
+            "reason": "Since {since} it waits for this: {reason}",
+        },
+    ),
+    CatalogueEntry(
         "BAD_FIELD",
         Severity.EXCEPTION,
         "A field of the order has an invalid value.",

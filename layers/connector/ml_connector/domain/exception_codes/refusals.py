@@ -15,13 +15,14 @@ REFUSALS: tuple[CatalogueEntry, ...] = (
     CatalogueEntry(
         "EXACT_REFUSES_UNCLEARLY",
         Severity.EXCEPTION,
-        "Exact has refused this several times, in words that the connector does not know. It was "
-        "looked up each time and is not in Exact.",
-        "Read Exact's words; remove the cause or ask Exact's support, then retry the order. It is "
+        "Exact has refused this several times, in words that the connector does not know, or has "
+        "not answered. It was looked up each time and is not in Exact.",
+        "Read Exact's words; remove the cause or ask Exact's support, then retry the record. It is "
         "also tried once a day, and after a change.",
         {
             "quoted": 'Exact answered {status} {times} times and says: "{text}"',
             "status": "Exact answered {status} {times} times and gave no reason.",
+            "silent": "Exact gave no answer {times} times.",
         },
     ),
     CatalogueEntry(

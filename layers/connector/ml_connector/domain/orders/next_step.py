@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from ml_connector.domain import unclear_refusals
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import Division, division_key
-from ml_connector.domain.orders import unclear_refusals
 from ml_connector.domain.orders.carrier_items import MissingCarrierItem, Prerequisite
 from ml_connector.domain.orders.decision import Decision, WantedOrder, decide
 from ml_connector.domain.orders.digest import digest
@@ -128,7 +128,7 @@ def _next_step(known: Known) -> Step:
     if order.is_wanted:
         return _post(known, order, pick_division(order, known.connection))
     state = unposted_state(order)
-    facts = replace(known.facts, order=order.title, problems=())
+    facts = replace(known.facts, order=order.title, problems=(), waiting=None)
     return Move(state, state, facts, is_last=True)
 
 
@@ -152,12 +152,12 @@ def _wait_after_refusals(known: Known, of_write: str) -> None:
 
     Raises `Review` with the exception.
     """
-    facts, now = known.facts, known.now
-    later = None if known.by_hand else unclear_refusals.wait(facts, of_write, now)
+    refusals, now = known.facts.refusals, known.now
+    later = None if known.by_hand else unclear_refusals.wait(refusals, of_write, now)
     if later:
         raise _TakeFirst(Wait(later))
     found = unclear_refusals.refused_for_good(
-        facts, of_write, now, known.title, by_hand=known.by_hand
+        refusals, of_write, now, known.title, by_hand=known.by_hand
     )
     if found:
         raise Review([found])

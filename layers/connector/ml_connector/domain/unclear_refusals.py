@@ -1,24 +1,26 @@
-"""When to write an order again that Exact has refused in words that we do not know.
+"""When to write again what Exact has refused in words that we do not know, or not answered at all.
 
 Whether such a write was done is looked up first. If it was not, it is tried again later and later,
-and from the third equal answer a person decides; then it is tried once a day, after a change, or
-when a person asks.
+and from the third equal answer (the sixth time without any) a person decides; then it is tried once
+a day, after a change, or when a person asks.
 """
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 
 from ml_connector.domain.exception_codes import delay, problem
-from ml_connector.domain.faults import Later, Problem
-from ml_connector.domain.records import OrderFacts, UnclearRefusal
+from ml_connector.domain.faults import Later, Problem, UnclearAnswer
+from ml_connector.domain.records import UnclearRefusal
+
+Refusals = tuple[UnclearRefusal, ...]
 
 _DAY = timedelta(hours=24)
 _SECOND_WAIT = timedelta(minutes=15)
-_MOST_EQUAL, _MOST_DIFFERENT = 3, 5
+_MOST_EQUAL, _MOST_SILENT, _MOST_DIFFERENT = 3, 6, 5
 _KEPT = 8
+_NO_STATUS = 0
 # What differs each time that Exact gives the same answer: ids, numbers, dates, what it quotes.
 _VOLATILE = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\"[^\"]*\"|'[^']*'|\d+([-./:T]\d+)*",
@@ -26,40 +28,52 @@ _VOLATILE = re.compile(
 )
 
 
-def with_refusal(facts: OrderFacts, refusal: UnclearRefusal) -> OrderFacts:
-    """Return the facts after one more refusal."""
-    return replace(facts, refusals=(*facts.refusals, refusal)[-_KEPT:])
+def with_refusal(known: Refusals, digest: str, later: Later, now: datetime) -> Refusals:
+    """Return the refusals after one more of the write with this digest, if `later` is one."""
+    if not (later.answer or later.outcome_unknown):
+        return known
+    answer = later.answer or UnclearAnswer(_NO_STATUS)
+    refusal = UnclearRefusal(now, digest, answer.status, answer.text)
+    return (*known, refusal)[-_KEPT:]
 
 
-def wait(facts: OrderFacts, digest: str, now: datetime) -> Later | None:
+def wait(refusals: Refusals, digest: str, now: datetime) -> Later | None:
     """Return why to wait before the write with this digest is sent again, None to send it."""
-    equal = _equal(facts.refusals, digest)
-    if len(equal) < _MOST_EQUAL - 1 or now >= (until := equal[-1].at + _SECOND_WAIT):
+    equal = _equal(refusals, digest)
+    if not 1 < len(equal) < _most(last := equal[-1]):
         return None
-    last = equal[-1]
+    until = last.at + _SECOND_WAIT * 2 ** (len(equal) - 2)
+    if now >= until:
+        return None
+    if last.status == _NO_STATUS:
+        return delay("EXACT_NO_ANSWER", until)
     detail = "quoted" if last.text else "status"
     return delay("EXACT_UNAVAILABLE", until, detail, status=last.status, text=last.text)
 
 
 def refused_for_good(
-    facts: OrderFacts, digest: str, now: datetime, title: str, *, by_hand: bool
+    refusals: Refusals, digest: str, now: datetime, title: str, *, by_hand: bool
 ) -> Problem | None:
     """Return the exception of a write that is not tried again now.
 
     A person may ask for it, but not without end: Exact counts the calls.
     """
-    equal = _equal(facts.refusals, digest)
+    equal = _equal(refusals, digest)
     today = [each for each in equal if now - each.at < _DAY]
     may_try = by_hand and len(today) < _MOST_DIFFERENT
-    if len(equal) < _MOST_EQUAL or not today or may_try:
+    if not today or may_try or len(equal) < _most(last := equal[-1]):
         return None
-    last = equal[-1]
-    detail = "quoted" if last.text else "status"
+    detail = "silent" if last.status == _NO_STATUS else "quoted" if last.text else "status"
     return problem(
         "EXACT_REFUSES_UNCLEARLY", title, detail,
         times=len(equal), status=last.status, text=last.text,
         evidence={"status": last.status, "answer": last.text},
     )  # fmt: skip
+
+
+def _most(last: UnclearRefusal) -> int:
+    """Return how many equal refusals are one too many: silence often ends by itself."""
+    return _MOST_SILENT if last.status == _NO_STATUS else _MOST_EQUAL
 
 
 def _equal(refusals: Sequence[UnclearRefusal], digest: str) -> list[UnclearRefusal]:

@@ -1,0 +1,38 @@
+"""Tell people about an outage that does not end: what waits for it has no exception of its own."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from ml_connector import clock
+from ml_connector.connections.problems import report_connection_problems
+from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.faults import Problem
+from ml_connector.infrastructure.circuit_breaker import Outage, Remote
+from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger
+
+LONG = timedelta(hours=4)
+_OUTAGE = "Outage of "
+_NAMES = {"exact": "Exact", "airbase": "Airbase"}
+
+
+def report_outages(
+    ledger: Ledger, connection: ConnectionRecord, outages: Mapping[Remote, Outage]
+) -> None:
+    """Open an exception for each outage that is `LONG`; close that of one that is over."""
+    found = [
+        _problem(connection, remote, outage)
+        for remote, outage in outages.items()
+        if outage.opened_at and clock.now() - outage.opened_at >= LONG
+    ]
+    is_known = any(each.record.startswith(_OUTAGE) for each in connection.facts.problems)
+    if found or is_known:
+        report_connection_problems(ledger, _OUTAGE, "outage", found)
+
+
+def _problem(connection: ConnectionRecord, remote: Remote, outage: Outage) -> Problem:
+    name = _NAMES[remote.name]
+    since = f"{outage.opened_at:%Y-%m-%d %H:%M} UTC"
+    return problem(
+        "REMOTE_AWAY", f"{_OUTAGE}{name}", "since",
+        name=name, since=since, connection=connection.connection,
+    )  # fmt: skip
