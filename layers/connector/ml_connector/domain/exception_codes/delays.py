@@ -80,16 +80,6 @@ DELAYS: tuple[CatalogueEntry, ...] = (
         _CONTINUES,
     ),
     CatalogueEntry(
-        "REMOTE_AWAY",
-        Severity.EXCEPTION,
-        "One of the two systems has not answered for hours, and orders wait for it.",
-        "Run `connector ping {connection}`; see the system's status page, or ask its support. "
-        "Everything continues by itself once it answers.",
-        {
-            "since": "{name} has given no useful answer since {since}.",
-        },
-    ),
-    CatalogueEntry(
         "EXACT_UNAUTHORIZED",
         Severity.DELAY,
         "Exact refused a new access token; it cannot be renewed yet.",

@@ -6,6 +6,16 @@ _CORRECT = "Correct the order in Airbase, or the field map of the connection's p
 
 ORDERS: tuple[CatalogueEntry, ...] = (
     CatalogueEntry(
+        "REMOTE_AWAY",
+        Severity.EXCEPTION,
+        "One of the two systems has not answered for hours, and orders wait for it.",
+        "Run `connector ping {connection}`; see the system's status page, or ask its support. "
+        "Everything continues by itself once it answers.",
+        {
+            "since": "{name} has given no useful answer since {since}.",
+        },
+    ),
+    CatalogueEntry(
         "WAITS_TOO_LONG",
         Severity.EXCEPTION,
         "It has waited for more than a day. It is still tried, twelve times a day at most.",
