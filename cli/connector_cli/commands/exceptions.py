@@ -35,7 +35,7 @@ _Record = Annotated[
     typer.Argument(
         metavar="RECORD",
         help="Order id, order number or number in Exact; or a record key: connection, "
-        "vendor#ID, event#ID.",
+        "vendor#ID, event#ID, division#SITE.CODE.",
     ),
 ]
 _INDENT = "  "

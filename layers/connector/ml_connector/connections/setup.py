@@ -23,6 +23,7 @@ from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
 from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import Actor, ConnectionId, Division
 from ml_connector.exact.client import ExactClient
+from ml_connector.exact.rows import RowReader, read_listed
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -112,20 +113,21 @@ def list_divisions(services: Services) -> dict[str, Any]:
         Later: Exact cannot be called now.
     """
     exact_client = services.exact
-    me = exact_client.current_user()
-    rows = _division_rows(exact_client, services.connection, me.get("CurrentDivision"))
+    me = RowReader(exact_client.current_user())
+    rows = _division_rows(exact_client, services.connection, me.whole("CurrentDivision"))
+    read = read_listed(rows, _division)
     return {
-        "consented_by": str(me.get("FullName") or me.get("UserName") or ""),
-        "divisions": [_division(row) for row in rows],
+        "consented_by": me.text("FullName") or me.text("UserName"),
+        "divisions": [each.value for each in read if not each.odd],
     }
 
 
 def _division_rows(
-    exact_client: ExactClient, connection: Connection, current: object
+    exact_client: ExactClient, connection: Connection, current: int
 ) -> list[dict[str, Any]]:
     """Read the list in the user's own division or, if the app has no access there, a known one."""
     known = [d.division for d in connection.divisions if d.division]
-    own = [Division(current)] if isinstance(current, int) and current else []
+    own = [Division(current)] if current > 0 else []
     failure = UserError(
         "the Exact user who consented has no division open: open one, then try again"
     )
@@ -137,14 +139,14 @@ def _division_rows(
     raise failure
 
 
-def _division(row: Mapping[str, Any]) -> dict[str, Any]:
-    blocked = row.get("BlockingStatus") not in (None, 0)
+def _division(row: RowReader) -> dict[str, Any]:
+    blocked = row.whole("BlockingStatus") != 0
     return {
-        "division": int(row["Code"]),
-        "name": str(row.get("Description") or "").strip(),
-        "country": str(row.get("Country") or "").strip(),
-        "currency": str(row.get("Currency") or "").strip(),
-        "status": "blocked" if blocked else _STATUS.get(row.get("Status", 1), "open"),
+        "division": row.required_whole("Code"),
+        "name": row.text("Description"),
+        "country": row.text("Country"),
+        "currency": row.text("Currency"),
+        "status": "blocked" if blocked else _STATUS.get(row.whole("Status", absent=1), "open"),
     }
 
 

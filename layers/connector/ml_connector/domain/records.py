@@ -105,6 +105,14 @@ class ComparisonState(StrEnum):
     RECONCILED = "reconciled"
 
 
+class ReadingState(StrEnum):
+    """Whether everything in a division could be read."""
+
+    NEW = "new"
+    REVIEW = "review"
+    READ = "read"
+
+
 class EventState(StrEnum):
     """What became of an event that could not be handled at once."""
 
@@ -367,6 +375,31 @@ class ComparisonFacts(Facts):
     rules: str = ""
     """The rules and policy by which vendors were decided last."""
     run: ComparisonProgress = ComparisonProgress()
+
+
+class OddRow(Struct, frozen=True):
+    """A row of Exact that was set aside: from which endpoint, which one, and what is wrong.
+
+    `after` and `upto`: the row versions between which it lies; both 0 in a listing.
+    """
+
+    path: str
+    identity: str
+    name: str
+    wrong: str
+    after: int = 0
+    upto: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DivisionFacts(Facts):
+    """What is known of the readings of one division's data in Exact."""
+
+    odd_rows: tuple[OddRow, ...] = ()
+    odd_rows_left: Mapping[str, int] = field(default_factory=dict)
+    """How many more there are than `odd_rows` lists, by path."""
+    rechecked: Mapping[str, datetime] = field(default_factory=dict)
+    """When the rows set aside were last read again, by path."""
 
 
 @dataclass(frozen=True)

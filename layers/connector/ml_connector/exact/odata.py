@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ml_connector.domain.ids import Guid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
+_DEEPEST = 3
 _GUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -66,12 +67,6 @@ def parse_moment(value: str | None) -> datetime | None:
     return _moment(int(found[1]))
 
 
-def parse_date(value: str | None) -> date | None:
-    """Return the day of a date-only field (midnight, as UTC)."""
-    moment = parse_moment(value)
-    return moment.date() if moment else None
-
-
 def trimmed(code: Any) -> str:
     """Return a code without its padding: accounts are padded left to 18, VAT codes right to 3."""
     return str("" if code is None else code).strip()
@@ -80,7 +75,8 @@ def trimmed(code: Any) -> str:
 def read_page(body: bytes | str) -> tuple[list[dict[str, Any]], str | None]:
     """Return the rows of an answer and the address of its next page.
 
-    Accepts `{"d": [...]}`, `{"d": {"results": [...], "__next": "..."}}` and one bare entity.
+    Accepts `{"d": [...]}`, `{"d": {"results": [...], "__next": "..."}}`, one bare entity in place
+    of a list, and each of them in a further `d`. A row that is no object becomes an empty one.
 
     Raises:
         UnreadableAnswerError: the body is none of these.
@@ -121,13 +117,19 @@ def _inner(body: bytes | str) -> Any:
         raise UnreadableAnswerError("not JSON") from error
     if not isinstance(outer, Mapping) or "d" not in outer:
         raise UnreadableAnswerError("no `d` in the answer")
-    return outer["d"]
+    inner = outer["d"]
+    for _ in range(_DEEPEST):
+        if isinstance(inner, Mapping) and inner.keys() == {"d"}:
+            inner = inner["d"]
+    return inner
 
 
 def _rows(value: Any) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
+    if isinstance(value, Mapping) and value:
+        value = value.get("results", [value])
+    if not isinstance(value, list):
         raise UnreadableAnswerError("the rows are no list of entities")
-    return [dict(row) for row in value]
+    return [dict(row) if isinstance(row, Mapping) else {} for row in value]
 
 
 def _next(value: Any) -> str | None:

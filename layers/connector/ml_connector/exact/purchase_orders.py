@@ -5,14 +5,14 @@ stream the header is line number 0, a cost centre is a GUID with its code in ano
 change updates the `Timestamp` of header and lines, so an increment holds complete orders.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
 
 from ml_connector.domain.ids import Guid
 from ml_connector.domain.money import round_to_cents, round_to_step
 from ml_connector.domain.orders.exact_order import OPEN, ExactHeader, ExactLine, ExactOrder
-from ml_connector.exact.odata import guid, parse_date, trimmed
+from ml_connector.exact.rows import ReadRow, RowReader
 
 ORDERS_PATH = "purchaseorder/PurchaseOrders"
 LINES_PATH = "purchaseorder/PurchaseOrderLines"
@@ -32,90 +32,126 @@ STREAM_FIELDS = ",".join(
     dict.fromkeys(f"Timestamp,{_HEADER},{_LINE},CostCenterCode,CostUnitCode".split(","))
 )
 
-Row = Mapping[str, Any]
 _FINEST = Decimal("0.00000001")
 """The decimals that a quantity or unit price keeps."""
 
 
-def read_header(row: Row) -> ExactHeader:
+def read_header(row: RowReader) -> ExactHeader:
     """Return what the answer to a creation, or a search, says of an order."""
-    currency = trimmed(row.get("Currency"))
+    currency, number = row.text("Currency"), row.text("OrderNumber")
     return ExactHeader(
-        id=guid(row["PurchaseOrderID"]),
-        number=row.get("OrderNumber"),
-        amount=_amount(row.get("AmountFC"), currency),
-        amount_without_vat=_amount(row.get("AmountFCExclVat"), currency),
+        id=row.key("PurchaseOrderID"),
+        number=int(number) if number.isdecimal() else number or None,
+        amount=_amount(row, "AmountFC", currency),
+        amount_without_vat=_amount(row, "AmountFCExclVat", currency),
     )
 
 
-def read_order(header: Row, lines: Iterable[Row]) -> ExactOrder:
-    """Return the order that a header row and its line rows describe."""
-    currency = trimmed(header.get("Currency"))
+def read_order(row: RowReader, lines: Iterable[ExactLine] = ()) -> ExactOrder:
+    """Return the order that a header row and its lines describe."""
+    currency = row.text("Currency")
     return ExactOrder(
-        id=guid(header["PurchaseOrderID"]),
-        number=str(header.get("OrderNumber") or ""),
-        supplier=_key(header.get("Supplier")),
+        id=row.key("PurchaseOrderID"),
+        number=row.text("OrderNumber"),
+        supplier=row.optional_key("Supplier") or Guid(""),
         currency=currency,
-        amount=_amount(header.get("AmountFC"), currency),
-        amount_without_vat=_amount(header.get("AmountFCExclVat"), currency),
-        order_date=parse_date(header.get("OrderDate")),
-        receipt_date=parse_date(header.get("ReceiptDate")),
-        your_ref=trimmed(header.get("YourRef")),
-        description=trimmed(header.get("Description")),
-        remarks=str(header.get("Remarks") or ""),
-        payment_condition=trimmed(header.get("PaymentCondition")),
-        warehouse=_key(header.get("Warehouse")),
-        order_status=_status(header.get("OrderStatus")),
-        receipt_status=_status(header.get("ReceiptStatus")),
-        invoice_status=_status(header.get("InvoiceStatus")),
-        lines=tuple(sorted((_line(row) for row in lines), key=lambda line: line.number)),
+        amount=_amount(row, "AmountFC", currency),
+        amount_without_vat=_amount(row, "AmountFCExclVat", currency),
+        order_date=row.day("OrderDate"),
+        receipt_date=row.day("ReceiptDate"),
+        your_ref=row.text("YourRef"),
+        description=row.long_text("Description").strip(),
+        remarks=row.long_text("Remarks"),
+        payment_condition=row.text("PaymentCondition"),
+        warehouse=row.optional_key("Warehouse") or Guid(""),
+        order_status=row.whole("OrderStatus", absent=OPEN),
+        receipt_status=row.whole("ReceiptStatus", absent=OPEN),
+        invoice_status=row.whole("InvoiceStatus", absent=OPEN),
+        lines=tuple(sorted(lines, key=lambda line: line.number)),
     )
 
 
-def group_stream(rows: Iterable[Row]) -> list[ExactOrder]:
-    """Return the orders of an increment; lines whose header is not in it are left out."""
-    headers: dict[str, Row] = {}
-    lines: dict[str, dict[str, Row]] = {}
-    for row in rows:
-        order = str(row["PurchaseOrderID"])
-        if row.get("LineNumber"):
-            lines.setdefault(order, {})[str(row["ID"])] = row
-        else:
-            headers[order] = row
-    return [read_order(header, lines.get(id, {}).values()) for id, header in headers.items()]
-
-
-def _line(row: Row) -> ExactLine:
+def read_line(row: RowReader) -> ExactLine:
+    """Return the line that a row describes."""
     return ExactLine(
-        id=guid(row["ID"]),
-        number=int(row.get("LineNumber") or 0),
-        item=_key(row.get("Item")),
-        quantity=_number(row.get("QuantityInPurchaseUnits")),
-        unit_price=_number(row.get("UnitPrice")),
-        vat_code=trimmed(row.get("VATCode")),
-        cost_centre=trimmed(row.get("CostCenterCode", row.get("CostCenter"))),
-        cost_unit=trimmed(row.get("CostUnitCode", row.get("CostUnit"))),
-        project=_key(row.get("Project")),
-        description=trimmed(row.get("Description")),
-        notes=trimmed(row.get("Notes")),
-        receipt_date=parse_date(row.get("ReceiptDate")),
-        received=_number(row.get("ReceivedQuantity")),
-        invoiced=_number(row.get("InvoicedQuantity")),
+        id=row.key("ID"),
+        number=row.whole("LineNumber"),
+        item=row.optional_key("Item") or Guid(""),
+        quantity=_number(row, "QuantityInPurchaseUnits"),
+        unit_price=_number(row, "UnitPrice"),
+        vat_code=row.text("VATCode"),
+        cost_centre=_dimension(row, "CostCenter"),
+        cost_unit=_dimension(row, "CostUnit"),
+        project=row.optional_key("Project") or Guid(""),
+        description=row.long_text("Description").strip(),
+        notes=row.long_text("Notes").strip(),
+        receipt_date=row.day("ReceiptDate"),
+        received=_number(row, "ReceivedQuantity"),
+        invoiced=_number(row, "InvoicedQuantity"),
     )
 
 
-def _key(value: Any) -> Guid:
-    return guid(value) if value else Guid("")
+@dataclass(frozen=True)
+class StreamRow:
+    """A row of the stream: an order's header, or one of its lines."""
+
+    order: Guid
+    header: ExactOrder | None = None
+    line: ExactLine | None = None
 
 
-def _status(value: Any) -> int:
-    return OPEN if value is None else int(value)
+def read_stream_row(row: RowReader) -> StreamRow:
+    """Return the header or line that a row of the stream describes; both name their order."""
+    id = row.key("PurchaseOrderID")
+    if row.required_whole("LineNumber"):
+        return StreamRow(id, line=read_line(row))
+    return StreamRow(id, header=read_order(row))
 
 
-def _number(value: Any) -> Decimal:
+def group_stream(
+    rows: Iterable[ReadRow[StreamRow]], stored: Callable[[Guid], ExactOrder | None]
+) -> list[ExactOrder]:
+    """Return the orders of an increment, each as far as it is known.
+
+    Lines whose header is not among the rows belong to the `stored` order: its header came earlier,
+    on another page. An order of which a row cannot be read keeps what is stored, and says so.
+    """
+    by_order: dict[Guid, list[ReadRow[StreamRow]]] = {}
+    for row in rows:
+        if row.value.order:
+            by_order.setdefault(row.value.order, []).append(row)
+    grouped = (_grouped(id, found, stored) for id, found in by_order.items())
+    return [order for order in grouped if order]
+
+
+def _grouped(
+    id: Guid, rows: Sequence[ReadRow[StreamRow]], stored: Callable[[Guid], ExactOrder | None]
+) -> ExactOrder | None:
+    wrong = next((row.wrong for row in rows if row.wrong), "")
+    header = next((row.value.header for row in reversed(rows) if row.value.header), None)
+    before = stored(id) if wrong or header is None else None
+    lines = {row.value.line.id: row.value.line for row in rows if row.value.line}
+    if wrong:
+        known = before or header
+        return replace(known, unreadable=wrong) if known else None
+    if header is None:
+        if before is None:
+            return None
+        header, lines = before, {line.id: line for line in before.lines} | lines
+    ordered = sorted(lines.values(), key=lambda line: line.number)
+    return replace(header, lines=tuple(ordered))
+
+
+def _dimension(row: RowReader, name: str) -> str:
+    """Return a code: the stream has it in a field of its own, beside the key."""
+    return row.text(f"{name}Code" if row.has(f"{name}Code") else name)
+
+
+def _number(row: RowReader, name: str) -> Decimal:
     """Return a quantity or unit price; Exact calculates with doubles, whose noise is removed."""
-    return round_to_step(Decimal(str(value or 0)), _FINEST)
+    return round_to_step(row.number(name) or Decimal(0), _FINEST)
 
 
-def _amount(value: Any, currency: str) -> Decimal | None:
-    return None if value is None else round_to_cents(Decimal(str(value)), currency)
+def _amount(row: RowReader, name: str, currency: str) -> Decimal | None:
+    found = row.number(name)
+    return None if found is None else round_to_cents(found, currency)

@@ -4,14 +4,14 @@
 stream is read in full once a day. Sources: the sync and entity pages of Exact's REST reference.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
+from ml_connector.domain.ids import Guid
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item, Supplier
-from ml_connector.exact.odata import guid, parse_date, trimmed
+from ml_connector.exact.rows import RowReader
 
-Row = Mapping[str, Any]
 Entity = Supplier | GLAccount | Item | Code
 
 
@@ -22,7 +22,7 @@ class Stream:
     path: str
     select: str
     kind: str
-    read: Callable[[Row], Entity]
+    read: Callable[[RowReader], Entity]
 
 
 @dataclass(frozen=True)
@@ -32,75 +32,87 @@ class Listing:
     path: str
     select: str
     kind: CodeKind
-    read: Callable[[Row], Code]
+    read: Callable[[RowReader], Code]
 
 
-def read_supplier(row: Row) -> Supplier:
+def read_supplier(row: RowReader) -> Supplier:
     """Return the supplier that a row of `crm/Accounts` or its stream describes."""
     return Supplier(
-        id=guid(row["ID"]),
-        code=trimmed(row.get("Code")),
-        name=trimmed(row.get("Name")),
-        is_supplier=bool(row.get("IsSupplier")),
-        is_blocked=bool(row.get("Blocked")),
-        start=parse_date(row.get("StartDate")),
-        end=parse_date(row.get("EndDate")),
-        vat_code=trimmed(row.get("PurchaseVATCode")),
-        payment_condition=trimmed(row.get("PaymentConditionPurchase")),
-        currency=trimmed(row.get("PurchaseCurrency")),
-        email=trimmed(row.get("Email")),
-        vat_number=trimmed(row.get("VATNumber")),
-        chamber_of_commerce=trimmed(row.get("ChamberOfCommerce")),
-        country=trimmed(row.get("Country")),
-        city=trimmed(row.get("City")),
+        id=row.key("ID"),
+        code=row.text("Code"),
+        name=row.text("Name"),
+        is_supplier=row.flag("IsSupplier"),
+        is_blocked=row.flag("Blocked"),
+        start=row.day("StartDate"),
+        end=row.day("EndDate"),
+        vat_code=row.text("PurchaseVATCode"),
+        payment_condition=row.text("PaymentConditionPurchase"),
+        currency=row.text("PurchaseCurrency"),
+        email=row.text("Email"),
+        vat_number=row.text("VATNumber"),
+        chamber_of_commerce=row.text("ChamberOfCommerce"),
+        country=row.text("Country"),
+        city=row.text("City"),
     )
 
 
-def _gl_account(row: Row) -> GLAccount:
+def _gl_account(row: RowReader) -> GLAccount:
     return GLAccount(
-        id=guid(row["ID"]),
-        code=trimmed(row.get("Code")),
-        description=trimmed(row.get("Description")),
-        is_blocked=bool(row.get("IsBlocked")),
-        use_cost_centre=int(row.get("UseCostcenter") or 0),
-        use_cost_unit=int(row.get("UseCostunit") or 0),
-        vat_code=trimmed(row.get("VATCode")),
+        id=row.key("ID"),
+        code=row.code("Code"),
+        description=row.long_text("Description").strip(),
+        is_blocked=row.flag("IsBlocked"),
+        use_cost_centre=row.whole("UseCostcenter"),
+        use_cost_unit=row.whole("UseCostunit"),
+        vat_code=row.text("VATCode"),
     )
 
 
-def read_item(row: Row) -> Item:
+def read_item(row: RowReader) -> Item:
     """Return the item that a row of `logistics/Items` or its stream describes."""
     return Item(
-        id=guid(row["ID"]),
-        code=trimmed(row.get("Code")),
-        description=trimmed(row.get("Description")),
-        is_purchase=bool(row.get("IsPurchaseItem")),
-        is_stock=bool(row.get("IsStockItem")),
-        gl_costs=guid(row["GLCosts"]) if row.get("GLCosts") else None,
-        start=parse_date(row.get("StartDate")),
-        end=parse_date(row.get("EndDate")),
-        unit=trimmed(row.get("Unit")),
+        id=row.key("ID"),
+        code=row.text("Code"),
+        description=row.long_text("Description").strip(),
+        is_purchase=row.flag("IsPurchaseItem"),
+        is_stock=row.flag("IsStockItem"),
+        gl_costs=row.optional_key("GLCosts"),
+        start=row.day("StartDate"),
+        end=row.day("EndDate"),
+        unit=row.text("Unit"),
     )
 
 
-def _code(row: Row) -> Code:
+def _code(row: RowReader) -> Code:
     return Code(
-        code=trimmed(row.get("Code")),
-        description=trimmed(row.get("Description")),
-        id=guid(row["ID"]) if row.get("ID") else None,
-        is_blocked=row.get("Active") is False,
-        end=parse_date(row.get("EndDate")),
+        code=row.code("Code"),
+        description=row.long_text("Description").strip(),
+        id=row.optional_key("ID"),
+        is_blocked=not row.flag("Active", absent=True),
+        end=row.day("EndDate"),
     )
 
 
-def _vat_code(row: Row) -> Code:
+def _vat_code(row: RowReader) -> Code:
     return Code(
-        code=trimmed(row.get("Code")),
-        description=trimmed(row.get("Description")),
-        is_blocked=bool(row.get("IsBlocked")),
-        percentage_is_included=trimmed(row.get("Type")) == "I",
-        is_for_purchase=trimmed(row.get("VATTransactionType")) != "S",
+        code=row.code("Code"),
+        description=row.long_text("Description").strip(),
+        is_blocked=row.flag("IsBlocked"),
+        percentage_is_included=row.text("Type") == "I",
+        is_for_purchase=row.text("VATTransactionType") != "S",
     )
+
+
+class Deletion(NamedTuple):
+    """A record that Exact no longer has: its key, and `EntityType`."""
+
+    key: Guid
+    type: int
+
+
+def read_deletion(row: RowReader) -> Deletion:
+    """Return what a row of `sync/Deleted` says."""
+    return Deletion(row.key("EntityKey"), row.required_whole("EntityType"))
 
 
 ACCOUNTS_PATH = "sync/CRM/Accounts"

@@ -4,15 +4,14 @@ Exact allows one per app, division and topic and refuses a duplicate. It does no
 created with another user's consent, so a refused duplicate is the only sign that it exists.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt, Problem, Review
 from ml_connector.domain.ids import ConnectionId, Division, Guid
 from ml_connector.exact.client import ExactClient
-from ml_connector.exact.odata import guid
+from ml_connector.exact.rows import ReadRow, RowReader, read_listed
 
 RECORD = "Webhook"
 """Prefix of the record names in this module's problems."""
@@ -46,13 +45,33 @@ class SubscriptionState:
 
 
 def list_visible(exact_client: ExactClient, division: Division) -> list[Subscription]:
-    """Return the division's subscriptions that are visible to the app."""
-    return [read_subscription(row) for row in exact_client.rows(division, PATH, FIELDS)]
+    """Return the division's subscriptions that are visible to the app and can be read."""
+    return _readable(_read(exact_client, division))
 
 
-def read_subscription(row: Mapping[str, Any]) -> Subscription:
+def read_subscription(row: RowReader) -> Subscription:
     """Return the subscription that a row describes."""
-    return Subscription(guid(row["ID"]), str(row.get("Topic")), str(row.get("CallbackURL")))
+    return Subscription(row.key("ID"), row.text("Topic"), row.long_text("CallbackURL").strip())
+
+
+def _read(exact_client: ExactClient, division: Division) -> list[ReadRow[Subscription]]:
+    return read_listed(exact_client.rows(division, PATH, FIELDS), read_subscription)
+
+
+def _readable(rows: Iterable[ReadRow[Subscription]]) -> list[Subscription]:
+    return [each.value for each in rows if not each.odd]
+
+
+def _unreadable(division: Division, rows: Iterable[ReadRow[Subscription]]) -> list[Problem]:
+    """Return a problem for each subscription that cannot be read."""
+    return [
+        problem(
+            "EXACT_ROW_UNREADABLE", _name(division, each.odd.name), "row", name=each.odd.name,
+            identity=each.odd.identity, path=PATH, division=division, wrong=each.odd.wrong,
+        )
+        for each in rows
+        if each.odd
+    ]  # fmt: skip
 
 
 def ensure(
@@ -72,7 +91,9 @@ def ensure(
     """
     state = SubscriptionState(unseen=set(unseen))
     try:
-        existing = list_visible(exact_client, division)
+        rows = _read(exact_client, division)
+        existing = _readable(rows)
+        state.problems += _unreadable(division, rows)
         missing = [topic for topic in topics if topic not in {each.topic for each in existing}]
         duplicates = [
             topic

@@ -14,8 +14,8 @@ from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Later, Review
 from ml_connector.exact import subscriptions
 from ml_connector.exact.client import ExactClient
-from ml_connector.exact.odata import trimmed
 from ml_connector.exact.rate_limit_headers import next_day, next_minute
+from ml_connector.exact.rows import RowReader, read_listed
 from ml_connector.health.checks import Checklist, code_of, explain, result_or_fault
 from ml_connector.health.probes import Probe, probes_of
 from ml_connector.settings.connection import Connection, ExactDivision
@@ -127,7 +127,8 @@ class DivisionPing:
             hint = f"Scope: {probe.scope}." if named else ""
             self._list.red(probe.check, answer, self._code, hint)
         elif probe.check == "webhooks":
-            self._check_webhooks([subscriptions.read_subscription(row) for row in answer])
+            read = read_listed(answer, subscriptions.read_subscription)
+            self._check_webhooks([each.value for each in read if not each.odd])
         elif probe.check == "supplier" and not answer:
             # Exact sometimes returns no rows where the user lacks the right.
             self._list.unknown(probe.check, "There is no supplier, or none is visible.", self._code)
@@ -185,7 +186,9 @@ def _was_answered(answer: Rows | Fault) -> bool:
 
 def _described(probe: Probe, rows: Rows) -> str:
     if probe.check == "purchase_order":
-        return f"Order {rows[0].get('OrderNumber')} was read." if rows else "There is none yet."
+        number = RowReader(rows[0]).text("OrderNumber") if rows else ""
+        return f"Order {number} was read." if rows else "There is none yet."
     if probe.check == "supplier":
-        return f"{trimmed(rows[0].get('Code'))} {trimmed(rows[0].get('Name'))} was read."
+        supplier = RowReader(rows[0])
+        return f"{supplier.text('Code')} {supplier.text('Name')} was read."
     return "Readable."

@@ -86,7 +86,10 @@ class ExactOrders:
                 yield order
 
     def _rows(self, order: ExactOrder) -> Iterator[Item]:
-        body = json.dumps(asdict(order), default=str, ensure_ascii=False, separators=(",", ":"))
+        fields = asdict(order)
+        if not order.unreadable:  # older versions do not know it
+            del fields["unreadable"]
+        body = json.dumps(fields, default=str, ensure_ascii=False, separators=(",", ":"))
         yield {"pk": self._pk, "sk": f"order#{order.id}", "body": compress(body)}
         month = f"{order.order_date:%Y-%m}" if order.order_date else ""
         for pointer in (

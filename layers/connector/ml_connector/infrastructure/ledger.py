@@ -31,6 +31,7 @@ from ml_connector.domain.records import (
     ComparisonFacts,
     ConnectionFacts,
     ConnectionState,
+    DivisionFacts,
     EventFacts,
     Facts,
     HaltProblem,
@@ -131,6 +132,7 @@ OrderRecord = Record[OrderFacts]
 VendorRecord = Record[VendorFacts]
 ConnectionRecord = Record[ConnectionFacts]
 ComparisonRecord = Record[ComparisonFacts]
+DivisionRecord = Record[DivisionFacts]
 EventRecord = Record[EventFacts]
 AnyRecord = Record[Any]
 
@@ -203,6 +205,10 @@ class Ledger:
     def comparison(self) -> ComparisonRecord:
         """Return the record of the comparison of both vendor lists, as `read` does."""
         return self.read(VENDORS)
+
+    def division(self, division: Division) -> DivisionRecord:
+        """Return the record of the readings of a division's data, as `read` does."""
+        return self.read(RecordKey(f"division#{self._where(division)}"))
 
     def write(
         self,

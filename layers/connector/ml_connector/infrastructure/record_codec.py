@@ -14,6 +14,7 @@ from ml_connector.domain.ids import RecordKey, SiteId, division_key, parse_divis
 from ml_connector.domain.records import (
     ComparisonFacts,
     ConnectionFacts,
+    DivisionFacts,
     EventFacts,
     Facts,
     OrderFacts,
@@ -29,6 +30,7 @@ _BY_KIND: Mapping[str, type[Facts]] = {
     "event": EventFacts,
     "connection": ConnectionFacts,
     "vendors": ComparisonFacts,
+    "division": DivisionFacts,
 }
 _DEFAULTS: Mapping[type[Facts], Facts] = {kind: kind() for kind in _BY_KIND.values()}
 # Stored under an older name.

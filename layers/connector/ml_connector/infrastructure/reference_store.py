@@ -23,7 +23,7 @@ from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.site_keys import SiteKeys
 from ml_connector.infrastructure.vendor_links import Link, VendorLinks
 
-Entity = TypeVar("Entity", Supplier, GLAccount, Item, Code)
+Entity = TypeVar("Entity", bound=Supplier | GLAccount | Item | Code)
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAX_SIMILAR = 50
 _CURSOR, _NOTE, _CHANGE = "reading#", "note#", "supplier-change#"
@@ -180,7 +180,10 @@ class ReferenceStore:
 
     def _rows(self, kind: str, entity: Supplier | GLAccount | Item | Code) -> Iterator[Row]:
         key = entity.code if isinstance(entity, Code) else entity.id
-        body = json.dumps(asdict(entity), default=date.isoformat, ensure_ascii=False)
+        fields = asdict(entity)
+        if not entity.unreadable:  # older versions do not know it
+            del fields["unreadable"]
+        body = json.dumps(fields, default=date.isoformat, ensure_ascii=False)
         yield {"pk": self._pk, "sk": f"{kind}#{key}", "body": body}
         for pointer in _pointers(kind, entity):
             yield {"pk": self._pk, "sk": f"{pointer}#{key}", "points_at": key}

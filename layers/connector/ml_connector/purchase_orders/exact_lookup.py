@@ -1,7 +1,10 @@
 """Find purchase orders in Exact: by our marker, or by their key."""
 
 from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
 
+from ml_connector import clock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId
@@ -16,14 +19,18 @@ from ml_connector.exact.purchase_orders import (
     LINES_PATH,
     ORDERS_PATH,
     STREAM_PATH,
-    Row,
     read_header,
+    read_line,
     read_order,
 )
+from ml_connector.exact.rows import RowReader, read_required, refused
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.services import Services
 
 _FIELDS = "PurchaseOrderID,OrderNumber,YourRef,Remarks,Currency,AmountFC,AmountFCExclVat"
+_FILTER_REFUSED = "your_ref_filter_refused"
+_FILTER_AGAIN = timedelta(days=7)
+_ABOUT_FILTERS = {"EXACT_FILTER_REQUIRED", "EXACT_BAD_REQUEST"}
 _SYNC_FIELDS = f"Timestamp,LineNumber,{_FIELDS}"
 
 
@@ -37,38 +44,56 @@ def find_orders(
     """Return the purchase orders in Exact that carry the order's marker.
 
     They are filtered by `YourRef`; where Exact refuses that filter, the sync stream is read from
-    the cursor of the intent. `remember`: note per division that the filter is refused.
+    the cursor of the intent. `remember`: note per division that the filter is refused, for a week.
     """
     division = sought.division
-    exact_client = services.exact
-    data = services.reference_store(division)
-    if data.noted_at("your_ref_filter_refused") is None:
+    rows, path = _with_reference(services, sought, remember=remember), ORDERS_PATH
+    if rows is None:
         query = {
-            "$filter": f"YourRef eq {text_literal(sought.your_ref)}",
-            "$select": _FIELDS,
+            "$filter": f"Timestamp gt {int64_literal(sought.cursor)}",
+            "$select": _SYNC_FIELDS,
         }
-        try:
-            return _marked(exact_client.rows(division, ORDERS_PATH, query), services.id, order)
-        except Review:
-            if remember:
-                data.note("your_ref_filter_refused")
-    query = {
-        "$filter": f"Timestamp gt {int64_literal(sought.cursor)}",
-        "$select": _SYNC_FIELDS,
-    }
-    return _marked(exact_client.rows(division, STREAM_PATH, query), services.id, order)
+        rows, path = services.exact.rows(division, STREAM_PATH, query), STREAM_PATH
+    return _marked(rows, path, division, services.id, order)
+
+
+def _with_reference(
+    services: Services, sought: Outcome, *, remember: bool
+) -> Iterable[object] | None:
+    """Return the orders with this `YourRef`; None where Exact refuses to filter by it."""
+    data = services.reference_store(sought.division)
+    refused_at = data.noted_at(_FILTER_REFUSED)
+    if refused_at and clock.now() - refused_at < _FILTER_AGAIN:
+        return None
+    query = {"$filter": f"YourRef eq {text_literal(sought.your_ref)}", "$select": _FIELDS}
+    try:
+        return list(services.exact.rows(sought.division, ORDERS_PATH, query))
+    except Review as review:
+        if remember and all(each.code in _ABOUT_FILTERS for each in review.problems):
+            data.note(_FILTER_REFUSED)
+        return None
 
 
 def _marked(
-    rows: Iterable[Row], connection: ConnectionId, order: OrderId
+    rows: Iterable[object], path: str, division: Division, connection: ConnectionId, order: OrderId
 ) -> tuple[ExactHeader, ...]:
-    """Return each order once: the stream repeats the header's remarks on its lines."""
-    found = {
-        header.id: header
-        for row in rows
-        if not row.get("LineNumber") and is_marked_for(row.get("Remarks"), connection, order)
-        for header in [read_header(row)]
-    }
+    """Return each order once: the stream repeats the header's remarks on its lines.
+
+    Raises `Review` for a row that may be the order and cannot be read: it must not be posted again.
+    """
+    found: dict[Guid, ExactHeader] = {}
+    for row in rows:
+        reader = RowReader(row)
+        is_line = bool(reader.get("LineNumber") and reader.whole("LineNumber"))
+        remarks = reader.long_text("Remarks")
+        if not reader.has("Remarks"):
+            reader.wrong.append("Remarks is absent")
+        if is_line or (not reader.wrong and not is_marked_for(remarks, connection, order)):
+            continue
+        header = read_header(reader)
+        if reader.wrong:
+            raise refused(reader, path, division)
+        found[header.id] = header
     return tuple(found.values())
 
 
@@ -106,8 +131,9 @@ def fetch_current(
         if not may_be_gone and not services.exact_orders(division).is_deleted(id):
             _refuse_empty_division(exact_client, division, id)
         return None
-    lines = exact_client.rows(division, LINES_PATH, {"$filter": key, "$select": LINE_FIELDS})
-    return read_order(headers[0], lines)
+    rows = exact_client.rows(division, LINES_PATH, {"$filter": key, "$select": LINE_FIELDS})
+    lines = [read_required(row, read_line, LINES_PATH, division) for row in rows]
+    return read_required(headers[0], partial(read_order, lines=lines), ORDERS_PATH, division)
 
 
 def store_current(exact_orders: ExactOrders, id: Guid, found: ExactOrder | None) -> None:

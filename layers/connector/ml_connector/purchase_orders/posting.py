@@ -31,6 +31,7 @@ from ml_connector.domain.orders.steps import (
 )
 from ml_connector.domain.records import SETTLE, OrderFacts, OrderState, posted_facts
 from ml_connector.exact.purchase_orders import ORDERS_PATH, read_header
+from ml_connector.exact.rows import RowReader
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.messages import vendor_message
@@ -84,7 +85,7 @@ def compare_with_exact(services: Services, id: OrderId) -> None:
     if not facts.exact or not facts.division:
         return
     found = services.exact_orders(facts.division).get(facts.exact.id)
-    if found and is_as_expected(record, found):
+    if found and not found.unreadable and is_as_expected(record, found):
         if (facts.status or UNTOUCHED) != found.status:
             retry_in = record.due_at - clock.now() if record.due_at else None
             noted = replace(facts, status=found.status)
@@ -229,7 +230,10 @@ class _Posting:
         except (Review, Halt):
             self.tracked.step(OrderState.RECEIVED, "refused", retry_in=SETTLE)
             raise
-        found = read_header(created)
+        found = read_header(RowReader(created))
+        if not found.id:
+            until = clock.now() + SETTLE
+            raise delay("OUTCOME_UNKNOWN", until, "no_key")
         self._confirm(
             "posted",
             confirmed(

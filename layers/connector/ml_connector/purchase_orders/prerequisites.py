@@ -4,7 +4,7 @@ Several orders may need the same at once, so each is created under a lease and l
 an interrupted attempt is found by its code, or through the stream of supplier items.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,10 +19,12 @@ from ml_connector.domain.orders.carrier_items import (
 )
 from ml_connector.domain.orders.mapping import MappedOrder, map_order
 from ml_connector.domain.orders.order import Order
-from ml_connector.domain.orders.reference_data import GLAccount, Item
+from ml_connector.domain.orders.reference_data import Code, GLAccount, Item
+from ml_connector.domain.records import SETTLE
 from ml_connector.domain.texts import cut
-from ml_connector.exact.odata import guid, int64_literal, text_literal
+from ml_connector.exact.odata import int64_literal, text_literal
 from ml_connector.exact.reference_data import SUPPLIER_ITEMS_PATH, read_item
+from ml_connector.exact.rows import RowReader, read_required, read_rows
 from ml_connector.services import Services
 from ml_connector.settings.connection import ExactDivision
 
@@ -60,7 +62,8 @@ class Prerequisites:
     def _ensure_carrier_item(self, account: GLAccount) -> None:
         code = carrier_code(account)
         query = {"$filter": f"Code eq {text_literal(code)}", "$select": _ITEM_FIELDS}
-        found = [read_item(row) for row in self._exact_client.rows(self._code, ITEMS, query)]
+        rows = self._exact_client.rows(self._code, ITEMS, query)
+        found = [read_required(row, read_item, ITEMS, self._code) for row in rows]
         item = found[0] if found else self._create_carrier_item(code, account)
         if item.gl_costs != account.id:
             raise Review([_taken(code, item, account)])
@@ -68,9 +71,11 @@ class Prerequisites:
 
     def _create_carrier_item(self, code: str, account: GLAccount) -> Item:
         body = carrier_body(self._division, account)
-        created = self._exact_client.create(self._code, ITEMS, body)
+        id = RowReader(self._exact_client.create(self._code, ITEMS, body)).key("ID")
+        if not id:
+            raise delay("OUTCOME_UNKNOWN", clock.now() + SETTLE, "no_key")
         return Item(
-            id=guid(created["ID"]),
+            id=id,
             code=code,
             description=body["Description"],
             gl_costs=account.id,
@@ -84,8 +89,8 @@ class Prerequisites:
         body = {
             "Item": missing.item.id,
             "Supplier": missing.supplier.id,
-            "ItemUnit": unit["ID"],
-            "PurchaseUnit": unit["Code"].strip(),
+            "ItemUnit": unit.id,
+            "PurchaseUnit": unit.code,
             "PurchasePrice": missing.price,
         }
         self._exact_client.create(self._code, "logistics/SupplierItem", body)
@@ -98,20 +103,24 @@ class Prerequisites:
             "$filter": f"Timestamp gt {int64_literal(cursor.timestamp)}",
             "$select": "Timestamp,Item,Supplier",
         }
-        rows = list(self._exact_client.rows(self._code, SUPPLIER_ITEMS_PATH, query))
-        self._data.store_supplier_items((guid(r["Item"]), guid(r["Supplier"])) for r in rows)
-        highest = max((int(r["Timestamp"]) for r in rows), default=1)
+        rows = self._exact_client.rows(self._code, SUPPLIER_ITEMS_PATH, query)
+        found = read_rows(rows, lambda row: (row.key("Item"), row.key("Supplier")))
+        self._data.store_supplier_items(each.value for each in found if all(each.value))
+        highest = max((each.version or 1 for each in found), default=1)
         self._data.save_cursor(SUPPLIER_ITEMS_PATH, cursor.reached(highest))
 
-    def _unit(self, item: Item) -> Mapping[str, Any]:
+    def _unit(self, item: Item) -> Code:
         code = item.unit or self._division.item_unit
         query = {"$select": "ID,Code"}
-        units = list(self._exact_client.rows(self._code, UNITS, query))
-        for unit in units:
-            if str(unit["Code"]).strip() == code:
-                return unit
+        for row in self._exact_client.rows(self._code, UNITS, query):
+            if RowReader(row).text("Code") == code:
+                return read_required(row, _unit, UNITS, self._code)
         found = problem("UNIT_UNKNOWN", item.code, "unit", unit=repr(code), division=self._code)
         raise Review([found])
+
+
+def _unit(row: RowReader) -> Code:
+    return Code(row.code("Code"), id=row.key("ID"))
 
 
 def _taken(code: str, item: Item, account: GLAccount) -> Problem:

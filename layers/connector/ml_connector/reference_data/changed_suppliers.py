@@ -1,11 +1,11 @@
 """Note which suppliers changed while Exact's streams are read, and queue them for the vendors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import Division, Guid
 from ml_connector.domain.orders.reference_data import Supplier
-from ml_connector.exact.odata import guid
+from ml_connector.exact.rows import ReadRow
 from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.messages import suppliers_message, unique_id
 from ml_connector.services import Services
@@ -13,11 +13,7 @@ from ml_connector.services import Services
 _FOLLOWED = "suppliers_followed"
 
 
-def note_supplier_changes(
-    data: ReferenceStore,
-    rows: Sequence[Mapping[str, Any]],
-    read: Callable[[Mapping[str, Any]], Supplier],
-) -> None:
+def note_supplier_changes(data: ReferenceStore, rows: Iterable[ReadRow[Any]]) -> None:
     """Note which of these rows differ from what is stored; call it before they are stored.
 
     Until the first reading is finished, single changes are not noted.
@@ -25,16 +21,14 @@ def note_supplier_changes(
     if data.noted_at(_FOLLOWED) is None:
         return
     for row in rows:
-        supplier = read(row)
-        if data.get("supplier", supplier.id, Supplier) != supplier:
-            data.note_supplier_change(supplier.id, int(row["Timestamp"]))
+        if not row.wrong and data.get("supplier", row.value.id, Supplier) != row.value:
+            data.note_supplier_change(row.value.id, row.version or 0)
 
 
-def note_deleted(data: ReferenceStore, row: Mapping[str, Any]) -> None:
+def note_deleted(data: ReferenceStore, id: Guid, version: int) -> None:
     """Note that a supplier was deleted; call it before the supplier is removed."""
-    id = guid(row["EntityKey"])
     if data.noted_at(_FOLLOWED) and data.get("supplier", id, Supplier):
-        data.note_supplier_change(id, int(row["Timestamp"]))
+        data.note_supplier_change(id, version)
 
 
 def queue_supplier_changes(services: Services, division: Division) -> None:

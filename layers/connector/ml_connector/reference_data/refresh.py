@@ -3,20 +3,28 @@
 A stream is read when it is due, or at the next sweep after a notification that it changed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import Division, Guid
 from ml_connector.domain.orders.marker import order_tokens_in
+from ml_connector.domain.orders.reference_data import Code, Supplier
 from ml_connector.exact.client import ExactClient
-from ml_connector.exact.odata import guid, int64_literal
-from ml_connector.exact.purchase_orders import STREAM_FIELDS, STREAM_PATH, group_stream
+from ml_connector.exact.odata import int64_literal
+from ml_connector.exact.purchase_orders import (
+    STREAM_FIELDS,
+    STREAM_PATH,
+    StreamRow,
+    group_stream,
+    read_stream_row,
+)
 from ml_connector.exact.reference_data import (
     DELETED_KINDS,
     DELETED_ORDER,
@@ -25,10 +33,12 @@ from ml_connector.exact.reference_data import (
     LISTINGS,
     PROJECTS,
     STREAMS,
+    Entity,
     Listing,
     Stream,
-    read_supplier,
+    read_deletion,
 )
+from ml_connector.exact.rows import ReadRow, RowReader, read_listed, read_rows
 from ml_connector.infrastructure.reference_store import ReferenceStore, StreamCursor
 from ml_connector.messages import changed_order_message
 from ml_connector.reference_data.changed_suppliers import (
@@ -36,6 +46,7 @@ from ml_connector.reference_data.changed_suppliers import (
     note_supplier_changes,
     queue_supplier_changes,
 )
+from ml_connector.reference_data.odd_rows import OddRows
 from ml_connector.services import Services
 from ml_connector.telemetry import logger
 
@@ -46,6 +57,7 @@ LISTINGS_EVERY = timedelta(hours=24)
 
 _PATHS = (*(stream.path for stream in STREAMS), STREAM_PATH, DELETED_PATH)
 _NEEDED = _PATHS[:-1]  # a division may lack the stream of deletions
+_ODD_ROWS_EVERY = timedelta(hours=20)
 _LISTINGS = "listings"
 _STALE = "stale "
 _MOVED = "division moved"
@@ -53,6 +65,8 @@ _AT_A_TIME = timedelta(seconds=40)  # of a worker's 60: a first load continues a
 _PAGE = 1000  # a sync page; the cursor is saved after each, so an interrupted run continues there
 
 Page = Sequence[Mapping[str, Any]]
+T = TypeVar("T")
+AnyEntity = TypeVar("AnyEntity", bound=Entity)
 
 
 def note_stale(data: ReferenceStore, path: str) -> None:
@@ -82,7 +96,7 @@ def refresh(services: Services, division: Division, *, everything: bool = False)
     due = _PATHS if everything else _due(data)
     if not due:
         return False
-    reader = _Reader(services, division, data)
+    reader = _Reader(services, division, data, everything=everything)
     changed = [reader.read_stream(s) for s in STREAMS if s.path in due]
     if STREAM_PATH in due:
         reader.read_orders()
@@ -125,7 +139,9 @@ def _read_if_available(read: Callable[[], bool]) -> bool:
 
 
 class _Reader:
-    def __init__(self, services: Services, division: Division, data: ReferenceStore) -> None:
+    def __init__(
+        self, services: Services, division: Division, data: ReferenceStore, *, everything: bool
+    ) -> None:
         self.services = services
         self.connection = services.connection
         self.division = division
@@ -133,47 +149,96 @@ class _Reader:
         self.orders = services.exact_orders(division)
         self.exact_client: ExactClient = services.exact
         self.started = clock.now()
+        self.everything = everything
+        self.odd_rows = OddRows(services.ledger, division)
 
     def read_stream(self, stream: Stream) -> bool:
         has_changed = False
         for rows in self._increment(stream.path, stream.select):
+            read = self._read_page(stream.path, rows, stream.read)
             if stream.kind == "supplier":
-                note_supplier_changes(self.data, rows, read_supplier)
-            self.data.store(stream.kind, [stream.read(row) for row in rows])
-            self._save_cursor(stream.path, rows)
+                note_supplier_changes(self.data, read)
+            self.data.store(stream.kind, self._entities(stream.kind, read))
+            self._save_cursor(stream.path, read)
             has_changed = True
+        has_changed |= self._read_odd_rows_again(stream)
         if stream.kind == "supplier":
             queue_supplier_changes(self.services, self.division)
         self.ended(stream.path)
         return has_changed
 
     def read_orders(self) -> None:
-        # An order cut in two by the end of a page looks changed, and is then read in full.
         is_first = self.data.cursor(STREAM_PATH).read_at is None
         for rows in self._increment(STREAM_PATH, STREAM_FIELDS):
-            orders = group_stream(rows)
-            self.orders.keep(orders)
-            for order in orders:
-                if not is_first or order_tokens_in(order.remarks):
-                    self._queue_our_order(order.id, _highest(rows))
-            self._save_cursor(STREAM_PATH, rows)
+            read = self._read_page(STREAM_PATH, rows, read_stream_row)
+            self._keep_orders(read, only_ours=is_first)
+            self._save_cursor(STREAM_PATH, read)
         self.ended(STREAM_PATH)
+
+    def _keep_orders(self, rows: Sequence[ReadRow[StreamRow]], *, only_ours: bool) -> None:
+        orders = group_stream(rows, self.orders.get)
+        self.orders.keep(orders)
+        for order in orders:
+            if not only_ours or order_tokens_in(order.remarks):
+                self._queue_our_order(order.id, _highest(rows))
 
     def read_deleted(self) -> bool:
         has_changed = False
         for rows in self._increment(DELETED_PATH, "Timestamp,EntityKey,EntityType"):
-            for row in rows:
-                key, type_ = guid(row["EntityKey"]), int(row["EntityType"])
-                if kind := DELETED_KINDS.get(type_):
-                    if kind == "supplier":
-                        note_deleted(self.data, row)
-                    self.data.remove(kind, key)
-                    has_changed = True
-                elif type_ == DELETED_ORDER:
-                    self.orders.mark_deleted(key)
-                    self._queue_our_order(key, _highest(rows))
-            self._save_cursor(DELETED_PATH, rows)
+            read = self._read_page(DELETED_PATH, rows, read_deletion)
+            for each in read:
+                has_changed |= not each.wrong and self._remove(*each.value, each.version or 0)
+            self.odd_rows.deleted(each.value.key for each in read)
+            self._save_cursor(DELETED_PATH, read)
         return has_changed
+
+    def _remove(self, key: Guid, type_: int, version: int) -> bool:
+        """Remove what Exact has deleted; return whether mapping uses such records."""
+        if kind := DELETED_KINDS.get(type_):
+            if kind == "supplier":
+                note_deleted(self.data, key, version)
+            self.data.remove(kind, key)
+        elif type_ == DELETED_ORDER:
+            self.orders.mark_deleted(key)
+            self._queue_our_order(key, version)
+        return kind is not None
+
+    def _read_page(self, path: str, rows: Page, read: Callable[[RowReader], T]) -> list[ReadRow[T]]:
+        """Read a page row by row; what cannot be read is set aside before the cursor moves on."""
+        found = read_rows(rows, read)
+        self.odd_rows.streamed(path, found, self.data.cursor(path).timestamp)
+        return found
+
+    def _entities(self, kind: str, rows: Iterable[ReadRow[AnyEntity]]) -> list[AnyEntity]:
+        """Return what is to be stored: of a row that cannot be read, what was stored before."""
+        return [
+            each.value if not each.wrong else self._unreadable(kind, each.value, each.wrong)
+            for each in rows
+            if isinstance(each.value, Code) or each.value.id
+        ]
+
+    def _unreadable(self, kind: str, found: AnyEntity, wrong: str) -> AnyEntity:
+        key = found.code if isinstance(found, Code) else found.id
+        before = self.data.get(kind, key, type(found))
+        if before is None and isinstance(found, Supplier):
+            # No vendor is to be linked to it.
+            return replace(found, is_supplier=False, unreadable=wrong)
+        return replace(before or found, unreadable=wrong)
+
+    def _read_odd_rows_again(self, stream: Stream) -> bool:
+        """Read the rows that were set aside once more, once a day: one page."""
+        path = stream.path
+        known = self.odd_rows.of(path)
+        read_at = self.odd_rows.facts.rechecked.get(path)
+        is_recent = read_at is not None and self.started - read_at < _ODD_ROWS_EVERY
+        if not known or (is_recent and not self.everything):
+            return False
+        rows = self._after(path, stream.select, min(each.after for each in known))
+        page = list(islice(rows, _PAGE))
+        read = read_rows(page, stream.read)
+        self.data.store(stream.kind, self._entities(stream.kind, read))
+        self.odd_rows.read_again(path, read, to_end=len(page) < _PAGE)
+        return True
 
     def read_listings(self) -> bool:
         read_at = self.data.cursor(_LISTINGS).read_at
@@ -192,7 +257,7 @@ class _Reader:
         """Read all streams again after Exact moved the division: its timestamps start over."""
         query = {"$filter": f"Code eq {self.division}", "$select": "Code,DivisionMoveDate"}
         rows = list(self.exact_client.rows(self.division, DIVISIONS_PATH, query))
-        moved = str(rows[0].get("DivisionMoveDate") or "") if rows else ""
+        moved = RowReader(rows[0]).text("DivisionMoveDate") if rows else ""
         before = self.data.text(_MOVED)
         if moved and before is not None and moved != before:
             for path in _PATHS:
@@ -202,15 +267,23 @@ class _Reader:
 
     def _read_listing(self, listing: Listing) -> bool:
         rows = self.exact_client.rows(self.division, listing.path, {"$select": listing.select})
-        return self.data.replace_all(listing.kind, [listing.read(row) for row in rows])
+        read = read_listed(rows, listing.read)
+        self.odd_rows.listed(listing.path, read)
+        found = [each for each in self._entities(listing.kind, read) if each.code]
+        if any(not each.value.code for each in read):  # it may be any of those that are missing
+            seen = {each.code for each in found}
+            found += [each for each in self.data.all(listing.kind, Code) if each.code not in seen]
+        return self.data.replace_all(listing.kind, found)
 
     def _increment(self, path: str, select: str) -> Iterator[Page]:
-        cursor = self.data.cursor(path).timestamp
-        query = {"$filter": f"Timestamp gt {int64_literal(cursor)}", "$select": select}
-        rows = self.exact_client.rows(self.division, path, query)
+        rows = self._after(path, select, self.data.cursor(path).timestamp)
         return iter(lambda: list(islice(rows, _PAGE)), [])
 
-    def _save_cursor(self, path: str, rows: Page) -> None:
+    def _after(self, path: str, select: str, version: int) -> Iterator[dict[str, Any]]:
+        query = {"$filter": f"Timestamp gt {int64_literal(version)}", "$select": select}
+        return self.exact_client.rows(self.division, path, query)
+
+    def _save_cursor(self, path: str, rows: Sequence[ReadRow[Any]]) -> None:
         highest = _highest(rows)
         self.data.save_cursor(path, self.data.cursor(path).reached(highest))
         if clock.now() - self.started > _AT_A_TIME:
@@ -224,5 +297,6 @@ class _Reader:
             self.services.queues.send(message, f"{message.group} exact {stamp}")
 
 
-def _highest(rows: Page) -> int:
-    return max(int(row["Timestamp"]) for row in rows)
+def _highest(rows: Sequence[ReadRow[Any]]) -> int:
+    """Return the highest row version; a row whose version cannot be read counts for nothing."""
+    return max((each.version or 0 for each in rows), default=0)

@@ -23,8 +23,9 @@ from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.domain.records import Body, CreationIntent
 from ml_connector.domain.texts import cut
-from ml_connector.exact.odata import guid, text_literal, trimmed
+from ml_connector.exact.odata import text_literal
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
+from ml_connector.exact.rows import RowReader, read_required, refused
 from ml_connector.infrastructure.vendor_links import Link
 from ml_connector.messages import refresh_message, unique_id
 from ml_connector.reference_data.refresh import note_stale
@@ -116,15 +117,21 @@ class _SupplierCreation:
         if clock.now() < settled:
             raise delay("OUTCOME_UNKNOWN", settled, "attempt")
 
-    def _created_before(self, names: Mapping[str, None]) -> Mapping[str, Any] | None:
+    def _created_before(self, names: Mapping[str, None]) -> Supplier | None:
+        marker = _marker(self.context.id, self.code, self.vendor.id)
         for name in names:
             for row in self._accounts_named(name):
-                if _marker(self.context.id, self.code, self.vendor.id) in str(row.get("Remarks")):
-                    return row
+                reader = RowReader(row)
+                is_ours = marker in reader.long_text("Remarks")
+                if reader.wrong or not reader.has("Remarks"):
+                    reader.wrong.append("Remarks decides whether it is ours")
+                    raise refused(reader, ACCOUNTS, self.code)
+                if is_ours:
+                    return read_required(row, _read_created, ACCOUNTS, self.code)
         return None
 
     def _refuse_namesake(self) -> None:
-        if any(trimmed(row.get("Name")) == self.name for row in self._accounts_named(self.name)):
+        if any(RowReader(row).text("Name") == self.name for row in self._accounts_named(self.name)):
             note_stale(self.context.services.reference_store(self.code), ACCOUNTS_PATH)
             message = refresh_message(self.context.id, self.context.connection.site, self.code)
             self.context.services.queues.send(message, unique_id())
@@ -165,7 +172,9 @@ class _SupplierCreation:
         except (Review, Halt):
             self._note("refused", None)
             raise
-        return self._link({"Name": self.name, "IsSupplier": True, **created}, CREATED)
+        if not RowReader(created).key("ID"):
+            raise delay("OUTCOME_UNKNOWN", clock.now() + _SETTLE, "no_key")
+        return self._link(_read_created(RowReader(created)), CREATED)
 
     def _note_refusal(self, of_write: str, later: Later) -> None:
         known = self.tracked.division_facts(self.code)
@@ -176,14 +185,9 @@ class _SupplierCreation:
         facts = replace(self.tracked.division_facts(self.code), intent=intent)
         self.tracked.note(step, self.code, facts, **detail)
 
-    def _link(self, row: Mapping[str, Any], step: str) -> bool:
+    def _link(self, found: Supplier, step: str) -> bool:
         """Store the supplier as if read from Exact, so that its echo is not a change."""
-        supplier = Supplier(
-            id=guid(str(row["ID"])),
-            code=trimmed(row.get("Code")),
-            name=trimmed(row.get("Name")) or self.name,
-            email=trimmed(row.get("Email")),
-        )
+        supplier = replace(found, name=found.name or self.name)
         self.context.services.reference_store(self.code).store("supplier", [supplier])
         party = supplier_party(supplier)
         self.context.suppliers(self.code).save(party)
@@ -191,6 +195,10 @@ class _SupplierCreation:
         link = Link(self.code, self.tracked.vendor, supplier.id, CREATED, evidence)
         self.tracked.link(link, agreed_names(self.vendor, party), step, name=supplier.name)
         return True
+
+
+def _read_created(row: RowReader) -> Supplier:
+    return Supplier(row.key("ID"), row.text("Code"), row.text("Name"), email=row.text("Email"))
 
 
 def _marker(connection: str, division: int, vendor: str) -> str:

@@ -14,6 +14,7 @@ from ml_connector.domain.exception_codes.delays import DELAYS
 from ml_connector.domain.exception_codes.halts import HALTS
 from ml_connector.domain.exception_codes.orders import ORDERS
 from ml_connector.domain.exception_codes.ping import PING
+from ml_connector.domain.exception_codes.readings import READINGS
 from ml_connector.domain.exception_codes.refusals import REFUSALS
 from ml_connector.domain.exception_codes.templates import fill
 from ml_connector.domain.exception_codes.validation import VALIDATION
@@ -26,6 +27,7 @@ GROUPS: Mapping[str, Sequence[CatalogueEntry]] = {
     "delays": DELAYS,
     "halts": HALTS,
     "refusals": REFUSALS,
+    "readings": READINGS,
     "ping": PING,
     "orders": ORDERS,
     "changes": CHANGES,

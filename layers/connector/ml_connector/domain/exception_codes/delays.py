@@ -178,6 +178,7 @@ DELAYS: tuple[CatalogueEntry, ...] = (
             "reason": "{reason}",
             "attempt": "An earlier attempt may still be under way.",
             "change": "An earlier change may still be under way.",
+            "no_key": "Exact's answer has no readable key of what it stored.",
             "looked_up": "The order is being looked up in Exact.",
         },
     ),

@@ -50,6 +50,9 @@ def find_gl_account(context: MappingContext, line: OrderLine, where: str) -> GLA
     account = context.division_data.gl_account(code) if code else None
     if account is None:
         context.report("UNKNOWN_GL_ACCOUNT", where=where, account=str(requested), code=code)
+    elif account.unreadable:
+        name = f"GL account {_title(account)}"
+        context.report("EXACT_RECORD_UNREADABLE", where=where, what=name, wrong=account.unreadable)
     elif account.is_blocked:
         context.report("GL_ACCOUNT_BLOCKED", where=where, account=_title(account))
     return account
@@ -64,6 +67,7 @@ def find_carrier(
     day = context.order.order_date
     found = [item for item in context.division_data.carriers(account.id) if item.is_carrier_on(day)]
     if len(found) == 1:
+        _refuse_unreadable(context, found[0], where)
         return found[0]
     if found:
         candidates = [{"id": i.id, "code": i.code, "name": i.description} for i in found]
@@ -92,7 +96,14 @@ def _mapped_item(context: MappingContext, id: Guid, account: GLAccount, where: s
         name = item.code if item else id
         context.report("MAPPED_ITEM_UNUSABLE", where=where, account=account.code, item=name)
         return None
+    _refuse_unreadable(context, item, where)
     return item
+
+
+def _refuse_unreadable(context: MappingContext, item: Item, where: str) -> None:
+    if item.unreadable:
+        name = f"Item {item.code}"
+        context.report("EXACT_RECORD_UNREADABLE", where=where, what=name, wrong=item.unreadable)
 
 
 def _title(account: GLAccount) -> str:

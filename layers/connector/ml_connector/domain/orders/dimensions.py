@@ -146,6 +146,9 @@ def _find_code(
     found = context.division_data.code(kind, code) if code else None
     if found is None:
         context.report(_UNKNOWN[kind], where=where, name=name, code=code)
+    elif found.unreadable:
+        what = f"{kind.replace('_', ' ').capitalize()} {found.code}"
+        context.report("EXACT_RECORD_UNREADABLE", where=where, what=what, wrong=found.unreadable)
     elif found.is_blocked or not is_active(None, found.end, context.order.order_date):
         context.report(_BLOCKED[kind], where=where, code=found.code)
     return found

@@ -66,6 +66,8 @@ class ExactOrder:
     receipt_status: int = OPEN
     invoice_status: int = OPEN
     lines: tuple[ExactLine, ...] = ()
+    unreadable: str = ""
+    """What could not be read when it changed last; then the other fields may be outdated."""
 
     @property
     def is_cancelled(self) -> bool:

@@ -28,6 +28,8 @@ class Supplier:
     chamber_of_commerce: str = ""
     country: str = ""
     city: str = ""
+    unreadable: str = ""
+    """What could not be read of it in Exact when it changed last; see `rows.RowReader`."""
 
     def is_usable_on(self, day: date) -> bool:
         """Return whether an order of this day may use it."""
@@ -45,6 +47,8 @@ class GLAccount:
     use_cost_centre: int = 0
     use_cost_unit: int = 0
     vat_code: str = ""
+    unreadable: str = ""
+    """What could not be read of it in Exact when it changed last; see `rows.RowReader`."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Item:
     start: date | None = None
     end: date | None = None
     unit: str = ""
+    unreadable: str = ""
+    """What could not be read of it in Exact when it changed last; see `rows.RowReader`."""
 
     def is_carrier_on(self, day: date) -> bool:
         """Return whether a line of this day may use the item to reach its GL account."""
@@ -77,6 +83,8 @@ class Code:
     end: date | None = None
     percentage_is_included: bool = False
     is_for_purchase: bool = True
+    unreadable: str = ""
+    """What could not be read of it in Exact when it changed last; see `rows.RowReader`."""
 
 
 CodeKind = Literal["cost_centre", "cost_unit", "project", "vat_code", "payment_condition"]

@@ -13,6 +13,9 @@ def choose_supplier(context: MappingContext) -> Supplier | None:
     if supplier is None:
         code = "SUPPLIER_GONE" if linked else "UNKNOWN_VENDOR"
         context.report(code, _candidates(context), vendor=str(vendor))
+    elif supplier.unreadable:
+        name = f"Supplier {supplier.code} {supplier.name}".strip()
+        context.report("EXACT_RECORD_UNREADABLE", what=name, wrong=supplier.unreadable)
     elif code := _unusable(supplier, context):
         context.report(code, vendor=str(vendor), supplier=f"{supplier.code} {supplier.name}")
     elif doubt := context.division_data.doubt(vendor, supplier.id):
