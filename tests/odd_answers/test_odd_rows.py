@@ -200,7 +200,13 @@ def test_it_is_closed_when_the_row_can_be_read_and_its_orders_go_on(
 def test_it_is_closed_when_the_record_is_deleted(env: InMemoryEnvironment) -> None:
     env.connect()
     key = env.exact.add_supplier(NL.division, "Mayfly")
-    alter(env, lambda _, value: [r.update(City=[]) for r in rows_in(value) if r.get("ID") == key])
+
+    def spoil(_: Request, value: Any) -> None:
+        for row in rows_in(value):
+            if row.get("ID") == key:
+                row["City"] = []
+
+    alter(env, spoil)
     env.wait(hours=5)
     assert "Mayfly" in notes(env)[0].record
     env.exact.remove(NL.division, "crm/Accounts", key)
