@@ -17,6 +17,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from local import dynamodb_limits
 from local.rights.endpoint import OWNER_KEY, Endpoint
 from local.sam_template import REGION
 from local.secret_versions import SecretVersions, too_many_versions
@@ -26,6 +27,7 @@ _UNWANTED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT
 
 
 _OF_VERSIONS = frozenset({"PutSecretValue", "UpdateSecret", "DeleteSecret"})
+_OF_ITEMS = frozenset({"PutItem", "TransactWriteItems", "BatchWriteItem", "BatchGetItem"})
 
 
 class _Quiet(MotoRequestHandler):
@@ -56,14 +58,34 @@ class _LimitedVersions:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         service, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
         if service == "secretsmanager" and operation in _OF_VERSIONS:
-            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            environ["wsgi.input"] = BytesIO(body)
-            secret = str(json.loads(body)["SecretId"])
+            secret = str(json.loads(_body(environ))["SecretId"])
             if operation == "DeleteSecret":
                 self._versions.forget(secret)
             elif not self._versions.add(secret):
                 return _refused(start_response, too_many_versions(operation))
         return self._app(environ, start_response)  # type: ignore[no-any-return]
+
+
+class _LimitedItems:
+    """Refuses what is too large for DynamoDB."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        service, _, operation = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")
+        if not service.startswith("DynamoDB_") or operation not in _OF_ITEMS:
+            return self._app(environ, start_response)  # type: ignore[no-any-return]
+        if text := dynamodb_limits.refusal(operation, json.loads(_body(environ))):
+            return _refused(start_response, dynamodb_limits.invalid(text, operation))
+        return self._app(environ, start_response)  # type: ignore[no-any-return]
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    """Return the body of a request, which stays readable."""
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = BytesIO(body)
+    return body
 
 
 def _refused(start_response: Any, error: ClientError) -> Iterable[bytes]:
@@ -80,7 +102,7 @@ class LocalAws:
     def __init__(self, port: int = 0, listen: str = "127.0.0.1") -> None:
         """Bind the port (0: a free one) of the address; `start` starts serving."""
         moto = DomainDispatcherApplication(create_backend_app)
-        self.endpoint = Endpoint(_OneAtATime(_LimitedVersions(moto)))
+        self.endpoint = Endpoint(_OneAtATime(_LimitedVersions(_LimitedItems(moto))))
         self._server: BaseWSGIServer = make_server(
             listen, port, self.endpoint, threaded=True, request_handler=_Quiet
         )

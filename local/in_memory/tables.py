@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from local import dynamodb_limits
 from local.in_memory.rights import key_used, secret_used, table_used
 from local.secret_versions import SecretVersions, too_many_versions
 from ml_connector.domain.exception_codes import problem
@@ -25,12 +26,12 @@ from ml_connector.infrastructure.dynamodb import (
     Replace,
     Write,
     is_expired,
+    to_wire,
 )
 from ml_connector.secret import Secret
 
 # One lock for all tables of the process makes a transaction over several of them atomic.
 _LOCK = threading.RLock()
-_MOST_WRITES = 100
 
 
 _ACTIONS: Mapping[type[Write], str] = {
@@ -69,12 +70,14 @@ class InMemoryTable:
     def put(self, item: Item) -> None:
         """See `Table.put`."""
         table_used("PutItem", self.name, str(item["pk"]))
+        _refuse_large("PutItem", {"Item": to_wire(item)})
         self.store(item)
 
     def put_all(self, items: Iterable[Item]) -> None:
         """See `Table.put_all`."""
         for item in items:
             table_used("BatchWriteItem", self.name, str(item["pk"]))
+            _refuse_large("BatchWriteItem", _batch_of(self.name, item))
             self.store(item)
 
     def replace(self, item: Item, expected: int) -> bool:
@@ -84,6 +87,7 @@ class InMemoryTable:
     def transact(self, writes: Sequence[Write]) -> bool:
         """See `Table.transact`; several tables must all be in memory."""
         _check_one_write_an_item(writes)
+        _refuse_large("TransactWriteItems", {"TransactItems": [_action(each) for each in writes]})
         for write in writes:
             table_used(_ACTIONS.get(type(write), "PutItem"), write.table.name, _key(write)[0])
         with _LOCK:
@@ -194,9 +198,24 @@ def _is_allowed(write: Write) -> bool:
 
 
 def _check_one_write_an_item(writes: Sequence[Write]) -> None:
-    keys = {(id(w.table), *_key(w)) for w in writes}
-    if len(keys) < len(writes) or not 0 < len(writes) <= _MOST_WRITES:
-        raise ValueError("a transaction writes 1 to 100 items, each once")
+    if len({(id(w.table), *_key(w)) for w in writes}) < len(writes):
+        raise ValueError("a transaction writes each item once")
+
+
+def _action(write: Write) -> dict[str, Any]:
+    if isinstance(write, Put | Insert | Replace):
+        return {"Put": {"Item": to_wire(write.item)}}
+    pk, sk = _key(write)
+    return {"Delete": {"Key": to_wire({"pk": pk, "sk": sk})}}
+
+
+def _batch_of(table: str, item: Item) -> dict[str, Any]:
+    return {"RequestItems": {table: [{"PutRequest": {"Item": to_wire(item)}}]}}
+
+
+def _refuse_large(operation: str, request: dict[str, Any]) -> None:
+    if text := dynamodb_limits.refusal(operation, request):
+        raise dynamodb_limits.invalid(text, operation)
 
 
 class InMemorySecretStore:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from ml_connector.infrastructure import dynamodb
 from ml_connector.infrastructure.dynamodb import DynamoTable, Insert
 
 
@@ -14,6 +15,7 @@ class RecordingClient:
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.unprocessed = 0
+        self.is_throttled = False
         self.refusal: str | None = None
 
     def get_item(self, **request: Any) -> dict[str, Any]:
@@ -25,7 +27,7 @@ class RecordingClient:
         self.requests.append(request)
         ((name, asked),) = request["RequestItems"].items()
         keys, left = asked["Keys"], self.unprocessed
-        self.unprocessed = 0
+        self.unprocessed = 0 if not self.is_throttled else left
         unread = {name: {"Keys": keys[:left]}} if left else {}
         return {"Responses": {name: keys[left:]}, "UnprocessedKeys": unread}
 
@@ -40,7 +42,8 @@ class RecordingClient:
         """Leave as many writes of the batch unprocessed as the test says."""
         self.requests.append(request)
         ((name, batch),) = request["RequestItems"].items()
-        left, self.unprocessed = batch[: self.unprocessed], 0
+        left = batch[: self.unprocessed]
+        self.unprocessed = 0 if not self.is_throttled else self.unprocessed
         return {"UnprocessedItems": {name: left}} if left else {}
 
     def transact_write_items(self, **request: Any) -> None:
@@ -49,6 +52,15 @@ class RecordingClient:
             reasons = [{"Code": "None"}, {"Code": self.refusal}]
             error: Any = {"Error": {"Code": "TransactionCanceledException"}}
             raise ClientError(error | {"CancellationReasons": reasons}, "TransactWriteItems")
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the seconds waited between the tries of a batch, without waiting them."""
+    waited: list[float] = []
+    monkeypatch.setattr(dynamodb, "_sleep", waited.append)
+    monkeypatch.setattr("random.uniform", lambda _, longest: longest)
+    return waited
 
 
 @pytest.fixture
@@ -69,16 +81,17 @@ def test_a_read_sees_every_earlier_write(client: RecordingClient, table: DynamoT
 
 
 def test_what_a_batch_left_unprocessed_is_written_again(
-    client: RecordingClient, table: DynamoTable
+    client: RecordingClient, table: DynamoTable, waits: list[float]
 ) -> None:
     client.unprocessed = 2
     table.put_all({"pk": "firm", "sk": f"{number}"} for number in range(3))
     sizes = [len(request["RequestItems"]["ledger"]) for request in client.requests]
     assert sizes == [3, 2]
+    assert len(waits) == 1
 
 
 def test_what_a_batch_left_unread_is_read_again(
-    client: RecordingClient, table: DynamoTable
+    client: RecordingClient, table: DynamoTable, waits: list[float]
 ) -> None:
     client.unprocessed = 2
     found = table.get_many("firm", ["1", "2", "3"])
@@ -86,6 +99,50 @@ def test_what_a_batch_left_unread_is_read_again(
     asked = [request["RequestItems"]["ledger"] for request in client.requests]
     assert [len(each["Keys"]) for each in asked] == [3, 2]
     assert all(each["ConsistentRead"] for each in asked)
+    assert len(waits) == 1
+
+
+def _write_three(table: DynamoTable) -> None:
+    table.put_all({"pk": "firm", "sk": f"{number}"} for number in range(3))
+
+
+def _delete_three(table: DynamoTable) -> None:
+    table.delete_all("firm", ["1", "2", "3"])
+
+
+def _read_three(table: DynamoTable) -> None:
+    table.get_many("firm", ["1", "2", "3"])
+
+
+@pytest.mark.parametrize("use", [_write_three, _delete_three, _read_three])
+def test_a_batch_that_is_never_processed_ends_as_throttled(
+    client: RecordingClient, table: DynamoTable, waits: list[float], use: Any
+) -> None:
+    client.unprocessed, client.is_throttled = 3, True
+    with pytest.raises(ClientError) as raised:
+        use(table)
+    assert raised.value.response["Error"]["Code"] == "ProvisionedThroughputExceededException"
+    assert waits == sorted(set(waits)), "each wait is longer than the one before"
+    assert len(client.requests) == len(waits) + 1 <= 10
+    assert sum(waits) < 30, "a worker has 60 seconds"
+
+
+def test_a_batch_goes_on_as_long_as_some_of_it_is_processed(
+    client: RecordingClient,
+    table: DynamoTable,
+    waits: list[float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client.unprocessed, client.is_throttled = 24, True
+
+    def wait(seconds: float) -> None:
+        client.unprocessed -= 1
+        waits.append(seconds)
+
+    monkeypatch.setattr(dynamodb, "_sleep", wait)
+    table.put_all({"pk": "firm", "sk": f"{number:02}"} for number in range(25))
+    assert len(client.requests) == 25
+    assert max(waits) <= 0.1
 
 
 @pytest.mark.parametrize("reason", ["ConditionalCheckFailed", "TransactionConflict"])

@@ -6,7 +6,7 @@ an order without an exception.
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
@@ -15,18 +15,15 @@ from botocore.exceptions import ClientError
 
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import Hosts
-from local.in_memory.tables import InMemoryTable
 from local.simulator import Handler, HandlerTransport, Request, Response
 from ml_connector import clock
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Division
 from ml_connector.domain.records import ConnectionFacts
-from ml_connector.infrastructure.dynamodb import Item, Replace, Write
 from ml_connector.infrastructure.queues import Message
-from ml_connector.services import StackServices, Tables
+from ml_connector.services import StackServices
 
 ORDERS = "purchaseorder/PurchaseOrders"
-LARGEST_ITEM = 400 * 1024
 VERSIONS_A_DAY = 100
 _DAY = 86_400
 
@@ -171,36 +168,6 @@ def full_text(problem: Problem) -> str:
 def _refused(code: str, text: str, operation: str) -> ClientError:
     """Return the error that botocore raises for a refusal."""
     return ClientError({"Error": {"Code": code, "Message": text}}, operation)
-
-
-class LimitedTable(InMemoryTable):
-    """A table that refuses items over 400 KB, as DynamoDB does."""
-
-    def put(self, item: Item) -> None:
-        _refuse_large(item)
-        super().put(item)
-
-    def transact(self, writes: Sequence[Write]) -> bool:
-        for write in writes:
-            if item := getattr(write, "item", None):
-                _refuse_large(item)
-        return super().transact(writes)
-
-    def replace(self, item: Item, expected: int) -> bool:
-        return self.transact([Replace(self, item, expected)])
-
-
-def limit_items(env: InMemoryEnvironment) -> None:
-    """Use tables that refuse large items; call it before `connect`."""
-    env.memory.tables = Tables(*(LimitedTable(name) for name in Tables.__dataclass_fields__))
-    env.services = env.memory.services()
-
-
-def _refuse_large(item: Item) -> None:
-    size = sum(len(name.encode()) + len(str(value).encode()) for name, value in item.items())
-    if size > LARGEST_ITEM:
-        text = "Item size has exceeded the maximum allowed size"
-        raise _refused("ValidationException", text, "PutItem")
 
 
 class _Missing(Exception):

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.in_memory.environment import InMemoryEnvironment
-from tests.odd_answers.hostile import limit_items, record_crashes
+from local.firm import NL
+from local.in_memory.environment import FIRM, InMemoryEnvironment
+from ml_connector.domain.ids import Division
+from ml_connector.infrastructure import compression, ledger
+from ml_connector.infrastructure.ledger import Record
+from tests.odd_answers.hostile import record_crashes
 
-_fails = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the problems of a large order do not fit into one item: a crash, no exception",
-)
 _RANDOM = random.Random(7)
 _WORDS = [
     "".join(_RANDOM.choices("abcdefghijklmnop", k=_RANDOM.randint(3, 10))) for _ in range(3000)
@@ -29,7 +28,7 @@ def amount(position: int) -> str:
     return f"{1 + position % 97}.00"
 
 
-def all_unmapped(env: InMemoryEnvironment) -> list[dict[str, Any]]:
+def all_unmapped(env: InMemoryEnvironment, number: int = 700) -> list[dict[str, Any]]:
     """Return lines with unknown accounts, tags and VAT codes."""
     airbase = env.airbase
     return [
@@ -40,7 +39,7 @@ def all_unmapped(env: InMemoryEnvironment) -> list[dict[str, Any]]:
             tags=[airbase.tag("Department", f"D{n}", words(2, n)), airbase.tag(f"Label{n}", "x")],
             vat_code=f"V{n}",
         )
-        for n in range(700)
+        for n in range(number)
     ]
 
 
@@ -59,12 +58,10 @@ def post(env: InMemoryEnvironment, lines: list[dict[str, Any]]) -> tuple[dict[st
     return order, crashes
 
 
-@_fails
 @pytest.mark.parametrize("lines", [all_unmapped, account_unmapped], ids=lambda f: f.__name__)
 def test_a_large_order_that_cannot_be_posted_is_an_exception(
     env: InMemoryEnvironment, lines: Any
 ) -> None:
-    limit_items(env)
     env.connect()
     order, crashes = post(env, lines(env))
     assert crashes == []
@@ -73,9 +70,88 @@ def test_a_large_order_that_cannot_be_posted_is_an_exception(
 
 
 def test_a_large_order_is_posted(env: InMemoryEnvironment) -> None:
-    limit_items(env)
     env.connect()
     order, crashes = post(env, long_notes(env))
     assert (env.record(order).state, crashes) == ("posted", [])
     (found,) = env.in_exact()
     assert len(found["lines"]) == 1400
+
+
+def test_every_exception_of_a_large_order_is_stored_and_its_trail_is_intact(
+    env: InMemoryEnvironment,
+) -> None:
+    env.connect()
+    order, crashes = post(env, all_unmapped(env, 2000))
+    record = env.record(order)
+    assert (crashes, record.state, len(record.problems)) == ([], "review", 6000)
+    own = env.services.ledger_of(FIRM)
+    assert own.find_break(record) is None
+    review = own.trail(record.key)[-1]
+    assert (review.step, len(review.detail["problems"])) == ("review", 6000)
+    found = [each for each in own.with_exceptions() if each.key == record.key]
+    assert [len(each.problems) for each in found if isinstance(each, Record)] == [6000]
+
+
+def test_the_rows_of_an_earlier_version_are_gone(
+    env: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compression, "_PART_LENGTH", 20_000)
+    env.connect()
+    airbase = env.airbase
+    tags = [airbase.tag("Department", "", words(22, n)) for n in range(700)]
+    order, _ = post(env, [airbase.line("4100", "1.00", "x", tags=[each]) for each in tags])
+    table = env.memory.tables.ledger
+    assert list(table.query(f"{FIRM}#facts"))
+    env.wait(days=1)
+    assert env.codes(order) == ["UNKNOWN_COST_CENTRE"] * 700
+    rows = [str(row["sk"]).split("#")[2] for row in table.query(f"{FIRM}#facts")]
+    assert set(rows) == {f"{env.record(order).version:08d}"}
+    line = {"line_number": 1} | airbase.line("4100", "1.00", "x")
+    airbase.amend(order, expense_list=[line], total_amount="1.00")
+    assert env.post(order).state == "posted"
+    assert list(table.query(f"{FIRM}#facts")) == []
+
+
+def test_notes_of_2000_lines_are_posted_kept_and_compared(env: InMemoryEnvironment) -> None:
+    env.connect()
+    lines = [env.airbase.line("4100", amount(n), words(60, n)) for n in range(2000)]
+    order, crashes = post(env, lines)
+    assert (env.record(order).state, crashes) == ("posted", [])
+    env.wait(hours=13)  # Exact's stream is read
+    exact = env.record(order).facts.exact
+    assert exact
+    kept = env.services_of().exact_orders(Division(NL.division)).get(exact.id)
+    assert kept
+    assert len(kept.lines) == 2000
+    assert env.codes(order) == []
+
+
+def test_an_order_that_cannot_be_stored_is_an_exception_that_names_the_limit(
+    env: InMemoryEnvironment,
+) -> None:
+    env.connect()
+    lines = [env.airbase.line("4100", amount(n), words(400, n)) for n in range(3000)]
+    order, crashes = post(env, lines)
+    assert crashes == []
+    assert env.codes(order) == ["RECORD_TOO_LARGE"]
+    (found,) = env.record(order).problems
+    assert "PO-1" in found.record
+    assert "4 MB" in found.cause
+    assert "Split the order" in found.remedy
+    assert env.in_exact() == []
+
+
+def test_of_too_many_exceptions_the_first_are_stored(
+    env: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "LARGEST_TRANSACTION", 180 * 1024)
+    monkeypatch.setattr(ledger, "_KEPT_FREE", 20 * 1024)
+    env.connect()
+    order, crashes = post(env, all_unmapped(env, 2000))
+    assert crashes == []
+    codes = env.codes(order)
+    assert len(codes) == 100
+    assert codes[-1] == "RECORD_TOO_LARGE"
+    steps = env.steps(order)
+    env.wait(days=1)
+    assert env.steps(order) == steps, "the same exceptions are not audited again"

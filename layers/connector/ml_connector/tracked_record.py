@@ -19,6 +19,8 @@ LONGEST_WAIT = timedelta(hours=24)
 """A record that waits longer is an exception; it is still tried, less often."""
 _AFTER_LONG = timedelta(hours=2)  # twelve times a day
 _MAX_EVENTS = 20
+_MOST_OF_TOO_MANY = 100
+"""Exceptions of a record that has more than can be stored."""
 # Ended by an event, not by time: their records keep their place in the queue until then.
 PARKING_CODES = ("EXACT_AWAY", "AIRBASE_AWAY", "HALTED")
 
@@ -136,9 +138,15 @@ class TrackedRecord(Generic[AnyFacts]):
         if is_known and self.record.state == state:
             due_at = None if retry_in is None else clock.now() + retry_in
             self.record = self._ledger.postpone(self.record, due_at)
-        else:
+            return
+        try:
             facts = replace(facts, problems=review.problems, waiting=None)
             self.step(state, "review", facts, retry_in=retry_in)
+        except Review as too_large:
+            if len(review.problems) <= _MOST_OF_TOO_MANY:
+                raise
+            shown = (*review.problems[: _MOST_OF_TOO_MANY - 1], *too_large.problems)
+            self._review(Review(shown, review.read), retry_in)
 
 
 class TrackedOrder(TrackedRecord[OrderFacts]):

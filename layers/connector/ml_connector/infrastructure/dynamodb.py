@@ -6,19 +6,30 @@ still the version that was read. Expired items (`expires_at`, epoch seconds) are
 because DynamoDB deletes them only within days.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ml_connector import clock
+from ml_connector import backoff, clock
 
 Scalar = str | int | bool
 Item = dict[str, Scalar]
 
+LARGEST_ITEM = 400 * 1024
+"""Bytes of one item, with the names of its attributes."""
+LARGEST_TRANSACTION = 4 * 1024 * 1024
+MOST_WRITES = 100
+"""In one transaction."""
+
 _BATCH = 25  # DynamoDB's limit for one BatchWriteItem
 _BATCH_GET = 100  # and for one BatchGetItem
+_MOST_TRIES = 8
+"""Of what a batch leaves undone, without any progress: about six seconds on average."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 10.0  # seconds
+_sleep = time.sleep
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,16 @@ def is_expired(item: Mapping[str, Scalar]) -> bool:
     return "expires_at" in item and int(item["expires_at"]) <= clock.epoch()
 
 
+def item_size(item: Mapping[str, Scalar]) -> int:
+    """Return the bytes that DynamoDB counts of an item, rounded up."""
+    return sum(len(name.encode()) + len(str(value).encode()) for name, value in item.items())
+
+
+def transaction_size(writes: Sequence[Write]) -> int:
+    """Return the bytes of the items in a transaction."""
+    return sum(0 if isinstance(each, Delete | Check) else item_size(each.item) for each in writes)
+
+
 def _value(value: Scalar) -> dict[str, Any]:
     if isinstance(value, bool):
         return {"BOOL": value}
@@ -209,6 +230,36 @@ def _put(write: Insert | Replace | Put) -> dict[str, Any]:
     }
 
 
+def _in_batches(
+    waiting: list[dict[str, Any]],
+    size: int,
+    process: Callable[[list[dict[str, Any]]], list[dict[str, Any]]],
+    operation: str,
+) -> None:
+    """Pass everything to `process`, at most `size` at a time; it returns what is to be repeated.
+
+    An answer may leave something undone because it is full (16 MB) or because the table is
+    throttled: the latter is repeated with growing waits. Raises `ClientError`, as DynamoDB does
+    when it processes nothing of a batch, after several batches in a row without any progress.
+    """
+    in_vain = 0
+    while waiting:
+        batch, waiting = waiting[:size], waiting[size:]
+        left = process(batch)
+        in_vain = in_vain + 1 if len(left) == len(batch) else 0
+        if in_vain == _MOST_TRIES:
+            raise _throttled(operation, len(left) + len(waiting))
+        if left:
+            _sleep(backoff.delay(in_vain, _FIRST_WAIT, _LONGEST_WAIT).total_seconds())
+        waiting = left + waiting
+
+
+def _throttled(operation: str, left: int) -> ClientError:
+    text = f"DynamoDB keeps leaving {left} items of a batch unprocessed. Try again later."
+    code = "ProvisionedThroughputExceededException"
+    return ClientError({"Error": {"Code": code, "Message": text}}, operation)
+
+
 def _is_refused(error: ClientError) -> bool:
     reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
     return bool(reasons & {"ConditionalCheckFailed", "TransactionConflict"})
@@ -238,12 +289,15 @@ class DynamoTable:
         """See `Table.get_many`."""
         keys = [to_wire({"pk": pk, "sk": sk}) for sk in dict.fromkeys(sks)]
         found: list[Item] = []
-        while keys:
-            asked = {self.name: {"Keys": keys[:_BATCH_GET], "ConsistentRead": True}}
+
+        def read(some: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            asked = {self.name: {"Keys": some, "ConsistentRead": True}}
             answer = self.client.batch_get_item(RequestItems=asked)
-            found += map(from_wire, answer["Responses"].get(self.name, ()))
+            found.extend(map(from_wire, answer["Responses"].get(self.name, ())))
             left = answer.get("UnprocessedKeys", {}).get(self.name, {})
-            keys = keys[_BATCH_GET:] + left.get("Keys", [])
+            return list(left.get("Keys", ()))
+
+        _in_batches(keys, _BATCH_GET, read, "BatchGetItem")
         return [item for item in found if not is_expired(item)]
 
     def insert(self, item: Item) -> bool:
@@ -264,10 +318,11 @@ class DynamoTable:
         self._batch([{"DeleteRequest": {"Key": key}} for key in keys])
 
     def _batch(self, waiting: list[dict[str, Any]]) -> None:
-        while waiting:
-            batch, waiting = waiting[:_BATCH], waiting[_BATCH:]
-            answer = self.client.batch_write_item(RequestItems={self.name: batch})
-            waiting += answer.get("UnprocessedItems", {}).get(self.name, [])
+        def write(some: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            answer = self.client.batch_write_item(RequestItems={self.name: some})
+            return list(answer.get("UnprocessedItems", {}).get(self.name, ()))
+
+        _in_batches(waiting, _BATCH, write, "BatchWriteItem")
 
     def replace(self, item: Item, expected: int) -> bool:
         """See `Table.replace`."""

@@ -6,21 +6,34 @@ whether it still matches.
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any
 
+from ml_connector import clock
 from ml_connector.domain.ids import Division, Guid
 from ml_connector.domain.orders.exact_order import ExactLine, ExactOrder
 from ml_connector.domain.orders.marker import order_tokens_in
-from ml_connector.infrastructure.compression import compress, decompress
+from ml_connector.infrastructure.compression import (
+    Packed,
+    PartsGoneError,
+    pack,
+    part_key,
+    part_row,
+    unpack,
+)
 from ml_connector.infrastructure.dynamodb import Item, Table
 from ml_connector.infrastructure.site_keys import SiteKeys
 
 _A_MONTH = timedelta(days=31)
 _DECIMALS = ("amount", "amount_without_vat", "quantity", "unit_price", "received", "invoiced")
 _DAYS = ("order_date", "receipt_date")
+_PART = "part-of-order#"
+_UNUSED_AFTER = 3_600  # seconds; no worker lives longer than 300
+_ATTEMPTS = 3
 
 
 class ExactOrders:
@@ -42,13 +55,20 @@ class ExactOrders:
 
     def keep(self, orders: Iterable[ExactOrder]) -> None:
         """Add or overwrite orders, with their look-up rows."""
-        rows = {str(row["sk"]): row for order in orders for row in self._rows(order)}
+        rows: dict[str, Item] = {}
+        for order in orders:
+            packed = pack(_body(order))
+            self._keep_parts(order.id, packed)
+            rows |= {str(row["sk"]): row for row in self._rows(order, packed)}
         self._table.put_all(rows.values())
 
     def get(self, id: Guid) -> ExactOrder | None:
         """Return the order; None when Exact no longer has it, or never reported it."""
-        item = self._table.get(self._pk, f"order#{id}")
-        return _load(item) if item else None
+        for _ in range(_ATTEMPTS):
+            item = self._table.get(self._pk, f"order#{id}")
+            with suppress(PartsGoneError):  # it was replaced between the two readings
+                return self._load(item) if item else None
+        raise RuntimeError(f"order {id} changes faster than it can be read")
 
     def mark_deleted(self, id: Guid) -> None:
         """Remove an order that Exact no longer has, and store that it is deleted."""
@@ -61,7 +81,12 @@ class ExactOrders:
 
     def all(self) -> Iterator[ExactOrder]:
         """Yield every stored order."""
-        return (_load(item) for item in self._table.query(self._pk, "order#"))
+        for item in self._table.query(self._pk, "order#"):
+            try:
+                yield self._load(item)
+            except PartsGoneError:
+                if order := self.get(Guid(str(item["sk"]).removeprefix("order#"))):
+                    yield order
 
     def near(self, supplier: Guid, day: date) -> Iterator[ExactOrder]:
         """Yield the supplier's orders of the month of `day`, the one before and the one after."""
@@ -85,12 +110,44 @@ class ExactOrders:
             if order := self.get(Guid(str(row["points_at"]))):
                 yield order
 
+<<<<<<< HEAD
     def _rows(self, order: ExactOrder) -> Iterator[Item]:
         fields = asdict(order)
         if not order.unreadable:  # older versions do not know it
             del fields["unreadable"]
         body = json.dumps(fields, default=str, ensure_ascii=False, separators=(",", ":"))
         yield {"pk": self._pk, "sk": f"order#{order.id}", "body": compress(body)}
+=======
+    def _keep_parts(self, id: Guid, packed: Packed) -> None:
+        """Store the rows of an order that does not fit into one item, before the item itself.
+
+        Their keys name their content: an order and its rows always belong together. What was left
+        by an earlier content is removed once no writer can still be using it.
+        """
+        if not packed.parts:
+            return
+        prefix, now = f"{_PART}{id}#", clock.epoch()
+        key = prefix + _digest(packed)
+        rows = [part_row(self._pk, key, index, text) for index, text in enumerate(packed.parts)]
+        self._table.put_all({**row, "at": int(now)} for row in rows)
+        old = [
+            str(row["sk"])
+            for row in self._table.query(self._pk, prefix)
+            if not str(row["sk"]).startswith(key) and int(row["at"]) < now - _UNUSED_AFTER
+        ]
+        self._table.delete_all(self._pk, old)
+
+    def _load(self, item: Item) -> ExactOrder:
+        key = f"{_PART}{str(item['sk']).removeprefix('order#')}#{item.get('digest', '')}"
+        text = unpack(
+            str(item["body"]), lambda part: self._table.get(self._pk, part_key(key, part))
+        )
+        return _read(text)
+
+    def _rows(self, order: ExactOrder, packed: Packed) -> Iterator[Item]:
+        item: Item = {"pk": self._pk, "sk": f"order#{order.id}", "body": packed.value}
+        yield {**item, "digest": _digest(packed)} if packed.parts else item
+>>>>>>> c733173 (What is larger than an item is split into rows, or is an exception; batches end)
         month = f"{order.order_date:%Y-%m}" if order.order_date else ""
         for pointer in (
             f"order-of#{order.supplier}#{month}",
@@ -99,8 +156,16 @@ class ExactOrders:
             yield {"pk": self._pk, "sk": f"{pointer}#{order.id}", "points_at": order.id}
 
 
-def _load(item: Item) -> ExactOrder:
-    body = json.loads(decompress(str(item["body"])))
+def _body(order: ExactOrder) -> str:
+    return json.dumps(asdict(order), default=str, ensure_ascii=False, separators=(",", ":"))
+
+
+def _digest(packed: Packed) -> str:
+    return sha256("".join(packed.parts).encode()).hexdigest()[:32]
+
+
+def _read(text: str) -> ExactOrder:
+    body = json.loads(text)
     lines = tuple(ExactLine(**_typed(line)) for line in body.pop("lines"))
     return ExactOrder(**_typed(body), lines=lines)
 

@@ -6,6 +6,7 @@ transaction, so none exists without the others.
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from ml_connector import clock
 from ml_connector.domain.audit_chain import START, Anchor, Entry, find_break, seal
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.faults import Problem
+from ml_connector.domain.faults import Problem, Review
 from ml_connector.domain.ids import (
     ConnectionId,
     Division,
@@ -41,9 +42,27 @@ from ml_connector.domain.records import (
     VendorFacts,
     check_transition,
 )
-from ml_connector.infrastructure.compression import compress, decompress
+from ml_connector.infrastructure.compression import (
+    Packed,
+    PartsGoneError,
+    number_of_parts,
+    pack,
+    part_key,
+    part_row,
+    unpack,
+)
 from ml_connector.infrastructure.data_form import DataForm
-from ml_connector.infrastructure.dynamodb import Insert, Item, Replace, Table, Write
+from ml_connector.infrastructure.dynamodb import (
+    LARGEST_TRANSACTION,
+    MOST_WRITES,
+    Insert,
+    Item,
+    Put,
+    Replace,
+    Table,
+    Write,
+    transaction_size,
+)
 from ml_connector.infrastructure.notification_outbox import outbox_item
 from ml_connector.infrastructure.order_names import keys_named, name_writes, names_of
 from ml_connector.infrastructure.record_codec import (
@@ -65,6 +84,8 @@ _PARKED = "#"
 _ORDERS = "order#"
 _MAX_ATTEMPTS = 5
 _RECURS_WITHIN = timedelta(hours=24)
+_KEPT_FREE = 256 * 1024
+"""Of a transaction, in bytes: then an exception can be added to any record that was stored."""
 
 
 class Conflict(Exception):
@@ -93,6 +114,8 @@ class Record(Generic[AnyFacts]):
     anchor: Anchor = field(default_factory=Anchor)
     stored: "Record[AnyFacts] | None" = field(default=None, compare=False, repr=False)
     """The record as last read or written; None when it is not stored yet."""
+    parts: int = field(default=0, compare=False, repr=False)
+    """In how many further rows its facts are stored: they may be longer than one item."""
 
     def now(self, state: str, facts: AnyFacts | None = None) -> "Record[AnyFacts]":
         """Return the record in another state, with these facts and nothing due."""
@@ -222,9 +245,9 @@ class Ledger:
 
         The trail gets the facts that changed, and `detail`. Problems are dated, and dismissals of
         what is gone dropped (`open_exceptions.tidied`). `also` is written in the same transaction.
-        Raises `Conflict` when the record was changed by another since it was read,
-        `IllegalTransitionError` for a state that cannot follow, `ValueError` for another
-        connection's record.
+        Raises `Conflict` when the record was changed by another since it was read, `Review` when
+        DynamoDB cannot store so much at once, `IllegalTransitionError` for a state that cannot
+        follow, `ValueError` for another connection's record.
         """
         self._refuse_another(record)
         now = clock.now()
@@ -242,18 +265,16 @@ class Ledger:
                 received_at=record.received_at or now.isoformat(),
             )
         )
-        item = _item(stored)
-        write = (
-            Replace(self._ledger, item, record.version)
-            if record.version
-            else Insert(self._ledger, item)
-        )
-        writes: list[Write] = [write, Insert(self._audit, _entry_item(entry)), *also]
+        writes, stored = self._writes(record, stored)
+        if isinstance(writes[0], Replace) and not record.version:
+            writes[0] = Insert(self._ledger, writes[0].item)
+        writes += [*self._entry_writes(entry), *also]
         writes += name_writes(
             self._ledger, stored.connection, stored.key, before.facts, stored.facts
         )
         if row := outbox_item(record.connection, before.facts, record.facts):
             writes.append(Insert(self._ledger, row))
+        _refuse_too_large(stored, writes)
         if not self._ledger.transact(writes):
             raise Conflict(_trail(record))
         return stored
@@ -272,9 +293,10 @@ class Ledger:
         """
         self._refuse_another(record)
         moved = replace(record, version=record.version + 1)
-        if not self._ledger.replace(_item(moved), record.version):
+        writes, moved = self._writes(record, moved)
+        if not self._replace(writes, record.version):
             raise Conflict(_trail(record))
-        return _as_stored(moved)
+        return moved
 
     def due(self, until: datetime, parked: str = "") -> Iterator[AnyRecord]:
         """Yield records that are due (or parked under this code), the longest waiting first.
@@ -308,7 +330,7 @@ class Ledger:
         """
         direct = order_key(OrderId(name))
         keys = [direct, *keys_named(self._ledger, self.id, name)]
-        found = [self._record(item) for item in self._ledger.get_many(self.id, keys)]
+        found = list(map(self._record, self._ledger.get_many(self.id, keys)))
         wanted = name.casefold()
         return [each for each in found if each.key == direct] or [
             each for each in found if wanted in names_of(each.facts)
@@ -346,7 +368,10 @@ class Ledger:
 
     def entries(self, key: RecordKey) -> Iterator[Entry]:
         """Yield the audit entries of a record, oldest first."""
-        return (_entry(item) for item in self._audit.query(f"{self.id}#{key}"))
+        found = self._audit.query(f"{self.id}#{key}")
+        for item in found:
+            parts = [next(found, None) for _ in range(number_of_parts(str(item["detail"])))]
+            yield _entry(item, unpack(str(item["detail"]), parts.__getitem__))
 
     def find_break(self, record: AnyRecord) -> str | None:
         """Return what is wrong with the record's audit trail, or None when it is intact."""
@@ -428,8 +453,54 @@ class Ledger:
     def _where(self, division: Division) -> str:
         return division_key(self._site, division)
 
+    def _writes(
+        self, before: Record[AnyFacts], after: Record[AnyFacts]
+    ) -> tuple[list[Write], Record[AnyFacts]]:
+        """Return what stores a record in place of the one before it, and the record as stored.
+
+        The rows of long facts have the record's version in their keys: a version is written once.
+        """
+        packed = pack(_text(after.facts))
+        after = _as_stored(replace(after, parts=len(packed.parts)))
+        item = _item(after, packed)
+        writes: list[Write] = [Replace(self._ledger, item, before.version)]
+        pk, expired = _parts_pk(self.id), int(clock.epoch())
+        writes += [
+            Put(self._ledger, part_row(pk, _parts_key(after.key, after.version), index, text))
+            for index, text in enumerate(packed.parts)
+        ]
+        for index in range(before.parts):
+            row = part_row(pk, _parts_key(before.key, before.version), index, "")
+            writes.append(Put(self._ledger, {**row, "expires_at": expired}))
+        return writes, after
+
+    def _replace(self, writes: Sequence[Write], version: int) -> bool:
+        first = writes[0]
+        if len(writes) == 1 and isinstance(first, Replace):  # half the price of a transaction
+            return self._ledger.replace(first.item, version)
+        return self._ledger.transact(writes)
+
+    def _entry_writes(self, entry: Entry) -> list[Write]:
+        packed = pack(json.dumps(entry.detail, ensure_ascii=False, separators=(",", ":")))
+        item = _entry_item(entry, packed.value)
+        pk, key = entry.record, str(item["sk"])
+        rows = [part_row(pk, key, index, text) for index, text in enumerate(packed.parts)]
+        return [Insert(self._audit, each) for each in (item, *rows)]
+
+    def _facts_text(self, item: Item) -> str:
+        key = _parts_key(RecordKey(str(item["sk"])), int(item["version"]))
+        pk = _parts_pk(self.id)
+        return unpack(str(item["facts"]), lambda part: self._ledger.get(pk, part_key(key, part)))
+
     def _record(self, item: Item) -> AnyRecord:
-        record = _record(item)
+        for _ in range(_MAX_ATTEMPTS):
+            with suppress(PartsGoneError):
+                return self._whole_record(item, self._facts_text(item))
+            item = self._ledger.get(self.id, str(item["sk"])) or item
+        raise Conflict(f"{self.id}#{item['sk']}")
+
+    def _whole_record(self, item: Item, facts: str) -> AnyRecord:
+        record = _record(item, facts)
         if self._site is None:
             return record
         return _as_stored(replace(record, facts=with_site(record.facts, self._site)))
@@ -484,14 +555,35 @@ def _stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _item(record: AnyRecord) -> Item:
+def _parts_pk(connection: ConnectionId) -> str:
+    """A partition of its own: whoever lists records never meets the rows of their facts."""
+    return f"{connection}#facts"
+
+
+def _parts_key(key: RecordKey, version: int) -> str:
+    return f"{key}#{version:08d}"
+
+
+def _text(facts: Facts) -> str:
+    return json.dumps(encode(facts), ensure_ascii=False, separators=(",", ":"))
+
+
+def _refuse_too_large(record: AnyRecord, writes: Sequence[Write]) -> None:
+    """Raise `Review` for more than DynamoDB stores at once."""
+    size = transaction_size(writes)
+    most = LARGEST_TRANSACTION - (0 if record.problems else _KEPT_FREE)
+    if size > most or len(writes) > MOST_WRITES:
+        title = record.facts.title or record.key
+        megabytes = f"{size / 1024**2:.1f}"
+        raise Review([problem("RECORD_TOO_LARGE", title, "size", megabytes=megabytes)])
+
+
+def _item(record: AnyRecord, facts: Packed) -> Item:
     item: Item = {
         "pk": record.connection,
         "sk": record.key,
         "state": record.state,
-        "facts": compress(
-            json.dumps(encode(record.facts), ensure_ascii=False, separators=(",", ":"))
-        ),
+        "facts": facts.value,
         "received_at": record.received_at,
         "version": record.version,
         "audit_seq": record.anchor.seq,
@@ -504,8 +596,12 @@ def _item(record: AnyRecord) -> Item:
 
 
 def _unfinished(record: AnyRecord) -> Item:
-    """Return the attributes of the index `open`: exception codes, and whether it waits."""
-    codes = " ".join(found.code for found in record.problems)
+    """Return the attributes of the index `open`: exception codes, and whether it waits.
+
+    A code that the record has several times is followed by `*` and the number.
+    """
+    counted = Counter(found.code for found in record.problems)
+    codes = " ".join(f"{code}*{n}" if n > 1 else code for code, n in counted.items())
     at_rest = record.state == OrderState.POSTED and not record.facts.waiting
     waits = record.key.startswith(_ORDERS) and bool(record.due_at) and not codes and not at_rest
     if not codes and not waits:
@@ -518,11 +614,11 @@ def _unfinished(record: AnyRecord) -> Item:
     }
 
 
-def _record(item: Item) -> AnyRecord:
+def _record(item: Item, text: str) -> AnyRecord:
     due = str(item.get("due_at", "")).partition("#")[0]
     key = RecordKey(str(item["sk"]))
     try:
-        facts = decode(json.loads(decompress(str(item["facts"]))), facts_type(key))
+        facts = decode(json.loads(text), facts_type(key))
     except NewerDataError as error:
         raise NewerDataError(
             f"{key} of {item['pk']} was written by a newer version of the connector ({error}): "
@@ -539,6 +635,7 @@ def _record(item: Item) -> AnyRecord:
             parked=str(item.get("due_group", "")).partition(_PARKED)[2],
             version=int(item["version"]),
             anchor=Anchor(int(item.get("audit_seq", 0)), str(item.get("audit_hash", START))),
+            parts=number_of_parts(str(item["facts"])),
         )
     )
 
@@ -547,27 +644,27 @@ def _as_stored(record: Record[AnyFacts]) -> Record[AnyFacts]:
     return replace(record, stored=replace(record, stored=None))
 
 
-def _entry_item(entry: Entry) -> Item:
+def _entry_item(entry: Entry, detail: str) -> Item:
     return {
         "pk": entry.record,
         "sk": f"{entry.seq:08d}",
         "at": entry.at,
         "actor": entry.actor,
         "step": entry.step,
-        "detail": compress(json.dumps(entry.detail, ensure_ascii=False, separators=(",", ":"))),
+        "detail": detail,
         "previous": entry.previous,
         "hash": entry.hash,
     }
 
 
-def _entry(item: Item) -> Entry:
+def _entry(item: Item, detail: str) -> Entry:
     return Entry(
         record=str(item["pk"]),
         seq=int(item["sk"]),
         at=str(item["at"]),
         actor=str(item["actor"]),
         step=str(item["step"]),
-        detail=json.loads(decompress(str(item["detail"]))),
+        detail=json.loads(detail),
         previous=str(item["previous"]),
         hash=str(item["hash"]),
     )

@@ -7,7 +7,7 @@ removed once sent; without a channel they expire.
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Literal, NamedTuple
@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId, parse_division_key
 from ml_connector.domain.records import ConnectionFacts, Facts, OrderFacts
+from ml_connector.infrastructure.compression import decompress, pack
 from ml_connector.infrastructure.dynamodb import Item, Table
 
 KEPT_FOR = timedelta(days=7)
@@ -67,16 +68,22 @@ class NotificationOutbox:
 
 def outbox_item(connection: ConnectionId, before: Facts, after: Facts) -> Item | None:
     """Return the item to write with this change of a record's facts; None without notifications."""
-    found = [*_opened(before, after), *_halts(before, after)]
+    found = [*_halts(before, after), *_opened(before, after)]
     if not found:
         return None
     now = clock.now()
     return {
         "pk": _pk(connection),
         "sk": f"{now.isoformat(timespec='microseconds')}#{secrets.token_hex(4)}",
-        "news": json.dumps([each._asdict() for each in found], ensure_ascii=False),
+        "news": _news(found),
         "expires_at": int((now + KEPT_FOR).timestamp()),
     }
+
+
+def _news(found: Sequence[Notification]) -> str:
+    """Return the text of all of them; of thousands that do not fit into an item, the first."""
+    packed = pack(json.dumps([each._asdict() for each in found], ensure_ascii=False))
+    return _news(found[: len(found) // 2]) if packed.parts else packed.value
 
 
 def _opened(before: Facts, after: Facts) -> list[Notification]:
@@ -129,5 +136,7 @@ def _pk(connection: ConnectionId) -> str:
 
 def _read(item: Item) -> OutboxItem:
     key = str(item["sk"])
-    notifications = tuple(Notification(**each) for each in json.loads(str(item["news"])))
+    notifications = tuple(
+        Notification(**each) for each in json.loads(decompress(str(item["news"])))
+    )
     return OutboxItem(key, key.partition("#")[0], notifications)

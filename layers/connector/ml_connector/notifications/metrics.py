@@ -32,7 +32,10 @@ def measure_all(services: StackServices) -> None:
 def _measure(services: Services) -> Mapping[str, float]:
     unfinished = list(services.ledger.unfinished())
     waiting = [_age(str(each["open_at"])) for each in unfinished if each["waits"]]
-    codes = Counter(code for each in unfinished for code in str(each["codes"]).split())
+    codes = Counter[str]()
+    for word in (word for each in unfinished for word in str(each["codes"]).split()):
+        code, _, number = word.partition("*")
+        codes[code] += int(number or 1)
     halts = services.ledger.halts()
     metrics = {
         "OrdersWaiting": len(waiting),

@@ -162,6 +162,16 @@ ORDERS: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "RECORD_TOO_LARGE",
+        Severity.EXCEPTION,
+        "The record is larger than the connector can store, so nothing more is done with it.",
+        "Split the order in Airbase into smaller ones. If exceptions are listed beside this one, "
+        "resolve them first: there may be more of them than are shown.",
+        {
+            "size": "This step needs {megabytes} MB; DynamoDB stores 4 MB at once.",
+        },
+    ),
+    CatalogueEntry(
         "CARRIER_TAKEN",
         Severity.EXCEPTION,
         "The item code that the connector would create is used for another GL account.",
