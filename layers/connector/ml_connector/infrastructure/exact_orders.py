@@ -110,14 +110,6 @@ class ExactOrders:
             if order := self.get(Guid(str(row["points_at"]))):
                 yield order
 
-<<<<<<< HEAD
-    def _rows(self, order: ExactOrder) -> Iterator[Item]:
-        fields = asdict(order)
-        if not order.unreadable:  # older versions do not know it
-            del fields["unreadable"]
-        body = json.dumps(fields, default=str, ensure_ascii=False, separators=(",", ":"))
-        yield {"pk": self._pk, "sk": f"order#{order.id}", "body": compress(body)}
-=======
     def _keep_parts(self, id: Guid, packed: Packed) -> None:
         """Store the rows of an order that does not fit into one item, before the item itself.
 
@@ -147,7 +139,6 @@ class ExactOrders:
     def _rows(self, order: ExactOrder, packed: Packed) -> Iterator[Item]:
         item: Item = {"pk": self._pk, "sk": f"order#{order.id}", "body": packed.value}
         yield {**item, "digest": _digest(packed)} if packed.parts else item
->>>>>>> c733173 (What is larger than an item is split into rows, or is an exception; batches end)
         month = f"{order.order_date:%Y-%m}" if order.order_date else ""
         for pointer in (
             f"order-of#{order.supplier}#{month}",
@@ -157,7 +148,10 @@ class ExactOrders:
 
 
 def _body(order: ExactOrder) -> str:
-    return json.dumps(asdict(order), default=str, ensure_ascii=False, separators=(",", ":"))
+    fields = asdict(order)
+    if not order.unreadable:  # older versions do not know it
+        del fields["unreadable"]
+    return json.dumps(fields, default=str, ensure_ascii=False, separators=(",", ":"))
 
 
 def _digest(packed: Packed) -> str:
