@@ -318,7 +318,10 @@ class TestAnOrderThatMayHaveBeenPosted:
         assert (step.state, step.step) == (OrderState.POSTED, "adopted")
         assert step.facts.exact == ExactReference(ORDER_ID, 26000001, Decimal("121.00"))
         assert step.facts.posted_at == NOW
-        assert set(then.answers) == {Standing(), Outcome(DIVISION, "PO-1", POSITION)}
+        assert set(then.answers) == {
+            Standing(),
+            Outcome(DIVISION, "PO-1", POSITION, self.intent.at),
+        }
 
     def test_another_total_than_approved_is_a_problem_of_the_adopted_order(self) -> None:
         step = step_of(self.start(amount=Decimal("90.00")), World(outcome=(HEADER,)))

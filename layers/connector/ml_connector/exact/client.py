@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -92,15 +92,20 @@ class ExactClient:
         *,
         record: str = "",
         is_change: bool = False,
+        is_ours: Callable[[Mapping[str, Any]], bool] = lambda _: True,
     ) -> dict[str, Any]:
         """Create an entity and return it as stored in Exact; `record` names it in problems.
 
-        `is_change`: it belongs to an entity that exists already.
+        `is_change`: it belongs to an entity that exists already. `is_ours`: whether an answer is
+        about what was sent; any other is not believed, and the outcome is unknown.
         """
         sent = SentRequest(division, path, is_write=True, record=record, is_change=is_change)
         with self.circuit_breaker.calling():
             answer = self._call(sent, "POST", self._url(division, path), body)
-            return self._entity(answer, sent)
+            created = self._entity(answer, sent)
+        if not is_ours(created):
+            raise errors.not_about(sent.name, is_write=True)
+        return created
 
     def update(
         self,

@@ -102,6 +102,17 @@ def unauthorized_division(answer: ExactAnswer, sent: SentRequest) -> Halt:
     return Halt(problem("EXACT_DIVISION_UNAUTHORIZED", record, evidence=evidence), sent.division)
 
 
+def not_about(record: str, *, is_write: bool = False) -> Later:
+    """Return the fault of a 2xx that is about another entity, or about none: it is not believed.
+
+    Answers to one customer's calls were seen in another one's session; a write may have been made.
+    """
+    until = backoff.retry_at(0, minimum=30.0)
+    later = delay("EXACT_UNREADABLE", until, "not_about", outcome_unknown=is_write, record=record)
+    later.answer = UnclearAnswer(200, later.cause)
+    return later
+
+
 def no_answer(sent: SentRequest, *, was_sent: bool) -> Later:
     """Return the fault of a connection that failed before (or after) the request went out."""
     code = "EXACT_NO_ANSWER" if was_sent else "EXACT_UNREACHABLE"

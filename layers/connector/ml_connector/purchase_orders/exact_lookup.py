@@ -12,6 +12,8 @@ from ml_connector.domain.orders.exact_order import ExactHeader, ExactOrder
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.domain.orders.questions import Outcome
 from ml_connector.exact.client import ExactClient
+from ml_connector.exact.divisions import may_have_moved
+from ml_connector.exact.errors import not_about
 from ml_connector.exact.odata import guid_literal, int64_literal, text_literal
 from ml_connector.exact.purchase_orders import (
     HEADER_FIELDS,
@@ -23,7 +25,7 @@ from ml_connector.exact.purchase_orders import (
     read_line,
     read_order,
 )
-from ml_connector.exact.rows import RowReader, read_required, refused
+from ml_connector.exact.rows import Row, RowReader, read_required, refused
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.services import Services
 
@@ -31,6 +33,8 @@ _FIELDS = "PurchaseOrderID,OrderNumber,YourRef,Remarks,Currency,AmountFC,AmountF
 _FILTER_REFUSED = "your_ref_filter_refused"
 _FILTER_AGAIN = timedelta(days=7)
 _ABOUT_FILTERS = {"EXACT_FILTER_REQUIRED", "EXACT_BAD_REQUEST"}
+_BEGINNING = 1
+"""A cursor from which all of Exact's stream is read."""
 _SYNC_FIELDS = f"Timestamp,LineNumber,{_FIELDS}"
 
 
@@ -44,22 +48,29 @@ def find_orders(
     """Return the purchase orders in Exact that carry the order's marker.
 
     They are filtered by `YourRef`; where Exact refuses that filter, the sync stream is read from
-    the cursor of the intent. `remember`: note per division that the filter is refused, for a week.
+    the cursor of the intent, and from its beginning if the division was moved since: then its row
+    versions have started again. `remember`: note per division that the filter is refused, for a
+    week.
     """
-    division = sought.division
-    rows, path = _with_reference(services, sought, remember=remember), ORDERS_PATH
-    if rows is None:
-        query = {
-            "$filter": f"Timestamp gt {int64_literal(sought.cursor)}",
-            "$select": _SYNC_FIELDS,
-        }
-        rows, path = services.exact.rows(division, STREAM_PATH, query), STREAM_PATH
-    return _marked(rows, path, division, services.id, order)
+    rows = _with_reference(services, sought, remember=remember)
+    if rows is not None:
+        return _marked(rows, ORDERS_PATH, sought.division, services.id, order)
+    return _find_in_stream(services, order, sought, sought.cursor) or (
+        _find_in_stream(services, order, sought, _BEGINNING)
+        if may_have_moved(services.exact, sought.division, since=sought.sent_at)
+        else ()
+    )
 
 
-def _with_reference(
-    services: Services, sought: Outcome, *, remember: bool
-) -> Iterable[object] | None:
+def _find_in_stream(
+    services: Services, order: OrderId, sought: Outcome, cursor: int
+) -> tuple[ExactHeader, ...]:
+    query = {"$filter": f"Timestamp gt {int64_literal(cursor)}", "$select": _SYNC_FIELDS}
+    rows = services.exact.rows(sought.division, STREAM_PATH, query)
+    return _marked(rows, STREAM_PATH, sought.division, services.id, order)
+
+
+def _with_reference(services: Services, sought: Outcome, *, remember: bool) -> list[Row] | None:
     """Return the orders with this `YourRef`; None where Exact refuses to filter by it."""
     data = services.reference_store(sought.division)
     refused_at = data.noted_at(_FILTER_REFUSED)
@@ -67,11 +78,15 @@ def _with_reference(
         return None
     query = {"$filter": f"YourRef eq {text_literal(sought.your_ref)}", "$select": _FIELDS}
     try:
-        return list(services.exact.rows(sought.division, ORDERS_PATH, query))
+        rows: list[Row] = list(services.exact.rows(sought.division, ORDERS_PATH, query))
     except Review as review:
         if remember and all(each.code in _ABOUT_FILTERS for each in review.problems):
             data.note(_FILTER_REFUSED)
         return None
+    wanted = sought.your_ref.strip().casefold()
+    if any(RowReader(row).text("YourRef").casefold() != wanted for row in rows):
+        raise not_about(sought.your_ref)
+    return rows
 
 
 def _marked(
@@ -124,16 +139,24 @@ def fetch_current(
     """
     exact_client = services.exact
     key = f"PurchaseOrderID eq {guid_literal(id)}"
-    headers = list(
-        exact_client.rows(division, ORDERS_PATH, {"$filter": key, "$select": HEADER_FIELDS})
-    )
+    query = {"$filter": key, "$select": HEADER_FIELDS}
+    headers = _about(id, exact_client.rows(division, ORDERS_PATH, query))
     if not headers:
         if not may_be_gone and not services.exact_orders(division).is_deleted(id):
             _refuse_empty_division(exact_client, division, id)
         return None
-    rows = exact_client.rows(division, LINES_PATH, {"$filter": key, "$select": LINE_FIELDS})
+    query = {"$filter": key, "$select": LINE_FIELDS}
+    rows = _about(id, exact_client.rows(division, LINES_PATH, query))
     lines = [read_required(row, read_line, LINES_PATH, division) for row in rows]
     return read_required(headers[0], partial(read_order, lines=lines), ORDERS_PATH, division)
+
+
+def _about(id: Guid, rows: Iterable[Row]) -> list[Row]:
+    """Return the rows; raises `Later` when one is of another order: none of them is believed."""
+    found = list(rows)
+    if any(RowReader(row).key("PurchaseOrderID") != id for row in found):
+        raise not_about(f"Exact order {id}")
+    return found
 
 
 def store_current(exact_orders: ExactOrders, id: Guid, found: ExactOrder | None) -> None:

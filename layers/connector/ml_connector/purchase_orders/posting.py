@@ -12,6 +12,7 @@ from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review
 from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.domain.orders.exact_order import UNTOUCHED
+from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.domain.orders.next_step import created_digest, next_step
 from ml_connector.domain.orders.outcome import confirmed, intended
 from ml_connector.domain.orders.questions import Known
@@ -31,7 +32,7 @@ from ml_connector.domain.orders.steps import (
 )
 from ml_connector.domain.records import SETTLE, OrderFacts, OrderState, posted_facts
 from ml_connector.exact.purchase_orders import ORDERS_PATH, read_header
-from ml_connector.exact.rows import RowReader
+from ml_connector.exact.rows import Row, RowReader
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.messages import vendor_message
@@ -216,10 +217,23 @@ class _Posting:
 
     def _post(self, step: Post) -> None:
         """Record what will be sent, then send it; who finds the intent searches Exact first."""
+
+        def is_ours(row: Row) -> bool:
+            reader = RowReader(row)
+            remarks = reader.long_text("Remarks")
+            is_marked = is_marked_for(remarks, self.services.id, self.known.id)
+            return is_marked and bool(reader.key("PurchaseOrderID"))
+
         facts = intended(self.tracked.facts, step.intent, step.body)
         self.tracked.step(OrderState.POSTING, "intent", facts, retry_in=SETTLE)
         try:
-            created = self.services.exact.create(step.intent.division, ORDERS_PATH, step.body)
+            created = self.services.exact.create(
+                step.intent.division,
+                ORDERS_PATH,
+                step.body,
+                record=self.tracked.title,
+                is_ours=is_ours,
+            )
         except Later as later:
             if later.outcome_unknown:
                 note_refusal(self.tracked, step.intent.digest, later)
@@ -231,9 +245,6 @@ class _Posting:
             self.tracked.step(OrderState.RECEIVED, "refused", retry_in=SETTLE)
             raise
         found = read_header(RowReader(created))
-        if not found.id:
-            until = clock.now() + SETTLE
-            raise delay("OUTCOME_UNKNOWN", until, "no_key")
         self._confirm(
             "posted",
             confirmed(

@@ -20,11 +20,11 @@ from ml_connector.domain.orders.carrier_items import (
 from ml_connector.domain.orders.mapping import MappedOrder, map_order
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.orders.reference_data import Code, GLAccount, Item
-from ml_connector.domain.records import SETTLE
 from ml_connector.domain.texts import cut
+from ml_connector.exact.errors import not_about
 from ml_connector.exact.odata import int64_literal, text_literal
 from ml_connector.exact.reference_data import SUPPLIER_ITEMS_PATH, read_item
-from ml_connector.exact.rows import RowReader, read_required, read_rows
+from ml_connector.exact.rows import Row, RowReader, read_required, read_rows
 from ml_connector.services import Services
 from ml_connector.settings.connection import ExactDivision
 
@@ -64,6 +64,8 @@ class Prerequisites:
         query = {"$filter": f"Code eq {text_literal(code)}", "$select": _ITEM_FIELDS}
         rows = self._exact_client.rows(self._code, ITEMS, query)
         found = [read_required(row, read_item, ITEMS, self._code) for row in rows]
+        if any(item.code != code for item in found):
+            raise not_about(code)
         item = found[0] if found else self._create_carrier_item(code, account)
         if item.gl_costs != account.id:
             raise Review([_taken(code, item, account)])
@@ -71,11 +73,14 @@ class Prerequisites:
 
     def _create_carrier_item(self, code: str, account: GLAccount) -> Item:
         body = carrier_body(self._division, account)
-        id = RowReader(self._exact_client.create(self._code, ITEMS, body)).key("ID")
-        if not id:
-            raise delay("OUTCOME_UNKNOWN", clock.now() + SETTLE, "no_key")
+
+        def is_ours(row: Row) -> bool:
+            reader = RowReader(row)
+            return reader.text("Code") == code and bool(reader.key("ID"))
+
+        created = self._exact_client.create(self._code, ITEMS, body, record=code, is_ours=is_ours)
         return Item(
-            id=id,
+            id=RowReader(created).key("ID"),
             code=code,
             description=body["Description"],
             gl_costs=account.id,

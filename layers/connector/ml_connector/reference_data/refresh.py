@@ -17,6 +17,7 @@ from ml_connector.domain.ids import Division, Guid
 from ml_connector.domain.orders.marker import order_tokens_in
 from ml_connector.domain.orders.reference_data import Code, Supplier
 from ml_connector.exact.client import ExactClient
+from ml_connector.exact.divisions import read_move
 from ml_connector.exact.odata import int64_literal
 from ml_connector.exact.purchase_orders import (
     STREAM_FIELDS,
@@ -29,7 +30,6 @@ from ml_connector.exact.reference_data import (
     DELETED_KINDS,
     DELETED_ORDER,
     DELETED_PATH,
-    DIVISIONS_PATH,
     LISTINGS,
     PROJECTS,
     STREAMS,
@@ -255,9 +255,7 @@ class _Reader:
 
     def _restart_if_moved(self) -> bool:
         """Read all streams again after Exact moved the division: its timestamps start over."""
-        query = {"$filter": f"Code eq {self.division}", "$select": "Code,DivisionMoveDate"}
-        rows = list(self.exact_client.rows(self.division, DIVISIONS_PATH, query))
-        moved = RowReader(rows[0]).text("DivisionMoveDate") if rows else ""
+        moved = read_move(self.exact_client, self.division).text("DivisionMoveDate")
         before = self.data.text(_MOVED)
         if moved and before is not None and moved != before:
             for path in _PATHS:

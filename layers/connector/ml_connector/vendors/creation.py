@@ -147,6 +147,11 @@ class _SupplierCreation:
         body = {"Name": self.name, "IsSupplier": True, "Remarks": f"Airbase vendor {marker}"}
         return body | ({"Email": self.vendor.email} if self.vendor.email else {})
 
+    def _is_ours(self, row: Mapping[str, Any]) -> bool:
+        reader = RowReader(row)
+        marker = _marker(self.context.id, self.code, self.vendor.id)
+        return marker in reader.long_text("Remarks") and bool(reader.key("ID"))
+
     def _wait_after_refusals(self, of_write: str) -> None:
         """Do not repeat without end what Exact refuses in words that we do not know."""
         refusals, now = self.tracked.division_facts(self.code).refusals, clock.now()
@@ -161,7 +166,9 @@ class _SupplierCreation:
     def _create(self, body: Body) -> bool:
         self._note("creating", CreationIntent(clock.now(), self.name), body=body)
         try:
-            created = self.exact_client.create(self.code, ACCOUNTS, body, record=self.tracked.title)
+            created = self.exact_client.create(
+                self.code, ACCOUNTS, body, record=self.tracked.title, is_ours=self._is_ours
+            )
         except Later as later:
             if later.outcome_unknown:
                 self._note_refusal(digest(body), later)
@@ -172,8 +179,6 @@ class _SupplierCreation:
         except (Review, Halt):
             self._note("refused", None)
             raise
-        if not RowReader(created).key("ID"):
-            raise delay("OUTCOME_UNKNOWN", clock.now() + _SETTLE, "no_key")
         return self._link(_read_created(RowReader(created)), CREATED)
 
     def _note_refusal(self, of_write: str, later: Later) -> None:

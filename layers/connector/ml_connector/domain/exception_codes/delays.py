@@ -71,6 +71,7 @@ DELAYS: tuple[CatalogueEntry, ...] = (
         _LOOKED_UP,
         {
             "status": "It answered {status}.",
+            "not_about": "It is not about {record}.",
         },
     ),
     CatalogueEntry(
@@ -178,7 +179,6 @@ DELAYS: tuple[CatalogueEntry, ...] = (
             "reason": "{reason}",
             "attempt": "An earlier attempt may still be under way.",
             "change": "An earlier change may still be under way.",
-            "no_key": "Exact's answer has no readable key of what it stored.",
             "looked_up": "The order is being looked up in Exact.",
         },
     ),

@@ -181,7 +181,7 @@ def _wait_until_settled(known: Known, intent_or_change: Intent | Change, what: s
 def _resolve_intent(known: Known) -> Step:
     """Find out the outcome of an intent: adopt the order if it is in Exact, else go on."""
     intent = intent_of(known.facts)
-    question = Outcome(intent.division, intent.your_ref, intent.cursor)
+    question = _outcome_of(intent)
     if question not in known.answers:  # asked just before the intent, it had not been sent yet
         _wait_until_settled(known, intent, "attempt")
     found = only_one(known.ask(question), known.title)
@@ -218,7 +218,7 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
     intent = _intent(known, order, code, body)
     _wait_after_refusals(known, intent.digest)
     if known.ask(Standing(is_fetched=True)).looks_first:
-        question = Outcome(code, intent.your_ref, intent.cursor)
+        question = _outcome_of(intent)
         if only_one(known.ask(question), known.title):
             return Move(OrderState.POSTING, "intent", intended(known.facts, intent, body))
     return Post(intent, body)
@@ -237,6 +237,10 @@ def _intent(known: Known, order: Order, division: Division, body: Body) -> Inten
         digest=digest(body),
         site=known.connection.site,
     )
+
+
+def _outcome_of(intent: Intent) -> Outcome:
+    return Outcome(intent.division, intent.your_ref, intent.cursor, intent.at)
 
 
 def _mapped(known: Known, order: Order, division: ExactDivision) -> MappedOrder:

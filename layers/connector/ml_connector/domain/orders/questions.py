@@ -59,6 +59,7 @@ class Outcome(Question[tuple[ExactHeader, ...]], frozen=True):
     your_ref: str
     cursor: int
     """Where Exact's stream stood before the order was sent."""
+    sent_at: datetime
 
 
 class HasUsableData(Question[bool], frozen=True):
