@@ -10,7 +10,7 @@ from typing import assert_never
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review
-from ml_connector.domain.ids import OrderId, VendorId
+from ml_connector.domain.ids import Division, OrderId, VendorId
 from ml_connector.domain.orders.exact_order import UNTOUCHED
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.domain.orders.next_step import created_digest, next_step
@@ -30,7 +30,7 @@ from ml_connector.domain.orders.steps import (
     Step,
     Wait,
 )
-from ml_connector.domain.records import SETTLE, OrderFacts, OrderState, posted_facts
+from ml_connector.domain.records import SETTLE, Body, OrderFacts, OrderState, posted_facts
 from ml_connector.exact.purchase_orders import ORDERS_PATH, read_header
 from ml_connector.exact.rows import Row, RowReader
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord
@@ -217,23 +217,10 @@ class _Posting:
 
     def _post(self, step: Post) -> None:
         """Record what will be sent, then send it; who finds the intent searches Exact first."""
-
-        def is_ours(row: Row) -> bool:
-            reader = RowReader(row)
-            remarks = reader.long_text("Remarks")
-            is_marked = is_marked_for(remarks, self.services.id, self.known.id)
-            return is_marked and bool(reader.key("PurchaseOrderID"))
-
         facts = intended(self.tracked.facts, step.intent, step.body)
         self.tracked.step(OrderState.POSTING, "intent", facts, retry_in=SETTLE)
         try:
-            created = self.services.exact.create(
-                step.intent.division,
-                ORDERS_PATH,
-                step.body,
-                record=self.tracked.title,
-                is_ours=is_ours,
-            )
+            created = self._send(step.intent.division, step.body)
         except Later as later:
             if later.outcome_unknown:
                 note_refusal(self.tracked, step.intent.digest, later)
@@ -250,6 +237,16 @@ class _Posting:
             confirmed(
                 self.services.connection, self.tracked.title, self.tracked.facts, found, clock.now()
             ),
+        )
+
+    def _send(self, division: Division, body: Body) -> Row:
+        def is_ours(row: Row) -> bool:
+            reader = RowReader(row)
+            is_marked = is_marked_for(reader.long_text("Remarks"), self.services.id, self.known.id)
+            return is_marked and bool(reader.key("PurchaseOrderID"))
+
+        return self.services.exact.create(
+            division, ORDERS_PATH, body, record=self.tracked.title, is_ours=is_ours
         )
 
     def _confirm(self, step: str, facts: OrderFacts) -> None:
