@@ -18,19 +18,34 @@ Kind = Literal[
     "server_error_after_commit",
     "garbage",
     "unavailable",
+    "forbidden",
+    "page",
+    "utf_16",
+    "emptied",
+    "odd_row",
 ]
 KINDS: frozenset[str] = frozenset(get_args(Kind))
 AFTER_COMMIT: frozenset[str] = frozenset(
-    {"slow", "timeout_after_commit", "server_error_after_commit", "garbage"}
-)
+    {
+        "slow",
+        "timeout_after_commit",
+        "server_error_after_commit",
+        "garbage",
+        "utf_16",
+        "emptied",
+        "odd_row",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class ExactFault:
     """One fault. `method` and `path` are substrings of the call to affect; empty ones match any.
 
-    `seconds` belongs to `slow`, `status` to `server_error` (500 to 599). The kinds in
-    `AFTER_COMMIT` carry out the call first.
+    `seconds` belongs to `slow`, `status` to `server_error` (500 to 599) and to `page`, an answer in
+    HTML. `utf_16` is the right answer in that encoding, `emptied` a list without its rows,
+    `odd_row` one whose first row has objects for values. The kinds in `AFTER_COMMIT` carry out the
+    call first.
     """
 
     kind: Kind

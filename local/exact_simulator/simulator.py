@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from local.exact_simulator import dispatch
+from local.exact_simulator import dispatch, odd_answers
 from local.exact_simulator.builders import Builders
 from local.exact_simulator.context import CallContext, Policy
 from local.exact_simulator.faults import AFTER_COMMIT, ExactFault, FaultQueue
@@ -113,6 +113,8 @@ class ExactSimulator(Builders):
             return Response(response.status, response.headers, response.body, fault.seconds)
         if fault.kind == "garbage":
             return Response(response.status, {"Content-Type": "text/html"}, b"<html><body>\xff{")
+        if fault.kind in odd_answers.KINDS:
+            return odd_answers.altered(fault.kind, response)
         return self._server_error(fault)
 
     def _fault_before_commit(self, fault: ExactFault, path: ExactPath) -> Response:
@@ -128,6 +130,10 @@ class ExactSimulator(Builders):
                 return Response(429)
             case "unauthorized":
                 return Response(401)
+            case "forbidden":
+                return forbidden().response(as_json=True)
+            case "page":
+                return odd_answers.page(fault.status)
             case "unavailable":
                 return Response(503, {"Content-Type": "text/html"}, b"<html>Maintenance</html>")
             case _:

@@ -264,7 +264,7 @@ def test_a_refused_record_is_reviewed(status: int, code: str) -> None:
         airbase.client.order(ORDER)
     (found,) = caught.value.problems
     assert (found.code, found.record) == (code, "order po-1")
-    assert f"It answered {status} at /v1/purchase_orders/po-1/." in found.cause
+    assert f"It answered {status} at /v1/purchase_orders/po-1/ and says" in found.cause
     assert (found.evidence["request_id"], found.evidence["status"]) == ("r-1", status)
     assert found.evidence["answer"] == '{"id": "po-1"}'
     assert len(airbase.requests) == 1
@@ -473,14 +473,38 @@ def test_an_endless_listing_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        [], {}, {"data": None}, {"data": {"id": "1"}}, {"data": "1"}, "x", 7,
-        {"data": [{"id": "1"}], "pagination": "last"}, {"data": [{"id": "1"}], "pagination": [1]},
+        [], {}, {"data": None}, {"data": {}}, {"data": "1"}, "x", 7,
     ],
 )  # fmt: skip
 def test_an_odd_page_is_retried(odd: Any) -> None:
     with pytest.raises(Later) as caught:
         ids_of(paged(page("1"), odd))
     assert caught.value.code == "AIRBASE_UNREADABLE"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"data": {"id": "2"}}, {"data": {"data": [{"id": "2"}]}}, [{"id": "2"}],
+        {"data": [{"id": "2"}], "pagination": "last"}, {"data": [{"id": "2"}], "pagination": [1]},
+    ],
+)  # fmt: skip
+def test_a_page_in_another_shape_is_read(odd: Any) -> None:
+    assert ids_of(paged(page("1"), odd)) == ["1", "2"]
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 422])
+def test_a_page_of_a_server_on_the_way_is_no_word_of_airbase(status: int) -> None:
+    found = later(site(status, body=b"<html><h1>Request blocked</h1></html>"))
+    assert (found.code, found.outcome_unknown) == ("AIRBASE_OTHER_ANSWER", False)
+    assert "Request blocked" in found.cause
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "latin-1"])
+def test_the_words_of_a_refusal_reach_the_exception(encoding: str) -> None:
+    said = '{"name": ["Ce champ est déjà utilisé."]}'.encode(encoding)
+    with pytest.raises(Review, match=r"Ce champ est déjà utilisé\."):
+        site(400, body=said).client.order(ORDER)
 
 
 def test_odd_rows_break_nothing() -> None:

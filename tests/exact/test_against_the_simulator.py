@@ -167,6 +167,7 @@ def test_a_revoked_consent_halts(
         ("rate_limited_day", "EXACT_DAY_LIMIT", False),
         ("rate_limited_bare", "EXACT_RATE_LIMITED", False),
         ("unauthorized", "EXACT_UNAUTHORIZED", False),
+        ("page", "EXACT_UNAVAILABLE", True),
     ],
 )
 def test_every_fault_of_a_write(
@@ -209,3 +210,15 @@ def test_a_refusal_means_the_same_in_every_language(key: str, label: str) -> Non
         found.add(fault.problems[0].code if isinstance(fault, Review) else type(fault).__name__)
     assert len(found) == 1
     assert found != {"EXACT_REFUSED"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "found"), [("utf_16", ["Jansen"]), ("emptied", []), ("odd_row", [{"odd": "Jansen"}])]
+)
+def test_an_undocumented_answer_to_a_reading(
+    make_client: MakeClient, exact: ExactSimulator, kind: FaultKind, found: list[object]
+) -> None:
+    make_client().create(NL, ACCOUNTS, {"Name": "Jansen"})
+    exact.faults.append(ExactFault(kind, "GET", ACCOUNTS))
+    query = {"$filter": "Name eq 'Jansen'", "$select": "ID,Name"}
+    assert [row["Name"] for row in make_client().rows(NL, ACCOUNTS, query)] == found

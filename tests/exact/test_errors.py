@@ -7,7 +7,7 @@ import pytest
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import CATALOGUE
-from ml_connector.domain.faults import Fault, Halt, Later, Review
+from ml_connector.domain.faults import Fault, Halt, Later, Review, UnclearAnswer
 from ml_connector.domain.ids import Division
 from ml_connector.exact import error_texts as texts
 from ml_connector.exact import errors
@@ -280,13 +280,12 @@ def test_evidence_is_short_and_without_secrets_and_headers() -> None:
     assert "\x1b" not in found.problems[0].evidence["answer"]
 
 
-def test_an_answer_without_an_error_text_is_kept_as_received() -> None:
+def test_the_words_of_other_json_are_kept_without_secrets() -> None:
     raw = b'{"note": "{\\"refresh_token\\": \\"canary-4711-4711\\"}", "why": "closed"}'
     found = errors.interpret(ExactAnswer(400, {}, raw), WRITE)
-    assert isinstance(found, Review)
-    kept = found.problems[0].evidence["answer"]
-    assert "closed" in kept
-    assert "canary" not in kept
+    assert isinstance(found, Later)
+    assert "closed" in found.cause
+    assert "canary" not in found.cause
 
 
 def test_an_empty_answer_is_no_evidence() -> None:
@@ -397,3 +396,62 @@ def test_what_counts_against_the_hourly_limit(status: int, text: str, counts: bo
 
 def test_every_code_of_the_table_is_explained() -> None:
     assert {rule.code for rule in texts.RULES} <= set(CATALOGUE)
+
+
+# ---------------------------------------------------------------- other forms and encodings
+
+SAID = "Gegeven bestaat reeds."
+FORMS = {
+    "Exact's own": json.dumps({"error": {"code": "", "message": {"lang": "", "value": SAID}}}),
+    "odata.error": json.dumps({"odata.error": {"code": "", "message": {"value": SAID}}}),
+    "a message": json.dumps({"Message": SAID}),
+    "a list of errors": json.dumps({"errors": [{"message": SAID}]}),
+    "a description": json.dumps({"error": "invalid", "error_description": SAID}),
+    "XML": f"<?xml version='1.0'?><error><code/><message xml:lang=''>{SAID}</message></error>",
+    "XML with a prefix": f'<m:error xmlns:m="x"><m:message>{SAID}</m:message></m:error>',
+    "XML with a section": f"<error><message><![CDATA[{SAID}]]></message></error>",
+    "plain text": SAID,
+}
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("form", FORMS)
+def test_the_words_of_an_error_are_found_in_each_form(form: str, encoding: str) -> None:
+    raw = FORMS[form].encode(encoding)
+    found = errors.interpret(ExactAnswer(500, {}, raw), WRITE)
+    assert isinstance(found, Review)
+    assert found.problems[0].code == "EXACT_ALREADY_EXISTS"
+    assert SAID in found.problems[0].cause
+
+
+PAGES = {
+    "a page": (b"<html><head><title>Request blocked</title></head></html>", "Request blocked"),
+    "a page with a type": (b"<!DOCTYPE html>\r\n<html><h1>Not Found</h1></html>", "Not Found"),
+    "a page in UTF-16": ("<html><h1>Forbidden</h1></html>".encode("utf-16"), "Forbidden"),
+    "a text of a proxy": (b"upstream connect error", "upstream connect error"),
+    "other JSON": (b'{"code": 1020, "ray": "8c"}', "8c"),
+}
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 410, 451])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_refusal_that_is_not_exacts_says_nothing_about_the_record(page: str, status: int) -> None:
+    raw, said = PAGES[page]
+    found = errors.interpret(ExactAnswer(status, {}, raw), WRITE)
+    assert isinstance(found, Later)
+    assert (found.code, found.outcome_unknown) == ("EXACT_OTHER_ANSWER", True)
+    assert said in found.cause
+    assert found.answer == UnclearAnswer(status, said)
+
+
+def test_a_page_with_the_words_of_an_error_is_no_refusal_of_the_record() -> None:
+    page = b"<html><h1>Mandatory: Supplier</h1></html>"
+    found = errors.interpret(ExactAnswer(500, {}, page), WRITE)
+    assert isinstance(found, Later)
+    assert found.outcome_unknown
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_an_empty_refusal_is_exacts(status: int) -> None:
+    assert not isinstance(fault(status), Later)

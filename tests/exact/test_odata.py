@@ -78,7 +78,7 @@ def test_padding_is_removed() -> None:
     ],
 )
 def test_the_shapes_of_answers(body: object, rows: list[object], following: str | None) -> None:
-    assert odata.read_page(json.dumps(body)) == (rows, following)
+    assert odata.read_page(json.dumps(body).encode()) == (rows, following)
 
 
 def test_one_entity_is_read_bare_or_from_results() -> None:

@@ -658,6 +658,8 @@ def test_a_timeout_may_hide_a_commit_or_not(site: Site) -> None:
         (ExactFault("unauthorized"), 401, set()),
         (ExactFault("unavailable"), 503, set()),
         (ExactFault("server_error", status=502), 502, set()),
+        (ExactFault("forbidden"), 403, set()),
+        (ExactFault("page", status=403), 403, set()),
     ],
 )
 def test_faults_replace_the_answer(

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from ml_connector import backoff, clock, telemetry
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import OrderId, VendorId
+from ml_connector.infrastructure import answer_texts
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.circuit_breaker import CircuitBreaker
 from ml_connector.secret import Secret
@@ -34,6 +35,8 @@ _NO_SEGMENTS = {"", ".", ".."}  # these would change the path
 # Nothing has left this machine when one of these is raised.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.InvalidURL)
 _REFUSED = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+_OTHERS_REFUSE = set(range(400, 500)) - {401, 408, 429}
+_LONGEST_WORDS = 300
 _TRANSIENT = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -230,10 +233,16 @@ class AirbaseClient:
             self._pace.slow_down(backoff.retry_at(3))
 
     def _interpret(self, response: httpx.Response, path: str, record: str) -> Any:
-        status = response.status_code
+        status, said = response.status_code, _words(response.content)
+        is_write = response.request.method != "GET"
+        if status in _OTHERS_REFUSE and _is_page(response.content):
+            detail, until = "quoted" if said else "status", backoff.retry_at(5)
+            raise delay(
+                "AIRBASE_OTHER_ANSWER", until, detail, status=status, text=said,
+                outcome_unknown=is_write,
+            )  # fmt: skip
         if status in _REFUSED:
             raise Halt(problem("AIRBASE_KEY_REFUSED", self._base_url, "status", status=status))
-        is_write = response.request.method != "GET"
         if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             until = _retry_after(response) or backoff.retry_at(5)
             busy = status == HTTPStatus.TOO_MANY_REQUESTS
@@ -247,7 +256,10 @@ class AirbaseClient:
                 "request_id": response.headers.get("x-request-id", ""),
                 "answer": telemetry.evidence(response.content),
             }
-            found = problem(code, record, "status", status=status, path=path, evidence=evidence)
+            found = problem(
+                code, record, "quoted" if said else "status", status=status, path=path, text=said,
+                evidence=evidence,
+            )  # fmt: skip
             raise Review([found])
         try:
             answer = read_json(response.content)
@@ -259,10 +271,24 @@ class AirbaseClient:
 
 def read_json(text: bytes) -> Any:
     """Return Airbase's JSON with exact numbers; raises `ValueError` when it is not JSON."""
-    try:
-        return json.loads(text, parse_float=Decimal)
-    except (InvalidOperation, RecursionError) as error:
-        raise ValueError("not JSON that can be kept exactly") from error
+    return answer_texts.read_json(text, parse_float=Decimal)
+
+
+def _is_page(body: bytes) -> bool:
+    """Return whether it is a page: no answer of this API, nor about the record or the key."""
+    return answer_texts.page_title(answer_texts.decode(body)) is not None
+
+
+def _words(body: bytes) -> str:
+    """Return what a refusal says: all texts of its JSON, the headings of a page, or plain text."""
+    text = answer_texts.decode(body)
+    title = answer_texts.page_title(text)
+    if title is None:
+        try:
+            title = "; ".join(answer_texts.texts_in(json.loads(text)))
+        except (ValueError, RecursionError):
+            title = answer_texts.plain(text)
+    return telemetry.redact_text(" / ".join(title.splitlines()))[:_LONGEST_WORDS]
 
 
 def _segment(id: str, record: str) -> str:
@@ -273,12 +299,17 @@ def _segment(id: str, record: str) -> str:
 
 def _page(answer: Any, path: str, size: int = _PAGE_SIZE) -> tuple[list[Any], bool]:
     """Return the rows of a listing's page, and whether it is the last."""
-    if not isinstance(answer, Mapping) or not isinstance(answer.get("data"), list):
+    rows: Any = answer or None
+    pagination: Any = None
+    if isinstance(answer, Mapping):
+        rows, pagination = answer.get("data"), answer.get("pagination")
+    if isinstance(rows, Mapping) and rows:
+        inner = rows.get("data")
+        rows = inner if isinstance(inner, list) else [rows]
+    if not isinstance(rows, list):
         raise _unreadable(path)
-    rows, pagination = answer["data"], answer.get("pagination") or {}
-    if not isinstance(pagination, Mapping):
-        raise _unreadable(path)
-    return rows, pagination.get("next") is None and len(rows) < size
+    following = pagination.get("next") if isinstance(pagination, Mapping) else None
+    return rows, following is None and len(rows) < size
 
 
 def _id(row: Any, path: str) -> str | None:

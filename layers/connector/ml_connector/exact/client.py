@@ -1,6 +1,5 @@
 """Exact's REST API for a connection: rate-limited, authorised, refusals turned into faults."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -18,6 +17,7 @@ from ml_connector.exact.rate_limiter import RateLimiter
 from ml_connector.exact.refused_tokens import RefusedTokens
 from ml_connector.exact.tokens import TokenProvider
 from ml_connector.infrastructure import http as http_clients
+from ml_connector.infrastructure.answer_texts import read_json
 from ml_connector.infrastructure.circuit_breaker import CircuitBreaker
 from ml_connector.infrastructure.coordination import ErrorWindow
 from ml_connector.infrastructure.dynamodb import Table
@@ -264,7 +264,7 @@ def _is_rate_limit(fault: Later, answer: ExactAnswer) -> bool:
 
 def _is_json_or_empty(body: bytes) -> bool:
     try:
-        return not body.strip() or json.loads(body) is not None
+        return not body.strip() or read_json(body) is not None
     except ValueError:
         return False
 

@@ -6,10 +6,10 @@ error codes: only the text tells them apart. `error_texts` is the table of these
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_connector import backoff, clock, telemetry
 from ml_connector.domain.exception_codes import delay, problem
@@ -24,6 +24,7 @@ from ml_connector.exact.error_texts import (
     reason_rule,
     rule_for,
 )
+from ml_connector.infrastructure import answer_texts
 from ml_connector.telemetry import redact_text
 
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 400, 401, 403, 404
@@ -32,7 +33,13 @@ _RATE_STATUSES = {_BAD_REQUEST, _FORBIDDEN}
 _MAX_TEXT_LENGTH = 500
 # Exact does not document the header: the usual ones.
 _REQUEST_IDS = ("x-request-id", "request-id", "x-ms-request-id", "x-correlation-id")
-_XML_MESSAGE = re.compile(r"<message[^>]*>(.*?)</message>", re.DOTALL | re.IGNORECASE)
+_XML_MESSAGE = re.compile(r"<((?:\w+:)?message)\b[^>]*>(.*?)</\1\s*>", re.DOTALL | re.IGNORECASE)
+_WORDED = (
+    "odata.error", "error", "errors", "message", "value", "messagedetail", "exceptionmessage",
+    "error_description", "innererror", "detail", "title",
+)  # fmt: skip
+_DEEPEST = 6
+_MARKUP = ("<", "{", "[")
 
 
 @dataclass(frozen=True)
@@ -80,14 +87,18 @@ def interpret(answer: ExactAnswer, sent: SentRequest) -> Fault:
 
     A write's outcome is unknown after a temporary 5xx, 408 or 599: Exact may have committed it.
     """
-    text = message(answer.body)
+    text, are_exacts = read_words(answer.body)
     if answer.status == _TOO_MANY or _mentions_rate_limit(answer, text):
         return _too_many(answer, sent)
+    if answer.status == _FORBIDDEN and not are_exacts and not reason_rule(answer.header("reason")):
+        return _page(answer, sent, text)
     if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
         return _forbidden(answer, sent, text)
     if answer.status != _TIMEOUT and _BAD_REQUEST <= answer.status < 500:
+        if not are_exacts:
+            return _page(answer, sent, text)
         return _refused(answer, sent, text)
-    return _server_fault(answer, sent, text)
+    return _server_fault(answer, sent, text, are_exacts=are_exacts)
 
 
 def unreadable(answer: ExactAnswer, sent: SentRequest) -> Later:
@@ -133,25 +144,65 @@ def counts_as_error(answer: ExactAnswer) -> bool:
 
 
 def message(body: bytes) -> str:
-    """Return Exact's text from a JSON or XML error body, or an empty one."""
-    lines = (line.strip() for line in _error_text(body).splitlines())
-    return "\n".join(line for line in lines if line)[:_MAX_TEXT_LENGTH]
+    """Return the text of an error's body, or an empty one."""
+    return read_words(body).text
 
 
-def _error_text(body: bytes) -> str:
-    text = body.decode("utf-8", errors="replace").strip()
+class Words(NamedTuple):
+    """The words of an error; `are_exacts`: it is written in a way that Exact is known to use."""
+
+    text: str = ""
+    are_exacts: bool = True
+
+
+def read_words(body: bytes) -> Words:
+    """Return the words of an error's body: JSON or XML of Exact's, a page, or a plain text.
+
+    An empty body is Exact's: it is known to send some.
+    """
+    text = answer_texts.decode(body).strip()
+    if not text:
+        return Words()
+    title = answer_texts.page_title(text)
+    if title is not None:
+        return Words(_tidied(title), are_exacts=False)
     try:
         return _from_json(json.loads(text))
     except (ValueError, RecursionError):
-        found = _XML_MESSAGE.search(text)
-        return found[1] if found else ""
+        if found := _XML_MESSAGE.search(text):
+            return Words(_tidied(answer_texts.plain(found[2])))
+    is_known = not text.startswith(_MARKUP) and rule_for(text, 500) is not None
+    return Words(_tidied(answer_texts.plain(text)), are_exacts=is_known)
 
 
-def _from_json(body: Any) -> str:
-    error = body.get("error") if isinstance(body, Mapping) else None
-    inner = error.get("message") if isinstance(error, Mapping) else error
-    value = inner.get("value") if isinstance(inner, Mapping) else inner
-    return value if isinstance(value, str) else ""
+def _tidied(text: str) -> str:
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line)[:_MAX_TEXT_LENGTH]
+
+
+def _from_json(body: Any) -> Words:
+    """Return the words under `error`, `Message` and the like; other JSON is not Exact's."""
+    if isinstance(body, str):
+        return Words(_tidied(body), are_exacts=rule_for(body, 500) is not None)
+    if not isinstance(body, Mapping) or not any(name.lower() in _WORDED for name in body):
+        return Words(_tidied("; ".join(answer_texts.texts_in(body))), are_exacts=False)
+    first, *others = dict.fromkeys(_words(body, _DEEPEST)) or [""]
+    more = [each for each in others if each not in first]
+    return Words(_tidied("; ".join([first.strip(), *more])))
+
+
+def _words(value: Any, depth: int) -> Iterator[str]:
+    """Yield the texts under names that carry words, the most specific first."""
+    if isinstance(value, str) and value.strip():
+        yield value
+    elif isinstance(value, list) and depth:
+        for each in value:
+            yield from _words(each, depth - 1)
+    elif isinstance(value, Mapping) and depth:
+        lower = {str(name).lower(): each for name, each in value.items()}
+        for name in _WORDED:
+            if name in lower:
+                yield from _words(lower[name], depth - 1)
 
 
 def _mentions_rate_limit(answer: ExactAnswer, text: str) -> bool:
@@ -202,8 +253,16 @@ def _refused(answer: ExactAnswer, sent: SentRequest, text: str) -> Review:
     return _review(answer, sent, text, fallback)
 
 
-def _server_fault(answer: ExactAnswer, sent: SentRequest, text: str) -> Fault:
-    if answer.status == 500 and _is_business(text):
+def _page(answer: ExactAnswer, sent: SentRequest, text: str) -> Later:
+    """Return the fault of a refusal that is not Exact's: it says nothing about the record."""
+    detail = "quoted" if text else "status"
+    text = _one_line(text)
+    later = _later("EXACT_OTHER_ANSWER", sent, detail, status=answer.status, text=text)
+    return _answered(later, answer, text)
+
+
+def _server_fault(answer: ExactAnswer, sent: SentRequest, text: str, *, are_exacts: bool) -> Fault:
+    if answer.status == 500 and are_exacts and _is_business(text):
         return _review(answer, sent, text, "EXACT_REFUSED")
     detail, text = "quoted" if text else "status", _one_line(text)
     later = _later("EXACT_UNAVAILABLE", sent, detail, status=answer.status, text=text)
@@ -258,7 +317,7 @@ def _one_line(text: str) -> str:
 def _evidence(answer: ExactAnswer, sent: SentRequest) -> dict[str, Any]:
     """Return the request and the answer; of the headers only the request id."""
     answered = {
-        "answer": telemetry.evidence(_error_text(answer.body).encode() or answer.body),
+        "answer": telemetry.evidence(message(answer.body).encode() or answer.body),
         "request_id": telemetry.evidence(_request_id(answer).encode())[:100],
     }
     asked = {"status": answer.status, "endpoint": sent.endpoint, "division": sent.division}

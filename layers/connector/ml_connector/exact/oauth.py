@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ml_connector import clock, telemetry
+from ml_connector.infrastructure.answer_texts import read_json
 from ml_connector.secret import Secret
 
 TOKEN_PATH = "/api/oauth2/token"  # noqa: S105  an address
@@ -221,8 +222,8 @@ def _request(base_url: str, **form: str) -> TokenRequest:
 
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
+        data = read_json(body)
+    except ValueError:
         return {}
     return data if isinstance(data, Mapping) else {}
 

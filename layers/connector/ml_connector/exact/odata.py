@@ -1,12 +1,12 @@
 """Exact's dialect of OData 2: literals for queries, the shapes of answers, dates, padded codes."""
 
-import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ml_connector.domain.ids import Guid
+from ml_connector.infrastructure.answer_texts import read_json
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(r"/Date\((-?\d+)(?:[+-]\d{4})?\)/")
@@ -72,7 +72,7 @@ def trimmed(code: Any) -> str:
     return str("" if code is None else code).strip()
 
 
-def read_page(body: bytes | str) -> tuple[list[dict[str, Any]], str | None]:
+def read_page(body: bytes) -> tuple[list[dict[str, Any]], str | None]:
     """Return the rows of an answer and the address of its next page.
 
     Accepts `{"d": [...]}`, `{"d": {"results": [...], "__next": "..."}}`, one bare entity in place
@@ -91,7 +91,7 @@ def read_page(body: bytes | str) -> tuple[list[dict[str, Any]], str | None]:
     return _rows(inner), None
 
 
-def read_entity(body: bytes | str) -> dict[str, Any]:
+def read_entity(body: bytes) -> dict[str, Any]:
     """Return the single entity of an answer.
 
     Raises:
@@ -110,10 +110,10 @@ def _moment(milliseconds: int) -> datetime:
         raise UnreadableAnswerError(f"not a date: {milliseconds} ms") from error
 
 
-def _inner(body: bytes | str) -> Any:
+def _inner(body: bytes) -> Any:
     try:
-        outer = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        outer = read_json(body)
+    except ValueError as error:
         raise UnreadableAnswerError("not JSON") from error
     if not isinstance(outer, Mapping) or "d" not in outer:
         raise UnreadableAnswerError("no `d` in the answer")

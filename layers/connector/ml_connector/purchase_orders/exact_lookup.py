@@ -6,7 +6,7 @@ from functools import partial
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.faults import Review
+from ml_connector.domain.faults import Later, Review
 from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId
 from ml_connector.domain.orders.exact_order import ExactHeader, ExactOrder
 from ml_connector.domain.orders.marker import is_marked_for
@@ -79,6 +79,10 @@ def _with_reference(services: Services, sought: Outcome, *, remember: bool) -> l
     query = {"$filter": f"YourRef eq {text_literal(sought.your_ref)}", "$select": _FIELDS}
     try:
         rows: list[Row] = list(services.exact.rows(sought.division, ORDERS_PATH, query))
+    except Later as later:
+        if later.code != "EXACT_OTHER_ANSWER":  # else nobody knows what Exact thinks of the filter
+            raise
+        return None
     except Review as review:
         if remember and all(each.code in _ABOUT_FILTERS for each in review.problems):
             data.note(_FILTER_REFUSED)

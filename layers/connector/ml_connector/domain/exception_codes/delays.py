@@ -75,6 +75,16 @@ DELAYS: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "EXACT_OTHER_ANSWER",
+        Severity.DELAY,
+        "A call was refused, but not by Exact: by a page or a server on the way.",
+        _LOOKED_UP,
+        {
+            "status": "It answered {status}.",
+            "quoted": 'It answered {status} and says: "{text}"',
+        },
+    ),
+    CatalogueEntry(
         "EXACT_AWAY",
         Severity.DELAY,
         "Exact has not answered for a while; the connector keeps checking whether it is back.",
@@ -159,6 +169,16 @@ DELAYS: tuple[CatalogueEntry, ...] = (
         _RETRIED,
         {
             "status": "It answered {status}.",
+        },
+    ),
+    CatalogueEntry(
+        "AIRBASE_OTHER_ANSWER",
+        Severity.DELAY,
+        "A call was refused, but not by Airbase: by a page of a server on the way.",
+        _RETRIED,
+        {
+            "status": "It answered {status}.",
+            "quoted": 'It answered {status} and says: "{text}"',
         },
     ),
     CatalogueEntry(

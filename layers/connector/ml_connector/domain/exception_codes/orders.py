@@ -93,6 +93,7 @@ ORDERS: tuple[CatalogueEntry, ...] = (
         "Check that it still exists and that the profile's paths are right.",
         {
             "status": "It answered {status} at {path}.",
+            "quoted": 'It answered {status} at {path} and says: "{text}"',
             "event_gone": "Its event is no longer kept.",
             "no_address": "Its id fits no address.",
         },
@@ -104,6 +105,7 @@ ORDERS: tuple[CatalogueEntry, ...] = (
         "Check the profile's paths and the rights of the API key.",
         {
             "status": "It answered {status} at {path}.",
+            "quoted": 'It answered {status} at {path} and says: "{text}"',
         },
     ),
     CatalogueEntry(
