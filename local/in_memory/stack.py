@@ -4,8 +4,7 @@ For the seeded histories of the tests and for the bench, where thousands of days
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import httpx
 
@@ -18,7 +17,7 @@ from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
 from ml_connector.purchase_orders import worker as purchase_order_worker
 from ml_connector.services import StackServices, Tables
-from ml_connector.sqs_worker import wait_after
+from ml_connector.sqs_worker import counted, wait_after
 from ml_connector.vendors import worker as vendor_worker
 
 _WORKERS = {
@@ -64,12 +63,13 @@ class InMemoryQueues(Queues):
                 yield one
             busy.add(group)
 
-    def deliver(self, one: QueuedMessage, handle: Callable[[Mapping[str, Any]], None]) -> None:
+    def deliver(self, one: QueuedMessage, handle: Callable[[Message], None]) -> None:
         """Pass the message to a worker; it is removed when the worker returns."""
         one.receives += 1
         one.visible_at = clock.epoch() + wait_after(one.receives)
         try:
-            handle(one.message.body)
+            body = counted(one.message.body, one.receives)
+            handle(replace(one.message, body=body))
         except BaseException:
             if one.receives >= _MOST_RECEIVES:
                 self.waiting.remove(one)
@@ -113,7 +113,7 @@ class InMemoryStack:
         handled = 0
         while ready := list(self.queues.ready()):
             for one in ready:
-                self.queues.deliver(one, lambda _, m=one.message: self.work(m, services))  # type: ignore[misc]
+                self.queues.deliver(one, lambda message: self.work(message, services))
                 handled += 1
             if handled > most:
                 raise RuntimeError("the queues do not become empty")

@@ -237,7 +237,7 @@ class History:
     def _deliver(self, one: QueuedMessage) -> None:
         self._deliver_safely(
             lambda: self.memory.queues.deliver(
-                one, lambda _: self.memory.work(one.message, self.services)
+                one, lambda message: self.memory.work(message, self.services)
             )
         )
 

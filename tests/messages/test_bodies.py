@@ -112,6 +112,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     "event": st.none() | shown,
     "event_version": st.none() | st.integers(),
     "closes": st.none() | shown.map(RecordKey),
+    "receives": st.none() | st.integers(),
     "site": st.none() | shown,
     "name": st.none() | st.text(),
     "code": st.none() | st.text(),

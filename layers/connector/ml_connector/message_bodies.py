@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 _RECOVERABLE: tuple[Recoverable, ...] = ("exact", "airbase", "halts", "tokens")
 _LONGEST_TEXT = 500
 # They differ between copies that ask for the same.
-_NOT_IDENTIFYING = frozenset({"at", "event_version", "closes"})
+_NOT_IDENTIFYING = frozenset({"at", "event_version", "closes", "receives"})
 
 
 # ---------------------------------------------------------------- the types
@@ -44,12 +44,14 @@ class Caused(Struct, frozen=True, kw_only=True):
 
     `event` is the key of the inbox event that caused it, `event_version` the event's version.
     `closes`: the record whose exception ends with this message, because the message is sent again
-    after a worker could not read it.
+    after a worker could not read it. `receives`: how often the queue has delivered it, if not once;
+    the worker adds it.
     """
 
     event: str | None = None
     event_version: int | None = None
     closes: RecordKey | None = None
+    receives: int | None = None
 
 
 class ForConnection(Caused, frozen=True):
@@ -323,6 +325,7 @@ class _Fields:
             "event": self.optional("event", _readable),
             "event_version": self.optional("event_version", _number),
             "closes": self.optional("closes", _readable),
+            "receives": self.optional("receives", _number),
         }
 
     def id(self, name: str) -> str:

@@ -33,6 +33,9 @@ AGAIN_AFTER = timedelta(hours=1)
 """How long after a message could not be read it is sent again, for as long as events are kept."""
 
 
+_OF_ONE_COPY = ("closes", "receives")
+
+
 class UnreadableMessageError(Exception):
     """A message that cannot be read, and names no connection that could show it as an exception.
 
@@ -102,7 +105,7 @@ def _open_exception(ledger: Ledger, unknown: UnknownMessage, queue: str) -> None
 def _as_kept(connection: ConnectionId, unknown: UnknownMessage, queue: str) -> KeptMessage:
     is_vendor = queue == VENDORS
     group = vendor_group(connection) if is_vendor else f"{connection}#{unknown.record}"
-    body = {name: value for name, value in unknown.body.items() if name != "closes"}
+    body = {name: value for name, value in unknown.body.items() if name not in _OF_ONE_COPY}
     return KeptMessage(queue, group, body)
 
 

@@ -46,8 +46,21 @@ def wait_after(receives: int) -> int:
 def _waits(returned: Sequence[Mapping[str, Any]]) -> Iterator[int]:
     """The queue keeps the messages of a group in order: those after the first need not wait."""
     for index, one in enumerate(returned):
-        count = int(one.get("attributes", {}).get("ApproximateReceiveCount", 1))
-        yield 0 if index else wait_after(count)
+        yield 0 if index else wait_after(_receives(one))
+
+
+def counted(body: Mapping[str, Any], receives: int) -> Mapping[str, Any]:
+    """Return the body of a message with how often it was delivered, if not once."""
+    return {**body, "receives": receives} if receives > 1 else body
+
+
+def _body(record: Mapping[str, Any]) -> object:
+    body = json.loads(record["body"])
+    return counted(body, _receives(record)) if isinstance(body, dict) else body
+
+
+def _receives(record: Mapping[str, Any]) -> int:
+    return int(record.get("attributes", {}).get("ApproximateReceiveCount", 1))
 
 
 def _return_later(record: Mapping[str, Any], wait: int, queues: Queues) -> None:
@@ -60,7 +73,7 @@ def _return_later(record: Mapping[str, Any], wait: int, queues: Queues) -> None:
 def _succeeds(record: Mapping[str, Any], handle: Handle, services: StackServices) -> bool:
     try:
         services.data_form.refuse_newer()
-        handle(json.loads(record["body"]), services)
+        handle(_body(record), services)
     except Exception:  # noqa: BLE001  redelivered; the dead-letter queue after five times
         logger().exception("message not handled", message_id=record["messageId"])
         return False

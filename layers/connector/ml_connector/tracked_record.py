@@ -1,16 +1,26 @@
 """A record that a worker processes: its steps, and what a fault does to it."""
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from ml_connector import backoff, clock
 from ml_connector.domain.exception_codes import CATALOGUE, delay, problem
-from ml_connector.domain.faults import Fault, Halt, Later, Review
+from ml_connector.domain.faults import Fault, Halt, Later, Problem, ReadPart, Review
 from ml_connector.domain.open_exceptions import are_alike
-from ml_connector.domain.records import HALT_RETRY, Facts, OrderFacts, OrderState, Waiting
-from ml_connector.infrastructure.ledger import Ledger, Record
+from ml_connector.domain.records import (
+    HALT_RETRY,
+    SETTLE,
+    Facts,
+    OrderFacts,
+    OrderState,
+    Waiting,
+)
+from ml_connector.infrastructure.aws_faults import is_of_aws
+from ml_connector.infrastructure.ledger import Conflict, Ledger, Record
 
 AnyFacts = TypeVar("AnyFacts", bound=Facts)
 
@@ -18,6 +28,10 @@ REVIEW_RETRY = timedelta(hours=24)
 LONGEST_WAIT = timedelta(hours=24)
 """A record that waits longer is an exception; it is still tried, less often."""
 _AFTER_LONG = timedelta(hours=2)  # twelve times a day
+MOST_RECEIVES = 5
+"""How often a record is taken without coming to an end: as often as a message is delivered."""
+GIVEN_UP = MOST_RECEIVES + 1
+"""The count of a record that waits for a person, or for the next day."""
 _MAX_EVENTS = 20
 _MOST_OF_TOO_MANY = 100
 """Exceptions of a record that has more than can be stored."""
@@ -52,6 +66,73 @@ class TrackedRecord(Generic[AnyFacts]):
         """Return what people call this record."""
         return self.facts.title or self.record.key.partition("#")[2]
 
+    @contextmanager
+    def taken(
+        self, receives: int | None, *, anew: bool = False, lives: timedelta = SETTLE
+    ) -> Iterator[bool]:
+        """Count that a worker takes the record; tell whether it may.
+
+        It may not once workers came to no end `MOST_RECEIVES` times in a row, because they crashed
+        or were killed: then that is an exception. `receives`: how often the message was delivered,
+        if not once; `anew`: a person asked for it, or there is news of it; `lives`: how long a
+        worker may take. A first receive costs no write: it is stored with the first step, or after
+        the crash. A crash is counted and raised; AWS's own errors are not about this record, and
+        only raised.
+        """
+        counted = 0 if anew and not receives else self.record.receives
+        if counted >= MOST_RECEIVES:
+            if counted == MOST_RECEIVES:
+                self.give_up(self._failure("killed"))
+            yield False
+            return
+        count = max(counted + 1, 2 if receives else 1)
+        self.record = replace(self.record, receives=count)
+        if count > 1 and self.record.version:
+            self.record = self._ledger.save_unaudited(self.record.due(clock.now() + lives))
+        try:
+            yield True
+        except Conflict:
+            raise
+        except Exception as error:
+            if not is_of_aws(error):
+                self._note_crash(count, error, lives)
+            raise
+        if count > 1:
+            self._settle()
+
+    def give_up(self, failure: Problem) -> None:
+        """Open the exception of a record that was taken too often; messages leave it from now on.
+
+        The sweep takes it up again a day later (`due_records`), and a person at any time.
+        """
+        self.apply_fault(Review([failure]))
+        self.record = self._ledger.save_unaudited(replace(self.record, receives=GIVEN_UP))
+
+    def _failure(self, detail: str, error: str = "") -> Problem:
+        key = self.record.key
+        name = self.title if key.startswith("order#") else key
+        return problem(
+            "PROCESSING_FAILED", self.title, detail, times=MOST_RECEIVES, error=error,
+            connection=self.record.connection, record=shlex.quote(name),
+        )  # fmt: skip
+
+    def _note_crash(self, count: int, error: Exception, lives: timedelta) -> None:
+        """Store the receive that ended in a crash; with the last, open the exception."""
+        self.record = self._ledger.read(self.record.key)
+        counted = replace(self.record, receives=count).due(clock.now() + lives)
+        if count >= MOST_RECEIVES:
+            self.give_up(self._failure("crash", _in_short(error)))
+        elif counted.version:
+            self.record = self._ledger.save_unaudited(counted)
+        else:
+            self.record = self._ledger.write(counted, "failed", detail={"error": _in_short(error)})
+
+    def _settle(self) -> None:
+        """Forget the receives of a record that nothing was to be done about."""
+        self.record = self._ledger.read(self.record.key)
+        if 0 < self.record.receives < GIVEN_UP:
+            self.record = self._ledger.save_unaudited(replace(self.record, receives=0).due(None))
+
     def step(
         self,
         state: str,
@@ -68,6 +149,8 @@ class TrackedRecord(Generic[AnyFacts]):
         moved = self.record.now(state, facts)
         if retry_in is not None:
             moved = moved.due(clock.now() + retry_in)
+        if retry_in == SETTLE:  # the worker goes on
+            moved = replace(moved, receives=self.record.receives)
         self.record = self._ledger.write(moved, step, detail=detail)
 
     def close_exceptions(self, state: str, step: str, *, but: str = "") -> None:
@@ -107,10 +190,11 @@ class TrackedRecord(Generic[AnyFacts]):
         if later.code not in _FIXED_DELAYS:
             until = max(until, now + backoff.delay(times, base=15, cap=1800))
         facts = replace(self.facts, waiting=Waiting(later.code, times, since))
+        waiting = replace(self.record, facts=facts, receives=0)
         if later.code in PARKING_CODES:
-            delayed = replace(self.record, facts=facts).park(later.code)
+            delayed = waiting.park(later.code)
         elif now - since < LONGEST_WAIT:
-            delayed = replace(self.record, facts=facts).due(until)
+            delayed = waiting.due(until)
         else:
             delayed = self._waiting_too_long(facts, later).due(max(until, now + _AFTER_LONG))
         if is_repeated and delayed.problems == self.record.problems:
@@ -137,7 +221,7 @@ class TrackedRecord(Generic[AnyFacts]):
         is_known = are_alike(facts.problems, review.problems) and facts == self.facts
         if is_known and self.record.state == state:
             due_at = None if retry_in is None else clock.now() + retry_in
-            self.record = self._ledger.postpone(self.record, due_at)
+            self.record = self._ledger.postpone(replace(self.record, receives=0), due_at)
             return
         try:
             facts = replace(facts, problems=review.problems, waiting=None)
@@ -152,10 +236,14 @@ class TrackedRecord(Generic[AnyFacts]):
 class TrackedOrder(TrackedRecord[OrderFacts]):
     """The record of an order that a worker processes."""
 
+    def is_news(self, event: str | None) -> bool:
+        """Return whether this webhook about the order is not recorded yet."""
+        return event is not None and event not in self.facts.events
+
     def note_event(self, event: str | None, retry_in: timedelta) -> None:
         """Record a webhook about this order; a known one changes nothing."""
         known = self.facts.events
-        if self.record.version and (event is None or event in known):
+        if self.record.version and not self.is_news(event):
             return
         is_new = self.record.state == OrderState.NEW
         state = OrderState.RECEIVED if is_new else self.record.state
@@ -167,7 +255,7 @@ class TrackedOrder(TrackedRecord[OrderFacts]):
         if not self.facts.asked_for:
             self.step(OrderState.SET_ASIDE, "left_aside", replace(self.facts, asked_for=True))
         elif self.record.due_at:
-            self.record = self._ledger.postpone(self.record, None)
+            self.record = self._ledger.postpone(replace(self.record, receives=0), None)
 
     def apply_fault(self, fault: Fault, retry_in: timedelta | None = REVIEW_RETRY) -> None:
         """See `TrackedRecord.apply_fault`; an order that was set aside stays so."""
@@ -180,15 +268,28 @@ class TrackedOrder(TrackedRecord[OrderFacts]):
         """Return the state of an order with exceptions: that of one in Exact is kept."""
         return state_in_review(self.record.state)
 
+    def keep_read(self, read: ReadPart) -> None:
+        """Store what lists show of an order that a worker has failed over: it may fail again."""
+        facts = self._facts_with(read)
+        if facts != self.facts:
+            self.step(self.record.state, "read", facts, retry_in=SETTLE)
+
     def facts_in_review(self, review: Review) -> OrderFacts:
         """Return the facts with what was read of the order; those of one in Exact are kept."""
+        return self._facts_with(review.read)
+
+    def _facts_with(self, part: ReadPart) -> OrderFacts:
         if self.facts.exact:
             return self.facts
-        read = {name: text for name, text in review.read._asdict().items() if text}
+        read = {name: text for name, text in part._asdict().items() if text}
         if "vendor" in read:  # nothing of another vendor stays
             emptied = replace(self.facts, vendor_id="", vendor_name="", vendor_code="")
             return replace(emptied, **read)
         return replace(self.facts, **read)
+
+
+def _in_short(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]
 
 
 def state_in_review(state: str) -> str:

@@ -1,7 +1,7 @@
 """Read Airbase's JSON into an `Order`, strictly: anything doubtful becomes a problem."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -12,7 +12,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.faults import Problem, Review
+from ml_connector.domain.faults import Problem, ReadPart, Review
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.money import (
     AmountError,
@@ -84,6 +84,23 @@ def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
     if reader.problems:
         raise Review(reader.problems, read_part(number or id, order.vendor, shown_total))
     return order
+
+
+def readable_part(raw: Any, profile: AirbaseProfile) -> ReadPart:
+    """Return what lists show of an order, as far as it can be read; never raises."""
+    reader, fields = FieldReader(raw, profile), profile.order
+    title = _tried(lambda: reader.text(fields.number, "number", LONGEST_ID), "")
+    title = title or _tried(lambda: reader.text(fields.id, "id", LONGEST_ID), "")
+    vendor = _tried(lambda: reader.reference(fields.vendor, "vendor"), Reference())
+    total = _tried(lambda: reader.total(fields.total, fields.currency)[1], "")
+    return read_part(title, vendor, total)
+
+
+def _tried(read: Callable[[], T], otherwise: T) -> T:
+    try:
+        return read()
+    except Exception:  # noqa: BLE001  whatever it is, the other parts may be readable
+        return otherwise
 
 
 class FieldReader:

@@ -1,6 +1,7 @@
 """Retry an order, or a record with exceptions, at a person's request."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ml_connector import clock
 from ml_connector import record_lookup as records
@@ -110,9 +111,9 @@ def send_by_hand(send: Send, record: AnyRecord) -> None:
 
 
 def _resumed(record: AnyRecord) -> AnyRecord:
-    """Return an order that was set aside in the state it had before."""
+    """Return the record as never tried, and an order that was set aside in its earlier state."""
     if record.state != OrderState.SET_ASIDE:
-        return record
+        return replace(record, receives=0)
     state = record.facts.aside_from or OrderState.RECEIVED
     return record.now(state, taken_up(record.facts)).due(clock.now())
 

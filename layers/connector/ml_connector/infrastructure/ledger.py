@@ -101,6 +101,7 @@ class Record(Generic[AnyFacts]):
 
     `due_at`: when the sweep queues it again; None when nothing is to be done.
     `parked`: the code of the delay that has to end first; empty when time alone decides.
+    `receives`: how often in a row a worker took it and did not come to an end.
     """
 
     connection: ConnectionId
@@ -111,6 +112,7 @@ class Record(Generic[AnyFacts]):
     due_at: datetime | None = None
     parked: str = ""
     version: int = 0
+    receives: int = 0
     anchor: Anchor = field(default_factory=Anchor)
     stored: "Record[AnyFacts] | None" = field(default=None, compare=False, repr=False)
     """The record as last read or written; None when it is not stored yet."""
@@ -118,8 +120,9 @@ class Record(Generic[AnyFacts]):
     """In how many further rows its facts are stored: they may be longer than one item."""
 
     def now(self, state: str, facts: AnyFacts | None = None) -> "Record[AnyFacts]":
-        """Return the record in another state, with these facts and nothing due."""
-        return replace(self, state=state, facts=facts or self.facts, due_at=None, parked="")
+        """Return the record in another state, with these facts; nothing due, no receive counted."""
+        facts = facts or self.facts
+        return replace(self, state=state, facts=facts, due_at=None, parked="", receives=0)
 
     def due(self, at: datetime | None) -> "Record[AnyFacts]":
         """Return the record to be queued again at `at`; None: not any more."""
@@ -592,6 +595,8 @@ def _item(record: AnyRecord, facts: Packed) -> Item:
     if record.due_at:
         item["due_group"] = _due_group(record.connection, record.parked)
         item["due_at"] = f"{_stamp(record.due_at)}#{record.received_at}"
+    if record.receives:
+        item["receives"] = record.receives
     return item | _unfinished(record)
 
 
@@ -634,6 +639,7 @@ def _record(item: Item, text: str) -> AnyRecord:
             due_at=datetime.fromisoformat(due) if due else None,
             parked=str(item.get("due_group", "")).partition(_PARKED)[2],
             version=int(item["version"]),
+            receives=int(item.get("receives", 0)),
             anchor=Anchor(int(item.get("audit_seq", 0)), str(item.get("audit_hash", START))),
             parts=number_of_parts(str(item["facts"])),
         )

@@ -1,23 +1,25 @@
 """Read an order from Airbase in full: its webhook is only a hint."""
 
 import json
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import shlex
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
 from typing import Any
 
 import jmespath
 
 from ml_connector.airbase.client import read_json
-from ml_connector.airbase.purchase_orders import read_order
+from ml_connector.airbase.purchase_orders import read_order, readable_part
 from ml_connector.airbase.vendors import with_vendor
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.faults import Review
+from ml_connector.domain.faults import ReadPart, Review
 from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.states import ApprovalState
 from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.services import Services
 from ml_connector.settings.airbase_profile import AirbaseProfile
+from ml_connector.telemetry import logger
 
 _STAGE: dict[ApprovalState | None, int] = {
     ApprovalState.PENDING: 0,
@@ -29,14 +31,23 @@ Rank = tuple[float, float, int, str]
 """Sorts events from old to new: moment, revision, stage of the order, its text."""
 
 
-def fetch_order(services: Services, id: OrderId, record: OrderRecord) -> Order:
+def fetch_order(
+    services: Services,
+    id: OrderId,
+    record: OrderRecord,
+    note: Callable[[ReadPart], None] | None = None,
+) -> Order:
     """Return the order as Airbase has it now, with its vendor if it should be in Exact.
 
-    Raises `Later`, `Review` or `Halt` as the Airbase client does; `Review` when it is unreadable.
+    `note` is told first what lists show of the order. Raises `Later`, `Review` or `Halt` as the
+    Airbase client does; `Review` when it is unreadable.
     """
     profile = services.connection.profile
     day = datetime.fromisoformat(record.received_at).date()
-    order = read_order(_raw_order(services, id, record), profile, day)
+    raw = _raw_order(services, id, record)
+    if note:
+        note(readable_part(raw, profile))
+    order = _read(services, id, raw, day)
     if order.id != id:
         found = problem("NOT_THE_ORDER", id, "order", found=order.id)
         raise Review([found], order.read_part)
@@ -47,6 +58,23 @@ def fetch_order(services: Services, id: OrderId, record: OrderRecord) -> Order:
         return with_vendor(order, vendor, profile)
     except Review as review:
         raise Review(review.problems, order.read_part) from review
+
+
+def _read(services: Services, id: OrderId, raw: Any, day: date) -> Order:
+    profile = services.connection.profile
+    try:
+        return read_order(raw, profile, day)
+    except Review:
+        raise
+    except Exception as error:  # a bug, but reading it again would end the same way
+        logger().exception("order not read", connection=services.id, order=id)
+        part = readable_part(raw, profile)
+        text = f"{type(error).__name__}: {error}"[:300]
+        found = problem(
+            "PROCESSING_FAILED", part.title or id, "reading",
+            error=text, connection=services.id, record=shlex.quote(id),
+        )  # fmt: skip
+        raise Review([found], part) from error
 
 
 def _raw_order(services: Services, id: OrderId, record: OrderRecord) -> Any:

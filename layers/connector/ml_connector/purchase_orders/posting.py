@@ -11,7 +11,7 @@ from ml_connector import clock
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review
 from ml_connector.domain.ids import Division, OrderId, VendorId
-from ml_connector.domain.orders.exact_order import UNTOUCHED
+from ml_connector.domain.orders.exact_order import UNTOUCHED, ExactOrder
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.domain.orders.next_step import created_digest, next_step
 from ml_connector.domain.orders.outcome import confirmed, intended
@@ -51,20 +51,29 @@ def advance_order(
     event: str | None = None,
     *,
     by_hand: bool = False,
+    receives: int | None = None,
 ) -> OrderRecord:
     """Take one order as far as it can go now and return its record.
 
     `event` is the inbox key of the webhook that caused this, None for the sweep; `by_hand`: a
-    person asked for it. Raises `Conflict` when another worker changed the order meanwhile.
+    person asked for it; `receives`: how often the message was delivered, if not once. Raises
+    `Conflict` when another worker changed the order meanwhile. See `TrackedRecord.taken` for an
+    order over which workers crash.
     """
     tracked = TrackedOrder(services.ledger, services.ledger.order(id))
-    tracked.note_event(event, SETTLE)
+    with tracked.taken(receives, anew=by_hand or tracked.is_news(event)) as may_work:
+        if may_work:
+            tracked.note_event(event, SETTLE)
+            _advance(services, id, tracked, by_hand=by_hand)
+    return tracked.record
+
+
+def _advance(services: Services, id: OrderId, tracked: TrackedOrder, *, by_hand: bool) -> None:
     try:
         _Posting(services, id, tracked, by_hand=by_hand).run()
     except Fault as fault:
         tracked.apply_fault(fault)
         _queue_unknown_vendor(services.queues, tracked.record)
-    return tracked.record
 
 
 def refuse_order(ledger: Ledger, id: OrderId, event: str | None = None) -> None:
@@ -74,10 +83,11 @@ def refuse_order(ledger: Ledger, id: OrderId, event: str | None = None) -> None:
     tracked.apply_fault(Review([problem("CONNECTION_GONE", id)]))
 
 
-def compare_with_exact(services: Services, id: OrderId) -> None:
+def compare_with_exact(services: Services, id: OrderId, receives: int | None = None) -> None:
     """Compare a posted order with what Exact holds now; after our own write nothing differs.
 
-    A change by others is processed as in `advance_order`.
+    A change by others is processed as in `advance_order`, and so is an order over whose comparison
+    a worker has crashed, or was killed.
     """
     tracked = TrackedOrder(services.ledger, services.ledger.order(id))
     record, facts = tracked.record, tracked.facts
@@ -85,16 +95,27 @@ def compare_with_exact(services: Services, id: OrderId) -> None:
         return  # its worker is still busy, and reads the order again afterwards
     if not facts.exact or not facts.division:
         return
-    found = services.exact_orders(facts.division).get(facts.exact.id)
-    if found and not found.unreadable and is_as_expected(record, found):
-        if (facts.status or UNTOUCHED) != found.status:
-            retry_in = record.due_at - clock.now() if record.due_at else None
-            noted = replace(facts, status=found.status)
-            tracked.step(record.state, "exact_status", noted, retry_in=retry_in)
-        return
-    changed = replace(facts, is_changed_in_exact=True)
-    tracked.step(record.state, "changed_in_exact", changed, retry_in=SETTLE)
-    advance_order(services, id)
+    if not receives and not record.receives:
+        with tracked.taken(receives):
+            found = services.exact_orders(facts.division).get(facts.exact.id)
+            if _is_as_written(tracked, found):
+                return
+    if not facts.is_changed_in_exact:
+        changed = replace(facts, is_changed_in_exact=True)
+        tracked.step(record.state, "changed_in_exact", changed, retry_in=SETTLE)
+    advance_order(services, id, receives=receives)
+
+
+def _is_as_written(tracked: TrackedOrder, found: ExactOrder | None) -> bool:
+    """Return whether Exact holds what was written last; its status is stored if it is new."""
+    record, facts = tracked.record, tracked.facts
+    if not found or found.unreadable or not is_as_expected(record, found):
+        return False
+    if (facts.status or UNTOUCHED) != found.status:
+        retry_in = record.due_at - clock.now() if record.due_at else None
+        noted = replace(facts, status=found.status)
+        tracked.step(record.state, "exact_status", noted, retry_in=retry_in)
+    return True
 
 
 def _queue_unknown_vendor(queues: Queues, record: OrderRecord) -> None:
@@ -125,7 +146,8 @@ class _Posting:
     ) -> None:
         self.services = services
         self.tracked = tracked
-        self.reader = OrderReader(services, tracked.record, stores=True)
+        note = tracked.keep_read if tracked.record.receives > 1 else None
+        self.reader = OrderReader(services, tracked.record, stores=True, note=note)
         self.known = Known(
             now=clock.now(),
             connection=services.connection,

@@ -1,12 +1,12 @@
 """Read what a decision about an order asks: in Airbase, in Exact, in our own tables."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
-from ml_connector.domain.faults import Later
+from ml_connector.domain.faults import Later, ReadPart
 from ml_connector.domain.ids import Division, OrderId
 from ml_connector.domain.orders.known_data import what_follows
 from ml_connector.domain.orders.marker import order_token
@@ -42,8 +42,16 @@ class OrderReader:
     `stores`: what Exact says of an order is stored, as the worker does and a preview does not.
     """
 
-    def __init__(self, services: Services, record: OrderRecord, *, stores: bool) -> None:
-        """Read for the order of `record`."""
+    def __init__(
+        self,
+        services: Services,
+        record: OrderRecord,
+        *,
+        stores: bool,
+        note: Callable[[ReadPart], None] | None = None,
+    ) -> None:
+        """Read for the order of `record`; `note` is told what lists show of it, once it is read."""
+        self._note = note
         self._services = services
         self._record = record
         self._id = OrderId(record.key.partition("#")[2])
@@ -72,7 +80,7 @@ class OrderReader:
     def _answer(self, question: AnyQuestion) -> Any:
         match question:
             case AirbaseOrder():
-                return fetch_order(self._services, self._id, self._record)
+                return fetch_order(self._services, self._id, self._record, self._note)
             case Outcome() | OrderInExact():
                 return self._ask_exact(question)
             case Lookup(division, what, arguments):

@@ -72,9 +72,10 @@ def _work(
 ) -> None:
     match message:
         case ProcessOrder(_, order, by_hand):
-            advance_order(services, order, message.event, by_hand=by_hand)
+            receives = message.receives
+            advance_order(services, order, message.event, by_hand=by_hand, receives=receives)
         case CompareOrder(_, order):
-            compare_with_exact(services, order)
+            compare_with_exact(services, order, message.receives)
         case RefreshDivision(_, division, everything):
             refresh_division(services, division, everything=everything)
         case SearchListing():

@@ -4,6 +4,7 @@ A message only asks a worker to process a record: lost, repeated or late ones do
 """
 
 from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
@@ -34,7 +35,7 @@ from ml_connector.sweep.capacity import CallCapacity
 from ml_connector.sweep.long_outages import report_outages
 from ml_connector.sweep.missed_approvals import queue_listing
 from ml_connector.telemetry import logger
-from ml_connector.tracked_record import PARKING_CODES
+from ml_connector.tracked_record import GIVEN_UP, PARKING_CODES
 
 _LOST_AFTER = timedelta(minutes=2)
 _QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout
@@ -167,7 +168,8 @@ def _away(circuit_breaker: Callable[[Remote], CircuitBreaker]) -> dict[Remote, O
 def _claim(services: Services, record: AnyRecord) -> int:
     """Queue the record, and again after a while in case its message is lost."""
     try:
-        services.ledger.postpone(record, clock.now() + _QUEUE_AGAIN)
+        anew = replace(record, receives=0) if record.receives >= GIVEN_UP else record
+        services.ledger.postpone(anew, clock.now() + _QUEUE_AGAIN)
     except Conflict:
         return 0  # a worker has it
     _queue(services, record)

@@ -46,9 +46,18 @@ class _OutOfTime(Exception):
     """The worker's time is over; the next message resumes the run."""
 
 
-def reconcile_all(services: Services) -> None:
-    """Continue the run as far as the time allows; start one if none is under way."""
+def reconcile_all(services: Services, receives: int | None = None) -> None:
+    """Continue the run as far as the time allows; start one if none is under way.
+
+    `receives`: how often the message was delivered, if not once.
+    """
     tracked = TrackedRecord(services.ledger, services.ledger.comparison())
+    with tracked.taken(receives, lives=_RESUME_AFTER) as may_work:
+        if may_work:
+            _reconcile_all(services, tracked)
+
+
+def _reconcile_all(services: Services, tracked: TrackedRecord[ComparisonFacts]) -> None:
     if tracked.record.state != ComparisonState.RUNNING:
         digest = _rules_digest(services.connection)
         is_new = tracked.facts.rules != digest

@@ -16,10 +16,12 @@ from ml_connector.domain.matching.blocking import (
 )
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.records import VendorDivision
+from ml_connector.infrastructure.aws_faults import is_of_aws
 from ml_connector.infrastructure.ledger import Conflict
 from ml_connector.infrastructure.vendor_links import Link
 from ml_connector.messages import unique_id, vendor_message
 from ml_connector.settings.connection import ExactDivision
+from ml_connector.telemetry import logger
 from ml_connector.vendors.alignment import LinkedPair, align
 from ml_connector.vendors.context import VendorContext, agreed_names, open_vendor
 from ml_connector.vendors.creation import create_supplier
@@ -84,10 +86,20 @@ def affected_vendors(context: VendorContext, division: Division, supplier: Party
 
 
 def reconcile_or_requeue(context: VendorContext, vendor: Party) -> None:
-    """Reconcile one of many vendors; queue it again if another worker is changing it."""
+    """Reconcile one of many vendors; queue it by itself if that fails.
+
+    Another worker is changing it, or the connector crashes over it: that does not stop the others.
+    """
     try:
         reconcile_vendor(context, vendor)
     except Conflict:
+        queue_vendors(context, [vendor.id])
+    except Fault:
+        raise
+    except Exception as error:
+        if is_of_aws(error):
+            raise
+        logger().exception("vendor not reconciled", connection=context.id, vendor=vendor.id)
         queue_vendors(context, [vendor.id])
 
 

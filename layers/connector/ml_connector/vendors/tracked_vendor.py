@@ -180,7 +180,7 @@ class TrackedVendor:
         facts = self.division_facts(None)
         if facts.problem or self.record.facts.waiting:
             going_on = replace(self.record.facts, waiting=None)
-            self.record = replace(self.record, facts=going_on)
+            self.record = replace(self.record, facts=going_on, receives=0)
             self._write("went_on", None, replace(facts, problem=None), ())
 
     def _is_recorded(
@@ -209,7 +209,7 @@ class TrackedVendor:
         divisions = {key: each for key, each in divisions.items() if each != VendorDivision()}
         problems = tuple(each.problem for each in divisions.values() if each.problem)
         facts = replace(self.record.facts, title=self.title, divisions=divisions, problems=problems)
-        moved = self.record.now(_state(divisions), facts)
+        moved = replace(self.record.now(_state(divisions), facts), receives=self.record.receives)
         if division:
             detail = {"site": self._links.keys.site, "division": division, **detail}
         self.record = self._ledger.write(moved, step, also=writes, detail=detail)

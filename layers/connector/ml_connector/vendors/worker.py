@@ -29,6 +29,7 @@ from ml_connector.reference_data.refresh import note_stale
 from ml_connector.services import Services, StackServices
 from ml_connector.tracked_record import TrackedRecord
 from ml_connector.vendors.context import VendorContext, open_context, open_vendor
+from ml_connector.vendors.counted_vendor import WORKER_LIVES, CountedVendor
 from ml_connector.vendors.parties import vendor_party
 from ml_connector.vendors.reconcile_all import reconcile_all
 from ml_connector.vendors.reconcile_vendor import reconcile_missing_vendor, reconcile_vendor
@@ -55,15 +56,23 @@ def handle(body: object, services: StackServices) -> None:
 def _process(message: VendorMessage, services: Services) -> None:
     match message:
         case ProcessVendor():
-            _reconcile_one(open_context(services), message)
+            _reconcile_safely(services, message)
         case AccountNotification():  # read with the next refresh, however many there are
             note_stale(services.reference_store(message.division), ACCOUNTS_PATH)
         case ProcessSuppliers():
             _process_suppliers(services, message.division)
         case ReconcileVendors():
-            reconcile_all(services)
+            reconcile_all(services, message.receives)
         case _:
             assert_never(message)
+
+
+def _reconcile_safely(services: Services, message: ProcessVendor) -> None:
+    """Reconcile a vendor; one over which workers crash too often is left as an exception."""
+    counted = CountedVendor(services, message.vendor)
+    with counted.taken(message.receives, anew=bool(message.event), lives=WORKER_LIVES) as may_work:
+        if may_work:
+            _reconcile_one(open_context(services), message)
 
 
 def _reconcile_one(context: VendorContext, message: ProcessVendor) -> None:

@@ -119,6 +119,19 @@ ORDERS: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "PROCESSING_FAILED",
+        Severity.EXCEPTION,
+        "The connector failed over this record, and stopped trying.",
+        "Report it with the log of the time, and deploy a release that can process the record; it "
+        "is tried once a day, and with `connector retry {connection} {record}`. If it is urgent, "
+        "look in Exact whether it is there, and otherwise enter it by hand.",
+        {
+            "crash": "It failed {times} times, the last time with {error}.",
+            "killed": "{times} times a process ended over it, out of time or memory.",
+            "reading": "Reading it ended with {error}.",
+        },
+    ),
+    CatalogueEntry(
         "UNREADABLE_EVENT",
         Severity.EXCEPTION,
         "An event or message cannot be read.",
