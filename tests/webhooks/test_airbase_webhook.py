@@ -11,7 +11,7 @@ import pytest
 from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.webhooks.bootstrap import open_airbase_webhook
-from ml_connector.webhooks.verification import LARGEST_BODY
+from ml_connector.webhooks.verification import LARGEST_BODY, LARGEST_CALL
 from tests.webhooks.aws import (
     AIRBASE_EVENT,
     FIRM,
@@ -294,25 +294,57 @@ def test_hostile_bodies_are_refused(
      b"\xff\xfe", b"[" * 100_000, b"<xml/>", BODY.decode().encode("utf-16")],
     ids=str,
 )  # fmt: skip
-def test_a_signed_body_that_is_not_an_object_is_400(
+def test_a_signed_body_that_is_not_an_object_is_stored_and_reaches_the_worker(
     aws: WebhookAws, airbase: Call, body: bytes
 ) -> None:
-    assert airbase(signed(body, is_base64=True)) == 400
-    assert aws.is_empty()
+    assert airbase(signed(body, is_base64=True)) == 202
+    assert [kept.body for kept in aws.stored_events()] == [body]
+    assert [message["body"]["kind"] for message in aws.messages()] == ["unreadable"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [b',"n":NaN}', b',"data":{"id":"another"}}', b',"n":Infinity}'],
+    ids=["NaN", "a name twice", "Infinity"],
+)
+def test_a_signed_body_with_more_than_one_meaning_is_not_guessed(
+    aws: WebhookAws, airbase: Call, end: bytes
+) -> None:
+    assert airbase(signed(BODY[:-1] + end)) == 202
+    assert [message["body"]["kind"] for message in aws.messages()] == ["unreadable"]
+
+
+@pytest.mark.parametrize("size", [LARGEST_BODY + 1, LARGEST_BODY * 4, LARGEST_BODY * 17 + 5])
+@pytest.mark.parametrize("is_base64", [False, True], ids=["text", "base64"])
+def test_an_event_too_large_for_one_item_is_stored_in_pieces(
+    aws: WebhookAws, airbase: Call, size: int, is_base64: bool
+) -> None:
+    body = "é".encode() * (size // 2)
+    assert airbase(signed(body, is_base64=is_base64)) == 202
+    assert airbase(signed(body, is_base64=is_base64)) == 200
+    (kept,) = aws.stored_events()
+    assert kept.body == body
+    assert aws.inbox.find(kept.sk) == kept
+    assert [message["body"]["kind"] for message in aws.messages()] == ["unreadable"]
 
 
 @pytest.mark.parametrize("size", [LARGEST_BODY + 1, LARGEST_BODY * 4])
 @pytest.mark.parametrize("is_base64", [False, True], ids=["text", "base64"])
-def test_an_oversized_body_is_413_even_if_signed(
+def test_a_large_body_that_is_not_signed_is_refused(
     aws: WebhookAws, airbase: Call, size: int, is_base64: bool
 ) -> None:
-    assert airbase(signed(b"x" * size, is_base64=is_base64)) == 413
-    assert airbase(signed(b"x" * size, connection="nobody", is_base64=is_base64)) == 413
+    made = event(b"x" * size, {"x-airbase-signature": SIGNATURE}, is_base64=is_base64)
+    assert airbase(made) == 401
+    assert airbase(signed(b"x" * size, connection="nobody", is_base64=is_base64)) == 401
     assert aws.is_empty()
 
 
-def test_the_size_is_counted_in_bytes(airbase: Call) -> None:
-    assert airbase(signed("é".encode() * (LARGEST_BODY // 2 + 1))) == 413
+@pytest.mark.parametrize("is_base64", [False, True], ids=["text", "base64"])
+def test_a_body_larger_than_lambda_passes_on_is_413(
+    aws: WebhookAws, airbase: Call, is_base64: bool
+) -> None:
+    assert airbase(signed("é".encode() * (LARGEST_CALL // 2 + 1), is_base64=is_base64)) == 413
+    assert aws.is_empty()
 
 
 def test_a_large_genuine_event_is_stored(aws: WebhookAws, airbase: Call) -> None:

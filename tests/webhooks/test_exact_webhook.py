@@ -1,5 +1,6 @@
 """Exact's webhook: notifications are verified on the signed bytes, and only those are read."""
 
+import gzip
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -277,17 +278,37 @@ def test_no_header_makes_a_wrong_body_valid(
     [b"", b" ", b"null", b"true", b"7", b'"text"', b"[]", b"{", b"{}{}", b"\xff", b"[" * 100_000],
     ids=lambda content: str(content[:20]),
 )
-def test_signed_content_that_is_not_an_object_is_400(
+def test_signed_content_that_is_not_an_object_is_stored_and_reaches_the_worker(
     aws: WebhookAws, exact: Call, content: bytes
 ) -> None:
-    assert exact(event(exact_body(content), is_base64=True)) == 400
-    assert aws.is_empty()
+    body = exact_body(content)
+    assert exact(event(body, is_base64=True)) == 202
+    assert [kept.body for kept in aws.stored_events()] == [body]
+    assert [message["body"]["kind"] for message in aws.messages()] == ["unreadable"]
 
 
 @pytest.mark.parametrize("is_base64", [False, True], ids=["text", "base64"])
-def test_an_oversized_notification_is_413(aws: WebhookAws, exact: Call, is_base64: bool) -> None:
+def test_an_oversized_notification_is_stored_in_pieces(
+    aws: WebhookAws, exact: Call, is_base64: bool
+) -> None:
     body = exact_body(EXACT_CONTENT | {"Note": "x" * LARGEST_BODY})
-    assert exact(event(body, is_base64=is_base64)) == 413
+    assert exact(event(body, is_base64=is_base64)) == 202
+    assert [kept.body for kept in aws.stored_events()] == [body]
+
+
+def test_a_compressed_notification_is_read(aws: WebhookAws, exact: Call) -> None:
+    body = gzip.compress(BODY, mtime=0)
+    assert exact(event(body, {"content-encoding": "gzip"}, is_base64=True)) == 202
+    assert [kept.body for kept in aws.stored_events()] == [body]
+    assert [message["body"]["kind"] for message in aws.messages()] == ["exact"]
+
+
+def test_a_compressed_notification_that_is_not_signed_is_refused(
+    aws: WebhookAws, exact: Call
+) -> None:
+    bomb = gzip.compress(b'{"Content":' + b" " * 40_000_000, mtime=0)
+    for body in (gzip.compress(framed(EVIL, HASH), mtime=0), bomb, bomb[:-9]):
+        assert exact(event(body, {"content-encoding": "gzip"}, is_base64=True)) == 401
     assert aws.is_empty()
 
 

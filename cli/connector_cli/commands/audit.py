@@ -8,6 +8,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.audit import events as event_rows
 from ml_connector.audit import export_files, export_rows, trails
 from ml_connector.audit.trails import TrailCheck
 
@@ -91,6 +92,39 @@ def export(
     else:
         records = "1 record" if done["records"] == 1 else f"{done['records']} records"
         print_line(f"Wrote {done['entries']} entries of {records} to {out}.")
+
+
+@app.command()
+def events(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    event: Annotated[
+        str | None,
+        typer.Argument(metavar="EVENT", help="One event; default: list those not readable."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the event's bytes to a file that does not exist yet.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show webhook events as they came, for 30 days."""
+    stack = stack_of(context)
+    if event is None:
+        rows = event_rows.unreadable_events(stack, connection)
+        if as_json:
+            print_json(rows)
+        else:
+            print_table(
+                ("Event", "Received (UTC)"), ((row["event"], row["received"][:19]) for row in rows)
+            )
+        return
+    found = event_rows.stored_event(stack, connection, event)
+    if out:
+        event_rows.write_body(found, out)
+        print_line(f"Wrote {len(found.body)} bytes to {out}.")
+        return
+    for line in event_rows.lines_of(found):
+        print_line(line)
 
 
 def _exit_when_broken(checks: list[TrailCheck]) -> None:

@@ -75,6 +75,15 @@ def keep_unread(
         services.inbox_of(connection).mark_handled(unknown.event, unknown.event_version)
 
 
+def kept_messages(inbox: Inbox, record: EventRecord) -> list[Message]:
+    """Return the messages of all events in an event's record, to be sent again by a person."""
+    keys = record.facts.events or (record.key.partition("#")[2],)
+    events = [event for key in keys if (event := inbox.find(key))]
+    stored = record.facts.message
+    kept = [event.message for event in events] or ([Message(**vars(stored))] if stored else [])
+    return [replace(each, body={**each.body, "closes": record.key}) for each in kept]
+
+
 def kept_message(inbox: Inbox, record: EventRecord) -> Message | None:
     """Return the message of an event's record, to be sent again; None when it is not kept."""
     event = inbox.get(record.key.partition("#")[2])
@@ -96,8 +105,9 @@ def _open_exception(ledger: Ledger, unknown: UnknownMessage, queue: str) -> None
     tracked = TrackedRecord(ledger, replace(record, facts=facts))
     evidence = {"message": _shown(unknown)}
     found = problem(
-        "UNREADABLE_EVENT", tracked.title, "message", why=unknown.why, evidence=evidence
-    )
+        "UNREADABLE_EVENT", tracked.title, "message", why=unknown.why, evidence=evidence,
+        connection=ledger.id, record=f"'{unknown.record}'",
+    )  # fmt: skip
     telemetry.logger().warning(str(found), extra={"connection": ledger.id})
     tracked.apply_fault(Review([found]), retry_in=_again_after(record))
 

@@ -18,7 +18,7 @@ from ml_connector.infrastructure.ledger import (
     UnreadableRecord,
 )
 from ml_connector.infrastructure.queues import Message
-from ml_connector.message_outcome import kept_message
+from ml_connector.message_outcome import kept_messages
 from ml_connector.messages import order_message, vendor_message
 from ml_connector.stack import Send, Stack
 from ml_connector.user_errors import UserError
@@ -90,8 +90,8 @@ def _retry(stack: Stack, ledger: Ledger, record: AnyRecord) -> bool:
 
     If workers change the record meanwhile, it is queued without the audit entry.
     """
-    message = _message(stack.services.inbox_of(record.connection), record)
-    if message is None:
+    messages = messages_of(stack.services.inbox_of(record.connection), record)
+    if not messages:
         return False
     for _ in range(_ATTEMPTS):
         try:
@@ -100,7 +100,8 @@ def _retry(stack: Stack, ledger: Ledger, record: AnyRecord) -> bool:
             record = ledger.read(record.key)
         else:
             break
-    stack.send(message, f"asked {clock.epoch()}")
+    for message in messages:
+        stack.send(message, f"asked {clock.epoch()} {message.body.get('event', '')}")
     return True
 
 
@@ -118,13 +119,14 @@ def _resumed(record: AnyRecord) -> AnyRecord:
     return record.now(state, taken_up(record.facts)).due(clock.now())
 
 
-def _message(inbox: Inbox, record: AnyRecord) -> Message | None:
+def messages_of(inbox: Inbox, record: AnyRecord) -> list[Message]:
+    """Return what asks a worker for the record again; empty when nothing of it is kept."""
     kind, _, id = record.key.partition("#")
     if kind == "order":
-        return order_message(record.connection, OrderId(id), by_hand=True)
+        return [order_message(record.connection, OrderId(id), by_hand=True)]
     if kind == "vendor":
-        return vendor_message(record.connection, VendorId(id))
-    return kept_message(inbox, record) if kind == "event" else None
+        return [vendor_message(record.connection, VendorId(id))]
+    return kept_messages(inbox, record) if kind == "event" else []
 
 
 def _reason_against(record: AnyRecord) -> str:

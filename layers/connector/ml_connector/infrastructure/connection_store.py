@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId, OrderId
 from ml_connector.infrastructure.dynamodb import Item, Table
+from ml_connector.settings.airbase_profile import STORED
 from ml_connector.settings.connection import Connection
 from ml_connector.telemetry import logger
 
@@ -37,7 +38,7 @@ class ConnectionStore:
     def get(self, id: ConnectionId) -> Connection | None:
         """Return the connection, or None when it was removed or never added."""
         item = self._table.get(_CONNECTIONS, id)
-        return Connection.model_validate_json(str(item["body"])) if item else None
+        return _parsed(item) if item else None
 
     def all(self) -> Iterator[Connection]:
         """Yield every connection of the stack.
@@ -46,7 +47,7 @@ class ConnectionStore:
         """
         for item in self._table.query(_CONNECTIONS):
             try:
-                yield Connection.model_validate_json(str(item["body"]))
+                yield _parsed(item)
             except ValidationError:
                 logger().exception("a connection must be added again", connection=item["sk"])
 
@@ -57,7 +58,7 @@ class ConnectionStore:
             return None
         # One saved by an older release has no version until `save` writes it again.
         version = int(item.get("version", -1))
-        return Connection.model_validate_json(str(item["body"])), version
+        return _parsed(item), version
 
     def save(self, connection: Connection) -> None:
         """Add the connection, or replace the one with its id."""
@@ -80,6 +81,10 @@ class ConnectionStore:
         self._table.delete(_CONNECTIONS, id)
         for item in list(self._table.query(id)):
             self._table.delete(id, str(item["sk"]))
+
+
+def _parsed(item: Item) -> Connection:
+    return Connection.model_validate_json(str(item["body"]), context=STORED)
 
 
 class ConnectionNotes:

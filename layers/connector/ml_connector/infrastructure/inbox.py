@@ -6,7 +6,7 @@ message) are found through the sparse index `open` and queued again.
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +20,8 @@ KEPT_FOR = timedelta(days=30)
 """How long a duplicate is recognised."""
 
 _INDEX = "open"
+_PIECE = 256 * 1024
+"""Bytes of a body in one item: an item holds 400 KB, and base64 takes a third more."""
 _MAX_ATTEMPTS = 10
 
 
@@ -80,6 +82,9 @@ class Inbox:
         if incoming.connection != self._id:
             raise ValueError(f"{incoming.key} is no event of connection {self._id}")
         fresh = _item(incoming)
+        if len(incoming.body) > _PIECE and not self._table.get(self._id, str(fresh["sk"])):
+            for piece in _further_pieces(fresh, incoming.body):
+                self._table.put(piece)
         for _ in range(_MAX_ATTEMPTS):
             if self._table.insert(fresh):
                 return _read(fresh), True
@@ -94,9 +99,20 @@ class Inbox:
         raise RuntimeError(f"inbox: {fresh['sk']} changes faster than it can be stored")
 
     def get(self, sk: str) -> StoredEvent | None:
-        """Return the event, or None when it is unknown or expired."""
+        """Return the event with its whole body, or None when it is unknown or expired."""
         item = self._table.get(self._id, sk)
-        return None if item is None else _read(item)
+        if item is None or "message" not in item:
+            return None
+        keys = [(_pieces_of(item), f"{n:04}") for n in range(1, int(item.get("pieces", 1)))]
+        return _read(item, [self._table.get(*key) for key in keys])
+
+    def find(self, sk: str) -> StoredEvent | None:
+        """Do as `get`, with queries alone: people may not read single items."""
+        item = next((each for each in self._table.query(self._id, sk) if each["sk"] == sk), None)
+        if item is None:
+            return None
+        is_whole = int(item.get("pieces", 1)) == 1
+        return _read(item, [] if is_whole else list(self._table.query(_pieces_of(item))))
 
     def mark_handled(self, sk: str, version: int | None = None) -> bool:
         """Close the event; return False when `version` is no longer the newest (it stays open).
@@ -120,7 +136,10 @@ class Inbox:
         return (_read(item) for item in found)
 
     def received_since(self, moment: datetime) -> Iterator[StoredEvent]:
-        """Yield every stored event received at `moment` (aware) or later, handled ones too."""
+        """Yield every stored event received at `moment` (aware) or later, handled ones too.
+
+        Of a body in pieces, only the first.
+        """
         events = (_read(item) for item in self._table.query(self._id))
         return (event for event in events if event.received_at >= moment)
 
@@ -144,8 +163,20 @@ def _item(incoming: IncomingEvent) -> Item:
         "message_group": f"{incoming.connection}#{incoming.group or sk}",
         "message": json.dumps({**incoming.message, "connection": incoming.connection, "event": sk}),
         "headers": json.dumps(dict(incoming.headers)),
-        **_body(incoming.body),
+        **_body(incoming.body[:_PIECE]),
+        **({"pieces": -(-len(incoming.body) // _PIECE)} if len(incoming.body) > _PIECE else {}),
     }
+
+
+def _further_pieces(item: Item, body: bytes) -> Iterator[Item]:
+    """Yield the items of a body after its first piece, which is in the event's own item."""
+    for n, start in enumerate(range(_PIECE, len(body), _PIECE), start=1):
+        piece = _body(body[start : start + _PIECE])
+        yield {"pk": _pieces_of(item), "sk": f"{n:04}", "expires_at": item["expires_at"], **piece}
+
+
+def _pieces_of(item: Item) -> str:
+    return f"{item['pk']}#{item['sk']}"
 
 
 def _body(raw: bytes) -> Item:
@@ -169,8 +200,13 @@ def _closed(stored: Item) -> Item:
     return {**kept, "handled_at": _stamp(clock.now()), "version": int(stored["version"]) + 1}
 
 
-def _read(item: Item) -> StoredEvent:
-    body, version = str(item["body"]), int(item["version"])
+def _bytes(item: Item) -> bytes:
+    body = str(item["body"])
+    return base64.b64decode(body) if item["body_is_base64"] else body.encode()
+
+
+def _read(item: Item, further: Iterable[Item | None] = ()) -> StoredEvent:
+    version = int(item["version"])
     content = {**json.loads(str(item["message"])), "event_version": version}
     return StoredEvent(
         connection=ConnectionId(str(item["pk"])),
@@ -178,7 +214,7 @@ def _read(item: Item) -> StoredEvent:
         version=version,
         received_at=datetime.fromisoformat(str(item["received_at"])),
         is_open=f"{_INDEX}_group" in item,
-        body=base64.b64decode(body) if item["body_is_base64"] else body.encode(),
+        body=b"".join(_bytes(each) for each in (item, *further) if each),
         headers=json.loads(str(item["headers"])),
         message=Message(str(item["queue"]), str(item["message_group"]), content),
     )

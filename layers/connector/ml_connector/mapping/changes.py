@@ -11,6 +11,7 @@ from ml_connector.mapping.checker import MappingChecker
 from ml_connector.mapping.files import InvalidLine, MappingLine
 from ml_connector.mapping.kinds import ITEMS, KINDS, SUBSIDIARIES
 from ml_connector.mapping.loaded_data import LoadedDivisionData
+from ml_connector.settings.airbase_profile import STORED
 from ml_connector.settings.connection import Connection
 
 _GUID = re.compile(r"\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
@@ -156,7 +157,7 @@ class MappingChanges:
             if not division["subsidiaries"]:
                 self._report_without_subsidiary(division["division"])
                 return self.connection
-        return Connection.model_validate(data)
+        return Connection.model_validate(data, context=STORED)
 
     def _report_without_subsidiary(self, division: int) -> None:
         left = [

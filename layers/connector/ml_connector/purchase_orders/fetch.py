@@ -4,18 +4,17 @@ import json
 import shlex
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
-import jmespath
-
-from ml_connector.airbase.client import read_json
-from ml_connector.airbase.purchase_orders import read_order, readable_part
+from ml_connector.airbase.purchase_orders import FieldReader, read_order, readable_part
 from ml_connector.airbase.vendors import with_vendor
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import ReadPart, Review
 from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.states import ApprovalState
+from ml_connector.infrastructure.event_bodies import UnreadableBodyError, parse_body
 from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.services import Services
 from ml_connector.settings.airbase_profile import AirbaseProfile
@@ -98,12 +97,19 @@ def _ranked_order(services: Services, id: OrderId, event: str) -> tuple[Rank, An
     if kept is None:
         return (0.0, 0.0, 0, ""), None
     try:
-        body = read_json(kept.body)
-    except ValueError:
-        raise Review([problem("UNREADABLE_EVENT", id)]) from None
+        body = parse_body(kept.body, kept.headers)
+    except UnreadableBodyError as error:
+        found = problem(
+            "UNREADABLE_EVENT", id, error.cause, connection=services.id, record=shlex.quote(id)
+        )
+        raise Review([found]) from None
     profile = services.connection.profile
-    raw = jmespath.search(profile.event_order, body)
-    return _rank(jmespath.search(profile.event_created, body), raw, profile), raw
+    reader = FieldReader(body, profile)
+    raw, created = reader.find(profile.event_order), reader.find(profile.event_created)
+    rank = _rank(created, raw, profile)
+    if reader.problems:
+        raise Review(reader.problems)
+    return rank, raw
 
 
 def _rank(created: Any, raw: Any, profile: AirbaseProfile) -> Rank:
@@ -113,14 +119,17 @@ def _rank(created: Any, raw: Any, profile: AirbaseProfile) -> Rank:
     """
     if not isinstance(raw, Mapping):
         return _moment(created), 0.0, 0, ""
-    state = profile.state_words.get(str(jmespath.search(profile.order.state, raw)))
+    reader = FieldReader(raw, profile)  # what fails here is reported where the order is read
+    state = profile.state_words.get(str(reader.find(profile.order.state)))
     text = json.dumps(raw, sort_keys=True, default=str)
-    revision = _number(jmespath.search(profile.order.revision, raw))
+    revision = _number(reader.find(profile.order.revision))
     return _moment(created), revision, _STAGE.get(state, 2), text
 
 
 def _moment(created: Any) -> float:
     """Return when the event was created; a time without a zone is taken as UTC."""
+    if isinstance(created, int | Decimal) and not isinstance(created, bool):
+        return float(created)  # of one tenant all are seconds, or all are milliseconds
     try:
         at = datetime.fromisoformat(str(created))
     except ValueError:

@@ -2,7 +2,6 @@
 
 from typing import assert_never
 
-from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import Division
 from ml_connector.domain.records import EventState
@@ -58,7 +57,12 @@ def handle(body: object, services: StackServices) -> None:
 
 def _process(message: PurchaseOrderMessage, services: StackServices) -> None:
     """Process a message; of a removed connection, only what still has to be recorded."""
-    if isinstance(message, ExactNotification | UnreadableEvent):
+    if isinstance(message, UnreadableEvent):
+        # Imported when there is one: a worker for orders starts without it.
+        from ml_connector.purchase_orders import unreadable_events  # noqa: PLC0415
+
+        unreadable_events.take_unreadable(message, services)
+    elif isinstance(message, ExactNotification):
         _take_note(message, services)
     elif own := services.of(message.connection):
         _work(message, own)
@@ -112,14 +116,12 @@ def refresh_division(services: Services, division: Division, *, everything: bool
         )
 
 
-def _take_note(message: ExactNotification | UnreadableEvent, services: StackServices) -> None:
-    """Take note of a webhook's event; one that cannot be read becomes an exception."""
+def _take_note(message: ExactNotification, services: StackServices) -> None:
+    """Take note of a change in Exact; one of an unknown kind becomes an exception."""
     key = message.closes or event_record(message.event, encode(message))
     ledger = services.ledger_of(message.connection)
     tracked = TrackedRecord(ledger, ledger.read(key))
     try:
-        if isinstance(message, UnreadableEvent):
-            raise Review([problem("UNREADABLE_EVENT", tracked.title, "no_record")])
         if own := services.of(message.connection):
             data = own.reference_store(message.division)
             note_stream_change(data, message.division, message.topic, message.key, message.action)

@@ -5,23 +5,70 @@ assumption, modelled on the accounting API's objects. For a tenant that differs,
 in the connection file, not the code.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import jmespath
 from jmespath.exceptions import JMESPathError
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from jmespath.functions import Functions
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+)
 
 from ml_connector.domain.money import MoneyForm
 from ml_connector.domain.states import ApprovalState, RequestOutcome
 
+STORED = {"is_stored": True}
+"""The context of a validation of settings that were checked before they were stored."""
 
-def _compiles(expression: str) -> str:
+
+def _compiles(expression: str, info: ValidationInfo) -> str:
     try:
-        jmespath.compile(expression)
+        path = jmespath.compile(expression)
     except JMESPathError as error:
         raise ValueError(f"not a JMESPath expression: {error}") from None
+    if not (info.context or {}).get("is_stored"):
+        _refuse_unusable(path.parsed)
+        _try_on_samples(path)
     return expression
+
+
+def _refuse_unusable(node: Any) -> None:
+    """Raise `ValueError` for a function that there is not, or with another number of arguments.
+
+    It would fail only where it is reached, in a filter for one.
+    """
+    if node["type"] == "function_expression":
+        known = Functions.FUNCTION_TABLE.get(node["value"])
+        if known is None:
+            raise ValueError(f"JMESPath has no function {node['value']}()")
+        wanted, given = known["signature"], len(node["children"])
+        is_open = bool(wanted) and wanted[-1].get("variadic", False)
+        if given < len(wanted) or (given > len(wanted) and not is_open):
+            raise ValueError(f"{node['value']}() takes {len(wanted)} arguments, not {given}")
+    for child in node["children"]:
+        if isinstance(child, dict) and "children" in child:
+            _refuse_unusable(child)
+
+
+def _try_on_samples(path: Any) -> None:
+    """Raise `ValueError` when the path fails on an object that lacks every field, or holds null."""
+    for sample in _SAMPLES:
+        try:
+            path.search(sample)
+        except Exception as error:  # noqa: BLE001  whatever a function of JMESPath raises
+            raise ValueError(
+                f"the path fails where a field is missing ({error}): give a value for that case, "
+                "as in `join('-', [kind || '', id || ''])`"
+            ) from None
+
+
+_SAMPLES: tuple[Any, ...] = ({}, {"id": None, "data": None, "type": None}, {"data": {}})
 
 
 def _zone_exists(name: str) -> str:

@@ -85,35 +85,59 @@ def accept(
 ) -> Event:
     """Return the event of a genuine call.
 
-    `kept_for` is how long duplicates can be recognised. Raises `UnverifiedError` for a call that
-    is unsigned, wrongly signed or stale, `UnreadableEventError` for a genuine one without an event.
+    `kept_for` is how long duplicates can be recognised. One that cannot be read is an
+    `UnreadableEvent`: the worker tries more, and has it shown to people. Raises `UnverifiedError`
+    for a call that is unsigned, wrongly signed or stale, `UnreadableEventError` for one without an
+    id where nothing is signed: anybody may have sent it.
     """
     if not settings.check(call, settings.secrets, now):
         raise UnverifiedError("not signed by a valid secret")
-    body = json_object(call.body)
-    order, vendor = _order(body, settings), _vendor(body, settings)
+    try:
+        body = json_object(call.body)
+    except UnreadableEventError:
+        if not settings.is_verified:
+            raise
+        return Event(_key(None, call.body), None, UnreadableEvent(call.connection))
     if not settings.is_verified:
-        return _unverified(call.connection, order, vendor)
-    refuse_stale(moment(jmespath.search(settings.created, body)), now, kept_for)
-    key = _key(identifier(jmespath.search(settings.event_id, body)), call.body)
-    if vendor:
-        return Event(key, _VENDORS, ProcessVendor(call.connection, vendor))
-    if order:
-        return Event(key, order, ProcessOrder(call.connection, order))
-    return Event(key, None, UnreadableEvent(call.connection))
+        return _unverified(call.connection, _order(body, settings), _vendor(body, settings))
+    refuse_stale(moment(_search(settings.created, body)), now, kept_for)
+    key = _key(identifier(_search(settings.event_id, body)), call.body)
+    message = message_about(call.connection, body, settings)
+    if isinstance(message, ProcessVendor):
+        return Event(key, _VENDORS, message)
+    return Event(key, message.order if isinstance(message, ProcessOrder) else None, message)
+
+
+def message_about(
+    connection: ConnectionId, body: Mapping[str, Any], settings: AirbaseWebhookSettings
+) -> ProcessOrder | ProcessVendor | UnreadableEvent:
+    """Return what an event asks for; only the paths of `settings` matter."""
+    if vendor := _vendor(body, settings):
+        return ProcessVendor(connection, vendor)
+    if order := _order(body, settings):
+        return ProcessOrder(connection, order)
+    return UnreadableEvent(connection)
+
+
+def _search(path: str, body: Mapping[str, Any]) -> Any:
+    """Return what is at the path; None where the path fails on this body."""
+    try:
+        return jmespath.search(path, body)
+    except (JMESPathError, TypeError, ValueError, ArithmeticError, AttributeError):
+        return None
 
 
 def _order(body: Mapping[str, Any], settings: AirbaseWebhookSettings) -> OrderId | None:
-    id = identifier(jmespath.search(settings.order_id, body))
+    id = identifier(_search(settings.order_id, body))
     return OrderId(id) if id else None
 
 
 def _vendor(body: Mapping[str, Any], settings: AirbaseWebhookSettings) -> VendorId | None:
     """Return the id of the vendor the event is about; None when it is about an order."""
-    kind = identifier(jmespath.search(settings.event_type, body)) or ""
+    kind = identifier(_search(settings.event_type, body)) or ""
     if not settings.vendor_word or settings.vendor_word not in kind.lower():
         return None
-    id = identifier(jmespath.search(settings.vendor_id, body))
+    id = identifier(_search(settings.vendor_id, body))
     return VendorId(id) if id else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ml_connector.domain.ids import ConnectionId
-from ml_connector.webhooks.verification import LARGEST_BODY, WebhookCall
+from ml_connector.webhooks.verification import LARGEST_CALL, WebhookCall
 
 Answer = dict[str, Any]
 
@@ -47,7 +47,7 @@ def _body(event: Mapping[str, Any]) -> bytes:
     if event.get("isBase64Encoded"):
         return _decode(text)
     # A character takes at least one byte, so a long text is refused without encoding it.
-    raw = b"" if len(text) > LARGEST_BODY else text.encode("utf-8", "surrogatepass")
+    raw = b"" if len(text) > LARGEST_CALL else text.encode("utf-8", "surrogatepass")
     return _check_size(raw, max(len(text), len(raw)))
 
 
@@ -61,6 +61,6 @@ def _decode(text: str) -> bytes:
 
 
 def _check_size(raw: bytes, size: int) -> bytes:
-    if size > LARGEST_BODY:
+    if size > LARGEST_CALL:
         raise RefusedCallError(413, "oversized")
     return raw

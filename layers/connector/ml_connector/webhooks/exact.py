@@ -14,10 +14,13 @@ from secrets import token_hex
 from typing import Any
 
 from ml_connector.domain.ids import ConnectionId, Division, Guid
+from ml_connector.infrastructure.event_bodies import decompressed
 from ml_connector.message_bodies import AccountNotification, ExactNotification, UnreadableEvent
 from ml_connector.secret import Secret
 from ml_connector.webhooks.verification import (
+    LARGEST_BODY,
     Event,
+    UnreadableEventError,
     UnverifiedError,
     WebhookCall,
     identifier,
@@ -64,18 +67,31 @@ def accept(
 ) -> Event:
     """Return the event of a genuine notification.
 
-    `kept_for` is how long duplicates can be recognised. Raises `UnverifiedError` for one that is
-    unsigned, wrongly signed or stale, `UnreadableEventError` for a genuine one without an event.
+    `kept_for` is how long duplicates can be recognised. One that cannot be read is an
+    `UnreadableEvent`. Raises `UnverifiedError` for one that is unsigned, wrongly signed or stale.
     """
-    signed, given = split(call.body)
+    signed, given = split(_plain(call))
     expected = [content_hash(secret, signed).encode() for secret in settings.secrets]
     if not matches_any(given, expected):
         raise UnverifiedError("not signed by a valid secret")
-    content = json_object(signed)
+    digest = hashlib.sha256(signed).hexdigest()[:32]
+    try:
+        content = json_object(signed)
+    except UnreadableEventError:
+        return Event(f"-#{digest}", None, UnreadableEvent(call.connection))
     created = moment(content.get("EventCreatedOn"))
     refuse_stale(created, now, kept_for)
-    digest = hashlib.sha256(signed).hexdigest()[:32]
     return _event(call.connection, content, digest, is_dated=created is not None)
+
+
+def _plain(call: WebhookCall) -> bytes:
+    """Return the body as Exact signed it: a proxy may have compressed it since."""
+    if call.body.startswith(_HEAD) or len(call.body) > LARGEST_BODY:
+        return call.body
+    try:
+        return decompressed(call.body, call.headers.get("content-encoding", ""))
+    except ValueError:
+        return call.body
 
 
 def content_hash(secret: Secret, signed: bytes) -> str:

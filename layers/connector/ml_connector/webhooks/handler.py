@@ -23,7 +23,7 @@ from ml_connector.webhooks.verification import (
 
 Settings = TypeVar("Settings")
 
-_KEPT_HEADERS = ("content-type", "user-agent", "x-request-id", "webhook-id")
+_KEPT_HEADERS = ("content-type", "content-encoding", "user-agent", "x-request-id", "webhook-id")
 _LONGEST_HEADER = 300
 
 

@@ -1,18 +1,21 @@
 """What both senders' webhooks have in common, as pure functions on raw bytes."""
 
 import hmac
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.event_bodies import strict_json
 from ml_connector.message_bodies import EventMessage
 from ml_connector.secret import Secret
 
 LARGEST_BODY = 256 * 1024
-"""Bytes; a notification of either sender has about 1,000."""
+"""Bytes that are read at once; a notification of either sender has about 1,000."""
+
+LARGEST_CALL = 6 * 1024 * 1024
+"""Bytes; Lambda gets no larger call. A genuine one is kept, and read by the worker."""
 
 _LONGEST_ID = 200
 
@@ -22,7 +25,7 @@ class UnverifiedError(Exception):
 
 
 class UnreadableEventError(Exception):
-    """The call is genuine, but its body is no JSON object or lacks what every event has."""
+    """The body is no JSON object, or lacks what every event has."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +82,11 @@ def matches_any(given: str, expected: Iterable[bytes]) -> bool:
 
 def json_object(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in `raw`; raises `UnreadableEventError` for anything else."""
+    if len(raw) > LARGEST_BODY:
+        raise UnreadableEventError("the body is too large to be read at once")
     try:
-        value = json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
+        value = strict_json(raw.decode("utf-8-sig"))
+    except ValueError:
         raise UnreadableEventError("the body is not JSON") from None
     if not isinstance(value, dict):
         raise UnreadableEventError("the body is not a JSON object")

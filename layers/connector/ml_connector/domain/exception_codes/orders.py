@@ -135,12 +135,18 @@ ORDERS: tuple[CatalogueEntry, ...] = (
         "UNREADABLE_EVENT",
         Severity.EXCEPTION,
         "An event or message cannot be read.",
-        "If a webhook names no record, check event_order_id of the connection's profile, then look "
-        "up the order in Airbase. Otherwise deploy a release that can read it: it is read again "
-        "every hour, or with `connector retry`.",
+        "See what came with `connector audit events {connection}`. Correct the sender, or "
+        "event_order_id and the other paths in the connection's profile; `connector retry "
+        "{connection} {record}` then reads everything again that is kept. If a newer release is "
+        "needed, deploy it: a message is read again every hour. Meanwhile look up the orders in "
+        "Airbase: `connector fetch`.",
         {
             "message": "{why}",
             "no_record": "The webhook names no record.",
+            "compressed": "The body is compressed in a way that is not known, or is damaged.",
+            "form": "The body is a form, not JSON.",
+            "not_json": "The body is not JSON.",
+            "not_object": "The body is JSON, but not one object.",
         },
     ),
     CatalogueEntry(
