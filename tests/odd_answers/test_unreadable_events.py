@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from local.in_memory.environment import InMemoryEnvironment
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
+from ml_connector.settings.airbase_profile import STORED
 from ml_connector.settings.connection import Connection
 from ml_connector.webhooks.bootstrap import WebhookClients, open_airbase_webhook
 from ml_connector.webhooks.verification import LARGEST_BODY
@@ -190,3 +191,24 @@ def test_an_envelope_that_fails_on_an_answer_is_refused_or_an_exception(
     env.post(order)
     assert crashes == []
     assert env.record(order).problems
+
+
+@pytest.mark.parametrize("path", ["join('-', [data.kind, data.id])", "max(data.ids)"])
+def test_a_path_into_events_that_fails_without_its_fields_is_refused_with_a_way_out(
+    env: InMemoryEnvironment, path: str
+) -> None:
+    with pytest.raises(ValidationError, match="give a value for that case"):
+        Connection.model_validate(env.config() | {"profile": {"event_order_id": path}})
+    guarded = "join('-', [data.kind || '', data.id || ''])"
+    assert not is_refused(env, "event_order_id", guarded)
+
+
+def test_a_function_in_a_filter_is_checked_too(env: InMemoryEnvironment) -> None:
+    assert is_refused(env, "order.lines", "expense_list[?split(kind, '-')]")
+
+
+def test_a_connection_that_is_stored_stays_valid(env: InMemoryEnvironment) -> None:
+    settings = env.config() | {"profile": {"event_order_id": "max(data.ids)"}}
+    stored = Connection.model_validate(settings, context=STORED)
+    env.services.connections.save(stored)
+    assert env.services.connections.get(stored.id) == stored

@@ -32,9 +32,18 @@ def _compiles(expression: str, info: ValidationInfo) -> str:
         path = jmespath.compile(expression)
     except JMESPathError as error:
         raise ValueError(f"not a JMESPath expression: {error}") from None
-    if not (info.context or {}).get("is_stored"):
+    if not _is_stored(info):
         _refuse_unusable(path.parsed)
-        _try_on_samples(path)
+    return expression
+
+
+def _is_stored(info: ValidationInfo) -> bool:
+    return bool((info.context or {}).get("is_stored"))
+
+
+def _never_fails(expression: str, info: ValidationInfo) -> str:
+    if not _is_stored(info):
+        _try_on_samples(jmespath.compile(expression))
     return expression
 
 
@@ -89,7 +98,11 @@ def _takes_an_id(path: str) -> str:
 
 
 Path = Annotated[str, AfterValidator(_compiles)]
-"""A JMESPath expression into Airbase's JSON."""
+"""A JMESPath expression into Airbase's JSON; where it fails on an order, that is an exception."""
+
+SafePath = Annotated[Path, AfterValidator(_never_fails)]
+"""A JMESPath expression that works without the fields it names: one into what names no record yet,
+which could not show an exception."""
 
 IdPath = Annotated[str, AfterValidator(_takes_an_id)]
 """The path of one object, with `{id}` in it."""
@@ -231,7 +244,7 @@ class AirbaseProfile(StrictModel):
     orders_sorting: Literal["unknown", "recently_changed_first"] = "unknown"
     """`unknown`: every page is read. `recently_changed_first`: reading stops at a page without
     changes."""
-    orders_compared: Path = "@"
+    orders_compared: SafePath = "@"
     """The part of a listed order whose change means a changed order; the default is all of it."""
     vendor_path: IdPath | None = "/v1/accounting/vendors/{id}/"
     """None: the tenant has no vendor call, and the vendor in the order is used."""
@@ -248,16 +261,16 @@ class AirbaseProfile(StrictModel):
     order_source: Literal["detail", "event"] = "detail"
     """`detail`: an order is fetched by its id. `event`: the signed event contains it, at
     `event_order`."""
-    event_order: Path = "data"
-    envelope: Path | None = None
+    event_order: SafePath = "data"
+    envelope: SafePath | None = None
     """The path of the object in an answer that wraps it, such as `data`."""
-    event_id: Path = "id"
-    event_order_id: Path = "data.id"
-    event_vendor_id: Path = "data.id"
-    event_type: Path = "type"
+    event_id: SafePath = "id"
+    event_order_id: SafePath = "data.id"
+    event_vendor_id: SafePath = "data.id"
+    event_type: SafePath = "type"
     vendor_event_word: str = "vendor"
     """An event whose type contains this word is about the vendor at `event_vendor_id`."""
-    event_created: Path = "created_date"
+    event_created: SafePath = "created_date"
     verification: Verification = Field(default_factory=HmacVerification)
     state_words: Annotated[dict[str, ApprovalState], Field(min_length=1)] = {
         state.value: state for state in ApprovalState
