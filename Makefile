@@ -90,6 +90,10 @@ build/runtime/.ready: requirements/runtime.txt
 fuzz: $(READY) ## run seeded histories, RUNS=20000; HISTORY_SEED=42 replays one
 	HISTORY_RUNS=$(RUNS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist load tests/histories
 
+.PHONY: explore
+explore: $(READY) ## play every schedule of a protocol, without end; WORLD=posting or tokens
+	@WORLD=$(WORLD) SCHEDULE=$(SCHEDULE) $(BIN)/python -m tests.exploration
+
 .PHONY: mutants
 mutants: $(READY) ## change each of the most important lines, and see a test fail
 	@$(BIN)/python -m tests.mutants $(ARGS)

@@ -1,0 +1,202 @@
+"""What the explored worlds share: actors, a clock that stands still, and what may happen next."""
+
+import hashlib
+import pickle
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from ml_connector import clock
+from tests.exploration.actors import Actor, Place
+from tests.exploration.search import Choice
+from tests.exploration.stores import ExploredTable
+
+LIFE = 60
+"""Seconds that a process lives at most: then Lambda ends it."""
+_NEARLY = LIFE - 1
+_LONG_AGO = 3
+_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00|Z)?|\b1[78]\d{8}(?:\d{3}|\.\d+)?\b"
+)
+# These decide nothing: the audit trail is checked at each end, and there is one record.
+_UNTOLD = re.compile(r"'(?:audit_hash|audit_seq|received_at|open_at)': [^,}]+|#\d{4}-[^']+")
+_ENUM = re.compile(r"<\w+\.\w+: ('[^']*')>")
+_VERSION = re.compile(r"'version': (\d+)")
+
+
+class Saved(NamedTuple):
+    """A moment of a world."""
+
+    offset: float
+    places: list[Place]
+    tables: list[dict[tuple[str, str], Any]]
+    data: bytes
+    outside: Any
+
+
+class World:
+    """Actors that take turns. Every choice takes one of them up to its next noticed call.
+
+    Expenses: a `switch` takes the turn from an actor that could go on (so does time that passes
+    meanwhile), a `crash` kills one before its next call, a `fault` ends a call in another way.
+    """
+
+    data: Any
+    """What a world keeps beside tables and actors: a dataclass, pickled to save it."""
+
+    def __init__(self, moving: clock.MovableClock, tables: Mapping[str, ExploredTable]) -> None:
+        """Start without actors."""
+        self.clock, self.tables = moving, tables
+        self.running: dict[str, Actor] = {}
+
+    # ------------------------------------------------------------ what a world adds
+
+    def starts(self) -> Iterable[Choice]:
+        """Yield what else may happen now: an actor starts, a late commit arrives."""
+        raise NotImplementedError
+
+    def rest(self) -> Iterable[Choice]:
+        """Yield what happens once nobody has anything to do; nothing at the end."""
+        raise NotImplementedError
+
+    def contents(self) -> Iterable[str]:
+        """Yield what is stored anywhere, as text."""
+        raise NotImplementedError
+
+    def finished(self, actor: Actor) -> None:
+        """Take note that the actor has ended, by itself or not."""
+        raise NotImplementedError
+
+    def version_now(self) -> int:
+        """Return the version from which others are counted in a state."""
+        return 0
+
+    def outside(self) -> Any:
+        """Return what is held outside of tables and data, to be restored."""
+        raise NotImplementedError
+
+    def restore_outside(self, held: Any) -> None:
+        """Hold this outside."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------ choices
+
+    def choices(self) -> list[Choice]:
+        """See `Explorable.choices`: whoever is at work goes on, then what else may happen."""
+        own: list[Choice] = []
+        others: list[Choice] = []
+        for actor in self.running.values():
+            (own if actor.place.name == self.data.last else others).extend(self._ways(actor))
+        others += self.starts()
+        if own:
+            others = [_dearer(choice) for choice in others]
+        if any(self.clock._offset == actor.place.started for actor in self.running.values()):
+            others.append(Choice(f"{_NEARLY} s pass", self._nearly_a_life, ("switch",)))
+        others += [self._crash(actor) for actor in self.running.values()]
+        return [*own, *others] or [*self.rest()]
+
+    def _ways(self, actor: Actor) -> Iterable[Choice]:
+        for way in actor.place.ways:
+            text = f"{actor.place.name}: {actor.place.next_call}"
+            spends = ("fault",) if way else ()
+            yield Choice(f"{text}, {way}" if way else text, self._step(actor, way), spends)
+
+    def _step(self, actor: Actor, way: str) -> Callable[[], None]:
+        def step() -> None:
+            actor.go_on(way)
+            self._went_on(actor)
+
+        return step
+
+    def _crash(self, actor: Actor) -> Choice:
+        def crash() -> None:
+            actor.kill()
+            self._went_on(actor)
+
+        return Choice(f"{actor.place.name} dies before: {actor.place.next_call}", crash, ("crash",))
+
+    def _nearly_a_life(self) -> None:
+        self.pass_time(_NEARLY)
+        for actor in list(self.running.values()):
+            if self.clock._offset - actor.place.started > LIFE:
+                actor.kill()
+                self._went_on(actor)
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock; nobody does anything meanwhile."""
+        self.clock.move(seconds)
+
+    def start(self, name: str, work: Callable[[], object]) -> None:
+        """Start an actor, up to the call after its first read: before, others cannot notice it."""
+        self.data.started[name] += 1
+        place = Place(name, self.data.started[name], self.clock._offset, work)
+        self.running[name] = actor = Actor(self.clock, place)
+        actor.begin()
+        if actor.is_running and actor.place.next_call.startswith("read"):
+            actor.go_on()
+        self._went_on(actor)
+
+    def _went_on(self, actor: Actor) -> None:
+        if actor.is_running:
+            self.data.last = actor.place.name
+            return
+        del self.running[actor.place.name]
+        self.data.last = "" if actor.place.name == self.data.last else self.data.last
+        self.finished(actor)
+
+    # ------------------------------------------------------------ state
+
+    def state(self) -> bytes:
+        """See `Explorable.state`: what is stored, and where each actor stands.
+
+        Moments count by their distance from now in minutes (three minutes ago is long ago),
+        versions by theirs from the newest, and which of two workers it is makes no difference.
+        """
+        stored = "\n".join(self.contents())
+        newest = self.version_now()
+        at = sorted(map(self._where, self.running.values()))
+        text = _ENUM.sub(r"\1", _UNTOLD.sub("", "\n".join([stored, *at])))
+        text = _VERSION.sub(lambda found: f"version {int(found[1]) - newest}", text)
+        return hashlib.blake2b(_MOMENT.sub(_distance, text).encode(), digest_size=16).digest()
+
+    def _where(self, actor: Actor) -> str:
+        place = actor.place
+        kind, is_older = place.name.rstrip("12"), self.clock._offset > place.started
+        noticed = [f"{made.text} {made.answer!r}" for made in place.answers if made.is_noticed]
+        return f"{kind} {is_older} {place.name == self.data.last} {noticed} {place.next_call}"
+
+    def save(self) -> Saved:
+        """See `Explorable.save`."""
+        places = [actor.place for actor in self.running.values()]
+        tables = [dict(table.changed) for table in self.tables.values()]
+        return Saved(self.clock._offset, places, tables, pickle.dumps(self.data), self.outside())
+
+    def restore(self, saved: Saved) -> None:
+        """See `Explorable.restore`: actors run again on what they were answered."""
+        self.close()
+        self.running = {place.name: Actor(self.clock, place) for place in saved.places}
+        for table, changed in zip(self.tables.values(), saved.tables, strict=True):
+            table.restore(changed)
+        self.clock._offset = saved.offset
+        self.data = pickle.loads(saved.data)
+        self.restore_outside(saved.outside)
+
+    def close(self) -> None:
+        """End all actors."""
+        for actor in self.running.values():
+            actor.kill()
+        self.running.clear()
+
+
+def _dearer(choice: Choice) -> Choice:
+    return Choice(choice.text, choice.take, (*choice.spends, "switch"))
+
+
+def _distance(moment: re.Match[str]) -> str:
+    text = moment[0]
+    if "T" in text:
+        at = datetime.fromisoformat(text).timestamp()
+    else:
+        at = float(text) / (1 if "." in text or len(text) == 10 else 1000)
+    return f"{max(round((at - clock.epoch()) / 60), -_LONG_AGO)} min"
