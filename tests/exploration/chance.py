@@ -1,19 +1,15 @@
 """Chance is taken out: equal schedules play equally. What never changes is read once."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 from zlib import crc32
 
 from ml_connector import backoff
-from ml_connector.domain.ids import OrderId
-from ml_connector.domain.orders.order import Order
+from ml_connector.airbase.client import AirbaseClient
 from ml_connector.infrastructure import circuit_breaker, coordination
-from ml_connector.infrastructure.ledger import OrderRecord
-from ml_connector.purchase_orders import reader
-from ml_connector.purchase_orders.fetch import fetch_order
-from ml_connector.services import Services
 from tests.exploration.actors import DONE, call, here
 
 
@@ -25,7 +21,8 @@ def without_chance() -> Iterator[None]:
         patch.object(backoff, "random", longest),
         patch.object(circuit_breaker, "random", longest),
         patch.object(coordination, "secrets", _Named()),
-        patch.object(reader, "fetch_order", _ReadOnce()),
+        patch.object(AirbaseClient, "order", _read_once(AirbaseClient.order)),
+        patch.object(AirbaseClient, "vendor", _read_once(AirbaseClient.vendor)),
     ):
         yield
 
@@ -40,17 +37,16 @@ class _Named:
         return crc32(here().encode()) % 1_000_000
 
 
-class _ReadOnce:
-    """Reads an order in Airbase once: it never changes here."""
+def _read_once(read: Callable[[AirbaseClient, Any], Any]) -> Callable[[AirbaseClient, Any], Any]:
+    """Return a method of the Airbase client that reads each record once: none changes here."""
+    found: dict[str, Any] = {}
 
-    def __init__(self) -> None:
-        self._orders: dict[OrderId, Order] = {}
+    def once(client: AirbaseClient, id: Any) -> Any:
+        def answer() -> Any:
+            if id not in found:
+                found[id] = read(client, id)
+            return found[id]
 
-    def __call__(self, services: Services, id: OrderId, record: OrderRecord) -> Order:
-        def read() -> Order:
-            if id not in self._orders:
-                self._orders[id] = fetch_order(services, id, record)
-            return self._orders[id]
+        return call("read Airbase", {DONE: answer}, is_noticed=False)
 
-        order: Order = call("read Airbase", {DONE: read}, is_noticed=False)
-        return order
+    return once

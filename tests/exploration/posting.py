@@ -33,7 +33,7 @@ from ml_connector.messages import order_message
 from ml_connector.purchase_orders import worker
 from ml_connector.secret import Secret
 from ml_connector.services import Tables
-from ml_connector.sqs_worker import wait_after
+from ml_connector.sqs_worker import counted, wait_after
 from ml_connector.sweep.due_records import sweep_connection
 from ml_connector.user_errors import UserError
 from tests.exploration.actors import DONE, Actor, Ways, call
@@ -147,7 +147,7 @@ class PostingWorld(World):
         one.receives += 1
         one.visible_at = clock.epoch() + _FOR_EVER
         self.data.handled[name] = one
-        body = one.message.body
+        body = counted(one.message.body, one.receives)
         self.start(name, lambda: worker.handle(body, self.memory.services()))
 
     def _commit(self) -> None:
