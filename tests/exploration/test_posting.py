@@ -13,7 +13,7 @@ TWICE = "2 orders in Exact for one approved purchase"
 @pytest.mark.parametrize(
     ("with_all", "bounds"),
     [
-        pytest.param(False, {"switch": 3, "crash": 2, "fault": 0, TOGETHER: 5}, id="two workers"),
+        pytest.param(False, {"switch": 3, "crash": 2, "fault": 0, TOGETHER: 4}, id="two workers"),
         pytest.param(True, {"switch": 3, "crash": 2, "fault": 1, TOGETHER: 3}, id="everybody"),
     ],
 )

@@ -39,12 +39,13 @@ from tests.histories.fault_injection import (
 from tests.histories.firm import BE, CONNECTION, FINAL, FIRM, NL, kind_of, make_order
 from tests.histories.people import People
 
+PEOPLE_EVERY = 10
+"""One in so many histories has changes after the posting."""
 _START = 1_790_000_000.0
 _CALM_ROUNDS = 80
 _DAY = 86_500
 _FOUR_HOURS = 4 * 3600 + 60
 _SETTLED = 130
-_WITH_PEOPLE = 10  # one in so many histories has changes after the posting
 _A_SWEEP_LATER = 8
 
 VENDORS = {
@@ -120,7 +121,7 @@ class History:
 
     def _add_people(self) -> None:
         """In some histories the orders change after they were posted."""
-        if self.seed % _WITH_PEOPLE == 0 and any(
+        if self.seed % PEOPLE_EVERY == 0 and any(
             kind_of(o) == "good" for o in self.orders.values()
         ):
             rng = random.Random(self.seed + 3)
