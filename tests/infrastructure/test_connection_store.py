@@ -43,8 +43,9 @@ def test_a_connection_is_stored_in_full(mappings: ConnectionStore) -> None:
         exact_callback_url="https://hooks.example.com/x",
     )
     mappings.save(connection)
-    assert mappings.get(FIRM) == connection
-    assert list(mappings.all()) == [connection]
+    (found,) = mappings.all()
+    assert mappings.get(FIRM) == found
+    assert mappings.whole(found) == connection
 
 
 def test_a_connection_that_was_never_added_is_none(mappings: ConnectionStore) -> None:

@@ -23,9 +23,14 @@ NL = Division(2101)
 
 
 def mappings(stack: PersonStack, division: Division = NL) -> dict[str, dict[str, str]]:
-    found = stack.connection(FIRM).division(division)
+    found = whole(stack).division(division)
     assert found is not None
     return found.mappings.model_dump()
+
+
+def whole(stack: PersonStack) -> Connection:
+    """Return the connection with all its mappings."""
+    return stack.services.connections.whole(stack.connection(FIRM))
 
 
 def refused(stack: PersonStack, path: Path) -> tuple[str, ...]:
@@ -251,7 +256,7 @@ def test_a_concurrent_change_is_not_overwritten(
     monkeypatch.setattr(files, "read", meanwhile)
     with pytest.raises(Conflict):
         verbs.import_(fresh, fresh.actor, FIRM, write_file("2101,gl_accounts,mine,4100,"))
-    assert fresh.connection(FIRM) == theirs
+    assert whole(fresh) == theirs
     steps = [entry.step for entry in fresh.services.ledger_of(FIRM).trail(CONNECTION)]
     assert steps == ["mappings_changed", "mappings_not_changed"]
     monkeypatch.undo()
@@ -334,7 +339,7 @@ _OFTEN = settings(
 
 @pytest.fixture
 def restored(stack: PersonStack) -> Iterator[PersonStack]:
-    before = stack.connection(FIRM)
+    before = whole(stack)
     yield stack
     stack.services.connections.save(before)
 
@@ -350,7 +355,7 @@ def test_importing_an_export_changes_nothing(
     path = tmp_path / "map.csv"
     verbs.export(restored.services_of(FIRM), path)
     assert verbs.import_(restored, restored.actor, FIRM, path).changes == []
-    assert restored.connection(FIRM) == connection
+    assert whole(restored) == connection
     lines, invalid = files.read(path)
     kept = {(line.division, line.kind, line.airbase): line.exact for line in lines if line.exact}
     for division in connection.divisions:
@@ -381,9 +386,9 @@ def test_an_import_is_applied_in_full_or_not_at_all(
     try:
         verbs.import_(restored, restored.actor, FIRM, path)
     except UserError:
-        assert restored.connection(FIRM) == start
+        assert whole(restored) == start
     else:
-        assert restored.connection(FIRM).model_dump(mode="json") == expected
+        assert whole(restored).model_dump(mode="json") == expected
         assert all(exact in {*_GOOD[kind], ""} for _, kind, _, exact in lines)
         assert all(division == "2101" for division, *_ in lines)
 

@@ -123,7 +123,7 @@ def test_removed_connections_are_migrated_too(old: InMemoryEnvironment) -> None:
     record = old.services.ledger_of(FIRM).connection()
     old.services.ledger_of(FIRM).write(record.now("removed"), "connection_removed")
     old.services.connections.remove(FIRM)
-    row, _ = migrate(PersonStack(old), Actor("somebody"))
+    row, *_ = migrate(PersonStack(old), Actor("somebody"))
     assert (row["connection"], row["changes"]) == (FIRM, 4)
     assert found(old) == ["order#id-2"] * 4
     assert old.services.ledger_of(FIRM).connection().state == "removed"

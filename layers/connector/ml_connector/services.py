@@ -4,9 +4,9 @@ Code for one connection gets `Services`, which reach no other connection. Only w
 of them, or meets one whose settings are gone, holds `StackServices`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from ml_connector.airbase.client import AirbaseClient
@@ -22,6 +22,7 @@ from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.ledger import Ledger
+from ml_connector.infrastructure.mapping_rows import MappingRows
 from ml_connector.infrastructure.notification_outbox import NotificationOutbox
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.reference_store import ReferenceStore, StoredDivisionData
@@ -91,6 +92,16 @@ class Services:
     def notes(self) -> ConnectionNotes:
         """Return what the connection has learned."""
         return ConnectionNotes(self._tables.mappings, self.id)
+
+    @cached_property
+    def mapping_rows(self) -> MappingRows:
+        """Return the connection's mappings as far as they are in rows."""
+        return MappingRows(self._tables.mappings, self.id)
+
+    def mapped(self, division: Division, kind: str, keys: Iterable[str]) -> str | None:
+        """Return what the first of an Airbase value's keys that is mapped stands for in Exact."""
+        found = self.connection.division(division)
+        return self.mapping_rows.find(found.mappings, kind, keys) if found else None
 
     @cached_property
     def vendor_links(self) -> VendorLinks:
@@ -171,7 +182,10 @@ class Services:
 
     def division_data(self, division: Division) -> StoredDivisionData:
         """Return a division's reference data for mapping one order."""
-        return StoredDivisionData(self.reference_store(division), self.vendor_links, division)
+        mapped = partial(self.mapped, division)
+        return StoredDivisionData(
+            self.reference_store(division), self.vendor_links, division, mapped
+        )
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,12 @@ class DictDivisionData:
     codes: dict[CodeKind, Sequence[Code]] = field(default_factory=dict)
     supplied: set[tuple[Guid, Guid]] = field(default_factory=set)
     doubts: dict[str, str] = field(default_factory=dict)
+    mappings: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def mapped(self, kind: str, keys: Sequence[str]) -> str | None:
+        return next(
+            (self.mappings[kind, key] for key in keys if (kind, key) in self.mappings), None
+        )
 
     def doubt(self, vendor: Reference, supplier: Guid) -> str:
         return self.doubts.get(supplier, "") if self.links.get(vendor.id) == supplier else ""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Later, Problem
-from ml_connector.domain.ids import Division, OrderId
+from ml_connector.domain.ids import Division, Guid, OrderId
 from ml_connector.domain.orders.exact_order import CANCELLED, PARTIAL, ExactHeader, ExactOrder
 from ml_connector.domain.orders.next_step import next_step
 from ml_connector.domain.orders.order import Order, Reference
@@ -33,6 +33,7 @@ from ml_connector.domain.orders.questions import (
     StreamPosition,
     WaitForExact,
 )
+from ml_connector.domain.orders.reference_data import GLAccount
 from ml_connector.domain.orders.steps import (
     Adopt,
     Amend,
@@ -202,6 +203,25 @@ class TestBeforeAnythingIsRead:
 class TestAnOrderThatIsNotInExact:
     def test_what_was_fetched_is_recorded_first(self) -> None:
         assert step_of(known()) == Move(OrderState.RECEIVED, "fetched", fetched())
+
+    def test_mappings_in_rows_are_asked_together_and_alone(self) -> None:
+        stored = any_division(mappings={"supplier_rows": ["a"], "other_rows": ["b"]})
+        account = GLAccount(Guid("acc-9"), "4999", "Mapped")
+        item = replace(ITEM, id=Guid("item-9"), gl_costs=account.id)
+        data = DictDivisionData(
+            gl_accounts=[account],
+            items=[item],
+            mappings={("gl_accounts", ORDER.lines[0].gl_account.keys[-1]): "4999"},
+        )
+        start = known(fetched(), connection=any_connection(stored))
+        step, then = decided(start, World(data=data))
+        assert isinstance(step, Post)
+        assert step.body["PurchaseOrderLines"][0]["Item"] == item.id
+        asked = [each for each in then.answers if isinstance(each, Lookup)]
+        kinds = {each.arguments[0] for each in asked if each.what == "mapped"}
+        assert {"suppliers", "gl_accounts", "items"} <= kinds
+        first = next(each for each in asked if each.what != "mapped")
+        assert asked.index(first) >= 2, "mappings first: then one reading answers all of them"
 
     def test_it_is_posted_with_what_finds_it_again(self) -> None:
         step = step_of(known(fetched()))

@@ -23,12 +23,16 @@ def read_connection(path: Path) -> Connection:
 def checked(settings: Mapping[str, Any], source: str) -> Connection:
     """Return the settings as a connection; raises `UserError` with the `source` of each error."""
     try:
-        return Connection.model_validate(settings)
+        connection = Connection.model_validate(settings)
     except ValidationError as error:
         # Never show the values: somebody may have put a secret into the file.
         found = _without_consequences(error.errors(include_input=False, include_url=False))
         lines = (f"{source}: {_place(one['loc'])}{_meaning(one)}" for one in found)
         raise UserError(*safe_lines(*lines)) from None
+    mappings = [each.mappings for each in connection.divisions]
+    if any(each.supplier_rows or each.other_rows for each in mappings):
+        raise UserError(f"{source}: supplier_rows and other_rows are not settings of a file")
+    return connection
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def show(stack: Stack, id: str) -> dict[str, Any]:
             str(each.division): _read_at(services.reference_store(each.division))
             for each in connection.divisions
         },
-        "config": connection.model_dump(mode="json"),
+        "config": stack.services.connections.whole(connection).model_dump(mode="json"),
     }
 
 

@@ -44,7 +44,7 @@ def begin(stack: Stack, id: str, given: Settings | None, **changes: str | None) 
 
     `changes` that are not None override them. Raises `UserError` for invalid settings.
     """
-    found = stack.services.connections.get(ConnectionId(id))
+    found = _stored(stack, ConnectionId(id))
     callback = stack.addresses.of(ConnectionId(id))["exact"]
     stored = found.model_dump(mode="json") if found else {"exact_callback_url": callback}
     settings = dict(stored) if given is None else _filled(given, stored)
@@ -53,6 +53,13 @@ def begin(stack: Stack, id: str, given: Settings | None, **changes: str | None) 
         settings.pop("exact_base_url", None)
     provisional(settings)
     return settings
+
+
+def _stored(stack: Stack, id: ConnectionId) -> Connection | None:
+    """Return the stored connection with all its mappings."""
+    connections = stack.services.connections
+    found = connections.get(id)
+    return connections.whole(found) if found else None
 
 
 def _filled(given: Settings, stored: Settings) -> Settings:
@@ -189,7 +196,7 @@ def is_saved(stack: Stack, connection: Connection, given: GivenSecrets) -> bool:
     """Return whether the connection is stored already, with these secrets."""
     id = connection.id
     return (
-        stack.services.connections.get(id) == connection
+        _stored(stack, id) == connection
         and not connection_secrets.not_stored_yet(stack.secret_store, id, given).values
         and not connection_secrets.missing_names(stack.secret_store, id, GivenSecrets())
         and all(connection_secrets.are_webhooks_stored(stack.secret_store, connection).values())

@@ -10,11 +10,14 @@ from pydantic import ValidationError
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId, OrderId
 from ml_connector.infrastructure.dynamodb import Item, Table
+from ml_connector.infrastructure.mapping_rows import MappingRows
 from ml_connector.settings.airbase_profile import STORED
 from ml_connector.settings.connection import Connection
 from ml_connector.telemetry import logger
 
 _CONNECTIONS = "#connections"  # no connection's own id can be this
+_UNVERSIONED = -1
+_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -56,29 +59,60 @@ class ConnectionStore:
         item = self._table.get(_CONNECTIONS, id)
         if item is None:
             return None
-        # One saved by an older release has no version until `save` writes it again.
-        version = int(item.get("version", -1))
-        return _parsed(item), version
+        return _parsed(item), _version_of(item)
 
     def save(self, connection: Connection) -> None:
-        """Add the connection, or replace the one with its id."""
-        added_at = self.added_at(connection.id) or clock.now()
-        self._table.put(_item(connection, added_at))
+        """Add the connection, or replace the one with its id.
+
+        Raises `UserError` for a mapping that is too long.
+        """
+        for _ in range(_ATTEMPTS):
+            if self._save(connection, self._table.get(_CONNECTIONS, connection.id)):
+                return
+        raise RuntimeError(f"connection {connection.id} changes faster than it can be saved")
 
     def save_if_unchanged(self, connection: Connection, version: int) -> bool:
         """Save it unless it has changed since this version; return whether it was saved."""
-        added_at = self.added_at(connection.id) or clock.now()
-        return self._table.replace(_item(connection, added_at), expected=version)
+        stored = self._table.get(_CONNECTIONS, connection.id)
+        is_current = stored is not None and _version_of(stored) == version
+        return is_current and self._save(connection, stored)
+
+    def whole(self, connection: Connection) -> Connection:
+        """Return the connection with all its mappings, read from their rows."""
+        return MappingRows(self._table, connection.id).whole(connection)
+
+    def _save(self, connection: Connection, stored: Item | None) -> bool:
+        """Store the mappings in rows, then the connection in place of the one read before.
+
+        Return False when that has changed. The condition matters for the rows, too: those of the
+        connection before are used again, and may not have been given up meanwhile.
+        """
+        rows = MappingRows(self._table, connection.id)
+        version = _version_of(stored) if stored else 0
+        before = _readable(stored) if version > 0 else None
+        if not rows.are_of(connection, before):
+            return False  # its mappings were changed since it was read
+        saved = rows.store(connection, before)
+        item = _item(saved, _added_at(stored) or clock.now())
+        if stored is None:
+            is_saved = self._table.insert(item)
+        elif version == _UNVERSIONED:  # an older release has saved it
+            self._table.put(item)
+            is_saved = True
+        else:
+            is_saved = self._table.replace(item, expected=version)
+        if is_saved:
+            rows.forget_unused(saved, before)
+        return is_saved
 
     def added_at(self, id: ConnectionId) -> datetime | None:
         """Return when the connection was first added; None when that is not known."""
-        item = self._table.get(_CONNECTIONS, id)
-        text = item.get("added_at") if item else None
-        return datetime.fromisoformat(str(text)) if text else None
+        return _added_at(self._table.get(_CONNECTIONS, id))
 
     def remove(self, id: ConnectionId) -> None:
         """Remove the connection and its vendor links; ledger and audit trail stay."""
         self._table.delete(_CONNECTIONS, id)
+        MappingRows(self._table, id).remove_all()
         for item in list(self._table.query(id)):
             self._table.delete(id, str(item["sk"]))
 
@@ -141,6 +175,23 @@ def _listed_items(id: ConnectionId, orders: Mapping[OrderId, ListedOrder]) -> It
     for order, listed in orders.items():
         item: Item = {"pk": id, "sk": f"listed#{order}"}
         yield item | {"digest": listed.digest, "left": listed.is_skipped}
+
+
+def _version_of(item: Item) -> int:
+    """Return the version; one saved by an older release has none until it is saved again."""
+    return int(item.get("version", _UNVERSIONED))
+
+
+def _added_at(item: Item | None) -> datetime | None:
+    text = item.get("added_at") if item else None
+    return datetime.fromisoformat(str(text)) if text else None
+
+
+def _readable(item: Item | None) -> Connection | None:
+    try:
+        return _parsed(item) if item else None
+    except ValidationError:
+        return None
 
 
 def _item(connection: Connection, added_at: datetime) -> Item:

@@ -20,7 +20,9 @@ ORDER_NAMES = OPEN_INDEXED = 1
 index `open`."""
 DIVISION_KEYS = 2
 """Since this form, every key and fact of a division names its Exact site."""
-NEWEST = 2
+MAPPING_ROWS = 3
+"""Since this form, a connection names the rows that hold its mappings."""
+NEWEST = 3
 """The form in which this version writes data."""
 
 _PK = "#form"  # no connection can have this id

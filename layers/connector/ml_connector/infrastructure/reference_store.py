@@ -7,7 +7,7 @@ it still matches, so an outdated row is skipped and needs no cleaning up.
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from difflib import SequenceMatcher
@@ -204,12 +204,26 @@ class StoredDivisionData:
     Made for one order, so that the cache is never outdated.
     """
 
-    def __init__(self, data: ReferenceStore, links: VendorLinks, division: Division) -> None:
-        """Read one division of the connection that `data` and `links` belong to."""
+    def __init__(
+        self,
+        data: ReferenceStore,
+        links: VendorLinks,
+        division: Division,
+        mapped: Callable[[str, Sequence[str]], str | None] = lambda _kind, _keys: None,
+    ) -> None:
+        """Read one division of the connection that `data` and `links` belong to.
+
+        `mapped` answers `DivisionData.mapped`.
+        """
+        self._mapped = mapped
         self._data = data
         self._links = links
         self._division = division
         self._cached: dict[tuple[str, str], Any] = {}
+
+    def mapped(self, kind: str, keys: Sequence[str]) -> str | None:
+        """See `DivisionData.mapped`."""
+        return self._mapped(kind, keys)
 
     def linked_supplier(self, vendor: Reference) -> str | None:
         """See `DivisionData.linked_supplier`; the ERP code counts only without an id."""

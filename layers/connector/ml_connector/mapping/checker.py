@@ -13,7 +13,7 @@ from ml_connector.domain.orders.mapping import pick_division
 from ml_connector.domain.orders.order import Order, OrderLine, Reference, Tag
 from ml_connector.domain.orders.reference_data import Item
 from ml_connector.domain.orders.supplier import choose_supplier
-from ml_connector.domain.orders.validation import MappingContext, Problems, mapped
+from ml_connector.domain.orders.validation import MappingContext, Problems
 from ml_connector.domain.states import ApprovalState, RequestOutcome
 from ml_connector.mapping.kinds import (
     CODE_KINDS,
@@ -92,8 +92,8 @@ class MappingChecker:
         else:
             tags = (Tag(DIMENSIONS[kind], wanted),)
             dimensions(self._context(problems), _line(tags=tags), None, "")
-            table = getattr(self._division.mappings, kind)
-            code = mapped(table, wanted) or wanted.code or wanted.name
+            mapped = self._context(problems).mapped(kind, *wanted.keys)
+            code = mapped or wanted.code or wanted.name
         found = self.division_data.code(CODE_KINDS[kind], code) if code else None
         return (found.code, found.description) if found else ("", "")
 

@@ -19,6 +19,9 @@ from ml_connector.stack import Stack
 from ml_connector.sweep.due_records import queue_reviews_of_division, queue_reviews_without_division
 from ml_connector.user_errors import UserError
 
+_AUDITED_AT_ONCE = 5_000
+"""Changes in one entry of the audit trail, which holds some megabytes."""
+
 
 @dataclass(frozen=True)
 class MappingListing:
@@ -63,7 +66,7 @@ def show(
     Reads Airbase, and the reference data as last read from Exact. Raise `UserError` for an unknown
     division or kind, and the faults of Airbase.
     """
-    connection = services.connection
+    connection = services.mapping_rows.whole(services.connection)
     if kind is not None and kind not in KINDS:
         raise UserError(f"{kind!r} is not a kind: use one of {', '.join(KINDS)}")
     _check_division(connection, division)
@@ -110,8 +113,9 @@ def import_(
     read = stack.services.connections.versioned(stack.connection(id).id)
     if read is None:
         raise UserError(f"there is no connection {id!r}; see `connector connection list`")
-    connection, version = read
-    services = stack.services.bound(connection)
+    stored, version = read
+    services = stack.services.bound(stored)
+    connection = services.mapping_rows.whole(stored)
     loaded: dict[Division, LoadedDivisionData] = {}
 
     def division_data(division: Division) -> LoadedDivisionData:
@@ -131,14 +135,12 @@ def import_(
 def _save(
     stack: Stack, actor: Actor, connection: Connection, version: int, changes: list[MappingChange]
 ) -> None:
-    difference = [change.as_dict() for change in changes]
-    connections.record_step(
-        stack.ledger_of(actor, connection.id), "mappings_changed", changes=difference
-    )
+    ledger = stack.ledger_of(actor, connection.id)
+    for start in range(0, len(changes), _AUDITED_AT_ONCE):
+        some = [change.as_dict() for change in changes[start : start + _AUDITED_AT_ONCE]]
+        connections.record_step(ledger, "mappings_changed", changes=some)
     if not stack.services.connections.save_if_unchanged(connection, version):
-        connections.record_step(
-            stack.ledger_of(actor, connection.id), "mappings_not_changed", why="changed meanwhile"
-        )
+        connections.record_step(ledger, "mappings_not_changed", why="changed meanwhile")
         raise Conflict(f"connection {connection.id}")
 
 

@@ -2,25 +2,30 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import get_args
 
 from ml_connector.domain.ids import Division, Guid
-from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item
+from ml_connector.domain.orders.order import Reference
+from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item, Supplier
 from ml_connector.infrastructure.reference_store import ReferenceStore, StoredDivisionData
-from ml_connector.infrastructure.vendor_links import VendorLinks
+from ml_connector.infrastructure.vendor_links import Link, VendorLinks
 from ml_connector.reference_data.refresh import fresh_since
+
+_FEW_SUPPLIERS = 50
 
 
 class LoadedDivisionData(StoredDivisionData):
-    """`DivisionData` with GL accounts, items and codes in memory; suppliers are read one by one."""
+    """`DivisionData` in memory, of which each list is read once; a few suppliers one by one."""
 
     def __init__(self, data: ReferenceStore, links: VendorLinks, division: Division) -> None:
         """Load the data of one division when first used."""
         super().__init__(data, links, division)
         self._store = data
+        self._all_links = partial(links.all, division)
+        self._asked = 0
 
-    @property
+    @cached_property
     def is_read(self) -> bool:
         """Return whether the division's reference data have ever been read from Exact."""
         return fresh_since(self._store) is not None
@@ -51,6 +56,33 @@ class LoadedDivisionData(StoredDivisionData):
         return {item.id: item for item in self.items}
 
     @cached_property
+    def _items_by_code(self) -> dict[str, Item]:
+        return {item.code: item for item in reversed(self.items)}
+
+    @cached_property
+    def _suppliers_by_key(self) -> dict[str, Supplier]:
+        every = list(self._store.all("supplier", Supplier))
+        by_code = {each.code: each for each in reversed(every)}
+        return by_code | {each.id: each for each in every}
+
+    @cached_property
+    def _links_by_vendor(self) -> dict[str, Link]:
+        return {each.vendor: each for each in self._all_links()}
+
+    def supplier(self, id_or_code: str) -> Supplier | None:
+        """See `DivisionData.supplier`; all are read once many are asked for."""
+        self._asked += 1
+        if self._asked <= _FEW_SUPPLIERS:
+            return super().supplier(id_or_code)
+        key = id_or_code.strip()
+        return self._suppliers_by_key.get(key) or self._suppliers_by_key.get(key.lower())
+
+    def _link(self, vendor: Reference) -> Link | None:
+        if self._asked <= _FEW_SUPPLIERS:
+            return super()._link(vendor)
+        return self._links_by_vendor.get(vendor.id)
+
+    @cached_property
     def _carriers(self) -> dict[Guid, list[Item]]:
         found: dict[Guid, list[Item]] = defaultdict(list)
         for item in self.items:
@@ -69,7 +101,7 @@ class LoadedDivisionData(StoredDivisionData):
 
     def item_with_code(self, code: str) -> Item | None:
         """Return the item with this code."""
-        return next((item for item in self.items if item.code == code), None)
+        return self._items_by_code.get(code)
 
     def carriers(self, gl_account: Guid) -> Sequence[Item]:
         """See `DivisionData.carriers`."""

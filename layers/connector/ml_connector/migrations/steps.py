@@ -5,7 +5,7 @@ and let readers take both forms until `Ledger.has_form` says that the step is do
 CHANGELOG.md that `connector migrate` is to be run.
 """
 
-from ml_connector.migrations import division_keys, order_names
+from ml_connector.migrations import division_keys, mapping_rows, order_names
 from ml_connector.migrations.step import Step
 
-STEPS: tuple[Step, ...] = (order_names.STEP, division_keys.STEP)
+STEPS: tuple[Step, ...] = (order_names.STEP, division_keys.STEP, mapping_rows.STEP)

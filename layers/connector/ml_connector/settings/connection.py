@@ -1,6 +1,7 @@
 """The settings of a connection: one customer, with an Airbase tenant and an Exact site."""
 
 import re
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -8,7 +9,9 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     Field,
+    SerializerFunctionWrapHandler,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -54,6 +57,13 @@ Dimension = Literal["cost_centre", "cost_unit", "project"]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
+MAPPING_KINDS = (
+    "gl_accounts", "items", "cost_centres", "cost_units", "projects", "vat_codes",
+    "payment_conditions", "suppliers",
+)  # fmt: skip
+_ROWS = ("supplier_rows", "other_rows")
+
+
 class DivisionMappings(StrictModel):
     """Airbase value to Exact code, for one division; a value not listed is used as the code.
 
@@ -70,6 +80,25 @@ class DivisionMappings(StrictModel):
     payment_conditions: dict[str, str] = {}
     suppliers: dict[str, str] = {}
     """Airbase vendor id to Exact supplier: its id or account code."""
+    supplier_rows: tuple[str, ...] = ()
+    """Only as stored: the names of the rows (`MappingRows`) that hold the suppliers instead."""
+    other_rows: tuple[str, ...] = ()
+    """Only as stored: the names of the rows that hold all other mappings instead."""
+
+    def tables(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Yield each kind of mapping with those that are not in rows."""
+        for kind in MAPPING_KINDS:
+            yield kind, getattr(self, kind)
+
+    def rows_of(self, kind: str) -> tuple[str, ...]:
+        """Return the names of the rows that hold the mappings of a kind; empty without any."""
+        return self.supplier_rows if kind == "suppliers" else self.other_rows
+
+    @model_serializer(mode="wrap")
+    def _without_empty_rows(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A file has no rows, and older versions do not know them."""
+        data: dict[str, Any] = handler(self)
+        return {name: value for name, value in data.items() if value or name not in _ROWS}
 
 
 class ExactDivision(StrictModel):

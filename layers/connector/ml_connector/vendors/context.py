@@ -49,9 +49,8 @@ class VendorContext:
 
     def configured_supplier(self, division: ExactDivision, vendor: Party) -> Supplier | None:
         """Return the supplier that the connection file names for the vendor."""
-        named = division.mappings.suppliers
-        keys = (vendor.id, vendor.external_id, vendor.name)
-        wanted = next((named[key] for key in keys if key and key in named), None)
+        keys = filter(None, (vendor.id, vendor.external_id, vendor.name))
+        wanted = self.services.mapped(division.division, "suppliers", keys)
         division_data = self.services.division_data(division.division)
         return division_data.supplier(wanted) if wanted else None
 

@@ -253,6 +253,9 @@ class _ReconciliationRun:
 
 def _rules_digest(connection: Connection) -> str:
     """Return a digest of the rules, policy and configured links."""
-    files = [(d.division, sorted(d.mappings.suppliers.items())) for d in connection.divisions]
+    files = [
+        (d.division, sorted(d.mappings.suppliers.items()), *d.mappings.supplier_rows)
+        for d in connection.divisions
+    ]
     text = f"{rules.VERSION} {connection.vendors.model_dump_json()} {files}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -10,7 +10,7 @@ from ml_connector.domain.ids import Guid
 from ml_connector.domain.money import to_wire
 from ml_connector.domain.orders.order import OrderLine
 from ml_connector.domain.orders.reference_data import GLAccount, Item, Supplier
-from ml_connector.domain.orders.validation import MappingContext, mapped
+from ml_connector.domain.orders.validation import MappingContext
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ Prerequisite = MissingCarrierItem | MissingSupplierItem
 def find_gl_account(context: MappingContext, line: OrderLine, where: str) -> GLAccount | None:
     """Return the line's GL account in the division; None, with a problem reported, if unknown."""
     requested = line.gl_account
-    mappings = context.division.mappings.gl_accounts
-    code = mapped(mappings, requested) or requested.code or requested.name
+    code = context.mapped("gl_accounts", *requested.keys) or requested.code or requested.name
     account = context.division_data.gl_account(code) if code else None
     if account is None:
         context.report("UNKNOWN_GL_ACCOUNT", where=where, account=str(requested), code=code)
@@ -62,8 +61,8 @@ def find_carrier(
     context: MappingContext, account: GLAccount, where: str
 ) -> Item | MissingCarrierItem | None:
     """Return the carrier item or what has to be created; None, with a problem reported."""
-    if mapped_item := context.division.mappings.items.get(account.code):
-        return _mapped_item(context, mapped_item, account, where)
+    if mapped_item := context.mapped("items", account.code):
+        return _mapped_item(context, Guid(mapped_item), account, where)
     day = context.order.order_date
     found = [item for item in context.division_data.carriers(account.id) if item.is_carrier_on(day)]
     if len(found) == 1:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ml_connector.domain.orders.order import OrderLine, Tag
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Supplier, is_active
-from ml_connector.domain.orders.validation import MappingContext, mapped
+from ml_connector.domain.orders.validation import MappingContext
 
 _MANDATORY, _NOT_USED = 1, 2  # Exact's UseCostcenter and UseCostunit
 
@@ -32,8 +32,9 @@ _BLOCKED: Mapping[CodeKind, str] = {
 def payment_condition(context: MappingContext, supplier: Supplier | None) -> str:
     """Return the order's own code, else the supplier's, else the division's, else none."""
     requested = context.order.payment_condition
+    mapped = context.mapped("payment_conditions", requested)
     code = (
-        context.division.mappings.payment_conditions.get(requested, requested)
+        (requested if mapped is None else mapped)
         or (supplier.payment_condition if supplier else "")
         or context.division.default_payment_condition
     )
@@ -50,8 +51,9 @@ def vat_code(
     where: str,
 ) -> str:
     """Return the line's own code, else its account's, the supplier's, the division's, or none."""
+    mapped = context.mapped("vat_codes", line.vat_code)
     code = (
-        context.division.mappings.vat_codes.get(line.vat_code, line.vat_code)
+        (line.vat_code if mapped is None else mapped)
         or (account.vat_code if account else "")
         or (supplier.vat_code if supplier else "")
         or context.division.default_vat_code
@@ -110,8 +112,8 @@ def _codes_of_tags(
     for tag in tags:
         kind = context.connection.tag_dimensions.get(tag.dimension)
         if kind is not None:
-            table = getattr(context.division.mappings, f"{kind}s")
-            text = mapped(table, tag.value) or tag.value.code or tag.value.name
+            mapped = context.mapped(f"{kind}s", *tag.value.keys)
+            text = mapped or tag.value.code or tag.value.name
             named.setdefault(kind, {}).setdefault(text, tag)
         elif tag.dimension not in context.connection.ignored_tags:
             context.report("UNKNOWN_TAG", where=where, tag=tag.dimension)

@@ -4,7 +4,7 @@ An order is mapped with what is known. If anything was missing, the result does 
 is read at once, and the order is mapped again.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ml_connector.domain.ids import Division, Guid
@@ -12,16 +12,31 @@ from ml_connector.domain.orders.order import Reference
 from ml_connector.domain.orders.questions import Known, Lookup, UnansweredError
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item, Supplier
 
+# By kind of mapping: what looks up the Exact code that it names.
+_FOUND_BY = {"suppliers": "supplier", "gl_accounts": "gl_account", "items": "item"}
+_CODE_KINDS: Mapping[str, CodeKind] = {
+    "cost_centres": "cost_centre", "cost_units": "cost_unit", "projects": "project",
+    "vat_codes": "vat_code", "payment_conditions": "payment_condition",
+}  # fmt: skip
+
 
 def what_follows(asked: Lookup, said: Any) -> Iterator[Lookup]:
     """Yield what will be asked next after this answer: to read it at once saves a decision."""
     division, what = asked.division, asked.what
-    if what == "linked_supplier" and said:
+    if what == "mapped" and said:
+        kind = asked.arguments[0]
+        one, code_kind = _FOUND_BY.get(kind), _CODE_KINDS.get(kind)
+        if one:
+            yield Lookup(division, one, (said,))
+        elif code_kind:
+            yield Lookup(division, "code", (code_kind, said))
+    elif what == "linked_supplier" and said:
         yield Lookup(division, "supplier", (said,))
         yield Lookup(division, "doubt", (*asked.arguments, said))
     elif what == "supplier" and said:
         yield from _codes(division, said.vat_code, said.payment_condition)
     elif what == "gl_account" and said:
+        yield Lookup(division, "mapped", ("items", (said.code,)))
         yield Lookup(division, "carriers", (said.id,))
         yield from _codes(division, said.vat_code)
 
@@ -46,6 +61,11 @@ class KnownDivisionData:
         """Raise `UnansweredError` when something was asked that is not known."""
         if self._unanswered:
             raise UnansweredError(list(self._unanswered))
+
+    def mapped(self, kind: str, keys: Sequence[str]) -> str | None:
+        """See `DivisionData.mapped`."""
+        found: str | None = self._look_up("mapped", None, kind, tuple(keys))
+        return found
 
     def linked_supplier(self, vendor: Reference) -> str | None:
         """See `DivisionData.linked_supplier`."""

@@ -1,6 +1,6 @@
 """Map and validate an approved order: return what to send to Exact, or everything wrong with it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -60,6 +60,27 @@ def map_order(
     body = header | {"PurchaseOrderLines": [lines.map(line) for line in order.lines]}
     context.problems.raise_if_any()
     return MappedOrder(body, tuple(lines.missing.values()))
+
+
+def asked_mappings(
+    order: Order, connection: Connection, division: ExactDivision
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield kind and keys of the Airbase values whose mappings are not in the settings."""
+    for kind, keys in dict.fromkeys(_airbase_values(order, connection)):
+        if keys and division.mappings.rows_of(kind):
+            yield kind, keys
+
+
+def _airbase_values(order: Order, connection: Connection) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield "suppliers", order.vendor.keys
+    yield "payment_conditions", (order.payment_condition,)
+    tags = [*order.tags, *(tag for line in order.lines for tag in line.tags)]
+    for tag in tags:
+        if kind := connection.tag_dimensions.get(tag.dimension):
+            yield f"{kind}s", tag.value.keys
+    for line in order.lines:
+        yield "gl_accounts", line.gl_account.keys
+        yield "vat_codes", (line.vat_code,)
 
 
 def _check_total(context: MappingContext) -> None:

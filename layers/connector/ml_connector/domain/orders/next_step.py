@@ -21,7 +21,7 @@ from ml_connector.domain.orders.edits import is_same
 from ml_connector.domain.orders.exact_order import UNTOUCHED, ExactOrder
 from ml_connector.domain.orders.known_data import KnownDivisionData
 from ml_connector.domain.orders.look_alikes import find_unrecorded, only_one, refuse_look_alikes
-from ml_connector.domain.orders.mapping import MappedOrder, map_order, pick_division
+from ml_connector.domain.orders.mapping import MappedOrder, asked_mappings, map_order, pick_division
 from ml_connector.domain.orders.marker import your_ref
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.orders.outcome import (
@@ -42,6 +42,7 @@ from ml_connector.domain.orders.questions import (
     AnyQuestion,
     HasUsableData,
     Known,
+    Lookup,
     MarkedOrders,
     OrderInExact,
     OrdersNear,
@@ -254,6 +255,8 @@ def _mapped(known: Known, order: Order, division: ExactDivision) -> MappedOrder:
         until = known.now + _REFRESH_WAIT
         later = delay("REFERENCE_DATA_OLD", until, "division", division=code)
         raise _TakeFirst(Wait(later))
+    mappings = asked_mappings(order, known.connection, division)
+    known.need(*(Lookup(code, "mapped", each) for each in mappings))
     division_data = KnownDivisionData(known, code)
     try:
         mapped = map_order(order, known.connection, division, division_data)

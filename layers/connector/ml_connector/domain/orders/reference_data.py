@@ -93,6 +93,13 @@ CodeKind = Literal["cost_centre", "cost_unit", "project", "vat_code", "payment_c
 class DivisionData(Protocol):
     """One division's reference data. Every answer is local: Exact is not called."""
 
+    def mapped(self, kind: str, keys: Sequence[str]) -> str | None:
+        """Return what the first of an Airbase value's keys that is mapped stands for.
+
+        Only asked for mappings that are not in the connection's settings themselves.
+        """
+        ...
+
     def linked_supplier(self, vendor: Reference) -> str | None:
         """Return the GUID or code of the supplier that the vendor is linked to."""
         ...

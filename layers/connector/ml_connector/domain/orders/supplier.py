@@ -1,13 +1,13 @@
 """Choose the Exact supplier of an order: the one its vendor is linked to, if usable."""
 
 from ml_connector.domain.orders.reference_data import Supplier, is_active
-from ml_connector.domain.orders.validation import MappingContext, mapped
+from ml_connector.domain.orders.validation import MappingContext
 
 
 def choose_supplier(context: MappingContext) -> Supplier | None:
     """Return the vendor's supplier; None, with a problem reported, when there is none."""
     vendor = context.order.vendor
-    by_mapping = mapped(context.division.mappings.suppliers, vendor)
+    by_mapping = context.mapped("suppliers", *vendor.keys)
     linked = by_mapping or context.division_data.linked_supplier(vendor)
     supplier = context.division_data.supplier(linked) if linked else None
     if supplier is None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Problem, ReadPart, Review
-from ml_connector.domain.orders.order import Order, Reference
+from ml_connector.domain.orders.order import Order
 from ml_connector.domain.orders.reference_data import DivisionData
 from ml_connector.settings.connection import Connection, ExactDivision
 
@@ -55,6 +55,15 @@ class MappingContext:
     division_data: DivisionData
     problems: Problems
 
+    def mapped(self, kind: str, *keys: str) -> str | None:
+        """Return the Exact code for the first key of an Airbase value that is mapped."""
+        mappings = self.division.mappings
+        table: Mapping[str, str] = getattr(mappings, kind)
+        found = next((table[key] for key in keys if key in table), None)
+        if found is None and keys and mappings.rows_of(kind):
+            return self.division_data.mapped(kind, keys)
+        return found
+
     def report(
         self,
         code: str,
@@ -66,8 +75,3 @@ class MappingContext:
         """Note a problem of the order, or of `where` in it, in this division."""
         name = f"{self.division.division} {self.division.name}".strip()
         self.problems.add(code, candidates, where, division=name, **evidence)
-
-
-def mapped(table: Mapping[str, str], reference: Reference) -> str | None:
-    """Return what the table says for the reference's id, code or name, in that order."""
-    return next((table[key] for key in reference.keys if key in table), None)
