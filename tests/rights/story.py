@@ -168,6 +168,7 @@ class Story:
         firm, nl, out = CONNECTION_ID, str(NL.division), str(self.folder / "map.csv")
         yield "connection", "show", firm
         yield "ping", firm
+        yield "map", "import", firm, str(self._mappings(nl))
         yield "map", "show", firm
         yield "map", "export", firm, "--out", out
         yield "map", "import", firm, out
@@ -204,6 +205,13 @@ class Story:
         tables.mappings.put(older)
         note = {"sk": "note#older", "at": clock.now().isoformat()}
         tables.reference.put({"pk": f"{firm}#{NL.division}", **note})
+
+    def _mappings(self, division: str) -> Path:
+        """Write a file of mappings that go into several rows."""
+        path = self.folder / "mappings.csv"
+        lines = ("division,kind,airbase,exact", f"{division},gl_accounts,Rare,4100")
+        path.write_text("\n".join([*lines, f"{division},suppliers,v-rare,101"]), encoding="utf-8")
+        return path
 
     def _decisions(self, firm: str, division: str) -> Iterator[Words]:
         order, vendor = self.in_review, "Nieuwkomer Catering"
