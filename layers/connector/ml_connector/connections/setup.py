@@ -25,6 +25,7 @@ from ml_connector.domain.ids import Actor, ConnectionId, Division
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.rows import RowReader, read_listed
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
+from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
@@ -44,7 +45,7 @@ def begin(stack: Stack, id: str, given: Settings | None, **changes: str | None) 
 
     `changes` that are not None override them. Raises `UserError` for invalid settings.
     """
-    found = _stored(stack, ConnectionId(id))
+    found = _stored(stack.services.connections, ConnectionId(id))
     callback = stack.addresses.of(ConnectionId(id))["exact"]
     stored = found.model_dump(mode="json") if found else {"exact_callback_url": callback}
     settings = dict(stored) if given is None else _filled(given, stored)
@@ -55,9 +56,8 @@ def begin(stack: Stack, id: str, given: Settings | None, **changes: str | None) 
     return settings
 
 
-def _stored(stack: Stack, id: ConnectionId) -> Connection | None:
+def _stored(connections: ConnectionStore, id: ConnectionId) -> Connection | None:
     """Return the stored connection with all its mappings."""
-    connections = stack.services.connections
     found = connections.get(id)
     return connections.whole(found) if found else None
 
@@ -196,7 +196,7 @@ def is_saved(stack: Stack, connection: Connection, given: GivenSecrets) -> bool:
     """Return whether the connection is stored already, with these secrets."""
     id = connection.id
     return (
-        _stored(stack, id) == connection
+        _stored(stack.services.connections, id) == connection
         and not connection_secrets.not_stored_yet(stack.secret_store, id, given).values
         and not connection_secrets.missing_names(stack.secret_store, id, GivenSecrets())
         and all(connection_secrets.are_webhooks_stored(stack.secret_store, connection).values())

@@ -19,9 +19,9 @@ _ATTEMPTS = 5
 
 
 def _changes(stack: Stack, connection: ConnectionId, _after: str) -> Iterator[Change]:
-    store = stack.services.connections
-    found = store.get(connection)
-    if found and _has_inline(found):
+    services = stack.services.of(connection)
+    if services and _has_inline(services.connection):
+        store = ConnectionStore(stack.tables.mappings)
         yield Change("1", partial(_into_rows, store, connection))
 
 
