@@ -10,9 +10,8 @@ from ml_connector.clock import MovableClock
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.dynamodb import Item
-from ml_connector.infrastructure.mapping_rows import MappingRows
+from ml_connector.infrastructure.mapping_rows import LongMappingError, MappingRows
 from ml_connector.settings.connection import Connection, DivisionMappings
-from ml_connector.user_errors import UserError
 from tests.domain.orders.builders import any_connection, any_division
 
 FIRM = ConnectionId("firm")
@@ -193,7 +192,7 @@ def test_long_mappings_fit_and_longer_ones_are_refused(store: ConnectionStore) -
     found = store.get(FIRM)
     assert found
     assert store.whole(found).divisions[0].mappings.cost_centres == long
-    with pytest.raises(UserError, match=r"cost_centres: 'aaa.* 2000 characters"):
+    with pytest.raises(LongMappingError, match=r"cost_centres: 'aaa.* 2000 characters"):
         store.save(connection(cost_centres={"a" * 2001: "1"}))
 
 

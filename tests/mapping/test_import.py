@@ -237,6 +237,11 @@ def test_an_invalid_file_is_refused(
     assert message in error
 
 
+def test_a_value_that_is_too_long_is_refused(stack: PersonStack, write_file: Write) -> None:
+    (error,) = refused(stack, write_file(f"2101,gl_accounts,{'a' * 2001},4100,"))
+    assert error.endswith("line 2: has a value of more than 2000 characters")
+
+
 def test_a_missing_file_is_refused(stack: PersonStack, tmp_path: Path) -> None:
     assert "No such file" in refused(stack, tmp_path / "none.csv")[0]
     assert refused(stack, tmp_path)

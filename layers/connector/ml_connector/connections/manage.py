@@ -13,6 +13,7 @@ from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import Actor, ConnectionId, parse_division_key
 from ml_connector.domain.records import ConnectionState
 from ml_connector.infrastructure.ledger import Conflict, ConnectionRecord, Ledger
+from ml_connector.infrastructure.mapping_rows import LongMappingError
 from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
 from ml_connector.messages import reconcile_message, refresh_message
@@ -22,7 +23,7 @@ from ml_connector.services import StackServices
 from ml_connector.settings.airbase_profile import NoVerification, UrlSecret
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Addresses, AdminSecretStore, Send, Stack
-from ml_connector.user_errors import UserError
+from ml_connector.user_errors import UserError, safe_lines
 
 _MAX_ATTEMPTS = 3
 
@@ -56,7 +57,10 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     connection_secrets.store_credentials(stack.secret_store, id, given)
     made = connection_secrets.store_webhook_settings(stack.secret_store, connection, given)
     import_consent(stack, actor, id, given)
-    stack.services.connections.save(connection)
+    try:
+        stack.services.connections.save(connection)
+    except LongMappingError as error:
+        raise UserError(*safe_lines(str(error))) from None
     resume(stack, actor, connection)
     if not is_new:  # a changed policy or link takes effect now, not with the daily comparison
         stack.send(reconcile_message(id), f"asked {clock.epoch()}")

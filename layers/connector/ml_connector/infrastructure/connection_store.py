@@ -64,7 +64,7 @@ class ConnectionStore:
     def save(self, connection: Connection) -> None:
         """Add the connection, or replace the one with its id.
 
-        Raises `UserError` for a mapping that is too long.
+        Raises `LongMappingError` as `MappingRows.store` does.
         """
         for _ in range(_ATTEMPTS):
             if self._save(connection, self._table.get(_CONNECTIONS, connection.id)):

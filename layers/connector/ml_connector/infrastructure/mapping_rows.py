@@ -17,18 +17,23 @@ from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.compression import decompress, pack
 from ml_connector.infrastructure.dynamodb import Item, Table
 from ml_connector.settings.connection import Connection, DivisionMappings
-from ml_connector.user_errors import UserError
 
 KEPT_FOR = timedelta(days=1)
 """How long a reader may still use the version before."""
 
+LONGEST = 2_000
+"""Characters of a mapping's Airbase value or Exact code."""
+
 _PER_ROW = 400
-_LONGEST = 2_000  # characters of a mapping's Airbase value or Exact code
 _IN_MEMORY = 64  # rows
 _STARTING = timedelta(hours=1)  # no import takes so long from its first row to its last write
 
 Content = dict[str, dict[str, str]]
 """What a row holds: kind of mapping to Airbase value to Exact code."""
+
+
+class LongMappingError(ValueError):
+    """A mapping has more than `LONGEST` characters."""
 
 
 class MappingRows:
@@ -68,7 +73,7 @@ class MappingRows:
         """Write the rows of mappings that have none yet; return the connection that names them.
 
         Nobody sees them until it is stored in place of `before`, whose rows are used where they
-        hold the same. Raises `UserError` for a mapping that is too long.
+        hold the same. Raises `LongMappingError`.
         """
         known = {each.division: each.mappings for each in before.divisions} if before else {}
         divisions = tuple(
@@ -201,6 +206,6 @@ def _content(row: Item) -> Content:
 def _refuse_long(mappings: DivisionMappings) -> None:
     for kind, table in mappings.tables():
         for texts in table.items():
-            if any(len(text) > _LONGEST for text in texts):
+            if any(len(text) > LONGEST for text in texts):
                 what = f"{kind}: {texts[0][:40]!r}"
-                raise UserError(f"{what} is mapped with more than {_LONGEST} characters")
+                raise LongMappingError(f"{what} is mapped with more than {LONGEST} characters")

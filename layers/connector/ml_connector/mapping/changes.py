@@ -7,6 +7,7 @@ from typing import Any
 
 from ml_connector.domain.ids import Division
 from ml_connector.domain.orders.order import Reference
+from ml_connector.infrastructure.mapping_rows import LONGEST
 from ml_connector.mapping.checker import MappingChecker
 from ml_connector.mapping.files import InvalidLine, MappingLine
 from ml_connector.mapping.kinds import ITEMS, KINDS, SUBSIDIARIES
@@ -85,6 +86,9 @@ class MappingChanges:
         before = table.get(airbase, "")
         after = self._exact(line, kind, division, before)
         if after is None:
+            return None
+        if max(len(airbase), len(after)) > LONGEST:
+            self._error(line.number, f"has a value of more than {LONGEST} characters")
             return None
         if not airbase and before != after:
             self._error(line.number, "has no Airbase value")
