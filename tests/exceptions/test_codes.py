@@ -23,7 +23,7 @@ SOURCE = Path(ml_connector.__file__ or "").parent
 TAKES_A_CODE_FIRST = {"problem", "delay", "Later", "Problem", "report", "_problem", "_later"}
 CODE = re.compile(r"[A-Z][A-Z0-9_]{3,}[A-Z0-9]")
 PART_OF_A_CODE = re.compile(r"[A-Z]{3,}_|_[A-Z]{3,}")
-FROM_EXACT = {"text", "connection"}
+FROM_EXACT = {"text", "connection", "endpoint"}
 FROM_A_DECISION = {"number", "differences", "count"}
 
 

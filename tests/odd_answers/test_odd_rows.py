@@ -27,17 +27,6 @@ from tests.odd_answers.hostile import (
     rows_in,
 )
 
-_WIPED = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="an empty listing wipes the codes of the division",
-)
-_WRONG_REMEDY = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="the remedy is to correct orders, but a right of the user is missing",
-)
-
 
 @dataclass(frozen=True)
 class OddRow:
@@ -353,7 +342,6 @@ def emptied(env: InMemoryEnvironment, listing: str) -> dict[str, Any]:
     return order
 
 
-@_WIPED
 @pytest.mark.parametrize("listing", LISTINGS)
 def test_an_emptied_listing_is_ignored(env: InMemoryEnvironment, listing: str) -> None:
     order = emptied(env, listing)
@@ -361,7 +349,6 @@ def test_an_emptied_listing_is_ignored(env: InMemoryEnvironment, listing: str) -
     assert env.record(order).state == "posted"
 
 
-@_WRONG_REMEDY
 @pytest.mark.parametrize("listing", LISTINGS)
 def test_an_emptied_listing_is_an_exception_about_a_missing_right(
     env: InMemoryEnvironment, listing: str

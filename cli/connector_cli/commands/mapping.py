@@ -7,7 +7,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
-from ml_connector.mapping import import_export
+from ml_connector.mapping import import_export, listings
 from ml_connector.mapping.kinds import ITEMS
 from ml_connector.mapping.overview import MappingRow
 from ml_connector.mapping.proposals import MappingProposal
@@ -115,3 +115,26 @@ def _row(row: MappingRow) -> tuple[object, ...]:
 
 def _label(row: MappingRow, proposal: MappingProposal) -> str:
     return proposal.name if row.kind == ITEMS else f"{proposal.exact} {proposal.name}"
+
+
+@app.command("accept-listing")
+def accept_listing(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    division: Annotated[int, typer.Argument(metavar="DIVISION", help="Exact's division code.")],
+    listing: Annotated[
+        str, typer.Argument(metavar="LISTING", help="As the exception names it: vat/VATCodes.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why it is right; kept in the audit trail.")],
+    as_json: Json = False,
+) -> None:
+    """Accept that a listing of Exact has lost most of its rows (EXACT_LISTING_SHRANK)."""
+    stack = stack_of(context)
+    done = listings.accept_listing(stack, stack.actor, connection, division, listing, reason)
+    if as_json:
+        print_json(done)
+        return
+    print_line(
+        f"Accepted. {listing} of division {division} is read again now and replaced by "
+        f"{done['rows']} rows if Exact still says so."
+    )

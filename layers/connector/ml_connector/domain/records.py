@@ -391,9 +391,33 @@ class OddRow(Struct, frozen=True):
     upto: int = 0
 
 
+class FailedReading(Struct, frozen=True):
+    """An endpoint that Exact does not let us read, or answers in no usable way; in its words."""
+
+    since: datetime
+    is_refused: bool
+    words: str
+
+
+class KeptListing(Struct, frozen=True):
+    """A listing that lost most of its rows: what was stored before is kept.
+
+    `agreed_at`: when a later reading found the same. `confirmed`: a person said that it is right.
+    """
+
+    stored: int
+    found: int
+    since: datetime
+    agreed_at: datetime | None = None
+    confirmed: Note | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class DivisionFacts(Facts):
-    """What is known of the readings of one division's data in Exact."""
+    """What is known of the readings of one division's data in Exact; by path."""
+
+    failed: Mapping[str, FailedReading] = field(default_factory=dict)
+    kept: Mapping[str, KeptListing] = field(default_factory=dict)
 
     odd_rows: tuple[OddRow, ...] = ()
     odd_rows_left: Mapping[str, int] = field(default_factory=dict)

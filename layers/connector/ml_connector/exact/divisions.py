@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import Division
 from ml_connector.exact.client import ExactClient
-from ml_connector.exact.reference_data import DIVISIONS_PATH
+from ml_connector.exact.reference_data import DIVISION_FIELDS, DIVISIONS_PATH
 from ml_connector.exact.rows import RowReader
 
 # The date is in Exact's local time, and a move is noticed a day later.
@@ -17,7 +17,7 @@ def read_move(exact_client: ExactClient, division: Division) -> RowReader:
 
     Raises `Later`, `Review` or `Halt` as the Exact client does.
     """
-    query = {"$filter": f"Code eq {division}", "$select": "Code,DivisionMoveDate"}
+    query = {"$filter": f"Code eq {division}", "$select": DIVISION_FIELDS}
     rows = list(exact_client.rows(division, DIVISIONS_PATH, query))
     return RowReader(rows[0] if rows else {})
 

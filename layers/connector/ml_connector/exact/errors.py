@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from ml_connector import backoff, clock, telemetry
-from ml_connector.domain.exception_codes import delay, problem
+from ml_connector.domain.exception_codes import CATALOGUE, delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review, UnclearAnswer
 from ml_connector.domain.ids import Division
 from ml_connector.exact import rate_limit_headers as limits
@@ -241,8 +241,9 @@ def _forbidden(answer: ExactAnswer, sent: SentRequest, text: str) -> Fault:
     text = "; ".join(part for part in (reason, text) if part)
     record = f"Exact division {division}" if division else "Exact connection"
     evidence = _evidence(answer, sent)
+    detail = _quoted(text) or (("endpoint",) if "endpoint" in CATALOGUE[code].details else ())
     found = problem(
-        code, record, *_quoted(text), text=_one_line(text), evidence=evidence,
+        code, record, *detail, text=_one_line(text), evidence=evidence, endpoint=sent.endpoint,
         connection=sent.connection,
     )  # fmt: skip
     return Halt(found, division)

@@ -4,12 +4,13 @@
 stream is read in full once a day. Sources: the sync and entity pages of Exact's REST reference.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ml_connector.domain.ids import Guid
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item, Supplier
+from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.rows import RowReader
 
 Entity = Supplier | GLAccount | Item | Code
@@ -140,7 +141,9 @@ STREAMS = (
 
 SUPPLIER_ITEMS_PATH = "sync/Logistics/SupplierItem"
 DELETED_PATH = "sync/Deleted"
+DELETED_FIELDS = "Timestamp,EntityKey,EntityType"
 DIVISIONS_PATH = "system/Divisions"
+DIVISION_FIELDS = "Code,DivisionMoveDate"
 DELETED_KINDS = {2: "supplier", 7: "gl_account", 9: "item"}
 """EntityType of `sync/Deleted` to our kind of entity."""
 DELETED_ORDER = 22
@@ -159,3 +162,24 @@ LISTINGS = (
 )
 PROJECTS = Listing("project/Projects", "ID,Code,Description,EndDate", "project", _code)
 """Read only for connections that map a tag to projects: it needs a separate licence."""
+
+_ITEMS, _ORDERS, _ADMINISTRATION = (
+    "Logistics items",
+    "Purchase orders",
+    "Organization administration",
+)
+SCOPES: Mapping[str, str] = {
+    ACCOUNTS_PATH: "Crm accounts",
+    "sync/Financial/GLAccounts": "Financial generalledgers",
+    "sync/Logistics/Items": _ITEMS,
+    SUPPLIER_ITEMS_PATH: _ITEMS,
+    STREAM_PATH: _ORDERS,
+    DELETED_PATH: _ADMINISTRATION,
+    DIVISIONS_PATH: _ADMINISTRATION,
+    "vat/VATCodes": "Financial accounting",
+    "hrm/Costcenters": "Financial costcenters",
+    "hrm/Costunits": "Financial costcenters",
+    "cashflow/PaymentConditions": "Financial cashflow",
+    "project/Projects": "Projects",
+}
+"""The app scope that Exact's REST reference names for reading an endpoint, by path."""

@@ -38,6 +38,11 @@ class StreamCursor:
 
     timestamp: int = 1
     read_at: datetime | None = None
+    failures: int = 0
+    """How often in a row Exact refused to be read here, or gave no usable answer."""
+    failing_since: datetime | None = None
+    rests_until: datetime | None = None
+    """When it is tried again after a failure."""
 
     def reached(self, timestamp: int) -> "StreamCursor":
         """Return the cursor moved to `timestamp`; never backwards."""
@@ -45,7 +50,13 @@ class StreamCursor:
 
     def ended(self, at: datetime) -> "StreamCursor":
         """Return the cursor of a stream read to its end, begun at `at`."""
-        return replace(self, read_at=at)
+        return replace(self, read_at=at, failures=0, failing_since=None, rests_until=None)
+
+    def failed(self, at: datetime, until: datetime) -> "StreamCursor":
+        """Return the cursor of a stream that could not be read at `at`, and rests until then."""
+        since = self.failing_since or at
+        more = self.failures + 1
+        return replace(self, failures=more, failing_since=since, rests_until=until)
 
 
 @dataclass(frozen=True)
@@ -85,9 +96,13 @@ class ReferenceStore:
 
     def save_cursor(self, path: str, cursor: StreamCursor) -> None:
         """Store a stream's cursor."""
-        at = cursor.read_at.isoformat() if cursor.read_at else ""
-        sk = f"{_CURSOR}{path}"
-        self._table.put({"pk": self._pk, "sk": sk, "cursor": cursor.timestamp, "read_at": at})
+        row: Row = {"pk": self._pk, "sk": f"{_CURSOR}{path}", "cursor": cursor.timestamp}
+        row["read_at"] = cursor.read_at.isoformat() if cursor.read_at else ""
+        if cursor.failing_since and cursor.rests_until:
+            row["failures"] = cursor.failures
+            row["failing_since"] = cursor.failing_since.isoformat()
+            row["rests_until"] = cursor.rests_until.isoformat()
+        self._table.put(row)
 
     def text(self, what: str) -> str | None:
         """Return a text stored about the division, or None."""
@@ -324,5 +339,15 @@ def _load(row: Row, shape: type[Entity]) -> Entity:
 
 
 def _cursor(row: Row) -> StreamCursor:
-    at = str(row["read_at"])
-    return StreamCursor(int(row["cursor"]), datetime.fromisoformat(at) if at else None)
+    return StreamCursor(
+        int(row["cursor"]),
+        _moment(row, "read_at"),
+        int(row.get("failures", 0)),
+        _moment(row, "failing_since"),
+        _moment(row, "rests_until"),
+    )
+
+
+def _moment(row: Row, name: str) -> datetime | None:
+    text = str(row.get(name, ""))
+    return datetime.fromisoformat(text) if text else None

@@ -31,7 +31,8 @@ from ml_connector.settings.connection import ExactDivision
 ITEMS, UNITS = "logistics/Items", "logistics/Units"
 _LEASE = timedelta(seconds=90)
 _BUSY = timedelta(seconds=5)
-_ITEM_FIELDS = "ID,Code,Description,IsPurchaseItem,IsStockItem,GLCosts,StartDate,EndDate,Unit"
+SUPPLIER_ITEM_FIELDS, UNIT_FIELDS = "Timestamp,Item,Supplier", "ID,Code"
+ITEM_FIELDS = "ID,Code,Description,IsPurchaseItem,IsStockItem,GLCosts,StartDate,EndDate,Unit"
 
 
 class Prerequisites:
@@ -61,7 +62,7 @@ class Prerequisites:
 
     def _ensure_carrier_item(self, account: GLAccount) -> None:
         code = carrier_code(account)
-        query = {"$filter": f"Code eq {text_literal(code)}", "$select": _ITEM_FIELDS}
+        query = {"$filter": f"Code eq {text_literal(code)}", "$select": ITEM_FIELDS}
         rows = self._exact_client.rows(self._code, ITEMS, query)
         found = [read_required(row, read_item, ITEMS, self._code) for row in rows]
         if any(item.code != code for item in found):
@@ -106,7 +107,7 @@ class Prerequisites:
         cursor = self._data.cursor(SUPPLIER_ITEMS_PATH)
         query = {
             "$filter": f"Timestamp gt {int64_literal(cursor.timestamp)}",
-            "$select": "Timestamp,Item,Supplier",
+            "$select": SUPPLIER_ITEM_FIELDS,
         }
         rows = self._exact_client.rows(self._code, SUPPLIER_ITEMS_PATH, query)
         found = read_rows(rows, lambda row: (row.key("Item"), row.key("Supplier")))
@@ -116,7 +117,7 @@ class Prerequisites:
 
     def _unit(self, item: Item) -> Code:
         code = item.unit or self._division.item_unit
-        query = {"$select": "ID,Code"}
+        query = {"$select": UNIT_FIELDS}
         for row in self._exact_client.rows(self._code, UNITS, query):
             if RowReader(row).text("Code") == code:
                 return read_required(row, _unit, UNITS, self._code)

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
-from ml_connector.domain.faults import Review
+from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import Division, Guid
 from ml_connector.domain.orders.marker import order_tokens_in
 from ml_connector.domain.orders.reference_data import Code, Supplier
+from ml_connector.domain.records import DivisionFacts, FailedReading
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.divisions import read_move
 from ml_connector.exact.odata import int64_literal
@@ -27,9 +28,11 @@ from ml_connector.exact.purchase_orders import (
     read_stream_row,
 )
 from ml_connector.exact.reference_data import (
+    DELETED_FIELDS,
     DELETED_KINDS,
     DELETED_ORDER,
     DELETED_PATH,
+    DIVISIONS_PATH,
     LISTINGS,
     PROJECTS,
     STREAMS,
@@ -46,7 +49,9 @@ from ml_connector.reference_data.changed_suppliers import (
     note_supplier_changes,
     queue_supplier_changes,
 )
+from ml_connector.reference_data.division_record import DivisionReadings
 from ml_connector.reference_data.odd_rows import OddRows
+from ml_connector.reference_data.shrunk_listings import ShrunkListings
 from ml_connector.services import Services
 from ml_connector.telemetry import logger
 
@@ -57,6 +62,12 @@ LISTINGS_EVERY = timedelta(hours=24)
 
 _PATHS = (*(stream.path for stream in STREAMS), STREAM_PATH, DELETED_PATH)
 _NEEDED = _PATHS[:-1]  # a division may lack the stream of deletions
+_ABOUT_ENDPOINTS = {"EXACT_FORBIDDEN", "EXACT_SCOPE_MISSING", "EXACT_LICENCE"}
+_UNCLEAR = {"EXACT_OTHER_ANSWER", "EXACT_UNREADABLE", "EXACT_UNAVAILABLE", "EXACT_NO_ANSWER"}
+# At most six tries a day of what Exact refuses, 27 of what has no usable answer.
+_REFUSED_WAITS = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
+_UNCLEAR_WAITS = tuple(timedelta(minutes=each) for each in (1, 5, 15, 60))
+_UNCLEAR_TOLD_AFTER = timedelta(hours=4)
 _ODD_ROWS_EVERY = timedelta(hours=20)
 _LISTINGS = "listings"
 _STALE = "stale "
@@ -89,21 +100,25 @@ def fresh_since(data: ReferenceStore) -> datetime | None:
 def refresh(services: Services, division: Division, *, everything: bool = False) -> bool:
     """Read what is due, or everything; return whether data that mapping uses changed.
 
-    Orders of ours that changed in Exact are queued to be compared. Raises `Later`, `Review` or
-    `Halt` as the Exact client does; what was read until then is kept.
+    Orders of ours that changed in Exact are queued to be compared. An endpoint that Exact refuses,
+    or for which it gives no usable answer, rests for a while and does not stop the others. Raises
+    `Later` or `Halt` as the Exact client does; what was read until then is kept.
     """
     data = services.reference_store(division)
     due = _PATHS if everything else _due(data)
     if not due:
         return False
     reader = _Reader(services, division, data, everything=everything)
-    changed = [reader.read_stream(s) for s in STREAMS if s.path in due]
+    changed = [
+        reader.attempt(each.path, partial(reader.read_stream, each))
+        for each in STREAMS
+        if each.path in due
+    ]
     if STREAM_PATH in due:
-        reader.read_orders()
+        reader.attempt(STREAM_PATH, reader.read_orders)
     if DELETED_PATH in due:
-        changed.append(_read_if_available(reader.read_deleted))
+        changed.append(reader.attempt(DELETED_PATH, reader.read_deleted))
         queue_supplier_changes(services, division)
-        reader.ended(DELETED_PATH)
     changed.append(reader.read_listings())
     return any(changed)
 
@@ -113,29 +128,28 @@ def _due(data: ReferenceStore) -> tuple[str, ...]:
     return tuple(
         path
         for path in _PATHS
-        if _is_due(readings.get(path, StreamCursor()).read_at, stale.get(f"{_STALE}{path}"))
+        if _is_due(readings.get(path, StreamCursor()), stale.get(f"{_STALE}{path}"))
     )
 
 
-def _is_due(read_at: datetime | None, stale_at: datetime | None) -> bool:
+def _is_due(cursor: StreamCursor, stale_at: datetime | None) -> bool:
+    read_at = cursor.read_at
+    if _rests(cursor):
+        return False
     if read_at is None or clock.now() - read_at >= STREAMS_EVERY:
         return True
     return stale_at is not None and stale_at >= read_at
+
+
+def _rests(cursor: StreamCursor) -> bool:
+    """Return whether an endpoint that failed is not to be tried again yet."""
+    return cursor.rests_until is not None and clock.now() < cursor.rests_until
 
 
 def is_usable(data: ReferenceStore) -> bool:
     """Return whether the division's data are fresh enough to map orders."""
     read_at = fresh_since(data)
     return read_at is not None and clock.now() - read_at < MAX_AGE
-
-
-def _read_if_available(read: Callable[[], bool]) -> bool:
-    """Read what a division may lack; without it, orders that need it become exceptions."""
-    try:
-        return read()
-    except Review as review:
-        logger().warning("not read from Exact", cause=str(review))
-        return False
 
 
 class _Reader:
@@ -150,7 +164,50 @@ class _Reader:
         self.exact_client: ExactClient = services.exact
         self.started = clock.now()
         self.everything = everything
-        self.odd_rows = OddRows(services.ledger, division)
+        self.readings = DivisionReadings(services.ledger, division)
+        self.odd_rows = OddRows(self.readings)
+        self.listings = ShrunkListings(services.exact, division, data, self.readings)
+
+    def attempt(self, path: str, read: Callable[[], bool]) -> bool:
+        """Read an endpoint; return whether data changed. A failure of it alone is taken note of."""
+        cursor = self.data.cursor(path)
+        if _rests(cursor) and not self.everything:
+            return False
+        try:
+            has_changed = read()
+        except Halt as halt:
+            # Without a stream that mapping needs, the division stops, with one exception.
+            if path in _NEEDED or halt.problem.code not in _ABOUT_ENDPOINTS:
+                raise
+            self._failed(path, halt.problem.cause, is_refused=True)
+        except Review as review:
+            self._failed(path, review.problems[0].cause, is_refused=True)
+        except Later as later:
+            if later.code not in _UNCLEAR:
+                raise
+            self._failed(path, later.cause, is_refused=False)
+        else:
+            if path in self.readings.facts.failed:
+                self.readings.change(lambda facts: _without_failure(facts, path), "read_again")
+            return has_changed
+        return False
+
+    def _failed(self, path: str, words: str, *, is_refused: bool) -> None:
+        """Let the endpoint rest, longer each time; from some failures on it is an exception."""
+        now = clock.now()
+        waits = _REFUSED_WAITS if is_refused else _UNCLEAR_WAITS
+        known = self.data.cursor(path)
+        wait = waits[min(known.failures, len(waits) - 1)]
+        cursor = known.failed(now, now + wait)
+        self.data.save_cursor(path, cursor)
+        logger().warning("not read from Exact", path=path, cause=words)
+        since = cursor.failing_since or now
+        is_told = cursor.failures > 1 if is_refused else now - since >= _UNCLEAR_TOLD_AFTER
+        if is_told or path in self.readings.facts.failed:
+            found = FailedReading(since, is_refused, words)
+            self.readings.change(
+                lambda facts: replace(facts, failed={**facts.failed, path: found}), "not_read"
+            )
 
     def read_stream(self, stream: Stream) -> bool:
         has_changed = False
@@ -167,13 +224,15 @@ class _Reader:
         self.ended(stream.path)
         return has_changed
 
-    def read_orders(self) -> None:
+    def read_orders(self) -> bool:
+        """Read the purchase orders; no mapping depends on them."""
         is_first = self.data.cursor(STREAM_PATH).read_at is None
         for rows in self._increment(STREAM_PATH, STREAM_FIELDS):
             read = self._read_page(STREAM_PATH, rows, read_stream_row)
             self._keep_orders(read, only_ours=is_first)
             self._save_cursor(STREAM_PATH, read)
         self.ended(STREAM_PATH)
+        return False
 
     def _keep_orders(self, rows: Sequence[ReadRow[StreamRow]], *, only_ours: bool) -> None:
         orders = group_stream(rows, self.orders.get)
@@ -184,12 +243,13 @@ class _Reader:
 
     def read_deleted(self) -> bool:
         has_changed = False
-        for rows in self._increment(DELETED_PATH, "Timestamp,EntityKey,EntityType"):
+        for rows in self._increment(DELETED_PATH, DELETED_FIELDS):
             read = self._read_page(DELETED_PATH, rows, read_deletion)
             for each in read:
                 has_changed |= not each.wrong and self._remove(*each.value, each.version or 0)
             self.odd_rows.deleted(each.value.key for each in read)
             self._save_cursor(DELETED_PATH, read)
+        self.ended(DELETED_PATH)
         return has_changed
 
     def _remove(self, key: Guid, type_: int, version: int) -> bool:
@@ -229,7 +289,7 @@ class _Reader:
         """Read the rows that were set aside once more, once a day: one page."""
         path = stream.path
         known = self.odd_rows.of(path)
-        read_at = self.odd_rows.facts.rechecked.get(path)
+        read_at = self.readings.facts.rechecked.get(path)
         is_recent = read_at is not None and self.started - read_at < _ODD_ROWS_EVERY
         if not known or (is_recent and not self.everything):
             return False
@@ -241,13 +301,21 @@ class _Reader:
         return True
 
     def read_listings(self) -> bool:
+        """Read the listings once a day; between, only those that failed and have rested."""
         read_at = self.data.cursor(_LISTINGS).read_at
-        if read_at and self.started - read_at < LISTINGS_EVERY:
-            return False
-        _read_if_available(self._restart_if_moved)
+        is_recent = read_at is not None and self.started - read_at < LISTINGS_EVERY
+        every = not is_recent or self.everything
         listings = [*LISTINGS, *([PROJECTS] if "project" in self.connection.tag_kinds else [])]
-        changed = [_read_if_available(partial(self._read_listing, each)) for each in listings]
-        self.ended(_LISTINGS)
+        failed = {path for path, each in self.data.cursors().items() if each.failures}
+        if every or DIVISIONS_PATH in failed:
+            self.attempt(DIVISIONS_PATH, self._restart_if_moved)
+        changed = [
+            self.attempt(each.path, partial(self._read_listing, each))
+            for each in listings
+            if every or each.path in failed
+        ]
+        if every:
+            self.ended(_LISTINGS)
         return any(changed)
 
     def ended(self, path: str) -> None:
@@ -261,7 +329,13 @@ class _Reader:
             for path in _PATHS:
                 self.data.save_cursor(path, StreamCursor())
         self.data.set_text(_MOVED, moved)
+        self._forget_failures(DIVISIONS_PATH)
         return False
+
+    def _forget_failures(self, path: str) -> None:
+        """Note that an endpoint without row versions was read."""
+        if self.data.cursor(path).failures:
+            self.ended(path)
 
     def _read_listing(self, listing: Listing) -> bool:
         rows = self.exact_client.rows(self.division, listing.path, {"$select": listing.select})
@@ -271,6 +345,9 @@ class _Reader:
         if any(not each.value.code for each in read):  # it may be any of those that are missing
             seen = {each.code for each in found}
             found += [each for each in self.data.all(listing.kind, Code) if each.code not in seen]
+        self._forget_failures(listing.path)
+        if not self.listings.may_replace(listing, found):
+            return False
         return self.data.replace_all(listing.kind, found)
 
     def _increment(self, path: str, select: str) -> Iterator[Page]:
@@ -293,6 +370,11 @@ class _Reader:
         if order := self.services.notes.order_of(id):
             message = changed_order_message(self.connection.id, order)
             self.services.queues.send(message, f"{message.group} exact {stamp}")
+
+
+def _without_failure(facts: DivisionFacts, path: str) -> DivisionFacts:
+    failed = {where: each for where, each in facts.failed.items() if where != path}
+    return replace(facts, failed=failed)
 
 
 def _highest(rows: Sequence[ReadRow[Any]]) -> int:

@@ -8,6 +8,11 @@ _RECONNECT = (
 
 _EXACT_SAYS = {"quoted": 'Exact says: "{text}"'}
 
+_OF_ENDPOINT = {
+    "quoted": 'The call was {endpoint}. Exact says: "{text}"',
+    "endpoint": "The call was {endpoint}.",
+}
+
 HALTS: tuple[CatalogueEntry, ...] = (
     CatalogueEntry(
         "AIRBASE_KEY_REFUSED",
@@ -102,14 +107,14 @@ HALTS: tuple[CatalogueEntry, ...] = (
         Severity.HALT,
         "The app lacks a permission (scope) that this call needs.",
         "Add the scope to the app in Exact's App Center and give consent again.",
-        _EXACT_SAYS,
+        _OF_ENDPOINT,
     ),
     CatalogueEntry(
         "EXACT_LICENCE",
         Severity.HALT,
         "The Exact licence has expired or lacks the module for this call.",
         "Ask the Exact administrator to renew or extend the licence.",
-        _EXACT_SAYS,
+        _OF_ENDPOINT,
     ),
     CatalogueEntry(
         "EXACT_USER_BLOCKED",
@@ -131,6 +136,6 @@ HALTS: tuple[CatalogueEntry, ...] = (
         "Exact forbids this call in this division.",
         "Give the user who consented the right to make it, and check that the licence has the "
         "module.",
-        _EXACT_SAYS,
+        _OF_ENDPOINT,
     ),
 )

@@ -25,6 +25,41 @@ READINGS: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "EXACT_READING_REFUSED",
+        Severity.EXCEPTION,
+        "Exact refuses to let {path} be read in division {division}; what was read before is used.",
+        "Give the user who consented the right to read it in this division, and the app the scope "
+        "{scope}; check it with `connector ping {connection}`. It is tried again within a day, or "
+        "at once with `connector refresh {connection} {division}`.",
+        {
+            "words": "This has lasted since {since}. {words}",
+        },
+    ),
+    CatalogueEntry(
+        "EXACT_READING_FAILS",
+        Severity.EXCEPTION,
+        "Exact gives no usable answer for {path} in division {division}; what was read before is "
+        "used.",
+        "It is tried again every hour. If Exact's status page shows no fault, send Exact's support "
+        "this text.",
+        {
+            "words": "This has lasted since {since}. {words}",
+        },
+    ),
+    CatalogueEntry(
+        "EXACT_LISTING_SHRANK",
+        Severity.EXCEPTION,
+        "{path} in division {division} had {stored} rows and suddenly has {found}. A right is "
+        "missing, probably: Exact then shows nothing. The rows read before are kept and used.",
+        "Give the user who consented the right to see them in Exact; the exception then closes by "
+        "itself. If they were really removed, say so: `connector map accept-listing {connection} "
+        "{division} {path} --reason WHY`.",
+        {
+            "confirmed": "{by} has said that this is right; it is taken over when Exact says the "
+            "same again and another call shows that it may be read.",
+        },
+    ),
+    CatalogueEntry(
         "EXACT_RECORD_UNREADABLE",
         Severity.EXCEPTION,
         "A record of Exact that is needed here cannot be read. {what}: {wrong}.",
