@@ -1,6 +1,6 @@
 """`connector webhooks`."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,6 +14,14 @@ _WORDS = {
     "missing": "missing",
     "unseen": "belongs to another user; its address is not visible",
 }
+
+
+def _calls(of: dict[str, Any]) -> str:
+    accepted, refused = (
+        (of[at] or "never")[:19].replace("T", " ") for at in ("accepted_at", "refused_at")
+    )
+    why = f" ({of['reason']})" if of["reason"] else ""
+    return f"Calls of {of['sender']}: last accepted {accepted}, last refused {refused}{why}."
 
 
 def webhooks(
@@ -39,6 +47,8 @@ def webhooks(
         for each in found["subscriptions"]
     )
     print_table(("Division", "Topic", "State", "Address"), rows)
+    for each in found["calls"]:
+        print_line(_calls(each))
     if move:
         print_line(f"Deleted {len(found['moved'])} that pointed elsewhere.")
     for line in found["trouble"]:

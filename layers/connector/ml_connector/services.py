@@ -28,6 +28,7 @@ from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.reference_store import ReferenceStore, StoredDivisionData
 from ml_connector.infrastructure.site_keys import SiteKeys
 from ml_connector.infrastructure.vendor_links import SupplierProposals, VendorLinks
+from ml_connector.infrastructure.webhook_senders import WebhookSenders
 from ml_connector.settings.connection import Connection
 from ml_connector.telemetry import Measure
 
@@ -87,6 +88,11 @@ class Services:
     def inbox(self) -> Inbox:
         """Return the connection's events."""
         return Inbox(self._tables.inbox, self.id)
+
+    @cached_property
+    def webhook_senders(self) -> WebhookSenders:
+        """Return how the webhook calls of both senders fare."""
+        return WebhookSenders(self._tables.inbox, self.id)
 
     @cached_property
     def notes(self) -> ConnectionNotes:

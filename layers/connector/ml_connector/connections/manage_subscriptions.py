@@ -12,6 +12,7 @@ from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import Actor, Division
 from ml_connector.exact import subscriptions
 from ml_connector.exact.subscriptions import Subscription
+from ml_connector.infrastructure.webhook_senders import WebhookSenderState
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
@@ -23,6 +24,7 @@ def list_webhooks(services: Services) -> dict[str, Any]:
 
     `state` is "ours", "elsewhere", "missing" or "unseen" (another user's subscription has the
     topic, and the app cannot see its address). `trouble`: divisions that could not be read, why.
+    `calls`: when calls of each sender were last accepted and refused, and why.
     """
     connection = services.connection
     rows: list[dict[str, Any]] = []
@@ -36,7 +38,21 @@ def list_webhooks(services: Services) -> dict[str, Any]:
         "connection": connection.id,
         "callback_url": connection.exact_callback_url,
         "subscriptions": rows,
+        "calls": [_calls(state) for state in services.webhook_senders.all()],
         "trouble": trouble,
+    }
+
+
+def _calls(state: WebhookSenderState) -> dict[str, Any]:
+    accepted, refused = (
+        moment.isoformat(timespec="seconds") if moment else None
+        for moment in (state.accepted_at, state.refused_at)
+    )
+    return {
+        "sender": state.sender,
+        "accepted_at": accepted,
+        "refused_at": refused,
+        "reason": state.reason or None,
     }
 
 

@@ -34,6 +34,7 @@ from ml_connector.services import Services, StackServices
 from ml_connector.sweep.capacity import CallCapacity
 from ml_connector.sweep.long_outages import report_outages
 from ml_connector.sweep.missed_approvals import queue_listing
+from ml_connector.sweep.refused_webhooks import check_refused_webhooks
 from ml_connector.telemetry import logger
 from ml_connector.tracked_record import GIVEN_UP, PARKING_CODES
 
@@ -54,6 +55,7 @@ def sweep(services: StackServices) -> None:
     for each in services.all():
         try:
             _queue_lost_events(each)
+            check_refused_webhooks(each.webhook_senders, each.ledger)
             sweep_connection(each)
         except Exception:  # noqa: BLE001  counted
             failures += 1

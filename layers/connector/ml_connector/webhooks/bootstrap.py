@@ -17,6 +17,7 @@ from ml_connector.infrastructure.dynamodb import DynamoTable
 from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Queues
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
+from ml_connector.infrastructure.webhook_senders import WebhookSenders
 from ml_connector.webhooks import airbase, exact
 from ml_connector.webhooks.handler import WebhookHandler, WebhookSender
 
@@ -69,7 +70,9 @@ def open_airbase_webhook(
     environment: WebhookEnvironment | None = None, clients: WebhookClients | None = None
 ) -> WebhookHandler[airbase.AirbaseWebhookSettings]:
     """Return the handler of Airbase's webhooks."""
-    sender = WebhookSender("airbase", airbase.accept, airbase.unknown_connection(), lambda _: False)
+    sender = WebhookSender(
+        "airbase", airbase.accept, airbase.unknown_connection(), lambda _: False, airbase.is_signed
+    )
     return _build(sender, airbase.parse_settings, environment, clients)
 
 
@@ -78,8 +81,9 @@ def open_exact_webhook(
 ) -> WebhookHandler[exact.ExactWebhookSettings]:
     """Return the handler of Exact's notifications."""
     sender = WebhookSender(
-        "exact", exact.accept, exact.unknown_connection(), exact.is_subscription_check
-    )
+        "exact", exact.accept, exact.unknown_connection(), exact.is_subscription_check,
+        exact.is_signed,
+    )  # fmt: skip
     return _build(sender, exact.parse_settings, environment, clients)
 
 
@@ -91,10 +95,12 @@ def _build(
 ) -> WebhookHandler[Settings]:
     environment = environment or WebhookEnvironment.read()
     clients = clients or WebhookClients.create()
+    inbox_table = DynamoTable(clients.dynamodb, environment.inbox_table)
     folder = f"{environment.secret_prefix}/{sender.name}-webhook"
     return WebhookHandler(
         sender,
         WebhookSecrets(clients.secretsmanager, folder, parse),
-        partial(Inbox, DynamoTable(clients.dynamodb, environment.inbox_table)),
+        partial(Inbox, inbox_table),
         Queues(clients.sqs, environment.queue_urls),
+        partial(WebhookSenders, inbox_table),
     )

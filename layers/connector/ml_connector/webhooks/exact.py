@@ -94,6 +94,11 @@ def _plain(call: WebhookCall) -> bytes:
         return call.body
 
 
+def is_signed(call: WebhookCall) -> bool:
+    """Return whether a notification has a hash, right or wrong."""
+    return bool(split(_plain(call))[1])
+
+
 def content_hash(secret: Secret, signed: bytes) -> str:
     """Return Exact's `HashCode` for the raw content bytes."""
     return hmac.new(secret.reveal().encode(), signed, hashlib.sha256).hexdigest().upper()

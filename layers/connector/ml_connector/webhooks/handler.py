@@ -12,6 +12,7 @@ from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.inbox import KEPT_FOR, Inbox, IncomingEvent, StoredEvent
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
+from ml_connector.infrastructure.webhook_senders import RecentlyNoted, WebhookSenders
 from ml_connector.message_bodies import encode
 from ml_connector.webhooks.api_gateway import Answer, RefusedCallError, answer, read_call
 from ml_connector.webhooks.verification import (
@@ -31,13 +32,15 @@ _LONGEST_HEADER = 300
 class WebhookSender(Generic[Settings]):
     """One sender: how its calls are verified and read.
 
-    `unknown` are settings no call can satisfy; `is_check` recognises a call that only wants 200.
+    `unknown` are settings no call can satisfy; `is_check` recognises a call that only wants 200;
+    `is_signed`, one that claims to be genuine.
     """
 
     name: str
     accept: Callable[[WebhookCall, Settings, datetime, timedelta], Event]
     unknown: Settings
     is_check: Callable[[WebhookCall], bool]
+    is_signed: Callable[[WebhookCall], bool]
 
 
 class WebhookHandler(Generic[Settings]):
@@ -49,8 +52,11 @@ class WebhookHandler(Generic[Settings]):
         secrets: WebhookSecrets[Settings],
         inbox_of: Callable[[ConnectionId], Inbox],
         queues: Queues,
+        senders_of: Callable[[ConnectionId], WebhookSenders],
     ) -> None:
         """Handle the calls of `sender`."""
+        self._senders_of = senders_of
+        self._noted = RecentlyNoted()
         self._sender = sender
         self._secrets = secrets
         self._inbox_of = inbox_of
@@ -75,6 +81,7 @@ class WebhookHandler(Generic[Settings]):
         kept, is_new = self._inbox_of(call.connection).keep(self._incoming(call, event))
         if kept.is_open:
             self._queue(kept)
+        self._note(call.connection)
         telemetry.logger().info(
             "webhook kept",
             connection=call.connection,
@@ -86,6 +93,17 @@ class WebhookHandler(Generic[Settings]):
 
     def _verified(self, call: WebhookCall) -> Event:
         settings = self._secrets.get(call.connection)
+        try:
+            return self._accepted(call, settings)
+        except RefusedCallError as refusal:
+            newer = self._secrets.newer(call.connection) if self._sender.is_signed(call) else None
+            if newer is None:
+                if settings is not None:
+                    self._note(call.connection, str(refusal))
+                raise
+        return self._accepted(call, newer)
+
+    def _accepted(self, call: WebhookCall, settings: Settings | None) -> Event:
         known = self._sender.unknown if settings is None else settings
         name = call.connection if settings else "an unknown connection"
         try:
@@ -111,6 +129,19 @@ class WebhookHandler(Generic[Settings]):
             headers={name: value[:_LONGEST_HEADER] for name, value in headers.items()},
             every_copy_is_new=event.is_new_each_time,
         )
+
+    def _note(self, connection: ConnectionId, refusal: str = "") -> None:
+        """Note the outcome of a call for people; that this fails is no reason to refuse it."""
+        if not self._noted.is_new(connection, is_accepted=not refusal):
+            return
+        senders, name = self._senders_of(connection), self._sender.name
+        try:
+            if refusal:
+                senders.note_refused(name, refusal.removeprefix(f"{connection}: "))
+            else:
+                senders.note_accepted(name)
+        except (BotoCoreError, ClientError):
+            telemetry.logger().exception("outcome not noted", connection=connection)
 
     def _queue(self, kept: StoredEvent) -> None:
         """Send the message; if that fails, the event is stored and the sweep queues it."""

@@ -150,6 +150,18 @@ ORDERS: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "WEBHOOKS_REFUSED",
+        Severity.EXCEPTION,
+        "Webhook calls of {sender} are refused, and none was accepted since.",
+        "Compare the signing secret and the scheme in {sender} with the connection's: `connector "
+        "connection rotate {connection} {word}` makes or takes a new secret. If the calls are not "
+        "{sender}'s, somebody else knows the address: nothing of theirs is used. Meanwhile orders "
+        "are found through Airbase's list, later. The exception closes with an accepted call.",
+        {
+            "since": "Refused since {since} ({reason}); last accepted: {accepted}.",
+        },
+    ),
+    CatalogueEntry(
         "UNKNOWN_TOPIC",
         Severity.NOTE,
         "Exact sent a notification of an unknown kind.",
