@@ -197,6 +197,10 @@ class PostingWorld(World):
         yield from sorted(
             f"{one.message.body} {one.visible_at} {one.receives}" for one in self.data.waiting
         )
+        yield from sorted(
+            f"{self.running[name].place.next_call} for {one.message.body}"
+            for name, one in self.data.handled.items()
+        )
         yield f"{self.data.swept_at == clock.epoch()} {self.data.has_asked} {self._drops_next()}"
 
     def version_now(self) -> int:
