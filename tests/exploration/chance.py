@@ -10,6 +10,7 @@ from zlib import crc32
 from ml_connector import backoff
 from ml_connector.airbase.client import AirbaseClient
 from ml_connector.infrastructure import circuit_breaker, coordination
+from ml_connector.infrastructure.connection_store import ConnectionStore
 from tests.exploration.actors import DONE, call, here
 
 
@@ -23,6 +24,7 @@ def without_chance() -> Iterator[None]:
         patch.object(coordination, "secrets", _Named()),
         patch.object(AirbaseClient, "order", _read_once(AirbaseClient.order)),
         patch.object(AirbaseClient, "vendor", _read_once(AirbaseClient.vendor)),
+        patch.object(ConnectionStore, "get", _read_once(ConnectionStore.get)),
     ):
         yield
 
@@ -37,16 +39,16 @@ class _Named:
         return crc32(here().encode()) % 1_000_000
 
 
-def _read_once(read: Callable[[AirbaseClient, Any], Any]) -> Callable[[AirbaseClient, Any], Any]:
-    """Return a method of the Airbase client that reads each record once: none changes here."""
+def _read_once(read: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """Return a method that reads each record once: none of these changes here."""
     found: dict[str, Any] = {}
 
-    def once(client: AirbaseClient, id: Any) -> Any:
+    def once(reader: Any, id: Any) -> Any:
         def answer() -> Any:
             if id not in found:
-                found[id] = read(client, id)
+                found[id] = read(reader, id)
             return found[id]
 
-        return call("read Airbase", {DONE: answer}, is_noticed=False)
+        return call("read once", {DONE: answer}, is_noticed=False)
 
     return once
