@@ -11,8 +11,10 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.infrastructure.ledger import VENDORS, AnyRecord, vendor_key
+from ml_connector.infrastructure.queues import Message
 from ml_connector.messages import changed_order_message, reconcile_message, vendor_message
 from ml_connector.purchase_orders import fetch, posting, reader
+from ml_connector.services import StackServices
 from ml_connector.sqs_worker import wait_after
 from ml_connector.vendors import reconcile_all, reconcile_vendor, worker
 
@@ -31,6 +33,20 @@ def ending(error: BaseException) -> Callable[..., Any]:
 
 
 ENDS = pytest.mark.parametrize("error", [RuntimeError("a bug"), Killed()], ids=["crash", "kill"])
+
+
+def lose(env: InMemoryEnvironment) -> None:
+    """Sweep for an hour and a half; a message over which a worker crashes is lost."""
+    work = env.memory.work
+
+    def losing(message: Message, services: StackServices) -> None:
+        with suppress(RuntimeError):
+            work(message, services)
+
+    env.memory.work = losing  # type: ignore[method-assign]
+    env.work()
+    for _ in range(9):
+        env.wait(minutes=10)
 
 
 def deliver(env: InMemoryEnvironment) -> None:
@@ -156,6 +172,26 @@ def test_an_order_changed_in_exact_that_ends_the_worker_is_an_exception(
     deliver(env)
     assert env.codes(order) == GIVEN_UP
     assert env.record(order).state == "posted"
+
+
+def test_crashes_end_as_exceptions_although_every_message_is_lost(
+    env: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env.connect()
+    new, posted = env.order("PO-1"), env.order("PO-2")
+    env.post(posted)
+    vendor = VendorId(env.firm.vendors["Cloudwerk"]["airbase_id"])
+    crash = ending(RuntimeError("a bug"))
+    monkeypatch.setattr(fetch, "read_order", crash)
+    monkeypatch.setattr(posting, "next_step", crash)
+    monkeypatch.setattr(ExactOrders, "get", crash)
+    monkeypatch.setattr(worker, "reconcile_vendor", crash)
+    env.queue(new)
+    env.memory.queues.send(changed_order_message(FIRM, OrderId(posted["id"])))
+    env.memory.queues.send(vendor_message(FIRM, vendor))
+    lose(env)
+    assert env.codes(new) == env.codes(posted) == GIVEN_UP
+    assert [each.code for each in record(env, vendor_key(vendor)).problems] == GIVEN_UP
 
 
 @ENDS

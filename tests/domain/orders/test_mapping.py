@@ -234,6 +234,12 @@ def test_vat_code_of_line_then_account_then_supplier_then_division() -> None:
     assert line_of(mapped_order(line, division, division_data))["VATCode"] == "L"
 
 
+def test_a_default_vat_code_that_is_unknown_is_one_problem_of_the_order() -> None:
+    division = any_division(default_vat_code="X")
+    (found,) = problems_of(lambda: mapped_order(second(), division))
+    assert (found.code, found.record) == ("UNKNOWN_VAT_CODE", "PO-1")
+
+
 def test_a_mapped_vat_code_replaces_airbases_code() -> None:
     order = any_order(lines=(any_line(vat_code="High rate"),))
     division = any_division(mappings={"vat_codes": {"High rate": "4"}})

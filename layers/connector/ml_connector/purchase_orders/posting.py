@@ -97,13 +97,21 @@ def compare_with_exact(services: Services, id: OrderId, receives: int | None = N
         return
     if not receives and not record.receives:
         with tracked.taken(receives):
-            found = services.exact_orders(facts.division).get(facts.exact.id)
-            if _is_as_written(tracked, found):
-                return
-    if not facts.is_changed_in_exact:
-        changed = replace(facts, is_changed_in_exact=True)
-        tracked.step(record.state, "changed_in_exact", changed, retry_in=SETTLE)
+            try:
+                found = services.exact_orders(facts.division).get(facts.exact.id)
+                if _is_as_written(tracked, found):
+                    return
+            except Exception:
+                _note_change(tracked)  # else the sweep would find nothing to do
+                raise
+    _note_change(tracked)
     advance_order(services, id, receives=receives)
+
+
+def _note_change(tracked: TrackedOrder) -> None:
+    if not tracked.facts.is_changed_in_exact:
+        changed = replace(tracked.facts, is_changed_in_exact=True)
+        tracked.step(tracked.record.state, "changed_in_exact", changed, retry_in=SETTLE)
 
 
 def _is_as_written(tracked: TrackedOrder, found: ExactOrder | None) -> bool:

@@ -50,7 +50,11 @@ def vat_code(
     supplier: Supplier | None,
     where: str,
 ) -> str:
-    """Return the line's own code, else its account's, the supplier's, the division's, or none."""
+    """Return the line's own code, else its account's, the supplier's, the division's, or none.
+
+    What is wrong with a code that no line names is a problem of the order, once.
+    """
+    where = where if line.vat_code else ""
     mapped = context.mapped("vat_codes", line.vat_code)
     code = (
         (line.vat_code if mapped is None else mapped)
