@@ -175,6 +175,7 @@ class Story:
         yield "preview", firm, "--open"
         yield "bills", firm, "--vendor", "Cloudwerk"
         yield "webhooks", firm, "--move"
+        yield "audit", "events", firm
         yield "refresh", firm
         yield "fetch", firm, next(iter(self.demo.airbase.orders))
         yield from self._decisions(firm, nl)

@@ -5,7 +5,6 @@ once each of them was read, after the profile was corrected and a person retried
 """
 
 from dataclasses import replace
-from typing import Any
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
@@ -14,7 +13,13 @@ from ml_connector.domain.records import EventFacts, EventState
 from ml_connector.infrastructure.event_bodies import UnreadableBodyError, parse_body
 from ml_connector.infrastructure.inbox import StoredEvent
 from ml_connector.infrastructure.ledger import Ledger
-from ml_connector.message_bodies import ProcessOrder, ProcessVendor, UnreadableEvent
+from ml_connector.message_bodies import (
+    ProcessOrder,
+    ProcessVendor,
+    UnreadableEvent,
+    encode,
+    event_record,
+)
 from ml_connector.messages import order_message, vendor_message
 from ml_connector.services import Services, StackServices
 from ml_connector.settings.airbase_profile import AirbaseProfile
@@ -30,14 +35,26 @@ _MOST_EVENTS = 200
 def take_unreadable(message: UnreadableEvent, services: StackServices) -> None:
     """Queue what the event is about, or add it to its sender's exception."""
     ledger = services.ledger_of(message.connection)
-    event = message.event or "unknown#event"
-    kept = services.inbox_of(message.connection).get(event)
+    kept = services.inbox_of(message.connection).get(message.event) if message.event else None
+    if kept is None:
+        _show_by_itself(ledger, message)
+        return
     own = services.of(message.connection)
-    cause = _read_again(own, kept) if own and kept else "no_record"
+    cause = _read_again(own, kept) if own else "no_record"
     if message.closes:
-        _forget(ledger, message.closes, event, but=_group(event, cause) if cause else None)
+        _forget(ledger, message.closes, kept.sk, but=_group(kept.sk, cause) if cause else None)
     if cause:
-        _add(ledger, event, cause, kept)
+        _add(ledger, kept, cause)
+
+
+def _show_by_itself(ledger: Ledger, message: UnreadableEvent) -> None:
+    """Open an exception for an event that is not kept: nothing says what it has in common."""
+    key = message.closes or event_record(message.event, encode(message))
+    tracked: TrackedRecord[EventFacts] = TrackedRecord(ledger, ledger.read(key))
+    found = problem(
+        "UNREADABLE_EVENT", tracked.title, "no_record", connection=ledger.id, record=f"'{key}'"
+    )
+    tracked.apply_fault(Review([found]), retry_in=None)
 
 
 def _read_again(services: Services, kept: StoredEvent) -> str:
@@ -74,8 +91,8 @@ def _group(event: str, cause: str) -> RecordKey:
     return RecordKey(f"event#{event.partition('#')[0]}#{cause}")
 
 
-def _add(ledger: Ledger, event: str, cause: str, kept: StoredEvent | None) -> None:
-    key = _group(event, cause)
+def _add(ledger: Ledger, kept: StoredEvent, cause: str) -> None:
+    event, key = kept.sk, _group(kept.sk, cause)
     tracked: TrackedRecord[EventFacts] = TrackedRecord(ledger, ledger.read(key))
     facts = tracked.facts
     if event in facts.events and facts.problems:
@@ -85,9 +102,8 @@ def _add(ledger: Ledger, event: str, cause: str, kept: StoredEvent | None) -> No
     title = _SENDERS.get(sender, sender)
     known = replace(facts, title=title, events=(*facts.events, event)[-_MOST_EVENTS:])
     tracked.record = replace(tracked.record, facts=known)
-    evidence: dict[str, Any] = {"events": count, "latest": event}
-    if kept:
-        evidence |= {"received": kept.received_at.isoformat(), "bytes": len(kept.body)}
+    received = kept.received_at.isoformat()
+    evidence = {"events": count, "latest": event, "received": received, "bytes": len(kept.body)}
     found = problem(
         "UNREADABLE_EVENT", title, cause,
         connection=ledger.id, record=f"'{key}'", evidence=evidence,
