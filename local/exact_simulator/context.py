@@ -31,6 +31,8 @@ class Policy:
     """Orders may be changed with PUT."""
     page_size: int = 60
     sync_page_size: int = 1000
+    sync_headers: bool = True
+    """Whether the stream of purchase orders has a row for the header beside those of the lines."""
     denied: set[str] = field(default_factory=set)
     """Endpoints outside the app's scopes."""
     read_only: set[str] = field(default_factory=set)

@@ -103,7 +103,8 @@ def _order_rows(context: CallContext, wanted: Filter | None) -> list[Row]:
     for header in headers:
         header["LineNumber"], header["ID"] = 0, header["PurchaseOrderID"]
     lines = _stamped(context, _LINE, ORDERS, wanted)
-    return headers + [_line(context, line) for line in lines]
+    shown = headers if context.policy.sync_headers else []
+    return shown + [_line(context, line) for line in lines]
 
 
 def _line(context: CallContext, line: Row) -> Row:

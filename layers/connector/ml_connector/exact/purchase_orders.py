@@ -8,6 +8,7 @@ change updates the `Timestamp` of header and lines, so an increment holds comple
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 
 from ml_connector.domain.ids import Guid
 from ml_connector.domain.money import round_to_cents, round_to_step
@@ -109,37 +110,52 @@ def read_stream_row(row: RowReader) -> StreamRow:
 
 
 def group_stream(
-    rows: Iterable[ReadRow[StreamRow]], stored: Callable[[Guid], ExactOrder | None]
+    rows: Iterable[ReadRow[StreamRow]],
+    stored: Callable[[Guid], ExactOrder | None],
+    known_up_to: int = 0,
 ) -> list[ExactOrder]:
     """Return the orders of an increment, each as far as it is known.
 
-    Lines whose header is not among the rows belong to the `stored` order: its header came earlier,
-    on another page. An order of which a row cannot be read keeps what is stored, and says so.
+    Rows up to the row version `known_up_to` are read again: they may be a part of an order, and add
+    to what is stored. So do lines without a header, which came earlier; if it never came, the order
+    says that it is not complete. An order of which a row cannot be read keeps what is stored.
     """
     by_order: dict[Guid, list[ReadRow[StreamRow]]] = {}
     for row in rows:
         if row.value.order:
             by_order.setdefault(row.value.order, []).append(row)
-    grouped = (_grouped(id, found, stored) for id, found in by_order.items())
-    return [order for order in grouped if order]
+    return [
+        order
+        for id, found in by_order.items()
+        if (order := _grouped(found, partial(stored, id), known_up_to))
+    ]
 
 
 def _grouped(
-    id: Guid, rows: Sequence[ReadRow[StreamRow]], stored: Callable[[Guid], ExactOrder | None]
+    rows: Sequence[ReadRow[StreamRow]],
+    stored: Callable[[], ExactOrder | None],
+    known_up_to: int,
 ) -> ExactOrder | None:
-    wrong = next((row.wrong for row in rows if row.wrong), "")
     header = next((row.value.header for row in reversed(rows) if row.value.header), None)
-    before = stored(id) if wrong or header is None else None
-    lines = {row.value.line.id: row.value.line for row in rows if row.value.line}
-    if wrong:
-        known = before or header
+    if wrong := next((row.wrong for row in rows if row.wrong), ""):
+        known = stored() or header
         return replace(known, unreadable=wrong) if known else None
-    if header is None:
-        if before is None:
-            return None
-        header, lines = before, {line.id: line for line in before.lines} | lines
+    lines = {row.value.line.id: row.value.line for row in rows if row.value.line}
+    is_part = header is None or all((row.version or 0) <= known_up_to for row in rows)
+    before = stored() if is_part else None
+    if before:
+        lines = {line.id: line for line in before.lines} | lines
+    header = header or before or _without_header(rows[0])
     ordered = sorted(lines.values(), key=lambda line: line.number)
     return replace(header, lines=tuple(ordered))
+
+
+def _without_header(row: ReadRow[StreamRow]) -> ExactOrder:
+    """Return what a line says of its order; the amounts are those of the line."""
+    known = read_order(RowReader(row.row))
+    return replace(
+        known, amount=None, amount_without_vat=None, unreadable="only lines of it were read"
+    )
 
 
 def _dimension(row: RowReader, name: str) -> str:

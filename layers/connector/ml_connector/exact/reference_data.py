@@ -146,6 +146,11 @@ DIVISIONS_PATH = "system/Divisions"
 DIVISION_FIELDS = "Code,DivisionMoveDate"
 DELETED_KINDS = {2: "supplier", 7: "gl_account", 9: "item"}
 """EntityType of `sync/Deleted` to our kind of entity."""
+ENTITIES: Mapping[str, type[Supplier | GLAccount | Item]] = {
+    "supplier": Supplier,
+    "gl_account": GLAccount,
+    "item": Item,
+}
 DELETED_ORDER = 22
 """EntityType of a purchase order."""
 

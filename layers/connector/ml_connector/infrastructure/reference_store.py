@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any, TypeVar
@@ -29,6 +29,12 @@ _MAX_SIMILAR = 50
 _CURSOR, _NOTE, _CHANGE = "reading#", "note#", "supplier-change#"
 
 
+OVERLAP = 1000
+"""Row versions that every reading reads again: no more than a page of rows."""
+OVERLAP_TIME = timedelta(hours=1)
+"""What was read within this time is read again as well, as long as it fits into one page."""
+
+
 @dataclass(frozen=True)
 class StreamCursor:
     """How far a stream was read: its highest `Timestamp`, and when the last run to its end began.
@@ -43,14 +49,33 @@ class StreamCursor:
     failing_since: datetime | None = None
     rests_until: datetime | None = None
     """When it is tried again after a failure."""
+    again_from: int = 0
+    """Row versions from here on are read again: a long transaction may commit below the cursor."""
+    marked: int = 0
+    marked_at: datetime | None = None
+    """What was reached when, at least an hour ago: the next `again_from`."""
+
+    @property
+    def start(self) -> int:
+        """Return the row version after which the next reading starts."""
+        lowest = self.timestamp - OVERLAP
+        return max(1, min(lowest, self.again_from) if self.again_from else lowest)
 
     def reached(self, timestamp: int) -> "StreamCursor":
         """Return the cursor moved to `timestamp`; never backwards."""
         return replace(self, timestamp=max(timestamp, self.timestamp))
 
-    def ended(self, at: datetime) -> "StreamCursor":
-        """Return the cursor of a stream read to its end, begun at `at`."""
-        return replace(self, read_at=at, failures=0, failing_since=None, rests_until=None)
+    def ended(self, at: datetime, *, is_small: bool = True) -> "StreamCursor":
+        """Return the cursor of a stream read to its end, begun at `at`.
+
+        `is_small`: it took one page, so that reading it again costs no call more.
+        """
+        after = replace(self, read_at=at, failures=0, failing_since=None, rests_until=None)
+        if not is_small:
+            return replace(after, again_from=0, marked=self.timestamp, marked_at=at)
+        if self.marked_at and at - self.marked_at < OVERLAP_TIME:
+            return after
+        return replace(after, again_from=self.marked, marked=self.timestamp, marked_at=at)
 
     def failed(self, at: datetime, until: datetime) -> "StreamCursor":
         """Return the cursor of a stream that could not be read at `at`, and rests until then."""
@@ -102,6 +127,9 @@ class ReferenceStore:
             row["failures"] = cursor.failures
             row["failing_since"] = cursor.failing_since.isoformat()
             row["rests_until"] = cursor.rests_until.isoformat()
+        if cursor.marked_at:
+            row["again_from"], row["marked"] = cursor.again_from, cursor.marked
+            row["marked_at"] = cursor.marked_at.isoformat()
         self._table.put(row)
 
     def text(self, what: str) -> str | None:
@@ -345,6 +373,9 @@ def _cursor(row: Row) -> StreamCursor:
         int(row.get("failures", 0)),
         _moment(row, "failing_since"),
         _moment(row, "rests_until"),
+        int(row.get("again_from", 0)),
+        int(row.get("marked", 0)),
+        _moment(row, "marked_at"),
     )
 
 

@@ -106,7 +106,7 @@ class Prerequisites:
         """Read the stream of supplier items from its cursor: Exact cannot filter them."""
         cursor = self._data.cursor(SUPPLIER_ITEMS_PATH)
         query = {
-            "$filter": f"Timestamp gt {int64_literal(cursor.timestamp)}",
+            "$filter": f"Timestamp gt {int64_literal(cursor.start)}",
             "$select": SUPPLIER_ITEM_FIELDS,
         }
         rows = self._exact_client.rows(self._code, SUPPLIER_ITEMS_PATH, query)

@@ -3,6 +3,7 @@
 A stream is read when it is due, or at the next sweep after a notification that it changed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -33,9 +34,11 @@ from ml_connector.exact.reference_data import (
     DELETED_ORDER,
     DELETED_PATH,
     DIVISIONS_PATH,
+    ENTITIES,
     LISTINGS,
     PROJECTS,
     STREAMS,
+    Deletion,
     Entity,
     Listing,
     Stream,
@@ -72,6 +75,7 @@ _ODD_ROWS_EVERY = timedelta(hours=20)
 _LISTINGS = "listings"
 _STALE = "stale "
 _MOVED = "division moved"
+_MOST_HELD = 5000
 _AT_A_TIME = timedelta(seconds=40)  # of a worker's 60: a first load continues at the next sweep
 _PAGE = 1000  # a sync page; the cursor is saved after each, so an interrupted run continues there
 
@@ -164,6 +168,7 @@ class _Reader:
         self.exact_client: ExactClient = services.exact
         self.started = clock.now()
         self.everything = everything
+        self.rows_read: Counter[str] = Counter()
         self.readings = DivisionReadings(services.ledger, division)
         self.odd_rows = OddRows(self.readings)
         self.listings = ShrunkListings(services.exact, division, data, self.readings)
@@ -211,31 +216,90 @@ class _Reader:
 
     def read_stream(self, stream: Stream) -> bool:
         has_changed = False
-        for rows in self._increment(stream.path, stream.select):
+        cursor = self.data.cursor(stream.path)
+        for rows in self._increment(stream.path, stream.select, cursor):
             read = self._read_page(stream.path, rows, stream.read)
+            new = self._new(stream.kind, read, cursor.timestamp)
             if stream.kind == "supplier":
-                note_supplier_changes(self.data, read)
-            self.data.store(stream.kind, self._entities(stream.kind, read))
-            self._save_cursor(stream.path, read)
-            has_changed = True
-        has_changed |= self._read_odd_rows_again(stream)
+                note_supplier_changes(self.data, new)
+            self.data.store(stream.kind, self._entities(stream.kind, new))
+            self._save_cursor(stream.path, _highest(read))
+            has_changed |= bool(new)
+        has_changed |= self._read_odd_rows_again(
+            stream.path, stream.select, stream.read, partial(self._store, stream.kind)
+        )
         if stream.kind == "supplier":
             queue_supplier_changes(self.services, self.division)
         self.ended(stream.path)
         return has_changed
 
+    def _new(
+        self, kind: str, rows: Iterable[ReadRow[AnyEntity]], known_up_to: int
+    ) -> list[ReadRow[AnyEntity]]:
+        """Return the rows that were not read before; of those read again, the ones that differ."""
+        return [
+            row
+            for row in rows
+            if row.version is None or row.version > known_up_to or self._differs(kind, row)
+        ]
+
+    def _differs(self, kind: str, row: ReadRow[AnyEntity]) -> bool:
+        return any(
+            self.data.get(kind, each.code if isinstance(each, Code) else each.id, type(each))
+            != each
+            for each in self._entities(kind, [row])
+        )
+
+    def _store(self, kind: str, rows: Iterable[ReadRow[Any]]) -> None:
+        self.data.store(kind, self._entities(kind, rows))
+
     def read_orders(self) -> bool:
         """Read the purchase orders; no mapping depends on them."""
-        is_first = self.data.cursor(STREAM_PATH).read_at is None
-        for rows in self._increment(STREAM_PATH, STREAM_FIELDS):
-            read = self._read_page(STREAM_PATH, rows, read_stream_row)
-            self._keep_orders(read, only_ours=is_first)
-            self._save_cursor(STREAM_PATH, read)
+        cursor = self.data.cursor(STREAM_PATH)
+        keep = partial(
+            self._keep_orders, known_up_to=cursor.timestamp, only_ours=cursor.read_at is None
+        )
+        held: list[ReadRow[StreamRow]] = []
+        for rows in self._increment(STREAM_PATH, STREAM_FIELDS, cursor):
+            read = [*held, *self._read_page(STREAM_PATH, rows, read_stream_row)]
+            held = self._to_be_continued(read)
+            cut = {row.value.order for row in held}
+            whole = [row for row in read if row.value.order not in cut]
+            keep(whole)
+            lowest = min((row.version for row in held if row.version), default=None)
+            passed = [r for r in whole if lowest is None or (r.version or 0) < lowest]
+            self._save_cursor(STREAM_PATH, _highest(passed))
+        keep(held)
+        self._save_cursor(STREAM_PATH, _highest(held))
+        self._read_odd_rows_again(STREAM_PATH, STREAM_FIELDS, read_stream_row, keep)
         self.ended(STREAM_PATH)
         return False
 
-    def _keep_orders(self, rows: Sequence[ReadRow[StreamRow]], *, only_ours: bool) -> None:
-        orders = group_stream(rows, self.orders.get)
+    def _to_be_continued(self, rows: Sequence[ReadRow[StreamRow]]) -> list[ReadRow[StreamRow]]:
+        """Return the rows of orders that may go on after the page: the last one, and headless ones.
+
+        Never more than some pages: a stream without any headers is taken as it comes.
+        """
+        with_header = {row.value.order for row in rows if row.value.header}
+        headless = {
+            id
+            for id in {row.value.order for row in rows} - with_header
+            if id and self.orders.get(id) is None
+        }
+        cut = headless | {rows[-1].value.order} - {Guid("")}
+        held = [row for row in rows if row.value.order in cut]
+        return held if len(held) <= _MOST_HELD else []
+
+    def _keep_orders(
+        self, rows: Sequence[ReadRow[StreamRow]], *, known_up_to: int, only_ours: bool
+    ) -> None:
+        """Store the orders of these rows, and have ours compared, if they were not read before."""
+        new = {each.value.order for each in rows if (each.version or 0) > known_up_to}
+        orders = [
+            order
+            for order in group_stream(rows, self.orders.get, known_up_to)
+            if order.id in new or self.orders.get(order.id) != order
+        ]
         self.orders.keep(orders)
         for order in orders:
             if not only_ours or order_tokens_in(order.remarks):
@@ -243,14 +307,29 @@ class _Reader:
 
     def read_deleted(self) -> bool:
         has_changed = False
-        for rows in self._increment(DELETED_PATH, DELETED_FIELDS):
+        cursor = self.data.cursor(DELETED_PATH)
+        for rows in self._increment(DELETED_PATH, DELETED_FIELDS, cursor):
             read = self._read_page(DELETED_PATH, rows, read_deletion)
             for each in read:
-                has_changed |= not each.wrong and self._remove(*each.value, each.version or 0)
+                is_known = each.version is not None and each.version <= cursor.timestamp
+                if not each.wrong and not (is_known and self._is_removed(*each.value)):
+                    has_changed |= self._remove(*each.value, each.version or 0)
             self.odd_rows.deleted(each.value.key for each in read)
-            self._save_cursor(DELETED_PATH, read)
+            self._save_cursor(DELETED_PATH, _highest(read))
+        self._read_odd_rows_again(DELETED_PATH, DELETED_FIELDS, read_deletion, self._remove_each)
         self.ended(DELETED_PATH)
         return has_changed
+
+    def _remove_each(self, rows: Iterable[ReadRow[Deletion]]) -> None:
+        for each in rows:
+            if not each.wrong and not self._is_removed(*each.value):
+                self._remove(*each.value, each.version or 0)
+
+    def _is_removed(self, key: Guid, type_: int) -> bool:
+        """Return whether the deletion was taken note of before."""
+        if kind := DELETED_KINDS.get(type_):
+            return self.data.get(kind, key, ENTITIES[kind]) is None
+        return type_ != DELETED_ORDER or self.orders.is_deleted(key)
 
     def _remove(self, key: Guid, type_: int, version: int) -> bool:
         """Remove what Exact has deleted; return whether mapping uses such records."""
@@ -285,19 +364,23 @@ class _Reader:
             return replace(found, is_supplier=False, unreadable=wrong)
         return replace(before or found, unreadable=wrong)
 
-    def _read_odd_rows_again(self, stream: Stream) -> bool:
+    def _read_odd_rows_again(
+        self,
+        path: str,
+        select: str,
+        read: Callable[[RowReader], T],
+        take: Callable[[list[ReadRow[T]]], None],
+    ) -> bool:
         """Read the rows that were set aside once more, once a day: one page."""
-        path = stream.path
         known = self.odd_rows.of(path)
         read_at = self.readings.facts.rechecked.get(path)
         is_recent = read_at is not None and self.started - read_at < _ODD_ROWS_EVERY
         if not known or (is_recent and not self.everything):
             return False
-        rows = self._after(path, stream.select, min(each.after for each in known))
-        page = list(islice(rows, _PAGE))
-        read = read_rows(page, stream.read)
-        self.data.store(stream.kind, self._entities(stream.kind, read))
-        self.odd_rows.read_again(path, read, to_end=len(page) < _PAGE)
+        page = list(islice(self._after(path, select, min(each.after for each in known)), _PAGE))
+        rows = read_rows(page, read)
+        take(rows)
+        self.odd_rows.read_again(path, rows, to_end=len(page) < _PAGE)
         return True
 
     def read_listings(self) -> bool:
@@ -319,7 +402,9 @@ class _Reader:
         return any(changed)
 
     def ended(self, path: str) -> None:
-        self.data.save_cursor(path, self.data.cursor(path).ended(self.started))
+        cursor = self.data.cursor(path)
+        is_small = self.rows_read[path] < _PAGE
+        self.data.save_cursor(path, cursor.ended(self.started, is_small=is_small))
 
     def _restart_if_moved(self) -> bool:
         """Read all streams again after Exact moved the division: its timestamps start over."""
@@ -350,16 +435,18 @@ class _Reader:
             return False
         return self.data.replace_all(listing.kind, found)
 
-    def _increment(self, path: str, select: str) -> Iterator[Page]:
-        rows = self._after(path, select, self.data.cursor(path).timestamp)
-        return iter(lambda: list(islice(rows, _PAGE)), [])
+    def _increment(self, path: str, select: str, cursor: StreamCursor) -> Iterator[Page]:
+        """Yield the rows after the cursor, and before it those that are to be read again."""
+        rows = self._after(path, select, cursor.start)
+        while page := list(islice(rows, _PAGE)):
+            self.rows_read[path] += len(page)
+            yield page
 
     def _after(self, path: str, select: str, version: int) -> Iterator[dict[str, Any]]:
         query = {"$filter": f"Timestamp gt {int64_literal(version)}", "$select": select}
         return self.exact_client.rows(self.division, path, query)
 
-    def _save_cursor(self, path: str, rows: Sequence[ReadRow[Any]]) -> None:
-        highest = _highest(rows)
+    def _save_cursor(self, path: str, highest: int) -> None:
         self.data.save_cursor(path, self.data.cursor(path).reached(highest))
         if clock.now() - self.started > _AT_A_TIME:
             now = clock.now()
