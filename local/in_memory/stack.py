@@ -26,6 +26,8 @@ _WORKERS = {
 }
 _MOST_RECEIVES = 5
 _REMEMBERED = 300.0
+LONGEST_CHAIN = 16
+"""After about so many calls that follow from one another, Lambda stops delivering."""
 
 
 @dataclass
@@ -35,6 +37,8 @@ class QueuedMessage:
     message: Message
     visible_at: float = 0.0
     receives: int = 0
+    chain: int = 0
+    """How many workers came before it: each was called for a message of the one before."""
 
 
 @dataclass
@@ -44,6 +48,7 @@ class InMemoryQueues(Queues):
     waiting: list[QueuedMessage] = field(default_factory=list)
     dead: list[Message] = field(default_factory=list)
     seen: dict[str, float] = field(default_factory=dict)
+    _chain: int = 0
 
     def send(self, message: Message, once: str | None = None) -> None:
         """See `Queues.send`."""
@@ -52,7 +57,7 @@ class InMemoryQueues(Queues):
         if clock.epoch() - self.seen.get(deduplication_id, -_REMEMBERED) < _REMEMBERED:
             return
         self.seen[deduplication_id] = clock.epoch()
-        self.waiting.append(QueuedMessage(message))
+        self.waiting.append(QueuedMessage(message, chain=self._chain))
 
     def ready(self) -> Iterator[QueuedMessage]:
         """Yield the messages that may be delivered now: the first visible one of each group."""
@@ -64,10 +69,18 @@ class InMemoryQueues(Queues):
             busy.add(group)
 
     def deliver(self, one: QueuedMessage, handle: Callable[[Message], None]) -> None:
-        """Pass the message to a worker; it is removed when the worker returns."""
+        """Pass the message to a worker; it is removed when the worker returns.
+
+        At the end of a chain that is too long it is not delivered, as by Lambda.
+        """
+        if one.chain >= LONGEST_CHAIN:
+            self.waiting.remove(one)
+            self.dead.append(one.message)
+            return
         one.receives += 1
         one.visible_at = clock.epoch() + wait_after(one.receives)
         try:
+            self._chain = one.chain + 1
             body = counted(one.message.body, one.receives)
             handle(replace(one.message, body=body))
         except BaseException:
@@ -75,6 +88,8 @@ class InMemoryQueues(Queues):
                 self.waiting.remove(one)
                 self.dead.append(one.message)
             raise
+        finally:
+            self._chain = 0
         self.waiting.remove(one)
 
 

@@ -2,8 +2,8 @@
 
 It reads Airbase's list page by page and reconciles what is new, changed or gone, compares the
 suppliers with those last reconciled, and matches divisions that are new or whose rules changed. A
-run that is interrupted, by time or by a fault, resumes from the progress in the ledger; the sweep
-queues it again. Exact is not called.
+run that is interrupted, by time or by a fault, resumes from the progress in the ledger: it is due,
+and the next sweep queues it. Exact is not called.
 """
 
 import hashlib
@@ -21,7 +21,6 @@ from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.domain.records import ComparisonFacts, ComparisonProgress, ComparisonState
 from ml_connector.infrastructure.reconciliation_progress import ReconciliationProgress
-from ml_connector.messages import reconcile_message, unique_id
 from ml_connector.reference_data.refresh import fresh_since
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -70,7 +69,8 @@ def _reconcile_all(services: Services, tracked: TrackedRecord[ComparisonFacts]) 
     try:
         run.work()
     except _OutOfTime:
-        services.queues.send(reconcile_message(services.id), unique_id())
+        # Not a message of its own: Lambda stops a chain of about 16 messages to its own queue.
+        tracked.record = services.ledger.postpone(tracked.record, clock.now())
     except Fault as fault:
         run.save_failed_page()
         tracked.apply_fault(fault)
