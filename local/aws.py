@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from io import BytesIO
 from threading import Lock, Thread
 from typing import Any
+from urllib.parse import parse_qsl
 from urllib.request import ProxyHandler, Request, build_opener
+from xml.sax.saxutils import escape
 
 import boto3
 from botocore.exceptions import ClientError
@@ -17,7 +19,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local import dynamodb_limits
+from local import dynamodb_limits, message_limits
 from local.rights.endpoint import OWNER_KEY, Endpoint
 from local.sam_template import REGION
 from local.secret_versions import SecretVersions, too_many_versions
@@ -81,6 +83,34 @@ class _LimitedItems:
         return self._app(environ, start_response)  # type: ignore[no-any-return]
 
 
+class _LimitedMessages:
+    """Refuses messages that SQS or SNS does not take."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ.get("HTTP_X_AMZ_TARGET") == "AmazonSQS.SendMessage":
+            text = message_limits.refused_by_sqs(json.loads(_body(environ))["MessageBody"])
+            if text:
+                error = {"Error": {"Code": "InvalidParameterValue", "Message": text}}
+                return _refused(start_response, ClientError(error, "SendMessage"))  # type: ignore[arg-type]
+        elif "/sns/" in environ.get("HTTP_AUTHORIZATION", ""):
+            form = dict(parse_qsl(_body(environ).decode(), keep_blank_values=True))
+            text = message_limits.refused_by_sns(form) if form["Action"] == "Publish" else None
+            if text:
+                return _refused_in_xml(start_response, "InvalidParameter", text)
+        return self._app(environ, start_response)  # type: ignore[no-any-return]
+
+
+def _refused_in_xml(start_response: Any, code: str, text: str) -> Iterable[bytes]:
+    detail = f"<Type>Sender</Type><Code>{code}</Code><Message>{escape(text)}</Message>"
+    body = f"<ErrorResponse><Error>{detail}</Error></ErrorResponse>".encode()
+    headers = [("Content-Type", "text/xml"), ("Content-Length", str(len(body)))]
+    start_response("400 Bad Request", headers)
+    return [body]
+
+
 def _body(environ: dict[str, Any]) -> bytes:
     """Return the body of a request, which stays readable."""
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -102,7 +132,9 @@ class LocalAws:
     def __init__(self, port: int = 0, listen: str = "127.0.0.1") -> None:
         """Bind the port (0: a free one) of the address; `start` starts serving."""
         moto = DomainDispatcherApplication(create_backend_app)
-        self.endpoint = Endpoint(_OneAtATime(_LimitedVersions(_LimitedItems(moto))))
+        self.endpoint = Endpoint(
+            _OneAtATime(_LimitedVersions(_LimitedItems(_LimitedMessages(moto))))
+        )
         self._server: BaseWSGIServer = make_server(
             listen, port, self.endpoint, threaded=True, request_handler=_Quiet
         )

@@ -10,7 +10,7 @@ from local.exact_simulator.entities import ENTITIES
 from local.exact_simulator.fields import METHODS
 from local.exact_simulator.listing import page
 from local.exact_simulator.odata_query import read_filter
-from local.exact_simulator.refusals import bad_stream, method_not_allowed, not_found
+from local.exact_simulator.refusals import ExactRefusal, bad_stream, method_not_allowed, not_found
 from local.exact_simulator.routes import ExactPath
 from local.exact_simulator.schema import Entity
 from local.exact_simulator.texts import LANGUAGES
@@ -20,6 +20,7 @@ from local.simulator import Request, Response
 
 _ORDERS, _LINES = orders.ORDER.path, order_lines.LINE.path
 _DIVISIONS = "system/Divisions"
+_LARGEST_REQUEST = 10_000_000  # bytes
 
 
 def answer(context: CallContext, route: ExactPath, webhooks: Webhooks) -> Response:
@@ -63,6 +64,8 @@ def me(world: World, request: Request, *, as_json: bool) -> Response:
 
 
 def _require_json(request: Request) -> None:
+    if len(request.body) > _LARGEST_REQUEST:
+        raise ExactRefusal(413, layout="none")
     if "json" not in request.headers.get("content-type", ""):
         raise bad_stream()
 

@@ -14,7 +14,7 @@ from ml_connector import clock
 from ml_connector.bootstrap import build_services
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import Channel
-from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
+from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues, text_of
 from ml_connector.purchase_orders import worker as purchase_order_worker
 from ml_connector.services import StackServices, Tables
 from ml_connector.sqs_worker import counted, wait_after
@@ -53,6 +53,7 @@ class InMemoryQueues(Queues):
     def send(self, message: Message, once: str | None = None) -> None:
         """See `Queues.send`."""
         queue_used("SendMessage", message.queue)
+        text_of(message)  # refuses one that is too large
         deduplication_id = once or f"{message.queue} {message.group} {message.body}"
         if clock.epoch() - self.seen.get(deduplication_id, -_REMEMBERED) < _REMEMBERED:
             return

@@ -16,6 +16,7 @@ from ml_connector.clock import MovableClock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division, OrderId
 from ml_connector.domain.records import OrderFacts, OrderState
+from ml_connector.infrastructure.channels import SnsTopic
 from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import Conflict, Ledger, new_order, order_key
 from ml_connector.infrastructure.notification_outbox import KEPT_FOR, NotificationOutbox, OutboxItem
@@ -354,3 +355,23 @@ def test_every_exception_is_in_one_message_and_in_another_only_after_a_crash(
         assert set().union(*names) == {f"PO-{n}" for n in range(1, scenario.opened + 1)}
         repeats = sum(bool(names[n] & set().union(*names[:n])) for n in range(1, len(names)))
         assert repeats <= scenario.crashes
+
+
+@pytest.mark.parametrize("character", ["x", "é", "😀"])
+def test_what_sns_does_not_take_is_cut(character: str) -> None:
+    published: list[dict[str, str]] = []
+
+    class Client:
+        def publish(self, **message: str) -> None:
+            published.append(message)
+
+    topic = SnsTopic(Client, "arn")
+    topic.send("Ünïcode\n\x07" + "s" * 200, character * 300_000)
+    (message,) = published
+    assert len(message["Subject"]) < 100
+    assert message["Subject"].isascii()
+    assert message["Subject"].isprintable()
+    assert len(message["Message"].encode()) + len(message["Subject"]) <= 256 * 1024
+    assert message["Message"].endswith("(cut: SNS takes 256 KB)")
+    topic.send("s", "short")
+    assert published[-1]["Message"] == "short"

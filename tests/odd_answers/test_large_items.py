@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from local.exact_simulator import dispatch
 from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.ids import Division
+from ml_connector.exact import client
 from ml_connector.infrastructure import compression, ledger
 from ml_connector.infrastructure.ledger import Record
 from tests.odd_answers.hostile import record_crashes
@@ -155,3 +157,39 @@ def test_of_too_many_exceptions_the_first_are_stored(
     steps = env.steps(order)
     env.wait(days=1)
     assert env.steps(order) == steps, "the same exceptions are not audited again"
+
+
+def long_order(env: InMemoryEnvironment) -> dict[str, Any]:
+    """Return an order of about 700 kB in Exact's words."""
+    text = words(500, 1)
+    return env.order(lines=[env.airbase.line("4100", amount(n), text) for n in range(200)])
+
+
+def test_an_order_over_10_mb_is_not_sent_to_exact(
+    env: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.LARGEST_REQUEST == 10_000_000
+    monkeypatch.setattr(client, "LARGEST_REQUEST", 500_000)
+    env.connect()
+    order = long_order(env)
+    env.post(order)
+    (found,) = env.record(order).problems
+    assert found.code == "REQUEST_TOO_LARGE"
+    assert "10 MB" in found.cause
+    assert "Split the order" in found.remedy
+    env.wait(days=1)
+    assert env.codes(order) == ["REQUEST_TOO_LARGE"]
+    asked = [each for each in env.exact.calls if "/PurchaseOrders" in each.path]
+    assert not [each for each in asked if each.method == "POST"]
+
+
+def test_the_simulator_refuses_a_body_that_is_too_large(
+    env: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env.connect()
+    monkeypatch.setattr(dispatch, "_LARGEST_REQUEST", 500_000)
+    order = long_order(env)
+    assert env.post(order).state != "posted"
+    monkeypatch.undo()
+    env.wait(hours=1)
+    assert env.record(order).state == "posted"

@@ -1,5 +1,6 @@
 """Exact's REST API for a connection: rate-limited, authorised, refusals turned into faults."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -31,6 +32,9 @@ _UNAUTHORIZED, _NO_CONTENT, _TOO_MANY = 401, 204, 429
 _RESERVED_FOR_NEW = 3  # of the errors an hour that we allow at an endpoint
 # Nothing has left this machine when one of these is raised.
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+LARGEST_REQUEST = 10_000_000
+"""Bytes of a body that Exact takes."""
 
 
 class ExactClient:
@@ -162,6 +166,7 @@ class ExactClient:
 
         A division that refuses one renewed token after the other is halted.
         """
+        _refuse_large(sent, body)
         # Refused changes leave some errors to new orders, which need the same endpoint.
         reserve = _RESERVED_FOR_NEW if sent.is_change else 0
         self._error_window.check(sent.division, sent.endpoint, reserve=reserve)
@@ -260,6 +265,15 @@ def _is_token_refusal(answer: ExactAnswer, sent: SentRequest) -> bool:
 def _is_rate_limit(fault: Later, answer: ExactAnswer) -> bool:
     """Return whether the division's calls have to pause; not every such answer is a 429."""
     return answer.status == _TOO_MANY or fault.code == "EXACT_RATE_LIMITED"
+
+
+def _refuse_large(sent: SentRequest, body: Mapping[str, Any] | None) -> None:
+    """Raise `Review` before anything is sent that Exact would not take whole."""
+    size = len(json.dumps(body, ensure_ascii=False).encode()) if body else 0
+    if size > LARGEST_REQUEST:
+        megabytes = f"{size / 1_000_000:.1f}"
+        name = sent.record or sent.name
+        raise Review([problem("REQUEST_TOO_LARGE", name, "size", megabytes=megabytes)])
 
 
 def _is_json_or_empty(body: bytes) -> bool:

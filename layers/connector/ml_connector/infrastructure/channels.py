@@ -14,6 +14,8 @@ from ml_connector.secret import Secret
 SLACK_HOST = "hooks.slack.com"
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _MAX_SUBJECT_LENGTH = 99  # SNS takes 100 characters of printable ASCII
+_LARGEST_TEXT = 255 * 1024  # bytes; SNS takes 256 KiB with the rest of the message
+_CUT = "\n... (cut: SNS takes 256 KB)"
 # Short: the sweep has other work to do, and the next one tries again.
 _TIMEOUT = httpx.Timeout(5.0, connect=3.0)
 
@@ -43,9 +45,12 @@ class SnsTopic:
         self._arn = arn
 
     def send(self, subject: str, text: str) -> None:
-        """See `Channel.send`."""
+        """See `Channel.send`; what is longer than SNS takes is cut, and says so."""
         plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in subject)
         subject = plain[:_MAX_SUBJECT_LENGTH]
+        raw = text.encode()
+        if len(raw) > _LARGEST_TEXT:
+            text = raw[:_LARGEST_TEXT].decode(errors="ignore") + _CUT
         self._client().publish(TopicArn=self._arn, Subject=subject, Message=text)
 
 

@@ -10,6 +10,9 @@ from typing import Any
 PURCHASE_ORDERS = "purchase_orders"
 VENDORS = "vendors"
 
+LARGEST_MESSAGE = 256 * 1024
+"""Bytes of a message: what SQS takes unless a queue says otherwise."""
+
 # SQS allows up to 128 printable ASCII characters without blanks in a message group.
 _GROUP = re.compile(r"[!-~]{1,128}")
 
@@ -23,6 +26,19 @@ class Message:
     body: Mapping[str, Any]
 
 
+class MessageTooLargeError(ValueError):
+    """A message is larger than SQS takes; it was not sent."""
+
+
+def text_of(message: Message) -> str:
+    """Return the message as it is sent; raises `MessageTooLargeError`."""
+    text = json.dumps(message.body, sort_keys=True)
+    if (size := len(text.encode())) > LARGEST_MESSAGE:
+        kind = message.body.get("kind", "message")
+        raise MessageTooLargeError(f"a {kind} of {size} bytes; SQS takes {LARGEST_MESSAGE}")
+    return text
+
+
 class Queues:
     """Sends messages over a botocore SQS client."""
 
@@ -34,9 +50,9 @@ class Queues:
     def send(self, message: Message, once: str | None = None) -> None:
         """Send; SQS drops messages with the same `once` within 5 minutes (only to save work).
 
-        The default of `once` is the message's group and body.
+        The default of `once` is the message's group and body. Raises `MessageTooLargeError`.
         """
-        text = json.dumps(message.body, sort_keys=True)
+        text = text_of(message)
         self._client.send_message(
             QueueUrl=self._urls[message.queue],
             MessageBody=text,

@@ -20,6 +20,7 @@ from ml_connector.infrastructure.circuit_breaker import (
     Remote,
 )
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
+from ml_connector.infrastructure.queues import MessageTooLargeError
 from ml_connector.message_bodies import Recoverable
 from ml_connector.message_outcome import kept_message
 from ml_connector.messages import (
@@ -188,4 +189,7 @@ def _queue(services: Services, record: AnyRecord) -> None:
         message = vendor_message(connection, VendorId(id)) if id else reconcile_message(connection)
         services.queues.send(message, f"{message.group} {record.key} {record.version}")
     elif kind == "event" and (kept := kept_message(services.inbox, record)):
-        services.queues.send(kept, f"{kept.group} {record.key} {record.version}")
+        try:
+            services.queues.send(kept, f"{kept.group} {record.key} {record.version}")
+        except MessageTooLargeError as error:  # its exception stays open; the others go on
+            logger().warning(str(error), connection=record.connection, record=record.key)

@@ -26,6 +26,13 @@ REFUSALS: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "REQUEST_TOO_LARGE",
+        Severity.EXCEPTION,
+        "The order is larger than Exact takes in one request, so it was not sent.",
+        "Split the order in Airbase into smaller ones, or shorten the texts of its lines.",
+        {"size": "It has {megabytes} MB; Exact takes 10 MB."},
+    ),
+    CatalogueEntry(
         "EXACT_MANDATORY",
         Severity.EXCEPTION,
         "A value that Exact requires is missing.",
