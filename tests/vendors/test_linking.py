@@ -303,8 +303,31 @@ def test_an_unreadable_vendor_does_not_stop_others_and_is_not_gone(firm: VendorE
     firm.reconcile()
     assert firm.supplier_of(late) == its
     assert firm.link(other) is not None
-    assert firm.open_codes(other) == []
+    assert firm.open_codes(other) == ["BAD_FIELD"]
     assert firm.supplier_of(vendor) == supplier
+    other["name"] = "Zorendis GmbH"
+    firm.reconcile()
+    assert firm.open_codes(other) == []
+
+
+def test_a_listed_vendor_without_an_id_is_an_exception_of_the_connection(
+    firm: VendorEnvironment,
+) -> None:
+    vendor, supplier = firm.pair()
+    firm.open()
+    firm.airbase.vendors |= {"a": None, "b": {"name": "X"}}  # type: ignore[dict-item]
+    late, its = firm.pair("Lindex SRL", "903")
+    firm.refresh()
+    firm.reconcile()
+    assert (firm.supplier_of(late), firm.supplier_of(vendor)) == (its, supplier)
+
+    def open_now() -> list[str]:
+        return [each.code for each in firm.services_of().ledger.connection().problems]
+
+    assert open_now() == ["LISTED_VENDOR_UNREADABLE"]
+    del firm.airbase.vendors["a"], firm.airbase.vendors["b"]
+    firm.reconcile()
+    assert open_now() == []
 
 
 def test_an_airbase_outage_is_waited_for(firm: VendorEnvironment) -> None:

@@ -41,6 +41,8 @@ EARLIEST, LATEST = date(2000, 1, 1), date(2099, 12, 31)
 """The days that can be meant: Airbase is younger, and no service runs longer. Beyond them lie
 blanks (0001-01-01, 9999-12-31), years with two digits, and numbers read as a year."""
 
+_FLAGS = {"true": True, "false": False}
+
 T = TypeVar("T")
 
 _compile = lru_cache(maxsize=256)(jmespath.compile)
@@ -194,6 +196,8 @@ class FieldReader:
         value = self.find(path)
         if value is None:
             return absent
+        if isinstance(value, str):
+            value = _FLAGS.get(value.strip().lower(), value)
         if not isinstance(value, bool):
             self.report("BAD_FIELD", "not_a_flag", _found(value), what=what)
         return value is True

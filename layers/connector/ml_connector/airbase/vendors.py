@@ -52,6 +52,12 @@ def read_vendor(raw: Any, profile: AirbaseProfile) -> Vendor:
     return vendor
 
 
+def read_vendor_id(raw: Any, profile: AirbaseProfile) -> VendorId | None:
+    """Return the id of a vendor of which something else cannot be read; None without one."""
+    reader = FieldReader(raw, profile, "vendor")
+    return VendorId(reader.required_text(profile.vendor.id, "vendor id")) or None
+
+
 def with_vendor(order: Order, raw: Any | None, profile: AirbaseProfile) -> Order:
     """Return the order with the id, code and name of the vendor's own record.
 

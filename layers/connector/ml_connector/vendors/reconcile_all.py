@@ -13,7 +13,9 @@ from datetime import timedelta
 from typing import Any
 
 from ml_connector import clock
-from ml_connector.airbase.vendors import read_vendor
+from ml_connector.airbase.vendors import read_vendor, read_vendor_id
+from ml_connector.connections.problems import report_connection_problems
+from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault, Review
 from ml_connector.domain.ids import Division, Guid, VendorId, division_key
 from ml_connector.domain.matching import rules
@@ -24,10 +26,9 @@ from ml_connector.infrastructure.reconciliation_progress import ReconciliationPr
 from ml_connector.reference_data.refresh import fresh_since
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
-from ml_connector.telemetry import logger
 from ml_connector.tracked_record import TrackedRecord
 from ml_connector.vendors.bulk_matching import decide_division
-from ml_connector.vendors.context import VendorContext, open_context
+from ml_connector.vendors.context import VendorContext, open_context, open_vendor
 from ml_connector.vendors.parties import supplier_party, vendor_party
 from ml_connector.vendors.reconcile_vendor import (
     queue_vendors,
@@ -37,6 +38,7 @@ from ml_connector.vendors.reconcile_vendor import (
 from ml_connector.vendors.supplier_changes import apply_supplier_change
 from ml_connector.vendors.waiting_orders import release_orders
 
+VENDOR_LIST = "Airbase's list of vendors"
 _TIME_LIMIT = timedelta(seconds=200)  # of a worker's 300
 _RESUME_AFTER = timedelta(minutes=20)  # without progress for so long, the sweep resumes a run
 
@@ -90,6 +92,8 @@ class _ReconciliationRun:
     started: Any = field(default_factory=clock.now)
     counts: dict[str, int] = field(default_factory=dict)
     page: int = 0
+    nameless: list[str] = field(default_factory=list)
+    """Why rows without an id cannot be read."""
 
     def save_failed_page(self) -> None:
         """Record the page that could not be read, to resume there."""
@@ -142,23 +146,44 @@ class _ReconciliationRun:
             if not is_last and clock.now() - self.started > _TIME_LIMIT:
                 self._save_progress(replace(self._progress, page=page))
                 raise _OutOfTime
+        self._report_nameless()
         self._index_vendors()
         for id in sorted(known.keys() - pages.all()):
             self._reconcile_unlisted(VendorId(id))
         self._save_progress(replace(self._progress, page=0))
 
     def _read_page(self, rows: list[Any]) -> tuple[list[Party], list[str]]:
-        """Return the vendors that can be read, and the ids of all, readable or not."""
+        """Return the vendors that can be read, and the ids of all, readable or not.
+
+        One that cannot be read is an exception of its own; without an id, of the connection.
+        """
         parties, seen = [], []
+        profile = self.context.connection.profile
         for raw in rows:
             try:
-                parties.append(vendor_party(read_vendor(raw, self.context.connection.profile)))
+                parties.append(vendor_party(read_vendor(raw, profile)))
                 seen.append(parties[-1].id)
             except Review as review:
-                logger().warning("vendor not read", connection=self.context.id, cause=str(review))
-                if isinstance(raw, dict) and isinstance(raw.get("airbase_id"), str):
-                    seen.append(raw["airbase_id"])
+                if id := read_vendor_id(raw, profile):
+                    seen.append(id)
+                    self._except(id, review)
+                else:
+                    self.nameless.append(review.problems[0].cause)
         return parties, seen
+
+    def _except(self, id: VendorId, review: Review) -> None:
+        """Open the exceptions of one vendor; the others go on."""
+        vendor = self.context.vendors.get(id) or Party(id, id)
+        open_vendor(self.services, self.services.ledger, vendor).apply_fault(review)
+
+    def _report_nameless(self) -> None:
+        """Open one exception for all rows without an id, or close it."""
+        count = len(self.nameless)
+        found = [
+            problem("LISTED_VENDOR_UNREADABLE", VENDOR_LIST, "why", count=count, why=each)
+            for each in self.nameless[:1]
+        ]
+        report_connection_problems(self.services.ledger, VENDOR_LIST, "vendors_read", found)
 
     def _with_exceptions(self) -> set[str]:
         """Return the vendors with open exceptions: they are reconciled even when unchanged."""
@@ -183,17 +208,17 @@ class _ReconciliationRun:
         self._check_time()
         try:
             raw = self.services.airbase().vendor(id)
+            vendor = raw and vendor_party(read_vendor(raw, self.context.connection.profile))
         except Review as review:
             if any(found.code != "NOT_IN_AIRBASE" for found in review.problems):
-                raise
-            raw = None
-        if raw is None:
+                self._except(id, review)
+                return
+            vendor = None
+        if vendor is None:
             self._count("vendors_gone", 1)
             reconcile_missing_vendor(self.context, id)
         else:
-            reconcile_or_requeue(
-                self.context, vendor_party(read_vendor(raw, self.context.connection.profile))
-            )
+            reconcile_or_requeue(self.context, vendor)
 
     # ------------------------------------------------------------ Exact's suppliers
 

@@ -4,6 +4,15 @@ from ml_connector.domain.exception_codes.catalogue_entry import CatalogueEntry, 
 
 VENDORS: tuple[CatalogueEntry, ...] = (
     CatalogueEntry(
+        "LISTED_VENDOR_UNREADABLE",
+        Severity.NOTE,
+        "Airbase's list of vendors has rows without a readable id; the others were read.",
+        "Compare the profile's vendors_path and vendor.id with Airbase's answer.",
+        {
+            "why": "There are {count}. {why}",
+        },
+    ),
+    CatalogueEntry(
         "VENDOR_INACTIVE",
         Severity.EXCEPTION,
         "The vendor is not active in Airbase.",
