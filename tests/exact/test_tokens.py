@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from local.in_memory.tables import InMemorySecretStore, InMemoryTable
 from ml_connector import clock
@@ -217,6 +218,32 @@ def test_a_lost_consent_halts_and_is_not_tried_again(
         with pytest.raises(Halt, match="RECONNECT_NEEDED"):
             make_provider().access_token()
         time.move(600)
+    assert site.calls["refresh_token"] == 1
+
+
+def test_a_used_refresh_token_is_not_sent_again_after_a_store_failed(
+    make_provider: MakeProvider,
+    site: TokenSite,
+    secret_store: InMemorySecretStore,
+    time: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    time.move(700)
+    site.current = "refresh-n"
+    tokens = secret_store.tokens
+
+    def fail_once_refused(connection: ConnectionId) -> Secret | None:
+        if site.calls:
+            raise ClientError({"Error": {"Code": "InternalServiceError"}}, "GetSecretValue")
+        return tokens(connection)
+
+    with monkeypatch.context() as away:
+        away.setattr(secret_store, "tokens", fail_once_refused)
+        with pytest.raises(Later, match="TOKEN_STORE_AWAY"):
+            make_provider().access_token()
+    time.move(60)
+    with pytest.raises(Halt, match=r"RECONNECT_NEEDED.*Old refresh token used"):
+        make_provider().access_token()
     assert site.calls["refresh_token"] == 1
 
 

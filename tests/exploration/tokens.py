@@ -62,8 +62,6 @@ class _Data:
     """Every access token that either store has held."""
     losses: int = 0
     """How often a process died or an answer of Exact was lost: after that, a pair may be gone."""
-    faults: int = 0
-    """How often a store failed: what Exact said just before may be forgotten."""
     spent_sent: int = 0
     """How often a refresh token was sent that Exact had taken before."""
     broken: str = ""
@@ -113,7 +111,6 @@ class TokenWorld(World):
         """Return how a call to a store may end."""
 
         def refuse() -> None:
-            self.data.faults += 1
             raise ClientError(_REFUSED, "AnyOperation")  # type: ignore[arg-type]
 
         def lose() -> None:
@@ -184,7 +181,7 @@ class TokenWorld(World):
         chain = self.exact.oauth._chains[-1]
         yield f"{home and home.reveal()} {chain.refresh} {chain.issued_at} {len(self.late)}"
         data = self.data
-        yield f"{sorted(data.started.items())} {data.losses} {data.faults} {data.spent_sent}"
+        yield f"{sorted(data.started.items())} {data.losses} {data.spent_sent}"
         yield f"{self._round()}"
 
     def violation(self, *, at_end: bool) -> str:
@@ -193,7 +190,7 @@ class TokenWorld(World):
         asking = [a for a in self.running.values() if a.place.next_call == _RENEW]
         if len(asking) > 1:
             return "two refreshers ask Exact at once"
-        if self.data.spent_sent > self.data.losses + self.data.faults:
+        if self.data.spent_sent > self.data.losses:
             return "a used refresh token was sent again"
         return self.data.broken or (self._lost() if at_end else "")
 

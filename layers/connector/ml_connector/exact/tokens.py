@@ -40,6 +40,7 @@ _LEASE = timedelta(seconds=90)
 _BUSY = timedelta(seconds=2)
 _FINAL, _REPAIRABLE = timedelta(days=30), timedelta(hours=1)
 _PAUSE, _REFUSED, _WORDLESS = "token-pause", "token-refused", "token-wordless"
+_USED = "token-used"
 # So often, and so long: then it is no passing fault of a proxy on the way.
 _MANY_WORDLESS, _LONG_WORDLESS = 3, timedelta(hours=1)
 _UNAVAILABLE = "TOKEN_UNAVAILABLE"
@@ -179,6 +180,8 @@ class TokenProvider:
 
     def _renew(self, stored: Tokens) -> Tokens:
         app = self._secret_store.app(self.connection)
+        if (known := self._known_as_used(app, stored)) is not None:
+            return self._successor(known, app, stored)
         self._check_allowed(app, stored)
         number = self.pairs.next_number()
         outcome = self._send(
@@ -193,6 +196,19 @@ class TokenProvider:
             return newest
         if isinstance(outcome, oauth.Wordless) and self._is_lasting(app, stored):
             outcome = oauth.Unknown(outcome.text)
+        return self._successor(outcome, app, stored)
+
+    def _known_as_used(self, app: AppCredentials, stored: Tokens) -> TokenOutcome | None:
+        """Return what Exact said of this refresh token if it was used; it is never sent again."""
+        fingerprint, _, text = (self._values.get(_USED) or "").partition(" ")
+        return oauth.OldRefreshToken(text) if fingerprint == _fingerprint(app, stored) else None
+
+    def _successor(self, outcome: TokenOutcome, app: AppCredentials, stored: Tokens) -> Tokens:
+        """Return the pair that another process stored, or raise what the outcome means."""
+        if isinstance(outcome, oauth.OldRefreshToken):
+            # Noted first: a store may fail while the successor is looked for.
+            text = f"{_fingerprint(app, stored)} {outcome.text}"
+            self._values.set(_USED, text, clock.now() + _FINAL)
         return self.pairs.other_than(stored) or self._give_up(outcome, app, stored)
 
     def _check_allowed(self, app: AppCredentials, stored: Tokens) -> None:
