@@ -20,7 +20,9 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from local import dynamodb_limits, message_limits
+from local.message_chains import MessageChains
 from local.rights.endpoint import OWNER_KEY, Endpoint
+from local.rights.wire import key_id_of
 from local.sam_template import REGION
 from local.secret_versions import SecretVersions, too_many_versions
 
@@ -83,6 +85,23 @@ class _LimitedItems:
         return self._app(environ, start_response)  # type: ignore[no-any-return]
 
 
+class _CountedChains:
+    """Notes every message that SQS takes, and who sent it."""
+
+    def __init__(self, app: Any, chains: MessageChains) -> None:
+        self._app = app
+        self._chains = chains
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        answer: Iterable[bytes] = self._app(environ, start_response)
+        if environ.get("HTTP_X_AMZ_TARGET") == "AmazonSQS.SendMessage":
+            body = b"".join(answer)
+            if message := json.loads(body).get("MessageId"):
+                self._chains.sent(key_id_of(environ) or "", str(message))
+            return [body]
+        return answer
+
+
 class _LimitedMessages:
     """Refuses messages that SQS or SNS does not take."""
 
@@ -132,8 +151,10 @@ class LocalAws:
     def __init__(self, port: int = 0, listen: str = "127.0.0.1") -> None:
         """Bind the port (0: a free one) of the address; `start` starts serving."""
         moto = DomainDispatcherApplication(create_backend_app)
+        self.chains = MessageChains()
+        counted = _CountedChains(moto, self.chains)
         self.endpoint = Endpoint(
-            _OneAtATime(_LimitedVersions(_LimitedItems(_LimitedMessages(moto))))
+            _OneAtATime(_LimitedVersions(_LimitedItems(_LimitedMessages(counted))))
         )
         self._server: BaseWSGIServer = make_server(
             listen, port, self.endpoint, threaded=True, request_handler=_Quiet

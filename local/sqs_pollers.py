@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from threading import Event
 from typing import Any
 
+from local.message_chains import LONGEST_CHAIN, MessageChains
 from local.sam_template import ACCOUNT, REGION, QueueSource
 
 logger = logging.getLogger(__name__)
@@ -26,13 +27,15 @@ class Poller:
         sqs: Any,
         owners_sqs: Any,
         function: Callable[[Any], Any],
+        chains: MessageChains,
+        key: str,
         *,
         visibility: int | None = None,
     ) -> None:
         """Poll `queue_url` with `sqs`, which signs with the function's role, as Lambda does.
 
-        `owners_sqs` does what only this stand-in does; `visibility` (seconds) replaces the queue's
-        own timeout.
+        `chains` counts what is sent under `key`, that of the role. `owners_sqs` does what only this
+        stand-in does; `visibility` (seconds) replaces the queue's own timeout.
         """
         self.source = source
         self._queue_url = queue_url
@@ -40,6 +43,8 @@ class Poller:
         self._owners_sqs = owners_sqs
         self._function = function
         self._visibility = visibility
+        self._chains = chains
+        self._key = key
         sqs.get_queue_attributes(QueueUrl=queue_url)  # as Lambda does before it polls
 
     def once(self, *, retry_at_once: bool) -> int:
@@ -51,7 +56,7 @@ class Poller:
         messages = self._receive()
         if not messages:
             return 0
-        failed = self._failed(messages)
+        failed = self._failed_or_cut(messages)
         done = [m for m in messages if m not in failed]
         self._send_batch(self._sqs.delete_message_batch, done)
         if retry_at_once:
@@ -83,6 +88,18 @@ class Poller:
         )
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages
+
+    def _failed_or_cut(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return what failed, with what ends too long a chain and is not delivered."""
+        lengths = {m["MessageId"]: self._chains.length(m["MessageId"]) for m in messages}
+        cut = [m for m in messages if lengths[m["MessageId"]] >= LONGEST_CHAIN]
+        rest = [m for m in messages if m not in cut]
+        if cut:
+            logger.warning("%s is in a loop: %d messages", self.source.function, len(cut))
+        if not rest:
+            return cut
+        with self._chains.calling(self._key, max(lengths[m["MessageId"]] for m in rest)):
+            return cut + self._failed(rest)
 
     def _failed(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self._queue_url.rpartition('/')[2]}"

@@ -307,7 +307,8 @@ class LocalStack:
 
         queue_url, role = self.resource(source.queue), self._sessions[source.function].name
         sqs = self.client("sqs", role), self.client("sqs")
-        return Poller(source, queue_url, *sqs, call, visibility=self._visibility)
+        chained = self._aws.chains, key_id(role)
+        return Poller(source, queue_url, *sqs, call, *chained, visibility=self._visibility)
 
     def _fire_safely(self, schedule: str, at: datetime) -> None:
         try:

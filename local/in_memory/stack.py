@@ -10,6 +10,7 @@ import httpx
 
 from local.in_memory.rights import acting_as, queue_used
 from local.in_memory.tables import InMemorySecretStore, InMemoryTable
+from local.message_chains import LONGEST_CHAIN
 from ml_connector import clock
 from ml_connector.bootstrap import build_services
 from ml_connector.infrastructure import http as http_clients
@@ -26,8 +27,6 @@ _WORKERS = {
 }
 _MOST_RECEIVES = 5
 _REMEMBERED = 300.0
-LONGEST_CHAIN = 16
-"""After about so many calls that follow from one another, Lambda stops delivering."""
 
 
 @dataclass

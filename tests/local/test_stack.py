@@ -10,6 +10,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from local.message_chains import LONGEST_CHAIN
 from local.secret_versions import MOST_VERSIONS
 from local.stack import LocalStack
 from ml_connector.clock import MovableClock
@@ -42,6 +43,15 @@ def dead(stack: LocalStack) -> list[dict[str, Any]]:
         QueueUrl=stack.resource("DeadQueue"), MaxNumberOfMessages=10
     )
     return [json.loads(message["Body"]) for message in received.get("Messages", [])]
+
+
+def test_a_message_that_queues_itself_again_is_cut_as_lambda_does(stack: LocalStack) -> None:
+    for _ in range(2):  # who starts anew begins a new chain
+        seen = count(stack, "looping")
+        queue(stack, {"do": "again", "as": "looping", "start": str(seen)})
+        stack.drain()
+        assert count(stack, "looping") - seen == LONGEST_CHAIN
+    assert {each["times"] for each in dead(stack)} == {LONGEST_CHAIN}
 
 
 def echo(stack: LocalStack, content: bytes, content_type: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Counts messages in a table; fails or crashes when asked to."""
+"""Counts messages in a table; fails, crashes or queues itself again when asked to."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import boto3
 
 TABLE = os.environ["TABLE"]
 dynamodb = boto3.client("dynamodb")
+sqs = boto3.client("sqs")
 
 
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
@@ -21,7 +22,14 @@ def _work(record: dict[str, Any]) -> bool:
     _count(order["as"])
     if order["do"] == "crash":
         raise RuntimeError("as asked")
-    return bool(order["do"] == "note")
+    if order["do"] == "again":
+        _send_again(order)
+    return bool(order["do"] in {"note", "again"})
+
+
+def _send_again(order: dict[str, Any]) -> None:
+    body = json.dumps(order | {"times": order.get("times", 0) + 1})
+    sqs.send_message(QueueUrl=os.environ["OWN_QUEUE_URL"], MessageBody=body, MessageGroupId="g")
 
 
 def _count(name: str) -> None:
