@@ -6,7 +6,13 @@ from connector_cli.stack import OpenedStack
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.ids import Actor
 from ml_connector.infrastructure.queues import Message
+from ml_connector.stack import Addresses
 
+_ADDRESSES = Addresses(
+    "https://stack.test/airbase/{connection}",
+    "https://stack.test/exact/{connection}",
+    "https://stack.test/oauth/exact",
+)
 PERSON = Actor("connector arn:aws:iam::000000000000:user/bookkeeper")
 
 
@@ -17,7 +23,12 @@ class PersonStack(OpenedStack):
         self.env = env
         self.tables = env.memory.tables
         self.queues = env.memory.queues
-        opened: dict[str, Any] = {"services": env.services, "actor": PERSON}
+        opened: dict[str, Any] = {
+            "services": env.services,
+            "actor": PERSON,
+            "secret_store": env.memory.secret_store,
+            "addresses": _ADDRESSES,
+        }
         vars(self).update(opened)
 
     def send(self, message: Message, why: str) -> None:

@@ -282,6 +282,12 @@ class InMemorySecretStore:
             raise ValueError(f"{kind} is no plain secret")
         self._plain[kind, connection] = dict(value)
 
+    def read_plain(self, kind: str, connection: ConnectionId) -> dict[str, Any] | None:
+        """See `AdminSecretStore.read_plain`."""
+        if kind == secret_store.EXACT_TOKENS:
+            return {"sealed": True} if connection in self._tokens else None
+        return self._plain.get((kind, connection))
+
     def forget(self, connection: ConnectionId) -> None:
         """See `SecretStore.forget`."""
         self._tokens.pop(connection, None)

@@ -30,8 +30,11 @@ def write_file(tmp_path: Path) -> Write:
     """Return a function that writes a small connection file and returns its path."""
 
     def write(**settings: Any) -> str:
-        division = {"division": 2101, "subsidiaries": ["sub-nl"]}
-        config = {"id": "acme", "exact_site": "nl", "divisions": [division], **settings}
+        id = settings.get("id", "acme")
+        own = {"exact_base_url": f"https://exact-{id}.test"}
+        sites = {"exact_site": "nl"} if id == "acme" else own
+        division = {"division": 2101, "subsidiaries": [f"sub-nl-{id}"]}
+        config = {"id": id, **sites, "divisions": [division], **settings}
         path = tmp_path / f"{config['id']}.json"
         path.write_text(json.dumps(config), encoding="utf-8")
         return str(path)

@@ -37,6 +37,15 @@ def scenario(demo: DemoEnvironment) -> Scenario:
 
 
 @pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True)
+def alone(demo: DemoEnvironment, request: pytest.FixtureRequest) -> None:
+    """Leave no other connection: a second one of the same app and divisions is refused."""
+    keeps_firm = "connected" in request.fixturenames
+    for each in list(demo.services.connections.all()):
+        if each.id != FIRM or not keeps_firm:
+            demo.services.connections.remove(each.id)
+
+
 def _a_minute_later(demo: DemoEnvironment) -> None:
     """Exact allows 60 calls a minute: each test has its own."""
     demo.clock.move(61)

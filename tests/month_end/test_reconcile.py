@@ -11,7 +11,7 @@ import stamina
 from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
-from ml_connector.domain.ids import Actor
+from ml_connector.domain.ids import Actor, Division
 from ml_connector.domain.records import Note, OrderState
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.infrastructure.record_codec import encode
@@ -110,6 +110,35 @@ def test_orders_entered_by_hand_are_only_in_exact(closing: InMemoryEnvironment) 
     whys = sorted(line.why for line in report.lines if line.category == "only_in_exact")
     assert "carries the marker of PO-1" in whys[0]
     assert whys[1] == "It was entered in Exact."
+
+
+@pytest.mark.parametrize(
+    ("remarks", "said"),
+    [
+        ("[airbase 0123456789abcdef0123/01234567]", "Another connector made it"),
+        ("typed in", "It was entered in Exact"),
+    ],
+)
+def test_a_second_order_with_the_same_reference_is_a_possible_duplicate(
+    closing: InMemoryEnvironment, remarks: str, said: str
+) -> None:
+    at(closing.clock, "2026-11-03T10:00:00+00:00")
+    closing.post(october(closing, "PO-1"))
+    (row,) = closing.in_exact()
+    line = {k: row["lines"][0][k] for k in ("Item", "QuantityInPurchaseUnits", "UnitPrice")}
+    body = {
+        "Supplier": row["Supplier"],
+        "OrderDate": "2026-10-20",
+        "YourRef": row["YourRef"],
+        "Remarks": remarks,
+        "PurchaseOrderLines": [line],
+    }
+    closing.services_of().exact.create(Division(NL.division), _ORDERS, body)
+    report = reconcile(closing, "2026-10")
+    (found,) = [each for each in report.lines if each.category == "possible_duplicate"]
+    assert said in found.why
+    assert f"Exact order {row['OrderNumber']}" in found.why
+    assert report.has_findings
     assert {line.vendor for line in report.lines} == {"Cloudwerk"}
 
 

@@ -15,6 +15,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 ConnectionArgument = Annotated[
     str, typer.Argument(metavar="CONNECTION", help="The connection's id.")
 ]
+SharedApp = Annotated[
+    bool,
+    typer.Option(
+        "--shared-app",
+        help="Use the Exact app, consent and tokens of the connection that has this client id.",
+    ),
+]
 SET_IT = "set it, or run this in a terminal"
 
 

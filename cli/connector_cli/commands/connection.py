@@ -12,6 +12,7 @@ from connector_cli.commands.common import (
     SET_IT,
     ConnectionArgument,
     Json,
+    SharedApp,
     ask_secret,
     is_confirmed,
     stack_of,
@@ -30,6 +31,7 @@ from ml_connector.connections import secrets as given_secrets
 from ml_connector.connections.files import read_connection
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
+from ml_connector.connections.shared_use import share_app
 from ml_connector.secret import Secret
 from ml_connector.user_errors import UserError
 
@@ -45,6 +47,7 @@ def add(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Connection file, .toml or .json.")],
     ask: _Ask = False,
+    shared_app: SharedApp = False,
     as_json: Json = False,
 ) -> None:
     """Add a connection from a file, or replace the one with the same id.
@@ -58,9 +61,12 @@ def add(
     connection = read_connection(file)
     given = GivenSecrets.from_environment(os.environ)
     stack = stack_of(context)
-    for name in given_secrets.missing_names(stack.secret_store, connection.id, given):
+    for name in given_secrets.missing_names(stack.secret_store, connection, given):
         question = f"{given_secrets.NEEDED[name]} (not shown)"
         given = given.plus({name: ask_secret(question, f"{name} is not set; {SET_IT}")})
+    if owner := share_app(stack, connection, given, is_wanted=shared_app):
+        connection = connection.model_copy(update={"shares_app_with": owner})
+        given = given.without_app()
     if ask:
         given = ask_webhook_secrets(given, *_WEBHOOK_SECRETS)
     added = manage.add(stack, stack.actor, connection, given)
@@ -128,6 +134,25 @@ def remove(
         return
     print_line(f"Removed {connection}. Its orders and their audit trail are kept.")
     print_line("Also remove the webhook in Airbase and the app's subscriptions in Exact.")
+
+
+@app.command()
+def known(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    division: Annotated[str, typer.Argument(metavar="DIVISION", help="The division's code.")],
+    as_json: Json = False,
+) -> None:
+    """Say that another connector's orders in a division are known; posting goes on there.
+
+    The next order with an unknown mark stops the division again.
+    """
+    stack = stack_of(context)
+    manage.accept_other_connector(stack, stack.actor, connection, division)
+    if as_json:
+        print_json({"connection": connection, "division": division, "known": True})
+        return
+    print_line(f"Division {division} of {connection} goes on within 15 minutes.")
 
 
 @app.command()

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from connector_cli.commands.common import Json, stack_of
+from connector_cli.commands.common import Json, SharedApp, stack_of
 from connector_cli.commands.connect.session import (
     ConnectOptions,
     ConnectReport,
@@ -66,6 +66,7 @@ def connect(  # noqa: PLR0913, PLR0917  each is an option
     show_secrets: Annotated[
         bool, typer.Option("--show-secrets", help="Show generated webhook secrets, once.")
     ] = False,
+    shared_app: SharedApp = False,
     yes: Annotated[
         bool, typer.Option("--yes", help="Accept the proposals and do not ask for confirmation.")
     ] = False,
@@ -87,7 +88,9 @@ def connect(  # noqa: PLR0913, PLR0917  each is an option
     stack = stack_of(context)
     consent = ConsentOptions(redirect_uri, listen, wait, browser)
     divisions = read_divisions(division or ())
-    options = ConnectOptions(divisions, consent, yes, show_secrets, is_silent=as_json)
+    options = ConnectOptions(
+        divisions, consent, yes, show_secrets, shares_app=shared_app, is_silent=as_json
+    )
     changes = {
         "exact_site": exact_site,
         "exact_base_url": exact_url,

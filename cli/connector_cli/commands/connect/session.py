@@ -22,6 +22,7 @@ class ConnectOptions:
     consent: ConsentOptions
     yes: bool
     show_secrets: bool
+    shares_app: bool
     is_silent: bool
 
 

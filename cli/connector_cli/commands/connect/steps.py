@@ -19,6 +19,7 @@ from ml_connector.connections import consent_request, manage, setup
 from ml_connector.connections import secrets as given_secrets
 from ml_connector.connections.files import checked
 from ml_connector.connections.secrets import GivenSecrets
+from ml_connector.connections.shared_use import share_app
 from ml_connector.connections.subsidiaries import Settings, Subsidiary
 from ml_connector.domain.faults import Halt, Later
 from ml_connector.settings.connection import EXACT_SITES, Connection
@@ -45,6 +46,10 @@ class ConnectSteps:
         settings = self._begin(id, file, changes)
         provisional = setup.provisional(settings)
         given = self._collect_secrets(provisional)
+        shares_app = self.session.options.shares_app
+        if owner := share_app(self.stack, provisional, given, is_wanted=shares_app):
+            settings, given = {**settings, "shares_app_with": owner}, given.without_app()
+            provisional = setup.provisional(settings)
         setup.store_app(self.stack, self.stack.actor, provisional, given)
         self._check_exact(provisional)
         subsidiaries = self._check_airbase(provisional, given)
@@ -64,7 +69,7 @@ class ConnectSteps:
     def _collect_secrets(self, connection: Connection) -> GivenSecrets:
         options, secret_store = self.session.options, self.stack.secret_store
         given = GivenSecrets.from_environment(os.environ)
-        missing = given_secrets.missing_names(secret_store, connection.id, given)
+        missing = given_secrets.missing_names(secret_store, connection, given)
         if missing and options.is_silent:
             raise MissingInputError(*(f"{name} is not set" for name in missing))
         for name in missing:

@@ -48,6 +48,11 @@ def start_consent(
     stack's own route, which does the rest. Nothing has to answer at another address: the person
     pastes the code from the browser's address bar, see `enter_code`.
     """
+    if owner := connection.shares_app_with:
+        raise UserError(
+            f"{connection.id} uses the Exact app of {owner}: run `connector connection consent "
+            f"{owner}`"
+        )
     redirect_to = redirect_uri or stack.addresses.redirect_uri
     try:
         safe_base_url(redirect_to)

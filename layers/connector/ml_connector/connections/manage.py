@@ -9,9 +9,10 @@ from urllib.parse import quote, urlencode
 from ml_connector import clock
 from ml_connector.connections import secrets as connection_secrets
 from ml_connector.connections.secrets import SIGNING, WEBHOOK_KINDS, GivenSecrets
+from ml_connector.connections.shared_use import refuse_overlap, refuse_while_shared
 from ml_connector.domain.faults import Halt
-from ml_connector.domain.ids import Actor, ConnectionId, parse_division_key
-from ml_connector.domain.records import ConnectionState
+from ml_connector.domain.ids import Actor, ConnectionId, division_key, parse_division_key
+from ml_connector.domain.records import LIFTED_BY_PEOPLE, ConnectionState
 from ml_connector.infrastructure.ledger import Conflict, ConnectionRecord, Ledger
 from ml_connector.infrastructure.mapping_rows import LongMappingError
 from ml_connector.infrastructure.reference_store import ReferenceStore
@@ -43,10 +44,12 @@ class Added:
 def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets) -> Added:
     """Add the connection or replace the one with its id; stored secrets stay unless given anew.
 
-    Raises `UserError` when a required secret is neither given nor stored.
+    Raises `UserError` when a required secret is neither given nor stored, or another connection
+    serves one of its divisions or subsidiaries.
     """
     id = connection.id
-    if missing := connection_secrets.missing_names(stack.secret_store, id, given):
+    refuse_overlap(stack, connection, given)
+    if missing := connection_secrets.missing_names(stack.secret_store, connection, given):
         raise UserError(*(f"input needed: set {name}" for name in missing))
     is_new = stack.services.connections.get(id) is None
     stack.begin(actor)
@@ -64,7 +67,7 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     resume(stack, actor, connection)
     if not is_new:  # a changed policy or link takes effect now, not with the daily comparison
         stack.send(reconcile_message(id), f"asked {clock.epoch()}")
-    has_consent = connection_secrets.has_tokens(stack, id)
+    has_consent = connection_secrets.has_tokens(stack, connection.app_of)
     return Added(
         connection, is_new, webhook_urls(stack.addresses, connection, made), made, has_consent
     )
@@ -77,6 +80,26 @@ def resume(stack: Stack, actor: Actor, connection: Connection) -> None:
     """
     _persist(lambda: stack.ledger_of(actor, connection.id).clear_halt())
     read_reference_data(stack.send, connection)
+
+
+def accept_other_connector(stack: Stack, actor: Actor, id: str, code: str) -> None:
+    """Record that another connector's orders in a division are known, and go on posting there.
+
+    Raises `UserError` unless the division is stopped for that.
+    """
+    connection = stack.connection(id)
+    division = next((d for d in connection.divisions if str(d.division) == code), None)
+    ledger = stack.ledger_of(actor, connection.id)
+    where = division_key(connection.site, division.division) if division else ""
+    halt = ledger.halts().get(where) if division else None
+    if halt is None or halt.code not in LIFTED_BY_PEOPLE:
+        raise UserError(f"division {code} of {id} is not stopped because of another connector")
+    _persist(lambda: _lift(ledger, {where: halt.code}))
+    read_reference_data(stack.send, connection)
+
+
+def _lift(ledger: Ledger, halts: Mapping[str, str]) -> None:
+    ledger.lift(halts, by_hand=True)
 
 
 def read_reference_data(send: Send, connection: Connection) -> None:
@@ -110,7 +133,7 @@ def show(stack: Stack, id: str) -> dict[str, Any]:
         "secrets": _stored_secrets(
             stack.secret_store,
             connection.id,
-            connection_secrets.consent_of(stack, connection.id),
+            connection_secrets.consent_of(stack, connection.app_of),
         ),
         "stopped": _halts(services.ledger),
         "reference_data_read_at": {
@@ -122,8 +145,12 @@ def show(stack: Stack, id: str) -> dict[str, Any]:
 
 
 def remove(stack: Stack, actor: Actor, id: str) -> None:
-    """Delete the connection's settings, links and secrets; its ledger and audit trail stay."""
+    """Delete the connection's settings, links and secrets; its ledger and audit trail stay.
+
+    Raises `UserError` while another connection uses its Exact app.
+    """
     connection = stack.connection(id)
+    refuse_while_shared(stack, connection)
     record_step(stack.ledger_of(actor, connection.id), "connection_removed", _as_removed)
     connection_secrets.forget_all(stack, connection.id)
     stack.services.connections.remove(connection.id)

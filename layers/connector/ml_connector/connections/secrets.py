@@ -72,20 +72,26 @@ class GivenSecrets:
         telemetry.conceal(*(text for name, text in texts.items() if name != CLIENT_ID))
         return GivenSecrets({**self.values, **{name: Secret(text) for name, text in texts.items()}})
 
+    def without_app(self) -> "GivenSecrets":
+        """Return these without an app's credentials and tokens."""
+        of_app = {CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, ACCESS_TOKEN}
+        return GivenSecrets({n: each for n, each in self.values.items() if n not in of_app})
+
     def get(self, name: str) -> Secret | None:
         """Return the secret with this name, or None."""
         return self.values.get(name)
 
 
 def missing_names(
-    secret_store: AdminSecretStore, id: ConnectionId, given: GivenSecrets
+    secret_store: AdminSecretStore, connection: Connection, given: GivenSecrets
 ) -> list[str]:
-    """Return the required variables that are neither given nor stored."""
+    """Return the required variables that are neither given nor stored, here or where shared."""
+    owners = {AIRBASE_KEY: connection.id, EXACT_APP: connection.app_of}
     places = {name: _STORED_IN[name] for name in NEEDED if name not in given.values}
     return [
         name
         for name, (kind, part) in places.items()
-        if not stored(secret_store, kind, id).get(part)
+        if not stored(secret_store, kind, owners[kind]).get(part)
     ]
 
 

@@ -198,7 +198,7 @@ def is_saved(stack: Stack, connection: Connection, given: GivenSecrets) -> bool:
     return (
         _stored(stack.services.connections, id) == connection
         and not connection_secrets.not_stored_yet(stack.secret_store, id, given).values
-        and not connection_secrets.missing_names(stack.secret_store, id, GivenSecrets())
+        and not connection_secrets.missing_names(stack.secret_store, connection, GivenSecrets())
         and all(connection_secrets.are_webhooks_stored(stack.secret_store, connection).values())
     )
 
@@ -214,7 +214,7 @@ def save(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets
             connection,
             is_new=False,
             webhooks=urls,
-            has_consent=connection_secrets.has_tokens(stack, connection.id),
+            has_consent=connection_secrets.has_tokens(stack, connection.app_of),
             is_changed=False,
         )
     return connections.add(

@@ -121,6 +121,10 @@ class EventState(StrEnum):
     HANDLED = "handled"
 
 
+LIFTED_BY_PEOPLE = frozenset({"ANOTHER_CONNECTOR"})
+"""Codes of halts that no check of ours can lift: a person has to say that it is known."""
+
+
 class IllegalTransitionError(Exception):
     """A bug: an order was to be moved to a state that does not follow from the one it is in."""
 

@@ -19,7 +19,7 @@ from ml_connector.exact.refused_tokens import RefusedTokens
 from ml_connector.exact.tokens import TokenProvider
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.answer_texts import read_json
-from ml_connector.infrastructure.circuit_breaker import CircuitBreaker
+from ml_connector.infrastructure.circuit_breaker import EXACT, CircuitBreaker
 from ml_connector.infrastructure.coordination import ErrorWindow
 from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.secret_store import SecretStore
@@ -292,7 +292,14 @@ def open_exact_client(
     return ExactClient(
         base,
         http,
-        TokenProvider(id, base, http, secret_store, coordination),
+        TokenProvider(
+            connection.app_of,
+            base,
+            http,
+            secret_store,
+            coordination,
+            CircuitBreaker(coordination, id, EXACT),
+        ),
         RateLimiter(coordination, id, site, allowed.calls_per_minute, allowed.calls_per_day),
         ErrorWindow(coordination, id, site),
         RefusedTokens(coordination, id, site),

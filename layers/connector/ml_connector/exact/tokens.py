@@ -68,8 +68,12 @@ class TokenProvider:
         http: httpx.Client,
         secret_store: SecretStore,
         coordination: Table,
+        circuit_breaker: CircuitBreaker | None = None,
     ) -> None:
-        """Provide the tokens of `connection` at the Exact site `base_url`."""
+        """Provide the tokens of `connection` at the Exact site `base_url`.
+
+        `circuit_breaker` is that of the connection which uses them, if it is another one.
+        """
         self.connection = connection
         self._base_url = base_url
         self._http = http
@@ -78,7 +82,7 @@ class TokenProvider:
         self._leases = Leases(coordination, connection)
         self._values = SharedValues(coordination, connection)
         self._errors = ErrorWindow(coordination, connection, None, cache_seconds=0)
-        self.circuit_breaker = CircuitBreaker(coordination, connection, EXACT)
+        self.circuit_breaker = circuit_breaker or CircuitBreaker(coordination, connection, EXACT)
         self._lock = threading.Lock()
         self._cached: Tokens | None = None
         self._unstored: Tokens | None = None

@@ -31,6 +31,10 @@ class ListedOrder:
     is_skipped: bool = False
 
 
+FIRST_READING = OrderId("")
+"""Listed once every page of Airbase's listing was read; no order has this id."""
+
+
 class ConnectionStore:
     """Reads and writes the settings of all connections."""
 

@@ -29,6 +29,7 @@ from ml_connector.domain.ids import (
 )
 from ml_connector.domain.open_exceptions import tidied
 from ml_connector.domain.records import (
+    LIFTED_BY_PEOPLE,
     ComparisonFacts,
     ConnectionFacts,
     ConnectionState,
@@ -410,8 +411,15 @@ class Ledger:
         )
 
     def clear_halt(self, division: Division | None = None) -> None:
-        """Lift the halts of the connection (and all its divisions), or of one division."""
-        halts = {where: found.code for where, found in self.halts().items()}
+        """Lift the halts of the connection (and all its divisions), or of one division.
+
+        Those that a person has to decide about (`LIFTED_BY_PEOPLE`) stay.
+        """
+        halts = {
+            where: found.code
+            for where, found in self.halts().items()
+            if found.code not in LIFTED_BY_PEOPLE
+        }
         if division is not None:
             halts = {where: halts[where] for where in halts if where == self._where(division)}
         self.lift(halts, by_hand=True)

@@ -146,6 +146,10 @@ class ReferenceStore:
         at = clock.now().isoformat()
         self._table.put({"pk": self._pk, "sk": f"{_NOTE}{what}", "at": at})
 
+    def forget_note(self, what: str) -> None:
+        """Remove a note."""
+        self._table.delete(self._pk, f"{_NOTE}{what}")
+
     def noted_at(self, what: str) -> datetime | None:
         """Return when that was last noted, or None."""
         row = self._table.get(self._pk, f"{_NOTE}{what}")

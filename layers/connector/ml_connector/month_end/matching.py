@@ -45,6 +45,7 @@ class MonthMatching:
     _posted: dict[Guid, PostedOrder] = field(default_factory=dict)
     _others: dict[Guid, str] = field(default_factory=dict)
     _titles_by_token: dict[str, str] = field(default_factory=dict)
+    _by_reference: dict[tuple[Division, str], OrderRecord] = field(default_factory=dict)
     _without_record: dict[OrderId, ApprovedOrder] = field(default_factory=dict)
 
     def add_airbase_orders(self, orders: Iterable[ApprovedOrder]) -> None:
@@ -66,12 +67,18 @@ class MonthMatching:
                 order is not None and order.is_approved and self._is_of_month(order, record)
             )
             if exact := record.facts.exact:
+                self._note_reference(record)
                 if order and is_of_month:
                     yield from self._add_posted(order, record)
                 else:
                     self._others[exact.id] = _why_other(title, order, day)
             elif order and is_of_month:
                 yield self._not_posted(order, record)
+
+    def _note_reference(self, record: OrderRecord) -> None:
+        posted = posted_facts(record.facts)
+        if reference := str(posted.body.get("YourRef") or ""):
+            self._by_reference[posted.division, reference.casefold()] = record
 
     def _add_posted(self, order: ApprovedOrder, record: OrderRecord) -> Iterator[ReportLine]:
         """Keep the order until Exact's are matched; yield a line if two have one Exact order."""
@@ -196,6 +203,7 @@ class MonthMatching:
         )
 
     def _only_in_exact(self, division: Division, found: ExactOrder) -> ReportLine:
+        category: Category = "only_in_exact"
         why, to_do = self._others.get(found.id, ""), ""
         copied = [
             self._titles_by_token[each]
@@ -205,8 +213,16 @@ class MonthMatching:
         if not why and copied:
             why = f"It carries the marker of {copied[0]}, which is another order in Exact or none."
             to_do = "If both exist, delete the one that was not received or invoiced."
+        twin = self._by_reference.get((division, found.your_ref.casefold()))
+        if not why and twin:
+            category = "possible_duplicate"
+            number = posted_facts(twin.facts).exact.number
+            is_marked = bool(order_tokens_in(found.remarks))
+            why = "Another connector made it" if is_marked else "It was entered in Exact"
+            why += f"; it has the reference of {twin.facts.title}, Exact order {number}."
+            to_do = "If both are one purchase, delete the one that was not received or invoiced."
         return ReportLine(
-            category="only_in_exact",
+            category=category,
             title=found.your_ref or found.description or found.number,
             division=division,
             day=found.order_date,

@@ -11,19 +11,23 @@ from ml_connector.domain.ids import Division
 from ml_connector.domain.money import Money
 
 Category = Literal[
-    "equal", "different", "not_compared", "waiting", "set_aside", "missing", "only_in_exact"
-]
+    "equal", "different", "possible_duplicate", "not_compared", "waiting", "set_aside", "missing",
+    "only_in_exact",
+]  # fmt: skip
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 CATEGORY_TITLES: Mapping[Category, str] = {
     "equal": "Posted and equal",
     "different": "Posted and different",
+    "possible_duplicate": "Possible duplicates",
     "not_compared": "Posted since Exact was read",
     "waiting": "Waiting",
     "set_aside": "Set aside",
     "missing": "Missing",
     "only_in_exact": "Only in Exact",
 }
-FINDINGS: frozenset[Category] = frozenset({"different", "not_compared", "waiting", "missing"})
+FINDINGS: frozenset[Category] = frozenset(
+    {"different", "possible_duplicate", "not_compared", "waiting", "missing"}
+)
 """The categories to check before the month is closed."""
 
 

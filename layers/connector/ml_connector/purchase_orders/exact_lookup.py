@@ -55,11 +55,11 @@ def find_orders(
     rows = _with_reference(services, sought, remember=remember)
     if rows is not None:
         return _marked(rows, ORDERS_PATH, sought.division, services.id, order)
-    return _find_in_stream(services, order, sought, sought.cursor) or (
-        _find_in_stream(services, order, sought, _BEGINNING)
-        if may_have_moved(services.exact, sought.division, since=sought.sent_at)
-        else ()
-    )
+    found = _find_in_stream(services, order, sought, sought.cursor)
+    sent_at = sought.sent_at
+    if found or not (sent_at and may_have_moved(services.exact, sought.division, since=sent_at)):
+        return found
+    return _find_in_stream(services, order, sought, _BEGINNING)
 
 
 def _find_in_stream(

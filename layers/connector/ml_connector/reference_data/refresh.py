@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Halt, Later, Review
-from ml_connector.domain.ids import Division, Guid
+from ml_connector.domain.ids import Division, Guid, OrderId
 from ml_connector.domain.orders.marker import order_tokens_in
 from ml_connector.domain.orders.reference_data import Code, Supplier
 from ml_connector.domain.records import DivisionFacts, FailedReading
@@ -54,6 +54,7 @@ from ml_connector.reference_data.changed_suppliers import (
 )
 from ml_connector.reference_data.division_record import DivisionReadings
 from ml_connector.reference_data.odd_rows import OddRows
+from ml_connector.reference_data.other_connectors import note_marked, stop_for_other_connector
 from ml_connector.reference_data.shrunk_listings import ShrunkListings
 from ml_connector.services import Services
 from ml_connector.telemetry import logger
@@ -120,6 +121,7 @@ def refresh(services: Services, division: Division, *, everything: bool = False)
     ]
     if STREAM_PATH in due:
         reader.attempt(STREAM_PATH, reader.read_orders)
+        stop_for_other_connector(services, division)
     if DELETED_PATH in due:
         changed.append(reader.attempt(DELETED_PATH, reader.read_deleted))
         queue_supplier_changes(services, division)
@@ -300,10 +302,16 @@ class _Reader:
             for order in group_stream(rows, self.orders.get, known_up_to)
             if order.id in new or self.orders.get(order.id) != order
         ]
+        origins = {
+            order.id: self.services.notes.order_of(order.id)
+            for order in orders
+            if not only_ours or order_tokens_in(order.remarks)
+        }
+        marked = [o for o in orders if order_tokens_in(o.remarks) and not origins[o.id]]
+        note_marked(self.services, self.division, marked)
         self.orders.keep(orders)
-        for order in orders:
-            if not only_ours or order_tokens_in(order.remarks):
-                self._queue_our_order(order.id, _highest(rows))
+        for origin in origins.values():
+            self._queue_order(origin, _highest(rows))
 
     def read_deleted(self) -> bool:
         has_changed = False
@@ -339,7 +347,7 @@ class _Reader:
             self.data.remove(kind, key)
         elif type_ == DELETED_ORDER:
             self.orders.mark_deleted(key)
-            self._queue_our_order(key, version)
+            self._queue_order(self.services.notes.order_of(key), version)
         return kind is not None
 
     def _read_page(self, path: str, rows: Page, read: Callable[[RowReader], T]) -> list[ReadRow[T]]:
@@ -452,9 +460,9 @@ class _Reader:
             now = clock.now()
             raise delay("REFERENCE_DATA_OLD", now, "read_up_to", path=path, timestamp=highest)
 
-    def _queue_our_order(self, id: Guid, stamp: int) -> None:
-        """Queue the Airbase order of a purchase order in Exact, if it has one."""
-        if order := self.services.notes.order_of(id):
+    def _queue_order(self, order: OrderId | None, stamp: int) -> None:
+        """Queue the Airbase order that a purchase order in Exact came from, if from any."""
+        if order:
             message = changed_order_message(self.connection.id, order)
             self.services.queues.send(message, f"{message.group} exact {stamp}")
 

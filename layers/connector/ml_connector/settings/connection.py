@@ -180,6 +180,9 @@ class Connection(StrictModel):
     """Where the app is registered; the site's own address is used unless another is given."""
     exact_base_url: BaseUrl = ""
     airbase_base_url: BaseUrl = "https://api.airbase.io"
+    shares_app_with: Annotated[ConnectionId, AfterValidator(_connection_id)] | None = None
+    """Another connection of the stack whose Exact app, consent and tokens this one uses as well.
+    One app has one chain of tokens: two connections that renew it each end the other's consent."""
     exact_callback_url: BaseUrl | None = None
     """Where Exact sends notifications; None: no subscriptions."""
     exact_topics: tuple[str, ...] = (
@@ -258,6 +261,11 @@ class Connection(StrictModel):
         host = urlsplit(self.exact_base_url).hostname
         named = (site for site in EXACT_SITES if host == f"{_HOST}{site}")
         return SiteId(next(named, ANOTHER_SITE))
+
+    @property
+    def app_of(self) -> ConnectionId:
+        """Return the connection that has the Exact app, consent and tokens of this one."""
+        return self.shares_app_with or self.id
 
     def division(self, code: Division) -> ExactDivision | None:
         """Return the division with this code, or None."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import Division, parse_division_key
-from ml_connector.domain.records import HaltProblem
+from ml_connector.domain.records import LIFTED_BY_PEOPLE, HaltProblem
 from ml_connector.exact import odata
 from ml_connector.exact.purchase_orders import ORDERS_PATH
 from ml_connector.exact.tokens import NOT_SENT
@@ -35,6 +35,8 @@ def lift_halts(services: Services) -> bool:
     """
     repaired: dict[str, str] = {}
     for where, halt in sorted(services.ledger.halts().items()):
+        if halt.code in LIFTED_BY_PEOPLE:
+            continue
         pause = EVERY * 2 ** min(halt.times, _MOST_DOUBLINGS)
         lease = services.leases.acquire(f"halt {where}", pause)
         if lease is None:

@@ -18,9 +18,10 @@ from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.states import ApprovalState, RequestOutcome
-from ml_connector.infrastructure.connection_store import ListedOrder
+from ml_connector.infrastructure.connection_store import FIRST_READING, ListedOrder
 from ml_connector.infrastructure.ledger import order_key
 from ml_connector.messages import listing_message, order_message
+from ml_connector.reference_data.other_connectors import stop_for_other_connector
 from ml_connector.services import Services
 from ml_connector.settings.airbase_profile import AirbaseProfile
 from ml_connector.telemetry import logger
@@ -36,7 +37,6 @@ _FULL = "listing-full"  # every page was read within the last day
 _OPEN = "listing-open"  # a reading has begun but not ended
 _PAGE = "listing-page"  # where it was interrupted
 _UNREADABLE = "odd"
-_FIRST_READING = OrderId("")  # stored once every page was read; no order has this id
 _GONE = "gone"
 _NEVER = {
     ApprovalState.PENDING,
@@ -138,13 +138,15 @@ class _ListingReader:
             report_connection_problems(self.services.ledger, LISTING, "listing_read", found)
         if not self.may_stop_early:
             self._note_full()
+            for each in self.connection.divisions:
+                stop_for_other_connector(self.services, each.division)
         self.shared.clear(_PAGE)
         self.shared.clear(_OPEN)
         _set_done(self.services)
 
     def _note_full(self) -> None:
-        if _FIRST_READING not in self.listed:
-            self._remember({_FIRST_READING: ListedOrder(clock.now().isoformat())})
+        if FIRST_READING not in self.listed:
+            self._remember({FIRST_READING: ListedOrder(clock.now().isoformat())})
         self.shared.set(_FULL, "", clock.now() + _FULL_EVERY)
 
     def _process(self, rows: Iterable[Any]) -> bool:
@@ -193,7 +195,7 @@ class _ListingReader:
         if day is not None:
             return day < self.first_day
         before = self.listed.get(id)
-        return before.is_skipped if before else _FIRST_READING not in self.listed
+        return before.is_skipped if before else FIRST_READING not in self.listed
 
     def _is_known(self, id: OrderId) -> bool:
         return self.services.ledger.read(order_key(id)).version > 0
@@ -213,7 +215,7 @@ class _ListingReader:
         next reading finds it.
         """
         before = {id for id, listed in self.listed.items() if listed.digest != _GONE}
-        gone = sorted(before - self.seen - {_FIRST_READING})
+        gone = sorted(before - self.seen - {FIRST_READING})
         for id in gone:
             if self._is_known(id):
                 self._queue(id, _GONE)

@@ -96,6 +96,18 @@ HALTS: tuple[CatalogueEntry, ...] = (
         "user who gave consent still has rights in it. It is tried again by itself.",
     ),
     CatalogueEntry(
+        "ANOTHER_CONNECTOR",
+        Severity.HALT,
+        "Another connector posts purchase orders in this division.",
+        "Find out who it is: another stack, an earlier installation. Two connectors post every "
+        "order twice. Once it is known and ended, run `connector connection known {connection} "
+        "{division}`; after a restore, run `connector restored` before that.",
+        {
+            "orders": "Exact order {numbers} carries the mark of a connector, for an order that "
+            "this connection does not have.",
+        },
+    ),
+    CatalogueEntry(
         "EXACT_DIVISION_BLOCKED",
         Severity.HALT,
         "The division is blocked in Exact.",

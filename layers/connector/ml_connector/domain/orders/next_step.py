@@ -241,7 +241,8 @@ def _intent(known: Known, order: Order, division: Division, body: Body) -> Inten
 
 
 def _outcome_of(intent: Intent) -> Outcome:
-    return Outcome(intent.division, intent.your_ref, intent.cursor, intent.at)
+    sent_at = None if intent.cursor == _BEFORE_THE_STREAM else intent.at
+    return Outcome(intent.division, intent.your_ref, intent.cursor, sent_at)
 
 
 def _mapped(known: Known, order: Order, division: ExactDivision) -> MappedOrder:

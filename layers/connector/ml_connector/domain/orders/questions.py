@@ -59,7 +59,8 @@ class Outcome(Question[tuple[ExactHeader, ...]], frozen=True):
     your_ref: str
     cursor: int
     """Where Exact's stream stood before the order was sent."""
-    sent_at: datetime
+    sent_at: datetime | None
+    """When it was sent, or was about to be; None where all of the stream is searched."""
 
 
 class HasUsableData(Question[bool], frozen=True):

@@ -1,0 +1,125 @@
+"""What two connections of a stack must not both have: they would post every order twice.
+
+A division has one connection, a subsidiary of a tenant too. An Exact app has one chain of tokens:
+another connection may use it, if that is said (`Connection.shares_app_with`).
+"""
+
+from collections.abc import Iterator
+
+from ml_connector.connections.secrets import API_KEY, CLIENT_ID, GivenSecrets, stored
+from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
+from ml_connector.settings.connection import Connection
+from ml_connector.stack import Stack
+from ml_connector.user_errors import UserError
+
+
+def refuse_overlap(stack: Stack, connection: Connection, given: GivenSecrets) -> None:
+    """Raise `UserError` when another connection serves one of the divisions or subsidiaries."""
+    lines = [
+        line
+        for other in _others(stack, connection)
+        for line in (
+            *_shared_divisions(connection, other),
+            *_shared_subsidiaries(stack, connection, other, given),
+        )
+    ]
+    if lines:
+        raise UserError(*lines)
+
+
+def share_app(
+    stack: Stack, connection: Connection, given: GivenSecrets, *, is_wanted: bool
+) -> ConnectionId | None:
+    """Return the connection whose Exact app this one is to use, None for an app of its own.
+
+    Raises `UserError` when the client id is in use and sharing it is not wanted, or when the app
+    to be shared cannot be.
+    """
+    owner = connection.shares_app_with or _owner_of_client(stack, connection, given)
+    if owner is None:
+        return None
+    if not (is_wanted or connection.shares_app_with):
+        raise UserError(
+            f"connection {owner} uses this Exact client id: two that renew its tokens end each "
+            "other's consent",
+            "pass --shared-app to use that connection's consent and tokens, or register another "
+            "app in Exact",
+        )
+    _check_owner(stack, connection, owner)
+    return owner
+
+
+def refuse_while_shared(stack: Stack, connection: Connection) -> None:
+    """Raise `UserError` while another connection uses this one's Exact app."""
+    users = [o.id for o in _others(stack, connection) if o.shares_app_with == connection.id]
+    if users:
+        names = ", ".join(users)
+        raise UserError(f"the Exact app of {connection.id} is used by {names}: remove that first")
+
+
+def _others(stack: Stack, connection: Connection) -> Iterator[Connection]:
+    return (each for each in stack.services.connections.all() if each.id != connection.id)
+
+
+def _shared_divisions(connection: Connection, other: Connection) -> Iterator[str]:
+    if other.exact_base_url == connection.exact_base_url:
+        for each in connection.divisions:
+            if other.division(each.division):
+                yield (
+                    f"division {each.division} is served by connection {other.id}: its orders "
+                    "would be posted twice; change that connection, or remove it first"
+                )
+
+
+def _shared_subsidiaries(
+    stack: Stack, connection: Connection, other: Connection, given: GivenSecrets
+) -> Iterator[str]:
+    served = {name: d.division for d in other.divisions for name in d.subsidiaries}
+    same = [name for d in connection.divisions for name in d.subsidiaries if name in served]
+    if same and _is_same_tenant(stack, connection, other, given):
+        for name in same:
+            yield (
+                f"subsidiary {name} is served by connection {other.id} (division {served[name]}): "
+                "its orders would be posted twice; leave it out of one of the two"
+            )
+
+
+def _is_same_tenant(
+    stack: Stack, connection: Connection, other: Connection, given: GivenSecrets
+) -> bool:
+    """Return whether both have one Airbase tenant, as far as the API key shows it."""
+    if connection.airbase_base_url != other.airbase_base_url:
+        return False
+    new = given.get(API_KEY)
+    key = new.reveal() if new else _stored(stack, AIRBASE_KEY, connection.id, "api_key")
+    return bool(key) and key == _stored(stack, AIRBASE_KEY, other.id, "api_key")
+
+
+def _owner_of_client(
+    stack: Stack, connection: Connection, given: GivenSecrets
+) -> ConnectionId | None:
+    new = given.get(CLIENT_ID)
+    client = new.reveal() if new else _stored(stack, EXACT_APP, connection.id, "client_id")
+    owners = (
+        other.id
+        for other in _others(stack, connection)
+        if other.exact_base_url == connection.exact_base_url
+        and client
+        and _stored(stack, EXACT_APP, other.id, "client_id") == client
+    )
+    return next(owners, None)
+
+
+def _check_owner(stack: Stack, connection: Connection, owner: ConnectionId) -> None:
+    found = stack.services.connections.get(owner)
+    if found is None or owner == connection.id:
+        raise UserError(f"shares_app_with: there is no other connection {owner}")
+    if found.shares_app_with:
+        raise UserError(f"shares_app_with: name {found.shares_app_with}, whose app {owner} uses")
+    if found.exact_base_url != connection.exact_base_url:
+        raise UserError(f"shares_app_with: {owner} is on another Exact site, where the app is not")
+
+
+def _stored(stack: Stack, kind: str, id: ConnectionId, part: str) -> str:
+    return str(stored(stack.secret_store, kind, id).get(part) or "")
