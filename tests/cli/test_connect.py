@@ -37,7 +37,6 @@ def scenario(demo: DemoEnvironment) -> Scenario:
 
 
 @pytest.fixture(autouse=True)
-@pytest.fixture(autouse=True)
 def alone(demo: DemoEnvironment, request: pytest.FixtureRequest) -> None:
     """Leave no other connection: a second one of the same app and divisions is refused."""
     keeps_firm = "connected" in request.fixturenames
@@ -46,6 +45,7 @@ def alone(demo: DemoEnvironment, request: pytest.FixtureRequest) -> None:
             demo.services.connections.remove(each.id)
 
 
+@pytest.fixture(autouse=True)
 def _a_minute_later(demo: DemoEnvironment) -> None:
     """Exact allows 60 calls a minute: each test has its own."""
     demo.clock.move(61)
