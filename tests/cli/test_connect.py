@@ -419,6 +419,7 @@ def test_secrets_are_shown_when_asked_and_never_in_json(
     assert "never part of --json" in terminal.refused(
         "connect", "shown", "--show-secrets", "--json"
     )
+    terminal.ok("connection", "remove", "shown", "--yes")
     quiet = terminal.run("connect", "quiet", *servers, "--json", env=only)
     httpx.get(quiet.data["consent"]["url"], follow_redirects=True)
     done = terminal.ok("connect", "quiet", *servers, "--yes", "--json", env=only)

@@ -67,7 +67,7 @@ def test_a_table_is_protected_unless_a_trial_stack_says_otherwise(name: str) -> 
 
 def test_short_lived_items_expire_and_the_audit_trail_never() -> None:
     expiring = {n for n, t in TABLES.items() if t.get("TimeToLiveSpecification", {}).get("Enabled")}
-    assert expiring == {"InboxTable", "LedgerTable", "CoordinationTable"}
+    assert expiring == {"InboxTable", "LedgerTable", "MappingsTable", "CoordinationTable"}
 
 
 ALL = {"ProjectionType": "ALL"}

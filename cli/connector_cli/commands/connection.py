@@ -140,19 +140,22 @@ def remove(
 def known(
     context: typer.Context,
     connection: ConnectionArgument,
-    division: Annotated[str, typer.Argument(metavar="DIVISION", help="The division's code.")],
+    division: Annotated[
+        str | None, typer.Option(help="Only this division; default: each that is stopped for it.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say that another connector's orders in a division are known; posting goes on there.
+    """Say that another connector's orders are known: the divisions that they stop go on.
 
-    The next order with an unknown mark stops the division again.
+    The next order with an unknown mark stops its division again.
     """
     stack = stack_of(context)
-    manage.accept_other_connector(stack, stack.actor, connection, division)
+    going_on = manage.accept_other_connector(stack, stack.actor, connection, division)
     if as_json:
-        print_json({"connection": connection, "division": division, "known": True})
+        print_json({"connection": connection, "divisions": going_on})
         return
-    print_line(f"Division {division} of {connection} goes on within 15 minutes.")
+    for code in going_on:
+        print_line(f"Division {code} of {connection} goes on within 15 minutes.")
 
 
 @app.command()

@@ -11,7 +11,7 @@ from ml_connector.connections import secrets as connection_secrets
 from ml_connector.connections.secrets import SIGNING, WEBHOOK_KINDS, GivenSecrets
 from ml_connector.connections.shared_use import refuse_overlap, refuse_while_shared
 from ml_connector.domain.faults import Halt
-from ml_connector.domain.ids import Actor, ConnectionId, division_key, parse_division_key
+from ml_connector.domain.ids import Actor, ConnectionId, Division, parse_division_key
 from ml_connector.domain.records import LIFTED_BY_PEOPLE, ConnectionState
 from ml_connector.infrastructure.ledger import Conflict, ConnectionRecord, Ledger
 from ml_connector.infrastructure.mapping_rows import LongMappingError
@@ -82,20 +82,27 @@ def resume(stack: Stack, actor: Actor, connection: Connection) -> None:
     read_reference_data(stack.send, connection)
 
 
-def accept_other_connector(stack: Stack, actor: Actor, id: str, code: str) -> None:
-    """Record that another connector's orders in a division are known, and go on posting there.
+def accept_other_connector(
+    stack: Stack, actor: Actor, id: str, code: str | None = None
+) -> list[Division]:
+    """Record that another connector's orders are known: in one division, or wherever they stop it.
 
-    Raises `UserError` unless the division is stopped for that.
+    Return the divisions that go on. Raises `UserError` when none is stopped for that.
     """
     connection = stack.connection(id)
-    division = next((d for d in connection.divisions if str(d.division) == code), None)
     ledger = stack.ledger_of(actor, connection.id)
-    where = division_key(connection.site, division.division) if division else ""
-    halt = ledger.halts().get(where) if division else None
-    if halt is None or halt.code not in LIFTED_BY_PEOPLE:
-        raise UserError(f"division {code} of {id} is not stopped because of another connector")
-    _persist(lambda: _lift(ledger, {where: halt.code}))
+    stopped = {
+        where: halt.code
+        for where, halt in ledger.halts().items()
+        if halt.code in LIFTED_BY_PEOPLE and code in {None, str(parse_division_key(where)[1])}
+    }
+    if not stopped:
+        which = f"division {code} of {id}" if code else f"no division of {id}"
+        not_ = "is not" if code else "is"
+        raise UserError(f"{which} {not_} stopped because of another connector")
+    _persist(lambda: _lift(ledger, stopped))
     read_reference_data(stack.send, connection)
+    return [parse_division_key(where)[1] for where in stopped]
 
 
 def _lift(ledger: Ledger, halts: Mapping[str, str]) -> None:

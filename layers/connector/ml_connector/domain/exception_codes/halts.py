@@ -100,8 +100,8 @@ HALTS: tuple[CatalogueEntry, ...] = (
         Severity.HALT,
         "Another connector posts purchase orders in this division.",
         "Find out who it is: another stack, an earlier installation. Two connectors post every "
-        "order twice. Once it is known and ended, run `connector connection known {connection} "
-        "{division}`; after a restore, run `connector restored` before that.",
+        "order twice. Once it is known and ended, run `connector connection known {connection}`; "
+        "after a restore, run `connector restored` before that.",
         {
             "orders": "Exact order {numbers} carries the mark of a connector, for an order that "
             "this connection does not have.",
