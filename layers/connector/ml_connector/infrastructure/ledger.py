@@ -1,8 +1,8 @@
 """The ledger: every record and its audit trail, written together.
 
 A record is an order (`order#<id>`), a vendor (`vendor#<id>`), the readings of a division
-(`division#<site>.<code>`) or the connection itself (`connection`). A change of a record, its audit entry and its notifications are written in one
-transaction, so none exists without the others.
+(`division#<site>.<code>`) or the connection itself (`connection`). A change of a record, its audit
+entry and its notifications are written in one transaction, so none exists without the others.
 """
 
 import json
