@@ -113,6 +113,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     "event_version": st.none() | st.integers(),
     "closes": st.none() | shown.map(RecordKey),
     "receives": st.none() | st.integers(),
+    "chain": st.none() | st.integers(),
     "site": st.none() | shown,
     "name": st.none() | st.text(),
     "code": st.none() | st.text(),

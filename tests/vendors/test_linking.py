@@ -1,6 +1,7 @@
 """How vendors are linked, what prevents a link, and when vendors are reconciled."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -9,7 +10,10 @@ from local.simulator import Request, SimulatedFault
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
 from ml_connector.domain.matching import rules
+from ml_connector.domain.matching.party import Party
 from ml_connector.settings.connection import Connection
+from ml_connector.vendors.context import VendorContext
+from ml_connector.vendors.reconcile_vendor import LONGEST_CHAIN, queue_vendors
 from ml_connector.vendors.review.decisions import accept, link, reject, unlink
 from tests.vendors.vendor_environment import CODE, VendorEnvironment
 
@@ -344,3 +348,24 @@ def test_an_airbase_outage_is_waited_for(firm: VendorEnvironment) -> None:
     assert firm.supplier_of(vendor) == supplier
     assert firm.vendor_record(vendor).due_at is None
     assert firm.run_steps()[-1] == "reconciled"
+
+
+def test_a_long_chain_of_affected_vendors_is_continued_by_the_sweep(
+    firm: VendorEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendors = [firm.pair(f"Kanimo {at:03} B.V.", str(1000 + at))[0] for at in range(30)]
+    firm.open()
+    following = dict(pairwise(str(vendor["id"]) for vendor in vendors))
+    reached: list[str] = []
+
+    def affect(context: VendorContext, vendor: Party) -> None:
+        reached.append(vendor.id)
+        queue_vendors(context, {following[vendor.id]} & following.keys())
+
+    monkeypatch.setattr("ml_connector.vendors.worker.reconcile_vendor", affect)
+    firm.receive_webhook(vendors[0])
+    assert len(reached) == LONGEST_CHAIN + 1
+    for _ in range(2):
+        firm.wait(minutes=1)
+    assert reached[:29] == [str(vendor["id"]) for vendor in vendors[:29]]
+    assert firm.memory.queues.dead == []

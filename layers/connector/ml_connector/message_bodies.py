@@ -147,7 +147,7 @@ class ProcessVendor(ForVendors, frozen=True):
     """Match a vendor and check its link.
 
     `name` and `code` are an order's, for a tenant without a vendor call; `kept`: use the vendor as
-    last stored.
+    last stored. `chain`: how many vendors were matched one because of the other before this one.
     """
 
     kind: ClassVar[str] = "vendor"
@@ -155,6 +155,7 @@ class ProcessVendor(ForVendors, frozen=True):
     name: str | None = None
     code: str | None = None
     kept: bool = False
+    chain: int | None = None
 
 
 @final
@@ -408,6 +409,7 @@ def _vendor(of: _Fields) -> KnownMessage:
         name=of.optional("name", _text),
         code=of.optional("code", _text),
         kept=of.flag("kept"),
+        chain=of.optional("chain", _number),
         **of.shared(),
     )
 

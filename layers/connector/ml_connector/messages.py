@@ -55,13 +55,15 @@ def vendor_message(
     name: str | None = None,
     code: str | None = None,
     kept: bool = False,
+    chain: int | None = None,
 ) -> Message:
     """Match a vendor.
 
     `name` and `code` from an order, for a tenant without a vendor call; `kept`, to use the vendor
-    as last stored.
+    as last stored; `chain` counts the vendors that led to it.
     """
-    return _message(vendor_group(connection), ProcessVendor(connection, vendor, name, code, kept))
+    body = ProcessVendor(connection, vendor, name, code, kept, chain)
+    return _message(vendor_group(connection), body)
 
 
 def suppliers_message(connection: ConnectionId, site: SiteId, division: Division) -> Message:

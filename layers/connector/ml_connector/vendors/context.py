@@ -21,6 +21,8 @@ class VendorContext:
 
     services: Services
     vendors: MatchIndex
+    chain: int = 0
+    """How many vendors were matched, one because of the other, before this one."""
     _suppliers: dict[Division, MatchIndex] = field(default_factory=dict)
 
     @property

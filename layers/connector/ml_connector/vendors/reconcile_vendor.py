@@ -5,8 +5,10 @@ that an interrupted run starts over.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
+from ml_connector import clock
 from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.matching.blocking import (
@@ -30,6 +32,8 @@ from ml_connector.vendors.linking import apply_decision, decide_vendor
 from ml_connector.vendors.parties import supplier_party
 from ml_connector.vendors.tracked_vendor import TrackedVendor
 from ml_connector.vendors.waiting_orders import divisions_needing_supplier, release_orders
+
+LONGEST_CHAIN = 10
 
 
 def reconcile_vendor(context: VendorContext, vendor: Party) -> None:
@@ -72,9 +76,19 @@ def reconcile_missing_vendor(context: VendorContext, id: VendorId) -> None:
 
 
 def queue_vendors(context: VendorContext, vendors: Iterable[str]) -> None:
-    """Queue vendors to be reconciled as last read."""
+    """Queue vendors to be reconciled as last read.
+
+    At the end of a long chain they are made due instead, and the sweep begins a new one: Lambda
+    stops a chain of about 16 messages to its own queue.
+    """
+    ledger, chain = context.services.ledger, context.chain + 1
     for id in sorted(vendors):
-        message = vendor_message(context.id, VendorId(id), kept=True)
+        record = ledger.vendor(VendorId(id)) if chain > LONGEST_CHAIN else None
+        if record and record.version:
+            with suppress(Conflict):  # another worker has it
+                ledger.postpone(record, clock.now())
+            continue
+        message = vendor_message(context.id, VendorId(id), kept=True, chain=chain)
         context.services.queues.send(message, unique_id())
 
 

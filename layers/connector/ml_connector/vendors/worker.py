@@ -72,7 +72,9 @@ def _reconcile_safely(services: Services, message: ProcessVendor) -> None:
     counted = CountedVendor(services, message.vendor)
     with counted.taken(message.receives, anew=bool(message.event), lives=WORKER_LIVES) as may_work:
         if may_work:
-            _reconcile_one(open_context(services), message)
+            context = open_context(services)
+            context.chain = message.chain or 0
+            _reconcile_one(context, message)
 
 
 def _reconcile_one(context: VendorContext, message: ProcessVendor) -> None:
