@@ -14,6 +14,8 @@ def senders(env: InMemoryEnvironment) -> WebhookSenders:
 
 
 def exceptions(env: InMemoryEnvironment) -> list[Problem]:
+    for _ in range(5):
+        env.wait(minutes=1)
     records = env.services.ledger_of(FIRM).records("event#")
     return [found for record in records for found in record.problems]
 

@@ -42,6 +42,7 @@ from ml_connector.tracked_record import GIVEN_UP, PARKING_CODES
 _LOST_AFTER = timedelta(minutes=2)
 _QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout
 _MOST_AT_ONCE = 500
+_WEBHOOKS_EVERY = 5  # minutes: a sweep reads little
 _EVENTS = "event#"
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -56,7 +57,8 @@ def sweep(services: StackServices) -> None:
     for each in services.all():
         try:
             _queue_lost_events(each)
-            check_refused_webhooks(each.webhook_senders, each.ledger)
+            if clock.epoch() // 60 % _WEBHOOKS_EVERY == 0:
+                check_refused_webhooks(each.webhook_senders, each.ledger)
             sweep_connection(each)
         except Exception:  # noqa: BLE001  counted
             failures += 1
