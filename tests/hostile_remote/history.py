@@ -26,7 +26,7 @@ _UNTIL = 2 * _DAY + 6 * _HOUR
 _FOR_GOOD = 10 * _DAY
 _BRANCHES = (NL, NL, BE, DE)
 _SHORTEST, _LONGEST = 60.0, 4 * _HOUR
-_MOST_ROUNDS = 400
+_MOST_SHORT, _LONGER = 150, 900.0  # what comes every minute for days is played every 15 minutes
 _MOST_WRITES = 12
 """Writes of one record within a day without an answer that moves it on."""
 _MOST_CALLS = 700
@@ -56,6 +56,7 @@ class HostileHistory:
         self.faults = [self._fault() for _ in range(self.rng.choice((1, 1, 1, 2, 3)))]
         self.orders: list[dict[str, Any]] = []
         self.crashes: list[str] = []
+        self.rounds = 0
         self.calls: Counter[tuple[int, str]] = Counter()
         self.writes: dict[tuple[int, str], int] = defaultdict(int)
         self._route()
@@ -108,9 +109,7 @@ class HostileHistory:
         """Play until two days after the last fault began, then check."""
         approvals = sorted(self.rng.uniform(0, 6 * _HOUR) for _ in range(self.rng.randint(2, 4)))
         ends = max(fault.starts for fault in self.faults) + _UNTIL
-        for _ in range(_MOST_ROUNDS):
-            if (now := self.env.clock()) >= ends:
-                break
+        while (now := self.env.clock()) < ends:
             while approvals and self.started + approvals[0] <= now:
                 approvals.pop(0)
                 self._approve()
@@ -140,8 +139,9 @@ class HostileHistory:
         return min([*(each.timestamp() for each in moments), *queued, self.env.clock() + _LONGEST])
 
     def _jump(self, to: float) -> None:
-        now = self.env.clock()
-        self.env.clock.move(min(max(to - now + 1, _SHORTEST), _LONGEST))
+        self.rounds += 1
+        shortest = _SHORTEST if self.rounds < _MOST_SHORT else _LONGER
+        self.env.clock.move(min(max(to - self.env.clock() + 1, shortest), _LONGEST))
         try:
             self.env.wait(seconds=0)
         except Exception as error:  # noqa: BLE001  a worker's crash, as in Lambda
