@@ -157,7 +157,7 @@ def remove(stack: Stack, actor: Actor, id: str) -> None:
     Raises `UserError` while another connection uses its Exact app.
     """
     connection = stack.connection(id)
-    refuse_while_shared(stack, connection)
+    refuse_while_shared(stack.services.connections, connection)
     record_step(stack.ledger_of(actor, connection.id), "connection_removed", _as_removed)
     connection_secrets.forget_all(stack, connection.id)
     stack.services.connections.remove(connection.id)

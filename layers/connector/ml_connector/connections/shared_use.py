@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 from ml_connector.connections.secrets import API_KEY, CLIENT_ID, GivenSecrets, stored
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
 from ml_connector.settings.connection import Connection
-from ml_connector.stack import Stack
+from ml_connector.stack import AdminSecretStore, Stack
 from ml_connector.user_errors import UserError
 
 
@@ -18,10 +19,10 @@ def refuse_overlap(stack: Stack, connection: Connection, given: GivenSecrets) ->
     """Raise `UserError` when another connection serves one of the divisions or subsidiaries."""
     lines = [
         line
-        for other in _others(stack, connection)
+        for other in _others(stack.services.connections, connection)
         for line in (
             *_shared_divisions(connection, other),
-            *_shared_subsidiaries(stack, connection, other, given),
+            *_shared_subsidiaries(stack.secret_store, connection, other, given),
         )
     ]
     if lines:
@@ -46,20 +47,20 @@ def share_app(
             "pass --shared-app to use that connection's consent and tokens, or register another "
             "app in Exact",
         )
-    _check_owner(stack, connection, owner)
+    _check_owner(stack.services.connections, connection, owner)
     return owner
 
 
-def refuse_while_shared(stack: Stack, connection: Connection) -> None:
+def refuse_while_shared(connections: ConnectionStore, connection: Connection) -> None:
     """Raise `UserError` while another connection uses this one's Exact app."""
-    users = [o.id for o in _others(stack, connection) if o.shares_app_with == connection.id]
+    users = [o.id for o in _others(connections, connection) if o.shares_app_with == connection.id]
     if users:
         names = ", ".join(users)
         raise UserError(f"the Exact app of {connection.id} is used by {names}: remove that first")
 
 
-def _others(stack: Stack, connection: Connection) -> Iterator[Connection]:
-    return (each for each in stack.services.connections.all() if each.id != connection.id)
+def _others(connections: ConnectionStore, connection: Connection) -> Iterator[Connection]:
+    return (each for each in connections.all() if each.id != connection.id)
 
 
 def _shared_divisions(connection: Connection, other: Connection) -> Iterator[str]:
@@ -73,11 +74,11 @@ def _shared_divisions(connection: Connection, other: Connection) -> Iterator[str
 
 
 def _shared_subsidiaries(
-    stack: Stack, connection: Connection, other: Connection, given: GivenSecrets
+    secret_store: AdminSecretStore, connection: Connection, other: Connection, given: GivenSecrets
 ) -> Iterator[str]:
     served = {name: d.division for d in other.divisions for name in d.subsidiaries}
     same = [name for d in connection.divisions for name in d.subsidiaries if name in served]
-    if same and _is_same_tenant(stack, connection, other, given):
+    if same and _is_same_tenant(secret_store, connection, other, given):
         for name in same:
             yield (
                 f"subsidiary {name} is served by connection {other.id} (division {served[name]}): "
@@ -86,33 +87,35 @@ def _shared_subsidiaries(
 
 
 def _is_same_tenant(
-    stack: Stack, connection: Connection, other: Connection, given: GivenSecrets
+    secret_store: AdminSecretStore, connection: Connection, other: Connection, given: GivenSecrets
 ) -> bool:
     """Return whether both have one Airbase tenant, as far as the API key shows it."""
     if connection.airbase_base_url != other.airbase_base_url:
         return False
     new = given.get(API_KEY)
-    key = new.reveal() if new else _stored(stack, AIRBASE_KEY, connection.id, "api_key")
-    return bool(key) and key == _stored(stack, AIRBASE_KEY, other.id, "api_key")
+    key = new.reveal() if new else _stored(secret_store, AIRBASE_KEY, connection.id, "api_key")
+    return bool(key) and key == _stored(secret_store, AIRBASE_KEY, other.id, "api_key")
 
 
 def _owner_of_client(
     stack: Stack, connection: Connection, given: GivenSecrets
 ) -> ConnectionId | None:
     new = given.get(CLIENT_ID)
-    client = new.reveal() if new else _stored(stack, EXACT_APP, connection.id, "client_id")
+    client = (
+        new.reveal() if new else _stored(stack.secret_store, EXACT_APP, connection.id, "client_id")
+    )
     owners = (
         other.id
-        for other in _others(stack, connection)
+        for other in _others(stack.services.connections, connection)
         if other.exact_base_url == connection.exact_base_url
         and client
-        and _stored(stack, EXACT_APP, other.id, "client_id") == client
+        and _stored(stack.secret_store, EXACT_APP, other.id, "client_id") == client
     )
     return next(owners, None)
 
 
-def _check_owner(stack: Stack, connection: Connection, owner: ConnectionId) -> None:
-    found = stack.services.connections.get(owner)
+def _check_owner(connections: ConnectionStore, connection: Connection, owner: ConnectionId) -> None:
+    found = connections.get(owner)
     if found is None or owner == connection.id:
         raise UserError(f"shares_app_with: there is no other connection {owner}")
     if found.shares_app_with:
@@ -121,5 +124,5 @@ def _check_owner(stack: Stack, connection: Connection, owner: ConnectionId) -> N
         raise UserError(f"shares_app_with: {owner} is on another Exact site, where the app is not")
 
 
-def _stored(stack: Stack, kind: str, id: ConnectionId, part: str) -> str:
-    return str(stored(stack.secret_store, kind, id).get(part) or "")
+def _stored(secret_store: AdminSecretStore, kind: str, id: ConnectionId, part: str) -> str:
+    return str(stored(secret_store, kind, id).get(part) or "")

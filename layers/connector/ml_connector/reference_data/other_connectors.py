@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from ml_connector import clock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Problem
-from ml_connector.domain.ids import Division, Guid, OrderId
+from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.marker import order_token, order_tokens_in
 from ml_connector.infrastructure.connection_store import FIRST_READING
+from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
 
 _MARKED = "marked "
@@ -35,7 +36,7 @@ def stop_for_other_connector(services: Services, division: Division) -> None:
     """
     data = services.reference_store(division)
     noted = [Guid(name.removeprefix(_MARKED)) for name in data.notes(_MARKED)]
-    if not noted or _may_lack_ours(services):
+    if not noted or _may_lack_ours(services.ledger):
         return
     listed = services.notes.listed_orders()
     if services.connection.profile.orders_path and FIRST_READING not in listed:
@@ -44,13 +45,13 @@ def stop_for_other_connector(services: Services, division: Division) -> None:
     ours = _our_tokens(services, listed)
     foreign = [each for each in orders if not order_tokens_in(each.remarks) & ours]
     if foreign:
-        services.ledger.halt(_problem(services, division, foreign), division)
+        services.ledger.halt(_problem(services.id, division, foreign), division)
     for id in noted:
         data.forget_note(f"{_MARKED}{id}")
 
 
-def _may_lack_ours(services: Services) -> bool:
-    until = services.ledger.connection().facts.looks_first_until
+def _may_lack_ours(ledger: Ledger) -> bool:
+    until = ledger.connection().facts.looks_first_until
     return until is not None and clock.now() < until
 
 
@@ -60,10 +61,12 @@ def _our_tokens(services: Services, listed: Iterable[OrderId]) -> frozenset[str]
     return frozenset(order_token(services.id, id) for id in ids.union(listed))
 
 
-def _problem(services: Services, division: Division, foreign: Sequence[ExactOrder]) -> Problem:
+def _problem(
+    connection: ConnectionId, division: Division, foreign: Sequence[ExactOrder]
+) -> Problem:
     numbers = ", ".join(each.number or each.id for each in foreign[:_MOST_NAMED])
     return problem(
         "ANOTHER_CONNECTOR", f"Exact division {division}", "orders",
-        numbers=numbers, connection=services.id, division=division,
+        numbers=numbers, connection=connection, division=division,
         evidence={"orders": [each.id for each in foreign[:_MOST_NAMED]], "count": len(foreign)},
     )  # fmt: skip
