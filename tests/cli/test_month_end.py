@@ -42,7 +42,7 @@ def approve(
     return order
 
 
-def type_in(demo: DemoEnvironment, amount: float) -> str:
+def type_in(demo: DemoEnvironment, amount: float, remarks: str = "") -> str:
     """Let somebody enter an order in Exact; return its number."""
     place = demo.exact.world.divisions[NL.division]
     accounts, items = (place.table(name).values() for name in ("crm/Accounts", "logistics/Items"))
@@ -51,7 +51,7 @@ def type_in(demo: DemoEnvironment, amount: float) -> str:
     line = {"Item": item, "QuantityInPurchaseUnits": 1, "UnitPrice": amount}
     connection = demo.services.connections.get(ConnectionId(FIRM))
     assert connection
-    body = {"Supplier": supplier, "PurchaseOrderLines": [line]}
+    body = {"Supplier": supplier, "Remarks": remarks, "PurchaseOrderLines": [line]}
     made = demo.services_of(connection.id).exact.create(Division(NL.division), _ORDERS, body)
     return str(made["OrderNumber"])
 

@@ -20,6 +20,8 @@ from local.exact_simulator import ExactFault
 from local.firm import CONNECTION_ID, NL
 from local.simulator import Response, serve
 from ml_connector import clock
+from ml_connector.domain.ids import ConnectionId, OrderId
+from ml_connector.domain.orders.marker import marker
 from ml_connector.exact.oauth import authorize_url
 from ml_connector.infrastructure.consents import Consents
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
@@ -179,6 +181,7 @@ class Story:
         yield "refresh", firm
         yield "fetch", firm, next(iter(self.demo.airbase.orders))
         yield from self._decisions(firm, nl)
+        yield from self._odd_readings(firm, nl)
         month = f"{clock.now():%Y-%m}"
         yield "reconcile", firm, "--month", month, "--no-refresh"
         yield "reconcile", firm, "--month", month, "--wait", "1"
@@ -234,6 +237,17 @@ class Story:
         yield "vendors", "link", firm, vendor, "191", "--reason", "it is", "--division", division
         sheet = str(self.folder / "read.csv")
         yield "vendors", "import", firm, sheet
+
+    def _odd_readings(self, firm: str, division: str) -> Iterator[Words]:
+        """A listing is suddenly empty, and another connector posts an order."""
+        listing = "hrm/Costcenters"
+        self.demo.exact.world.divisions[NL.division].table(listing).clear()
+        yield "refresh", firm, division
+        yield "map", "accept-listing", firm, division, listing, "--reason", "no longer used"
+        of_another = marker(ConnectionId("another"), OrderId("po-1"), "1")
+        type_in(self.demo, 888.0, remarks=of_another)
+        yield "refresh", firm, division
+        yield "connection", "known", firm
 
     def _connections(self) -> Iterator[Words]:
         division = {"division": NL.division, "subsidiaries": ["sub-nl"]}
