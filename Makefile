@@ -88,7 +88,7 @@ build/runtime/.ready: requirements/runtime.txt
 
 .PHONY: fuzz
 fuzz: $(READY) ## run seeded histories, RUNS=20000; HISTORY_SEED=42 replays one
-	HISTORY_RUNS=$(RUNS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist load tests/histories
+	HISTORY_RUNS=$(RUNS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist load tests/histories tests/hostile_remote
 
 .PHONY: explore
 explore: $(READY) ## play every schedule of a protocol, without end; WORLD=posting or tokens

@@ -18,7 +18,7 @@ from ml_connector import clock
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.infrastructure.circuit_breaker import REMOTES
-from tests.hostile_remote.mangling import ANOTHER, BEFORE, KINDS, Fault
+from tests.hostile_remote.mangling import ALL_KINDS, Fault
 
 _HOUR, _DAY = 3600.0, 86_400.0
 _UNTIL = 2 * _DAY + 6 * _HOUR
@@ -67,7 +67,7 @@ class HostileHistory:
         starts = self.started + rng.choice((0, 0, 0.5, 5)) * _HOUR
         lasts = rng.choice((0.2 * _HOUR, 3 * _HOUR, 20 * _HOUR, _FOR_GOOD, _FOR_GOOD))
         return Fault(
-            kind=rng.choice((*KINDS, ANOTHER, BEFORE)),
+            kind=rng.choice(ALL_KINDS),
             system=system,
             path=rng.choice(EXACT_PATHS if system == "exact" else AIRBASE_PATHS),
             method=rng.choice(("", "", "GET", "POST", "PUT")),

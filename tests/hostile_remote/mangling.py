@@ -6,6 +6,7 @@ pages of HTML, another record's answer, other encodings, silence before or after
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,20 +16,31 @@ from local.simulator import NoAnswer, Request, Response
 STATUSES = (302, 400, 401, 403, 404, 408, 429, 500, 502, 503)
 _WORDS = ("", "Er is iets misgegaan.", "Boekstuknummer in gebruik", "Something odd happened")
 _PAGE = b"<!DOCTYPE html><html><head><title>Request blocked</title></head><body>No</body></html>"
+_NO_ROWS = re.compile(rb'"(results|data|d)": ?\[\]')
 _DEEPEST = 12
+_UNAUTHORIZED = 401
+_MAY_BE_DONE = (302, 408, 500, 502, 503)
 
+Give = Callable[[], Response]
+"""Makes the call and returns the right answer."""
 Mangle = Callable[[Response, random.Random], Response]
 
 
-def _other_status(answer: Response, rng: random.Random) -> Response:
-    """Refuse, with an error as Exact writes it, with other words, or with none."""
-    text = rng.choice(_WORDS)
+def _other_status(give: Give, rng: random.Random) -> Response:
+    """Refuse, with an error as Exact writes it or without words: what is refused is not done."""
+    status, text = rng.choice(STATUSES), rng.choice(_WORDS)
+    if status in _MAY_BE_DONE and rng.random() < 0.5:
+        give()
     body = json.dumps({"error": {"code": "", "message": {"lang": "", "value": text}}})
-    return Response(rng.choice(STATUSES), answer.headers, body.encode() if text else b"")
+    return Response(status, {}, body.encode() if text else b"")
 
 
-def _page(_: Response, rng: random.Random) -> Response:
-    return Response(rng.choice((200, *STATUSES)), {"content-type": "text/html"}, _PAGE)
+def _page(give: Give, rng: random.Random) -> Response:
+    """Answer with a page, which says nothing about what was done; a token is refused at once."""
+    status = rng.choice((200, *STATUSES))
+    if status != _UNAUTHORIZED and rng.random() < 0.5:
+        give()
+    return Response(status, {"content-type": "text/html"}, _PAGE)
 
 
 def _cut(answer: Response, rng: random.Random) -> Response:
@@ -84,8 +96,6 @@ def _silent(_answer: Response, _: random.Random) -> Response:
 
 
 KINDS: dict[str, Mangle] = {
-    "status": _other_status,
-    "page": _page,
     "cut": _cut,
     "encoding": _encoded,
     "odd field": _odd_field,
@@ -93,8 +103,12 @@ KINDS: dict[str, Mangle] = {
     "emptied list": _emptied,
     "silence": _silent,
 }
+REFUSALS: dict[str, Callable[[Give, random.Random], Response]] = {
+    "status": _other_status,
+    "page": _page,
+}
 ANOTHER, BEFORE = "another answer", "silence before"
-"""Kinds that need more than the answer: an earlier one; that the call was not made."""
+ALL_KINDS = (*KINDS, *REFUSALS, ANOTHER, BEFORE)
 
 
 @dataclass
@@ -121,14 +135,17 @@ class Fault:
             and self.rng.random() < self.share
         )
 
-    def answer(self, give: Callable[[], Response]) -> Response:
-        """Return the odd answer; `give` makes the call."""
+    def answer(self, give: Give) -> Response:
+        """Return the odd answer to a call."""
         if self.kind == BEFORE:
             raise NoAnswer
+        if self.kind in REFUSALS:
+            return REFUSALS[self.kind](give, self.rng)
         right = give()
         if self.kind == ANOTHER:
-            self.earlier.append(right)
-            return self.rng.choice(self.earlier)
+            # Of another record: an answer without any could not be told from a right one.
+            self.earlier += [] if _NO_ROWS.search(right.body) else [right]
+            return self.rng.choice(self.earlier or [right])
         return KINDS[self.kind](right, self.rng)
 
     def __str__(self) -> str:

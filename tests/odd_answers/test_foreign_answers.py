@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from local.in_memory.environment import FIRM, InMemoryEnvironment
-from local.simulator import Request
+from local.simulator import Request, Response
 from ml_connector.domain.ids import VendorId
 from ml_connector.domain.records import posted_facts
-from tests.odd_answers.hostile import ORDERS, alter, asks_for
+from tests.odd_answers.hostile import ORDERS, alter, answer_by, asks_for, page
 
 _OTHER = "7f3c2a10-0000-4000-8000-00000000beef"
 _ZERO = "00000000-0000-0000-0000-000000000000"
@@ -84,6 +84,46 @@ def test_the_answer_to_a_look_up(env: InMemoryEnvironment, name: str) -> None:
         lambda request: request.method == "GET" and asks_for(request, ORDERS),
         ODD_ANSWERS["another order"],
     )
+    for _ in range(6):
+        env.wait(minutes=2)
+    assert [each["YourRef"] for each in env.in_exact()] == ["PO-1"]
+    assert env.record(order).state == "posted"
+
+
+def test_a_look_up_that_shows_nothing_is_made_a_second_way(env: InMemoryEnvironment) -> None:
+    env.connect()
+    order = env.order("PO-1")
+    alter_once(env, is_creation, ODD_ANSWERS["no key"])
+    env.post(order)
+    empty = Response.of_json(200, {"d": {"results": []}})
+    answer_by(
+        env,
+        lambda request: (
+            empty if request.method == "GET" and request.path.endswith(ORDERS) else None
+        ),
+    )
+    for _ in range(6):
+        env.wait(minutes=2)
+    assert [each["YourRef"] for each in env.in_exact()] == ["PO-1"]
+    assert env.record(order).state == "posted"
+
+
+def test_a_page_that_says_too_many_requests_says_nothing_about_the_order(
+    env: InMemoryEnvironment,
+) -> None:
+    env.connect()
+    pages: list[str] = []
+
+    def answer(request: Request) -> Response | None:
+        if pages or not is_creation(request):
+            return None
+        pages.append(request.path)
+        env.exact.handle(request)
+        return page(429, "Too many requests")
+
+    answer_by(env, answer)
+    order = env.order("PO-1")
+    env.post(order)
     for _ in range(6):
         env.wait(minutes=2)
     assert [each["YourRef"] for each in env.in_exact()] == ["PO-1"]

@@ -89,7 +89,8 @@ def interpret(answer: ExactAnswer, sent: SentRequest) -> Fault:
     """
     text, are_exacts = read_words(answer.body)
     if answer.status == _TOO_MANY or _mentions_rate_limit(answer, text):
-        return _too_many(answer, sent)
+        is_a_page = bool(answer.body.strip()) and not are_exacts
+        return _too_many(answer, sent, may_be_done=is_a_page)
     if answer.status == _FORBIDDEN and not are_exacts and not reason_rule(answer.header("reason")):
         return _page(answer, sent, text)
     if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
@@ -210,7 +211,7 @@ def _mentions_rate_limit(answer: ExactAnswer, text: str) -> bool:
     return answer.status in _RATE_STATUSES and mentions_rate_limit(text)
 
 
-def _too_many(answer: ExactAnswer, sent: SentRequest) -> Later:
+def _too_many(answer: ExactAnswer, sent: SentRequest, *, may_be_done: bool) -> Later:
     now = clock.now()
     reported = limits.parse(answer.headers, now)
     for code, window, ends in (
@@ -221,7 +222,8 @@ def _too_many(answer: ExactAnswer, sent: SentRequest) -> Later:
         other = reported.minute if window is reported.day else reported.day
         if window and (window.remaining == 0 or other is None):
             return delay(code, window.resets_at or ends)
-    return delay("EXACT_RATE_LIMITED", _guess_end(answer, sent, now))
+    unknown = sent.is_write and may_be_done
+    return delay("EXACT_RATE_LIMITED", _guess_end(answer, sent, now), outcome_unknown=unknown)
 
 
 def _guess_end(answer: ExactAnswer, sent: SentRequest, now: datetime) -> datetime:

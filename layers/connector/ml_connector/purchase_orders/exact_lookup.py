@@ -47,14 +47,15 @@ def find_orders(
 ) -> tuple[ExactHeader, ...]:
     """Return the purchase orders in Exact that carry the order's marker.
 
-    They are filtered by `YourRef`; where Exact refuses that filter, the sync stream is read from
-    the cursor of the intent, and from its beginning if the division was moved since: then its row
-    versions have started again. `remember`: note per division that the filter is refused, for a
-    week.
+    They are filtered by `YourRef`. Where Exact refuses that filter, or shows nothing although the
+    order may have been sent, the sync stream is read from the cursor of the intent, and from its
+    beginning if the division was moved since: then its row versions have started again.
+    `remember`: note per division that the filter is refused, for a week.
     """
     rows = _with_reference(services, sought, remember=remember)
-    if rows is not None:
-        return _marked(rows, ORDERS_PATH, sought.division, services.id, order)
+    found = _marked(rows or (), ORDERS_PATH, sought.division, services.id, order)
+    if found or (rows is not None and sought.sent_at is None):
+        return found
     found = _find_in_stream(services, order, sought, sought.cursor)
     sent_at = sought.sent_at
     if found or not (sent_at and may_have_moved(services.exact, sought.division, since=sent_at)):

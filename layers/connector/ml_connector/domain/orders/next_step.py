@@ -8,7 +8,7 @@ the same state.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ml_connector.domain import unclear_refusals
 from ml_connector.domain.exception_codes import delay, problem
@@ -182,7 +182,8 @@ def _wait_until_settled(known: Known, intent_or_change: Intent | Change, what: s
 def _resolve_intent(known: Known) -> Step:
     """Find out the outcome of an intent: adopt the order if it is in Exact, else go on."""
     intent = intent_of(known.facts)
-    question = _outcome_of(intent)
+    asked_before = _outcome_of(intent, None)
+    question = asked_before if asked_before in known.answers else _outcome_of(intent, intent.at)
     if question not in known.answers:  # asked just before the intent, it had not been sent yet
         _wait_until_settled(known, intent, "attempt")
     found = only_one(known.ask(question), known.title)
@@ -219,7 +220,7 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
     intent = _intent(known, order, code, body)
     _wait_after_refusals(known, intent.digest)
     if known.ask(Standing(is_fetched=True)).looks_first:
-        question = _outcome_of(intent)
+        question = _outcome_of(intent, None)
         if only_one(known.ask(question), known.title):
             return Move(OrderState.POSTING, "intent", intended(known.facts, intent, body))
     return Post(intent, body)
@@ -240,8 +241,7 @@ def _intent(known: Known, order: Order, division: Division, body: Body) -> Inten
     )
 
 
-def _outcome_of(intent: Intent) -> Outcome:
-    sent_at = None if intent.cursor == _BEFORE_THE_STREAM else intent.at
+def _outcome_of(intent: Intent, sent_at: datetime | None) -> Outcome:
     return Outcome(intent.division, intent.your_ref, intent.cursor, sent_at)
 
 

@@ -60,7 +60,7 @@ class Outcome(Question[tuple[ExactHeader, ...]], frozen=True):
     cursor: int
     """Where Exact's stream stood before the order was sent."""
     sent_at: datetime | None
-    """When it was sent, or was about to be; None where all of the stream is searched."""
+    """When it may have been sent; None before that."""
 
 
 class HasUsableData(Question[bool], frozen=True):
