@@ -17,6 +17,7 @@ from ml_connector.domain.ids import ConnectionId, Division, OrderId, SiteId, Ven
 from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.compression import compress
 from ml_connector.infrastructure.dynamodb import Write
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import (
     CONNECTION,
     AnyRecord,
@@ -264,12 +265,12 @@ def test_a_halt_is_written_despite_concurrent_writes(
     def overtaken(key: Any) -> AnyRecord:
         record = real(key)
         if rivals:
-            ledger.halt(BLOCKED, rivals.pop())
+            Halts(ledger).stop(BLOCKED, rivals.pop())
         return record
 
     monkeypatch.setattr(ledger, "read", overtaken)
-    ledger.halt(AWAY)
-    assert {where: p.code for where, p in ledger.halts().items()} == {
+    Halts(ledger).stop(AWAY)
+    assert {where: p.code for where, p in Halts(ledger).all().items()} == {
         "": "NOT_CONNECTED",
         "101": "EXACT_DIVISION_BLOCKED",
         "102": "EXACT_DIVISION_BLOCKED",
@@ -277,80 +278,82 @@ def test_a_halt_is_written_despite_concurrent_writes(
 
 
 def test_only_the_given_halt_is_lifted(ledger: Ledger) -> None:
-    ledger.halt(AWAY)
-    ledger.halt(BLOCKED, NL)
-    assert not ledger.lift({"": "EXACT_USER_BLOCKED", "102": "EXACT_DIVISION_BLOCKED"})
-    assert ledger.lift({"": "NOT_CONNECTED"})
-    assert set(ledger.halts()) == {"101"}
+    Halts(ledger).stop(AWAY)
+    Halts(ledger).stop(BLOCKED, NL)
+    assert not Halts(Halts(ledger)).lift(
+        {"": "EXACT_USER_BLOCKED", "102": "EXACT_DIVISION_BLOCKED"}
+    )
+    assert Halts(Halts(ledger)).lift({"": "NOT_CONNECTED"})
+    assert set(Halts(ledger).all()) == {"101"}
 
 
 def test_a_halt_names_site_and_division(records: InMemoryTable, trails: InMemoryTable) -> None:
     ledger = Ledger(records, trails, "po_posting", FIRM, SiteId("nl"))
-    ledger.halt(BLOCKED, NL)
-    ledger.halt(AWAY)
-    assert set(ledger.halts()) == {"", "nl.101"}
-    ledger.clear_halt(NL)
+    Halts(ledger).stop(BLOCKED, NL)
+    Halts(ledger).stop(AWAY)
+    assert set(Halts(ledger).all()) == {"", "nl.101"}
+    Halts(ledger).lift_all(NL)
     said = [(e.step, e.detail.get("site"), e.detail["division"]) for e in ledger.trail(CONNECTION)]
     assert said == [("halted", "nl", "101"), ("halted", None, ""), ("continued", "nl", "101")]
-    assert set(ledger.halts()) == {""}
+    assert set(Halts(ledger).all()) == {""}
 
 
 def test_a_halted_connection_stops_all_its_divisions_and_no_other_connection(
     ledger: Ledger, others: Ledger
 ) -> None:
-    assert not ledger.halted()
-    ledger.halt(AWAY)
-    assert ledger.halted()
-    assert ledger.halted(NL)
-    assert not others.halted()
-    assert not others.halted(NL)
+    assert not Halts(ledger).is_stopped()
+    Halts(ledger).stop(AWAY)
+    assert Halts(ledger).is_stopped()
+    assert Halts(ledger).is_stopped(NL)
+    assert not Halts(others).is_stopped()
+    assert not Halts(others).is_stopped(NL)
 
 
 def test_a_halted_division_stops_no_other(ledger: Ledger) -> None:
-    ledger.halt(BLOCKED, NL)
-    assert ledger.halted(NL)
-    assert not ledger.halted(BE)
-    assert not ledger.halted()
+    Halts(ledger).stop(BLOCKED, NL)
+    assert Halts(ledger).is_stopped(NL)
+    assert not Halts(ledger).is_stopped(BE)
+    assert not Halts(ledger).is_stopped()
 
 
 def test_repeating_a_halt_changes_nothing(ledger: Ledger) -> None:
     for _ in range(3):
-        ledger.halt(BLOCKED, NL)
+        Halts(ledger).stop(BLOCKED, NL)
     assert steps_of(ledger, CONNECTION) == ["halted"]
-    ledger.halt(BLOCKED, BE)
-    ledger.halt(AWAY, NL)
+    Halts(ledger).stop(BLOCKED, BE)
+    Halts(ledger).stop(AWAY, NL)
     assert steps_of(ledger, CONNECTION) == ["halted"] * 3
-    assert {where: one.code for where, one in ledger.halts().items()} == {
+    assert {where: one.code for where, one in Halts(ledger).all().items()} == {
         "101": "NOT_CONNECTED",
         "102": "EXACT_DIVISION_BLOCKED",
     }
 
 
 def test_lifting_one_division_leaves_the_others_halted(ledger: Ledger) -> None:
-    ledger.halt(AWAY)
-    ledger.halt(BLOCKED, NL)
-    ledger.halt(BLOCKED, BE)
-    ledger.clear_halt(NL)
-    assert set(ledger.halts()) == {"", "102"}
-    assert ledger.halted(NL), "the connection itself is still stopped"
+    Halts(ledger).stop(AWAY)
+    Halts(ledger).stop(BLOCKED, NL)
+    Halts(ledger).stop(BLOCKED, BE)
+    Halts(ledger).lift_all(NL)
+    assert set(Halts(ledger).all()) == {"", "102"}
+    assert Halts(ledger).is_stopped(NL), "the connection itself is still stopped"
     assert ledger.read(CONNECTION).state == "halted"
 
 
 def test_lifting_the_connection_lifts_its_divisions(ledger: Ledger) -> None:
-    ledger.halt(AWAY)
-    ledger.halt(BLOCKED, NL)
-    ledger.clear_halt()
-    assert not ledger.halted(NL)
+    Halts(ledger).stop(AWAY)
+    Halts(ledger).stop(BLOCKED, NL)
+    Halts(ledger).lift_all()
+    assert not Halts(ledger).is_stopped(NL)
     assert ledger.read(CONNECTION).state == "active"
     assert steps_of(ledger, CONNECTION) == ["halted", "halted", "continued"]
 
 
 @pytest.mark.parametrize("division", [None, NL])
 def test_lifting_nothing_is_not_audited(ledger: Ledger, division: Division | None) -> None:
-    ledger.clear_halt(division)
+    Halts(ledger).lift_all(division)
     assert ledger.trail(CONNECTION) == []
-    ledger.halt(BLOCKED, BE)
-    ledger.clear_halt(NL)
+    Halts(ledger).stop(BLOCKED, BE)
+    Halts(ledger).lift_all(NL)
     assert steps_of(ledger, CONNECTION) == ["halted"]
 
 

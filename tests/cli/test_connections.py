@@ -8,6 +8,7 @@ import pytest
 from local.demo.environment import DemoEnvironment
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION, VENDORS
 from ml_connector.webhooks.airbase import parse_settings
 from tests.cli.conftest import Write
@@ -122,7 +123,9 @@ def test_a_halt_is_lifted_by_adding_again(
 ) -> None:
     path = write_file(id="halted")
     terminal.ok("connection", "add", path, env=NEEDED)
-    demo.services.ledger_of(ConnectionId("halted")).halt(problem("AIRBASE_KEY_REFUSED", "halted"))
+    Halts(demo.services.ledger_of(ConnectionId("halted"))).stop(
+        problem("AIRBASE_KEY_REFUSED", "halted")
+    )
     (halt,) = terminal.ok("exceptions", "halted", "--json").data
     assert (halt["code"], halt["stops"]) == ("AIRBASE_KEY_REFUSED", "all")
     assert "AIRBASE_KEY_REFUSED" in terminal.ok("connection", "show", "halted").out

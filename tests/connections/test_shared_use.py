@@ -11,6 +11,7 @@ from ml_connector.connections import consent_request, manage
 from ml_connector.connections.secrets import API_KEY, CLIENT_ID, CLIENT_SECRET, GivenSecrets
 from ml_connector.connections.shared_use import share_app
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
@@ -109,8 +110,8 @@ def test_both_use_one_chain_of_tokens(env: InMemoryEnvironment) -> None:
         env.wait(minutes=11)
         assert env.post(env.order(f"PO-NL{number}", NL)).state == "posted"
         assert env.post(env.order(f"PO-BE{number}", BE), SECOND).state == "posted"
-    assert not env.services.ledger_of(FIRM).halts()
-    assert not env.services.ledger_of(SECOND).halts()
+    assert not Halts(env.services.ledger_of(FIRM)).all()
+    assert not Halts(env.services.ledger_of(SECOND)).all()
     with pytest.raises(UserError, match=f"consent {FIRM}"):
         consent_request.start_consent(stack, second)
     with pytest.raises(UserError, match=f"is used by {SECOND}"):

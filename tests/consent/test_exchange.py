@@ -22,6 +22,7 @@ from ml_connector.domain.faults import Halt, Later
 from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.infrastructure.consents import VALID_FOR
 from ml_connector.infrastructure.coordination import Leases
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.secret import Secret
 from tests.consent.environment import FIRM, REDIRECT_URI, ConsentEnvironment
@@ -189,9 +190,11 @@ def test_a_code_sent_during_a_token_renewal_can_be_sent_again(
 
 
 def test_consent_lifts_only_the_halts_it_ends(consent: ConsentEnvironment) -> None:
-    consent.ledger.halt(problem("RECONNECT_NEEDED", "firm", connection=FIRM))
-    consent.ledger.halt(problem("EXACT_DIVISION_NOT_ALLOWED", "firm", connection=FIRM), Division(1))
-    consent.ledger.halt(problem("EXACT_LICENCE", "firm"), Division(2))
+    Halts(consent.ledger).stop(problem("RECONNECT_NEEDED", "firm", connection=FIRM))
+    Halts(consent.ledger).stop(
+        problem("EXACT_DIVISION_NOT_ALLOWED", "firm", connection=FIRM), Division(1)
+    )
+    Halts(consent.ledger).stop(problem("EXACT_LICENCE", "firm"), Division(2))
     state = consent.ask()
     consent.exchange().redeem(state, consent.code(state))
     record = consent.ledger.connection()
@@ -204,10 +207,10 @@ def test_consent_lifts_only_the_halts_it_ends(consent: ConsentEnvironment) -> No
 def test_consent_does_not_lift_the_halt_of_a_refused_airbase_key(
     consent: ConsentEnvironment,
 ) -> None:
-    consent.ledger.halt(problem("AIRBASE_KEY_REFUSED", "firm"))
+    Halts(consent.ledger).stop(problem("AIRBASE_KEY_REFUSED", "firm"))
     state = consent.ask()
     consent.exchange().redeem(state, consent.code(state))
-    assert consent.ledger.halted()
+    assert Halts(consent.ledger).is_stopped()
 
 
 def test_state_code_and_tokens_are_never_stored_in_plain_text(consent: ConsentEnvironment) -> None:

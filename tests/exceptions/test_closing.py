@@ -12,6 +12,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import RecordKey, VendorId
 from ml_connector.exceptions import retry as retries
 from ml_connector.exceptions.listing import ExceptionFilter, list_open
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import IncomingEvent
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
@@ -119,10 +120,10 @@ def test_subscriptions_that_are_made_later_or_no_longer_wanted(env: InMemoryEnvi
 
 def test_a_halt_that_is_lifted(env: InMemoryEnvironment) -> None:
     env.connect()
-    env.services.ledger_of(FIRM).halt(problem("NOT_CONNECTED", "firm", connection="firm"))
+    Halts(env.services.ledger_of(FIRM)).stop(problem("NOT_CONNECTED", "firm", connection="firm"))
     (row,) = list_open(PersonStack(env), FIRM, ExceptionFilter())
     assert (row["code"], row["stops"]) == ("NOT_CONNECTED", "all")
-    env.services.ledger_of(FIRM).clear_halt()
+    Halts(env.services.ledger_of(FIRM)).lift_all()
     assert codes(env) == []
 
 

@@ -16,6 +16,7 @@ from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import Actor, ConnectionId, Division, OrderId
 from ml_connector.domain.open_exceptions import are_alike
 from ml_connector.domain.records import Note, OrderState
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Ledger, order_key
 from ml_connector.tracked_record import TrackedOrder
 
@@ -143,13 +144,13 @@ def test_a_dismissed_problem_that_changes_or_comes_back_is_open(
 
 def test_halts_are_dated_too(ledger: Ledger, time: MovableClock) -> None:
     halt = problem("EXACT_DIVISION_BLOCKED", "firm")
-    ledger.halt(halt, Division(1))
+    Halts(ledger).stop(halt, Division(1))
     first = opened(ledger.read(CONNECTION), halt)
     assert first == clock.now().isoformat()
     time.move(60)
-    ledger.halt(problem("NOT_CONNECTED", "firm", connection="firm"))
+    Halts(ledger).stop(problem("NOT_CONNECTED", "firm", connection="firm"))
     assert opened(ledger.read(CONNECTION), halt) == first
-    ledger.clear_halt()
+    Halts(ledger).lift_all()
     assert ledger.connection().facts.opened_at == {}
 
 

@@ -13,6 +13,7 @@ from ml_connector.domain.ids import OrderId, RecordKey, VendorId
 from ml_connector.exceptions import decisions as exceptions
 from ml_connector.exceptions import retry as retries
 from ml_connector.exceptions.listing import list_open, read_filter
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION, order_key, vendor_key
 from ml_connector.user_errors import UserError
 from tests.person_stack import PERSON, PersonStack, actors
@@ -27,7 +28,7 @@ def stack(env: InMemoryEnvironment) -> PersonStack:
     for number, amount in AMOUNTS.items():
         env.post(env.order(number, lines=[env.airbase.line("4600", amount)]))
         env.clock.move(10 * 3_600)
-    env.services.ledger_of(FIRM).halt(problem("EXACT_DIVISION_BLOCKED", "Exact division 2"))
+    Halts(env.services.ledger_of(FIRM)).stop(problem("EXACT_DIVISION_BLOCKED", "Exact division 2"))
     return PersonStack(env)
 
 
@@ -101,7 +102,7 @@ def test_an_invalid_filter_is_refused(conditions: dict[str, Any], message: str) 
 
 
 def test_many_are_retried_by_the_same_filters(env: InMemoryEnvironment, stack: PersonStack) -> None:
-    env.services.ledger_of(FIRM).clear_halt()
+    Halts(env.services.ledger_of(FIRM)).lift_all()
     assert retries.retry_where(stack, stack.actor, FIRM, read_filter(min_amount="500")) == [
         "PO-2",
         "PO-3",
@@ -148,7 +149,7 @@ def test_one_exception_is_shown_with_its_details(
     env: InMemoryEnvironment, stack: PersonStack
 ) -> None:
     lines = [env.airbase.line("4600", "10.00")]
-    env.services.ledger_of(FIRM).clear_halt()
+    Halts(env.services.ledger_of(FIRM)).lift_all()
     env.wait(minutes=1)
     env.post(env.order("PO-4", lines=lines, payment_term="90"))
     exceptions.dismiss(stack, stack.actor, FIRM, "PO-4", "agreed", ["UNKNOWN_PAYMENT_CONDITION"])
@@ -175,7 +176,7 @@ def test_a_record_that_is_not_there(stack: PersonStack, name: str) -> None:
 
 
 def test_nothing_is_assigned_that_is_not_open(env: InMemoryEnvironment, stack: PersonStack) -> None:
-    env.services.ledger_of(FIRM).clear_halt()
+    Halts(env.services.ledger_of(FIRM)).lift_all()
     env.wait(minutes=1)
     env.post(env.order("PO-5"))
     with pytest.raises(UserError, match="no open exception"):

@@ -14,6 +14,7 @@ from ml_connector.domain.records import ExactReference, OrderFacts
 from ml_connector.exceptions import retry as retries
 from ml_connector.exceptions.listing import list_open, read_filter
 from ml_connector.infrastructure.compression import compress
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION, new_order, order_key, vendor_key
 from ml_connector.infrastructure.order_names import name_row
 from ml_connector.purchase_orders.listing import list_orders
@@ -97,7 +98,7 @@ def test_an_order_is_found_without_reading_others(
 
 def test_a_halted_connection_is_listed(env: InMemoryEnvironment) -> None:
     env.connect()
-    env.services.ledger_of(FIRM).halt(problem("EXACT_DIVISION_BLOCKED", "Exact division 2"))
+    Halts(env.services.ledger_of(FIRM)).stop(problem("EXACT_DIVISION_BLOCKED", "Exact division 2"))
     (row,) = list_open(PersonStack(env), FIRM, read_filter())
     assert (row["key"], row["stops"]) == (CONNECTION, "all")
 
@@ -188,7 +189,7 @@ def test_a_record_of_a_newer_version_is_a_line_of_its_own(env: InMemoryEnvironme
 
 def test_the_connections_own_record_may_be_newer(env: InMemoryEnvironment) -> None:
     env.connect()
-    env.services.ledger_of(FIRM).halt(problem("EXACT_DIVISION_BLOCKED", "Exact division 2"))
+    Halts(env.services.ledger_of(FIRM)).stop(problem("EXACT_DIVISION_BLOCKED", "Exact division 2"))
     table = env.memory.tables.ledger
     stored = table.get(FIRM, CONNECTION)
     assert stored

@@ -13,6 +13,7 @@ from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.exception_codes import CATALOGUE
 from ml_connector.exceptions.codes import explain
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.notification_outbox import Notification, OutboxItem
 from ml_connector.infrastructure.record_codec import encode
 from ml_connector.notifications.text import compose
@@ -78,7 +79,7 @@ def test_what_a_lost_consent_and_an_order_leave_in_ledger_and_trail(
         for text in texts_in(entry.detail)
     ]
     assert [text for text in texts if placeholders_in(text)] == []
-    remedies = [halt.remedy for halt in ledger.halts().values()]
+    remedies = [halt.remedy for halt in Halts(ledger).all().values()]
     assert [f"`connector connection consent {FIRM}`" in remedy for remedy in remedies] == [True]
 
 
@@ -86,7 +87,7 @@ def test_a_refusal_by_exact_names_the_connection(env: InMemoryEnvironment) -> No
     env.connect()
     env.exact.world.divisions[NL.division].in_scope = False
     env.post(env.order("PO-1"))
-    (halt,) = env.services.ledger_of(FIRM).halts().values()
+    (halt,) = Halts(env.services.ledger_of(FIRM)).all().values()
     assert halt.code == "EXACT_DIVISION_NOT_ALLOWED"
     assert f"`connector connection consent {FIRM}`" in halt.remedy
 

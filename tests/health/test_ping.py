@@ -21,6 +21,7 @@ from ml_connector.health.checks import Check
 from ml_connector.health.ping import ping_connection
 from ml_connector.health.probes import probes_of
 from ml_connector.infrastructure.coordination import ErrorWindow
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY
 from ml_connector.settings.connection import ANOTHER_SITE, Connection
 
@@ -445,7 +446,7 @@ def test_a_tenant_without_orders_or_detail_calls_is_not_red(firm: InMemoryEnviro
 
 def test_a_halt_of_the_connection_is_reported(firm: InMemoryEnvironment) -> None:
     found = problem("AIRBASE_KEY_REFUSED", "https://airbase.test")
-    firm.services.ledger_of(FIRM).halt(found)
+    Halts(firm.services.ledger_of(FIRM)).stop(found)
     check = only(ping(firm))
     assert (check.check, check.code, check.remedy) == ("running", found.code, found.remedy)
 

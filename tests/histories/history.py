@@ -21,6 +21,7 @@ from ml_connector.domain.records import posted_facts
 from ml_connector.exact.oauth import Tokens
 from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.infrastructure.connection_store import ConnectionStore
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import Inbox, IncomingEvent
 from ml_connector.infrastructure.ledger import Conflict, Ledger, OrderRecord
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
@@ -266,9 +267,9 @@ class History:
         while unsent:
             self._call_webhook(unsent)
         for step in range(_CALM_ROUNDS):
-            if self._ledger.halted():
+            if Halts(self._ledger).is_stopped():
                 self._consent()
-                self._ledger.clear_halt()
+                Halts(self._ledger).lift_all()
                 self._new_process()
             self.faults.catch_up()
             self._sweep()

@@ -18,6 +18,7 @@ from ml_connector import clock
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.infrastructure.circuit_breaker import REMOTES
+from ml_connector.infrastructure.halts import Halts
 from tests.hostile_remote.mangling import ALL_KINDS, Fault
 
 _HOUR, _DAY = 3600.0, 86_400.0
@@ -133,7 +134,7 @@ class HostileHistory:
         moments = [first.due_at] if first and first.due_at else []
         outages = (services.circuit_breaker(remote).outage() for remote in REMOTES)
         moments += [each.probe_at for each in outages if each.probe_at]
-        if services.ledger.halts():
+        if Halts(services.ledger).all():
             moments.append(clock.now() + timedelta(minutes=15))
         queued = (one.visible_at for one in self.env.memory.queues.waiting)
         return min([*(each.timestamp() for each in moments), *queued, self.env.clock() + _LONGEST])

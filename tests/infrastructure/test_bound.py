@@ -16,6 +16,7 @@ from ml_connector.domain.matching.party import Party
 from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.circuit_breaker import EXACT
 from ml_connector.infrastructure.connection_store import ListedOrder
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import IncomingEvent
 from ml_connector.infrastructure.ledger import new_order
 from ml_connector.infrastructure.vendor_links import Link, SupplierProposal
@@ -99,13 +100,13 @@ def use_ledger(services: Services) -> list[Any]:
     record = new_order(services.id, ORDER).now(OrderState.RECEIVED, facts).due(AT)
     record = ledger.save_unaudited(ledger.postpone(ledger.write(record, "received"), AT))
     assert ledger.find_break(record) is None
-    ledger.halt(problem("NOT_CONNECTED", "firm", connection="firm"), NL)
-    ledger.clear_halt(NL)
+    Halts(ledger).stop(problem("NOT_CONNECTED", "firm", connection="firm"), NL)
+    Halts(ledger).lift_all(NL)
     ledger.restored(AT, clock.now() + timedelta(days=1))
-    ledger.halt(problem("NOT_CONNECTED", "firm", connection="firm"))
+    Halts(ledger).stop(problem("NOT_CONNECTED", "firm", connection="firm"))
     return [
         *ledger.due(clock.now()), *ledger.due(clock.now(), "HALTED"), *ledger.records(),
-        *ledger.orders(), *ledger.unfinished(), *ledger.halts(),
+        *ledger.orders(), *ledger.unfinished(), *Halts(ledger).all(),
         *services.outbox.waiting(9),
         *[each for each in (ledger.order(ORDER), ledger.connection()) if each.version],
     ]  # fmt: skip

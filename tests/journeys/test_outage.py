@@ -10,6 +10,7 @@ from local.demo.environment import FIRM, DemoEnvironment
 from local.exact_simulator import ExactFault
 from local.firm import BRANCHES, NL
 from ml_connector.domain.ids import OrderId
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION, OrderRecord, order_key
 
 _MINUTE = timedelta(minutes=1)
@@ -79,12 +80,12 @@ def test_a_halted_division_recovers(demo: DemoEnvironment) -> None:
         demo.exact.world.divisions[branch.division].in_scope = branch is not NL
     order = approve(demo, "PO-gone")
     demo.stack.drain()
-    halts = demo.services.ledger_of(FIRM).halts()
+    halts = Halts(demo.services.ledger_of(FIRM)).all()
     assert [p.code for p in halts.values()] == ["EXACT_DIVISION_NOT_ALLOWED"]
     demo.wait(_MINUTE)
     demo.exact.world.divisions[NL.division].in_scope = True
     demo.wait(timedelta(minutes=16))
-    assert demo.services.ledger_of(FIRM).halts() == {}
+    assert Halts(demo.services.ledger_of(FIRM)).all() == {}
     assert record(demo, order).state == "posted"
     steps = [entry.step for entry in demo.services.ledger_of(FIRM).trail(CONNECTION)]
     assert (steps.count("halted"), steps.count("continued")) == (1, 1)

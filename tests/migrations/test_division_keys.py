@@ -16,6 +16,7 @@ from ml_connector.clock import MovableClock
 from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId, SiteId, VendorId
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.dynamodb import Item, Write
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.reference_store import ReferenceStore, StreamCursor
 from ml_connector.infrastructure.site_keys import SiteKeys
 from ml_connector.infrastructure.vendor_links import Link, SupplierProposal, VendorLinks
@@ -173,9 +174,13 @@ def seen(services: Services) -> dict[str, Any]:
         "index": (suppliers.find(["word:bakker"]), list(suppliers.all())),
         "facts": (facts.site, facts.division, facts.intent),
         "vendor": ledger.vendor(VendorId("ven-1")).facts.divisions,
-        "halts": ledger.halts(),
+        "halts": Halts(ledger).all(),
         "lifted": ledger.connection().facts.lifted,
-        "halted": (ledger.halted(NL), ledger.halted(Division(1)), ledger.halted()),
+        "halted": (
+            Halts(ledger).is_stopped(NL),
+            Halts(ledger).is_stopped(Division(1)),
+            Halts(ledger).is_stopped(),
+        ),
         "whole": ledger.comparison().facts.run.whole,
         "due": [each.key for each in ledger.due(clock.now())],
     }

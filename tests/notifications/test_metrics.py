@@ -18,6 +18,7 @@ from ml_connector.clock import MovableClock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division, RecordKey
 from ml_connector.domain.records import OrderState, Waiting
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 
 
@@ -113,7 +114,7 @@ def test_posted_orders_are_counted_as_they_are_posted(env: InMemoryEnvironment) 
 
 def test_halts_and_used_calls_are_measured(env: InMemoryEnvironment) -> None:
     env.connect()
-    env.services.ledger_of(FIRM).halt(problem("EXACT_DIVISION_BLOCKED", "x"), Division(2102))
+    Halts(env.services.ledger_of(FIRM)).stop(problem("EXACT_DIVISION_BLOCKED", "x"), Division(2102))
     before = env.exact_calls()
     for number in range(12):
         env.post(env.order(f"PO-{number}"))

@@ -18,6 +18,7 @@ from ml_connector.domain.ids import Division, OrderId
 from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.channels import SnsTopic
 from ml_connector.infrastructure.dynamodb import Item
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Conflict, Ledger, new_order, order_key
 from ml_connector.infrastructure.notification_outbox import KEPT_FOR, NotificationOutbox, OutboxItem
 from ml_connector.notifications import send
@@ -105,15 +106,15 @@ def test_others_wait_for_the_quiet_time_and_a_halt_does_not(
     env.wait(minutes=30)
     assert len(box.messages) == 1
     env.exact.world.divisions[2101].blocked = True
-    env.services.ledger_of(FIRM).halt(problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
+    Halts(env.services.ledger_of(FIRM)).stop(problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
     env.wait(minutes=1)
     subject, text = box.messages[1]
     assert subject == f"Connector {FIRM}: stopped, 1 new exception"
     assert "Division 2101 is STOPPED: EXACT_DIVISION_BLOCKED" in text
     assert "To do: Ask the Exact administrator" in text
-    env.services.ledger_of(FIRM).halt(problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
+    Halts(env.services.ledger_of(FIRM)).stop(problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
     env.exact.world.divisions[2101].blocked = False
-    env.services.ledger_of(FIRM).clear_halt(Division(2101))
+    Halts(env.services.ledger_of(FIRM)).lift_all(Division(2101))
     env.wait(minutes=1)
     assert len(box.messages) == 2, "the same halt is not sent twice, and its end can wait"
     env.wait(hours=1)
@@ -122,7 +123,7 @@ def test_others_wait_for_the_quiet_time_and_a_halt_does_not(
 
 def test_a_stopped_connection_still_notifies(env: InMemoryEnvironment, box: Mailbox) -> None:
     env.connect()
-    env.services.ledger_of(FIRM).halt(problem("RECONNECT_NEEDED", "x", connection="firm"))
+    Halts(env.services.ledger_of(FIRM)).stop(problem("RECONNECT_NEEDED", "x", connection="firm"))
     env.wait(minutes=1)
     assert "The whole connection is STOPPED: RECONNECT_NEEDED" in box.texts[0]
 

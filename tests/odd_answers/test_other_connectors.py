@@ -7,6 +7,7 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import InMemoryStack
 from ml_connector.connections import manage
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.user_errors import UserError
 from tests.person_stack import PERSON, PersonStack
 
@@ -28,7 +29,7 @@ def post_from_another_stack(env: InMemoryEnvironment, number: str = "PO-X") -> N
 
 
 def halts(env: InMemoryEnvironment) -> dict[str, str]:
-    return {where: each.code for where, each in env.services.ledger_of(FIRM).halts().items()}
+    return {where: each.code for where, each in Halts(env.services.ledger_of(FIRM)).all().items()}
 
 
 def read_all(env: InMemoryEnvironment) -> None:

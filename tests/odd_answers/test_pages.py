@@ -7,6 +7,7 @@ from local.firm import NL
 from local.in_memory.environment import InMemoryEnvironment
 from local.simulator import Request
 from ml_connector.domain.ids import Division
+from ml_connector.infrastructure.halts import Halts
 from tests.odd_answers.hostile import ORDERS, asks_for
 
 BLOCKED = "Request blocked"
@@ -38,7 +39,7 @@ def test_an_order_that_only_gets_pages_is_an_exception_with_their_words(
     env.post(order)
     for _ in range(24):
         env.wait(hours=1)
-    assert not env.services_of().ledger.halts(), "a page stops no division"
+    assert not Halts(env.services_of().ledger).all(), "a page stops no division"
     (found,) = env.record(order).problems
     assert found.code == "EXACT_REFUSES_UNCLEARLY"
     assert BLOCKED in found.cause

@@ -12,6 +12,7 @@ from local.exact_simulator import ExactFault
 from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.simulator import Request, Response
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.secret_store import AwsSecretStore
 from tests.odd_answers.hostile import (
     ORDERS,
@@ -62,7 +63,7 @@ def refuse_belgium(env: InMemoryEnvironment, response: Response) -> dict[str, An
 @pytest.mark.parametrize("name", UNAUTHORIZED)
 def test_a_division_that_refuses_the_token_is_halted(env: InMemoryEnvironment, name: str) -> None:
     refuse_belgium(env, UNAUTHORIZED[name])
-    halts = env.services.ledger_of(FIRM).halts()
+    halts = Halts(env.services.ledger_of(FIRM)).all()
     assert halts
     ((where, halt),) = halts.items()
     assert where == f"other.{BE.division}"
@@ -73,7 +74,7 @@ def test_a_division_that_refuses_the_token_is_halted(env: InMemoryEnvironment, n
 def test_the_other_divisions_are_not_halted(env: InMemoryEnvironment, name: str) -> None:
     refuse_belgium(env, UNAUTHORIZED[name])
     assert env.post(env.order("PO-NL", NL)).state == "posted"
-    assert not env.services.ledger_of(FIRM).halted()
+    assert not Halts(env.services.ledger_of(FIRM)).is_stopped()
 
 
 # ---------------------------------------------------------------- the token endpoint refuses
@@ -116,7 +117,7 @@ def test_a_refusing_token_endpoint_halts_the_connection(
     six_hours(env)
     if not paths:
         raise RuntimeError("no token was requested")
-    halts = env.services.ledger_of(FIRM).halts()
+    halts = Halts(env.services.ledger_of(FIRM)).all()
     assert list(halts) == [""]
     assert halts[""].remedy
 
@@ -168,5 +169,5 @@ def test_a_day_of_token_refreshes_loses_no_pair(env: InMemoryEnvironment) -> Non
         env.post(env.order(f"PO-{number}"))
         if len(crashes) > before:
             env.services = env.memory.services()  # the worker is gone, and its cached pair
-    assert env.services.ledger_of(FIRM).halts() == {}, f"after {crashes}"
+    assert Halts(env.services.ledger_of(FIRM)).all() == {}, f"after {crashes}"
     assert crashes == []

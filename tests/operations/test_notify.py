@@ -12,6 +12,7 @@ from local.firm import CONNECTION_ID, NL
 from local.simulator import Request, Response, serve
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.settings.connection import NotificationSettings
 from tests.cli.terminal import Terminal
 
@@ -114,7 +115,7 @@ def test_a_halt_arrives_at_once_and_is_retried_for_a_failing_slack(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     slack.status = 500
-    demo.services.ledger_of(FIRM).halt(
+    Halts(demo.services.ledger_of(FIRM)).stop(
         problem("EXACT_DIVISION_BLOCKED", "x"), Division(NL.division)
     )
     demo.sweep()
@@ -129,7 +130,7 @@ def test_a_halt_arrives_at_once_and_is_retried_for_a_failing_slack(
     demo.sweep()
     assert ["STOPPED" in text for text in slack.texts] == [True]
     assert received(demo, mailbox) == []
-    demo.services.ledger_of(FIRM).clear_halt()
+    Halts(demo.services.ledger_of(FIRM)).lift_all()
 
 
 def test_the_channels_can_be_tested(
@@ -180,11 +181,11 @@ def test_the_url_is_never_shown_or_stored_in_plain_text(
     caplog.set_level("INFO")  # of all libraries
     slack.status = 404
     terminal.run("notify", "test", CONNECTION_ID)
-    demo.services.ledger_of(FIRM).halt(
+    Halts(demo.services.ledger_of(FIRM)).stop(
         problem("EXACT_DIVISION_BLOCKED", "x"), Division(NL.division)
     )
     demo.sweep()
-    demo.services.ledger_of(FIRM).clear_halt()
+    Halts(demo.services.ledger_of(FIRM)).lift_all()
     assert slack.posts, "it was used"
     dynamodb = demo.stack.client("dynamodb")
     tables = [name for name in demo.stack.outputs if name.endswith("Table")]

@@ -11,6 +11,7 @@ from local.firm import CONNECTION_ID as FIRM
 from local.firm import NL
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.halts import Halts
 from tests.cli.terminal import Terminal
 from tests.preview.preview_check import PreviewCheck
 
@@ -107,10 +108,12 @@ def test_a_halted_connection_is_previewed_all_the_same(
 ) -> None:
     demo, _ = demo_and_check
     order = next(o for o in demo.airbase.orders.values() if o["number"] == "PO-9001")
-    demo.services.ledger_of(ConnectionId(FIRM)).halt(problem("AIRBASE_KEY_REFUSED", "Airbase"))
+    Halts(demo.services.ledger_of(ConnectionId(FIRM))).stop(
+        problem("AIRBASE_KEY_REFUSED", "Airbase")
+    )
     found = terminal.ok("preview", FIRM, order["id"], "--json").data
     out = terminal.ok("preview", FIRM, order["id"]).out
-    demo.services.ledger_of(ConnectionId(FIRM)).clear_halt()
+    Halts(demo.services.ledger_of(ConnectionId(FIRM))).lift_all()
     assert found["act"] == "post"
     assert [note["code"] for note in found["notes"]] == ["HALTED"]
     assert "Delayed: HALTED" in out

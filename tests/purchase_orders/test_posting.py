@@ -9,6 +9,7 @@ from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.simulator import SimulatedFault as AirbaseFault
 from ml_connector.domain.records import ExactReference
+from ml_connector.infrastructure.halts import Halts
 
 _POST = "purchaseorder/PurchaseOrders"
 
@@ -233,10 +234,10 @@ def test_a_halted_connection_continues_after_a_new_consent(env: InMemoryEnvironm
     env.clock.move(700)
     order = env.order()
     env.post(order)
-    assert env.services.ledger_of(FIRM).halted()
+    assert Halts(env.services.ledger_of(FIRM)).is_stopped()
     assert env.record(order).facts.waiting_for == "HALTED"
     env.consent()
-    env.services.ledger_of(FIRM).clear_halt()
+    Halts(env.services.ledger_of(FIRM)).lift_all()
     env.services = env.memory.services()
     env.wait(minutes=16)
     assert env.record(order).state == "posted"
@@ -249,8 +250,8 @@ def test_one_connection_never_stops_the_next(env: InMemoryEnvironment) -> None:
     mine, theirs = env.order("PO-1"), env.order("PO-2")
     env.post(mine)
     assert env.post(theirs, other).state == "posted"
-    assert env.services.ledger_of(FIRM).halted()
-    assert not env.services.ledger_of(other).halted()
+    assert Halts(env.services.ledger_of(FIRM)).is_stopped()
+    assert not Halts(env.services.ledger_of(other)).is_stopped()
 
 
 def test_an_exception_is_tried_again_when_exacts_data_change(env: InMemoryEnvironment) -> None:

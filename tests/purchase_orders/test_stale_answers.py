@@ -11,6 +11,7 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.reference_store import StoredDivisionData
 from ml_connector.messages import refresh_message
 from ml_connector.purchase_orders import fetch as fetch_module
@@ -42,7 +43,9 @@ def test_a_halt_stops_an_order_that_is_being_fetched(
 ) -> None:
     env.connect()
     found = problem("EXACT_FORBIDDEN", "Exact division")
-    while_it_is_fetched(monkeypatch, lambda: env.services.ledger_of(FIRM).halt(found, division))
+    while_it_is_fetched(
+        monkeypatch, lambda: Halts(env.services.ledger_of(FIRM)).stop(found, division)
+    )
     order = env.order()
     env.post(order)
     assert env.in_exact() == []

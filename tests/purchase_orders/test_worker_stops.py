@@ -11,6 +11,7 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division, OrderId, VendorId
 from ml_connector.infrastructure.circuit_breaker import EXACT
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
@@ -44,7 +45,7 @@ def due_tomorrow(env: InMemoryEnvironment) -> dict[str, Any]:
 
 def test_a_halted_connection_calls_neither_system(env: InMemoryEnvironment) -> None:
     env.connect()
-    env.services.ledger_of(FIRM).halt(problem("RECONNECT_NEEDED", FIRM, connection=FIRM))
+    Halts(env.services.ledger_of(FIRM)).stop(problem("RECONNECT_NEEDED", FIRM, connection=FIRM))
     order = env.order()
     before = len(env.airbase.calls), len(env.exact.calls)
     env.post(order)
@@ -55,7 +56,7 @@ def test_a_halted_connection_calls_neither_system(env: InMemoryEnvironment) -> N
 def test_a_halted_division_is_not_posted_to(env: InMemoryEnvironment) -> None:
     env.connect()
     halt = problem("EXACT_FORBIDDEN", "Exact division")
-    env.services.ledger_of(FIRM).halt(halt, Division(BE.division))
+    Halts(env.services.ledger_of(FIRM)).stop(halt, Division(BE.division))
     stopped, other = env.order("PO-1", BE), env.order("PO-2", NL)
     env.post(stopped)
     assert (waits_for(env, stopped), env.in_exact(BE)) == ("HALTED", [])
@@ -65,7 +66,7 @@ def test_a_halted_division_is_not_posted_to(env: InMemoryEnvironment) -> None:
 def test_nothing_is_queued_for_a_halted_connection(env: InMemoryEnvironment) -> None:
     env.connect()
     due_tomorrow(env)
-    env.services.ledger_of(FIRM).halt(problem("RECONNECT_NEEDED", FIRM, connection=FIRM))
+    Halts(env.services.ledger_of(FIRM)).stop(problem("RECONNECT_NEEDED", FIRM, connection=FIRM))
     env.clock.move(timedelta(hours=25))
     sweep(env)
     kinds = {one.message.body["kind"] for one in env.memory.queues.waiting}

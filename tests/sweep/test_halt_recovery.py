@@ -11,6 +11,7 @@ from ml_connector import clock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION
 from tests.odd_answers.hostile import answer_by, asks_for, refusal
 from tests.sweep.outages import (
@@ -24,7 +25,7 @@ from tests.sweep.outages import (
 
 
 def halts(env: InMemoryEnvironment) -> dict[str, str]:
-    return {where: str(p.code) for where, p in env.services.ledger_of(FIRM).halts().items()}
+    return {where: str(p.code) for where, p in Halts(env.services.ledger_of(FIRM)).all().items()}
 
 
 def times_halted(env: InMemoryEnvironment) -> int:
@@ -94,7 +95,9 @@ def test_a_refused_airbase_key_recovers_with_a_new_one(at_rest: InMemoryEnvironm
 def test_a_halt_whose_cause_is_repaired_is_lifted_at_once(
     at_rest: InMemoryEnvironment, code: str
 ) -> None:
-    at_rest.services.ledger_of(FIRM).halt(problem(code, "Connection example-firm", connection=FIRM))
+    Halts(at_rest.services.ledger_of(FIRM)).stop(
+        problem(code, "Connection example-firm", connection=FIRM)
+    )
     at_rest.wait(minutes=1)
     assert halts(at_rest) == {}
 
@@ -116,7 +119,7 @@ def test_a_halt_is_checked_at_the_endpoint_that_caused_it(at_rest: InMemoryEnvir
 def test_a_division_that_is_no_longer_configured_has_no_halt(
     at_rest: InMemoryEnvironment,
 ) -> None:
-    at_rest.services.ledger_of(FIRM).halt(
+    Halts(at_rest.services.ledger_of(FIRM)).stop(
         problem("EXACT_DIVISION_BLOCKED", "Exact division 1"), Division(1)
     )
     at_rest.wait(minutes=1)
@@ -127,7 +130,7 @@ def test_a_halted_division_does_not_keep_the_connection_stopped(
     at_rest: InMemoryEnvironment,
 ) -> None:
     blocked = problem("EXACT_USER_BLOCKED", "Exact connection", connection=FIRM)
-    at_rest.services.ledger_of(FIRM).halt(blocked)
+    Halts(at_rest.services.ledger_of(FIRM)).stop(blocked)
     at_rest.exact.world.divisions[NL.division].in_scope = False
     at_rest.wait(minutes=1)
     assert "" not in halts(at_rest)
@@ -137,7 +140,7 @@ def test_a_halted_division_does_not_keep_the_connection_stopped(
 
 def test_an_outage_does_not_lift_a_halt(at_rest: InMemoryEnvironment) -> None:
     blocked = problem("EXACT_USER_BLOCKED", "Exact connection", connection=FIRM)
-    at_rest.services.ledger_of(FIRM).halt(blocked)
+    Halts(at_rest.services.ledger_of(FIRM)).stop(blocked)
     take_down(at_rest, EXACT)
     log = CallLog(at_rest, EXACT)
     for _ in range(60):
@@ -176,10 +179,10 @@ def test_a_user_who_may_read_but_not_write_is_checked_less_and_less_often(
     refused = [c for c in at_rest.exact.calls if c.status == 403]
     assert len(refused) <= times * 2
     at_rest.exact.policy.read_only.clear()
-    at_rest.services.ledger_of(FIRM).clear_halt()
+    Halts(at_rest.services.ledger_of(FIRM)).lift_all()
     at_rest.wait(minutes=1)
     assert halts(at_rest) == {}
-    at_rest.services.ledger_of(FIRM).halt(problem("EXACT_FORBIDDEN", "Exact connection"))
+    Halts(at_rest.services.ledger_of(FIRM)).stop(problem("EXACT_FORBIDDEN", "Exact connection"))
     at_rest.wait(minutes=16)
     assert halts(at_rest) == {}, "after a person lifts it, the count starts over"
 
@@ -198,7 +201,7 @@ def test_a_check_without_a_useful_answer_is_not_repeated_every_minute_and_stops_
 
     answer_by(at_rest, answer)
     for each in (NL, BE):
-        ledger.halt(problem("EXACT_FORBIDDEN", "Exact"), Division(each.division))
+        Halts(ledger).stop(problem("EXACT_FORBIDDEN", "Exact"), Division(each.division))
     for _ in range(60):
         at_rest.wait(minutes=1)
     assert halts(at_rest) == {f"other.{NL.division}": "EXACT_FORBIDDEN"}

@@ -15,6 +15,7 @@ from local.firm import BRANCHES
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.simulator import Request, SimulatedFault
 from ml_connector.infrastructure.dynamodb import Item
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.messages import listing_message
 from ml_connector.sweep.missed_approvals import search_listing
@@ -184,9 +185,9 @@ def test_a_halted_connection_is_not_read(env: InMemoryEnvironment) -> None:
     env.airbase.api_key = "another"
     approved(env)
     assert hour(env) == {"list": 1}
-    assert env.services.ledger_of(FIRM).halted()
+    assert Halts(env.services.ledger_of(FIRM)).is_stopped()
     assert hour(env) == {"list": 1}, "the one call that may lift the halt"
-    assert env.services.ledger_of(FIRM).halted()
+    assert Halts(env.services.ledger_of(FIRM)).is_stopped()
 
 
 # --- History is not posted -----------------------------------------------------------------

@@ -13,6 +13,7 @@ from local.in_memory.tables import InMemoryTable
 from local.simulator import SimulatedFault as AirbaseFault
 from ml_connector import backoff
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT, Remote
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
 from tests.sweep.outages import (
     CallLog,
@@ -41,7 +42,7 @@ def test_an_hour_down(at_rest: InMemoryEnvironment, remote: Remote, kind: str) -
     assert states(at_rest, orders) == {"posted": 30}
     assert sum(len(at_rest.in_exact(branch)) for branch in BRANCHES) == 30
     assert at_rest.memory.queues.dead == []
-    assert not at_rest.services.ledger_of(FIRM).halted()
+    assert not Halts(at_rest.services.ledger_of(FIRM)).is_stopped()
 
 
 @pytest.mark.parametrize("remote", [EXACT, AIRBASE], ids=lambda remote: remote.name)

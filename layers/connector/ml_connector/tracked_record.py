@@ -20,6 +20,7 @@ from ml_connector.domain.records import (
     Waiting,
 )
 from ml_connector.infrastructure.aws_faults import is_of_aws
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Conflict, Ledger, Record
 
 AnyFacts = TypeVar("AnyFacts", bound=Facts)
@@ -165,7 +166,7 @@ class TrackedRecord(Generic[AnyFacts]):
         if isinstance(fault, Review):
             self._review(fault, retry_in)
         elif isinstance(fault, Halt):
-            self._ledger.halt(fault.problem, fault.division)
+            Halts(self._ledger).stop(fault.problem, fault.division)
             until = clock.now() + HALT_RETRY
             self._wait(delay("HALTED", until, "reason", reason=fault.problem.cause))
         elif isinstance(fault, Later):

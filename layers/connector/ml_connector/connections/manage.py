@@ -13,7 +13,8 @@ from ml_connector.connections.shared_use import refuse_overlap, refuse_while_sha
 from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import Actor, ConnectionId, Division, parse_division_key
 from ml_connector.domain.records import LIFTED_BY_PEOPLE, ConnectionState
-from ml_connector.infrastructure.ledger import Conflict, ConnectionRecord, Ledger
+from ml_connector.infrastructure.halts import Halts
+from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger, despite_conflicts
 from ml_connector.infrastructure.mapping_rows import LongMappingError
 from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
@@ -25,8 +26,6 @@ from ml_connector.settings.airbase_profile import NoVerification, UrlSecret
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Addresses, AdminSecretStore, Send, Stack
 from ml_connector.user_errors import UserError, safe_lines
-
-_MAX_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,8 @@ def resume(stack: Stack, actor: Actor, connection: Connection) -> None:
 
     If the cause of the halt remains, the connection is stopped again.
     """
-    _persist(lambda: stack.ledger_of(actor, connection.id).clear_halt())
+    halts = Halts(stack.ledger_of(actor, connection.id))
+    despite_conflicts(halts.lift_all)
     read_reference_data(stack.send, connection)
 
 
@@ -93,20 +93,17 @@ def accept_other_connector(
     ledger = stack.ledger_of(actor, connection.id)
     stopped = {
         where: halt.code
-        for where, halt in ledger.halts().items()
+        for where, halt in Halts(ledger).all().items()
         if halt.code in LIFTED_BY_PEOPLE and code in {None, str(parse_division_key(where)[1])}
     }
     if not stopped:
         which = f"division {code} of {id}" if code else f"no division of {id}"
         not_ = "is not" if code else "is"
         raise UserError(f"{which} {not_} stopped because of another connector")
-    _persist(lambda: _lift(ledger, stopped))
+    halts = Halts(ledger)
+    despite_conflicts(lambda: halts.lift(stopped, by_hand=True))
     read_reference_data(stack.send, connection)
     return [parse_division_key(where)[1] for where in stopped]
-
-
-def _lift(ledger: Ledger, halts: Mapping[str, str]) -> None:
-    ledger.lift(halts, by_hand=True)
 
 
 def read_reference_data(send: Send, connection: Connection) -> None:
@@ -227,23 +224,12 @@ def record_step(
         moved = change(record) if change else record.now(state)
         ledger.write(moved, step, detail=detail)
 
-    _persist(write)
+    despite_conflicts(write)
 
 
 def _as_removed(record: ConnectionRecord) -> ConnectionRecord:
     facts = replace(record.facts, halts={}, problems=())
     return record.now(ConnectionState.REMOVED, facts)
-
-
-def _persist(write: Callable[[], None]) -> None:
-    """Write with retries: workers write the connection's record too."""
-    for attempt in range(1, _MAX_ATTEMPTS + 1):
-        try:
-            return write()
-        except Conflict:
-            if attempt == _MAX_ATTEMPTS:
-                raise
-    return None
 
 
 def import_consent(stack: Stack, actor: Actor, id: ConnectionId, given: GivenSecrets) -> None:
@@ -265,7 +251,7 @@ def _digest(connection: Connection) -> str:
 def _halts(ledger: Ledger) -> list[dict[str, Any]]:
     return [
         {"division": str(parse_division_key(where)[1]) if where else None, **halt.as_dict()}
-        for where, halt in sorted(ledger.halts().items())
+        for where, halt in sorted(Halts(ledger).all().items())
     ]
 
 

@@ -13,6 +13,7 @@ from ml_connector.connections.token_stores import level_token_stores
 from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
 from ml_connector.domain.faults import Halt, Later
 from ml_connector.exact.client import ExactClient
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -58,7 +59,7 @@ def _renew(exact_client: ExactClient, ledger: Ledger) -> bool:
         return False
     except Halt as halt:
         telemetry.logger().error(str(halt), connection=ledger.id)
-        ledger.halt(halt.problem)
+        Halts(ledger).stop(halt.problem)
         return False
     return True
 

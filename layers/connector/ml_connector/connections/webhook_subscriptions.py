@@ -7,6 +7,7 @@ from ml_connector.connections.problems import report_connection_problems
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Division
 from ml_connector.exact import subscriptions
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
 
@@ -28,7 +29,7 @@ def ensure_subscriptions(services: Services, ledger: Ledger) -> list[Problem]:
         return found
     exact_client = services.exact
     for each in services.connection.divisions:
-        if services.ledger.halted(each.division):
+        if Halts(services.ledger).is_stopped(each.division):
             continue
         known = topics_held_by_others(services, each.division)
         topics = services.connection.exact_topics

@@ -13,7 +13,7 @@ from ml_connector.domain.ids import ConnectionId
 from ml_connector.domain.records import ConnectionState
 from ml_connector.exact.tokens import NOT_SENT, TokenProvider
 from ml_connector.infrastructure.consents import Consent, Consents
-from ml_connector.infrastructure.ledger import Conflict, Ledger
+from ml_connector.infrastructure.ledger import Ledger, despite_conflicts
 from ml_connector.secret import Secret
 
 HALTS_LIFTED_BY_CONSENT = frozenset(
@@ -32,7 +32,6 @@ HALTS_LIFTED_BY_CONSENT = frozenset(
 )
 """Halts that a new consent may end; if the cause remains, the connection is stopped again."""
 
-_MAX_ATTEMPTS = 3
 APP_CREDENTIAL_HALTS = frozenset(
     {"APP_CREDENTIALS_MISSING", "APP_CREDENTIALS_REFUSED", "SECRET_UNREADABLE"}
 )
@@ -130,7 +129,7 @@ class CodeExchange:
             state = ConnectionState.HALTED if record.facts.halts else ConnectionState.ACTIVE
             ledger.write(record.now(state), step)
 
-        _persist(write)
+        despite_conflicts(write)
 
     def _record_given(self, id: ConnectionId) -> None:
         """Lift the halts that a consent ends, in the same step of the audit trail."""
@@ -149,14 +148,4 @@ class CodeExchange:
             moved = record.now(state, replace(record.facts, halts=kept, lifted={}))
             ledger.write(moved, "consent_given", detail={"lifted": lifted})
 
-        _persist(write)
-
-
-def _persist(write: Callable[[], None]) -> None:
-    """Write with retries: workers write the connection's record too."""
-    for _ in range(_MAX_ATTEMPTS - 1):
-        try:
-            return write()
-        except Conflict:
-            continue
-    return write()
+        despite_conflicts(write)

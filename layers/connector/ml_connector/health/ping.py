@@ -18,6 +18,7 @@ from ml_connector.health.checks import Check, Checklist, code_of, result_or_faul
 from ml_connector.health.division import STOPS_ALL, DivisionPing
 from ml_connector.infrastructure.circuit_breaker import REMOTES
 from ml_connector.infrastructure.data_form import NEWEST, DataForm
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -60,7 +61,7 @@ def ping_connection(services: Services) -> list[Check]:
 
 
 def _check_running(checklist: Checklist, ledger: Ledger) -> None:
-    halts = ledger.halts()
+    halts = Halts(ledger).all()
     if not halts:
         checklist.green("running", "Nothing stops the connection.")
     for where, halt in sorted(halts.items()):

@@ -7,10 +7,10 @@ entry and its notifications are written in one transaction, so none exists witho
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from ml_connector import clock
@@ -25,24 +25,21 @@ from ml_connector.domain.ids import (
     SiteId,
     VendorId,
     division_key,
-    parse_division_key,
 )
 from ml_connector.domain.open_exceptions import tidied
 from ml_connector.domain.records import (
-    LIFTED_BY_PEOPLE,
     ComparisonFacts,
     ConnectionFacts,
     ConnectionState,
     DivisionFacts,
     EventFacts,
     Facts,
-    HaltProblem,
-    LiftedHalt,
     OrderFacts,
     OrderState,
     VendorFacts,
     check_transition,
 )
+from ml_connector.infrastructure.audit_entries import entry_writes, read_entries
 from ml_connector.infrastructure.compression import (
     Packed,
     PartsGoneError,
@@ -84,13 +81,23 @@ VENDORS = RecordKey("vendors")
 _PARKED = "#"
 _ORDERS = "order#"
 _MAX_ATTEMPTS = 5
-_RECURS_WITHIN = timedelta(hours=24)
 _KEPT_FREE = 256 * 1024
 """Of a transaction, in bytes: then an exception can be added to any record that was stored."""
 
 
+T = TypeVar("T")
+
+
 class Conflict(Exception):
     """Somebody else changed the record since it was read: read it again."""
+
+
+def despite_conflicts(write: Callable[[], T]) -> T:
+    """Read and write again after a `Conflict`; raises it when others keep changing the record."""
+    for _ in range(_MAX_ATTEMPTS - 1):
+        with suppress(Conflict):
+            return write()
+    return write()
 
 
 AnyFacts = TypeVar("AnyFacts", bound=Facts)
@@ -235,7 +242,11 @@ class Ledger:
 
     def division(self, division: Division) -> DivisionRecord:
         """Return the record of the readings of a division's data, as `read` does."""
-        return self.read(RecordKey(f"division#{self._where(division)}"))
+        return self.read(RecordKey(f"division#{self.division_key(division)}"))
+
+    def division_key(self, division: Division) -> str:
+        """Return how records and halts name a division of the connection's site."""
+        return division_key(self._site, division)
 
     def write(
         self,
@@ -272,7 +283,7 @@ class Ledger:
         writes, stored = self._writes(record, stored)
         if isinstance(writes[0], Replace) and not record.version:
             writes[0] = Insert(self._ledger, writes[0].item)
-        writes += [*self._entry_writes(entry), *also]
+        writes += [*entry_writes(self._audit, entry), *also]
         writes += name_writes(
             self._ledger, stored.connection, stored.key, before.facts, stored.facts
         )
@@ -371,85 +382,13 @@ class Ledger:
         return list(self.entries(key))
 
     def entries(self, key: RecordKey) -> Iterator[Entry]:
-        """Yield the audit entries of a record, oldest first."""
-        found = self._audit.query(f"{self.id}#{key}")
-        for item in found:
-            parts = [next(found, None) for _ in range(number_of_parts(str(item["detail"])))]
-            yield _entry(item, unpack(str(item["detail"]), parts.__getitem__))
+        """Yield the audit entries of a record, oldest first, as they are read."""
+        return read_entries(self._audit, f"{self.id}#{key}")
 
     def find_break(self, record: AnyRecord) -> str | None:
         """Return what is wrong with the record's audit trail, or None when it is intact."""
         entries = self.trail(record.key)
         return find_break(_trail(record), entries, record.anchor)
-
-    def halt(
-        self,
-        problem: Problem,
-        division: Division | None = None,
-    ) -> None:
-        """Stop the connection or one division with an exception; repeating it changes nothing.
-
-        Raises `Conflict` when other workers keep changing the connection's record.
-        """
-        for _ in range(_MAX_ATTEMPTS):  # a lost consent stops all workers at once
-            with suppress(Conflict):
-                self._halt(problem, self._where(division) if division else "")
-                return
-        raise Conflict(f"{self.id}#{CONNECTION}")
-
-    def _halt(self, problem: Problem, where: str) -> None:
-        record = self.connection()
-        known = record.facts.halts.get(where)
-        if known and known.code == problem.code:
-            return
-        halt = HaltProblem(**vars(problem), times=_times(record, problem.code, where))
-        facts = replace(record.facts, halts={**record.facts.halts, where: halt})
-        self.write(
-            record.now(ConnectionState.HALTED, facts),
-            "halted",
-            detail=_named([where]) | {"problem": problem.as_dict()},
-        )
-
-    def clear_halt(self, division: Division | None = None) -> None:
-        """Lift the halts of the connection (and all its divisions), or of one division.
-
-        Those that a person has to decide about (`LIFTED_BY_PEOPLE`) stay.
-        """
-        halts = {
-            where: found.code
-            for where, found in self.halts().items()
-            if found.code not in LIFTED_BY_PEOPLE
-        }
-        if division is not None:
-            halts = {where: halts[where] for where in halts if where == self._where(division)}
-        self.lift(halts, by_hand=True)
-
-    def lift(self, halts: Mapping[str, str], *, by_hand: bool = False) -> bool:
-        """Lift the halts with these codes ("" or the key of a division to code).
-
-        Unless `by_hand`, count how often each came back soon after it was lifted. Return whether
-        any was lifted. Raises `Conflict` as `write` does.
-        """
-        record = self.connection()
-        known = record.facts.halts
-        kept = {where: halt for where, halt in known.items() if halts.get(where) != halt.code}
-        if kept == known:
-            return False
-        over = sorted(known.keys() - kept.keys())
-        lifted = {} if by_hand else {**record.facts.lifted, **_lifted(known, over)}
-        facts = replace(record.facts, halts=kept, lifted=lifted)
-        state = ConnectionState.HALTED if kept else ConnectionState.ACTIVE
-        self.write(record.now(state, facts), "continued", detail=_named(over))
-        return True
-
-    def halts(self) -> Mapping[str, HaltProblem]:
-        """Return the exceptions that stop the connection (under "") or its divisions, by key."""
-        return self.connection().facts.halts
-
-    def halted(self, division: Division | None = None) -> bool:
-        """Return whether the connection, or this division of it, is stopped."""
-        halts = self.halts()
-        return "" in halts or (division is not None and self._where(division) in halts)
 
     def restored(self, to: datetime, until: datetime) -> None:
         """Record that ledger and audit trail were restored to the moment `to`.
@@ -460,9 +399,6 @@ class Ledger:
         state = ConnectionState.ACTIVE if record.state == ConnectionState.NEW else record.state
         facts = replace(record.facts, looks_first_until=until)
         self.write(record.now(state, facts), "restored", detail={"to": to.isoformat()})
-
-    def _where(self, division: Division) -> str:
-        return division_key(self._site, division)
 
     def _writes(
         self, before: Record[AnyFacts], after: Record[AnyFacts]
@@ -490,13 +426,6 @@ class Ledger:
         if len(writes) == 1 and isinstance(first, Replace):  # half the price of a transaction
             return self._ledger.replace(first.item, version)
         return self._ledger.transact(writes)
-
-    def _entry_writes(self, entry: Entry) -> list[Write]:
-        packed = pack(json.dumps(entry.detail, ensure_ascii=False, separators=(",", ":")))
-        item = _entry_item(entry, packed.value)
-        pk, key = entry.record, str(item["sk"])
-        rows = [part_row(pk, key, index, text) for index, text in enumerate(packed.parts)]
-        return [Insert(self._audit, each) for each in (item, *rows)]
 
     def _facts_text(self, item: Item) -> str:
         key = _parts_key(RecordKey(str(item["sk"])), int(item["version"]))
@@ -531,27 +460,6 @@ class Ledger:
     def _refuse_another(self, record: AnyRecord) -> None:
         if record.connection != self.id:
             raise ValueError(f"{_trail(record)} is no record of connection {self.id}")
-
-
-def _named(keys: Sequence[str]) -> dict[str, str]:
-    """Return how the audit trail names divisions and their site; "" stands for all of them."""
-    named = [parse_division_key(key) for key in keys if key]
-    sites = dict.fromkeys(site for site, _ in named if site)
-    divisions = {"division": ", ".join(str(division) for _, division in named)}
-    return {"site": ", ".join(sites), **divisions} if sites else divisions
-
-
-def _lifted(halts: Mapping[str, HaltProblem], over: Sequence[str]) -> dict[str, LiftedHalt]:
-    now = clock.now()
-    return {where: LiftedHalt(halts[where].code, now, halts[where].times) for where in over}
-
-
-def _times(record: ConnectionRecord, code: str, where: str) -> int:
-    """Return how often in a row the halt has come back within a day of being lifted."""
-    before = record.facts.lifted.get(where)
-    if not before or before.code != code:
-        return 0
-    return before.times + 1 if clock.now() - before.at < _RECURS_WITHIN else 0
 
 
 def _trail(record: AnyRecord) -> str:
@@ -656,29 +564,3 @@ def _record(item: Item, text: str) -> AnyRecord:
 
 def _as_stored(record: Record[AnyFacts]) -> Record[AnyFacts]:
     return replace(record, stored=replace(record, stored=None))
-
-
-def _entry_item(entry: Entry, detail: str) -> Item:
-    return {
-        "pk": entry.record,
-        "sk": f"{entry.seq:08d}",
-        "at": entry.at,
-        "actor": entry.actor,
-        "step": entry.step,
-        "detail": detail,
-        "previous": entry.previous,
-        "hash": entry.hash,
-    }
-
-
-def _entry(item: Item, detail: str) -> Entry:
-    return Entry(
-        record=str(item["pk"]),
-        seq=int(item["sk"]),
-        at=str(item["at"]),
-        actor=str(item["actor"]),
-        step=str(item["step"]),
-        detail=json.loads(detail),
-        previous=str(item["previous"]),
-        hash=str(item["hash"]),
-    )

@@ -1,13 +1,12 @@
 """Run the migration steps that are still to do, or count what they would change."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.domain.records import ConnectionState
 from ml_connector.infrastructure.data_form import Progress
-from ml_connector.infrastructure.ledger import Conflict
+from ml_connector.infrastructure.ledger import Conflict, despite_conflicts
 from ml_connector.infrastructure.record_codec import NewerDataError
 from ml_connector.migrations.step import Step
 from ml_connector.migrations.steps import STEPS
@@ -15,7 +14,6 @@ from ml_connector.services import StackServices
 from ml_connector.stack import Stack
 
 _NOTED_EVERY = 25
-_ATTEMPTS = 5
 
 
 def migrate(
@@ -98,10 +96,10 @@ def _finish(stack: Stack, actor: Actor, id: ConnectionId, step: Step, progress: 
     ledger, changed = stack.ledger_of(actor, id), progress.changed
     done = stack.services.data_form.noting(id, Progress(max(progress.done, step.number)))
     detail = {"form": step.number, "purpose": step.purpose, "changes": changed}
-    for _ in range(_ATTEMPTS):  # workers write the connection's record too
+
+    def write() -> None:
         record = ledger.connection()
         known = record if record.version else record.now(ConnectionState.ACTIVE)
-        with suppress(Conflict):
-            ledger.write(known, "migrated", also=[done], detail=detail)
-            return
-    raise Conflict(f"{id}#{record.key}")
+        ledger.write(known, "migrated", also=[done], detail=detail)
+
+    despite_conflicts(write)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from ml_connector import clock, telemetry
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.services import Services, StackServices
 
 EVERY_MINUTES = 5
@@ -36,7 +37,7 @@ def _measure(services: Services) -> Mapping[str, float]:
     for word in (word for each in unfinished for word in str(each["codes"]).split()):
         code, _, number = word.partition("*")
         codes[code] += int(number or 1)
-    halts = services.ledger.halts()
+    halts = Halts(services.ledger).all()
     metrics = {
         "OrdersWaiting": len(waiting),
         "OldestWaitingSeconds": max(waiting, default=timedelta(0)).total_seconds(),

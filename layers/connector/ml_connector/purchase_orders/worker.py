@@ -5,6 +5,7 @@ from typing import assert_never
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import Division
 from ml_connector.domain.records import EventState
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS
 from ml_connector.message_bodies import (
     CompareOrder,
@@ -104,7 +105,7 @@ def refresh_division(services: Services, division: Division, *, everything: bool
         if not was_usable:
             queue_due(services)
     except Halt as halt:
-        services.ledger.halt(halt.problem, halt.division)
+        Halts(services.ledger).stop(halt.problem, halt.division)
     except (Later, Review) as fault:
         logger().warning(
             "reference data not read",

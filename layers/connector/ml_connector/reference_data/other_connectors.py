@@ -13,6 +13,7 @@ from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.marker import order_token, order_tokens_in
 from ml_connector.infrastructure.connection_store import FIRST_READING
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
 
@@ -45,7 +46,7 @@ def stop_for_other_connector(services: Services, division: Division) -> None:
     ours = _our_tokens(services, listed)
     foreign = [each for each in orders if not order_tokens_in(each.remarks) & ours]
     if foreign:
-        services.ledger.halt(_problem(services.id, division, foreign), division)
+        Halts(services.ledger).stop(_problem(services.id, division, foreign), division)
     for id in noted:
         data.forget_note(f"{_MARKED}{id}")
 

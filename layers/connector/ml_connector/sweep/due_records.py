@@ -19,6 +19,7 @@ from ml_connector.infrastructure.circuit_breaker import (
     Outage,
     Remote,
 )
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
 from ml_connector.infrastructure.queues import MessageTooLargeError
 from ml_connector.message_bodies import Recoverable
@@ -142,7 +143,7 @@ def _queue_lost_events(services: Services) -> None:
 
 def queue_due(services: Services) -> None:
     """Queue due orders, oldest first, no more per division than it has calls left."""
-    halted = services.ledger.halts().keys()
+    halted = Halts(services.ledger).all().keys()
     if "" not in halted:
         _queue_due(services, halted, _away(services.circuit_breaker))
 

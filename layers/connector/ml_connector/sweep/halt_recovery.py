@@ -15,6 +15,7 @@ from ml_connector.domain.records import LIFTED_BY_PEOPLE, HaltProblem
 from ml_connector.exact import odata
 from ml_connector.exact.purchase_orders import ORDERS_PATH
 from ml_connector.exact.tokens import NOT_SENT
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 
@@ -34,7 +35,7 @@ def lift_halts(services: Services) -> bool:
     Raises `Conflict` when another worker changed the connection's record meanwhile.
     """
     repaired: dict[str, str] = {}
-    for where, halt in sorted(services.ledger.halts().items()):
+    for where, halt in sorted(Halts(services.ledger).all().items()):
         if halt.code in LIFTED_BY_PEOPLE:
             continue
         pause = EVERY * 2 ** min(halt.times, _MOST_DOUBLINGS)
@@ -47,7 +48,7 @@ def lift_halts(services: Services) -> bool:
         except Later as later:
             if later.code in _NOT_ASKED:
                 services.leases.release(lease)
-    return services.ledger.lift(repaired)
+    return Halts(Halts(services.ledger)).lift(repaired)
 
 
 def _is_repaired(services: Services, where: str, problem: HaltProblem) -> bool:

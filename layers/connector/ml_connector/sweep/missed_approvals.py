@@ -19,6 +19,7 @@ from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.states import ApprovalState, RequestOutcome
 from ml_connector.infrastructure.connection_store import FIRST_READING, ListedOrder
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import order_key
 from ml_connector.messages import listing_message, order_message
 from ml_connector.reference_data.other_connectors import stop_for_other_connector
@@ -55,7 +56,7 @@ def queue_listing(services: Services) -> None:
 
 def search_listing(services: Services) -> None:
     """Read the listing, or the rest of it, as far as one worker gets; one worker at a time."""
-    if services.ledger.halted():
+    if Halts(services.ledger).is_stopped():
         return
     with services.leases.holding("listing", _WORKER) as lease:
         if lease:
@@ -66,7 +67,7 @@ def _read_listing(services: Services) -> None:
     try:
         _ListingReader(services).run()
     except Halt as halt:
-        services.ledger.halt(halt.problem)
+        Halts(services.ledger).stop(halt.problem)
     except Later as later:
         logger().info(str(later), connection=services.id)
     except Review as review:

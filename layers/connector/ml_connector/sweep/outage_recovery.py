@@ -17,6 +17,7 @@ from ml_connector.infrastructure.circuit_breaker import (
     Outage,
     Remote,
 )
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.services import Services
 from ml_connector.sweep.due_records import sweep_connection
 from ml_connector.sweep.halt_recovery import lift_halts
@@ -50,7 +51,7 @@ def _is_back(services: Services, remote: Remote) -> bool:
         try:
             _probe(circuit_breaker, outage, *_checks(services, remote))
         except Halt as halt:
-            services.ledger.halt(halt.problem, halt.division)
+            Halts(services.ledger).stop(halt.problem, halt.division)
         except Fault as fault:
             telemetry.logger().info(str(fault), connection=services.id)
     return not circuit_breaker.outage().is_open
