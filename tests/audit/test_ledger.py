@@ -280,10 +280,8 @@ def test_a_halt_is_written_despite_concurrent_writes(
 def test_only_the_given_halt_is_lifted(ledger: Ledger) -> None:
     Halts(ledger).stop(AWAY)
     Halts(ledger).stop(BLOCKED, NL)
-    assert not Halts(Halts(ledger)).lift(
-        {"": "EXACT_USER_BLOCKED", "102": "EXACT_DIVISION_BLOCKED"}
-    )
-    assert Halts(Halts(ledger)).lift({"": "NOT_CONNECTED"})
+    assert not Halts(ledger).lift({"": "EXACT_USER_BLOCKED", "102": "EXACT_DIVISION_BLOCKED"})
+    assert Halts(ledger).lift({"": "NOT_CONNECTED"})
     assert set(Halts(ledger).all()) == {"101"}
 
 

@@ -176,9 +176,10 @@ def test_a_connection_without_an_address_has_nothing_to_move(
 ) -> None:
     config = json.loads(firm_file.read_text(encoding="utf-8")) | {"id": "quiet"}
     del config["exact_callback_url"]
+    config["divisions"] = [{"division": 2999, "subsidiaries": ["sub-quiet"]}]
     path = tmp_path / "quiet.json"
     path.write_text(json.dumps(config), encoding="utf-8")
-    terminal.ok("connection", "add", str(path), env=secrets(demo))
+    terminal.ok("connection", "add", str(path), "--shared-app", env=secrets(demo))
     said = terminal.refused("webhooks", "quiet", "--move")
     assert "exact_callback_url" in said
     assert "/webhooks/exact/quiet" in said

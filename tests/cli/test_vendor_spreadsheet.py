@@ -119,7 +119,7 @@ def test_every_vendor_has_a_row_for_each_division(firm: VendorEnvironment, sheet
     assert (row["exact_id"], row["decision"], row["score"]) == (best, "review", "1.0000")
     assert row["candidates"] == "902 Zorendis V.O.F. (1.00)"
     row = row_of(rows, nobody)
-    assert (row["name"], row["decision"]) == ('Nobody; "knows"\nit', "none")
+    assert (row["name"], row["decision"]) == ('Nobody; "knows" it', "none")
     assert row["exact_id"] == row["decided_at"] == ""
     link_by_hand(firm.services_of(), firm.person, CODE, firm.vendor_id(proposed), best)
     row = row_of(sheet.export(), proposed)

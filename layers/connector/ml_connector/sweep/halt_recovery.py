@@ -48,7 +48,7 @@ def lift_halts(services: Services) -> bool:
         except Later as later:
             if later.code in _NOT_ASKED:
                 services.leases.release(lease)
-    return Halts(Halts(services.ledger)).lift(repaired)
+    return Halts(services.ledger).lift(repaired)
 
 
 def _is_repaired(services: Services, where: str, problem: HaltProblem) -> bool:
