@@ -12,7 +12,6 @@ from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger
 
 LONG = timedelta(hours=4)
 _OUTAGE = "Outage of "
-_NAMES = {"exact": "Exact", "airbase": "Airbase"}
 
 
 def report_outages(
@@ -30,7 +29,7 @@ def report_outages(
 
 
 def _problem(connection: ConnectionRecord, remote: Remote, outage: Outage) -> Problem:
-    name = _NAMES[remote.name]
+    name = remote.name.capitalize()
     since = f"{outage.opened_at:%Y-%m-%d %H:%M} UTC"
     return problem(
         "REMOTE_AWAY", f"{_OUTAGE}{name}", "since",

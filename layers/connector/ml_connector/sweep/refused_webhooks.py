@@ -15,8 +15,6 @@ MOST_REFUSALS = 3
 REFUSED_FOR = timedelta(minutes=15)
 """...this long: a secret that is being changed at both ends is refused for less."""
 
-_NAMES = {"airbase": "Airbase", "exact": "Exact"}
-
 
 def check_refused_webhooks(senders: WebhookSenders, ledger: Ledger) -> None:
     """Open an exception for each sender whose calls are refused; close it after an accepted one."""
@@ -37,10 +35,11 @@ def _goes_on(state: WebhookSenderState) -> bool:
 
 
 def _refused(ledger: Ledger, state: WebhookSenderState) -> Problem:
+    sender = state.sender.capitalize()
     accepted = f"{state.accepted_at:%Y-%m-%d %H:%M} UTC" if state.accepted_at else "never"
     return problem(
-        "WEBHOOKS_REFUSED", f"{_NAMES[state.sender]}'s webhooks", "since",
-        sender=_NAMES[state.sender], word=state.sender, connection=ledger.id, accepted=accepted,
+        "WEBHOOKS_REFUSED", f"{sender}'s webhooks", "since",
+        sender=sender, word=state.sender, connection=ledger.id, accepted=accepted,
         since=f"{state.refused_since:%Y-%m-%d %H:%M} UTC", reason=state.reason,
     )  # fmt: skip
 
