@@ -105,6 +105,8 @@ class InMemoryStack:
     secret_store: InMemorySecretStore = field(default_factory=InMemorySecretStore)
     topics: list[Channel] = field(default_factory=list)
     """Channels that notify people; none unless a test adds some."""
+    alarms: list[Channel] = field(default_factory=list)
+    """Channels that are told of each halt; none unless a test adds some."""
     figures: list[tuple[dict[str, float], dict[str, str]]] = field(default_factory=list)
     """The metrics that were emitted, with their dimensions."""
 
@@ -112,7 +114,7 @@ class InMemoryStack:
         """Return the services of a new worker process, without any cached state."""
         http = http_clients.client(self.transport)
         parts = self.tables, self.queues, self.secret_store, http, self.topics, self._measure
-        return build_services(actor, *parts)
+        return build_services(actor, *parts, self.alarms)
 
     def _measure(self, figures: Mapping[str, float], **of: str) -> None:
         self.figures.append((dict(figures), of))

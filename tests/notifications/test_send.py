@@ -376,3 +376,88 @@ def test_what_sns_does_not_take_is_cut(character: str) -> None:
     assert message["Message"].endswith("(cut: SNS takes 256 KB)")
     topic.send("s", "short")
     assert published[-1]["Message"] == "short"
+
+
+@pytest.fixture
+def alarms(env: InMemoryEnvironment) -> Mailbox:
+    alarms = Mailbox("alarms")
+    env.memory.alarms.append(alarms)
+    env.services = env.memory.services()
+    return alarms
+
+
+def halt(env: InMemoryEnvironment, *divisions: int) -> None:
+    for division in divisions:
+        env.exact.world.divisions[division].blocked = True
+        found = problem("EXACT_DIVISION_BLOCKED", "x")
+        env.services.ledger_of(FIRM).halt(found, Division(division))
+
+
+def test_each_halt_is_an_alarm_of_its_own_and_sent_once(
+    env: InMemoryEnvironment, alarms: Mailbox
+) -> None:
+    env.connect()
+    bad(env, 1)
+    halt(env, 2101)
+    env.wait(minutes=1)
+    ((subject, text),) = alarms.messages
+    assert subject == f"Connector {FIRM}: division 2101 stopped, EXACT_DIVISION_BLOCKED"
+    assert "Division 2101 is STOPPED: EXACT_DIVISION_BLOCKED" in text
+    assert "To do: Ask the Exact administrator" in text
+    assert "PO-1" not in text
+    halt(env, 2101, 2102)
+    env.services.ledger_of(FIRM).halt(problem("RECONNECT_NEEDED", "x", connection="firm"))
+    for _ in range(3):
+        env.wait(minutes=1)
+    assert sorted(subject for subject, _ in alarms.messages[1:]) == [
+        f"Connector {FIRM}: division 2102 stopped, EXACT_DIVISION_BLOCKED",
+        f"Connector {FIRM}: the whole connection stopped, RECONNECT_NEEDED",
+    ]
+    assert env.services_of().outbox.waiting(10) == []
+
+
+def test_an_alarm_that_fails_is_sent_again_and_the_others_are_not_repeated(
+    env: InMemoryEnvironment, box: Mailbox, alarms: Mailbox
+) -> None:
+    env.connect()
+    alarms.is_broken = True
+    halt(env, 2101)
+    env.clock.move(1)
+    halt(env, 2102)
+    env.wait(minutes=1)
+    assert sum("NotifyFailed" in figures for figures, _ in env.memory.figures) == 1
+    assert len(box.messages) == 1
+    alarms.is_broken = False
+    box.is_broken = True
+    env.wait(minutes=1)
+    box.is_broken = False
+    env.wait(minutes=1)
+    assert [subject.split()[3] for subject, _ in alarms.messages] == ["2101", "2102"]
+    assert len(box.messages) == 1
+
+
+def test_an_exception_waits_for_its_channel_although_no_alarm_is_for_it(
+    env: InMemoryEnvironment, box: Mailbox, alarms: Mailbox
+) -> None:
+    env.connect()
+    box.is_broken = True
+    bad(env, 1)
+    env.wait(minutes=1)
+    env.wait(hours=25)
+    box.is_broken = False
+    env.wait(minutes=1)
+    assert any("GL_ACCOUNT_BLOCKED" in text for text in box.texts)
+    assert alarms.messages == []
+
+
+def test_a_sweep_sends_so_many_alarms_and_the_next_one_the_others(
+    env: InMemoryEnvironment, alarms: Mailbox
+) -> None:
+    env.connect()
+    for number in range(30):
+        found = problem("EXACT_DIVISION_BLOCKED", "x")
+        env.services.ledger_of(FIRM).halt(found, Division(5000 + number))
+    send.send_due(env.services_of())
+    assert len(alarms.messages) == 20
+    send.send_due(env.services_of())
+    assert len({subject for subject, _ in alarms.messages}) == len(alarms.messages) == 30

@@ -130,10 +130,11 @@ def test_only_notifications_are_removed_from_the_ledger() -> None:
     ]
 
 
-def test_only_the_posting_worker_notifies_and_only_on_its_topic() -> None:
+def test_only_the_posting_worker_notifies_and_only_on_its_topics() -> None:
     for function in FUNCTIONS:
         topics = {name for name in resources("AWS::SNS::Topic") if actions_on(function, name)}
-        assert topics == ({"NotificationTopic"} if function == "PoPostingFunction" else set())
+        own = {"NotificationTopic", "AlarmTopic"} if function == "PoPostingFunction" else set()
+        assert topics == own
 
 
 @pytest.mark.parametrize("function", WEBHOOKS)

@@ -89,14 +89,15 @@ def open_services(
         if variable in environment
     }
     tables = open_tables(dynamodb, environment)
-    topics = []
-    if arn := environment.get("NOTIFICATION_TOPIC_ARN"):
-        # Few sweeps send anything: the client is made by the first that does.
-        topics.append(
-            SnsTopic(cache(partial(session.create_client, "sns", config=_SNS_CONFIG)), arn)
-        )
+    # Few sweeps send anything: the client is made by the first that does.
+    sns = cache(partial(session.create_client, "sns", config=_SNS_CONFIG))
+    topics, alarms = (
+        [SnsTopic(sns, arn, name)] if (arn := environment.get(variable)) else []
+        for name, variable in (("topic", "NOTIFICATION_TOPIC_ARN"), ("alarms", "ALARM_TOPIC_ARN"))
+    )
     http = http or http_clients.client()
-    return build_services(actor, tables, Queues(sqs, urls), secret_store, http, topics, emit)
+    queues = Queues(sqs, urls)
+    return build_services(actor, tables, queues, secret_store, http, topics, emit, alarms)
 
 
 def open_tables(dynamodb: Any, environment: Mapping[str, str]) -> Tables:
@@ -117,10 +118,11 @@ def build_services(
     http: httpx.Client,
     topics: Sequence[Channel] = (),
     measure: Measure = lambda *_, **__: None,
+    alarms: Sequence[Channel] = (),
 ) -> StackServices:
     """Return the services over these tables, queues, secret store, HTTP client and topics.
 
-    `measure` takes the metrics; by default they are dropped.
+    `measure` takes the metrics; by default they are dropped. `alarms` are told of each halt.
     """
 
     def airbase(connection: Connection, circuit_breaker: CircuitBreaker) -> AirbaseClient:
@@ -141,6 +143,6 @@ def build_services(
         tables=tables,
         connections=ConnectionStore(tables.mappings),
         queues=queues,
-        openers=Openers(airbase, exact, channels),
+        openers=Openers(airbase, exact, channels, alarms),
         measure=measure,
     )

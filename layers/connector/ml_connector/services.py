@@ -57,6 +57,8 @@ class Openers:
     exact: Callable[[Connection], ExactClient]
     channels: Callable[[Connection], Sequence[Channel]]
     """How people are notified about a connection; may be empty."""
+    alarms: Sequence[Channel] = ()
+    """How those who operate the stack are told of each halt; may be empty."""
 
 
 class Services:
@@ -147,6 +149,11 @@ class Services:
     def channels(self) -> Sequence[Channel]:
         """Return how people are notified about the connection; may be empty."""
         return self._openers.channels(self.connection)
+
+    @property
+    def alarms(self) -> Sequence[Channel]:
+        """Return how those who operate the stack are told of each halt; may be empty."""
+        return self._openers.alarms
 
     @cached_property
     def leases(self) -> Leases:

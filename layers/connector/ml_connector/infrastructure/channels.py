@@ -37,10 +37,9 @@ class Channel(Protocol):
 class SnsTopic:
     """An SNS topic; its subscriptions are managed in the AWS account."""
 
-    name = "topic"
-
-    def __init__(self, client: Callable[[], Any], arn: str) -> None:
+    def __init__(self, client: Callable[[], Any], arn: str, name: str = "topic") -> None:
         """Publish to `arn` over the botocore client that `client` makes when needed."""
+        self.name = name
         self._client = client
         self._arn = arn
 

@@ -26,6 +26,20 @@ def compose(connection: Connection, items: Sequence[OutboxItem]) -> tuple[str, s
     return _subject(connection, found, len(opened)), redact_text("\n".join(map(_clean, lines)))
 
 
+def compose_halts(connection: Connection, item: OutboxItem) -> Iterator[tuple[str, str]]:
+    """Yield subject and text of a message for each halt in the item, for the alarm topic.
+
+    The subject names connection, division and code: one halt is not taken for another.
+    """
+    for halt in item.notifications:
+        if halt.kind == "halt":
+            where = f"division {halt.division}" if halt.division else "the whole connection"
+            lines = [_opening(connection, item), *_halt(halt, connection)]
+            lines += ["", f"What is stopped:  connector exceptions {connection.id}"]
+            subject = f"Connector {connection.id}: {where} stopped, {halt.code}"
+            yield subject, redact_text("\n".join(map(_clean, lines)))
+
+
 def _subject(connection: Connection, found: Sequence[Notification], opened: int) -> str:
     parts = []
     if any(each.kind == "halt" for each in found):
