@@ -84,6 +84,7 @@ def test_our_alarms_use_metrics_without_further_dimensions() -> None:
         "RefusedWebhooks",
         "NotifyFailed",
         "SweepFailures",
+        "OverdueJobs",
     }
     for alarm in alarms:
         assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]

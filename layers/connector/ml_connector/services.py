@@ -16,7 +16,7 @@ from ml_connector.exact.rate_limiter import RateLimiter
 from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker, Remote
 from ml_connector.infrastructure.connection_store import ConnectionNotes, ConnectionStore
-from ml_connector.infrastructure.coordination import Leases, SharedValues
+from ml_connector.infrastructure.coordination import LastRuns, Leases, SharedValues
 from ml_connector.infrastructure.data_form import DIVISION_KEYS, DataForm
 from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.exact_orders import ExactOrders
@@ -164,6 +164,11 @@ class Services:
     def shared_values(self) -> SharedValues:
         """Return the short-lived values that the connection's workers share."""
         return SharedValues(self._tables.coordination, self.id)
+
+    @property
+    def last_runs(self) -> LastRuns:
+        """Return when the connection's recurring jobs last came to their end."""
+        return LastRuns(self.shared_values)
 
     def circuit_breaker(self, remote: Remote) -> CircuitBreaker:
         """Return the circuit breaker that the connection's workers share for a remote."""

@@ -13,6 +13,7 @@ from ml_connector.connections.token_stores import level_token_stores
 from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
 from ml_connector.domain.faults import Halt, Later
 from ml_connector.exact.client import ExactClient
+from ml_connector.infrastructure.coordination import CARE
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
@@ -44,6 +45,7 @@ def _refresh(services: Services, measure: Measure) -> bool:
         level_token_stores(services)
         if is_valid:
             _subscribe(services)
+            services.last_runs.note(CARE)
     except Exception:
         # A bug or an AWS outage: the other connections are still refreshed.
         log.exception("refreshing a connection failed", connection=services.id)

@@ -1,7 +1,7 @@
 """What all processes of a connection share: leases, short-lived values, error windows.
 
-Every item expires within a day of its last use. The table also has the copies of token pairs
-(`exact/token_pairs`), which do not.
+Every item expires, most within a day of their last use. The table also has the copies of token
+pairs (`exact/token_pairs`), which do not.
 """
 
 import secrets
@@ -17,6 +17,10 @@ from ml_connector.infrastructure.dynamodb import Item, Table
 
 _HOUR = timedelta(hours=1)
 _VERSIONS = 2**48
+CARE, COMPARISON, LISTING = "tokens and subscriptions", "vendor comparison", "order listing"
+"""The recurring jobs of which the end is remembered."""
+_RAN = "ran "
+_REMEMBERED = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,27 @@ class SharedValues:
     def count(self, name: str, ceiling: int, until: datetime) -> bool:
         """Add one to the counter unless it has reached `ceiling`; return whether it was added."""
         return self._table.add(self._pk, name, 1, ceiling, int(until.timestamp()) + 1)
+
+
+class LastRuns:
+    """When the recurring jobs of a connection last came to their end."""
+
+    def __init__(self, values: SharedValues) -> None:
+        """Keep the times among the connection's shared values."""
+        self._values = values
+
+    def note(self, job: str) -> None:
+        """Remember that the job has come to its end now."""
+        now = clock.now()
+        self._values.set(f"{_RAN}{job}", now.isoformat(), now + _REMEMBERED)
+
+    def of(self, job: str) -> datetime:
+        """Return when the job last ended; one that is not known yet counts from now on."""
+        text = self._values.get(f"{_RAN}{job}")
+        if text is None:
+            self.note(job)
+            return clock.now()
+        return datetime.fromisoformat(text)
 
 
 class ErrorWindow:

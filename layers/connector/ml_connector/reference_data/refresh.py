@@ -102,6 +102,22 @@ def fresh_since(data: ReferenceStore) -> datetime | None:
     return None if None in times else min(at for at in times if at)
 
 
+def due_since(data: ReferenceStore) -> datetime | None:
+    """Return since when a stream or the listings have to be read; None while none has.
+
+    Left out is what was never read, and what failed: that rests, and becomes an exception.
+    """
+    readings = data.cursors()
+    every = dict.fromkeys(_PATHS, STREAMS_EVERY) | {_LISTINGS: LISTINGS_EVERY}
+    known = ((readings.get(path), interval) for path, interval in every.items())
+    due = [
+        cursor.read_at + interval
+        for cursor, interval in known
+        if cursor and cursor.read_at and not cursor.failing_since
+    ]
+    return min((at for at in due if at <= clock.now()), default=None)
+
+
 def refresh(services: Services, division: Division, *, everything: bool = False) -> bool:
     """Read what is due, or everything; return whether data that mapping uses changed.
 

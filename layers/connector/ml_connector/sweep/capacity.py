@@ -34,7 +34,7 @@ class CallCapacity:
 
         An order that was never fetched has no division yet: it counts for all together.
         """
-        known = self._connection.division(_division_of(record))
+        known = self._connection.division(division_of(record))
         if known and not self._take_of(known.division, record):
             return False
         self._queued += 1
@@ -64,6 +64,7 @@ class CallCapacity:
         }
 
 
-def _division_of(record: AnyRecord) -> Division:
+def division_of(record: AnyRecord) -> Division:
+    """Return the division of an order; 0 for one without, and for another record."""
     facts = record.facts
     return (facts.division if isinstance(facts, OrderFacts) else None) or Division(0)

@@ -73,8 +73,10 @@ def measure_and_notify(services: StackServices) -> None:
     """Measure the connections and notify people of what is new; never raises."""
     # Imported by the first sweep of a process: a worker for orders starts without them.
     from ml_connector.notifications import metrics, send  # noqa: PLC0415
+    from ml_connector.sweep.overdue_jobs import measure_overdue  # noqa: PLC0415
 
     metrics.measure_all(services)
+    measure_overdue(services)
     send.send_all(services.all())
 
 

@@ -18,6 +18,7 @@ from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.states import ApprovalState, RequestOutcome
+from ml_connector.infrastructure import coordination
 from ml_connector.infrastructure.connection_store import FIRST_READING, ListedOrder
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import order_key
@@ -258,3 +259,4 @@ def first_day(services: Services) -> date:
 def _set_done(services: Services) -> None:
     every = timedelta(minutes=services.connection.airbase_sweep_minutes)
     services.shared_values.set(_DONE, "", clock.now() + every)
+    services.last_runs.note(coordination.LISTING)

@@ -22,6 +22,7 @@ from ml_connector.domain.matching import rules
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.domain.records import ComparisonFacts, ComparisonProgress, ComparisonState
+from ml_connector.infrastructure.coordination import COMPARISON
 from ml_connector.infrastructure.reconciliation_progress import ReconciliationProgress
 from ml_connector.reference_data.refresh import fresh_since
 from ml_connector.services import Services
@@ -108,6 +109,7 @@ class _ReconciliationRun:
         self._decide_divisions()
         release_orders(self.services)
         pages.clear()
+        self.services.last_runs.note(COMPARISON)
         facts = replace(self.tracked.facts, run=ComparisonProgress(), waiting=None)
         self.tracked.step(
             ComparisonState.RECONCILED, "reconciled", facts, detail={"counts": self.counts}
