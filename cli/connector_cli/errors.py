@@ -8,6 +8,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectionError,  # noqa: A004  botocore's own
+    HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     ProfileNotFound,
@@ -24,6 +25,7 @@ _DENIED = {
     "AuthorizationError",  # SNS
     "KMS.AccessDeniedException",  # SQS
     "KMSAccessDenied",  # SNS
+    "KmsAccessDenied",  # SQS, as its model has it
     "UnauthorizedOperation",
 }
 _BAD_CREDENTIALS = {
@@ -35,6 +37,7 @@ _BAD_CREDENTIALS = {
     "InvalidSignatureException",
     "SignatureDoesNotMatch",
     "IncompleteSignature",
+    "RequestExpired",
 }
 _NOT_FOUND = {
     "ResourceNotFoundException",
@@ -86,6 +89,6 @@ def _botocore_message(error: BotoCoreError) -> str:
     for kind, text in _BOTOCORE_MESSAGES.items():
         if isinstance(error, kind):
             return text
-    if isinstance(error, ConnectionError):
+    if isinstance(error, ConnectionError | HTTPClientError):
         return "AWS cannot be reached: check the network; --local needs `make local` running"
     return f"the AWS SDK failed ({type(error).__name__}): check your AWS settings"

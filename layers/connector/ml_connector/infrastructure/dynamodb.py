@@ -260,13 +260,15 @@ def _throttled(operation: str, left: int) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": text}}, operation)
 
 
-def _is_refused(error: ClientError) -> bool:
-    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", ())}
-    return bool(reasons & {"ConditionalCheckFailed", "TransactionConflict"})
-
-
 # A write that meets a transaction of another is refused like one that comes too late.
 _REFUSED = {"ConditionalCheckFailedException", "TransactionConflictException"}
+
+
+def _is_refused(error: ClientError) -> bool:
+    """Return whether a condition or another write refused it; of a transaction, any part of it."""
+    answer = error.response
+    reasons = {f"{reason.get('Code')}Exception" for reason in answer.get("CancellationReasons", ())}
+    return bool({answer["Error"]["Code"], *reasons} & _REFUSED)
 
 
 class DynamoTable:
@@ -407,7 +409,7 @@ class DynamoTable:
         try:
             getattr(self.client, operation)(**request)
         except ClientError as error:
-            if error.response["Error"]["Code"] in _REFUSED:
+            if _is_refused(error):
                 return False
             raise
         return True
