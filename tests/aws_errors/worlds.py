@@ -15,6 +15,7 @@ from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import OrderId
 from ml_connector.exact.oauth import Tokens
 from ml_connector.exact.token_pairs import TokenPairs
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import IncomingEvent
 from ml_connector.infrastructure.ledger import order_key
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
@@ -121,7 +122,7 @@ class FaultyEnvironment(InMemoryEnvironment):
 
     def halts(self) -> list[str]:
         """Return the codes of what is halted."""
-        return [halt.code for halt in self.services.ledger_of(FIRM).halts().values()]
+        return [halt.code for halt in Halts(self.services.ledger_of(FIRM)).all().values()]
 
 
 def let_tokens_last(env: InMemoryEnvironment) -> None:

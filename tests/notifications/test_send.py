@@ -390,7 +390,7 @@ def halt(env: InMemoryEnvironment, *divisions: int) -> None:
     for division in divisions:
         env.exact.world.divisions[division].blocked = True
         found = problem("EXACT_DIVISION_BLOCKED", "x")
-        env.services.ledger_of(FIRM).halt(found, Division(division))
+        Halts(env.services.ledger_of(FIRM)).stop(found, Division(division))
 
 
 def test_each_halt_is_an_alarm_of_its_own_and_sent_once(
@@ -406,7 +406,7 @@ def test_each_halt_is_an_alarm_of_its_own_and_sent_once(
     assert "To do: Ask the Exact administrator" in text
     assert "PO-1" not in text
     halt(env, 2101, 2102)
-    env.services.ledger_of(FIRM).halt(problem("RECONNECT_NEEDED", "x", connection="firm"))
+    Halts(env.services.ledger_of(FIRM)).stop(problem("RECONNECT_NEEDED", "x", connection="firm"))
     for _ in range(3):
         env.wait(minutes=1)
     assert sorted(subject for subject, _ in alarms.messages[1:]) == [
@@ -456,7 +456,7 @@ def test_a_sweep_sends_so_many_alarms_and_the_next_one_the_others(
     env.connect()
     for number in range(30):
         found = problem("EXACT_DIVISION_BLOCKED", "x")
-        env.services.ledger_of(FIRM).halt(found, Division(5000 + number))
+        Halts(env.services.ledger_of(FIRM)).stop(found, Division(5000 + number))
     send.send_due(env.services_of())
     assert len(alarms.messages) == 20
     send.send_due(env.services_of())

@@ -12,6 +12,7 @@ from ml_connector import clock
 from ml_connector.connections.token_refresh import refresh_all
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import IncomingEvent
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS
 from ml_connector.messages import reconcile_message
@@ -105,12 +106,12 @@ def test_a_notification_that_stays_is_overdue(env: InMemoryEnvironment) -> None:
 
 def halt_all(env: InMemoryEnvironment) -> None:
     found = problem("RECONNECT_NEEDED", "x", connection=FIRM)
-    env.services.ledger_of(FIRM).halt(found)
+    Halts(env.services.ledger_of(FIRM)).stop(found)
 
 
 def halt_nl(env: InMemoryEnvironment) -> None:
     found = problem("EXACT_DIVISION_BLOCKED", "x")
-    env.services.ledger_of(FIRM).halt(found, Division(NL.division))
+    Halts(env.services.ledger_of(FIRM)).stop(found, Division(NL.division))
 
 
 @pytest.mark.parametrize(("halt", "left"), [(halt_all, 0), (halt_nl, 3)])

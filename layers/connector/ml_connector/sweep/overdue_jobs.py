@@ -13,6 +13,7 @@ from ml_connector import clock, telemetry
 from ml_connector.domain.ids import division_key
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT, REMOTES
 from ml_connector.infrastructure.coordination import CARE, COMPARISON, LISTING
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.reference_data.refresh import due_since
 from ml_connector.services import Services, StackServices
 from ml_connector.sweep.capacity import division_of
@@ -64,7 +65,7 @@ def measure_overdue(services: StackServices) -> None:
 
 
 def _count(services: Services) -> int:
-    halts = services.ledger.halts().keys()
+    halts = Halts(services.ledger).all().keys()
     away = [each.name for each in REMOTES if services.circuit_breaker(each).outage().is_open]
     stopped = _Stopped(halts, away)
     count = 0
