@@ -14,6 +14,7 @@ from ml_connector.domain.ids import Division
 from ml_connector.infrastructure.ledger import CONNECTION, Conflict
 from ml_connector.mapping import files
 from ml_connector.mapping import import_export as verbs
+from ml_connector.output_files import escaped
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
 from tests.mapping.conftest import Write, order_to_map
@@ -408,4 +409,4 @@ def test_cells_are_escaped_for_spreadsheets_and_read_back(
     found = [(x.division, x.kind, x.airbase, x.exact) for x in lines]
     assert found == [row[:4] for row in cells if any(c.strip() for c in row)]
     assert invalid == []
-    assert files._escaped("=1") == "'=1"
+    assert escaped("=1") == "'=1"

@@ -9,8 +9,9 @@ from typing import IO
 
 from ml_connector.user_errors import UserError
 
-# Spreadsheets take a cell that begins so for a formula; an apostrophe escapes it, and itself.
-_FORMULA = tuple("=+-@\t\r\n'\uff1d\uff0b\uff0d\uff20")
+FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+"""Spreadsheets take a cell that begins with one of these for a formula."""
+_ESCAPED = (*FORMULA_STARTS, "'")  # an apostrophe escapes it, and itself
 
 
 @contextmanager
@@ -35,4 +36,9 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
 def escaped(value: object) -> str:
     """Return a CSV cell that no spreadsheet takes for a formula."""
     text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(_ESCAPED) else text
+
+
+def unescaped(cell: str) -> str:
+    """Return the text of a cell that `escaped` made; other cells as they are."""
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_ESCAPED) else cell

@@ -10,15 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml_connector.output_files import escaped, unescaped
 from ml_connector.user_errors import UserError, safe_lines
 
 COLUMNS = ("division", "kind", "airbase", "exact", "name")
 _REQUIRED = COLUMNS[:4]
 _DELIMITERS = ",;\t"
 _LARGEST = 20_000_000
-# A spreadsheet takes a cell that begins so for a formula; an apostrophe before it makes it text.
-_FORMULA = "=+-@\t\r\n'"
-_APOSTROPHE = "'"
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def read(path: Path) -> tuple[list[MappingLine], list[InvalidLine]]:
     lines, invalid = [], []
     for number, row in numbered:
         if len(row) == len(columns):
-            cells = dict(zip(columns, map(_unescaped, row), strict=True))
+            cells = dict(zip(columns, map(unescaped, row), strict=True))
             known = (cells[name] for name in _REQUIRED)
             lines.append(MappingLine(number, *known))
         else:
@@ -71,7 +69,7 @@ def write(rows: Iterable[Sequence[object]]) -> str:
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
-    writer.writerows([_escaped(str(cell)) for cell in row] for row in rows)
+    writer.writerows(map(escaped, row) for row in rows)
     return out.getvalue()
 
 
@@ -110,12 +108,3 @@ def _numbered(file: str, rows: Iterator[list[str]]) -> Iterator[tuple[int, list[
             number = getattr(rows, "line_num", number) + 1
     except csv.Error as error:
         raise UserError(f"{file}, line {getattr(rows, 'line_num', number)}: {error}") from None
-
-
-def _escaped(cell: str) -> str:
-    return f"{_APOSTROPHE}{cell}" if cell[:1] and cell[0] in _FORMULA else cell
-
-
-def _unescaped(cell: str) -> str:
-    """Remove the apostrophe that `_escaped` added."""
-    return cell[1:] if cell[:1] == _APOSTROPHE and cell[1:2] and cell[1] in _FORMULA else cell

@@ -8,12 +8,13 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ml_connector.output_files import FORMULA_STARTS
 from ml_connector.user_errors import UserError, safe_lines
 
 _DELIMITERS = ",;\t"
 # A spreadsheet would run these as a formula; an apostrophe before them makes them text.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_ESCAPED = re.compile(r"'+[=+\-@\t\r]")
+_FORMULA = re.compile(f"'*[{re.escape(FORMULA_STARTS)}]")
+_ESCAPED = re.compile(f"'+[{re.escape(FORMULA_STARTS)}]")
 
 
 def read_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
