@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from local.firm import BE, DE, NL, Branch
+from local.firm import BE, NL, Branch
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import Hosts
 from local.simulator import Handler, HandlerTransport, Request, Response
@@ -25,7 +25,7 @@ _HOUR, _DAY = 3600.0, 86_400.0
 _UNTIL = 2 * _DAY + 6 * _HOUR
 """Two days after a fault's start, and what a sweep and a daily retry may still need."""
 _FOR_GOOD = 10 * _DAY
-_BRANCHES = (NL, NL, BE, DE)
+_BRANCHES = (NL, BE)
 _SHORTEST, _LONGEST = 60.0, 4 * _HOUR
 _MOST_SHORT, _LONGER = 150, 900.0  # what comes every minute for days is played every 15 minutes
 _MOST_WRITES = 12
@@ -52,7 +52,9 @@ class HostileHistory:
         self.rng = random.Random(seed)
         self.env = InMemoryEnvironment()
         self.env.exact.policy.your_ref_filter = self.rng.random() < 0.7
-        self.env.connect()
+        codes = {branch.division for branch in _BRANCHES}
+        served = [d for d in self.env.config()["divisions"] if d["division"] in codes]
+        self.env.connect(divisions=served)
         self.started = self.env.clock()
         self.faults = [self._fault() for _ in range(self.rng.choice((1, 1, 1, 2, 3)))]
         self.orders: list[dict[str, Any]] = []
