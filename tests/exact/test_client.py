@@ -131,6 +131,18 @@ def test_the_token_is_sent_to_exact_only_and_no_page_twice(
     assert len(exact.seen) == 1
 
 
+@pytest.mark.parametrize("rows", [[[]], [[{"n": 1}]], [[{"n": 1}], [{"n": 2}]]])
+def test_pages_without_end_are_not_followed(
+    exact_client: ExactClient, exact: Exact, rows: list[list[dict[str, int]]]
+) -> None:
+    """Each page has the address of another that never was, and nothing new."""
+    exact.answers = [page(rows[n % len(rows)], f"{BASE}/next/{n}") for n in range(9)]
+    fault = fault_of(lambda: list(exact_client.rows(NL, "crm/Accounts")))
+    assert isinstance(fault, Review)
+    assert fault.problems[0].code == "EXACT_ODD_ANSWER"
+    assert len(exact.seen) == len(rows) + 1
+
+
 def test_a_created_entity_is_returned_in_full(exact_client: ExactClient, exact: Exact) -> None:
     exact.answers = [httpx.Response(201, json={"d": {"PurchaseOrderID": KEY}})]
     assert create(exact_client) == {"PurchaseOrderID": KEY}

@@ -18,8 +18,10 @@ from tests.odd_answers.hostile import (
     ORDERS,
     KeyService,
     SecretsManager,
+    alter,
     answer_by,
     asks_for,
+    exceptions,
     page,
     record_crashes,
     refusal,
@@ -120,6 +122,48 @@ def test_a_refusing_token_endpoint_halts_the_connection(
     halts = Halts(env.services.ledger_of(FIRM)).all()
     assert list(halts) == [""]
     assert halts[""].remedy
+
+
+@pytest.mark.parametrize("lifetime", ["9" * 15, "9" * 5000, 31_536_000, -5, "soon"])
+def test_a_lifetime_that_cannot_be_meant_is_ignored(
+    env: InMemoryEnvironment, lifetime: object
+) -> None:
+    env.connect()
+
+    def change(request: Request, value: Any) -> None:
+        if asks_for(request, "oauth2/token") and "access_token" in value:
+            value["expires_in"] = lifetime
+
+    alter(env, change)
+    for _ in range(6):
+        env.wait(minutes=10)
+    order = env.order("PO-1")
+    assert env.post(order).state == "posted"
+
+
+def test_a_renewal_that_is_always_too_early_is_an_exception_of_what_waits(
+    env: InMemoryEnvironment,
+) -> None:
+    env.connect()
+    words = {"error": "invalid_request", "error_description": "access_token not expired"}
+    too_early = Response.of_json(400, words)
+    answer_by(env, lambda request: too_early if asks_for(request, "oauth2/token") else None)
+    env.wait(minutes=20)
+    order = env.order("PO-1")
+    env.post(order)
+    for _ in range(26 * 6):
+        env.wait(minutes=10)
+    assert env.codes(order) == ["WAITS_TOO_LONG"]
+    for _ in range(6 * 6):
+        env.wait(minutes=10)
+        assert env.codes(order) == ["WAITS_TOO_LONG"], "it stays open while it is tried"
+    of_divisions = [each.code for each in exceptions(env) if each.code != "WAITS_TOO_LONG"]
+    assert set(of_divisions) == {"EXACT_READING_FAILS"}
+    answer_by(env, lambda _: None)
+    for _ in range(15):
+        env.wait(minutes=10)
+    assert env.record(order).state == "posted"
+    assert exceptions(env) == []
 
 
 # ---------------------------------------------------------------- a division moves

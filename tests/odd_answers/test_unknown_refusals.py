@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.firm import NL
-from local.in_memory.environment import InMemoryEnvironment
+from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.simulator import Request, Response
 from ml_connector.infrastructure.circuit_breaker import EXACT
 from tests.odd_answers.hostile import Refuser, answer_by, asks_for, page, refusal
@@ -174,3 +174,41 @@ def test_so_is_the_creation_of_an_item(env: InMemoryEnvironment) -> None:
     assert len(tried) == 3
     assert env.codes(order) == ["EXACT_REFUSES_UNCLEARLY"]
     assert env.in_exact() == []
+
+
+# ---------------------------------------------------------------- put off without end
+
+PUT_OFF = {
+    "401 for writes alone": Response(401),
+    "429 without headers": Response(429),
+    "a limit, in words": refusal(400, "Rate limit exceeded"),
+}
+
+
+@pytest.mark.parametrize("write", ["new order", "change"])
+@pytest.mark.parametrize("name", PUT_OFF)
+def test_a_write_that_is_always_put_off_is_an_exception_within_twelve_writes_a_day(
+    env: InMemoryEnvironment, name: str, write: str
+) -> None:
+    order, refuser = refused(env, PUT_OFF[name], write)
+    for _ in range(24 * 6):
+        env.wait(minutes=10)
+    assert env.codes(order) == ["EXACT_REFUSES_UNCLEARLY"]
+    assert len(refuser.times) <= _MOST_WRITES
+    assert env.services.ledger_of(FIRM).halts() == {}
+    refuser.is_on = False
+    env.retry(order)
+    env.wait(minutes=3)
+    assert (env.record(order).state, env.codes(order)) == ("posted", [])
+    assert [each["YourRef"] for each in env.in_exact()] == ["PO-1"]
+
+
+def test_an_order_that_was_put_off_twice_is_posted_within_half_an_hour(
+    env: InMemoryEnvironment,
+) -> None:
+    order, refuser = refused(env, Response(429), "new order")
+    env.wait(minutes=2)
+    refuser.is_on = False
+    for _ in range(3):
+        env.wait(minutes=10)
+    assert (env.record(order).state, env.codes(order)) == ("posted", [])

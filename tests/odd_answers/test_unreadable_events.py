@@ -193,6 +193,23 @@ def test_an_envelope_that_fails_on_an_answer_is_refused_or_an_exception(
     assert env.record(order).problems
 
 
+@pytest.mark.parametrize("setting", ["envelope", "orders_compared"])
+@pytest.mark.parametrize("path", ["split('x')", "join('-', [nothing, '-'])", "ceil(`1e400`)"])
+def test_a_stored_path_that_fails_on_an_answer_is_an_exception(
+    env: InMemoryEnvironment, setting: str, path: str
+) -> None:
+    env.connect()
+    settings = env.config() | {"profile": {setting: path}}
+    env.services.connections.save(Connection.model_validate(settings, context=STORED))
+    env.services = env.memory.services()
+    crashes = record_crashes(env, JMESPathError, ArithmeticError, ValueError, TypeError)
+    env.order("PO-1")
+    for _ in range(7):
+        env.wait(minutes=10)
+    assert crashes == []
+    assert {"LISTING_REFUSED", "LISTED_ROW_UNREADABLE"} & {each.code for each in exceptions(env)}
+
+
 @pytest.mark.parametrize("path", ["join('-', [data.kind, data.id])", "max(data.ids)"])
 def test_a_path_into_events_that_fails_without_its_fields_is_refused_with_a_way_out(
     env: InMemoryEnvironment, path: str

@@ -11,8 +11,6 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 import httpx
-import jmespath
-from jmespath.exceptions import JMESPathError
 
 from ml_connector import backoff, clock, telemetry
 from ml_connector.domain.exception_codes import delay, problem
@@ -21,6 +19,7 @@ from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.infrastructure import answer_texts
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.circuit_breaker import CircuitBreaker
+from ml_connector.infrastructure.json_paths import PathError, search
 from ml_connector.secret import Secret
 from ml_connector.settings.airbase_profile import AirbaseProfile
 
@@ -265,8 +264,16 @@ class AirbaseClient:
             answer = read_json(response.content)
         except ValueError:
             raise _unreadable(record, outcome_unknown=is_write) from None
-        envelope = self._profile.envelope
-        return jmespath.search(envelope, answer) if envelope else answer
+        return self._in_envelope(answer, record)
+
+    def _in_envelope(self, answer: Any, record: str) -> Any:
+        path = self._profile.envelope
+        try:
+            return search(path, answer) if path else answer
+        except PathError as error:
+            raise Review(
+                [problem("BAD_FIELD", record, "path", path=repr(path), error=error)]
+            ) from None
 
 
 def read_json(text: bytes) -> Any:
@@ -314,8 +321,8 @@ def _page(answer: Any, path: str, size: int = _PAGE_SIZE) -> tuple[list[Any], bo
 
 def _id(row: Any, path: str) -> str | None:
     try:
-        id = jmespath.search(path, row)
-    except JMESPathError:
+        id = search(path, row)
+    except PathError:
         return None
     return None if id is None else str(id)
 

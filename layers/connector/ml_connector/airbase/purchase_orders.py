@@ -4,12 +4,8 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
-
-import jmespath
-from jmespath.exceptions import JMESPathError
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Problem, ReadPart, Review
@@ -26,6 +22,7 @@ from ml_connector.domain.money import (
 )
 from ml_connector.domain.orders.order import Order, OrderLine, Reference, Tag, read_part
 from ml_connector.domain.texts import cleaned, has_control_characters, in_one_line
+from ml_connector.infrastructure.json_paths import PathError, search
 from ml_connector.settings.airbase_profile import AirbaseProfile, LineMap
 
 _MAX_TEXT_LENGTH = 4000
@@ -44,8 +41,6 @@ blanks (0001-01-01, 9999-12-31), years with two digits, and numbers read as a ye
 _FLAGS = {"true": True, "false": False}
 
 T = TypeVar("T")
-
-_compile = lru_cache(maxsize=256)(jmespath.compile)
 
 
 def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
@@ -124,8 +119,8 @@ class FieldReader:
     def find(self, path: str) -> Any:
         """Return the value at the path, or None."""
         try:
-            return _compile(path).search(self.raw)
-        except JMESPathError as error:
+            return search(path, self.raw)
+        except PathError as error:
             self.report("BAD_FIELD", "path", path=repr(path), error=str(error))
             return None
 

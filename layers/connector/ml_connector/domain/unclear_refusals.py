@@ -1,8 +1,8 @@
-"""When to write again what Exact has refused in words that we do not know, or not answered at all.
+"""When to write again what Exact refused in words that we do not know, put off, or did not answer.
 
 Whether such a write was done is looked up first. If it was not, it is tried again later and later,
-and from the third equal answer (the sixth time without any) a person decides; then it is tried once
-a day, after a change, or when a person asks.
+and from the third equal answer (the sixth, of those that often pass) a person decides; then it is
+tried once a day, after a change, or when a person asks.
 """
 
 import re
@@ -18,9 +18,11 @@ Refusals = tuple[UnclearRefusal, ...]
 
 _DAY = timedelta(hours=24)
 _SECOND_WAIT = timedelta(minutes=15)
-_MOST_EQUAL, _MOST_SILENT, _MOST_DIFFERENT = 3, 6, 5
+_MOST_EQUAL, _MOST_PASSING, _MOST_DIFFERENT = 3, 6, 5
 _KEPT = 8
 _NO_STATUS = 0
+# Silence, a token that was refused, calls that were spent: often these end by themselves.
+_PASSING = {_NO_STATUS, 401, 429}
 # What differs each time that Exact gives the same answer: ids, numbers, dates, what it quotes.
 _VOLATILE = re.compile(
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\"[^\"]*\"|'[^']*'|\d+([-./:T]\d+)*",
@@ -72,8 +74,8 @@ def refused_for_good(
 
 
 def _most(last: UnclearRefusal) -> int:
-    """Return how many equal refusals are one too many: silence often ends by itself."""
-    return _MOST_SILENT if last.status == _NO_STATUS else _MOST_EQUAL
+    """Return how many equal refusals are one too many."""
+    return _MOST_PASSING if last.status in _PASSING else _MOST_EQUAL
 
 
 def _equal(refusals: Sequence[UnclearRefusal], digest: str) -> list[UnclearRefusal]:

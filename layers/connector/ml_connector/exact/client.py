@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 import httpx
 
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.faults import Fault, Later, Review
+from ml_connector.domain.faults import Fault, Later, Review, UnclearAnswer
 from ml_connector.domain.ids import Division, Guid
 from ml_connector.exact import errors, odata
 from ml_connector.exact.errors import ExactAnswer, SentRequest
@@ -75,17 +75,21 @@ class ExactClient:
     def rows(
         self, division: Division, path: str, params: Mapping[str, str] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """Yield every row of `path` (such as `crm/Accounts`), page after page, one call each."""
+        """Yield every row of `path` (such as `crm/Accounts`), page after page, one call each.
+
+        Raises `Review` when they have no end: an address or a page that was there before.
+        """
         sent = SentRequest(division, path)
         url: str | None = self._url(division, path, params)
-        seen: set[str] = set()
+        seen: set[object] = set()
         while url:
             seen.add(url)
             with self.circuit_breaker.calling():
                 found, url = self._page(self._call(sent, "GET", url), sent)
-            if url and (url in seen or not self._is_own(url)):
+            if url and (url in seen or not self._is_own(url) or _outline(found) in seen):
                 evidence = {"next": url, "division": division}
                 raise Review([problem("EXACT_ODD_ANSWER", sent.name, evidence=evidence)])
+            seen.add(_outline(found))
             yield from found
 
     def create(
@@ -174,7 +178,7 @@ class ExactClient:
         answer = self._exchange(sent, self._request(method, url, body, token))
         if _is_token_refusal(answer, sent):
             self._note_refused(token, answer, sent)
-            token = self.tokens.after_refusal(token)
+            token = self._another_token(token, answer)
             answer = self._exchange(sent, self._request(method, url, body, token))
             if _is_token_refusal(answer, sent):
                 self._note_refused(token, answer, sent)
@@ -198,6 +202,14 @@ class ExactClient:
             raise errors.unauthorized_division(answer, self._failed(sent))
         if _is_token_refusal(answer_of_user, user):
             raise self.tokens.refused_again()
+
+    def _another_token(self, refused: Secret, answer: ExactAnswer) -> Secret:
+        """Return another token; raises as `TokenProvider.after_refusal`, with Exact's answer."""
+        try:
+            return self.tokens.after_refusal(refused)
+        except Later as later:
+            later.answer = UnclearAnswer(answer.status)
+            raise
 
     def _exchange(self, sent: SentRequest, request: httpx.Request) -> ExactAnswer:
         self.rate_limiter.reserve(sent.division)
@@ -274,6 +286,11 @@ def _refuse_large(sent: SentRequest, body: Mapping[str, Any] | None) -> None:
         megabytes = f"{size / 1_000_000:.1f}"
         name = sent.record or sent.name
         raise Review([problem("REQUEST_TOO_LARGE", name, "size", megabytes=megabytes)])
+
+
+def _outline(page: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
+    """Return what tells one page of a listing from another; all empty ones are alike."""
+    return len(page), repr([*page[:1], *page[-1:]])
 
 
 def _is_json_or_empty(body: bytes) -> bool:

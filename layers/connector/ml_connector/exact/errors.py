@@ -90,7 +90,8 @@ def interpret(answer: ExactAnswer, sent: SentRequest) -> Fault:
     text, are_exacts = read_words(answer.body)
     if answer.status == _TOO_MANY or _mentions_rate_limit(answer, text):
         is_a_page = bool(answer.body.strip()) and not are_exacts
-        return _too_many(answer, sent, may_be_done=is_a_page)
+        later = _too_many(answer, sent, may_be_done=is_a_page)
+        return _answered(later, answer, _one_line(text))
     if answer.status == _FORBIDDEN and not are_exacts and not reason_rule(answer.header("reason")):
         return _page(answer, sent, text)
     if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
@@ -237,7 +238,8 @@ def _forbidden(answer: ExactAnswer, sent: SentRequest, text: str) -> Fault:
     reason = answer.header("reason")
     rule = reason_rule(reason) or rule_for(text, answer.status)
     if rule is None and answer.status == _UNAUTHORIZED:
-        return _later("EXACT_UNAUTHORIZED", sent, may_be_done=False)
+        later = _later("EXACT_UNAUTHORIZED", sent, may_be_done=False)
+        return _answered(later, answer, _one_line(text))
     code = rule.code if rule else "EXACT_FORBIDDEN"
     division = sent.division if rule is None or rule.concerns_division else None
     text = "; ".join(part for part in (reason, text) if part)

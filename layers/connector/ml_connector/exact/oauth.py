@@ -19,6 +19,7 @@ from ml_connector.secret import Secret
 TOKEN_PATH = "/api/oauth2/token"  # noqa: S105  an address
 AUTHORIZE_PATH = "/api/oauth2/auth"
 DEFAULT_LIFETIME = 600
+_LONGEST_LIFETIME = 3600
 LAST_MOMENTS = 30
 """Seconds before expiry from which Exact allows a renewal."""
 
@@ -236,9 +237,14 @@ def _tokens(data: Mapping[str, Any], at: datetime) -> Tokens | None:
 
 
 def _lifetime(value: Any) -> int:
-    """Read `expires_in`, which Exact sends as a string."""
+    """Read `expires_in`, which Exact sends as a string; one that cannot be meant is ignored."""
     text = str(value).strip()
-    return int(text) if text.isascii() and text.isdigit() and int(text) else DEFAULT_LIFETIME
+    is_short = text.isascii() and text.isdigit() and len(text) <= len(str(_LONGEST_LIFETIME))
+    return (
+        seconds
+        if is_short and 0 < (seconds := int(text)) <= _LONGEST_LIFETIME
+        else DEFAULT_LIFETIME
+    )
 
 
 def _wording(headers: Mapping[str, str], data: Mapping[str, Any]) -> str:

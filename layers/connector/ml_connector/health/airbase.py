@@ -6,11 +6,9 @@ from email.utils import parsedate_to_datetime
 from itertools import islice
 from typing import Any
 
-import jmespath
-
 from ml_connector import clock
 from ml_connector.airbase.client import AirbaseClient
-from ml_connector.airbase.purchase_orders import read_order
+from ml_connector.airbase.purchase_orders import FieldReader, read_order
 from ml_connector.airbase.vendors import read_vendor
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review
@@ -100,7 +98,11 @@ class AirbasePing:
         return rows[next(matching, 0)]
 
     def _find(self, path: str, row: Any) -> Any:
-        return jmespath.search(path, row)
+        reader = FieldReader(row, self._profile)
+        found = reader.find(path)
+        if reader.problems:
+            raise Review(reader.problems)
+        return found
 
     def _check_vendor(self, order: Order | None) -> None:
         if self._profile.vendor_path is None:

@@ -123,9 +123,10 @@ class ReferenceStore:
         """Store a stream's cursor."""
         row: Row = {"pk": self._pk, "sk": f"{_CURSOR}{path}", "cursor": cursor.timestamp}
         row["read_at"] = cursor.read_at.isoformat() if cursor.read_at else ""
-        if cursor.failing_since and cursor.rests_until:
+        if cursor.failing_since:
             row["failures"] = cursor.failures
             row["failing_since"] = cursor.failing_since.isoformat()
+        if cursor.rests_until:
             row["rests_until"] = cursor.rests_until.isoformat()
         if cursor.marked_at:
             row["again_from"], row["marked"] = cursor.again_from, cursor.marked

@@ -53,7 +53,7 @@ def is_as_expected(record: OrderRecord, found: ExactOrder) -> bool:
 
 
 def note_refusal(tracked: TrackedOrder, of_write: str, later: Later) -> None:
-    """Record that Exact refused a write in words that we do not know, or did not answer."""
+    """Record that Exact refused a write in words that we do not know, put it off, or was silent."""
     known = tracked.facts.refusals
     refusals = with_refusal(known, of_write, later, clock.now())
     if refusals != known:
@@ -123,7 +123,7 @@ class OrderAmender:
         self._before_intent = record.state, record.facts.change
         change = Change(what, clock.now(), body)
         # An order that people entered stays as it is until we write to it.
-        facts = replace(record.facts, change=change, waiting=None, adopted_as=None)
+        facts = replace(record.facts, change=change, adopted_as=None)
         self.tracked.step(
             OrderState.AMENDING, f"{what}_intent", facts, retry_in=SETTLE, detail=detail
         )
@@ -136,9 +136,10 @@ class OrderAmender:
         try:
             return write()
         except (Later, Halt) as fault:
-            if isinstance(fault, Later) and fault.outcome_unknown:
+            if isinstance(fault, Later):
                 body = change.body if (change := self.tracked.facts.change) else self.last_written
                 note_refusal(self.tracked, digest(body), fault)
+            if isinstance(fault, Later) and fault.outcome_unknown:
                 until = clock.now() + SETTLE
                 raise delay("OUTCOME_UNKNOWN", until, "reason", reason=fault.cause) from fault
             if lines is None or not lines.has_written:

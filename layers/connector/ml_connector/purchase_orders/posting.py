@@ -252,8 +252,8 @@ class _Posting:
         try:
             created = self._send(step.intent.division, step.body)
         except Later as later:
+            note_refusal(self.tracked, step.intent.digest, later)
             if later.outcome_unknown:
-                note_refusal(self.tracked, step.intent.digest, later)
                 until = clock.now() + SETTLE
                 raise delay("OUTCOME_UNKNOWN", until, "reason", reason=later.cause) from later
             self.tracked.step(OrderState.RECEIVED, "not_sent", retry_in=SETTLE)

@@ -206,7 +206,8 @@ class _Reader:
         except Review as review:
             self._failed(path, review.problems[0].cause, is_refused=True)
         except Later as later:
-            if later.code not in _UNCLEAR:
+            if not (later.answer or later.code in _UNCLEAR):
+                self._put_off(path, later)
                 raise
             self._failed(path, later.cause, is_refused=False)
         else:
@@ -227,10 +228,21 @@ class _Reader:
         since = cursor.failing_since or now
         is_told = cursor.failures > 1 if is_refused else now - since >= _UNCLEAR_TOLD_AFTER
         if is_told or path in self.readings.facts.failed:
-            found = FailedReading(since, is_refused, words)
-            self.readings.change(
-                lambda facts: replace(facts, failed={**facts.failed, path: found}), "not_read"
-            )
+            self._tell(path, FailedReading(since, is_refused, words))
+
+    def _put_off(self, path: str, later: Later) -> None:
+        """Note that an endpoint could not be asked; after a day that is an exception."""
+        now, known = clock.now(), self.data.cursor(path)
+        since = known.failing_since or now
+        if known.failing_since is None:
+            self.data.save_cursor(path, replace(known, failing_since=since))
+        if now - since >= MAX_AGE:
+            self._tell(path, FailedReading(since, is_refused=False, words=later.cause))
+
+    def _tell(self, path: str, failed: FailedReading) -> None:
+        self.readings.change(
+            lambda facts: replace(facts, failed={**facts.failed, path: failed}), "not_read"
+        )
 
     def read_stream(self, stream: Stream) -> bool:
         has_changed = False

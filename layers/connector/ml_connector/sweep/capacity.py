@@ -3,11 +3,13 @@
 from collections.abc import Collection
 from functools import cache, cached_property
 
+from ml_connector import clock
 from ml_connector.domain.ids import Division, division_key
 from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.ledger import AnyRecord, OrderRecord
 from ml_connector.reference_data.refresh import is_usable
 from ml_connector.services import Services
+from ml_connector.tracked_record import LONGEST_WAIT
 
 # These need no reference data: the first is looked up in Exact, the second compared.
 _WITHOUT_MAPPING = {OrderState.POSTING, OrderState.POSTED}
@@ -43,7 +45,8 @@ class CallCapacity:
     def _take_of(self, division: Division, record: OrderRecord) -> bool:
         if self._left.get(division, 0) <= 0:
             return False
-        if record.state not in _WITHOUT_MAPPING and not self._is_usable(division):
+        is_ready = record.state in _WITHOUT_MAPPING or self._is_usable(division)
+        if not (is_ready or _has_to_be_told(record)):
             return False  # it continues once the reference data are read
         self._left[division] -= 1
         return True
@@ -62,6 +65,13 @@ class CallCapacity:
             for code in codes
             if division_key(site, code) not in self._halted
         }
+
+
+def _has_to_be_told(record: AnyRecord) -> bool:
+    """Return whether it has waited so long that its worker makes that an exception."""
+    waiting = record.facts.waiting
+    since = waiting.since if waiting and not record.problems else None
+    return since is not None and clock.now() - since >= LONGEST_WAIT
 
 
 def division_of(record: AnyRecord) -> Division:

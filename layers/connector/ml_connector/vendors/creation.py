@@ -170,8 +170,8 @@ class _SupplierCreation:
                 self.code, ACCOUNTS, body, record=self.tracked.title, is_ours=self._is_ours
             )
         except Later as later:
+            self._note_refusal(digest(body), later)
             if later.outcome_unknown:
-                self._note_refusal(digest(body), later)
                 until = clock.now() + _SETTLE
                 raise delay("OUTCOME_UNKNOWN", until, "reason", reason=later.cause) from later
             self._note("not_sent", None)
@@ -184,7 +184,8 @@ class _SupplierCreation:
     def _note_refusal(self, of_write: str, later: Later) -> None:
         known = self.tracked.division_facts(self.code)
         refusals = unclear_refusals.with_refusal(known.refusals, of_write, later, clock.now())
-        self.tracked.note("refused_unclearly", self.code, replace(known, refusals=refusals))
+        if refusals != known.refusals:
+            self.tracked.note("refused_unclearly", self.code, replace(known, refusals=refusals))
 
     def _note(self, step: str, intent: CreationIntent | None, **detail: Any) -> None:
         facts = replace(self.tracked.division_facts(self.code), intent=intent)

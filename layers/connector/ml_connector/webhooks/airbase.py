@@ -17,6 +17,7 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 
 from ml_connector.domain.ids import ConnectionId, OrderId, VendorId
+from ml_connector.infrastructure.json_paths import PathError, search
 from ml_connector.message_bodies import ProcessOrder, ProcessVendor, UnreadableEvent
 from ml_connector.secret import Secret
 from ml_connector.webhooks.verification import (
@@ -132,8 +133,8 @@ def message_about(
 def _search(path: str, body: Mapping[str, Any]) -> Any:
     """Return what is at the path; None where the path fails on this body."""
     try:
-        return jmespath.search(path, body)
-    except (JMESPathError, TypeError, ValueError, ArithmeticError, AttributeError):
+        return search(path, body)
+    except PathError:
         return None
 
 

@@ -53,8 +53,12 @@ def total_problems(
 
 
 def intended(facts: OrderFacts, intent: Intent, body: Body) -> OrderFacts:
-    """Return the facts of an order that is about to be posted as `body`."""
-    return replace(facts, intent=intent, body=body, problems=(), waiting=None)
+    """Return the facts of an order that is about to be posted as `body`.
+
+    How long it has waited counts until it is posted.
+    """
+    waits = tuple(each for each in facts.problems if each.code == "WAITS_TOO_LONG")
+    return replace(facts, intent=intent, body=body, problems=waits)
 
 
 def confirmed(
