@@ -8,6 +8,7 @@ from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.simulator import Request, Response
 from ml_connector.infrastructure.circuit_breaker import EXACT
+from ml_connector.infrastructure.halts import Halts
 from tests.odd_answers.hostile import Refuser, answer_by, asks_for, page, refusal
 
 _IN_USE = "Boekstuknummer in gebruik"
@@ -195,7 +196,7 @@ def test_a_write_that_is_always_put_off_is_an_exception_within_twelve_writes_a_d
         env.wait(minutes=10)
     assert env.codes(order) == ["EXACT_REFUSES_UNCLEARLY"]
     assert len(refuser.times) <= _MOST_WRITES
-    assert env.services.ledger_of(FIRM).halts() == {}
+    assert Halts(env.services.ledger_of(FIRM)).all() == {}
     refuser.is_on = False
     env.retry(order)
     env.wait(minutes=3)
