@@ -192,7 +192,7 @@ def test_a_write_that_is_always_put_off_is_an_exception_within_twelve_writes_a_d
     env: InMemoryEnvironment, name: str, write: str
 ) -> None:
     order, refuser = refused(env, PUT_OFF[name], write)
-    for _ in range(24 * 6):
+    for _ in range(12 * 6):
         env.wait(minutes=10)
     assert env.codes(order) == ["EXACT_REFUSES_UNCLEARLY"]
     assert len(refuser.times) <= _MOST_WRITES

@@ -19,7 +19,8 @@ Refusals = tuple[UnclearRefusal, ...]
 _DAY = timedelta(hours=24)
 _SECOND_WAIT = timedelta(minutes=15)
 _MOST_EQUAL, _MOST_PASSING, _MOST_DIFFERENT = 3, 6, 5
-_KEPT = 8
+_MOST_ASKED = 2  # tries a day that a person may add
+_KEPT = _MOST_PASSING + _MOST_ASKED
 _NO_STATUS = 0
 # Silence, a token that was refused, calls that were spent: often these end by themselves.
 _PASSING = {_NO_STATUS, 401, 429}
@@ -62,8 +63,9 @@ def refused_for_good(
     """
     equal = _equal(refusals, digest)
     today = [each for each in equal if now - each.at < _DAY]
-    may_try = by_hand and len(today) < _MOST_DIFFERENT
-    if not today or may_try or len(equal) < _most(last := equal[-1]):
+    if not today or len(equal) < (most := _most(last := equal[-1])):
+        return None
+    if by_hand and len(today) < most + _MOST_ASKED:
         return None
     detail = "silent" if last.status == _NO_STATUS else "quoted" if last.text else "status"
     return problem(
