@@ -1,5 +1,6 @@
 """What never moves on becomes an exception within a day, and costs a bounded number of calls."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -116,3 +117,45 @@ def test_a_long_outage_is_an_exception_until_it_is_over(env: InMemoryEnvironment
     answer_by(env, lambda _: None)
     wait_hours(env, hours=1)
     assert ledger.connection().problems == ()
+
+
+def test_a_listing_without_a_useful_answer_is_an_exception_and_asked_less_often(
+    env: InMemoryEnvironment,
+) -> None:
+    env.connect()
+    calls: list[float] = []
+
+    def answer(request: Request) -> Response | None:
+        if not request.path.partition("?")[0].endswith("/purchase_orders/"):
+            return None
+        calls.append(env.clock())
+        return Response.of_json(200, {"rows": []})
+
+    answer_for_airbase(env, answer)
+    wait_hours(env, hours=48)
+    codes = [found.code for found in env.services.ledger_of(FIRM).connection().problems]
+    assert codes == ["LISTING_REFUSED"]
+    assert 10 <= len(calls) <= 80
+    answer_for_airbase(env, lambda _: None)
+    wait_hours(env, hours=2)
+    assert env.services.ledger_of(FIRM).connection().problems == ()
+
+
+@pytest.mark.parametrize("number", ["1e99999999", "1e-99999999", "NaN"])
+def test_a_listed_number_without_end_keeps_no_other_order_from_being_found(
+    env: InMemoryEnvironment, number: str
+) -> None:
+    env.connect(post_orders_from="2026-01-01")
+    order = env.order("PO-1")
+    order["approved_date"] = "2026-09-21"
+
+    def answer(request: Request) -> Response | None:
+        if not request.path.partition("?")[0].endswith("/purchase_orders/"):
+            return None
+        rows = json.loads(env.airbase.handle(request).body)["data"]
+        text = json.dumps({"data": [{"id": "odd", "note": "?"}, *rows]})
+        return Response(200, {}, text.replace('"?"', number).encode())
+
+    answer_for_airbase(env, answer)
+    wait_hours(env, hours=2)
+    assert env.record(order).state == "posted"

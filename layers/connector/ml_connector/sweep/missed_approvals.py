@@ -6,7 +6,7 @@ so nothing is lost; what is unchanged needs no message and no call.
 """
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +26,7 @@ from ml_connector.messages import listing_message, order_message
 from ml_connector.reference_data.other_connectors import stop_for_other_connector
 from ml_connector.services import Services
 from ml_connector.settings.airbase_profile import AirbaseProfile
+from ml_connector.sweep.long_outages import LONG
 from ml_connector.telemetry import logger
 
 LISTING = "Airbase's order listing"
@@ -38,6 +39,8 @@ _DONE = "listing-done"  # a shared value while no reading is due
 _FULL = "listing-full"  # every page was read within the last day
 _OPEN = "listing-open"  # a reading has begun but not ended
 _PAGE = "listing-page"  # where it was interrupted
+_FAILING = "listing-failing"  # since when, and how often
+_RESTS = tuple(timedelta(minutes=each) for each in (1, 5, 15, 50))  # shorter than `_RESUME`
 _UNREADABLE = "odd"
 _GONE = "gone"
 _NEVER = {
@@ -70,11 +73,24 @@ def _read_listing(services: Services) -> None:
     except Halt as halt:
         Halts(services.ledger).stop(halt.problem)
     except Later as later:
-        logger().info(str(later), connection=services.id)
+        _wait(services, later)
     except Review as review:
         found = problem("LISTING_REFUSED", LISTING, "reason", reason=review.problems[0].cause)
         report_connection_problems(services.ledger, LISTING, "listing_refused", [found])
         _set_done(services)
+
+
+def _wait(services: Services, later: Later) -> None:
+    """Let the listing rest, longer each time; once it fails for long, that is an exception."""
+    logger().info(str(later), connection=services.id)
+    now, shared = clock.now(), services.shared_values
+    since, times = (shared.get(_FAILING) or f"{now.isoformat()} 0").split()
+    shared.set(_FAILING, f"{since} {int(times) + 1}", now + _FULL_EVERY)
+    rest = _RESTS[min(int(times), len(_RESTS) - 1)]
+    shared.set(_DONE, "", max(later.until, now + rest))
+    if now - datetime.fromisoformat(since) >= LONG:
+        found = problem("LISTING_REFUSED", LISTING, "reason", reason=later.cause)
+        report_connection_problems(services.ledger, LISTING, "listing_fails", [found])
 
 
 class _ListingReader:
@@ -135,7 +151,8 @@ class _ListingReader:
         # A resumed reading has not seen every row, and an empty list proves nothing.
         if self.starts_at_first_page and self.seen and not self.may_stop_early:
             self._queue_unlisted()
-        if self.has_unreadable or not self.may_stop_early:
+        has_failed = self.shared.get(_FAILING) is not None
+        if self.has_unreadable or has_failed or not self.may_stop_early:
             found = [problem("LISTED_ROW_UNREADABLE", LISTING)] if self.has_unreadable else []
             report_connection_problems(self.services.ledger, LISTING, "listing_read", found)
         if not self.may_stop_early:
@@ -144,6 +161,8 @@ class _ListingReader:
                 stop_for_other_connector(self.services, each.division)
         self.shared.clear(_PAGE)
         self.shared.clear(_OPEN)
+        if has_failed:
+            self.shared.clear(_FAILING)
         _set_done(self.services)
 
     def _note_full(self) -> None:

@@ -5,6 +5,8 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
+_MOST_DIGITS = 400
+
 
 def digest(value: Any) -> str:
     """Return the digest of any JSON-like value, whatever the order of its keys."""
@@ -13,5 +15,6 @@ def digest(value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    """Return the same text for 2, 2.0 and 2.00: they are equal."""
-    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+    """Return the same text for 2, 2.0 and 2.00: they are equal; 1e99999999 stays short."""
+    is_plain = isinstance(value, Decimal) and abs(value.adjusted()) < _MOST_DIGITS
+    return f"{value.normalize():f}" if is_plain else str(value)
