@@ -436,6 +436,25 @@ def test_an_alarm_that_fails_is_sent_again_and_the_others_are_not_repeated(
     assert len(box.messages) == 1
 
 
+def test_what_was_sent_before_an_alarm_failed_is_not_repeated(env: InMemoryEnvironment) -> None:
+    class FailsOnce(Mailbox):
+        def send(self, subject: str, text: str) -> None:
+            self.is_broken = len(self.messages) == 1 and not self.is_broken
+            super().send(subject, text)
+
+    alarms = FailsOnce("alarms")
+    env.memory.alarms.append(alarms)
+    env.services = env.memory.services()
+    env.connect()
+    for division in (2101, 2102):
+        env.clock.move(1)
+        halt(env, division)
+    send.send_due(env.services_of())
+    assert len(alarms.messages) == 1
+    send.send_due(env.services_of())
+    assert [subject.split()[3] for subject, _ in alarms.messages] == ["2101", "2102"]
+
+
 def test_an_exception_waits_for_its_channel_although_no_alarm_is_for_it(
     env: InMemoryEnvironment, box: Mailbox, alarms: Mailbox
 ) -> None:
