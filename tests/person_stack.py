@@ -5,6 +5,7 @@ from typing import Any
 from connector_cli.stack import OpenedStack
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.ids import Actor
+from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.queues import Message
 from ml_connector.stack import Addresses
 
@@ -28,6 +29,7 @@ class PersonStack(OpenedStack):
             "actor": PERSON,
             "secret_store": env.memory.secret_store,
             "addresses": _ADDRESSES,
+            "http": http_clients.client(env.memory.transport),
         }
         vars(self).update(opened)
 

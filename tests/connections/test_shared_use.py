@@ -62,6 +62,14 @@ def test_a_subsidiary_of_the_same_tenant_is_refused_in_another_division(
         manage.add(PersonStack(env), PERSON, settings(env, BE, divisions=[division]), secrets(env))
 
 
+def test_a_subsidiary_is_recognised_by_any_of_its_names(env: InMemoryEnvironment) -> None:
+    serve(env, NL)
+    name = str(env.airbase.subsidiaries[NL.subsidiary]["name"])
+    division = {"division": BE.division, "subsidiaries": [name]}
+    with pytest.raises(UserError, match=f"subsidiary {name} is served by"):
+        manage.add(PersonStack(env), PERSON, settings(env, BE, divisions=[division]), secrets(env))
+
+
 def test_the_same_name_of_a_subsidiary_in_another_tenant_is_none_of_its_business(
     env: InMemoryEnvironment,
 ) -> None:

@@ -356,3 +356,22 @@ def test_an_emptied_listing_is_an_exception_about_a_missing_right(
     emptied(env, listing)
     texts = [f"{problem.cause} {problem.remedy}" for problem in exceptions(env)]
     assert any(re.search(r"\brights?\b", text, re.IGNORECASE) for text in texts), texts
+
+
+def test_an_odd_link_of_item_and_supplier_is_an_exception_and_stops_no_order(
+    env: InMemoryEnvironment,
+) -> None:
+    env.exact.world.divisions[NL.division].requires_supplier_items = True
+    env.connect(**env.config(link_supplier_items=True))
+    assert env.post(env.order("PO-1")).state == "posted"
+
+    def spoil(request: Request, value: Any) -> None:
+        if asks_for(request, "sync/Logistics/SupplierItem"):
+            for row in rows_in(value):
+                if "Item" in row:
+                    row["Item"] = 4711
+
+    alter(env, spoil)
+    lines = [env.airbase.line("4200", "80.00", "Paper")]
+    assert env.post(env.order("PO-2", lines=lines)).state == "posted"
+    assert "EXACT_ROW_UNREADABLE" in [found.code for found in exceptions(env)]

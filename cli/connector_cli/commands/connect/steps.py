@@ -17,6 +17,7 @@ from connector_cli.printing import print_line
 from connector_cli.stack import OpenedStack
 from ml_connector.connections import consent_request, manage, setup
 from ml_connector.connections import secrets as given_secrets
+from ml_connector.connections.airbase_tenant import try_airbase
 from ml_connector.connections.files import checked
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.shared_use import share_app
@@ -111,7 +112,7 @@ class ConnectSteps:
         )
 
     def _check_airbase(self, connection: Connection, given: GivenSecrets) -> list[Subsidiary]:
-        found = setup.try_airbase(self.stack, connection, given)
+        found = try_airbase(self.stack, connection, given)
         self.session.print_line(f"Airbase: the API key works; {len(found)} subsidiaries.")
         return found
 

@@ -1,6 +1,6 @@
 """The steps of connecting a company; each can be repeated and then changes nothing.
 
-`begin`, `store_app`, consent (`consent_request`), `list_divisions`, `try_airbase`, assigning
+`begin`, `store_app`, consent (`consent_request`), `list_divisions`, `airbase_tenant`, assigning
 subsidiaries (`subsidiaries`), `save`, `subscribe`. There is no connection until `save`: what was
 stored before (the app's credentials, a consent) is overwritten by the next attempt.
 
@@ -11,20 +11,17 @@ A division that moved to another database (`DivisionMoveDate`) is handled by
 from collections.abc import Mapping
 from typing import Any
 
-from ml_connector.airbase.client import AirbaseClient
-from ml_connector.bootstrap import SharedAirbasePace
 from ml_connector.connections import manage as connections
 from ml_connector.connections import secrets as connection_secrets
 from ml_connector.connections.files import checked
 from ml_connector.connections.manage import Added
-from ml_connector.connections.secrets import API_KEY, CLIENT_ID, CLIENT_SECRET, GivenSecrets
-from ml_connector.connections.subsidiaries import Settings, Subsidiary
+from ml_connector.connections.secrets import CLIENT_ID, CLIENT_SECRET, GivenSecrets
+from ml_connector.connections.subsidiaries import Settings
 from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
 from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import Actor, ConnectionId, Division
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.rows import RowReader, read_listed
-from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -155,41 +152,6 @@ def _division(row: RowReader) -> dict[str, Any]:
         "currency": row.text("Currency"),
         "status": "blocked" if blocked else _STATUS.get(row.whole("Status", absent=1), "open"),
     }
-
-
-def try_airbase(stack: Stack, connection: Connection, given: GivenSecrets) -> list[Subsidiary]:
-    """Return the tenant's subsidiaries, read with the given key or else the stored one.
-
-    If the tenant does not list them, its orders are read instead and the result is empty.
-
-    Raises:
-        Halt: Airbase refuses the key, or there is none.
-        Later, Review: Airbase gives no usable answer.
-    """
-    client = _airbase(stack, connection, given)
-    if connection.profile.subsidiaries_path is None:
-        next(client.order_pages(), None)
-        return []
-    found = (_subsidiary(row) for row in client.subsidiaries())
-    return [each for each in found if each.key]
-
-
-def _airbase(stack: Stack, connection: Connection, given: GivenSecrets) -> AirbaseClient:
-    key = given.get(API_KEY) or stack.secret_store.airbase_key(connection.id)
-    pace = SharedAirbasePace(stack.tables.coordination, connection.id)
-    circuit_breaker = CircuitBreaker(stack.tables.coordination, connection.id, AIRBASE)
-    base, profile = connection.airbase_base_url, connection.profile
-    return AirbaseClient(base, profile, key, stack.http, pace, circuit_breaker)
-
-
-def _subsidiary(row: Any) -> Subsidiary:
-    if not isinstance(row, Mapping):
-        return Subsidiary("", "")
-    id, code, name, country = (
-        str(row.get(field) or "").strip()
-        for field in ("airbase_id", "erp_reference_id", "name", "iso_code")
-    )
-    return Subsidiary(id or code or name, name or code or id, code, country)
 
 
 def is_saved(stack: Stack, connection: Connection, given: GivenSecrets) -> bool:

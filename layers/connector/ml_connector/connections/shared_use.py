@@ -4,9 +4,11 @@ A division has one connection, a subsidiary of a tenant too. An Exact app has on
 another connection may use it, if that is said (`Connection.shares_app_with`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+from ml_connector.connections.airbase_tenant import try_airbase
 from ml_connector.connections.secrets import API_KEY, CLIENT_ID, GivenSecrets, stored
+from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
@@ -22,7 +24,7 @@ def refuse_overlap(stack: Stack, connection: Connection, given: GivenSecrets) ->
         for other in _others(stack.services.connections, connection)
         for line in (
             *_shared_divisions(connection, other),
-            *_shared_subsidiaries(stack.secret_store, connection, other, given),
+            *_shared_subsidiaries(stack, connection, other, given),
         )
     ]
     if lines:
@@ -74,16 +76,35 @@ def _shared_divisions(connection: Connection, other: Connection) -> Iterator[str
 
 
 def _shared_subsidiaries(
-    secret_store: AdminSecretStore, connection: Connection, other: Connection, given: GivenSecrets
+    stack: Stack, connection: Connection, other: Connection, given: GivenSecrets
 ) -> Iterator[str]:
+    if not _is_same_tenant(stack.secret_store, connection, other, given):
+        return
     served = {name: d.division for d in other.divisions for name in d.subsidiaries}
-    same = [name for d in connection.divisions for name in d.subsidiaries if name in served]
-    if same and _is_same_tenant(secret_store, connection, other, given):
-        for name in same:
+    names = _names_of_subsidiaries(stack, connection, given)
+    for wanted in (name for d in connection.divisions for name in d.subsidiaries):
+        for known in sorted(names.get(wanted, {wanted}) & served.keys()):
+            where = f"connection {other.id} (division {served[known]})"
             yield (
-                f"subsidiary {name} is served by connection {other.id} (division {served[name]}): "
-                "its orders would be posted twice; leave it out of one of the two"
+                f"subsidiary {wanted} is served by {where}: its orders would be posted twice; "
+                "leave it out of one of the two"
             )
+
+
+def _names_of_subsidiaries(
+    stack: Stack, connection: Connection, given: GivenSecrets
+) -> Mapping[str, set[str]]:
+    """Return everything that a subsidiary may be called, by each of its names.
+
+    Nothing when Airbase does not list them now: then only equal names are recognised.
+    """
+    if connection.profile.subsidiaries_path is None:
+        return {}
+    try:
+        found = try_airbase(stack, connection, given)
+    except Fault:
+        return {}
+    return {name: each.names for each in found for name in each.names}
 
 
 def _is_same_tenant(

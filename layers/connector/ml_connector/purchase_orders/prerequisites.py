@@ -25,6 +25,8 @@ from ml_connector.exact.errors import not_about
 from ml_connector.exact.odata import int64_literal, text_literal
 from ml_connector.exact.reference_data import SUPPLIER_ITEMS_PATH, read_item
 from ml_connector.exact.rows import Row, RowReader, read_required, read_rows
+from ml_connector.reference_data.division_record import DivisionReadings
+from ml_connector.reference_data.odd_rows import OddRows
 from ml_connector.services import Services
 from ml_connector.settings.connection import ExactDivision
 
@@ -46,6 +48,7 @@ class Prerequisites:
         self._exact_client = services.exact
         self._data = services.reference_store(division.division)
         self._leases = services.leases
+        self._ledger = services.ledger
 
     def create_all(self, missing: Sequence[Prerequisite]) -> None:
         """Create everything that is missing, or raise the fault that prevents it."""
@@ -111,6 +114,8 @@ class Prerequisites:
         }
         rows = self._exact_client.rows(self._code, SUPPLIER_ITEMS_PATH, query)
         found = read_rows(rows, lambda row: (row.key("Item"), row.key("Supplier")))
+        odd_rows = OddRows(DivisionReadings(self._ledger, self._code))
+        odd_rows.streamed(SUPPLIER_ITEMS_PATH, found, cursor.timestamp)
         self._data.store_supplier_items(each.value for each in found if all(each.value))
         highest = max((each.version or 1 for each in found), default=1)
         self._data.save_cursor(SUPPLIER_ITEMS_PATH, cursor.reached(highest))

@@ -4,13 +4,13 @@ A halt, an outage and a call limit have their own alarms or exceptions: what wai
 overdue. Parked orders are not in the list either; they count in `OldestWaitingSeconds`.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
 
 from ml_connector import clock, telemetry
-from ml_connector.domain.ids import division_key
+from ml_connector.domain.ids import Division, division_key
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT, REMOTES
 from ml_connector.infrastructure.coordination import CARE, COMPARISON, LISTING
 from ml_connector.infrastructure.halts import Halts
@@ -23,24 +23,70 @@ _MOST = 500  # of one kind: an alarm needs no exact figure
 _DAY = timedelta(days=1)
 
 
-class _Stopped(NamedTuple):
-    """What of a connection cannot go on now, for a reason that people are told by itself."""
+class _DueJobs:
+    """What is due of one connection: each method yields since when, the oldest first.
 
-    halts: Collection[str]
-    away: Collection[str]
+    Each takes the moment before which a job has to be due to be overdue. What cannot go on now, for
+    a reason that people are told by itself, is left out.
+    """
 
-    def waits_for(self, *remotes: str) -> bool:
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._halts = Halts(services.ledger).all().keys()
+        self._away = [
+            each.name for each in REMOTES if services.circuit_breaker(each).outage().is_open
+        ]
+
+    def events(self, before: datetime) -> Iterator[datetime]:
+        if not self._waits_for():
+            yield from (each.received_at for each in self._services.inbox.open_events(before))
+
+    def records(self, before: datetime) -> Iterator[datetime]:
+        if not self._waits_for():
+            for record in self._services.ledger.due(before):
+                if record.due_at and not self._is_halted(division_of(record)):
+                    yield record.due_at
+
+    def readings(self, _: datetime) -> Iterator[datetime]:
+        if not self._waits_for(EXACT.name):
+            for each in self._services.connection.divisions:
+                since = due_since(self._services.reference_store(each.division))
+                if since and not self._is_halted(each.division):
+                    yield since
+
+    def listing(self, _: datetime) -> Iterator[datetime]:
+        connection = self._services.connection
+        if connection.profile.orders_path and not self._waits_for(AIRBASE.name):
+            every = timedelta(minutes=connection.airbase_sweep_minutes)
+            yield self._services.last_runs.of(LISTING) + every
+
+    def care(self, _: datetime) -> Iterator[datetime]:
+        if not self._waits_for(EXACT.name):
+            yield self._services.last_runs.of(CARE) + _DAY
+
+    def comparison(self, _: datetime) -> Iterator[datetime]:
+        if not self._waits_for(AIRBASE.name):
+            yield self._services.last_runs.of(COMPARISON) + _DAY
+
+    def notifications(self, _: datetime) -> Iterator[datetime]:
+        if self._services.channels:
+            waiting = self._services.outbox.waiting(1)
+            yield from (datetime.fromisoformat(each.at) for each in waiting)
+
+    def _waits_for(self, *remotes: str) -> bool:
         """Return whether a job of the whole connection that needs these cannot go on."""
-        return "" in self.halts or any(remote in self.away for remote in remotes)
+        return "" in self._halts or any(remote in self._away for remote in remotes)
+
+    def _is_halted(self, division: Division) -> bool:
+        return division_key(self._services.connection.site, division) in self._halts
 
 
 class _Job(NamedTuple):
-    """A kind of job; `due` yields the moments since which some are due, the oldest first."""
+    """A kind of job: how long it may be due, and how those that are due are found."""
 
     name: str
     grace: timedelta
-    due: Callable[[Services, _Stopped, datetime], Iterable[datetime]]
-    """Takes the moment before which a job has to be due to be overdue."""
+    due: Callable[[_DueJobs, datetime], Iterator[datetime]]
 
 
 def measure_overdue(services: StackServices) -> None:
@@ -65,13 +111,11 @@ def measure_overdue(services: StackServices) -> None:
 
 
 def _count(services: Services) -> int:
-    halts = Halts(services.ledger).all().keys()
-    away = [each.name for each in REMOTES if services.circuit_breaker(each).outage().is_open]
-    stopped = _Stopped(halts, away)
+    jobs = _DueJobs(services)
     count = 0
     for job in _JOBS:
         before = clock.now() - job.grace
-        due = [at for at in islice(job.due(services, stopped, before), _MOST) if at < before]
+        due = [at for at in islice(job.due(jobs, before), _MOST) if at < before]
         if due:
             since = f"{min(due):%Y-%m-%d %H:%M} UTC"
             telemetry.logger().warning(
@@ -81,55 +125,12 @@ def _count(services: Services) -> int:
     return count
 
 
-def _events(services: Services, stopped: _Stopped, before: datetime) -> Iterable[datetime]:
-    if not stopped.waits_for():
-        yield from (each.received_at for each in services.inbox.open_events(before))
-
-
-def _records(services: Services, stopped: _Stopped, before: datetime) -> Iterable[datetime]:
-    site = services.connection.site
-    if not stopped.waits_for():
-        for record in services.ledger.due(before):
-            if record.due_at and division_key(site, division_of(record)) not in stopped.halts:
-                yield record.due_at
-
-
-def _readings(services: Services, stopped: _Stopped, _: datetime) -> Iterable[datetime]:
-    site = services.connection.site
-    if not stopped.waits_for(EXACT.name):
-        for each in services.connection.divisions:
-            since = due_since(services.reference_store(each.division))
-            if since and division_key(site, each.division) not in stopped.halts:
-                yield since
-
-
-def _listing(services: Services, stopped: _Stopped, _: datetime) -> Iterable[datetime]:
-    every = timedelta(minutes=services.connection.airbase_sweep_minutes)
-    if services.connection.profile.orders_path and not stopped.waits_for(AIRBASE.name):
-        yield services.last_runs.of(LISTING) + every
-
-
-def _care(services: Services, stopped: _Stopped, _: datetime) -> Iterable[datetime]:
-    if not stopped.waits_for(EXACT.name):
-        yield services.last_runs.of(CARE) + _DAY
-
-
-def _comparison(services: Services, stopped: _Stopped, _: datetime) -> Iterable[datetime]:
-    if not stopped.waits_for(AIRBASE.name):
-        yield services.last_runs.of(COMPARISON) + _DAY
-
-
-def _notifications(services: Services, _: _Stopped, __: datetime) -> Iterable[datetime]:
-    if services.channels:
-        yield from (datetime.fromisoformat(each.at) for each in services.outbox.waiting(1))
-
-
 _JOBS = (
-    _Job("webhook event", timedelta(hours=1), _events),
-    _Job("record", timedelta(hours=4), _records),
-    _Job("reading of a division", timedelta(hours=8), _readings),
-    _Job(LISTING, timedelta(hours=4), _listing),
-    _Job(CARE, timedelta(hours=12), _care),
-    _Job(COMPARISON, timedelta(hours=12), _comparison),
-    _Job("notification", timedelta(hours=26), _notifications),
+    _Job("webhook event", timedelta(hours=1), _DueJobs.events),
+    _Job("record", timedelta(hours=4), _DueJobs.records),
+    _Job("reading of a division", timedelta(hours=8), _DueJobs.readings),
+    _Job(LISTING, timedelta(hours=4), _DueJobs.listing),
+    _Job(CARE, timedelta(hours=12), _DueJobs.care),
+    _Job(COMPARISON, timedelta(hours=12), _DueJobs.comparison),
+    _Job("notification", timedelta(hours=26), _DueJobs.notifications),
 )
