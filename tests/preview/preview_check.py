@@ -63,10 +63,11 @@ class PreviewCheck:
             event: str | None = None,
             *,
             by_hand: bool = False,
+            receives: int | None = None,
         ) -> OrderRecord:
             previewed = self.preview_only(services, id, by_hand=by_hand)
             self.written.clear()
-            record = advance(services, id, event, by_hand=by_hand)
+            record = advance(services, id, event, by_hand=by_hand, receives=receives)
             self.actions[previewed.action] += 1
             compare(previewed, record, list(self.written))
             return record
