@@ -13,13 +13,11 @@ from local.in_memory.stack import InMemoryStack
 from ml_connector import clock
 from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import OrderId
-from ml_connector.exact.oauth import Tokens
 from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import IncomingEvent
 from ml_connector.infrastructure.ledger import order_key
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
-from ml_connector.secret import Secret
 from ml_connector.services import Tables
 from tests.aws_errors import model
 from tests.aws_errors.faulty import (
@@ -32,6 +30,7 @@ from tests.aws_errors.faulty import (
     Site,
     handling,
 )
+from tests.lasting_tokens import let_tokens_last
 
 _FOR_EVER = 1e9
 _PAUSES = (1, 1, 1, *[5] * 18)  # minutes
@@ -123,17 +122,6 @@ class FaultyEnvironment(InMemoryEnvironment):
     def halts(self) -> list[str]:
         """Return the codes of what is halted."""
         return [halt.code for halt in Halts(self.services.ledger_of(FIRM)).all().values()]
-
-
-def let_tokens_last(env: InMemoryEnvironment) -> None:
-    """Give tokens that never expire: their renewal has a protocol of its own."""
-    given = env.exact.issue_tokens()
-    access = given["access_token"]
-    env.exact.oauth._access[access] = clock.epoch() + _FOR_EVER
-    pairs = TokenPairs(FIRM, env.memory.secret_store, env.memory.tables.coordination)
-    number = pairs.next_number(of_new_consent=True)
-    secrets = Secret(access), Secret(given["refresh_token"])
-    pairs.store(Tokens(*secrets, clock.now(), int(_FOR_EVER), number))
 
 
 class PostingWorld:

@@ -23,15 +23,12 @@ from ml_connector import clock
 from ml_connector.domain.ids import Actor as Person
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.marker import is_marked_for
-from ml_connector.exact.oauth import Tokens
-from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.exceptions.retry import retry
 from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import Conflict, OrderRecord
 from ml_connector.infrastructure.queues import Message
 from ml_connector.messages import order_message
 from ml_connector.purchase_orders import worker
-from ml_connector.secret import Secret
 from ml_connector.services import Tables
 from ml_connector.sqs_worker import counted, wait_after
 from ml_connector.sweep.due_records import sweep_connection
@@ -40,6 +37,7 @@ from tests.exploration.actors import DONE, Actor, Ways, call
 from tests.exploration.search import Choice
 from tests.exploration.stores import ExploredTable
 from tests.exploration.world import World
+from tests.lasting_tokens import let_tokens_last
 
 _WORKERS = ("worker 1", "worker 2")
 _SWEEP, _PERSON = "the sweep", "a person"
@@ -88,7 +86,7 @@ class PostingWorld(World):
         self.env = env = InMemoryEnvironment()
         env.airbase.limit = 1_000_000
         env.connect()
-        _let_tokens_last(env)
+        let_tokens_last(env)
         self.order = OrderId(env.order("PO-1")["id"])
         names = Tables.__dataclass_fields__
         explored = {n: ExploredTable(getattr(env.memory.tables, n), self._is_shared) for n in names}
@@ -327,14 +325,3 @@ class PersonsStack(OpenedStack):
         self.tables, self.queues = world.memory.tables, world.queues
         opened: dict[str, Any] = {"services": world.services, "actor": Person(_PERSON)}
         vars(self).update(opened)
-
-
-def _let_tokens_last(env: InMemoryEnvironment) -> None:
-    """Give tokens that never expire: their renewal is explored on its own."""
-    given = env.exact.issue_tokens()
-    access = given["access_token"]
-    env.exact.oauth._access[access] = clock.epoch() + _FOR_EVER
-    pairs = TokenPairs(FIRM, env.memory.secret_store, env.memory.tables.coordination)
-    number = pairs.next_number(of_new_consent=True)
-    secrets = Secret(access), Secret(given["refresh_token"])
-    pairs.store(Tokens(*secrets, clock.now(), int(_FOR_EVER), number))

@@ -213,3 +213,18 @@ def test_an_order_that_was_put_off_twice_is_posted_within_half_an_hour(
     for _ in range(3):
         env.wait(minutes=10)
     assert (env.record(order).state, env.codes(order)) == ("posted", [])
+
+
+def test_a_limit_that_exact_names_is_waited_for_and_never_an_exception(
+    env: InMemoryEnvironment,
+) -> None:
+    """Another program may use up the calls of every minute; the server says until when."""
+    used_up = {"X-RateLimit-Minutely-Limit": "60", "X-RateLimit-Minutely-Remaining": "0"}
+    order, refuser = refused(env, Response(429, used_up), "new order")
+    for _ in range(12):
+        env.wait(minutes=2)
+    assert len(refuser.times) > 6
+    assert env.codes(order) == []
+    refuser.is_on = False
+    env.wait(minutes=2)
+    assert env.record(order).state == "posted"

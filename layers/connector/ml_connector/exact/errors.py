@@ -91,7 +91,9 @@ def interpret(answer: ExactAnswer, sent: SentRequest) -> Fault:
     if answer.status == _TOO_MANY or _mentions_rate_limit(answer, text):
         is_a_page = bool(answer.body.strip()) and not are_exacts
         later = _too_many(answer, sent, may_be_done=is_a_page)
-        return _answered(later, answer, _one_line(text))
+        # A limit that Exact names ends at a known time; any other may never.
+        is_named = later.code != "EXACT_RATE_LIMITED"
+        return later if is_named else _answered(later, answer, _one_line(text))
     if answer.status == _FORBIDDEN and not are_exacts and not reason_rule(answer.header("reason")):
         return _page(answer, sent, text)
     if answer.status in (_UNAUTHORIZED, _FORBIDDEN):
@@ -143,11 +145,6 @@ def counts_as_error(answer: ExactAnswer) -> bool:
     if _BAD_REQUEST <= answer.status < 500:
         return True
     return answer.status == 500
-
-
-def message(body: bytes) -> str:
-    """Return the text of an error's body, or an empty one."""
-    return read_words(body).text
 
 
 class Words(NamedTuple):
@@ -322,7 +319,7 @@ def _one_line(text: str) -> str:
 def _evidence(answer: ExactAnswer, sent: SentRequest) -> dict[str, Any]:
     """Return the request and the answer; of the headers only the request id."""
     answered = {
-        "answer": telemetry.evidence(message(answer.body).encode() or answer.body),
+        "answer": telemetry.evidence(read_words(answer.body).text.encode() or answer.body),
         "request_id": telemetry.evidence(_request_id(answer).encode())[:100],
     }
     asked = {"status": answer.status, "endpoint": sent.endpoint, "division": sent.division}
