@@ -13,11 +13,9 @@ from typing import Any, TypeVar
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
-from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import Division, Guid, OrderId
 from ml_connector.domain.orders.marker import order_tokens_in
 from ml_connector.domain.orders.reference_data import Code, Supplier
-from ml_connector.domain.records import DivisionFacts, FailedReading
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.divisions import read_move
 from ml_connector.exact.odata import int64_literal
@@ -55,9 +53,9 @@ from ml_connector.reference_data.changed_suppliers import (
 from ml_connector.reference_data.division_record import DivisionReadings
 from ml_connector.reference_data.odd_rows import OddRows
 from ml_connector.reference_data.other_connectors import note_marked, stop_for_other_connector
+from ml_connector.reference_data.resting_endpoints import RestingEndpoints, rests
 from ml_connector.reference_data.shrunk_listings import ShrunkListings
 from ml_connector.services import Services
-from ml_connector.telemetry import logger
 
 STREAMS_EVERY = timedelta(hours=4)
 MAX_AGE = timedelta(hours=24)
@@ -66,12 +64,6 @@ LISTINGS_EVERY = timedelta(hours=24)
 
 _PATHS = (*(stream.path for stream in STREAMS), STREAM_PATH, DELETED_PATH)
 _NEEDED = _PATHS[:-1]  # a division may lack the stream of deletions
-_ABOUT_ENDPOINTS = {"EXACT_FORBIDDEN", "EXACT_SCOPE_MISSING", "EXACT_LICENCE"}
-_UNCLEAR = {"EXACT_OTHER_ANSWER", "EXACT_UNREADABLE", "EXACT_UNAVAILABLE", "EXACT_NO_ANSWER"}
-# At most six tries a day of what Exact refuses, 27 of what has no usable answer.
-_REFUSED_WAITS = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
-_UNCLEAR_WAITS = tuple(timedelta(minutes=each) for each in (1, 5, 15, 60))
-_UNCLEAR_TOLD_AFTER = timedelta(hours=4)
 _ODD_ROWS_EVERY = timedelta(hours=20)
 _LISTINGS = "listings"
 _STALE = "stale "
@@ -131,15 +123,15 @@ def refresh(services: Services, division: Division, *, everything: bool = False)
         return False
     reader = _Reader(services, division, data, everything=everything)
     changed = [
-        reader.attempt(each.path, partial(reader.read_stream, each))
+        reader.endpoints.attempt(each.path, partial(reader.read_stream, each))
         for each in STREAMS
         if each.path in due
     ]
     if STREAM_PATH in due:
-        reader.attempt(STREAM_PATH, reader.read_orders)
+        reader.endpoints.attempt(STREAM_PATH, reader.read_orders)
         stop_for_other_connector(services, division)
     if DELETED_PATH in due:
-        changed.append(reader.attempt(DELETED_PATH, reader.read_deleted))
+        changed.append(reader.endpoints.attempt(DELETED_PATH, reader.read_deleted))
         queue_supplier_changes(services, division)
     changed.append(reader.read_listings())
     return any(changed)
@@ -156,16 +148,11 @@ def _due(data: ReferenceStore) -> tuple[str, ...]:
 
 def _is_due(cursor: StreamCursor, stale_at: datetime | None) -> bool:
     read_at = cursor.read_at
-    if _rests(cursor):
+    if rests(cursor):
         return False
     if read_at is None or clock.now() - read_at >= STREAMS_EVERY:
         return True
     return stale_at is not None and stale_at >= read_at
-
-
-def _rests(cursor: StreamCursor) -> bool:
-    """Return whether an endpoint that failed is not to be tried again yet."""
-    return cursor.rests_until is not None and clock.now() < cursor.rests_until
 
 
 def is_usable(data: ReferenceStore) -> bool:
@@ -189,60 +176,8 @@ class _Reader:
         self.rows_read: Counter[str] = Counter()
         self.readings = DivisionReadings(services.ledger, division)
         self.odd_rows = OddRows(self.readings)
+        self.endpoints = RestingEndpoints(data, self.readings, _NEEDED, everything=everything)
         self.listings = ShrunkListings(services.exact, division, data, self.readings)
-
-    def attempt(self, path: str, read: Callable[[], bool]) -> bool:
-        """Read an endpoint; return whether data changed. A failure of it alone is taken note of."""
-        cursor = self.data.cursor(path)
-        if _rests(cursor) and not self.everything:
-            return False
-        try:
-            has_changed = read()
-        except Halt as halt:
-            # Without a stream that mapping needs, the division stops, with one exception.
-            if path in _NEEDED or halt.problem.code not in _ABOUT_ENDPOINTS:
-                raise
-            self._failed(path, halt.problem.cause, is_refused=True)
-        except Review as review:
-            self._failed(path, review.problems[0].cause, is_refused=True)
-        except Later as later:
-            if not (later.answer or later.code in _UNCLEAR):
-                self._put_off(path, later)
-                raise
-            self._failed(path, later.cause, is_refused=False)
-        else:
-            if path in self.readings.facts.failed:
-                self.readings.change(lambda facts: _without_failure(facts, path), "read_again")
-            return has_changed
-        return False
-
-    def _failed(self, path: str, words: str, *, is_refused: bool) -> None:
-        """Let the endpoint rest, longer each time; from some failures on it is an exception."""
-        now = clock.now()
-        waits = _REFUSED_WAITS if is_refused else _UNCLEAR_WAITS
-        known = self.data.cursor(path)
-        wait = waits[min(known.failures, len(waits) - 1)]
-        cursor = known.failed(now, now + wait)
-        self.data.save_cursor(path, cursor)
-        logger().warning("not read from Exact", path=path, cause=words)
-        since = cursor.failing_since or now
-        is_told = cursor.failures > 1 if is_refused else now - since >= _UNCLEAR_TOLD_AFTER
-        if is_told or path in self.readings.facts.failed:
-            self._tell(path, FailedReading(since, is_refused, words))
-
-    def _put_off(self, path: str, later: Later) -> None:
-        """Note that an endpoint could not be asked; after a day that is an exception."""
-        now, known = clock.now(), self.data.cursor(path)
-        since = known.failing_since or now
-        if known.failing_since is None:
-            self.data.save_cursor(path, replace(known, failing_since=since))
-        if now - since >= MAX_AGE:
-            self._tell(path, FailedReading(since, is_refused=False, words=later.cause))
-
-    def _tell(self, path: str, failed: FailedReading) -> None:
-        self.readings.change(
-            lambda facts: replace(facts, failed={**facts.failed, path: failed}), "not_read"
-        )
 
     def read_stream(self, stream: Stream) -> bool:
         has_changed = False
@@ -427,9 +362,9 @@ class _Reader:
         listings = [*LISTINGS, *([PROJECTS] if "project" in self.connection.tag_kinds else [])]
         failed = {path for path, each in self.data.cursors().items() if each.failures}
         if every or DIVISIONS_PATH in failed:
-            self.attempt(DIVISIONS_PATH, self._restart_if_moved)
+            self.endpoints.attempt(DIVISIONS_PATH, self._restart_if_moved)
         changed = [
-            self.attempt(each.path, partial(self._read_listing, each))
+            self.endpoints.attempt(each.path, partial(self._read_listing, each))
             for each in listings
             if every or each.path in failed
         ]
@@ -493,11 +428,6 @@ class _Reader:
         if order:
             message = changed_order_message(self.connection.id, order)
             self.services.queues.send(message, f"{message.group} exact {stamp}")
-
-
-def _without_failure(facts: DivisionFacts, path: str) -> DivisionFacts:
-    failed = {where: each for where, each in facts.failed.items() if where != path}
-    return replace(facts, failed=failed)
 
 
 def _highest(rows: Sequence[ReadRow[Any]]) -> int:
