@@ -76,6 +76,18 @@ def test_the_third_failure_in_a_row_opens_it_for_every_worker(
     assert is_refused(worker())
 
 
+def test_a_path_that_fails_again_and_again_opens_nothing(
+    worker: Callable[[], CircuitBreaker],
+) -> None:
+    for path in ("/orders/", "/orders/1", "/orders/", "/orders/1", "/orders/"):
+        with suppress(Later), worker().calling(path):
+            raise silence()
+    assert not is_refused(worker())
+    with suppress(Later), worker().calling("/orders/2"):
+        raise silence()
+    assert is_refused(worker())
+
+
 def test_an_answer_resets_the_count(worker: Callable[[], CircuitBreaker]) -> None:
     for _ in range(5):
         call(worker(), silence())
@@ -95,7 +107,7 @@ def test_a_refusal_is_an_answer(worker: Callable[[], CircuitBreaker], answer: Fa
     call(worker(), silence())
     call(worker(), silence())
     call(worker(), answer)
-    assert worker().outage().failures == 0
+    assert worker().outage().failing == ()
 
 
 @pytest.mark.parametrize(
@@ -319,4 +331,4 @@ def test_two_failures_at_once_are_two(earlier: int) -> None:
         one.record_failure()
     table.meanwhile = other.record_failure
     one.record_failure()
-    assert one.outage().failures == earlier + 2
+    assert len(one.outage().failing) == earlier + 2

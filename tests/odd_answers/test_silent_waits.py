@@ -141,6 +141,85 @@ def test_a_listing_without_a_useful_answer_is_an_exception_and_asked_less_often(
     assert env.services.ledger_of(FIRM).connection().problems == ()
 
 
+_UNREADABLE = [Response(200, {}, b'{"data": ['), Response(504), None]
+
+
+def _answer_by_path(
+    env: InMemoryEnvironment, response: Response | None, *, listing: bool
+) -> list[float]:
+    """Answer this (None: nothing) for the listing of orders or for each order; return when."""
+    calls: list[float] = []
+
+    def answer(request: Request) -> Response | None:
+        path = request.path.partition("?")[0]
+        if "/purchase_orders/" not in path or path.endswith("/purchase_orders/") != listing:
+            return None
+        calls.append(env.clock())
+        if response is None:
+            raise NoAnswer
+        return response
+
+    answer_for_airbase(env, answer)
+    return calls
+
+
+@pytest.mark.parametrize("response", _UNREADABLE, ids=["cut", "504", "silence"])
+def test_a_listing_that_cannot_be_read_holds_up_no_order(
+    env: InMemoryEnvironment, response: Response | None
+) -> None:
+    env.connect()
+    calls = _answer_by_path(env, response, listing=True)
+    for hour in range(4):
+        wait_hours(env, hours=1)
+        assert env.post(env.order(f"PO-{hour}")).state == "posted"
+    wait_hours(env, hours=1)
+    codes = [found.code for found in env.services.ledger_of(FIRM).connection().problems]
+    assert codes == ["LISTING_REFUSED"]
+    assert len(calls) <= 12, "the listing rests by itself"
+
+
+@pytest.mark.parametrize("response", _UNREADABLE, ids=["cut", "504", "silence"])
+def test_orders_that_cannot_be_read_cost_few_calls_though_their_listing_is_answered(
+    env: InMemoryEnvironment, response: Response | None
+) -> None:
+    env.connect()
+    calls = _answer_by_path(env, response, listing=False)
+    orders = [env.order(f"PO-{number}") for number in range(20)]
+    for order in orders:
+        env.queue(order)
+    for _ in range(60 * 5):
+        env.wait(minutes=1)
+    assert len(calls) <= 3 + 5 * 10
+    codes = [found.code for found in env.services.ledger_of(FIRM).connection().problems]
+    assert codes == ["REMOTE_AWAY"]
+    answer_for_airbase(env, lambda _: None)
+    wait_hours(env, hours=1)
+    assert {env.record(order).state for order in orders} == {"posted"}
+    assert env.services.ledger_of(FIRM).connection().problems == ()
+
+
+def test_an_outage_ends_though_the_listing_and_some_orders_still_fail(
+    env: InMemoryEnvironment,
+) -> None:
+    env.connect()
+    broken = [env.order(f"PO-broken-{number}") for number in range(3)]
+    ids = [str(order["id"]) for order in broken]
+
+    def answer(request: Request) -> Response | None:
+        path = request.path.partition("?")[0]
+        fails = path.endswith("/purchase_orders/") or any(id in path for id in ids)
+        return Response(503) if fails else None
+
+    answer_for_airbase(env, answer)
+    for order in broken:
+        env.queue(order)
+    wait_hours(env, hours=2)
+    order = env.order("PO-1")
+    env.post(order)
+    wait_hours(env, hours=1)
+    assert env.record(order).state == "posted"
+
+
 @pytest.mark.parametrize("number", ["1e99999999", "1e-99999999", "NaN"])
 def test_a_listed_number_without_end_keeps_no_other_order_from_being_found(
     env: InMemoryEnvironment, number: str

@@ -205,7 +205,7 @@ class AirbaseClient:
     def _exchange(self, request: httpx.Request, path: str, record: str) -> Any:
         if (until := self._pace.wait_until()) and until > clock.now():
             raise delay("AIRBASE_BUSY", until)
-        with self.circuit_breaker.calling():
+        with self.circuit_breaker.calling(path):
             return self._interpret(self._send(request), path, record)
 
     def _send(self, request: httpx.Request) -> httpx.Response:

@@ -2,7 +2,8 @@
 
 Three calls in a row without a useful answer open it: from then on only one prober calls the remote,
 until an answer closes it again. Fewer failures are left to the caller's backoff. Refusals and rate
-limits are answers: they show that the remote is up.
+limits are answers: they show that the remote is up. Where the calls have paths, three different
+ones have to fail: an order or a listing that fails again and again shows nothing about the others.
 """
 
 import random
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 from ml_connector import clock
@@ -27,6 +29,7 @@ _JITTER = 0.9  # little jitter: a probe may cost one of the 200 token calls a da
 _LEASE = timedelta(seconds=90)
 _KEPT = timedelta(days=7)
 _MAX_ATTEMPTS = 10
+_MOST_DISCOUNTED = 60  # paths
 # These say nothing about the remote: the token provider records its own failures.
 _TOKEN_CODES = "TOKEN_"  # noqa: S105  a prefix of delay codes
 
@@ -66,12 +69,15 @@ REMOTES = (EXACT, AIRBASE)
 
 @dataclass(frozen=True)
 class Outage:
-    """The shared state: failures in a row; once open, since when, and the next probe.
+    """The shared state: what failed in a row; once open, since when, and the next probe.
 
+    `failing`: each path that failed once, and a number for each failure without a path.
+    `discounted`: the paths that opened it before: should they still fail, they open it no more.
     `site_answers`: whether the remote's site was up at the last check.
     """
 
-    failures: int = 0
+    failing: tuple[str, ...] = ()
+    discounted: tuple[str, ...] = ()
     opened_at: datetime | None = None
     probe_at: datetime | None = None
     probes: int = 0
@@ -111,7 +117,7 @@ class CircuitBreaker:
         """Return the shared state. One read."""
         item = self._table.get(*self._key)
         known = _read(item) if item else Outage()
-        is_healthy = not known.is_open and not known.failures
+        is_healthy = not known.is_open and not known.failing
         self._healthy_at = clock.epoch() if is_healthy else float("-inf")
         return known
 
@@ -129,20 +135,20 @@ class CircuitBreaker:
             raise delay(code, known.probe_at or clock.now())
 
     @contextmanager
-    def calling(self) -> Iterator[None]:
+    def calling(self, path: str = "") -> Iterator[None]:
         """Make one call within a `with` block: refused while the remote is away, else recorded."""
         self.check()
         try:
             yield
         except Fault as fault:
-            self._record(fault)
+            self._record(fault, path)
             raise
         self.record_answer()
 
-    def record_failure(self) -> None:
+    def record_failure(self, path: str = "") -> None:
         """Count a failure: the third in a row opens it; a prober's delays the next probe."""
         self._healthy_at = float("-inf")
-        self._change(_after_failed_probe if self.is_probing else _after_failure)
+        self._change(_after_failed_probe if self.is_probing else partial(_after_failure, path))
 
     def record_answer(self) -> None:
         """Close the breaker. Nothing is read or written while it is known to be closed."""
@@ -183,12 +189,12 @@ class CircuitBreaker:
         """Return whether this context may call the remote despite an outage or a pause."""
         return self._key in _probing.get()
 
-    def _record(self, fault: Fault) -> None:
+    def _record(self, fault: Fault, path: str) -> None:
         """To a prober, a request to slow down is an answer; to others it says nothing."""
         if not isinstance(fault, Later):
             self.record_answer()
         elif fault.code in self._remote.silent:
-            self.record_failure()
+            self.record_failure(path)
         elif self.is_probing and not fault.code.startswith(_TOKEN_CODES):
             self.record_answer()
 
@@ -209,11 +215,11 @@ class CircuitBreaker:
         )
 
 
-def _after_failure(known: Outage) -> Outage:
-    if known.is_open:
+def _after_failure(path: str, known: Outage) -> Outage:
+    if known.is_open or path in (*known.failing, *known.discounted):
         return known
-    counted = replace(known, failures=known.failures + 1)
-    if counted.failures < FAILURES_TO_OPEN:
+    counted = replace(known, failing=(*known.failing, path or str(len(known.failing))))
+    if len(counted.failing) < FAILURES_TO_OPEN:
         return counted
     return replace(counted, opened_at=clock.now(), probe_at=_probe_at(0))
 
@@ -225,7 +231,11 @@ def _after_failed_probe(known: Outage) -> Outage:
 
 
 def _closed(known: Outage) -> Outage:
-    return Outage(version=known.version)
+    discounted = known.discounted
+    if known.is_open:
+        paths = (path for path in known.failing if not path.isdecimal())
+        discounted = (*discounted, *paths)[-_MOST_DISCOUNTED:]
+    return Outage(version=known.version, discounted=discounted)
 
 
 def _probe_at(probes: int) -> datetime:
@@ -238,7 +248,9 @@ def _item(key: tuple[str, str], outage: Outage) -> Item:
     return {
         "pk": key[0],
         "sk": key[1],
-        "failures": outage.failures,
+        "failures": len(outage.failing),  # read by the release before this one
+        "failing": "\n".join(outage.failing),
+        "discounted": "\n".join(outage.discounted),
         "opened_at": outage.opened_at.isoformat() if outage.opened_at else "",
         "probe_at": outage.probe_at.isoformat() if outage.probe_at else "",
         "probes": outage.probes,
@@ -250,13 +262,19 @@ def _item(key: tuple[str, str], outage: Outage) -> Item:
 
 def _read(item: Item) -> Outage:
     return Outage(
-        failures=int(item["failures"]),
+        failing=_texts(item, "failing"),
+        discounted=_texts(item, "discounted"),
         opened_at=_moment(str(item["opened_at"])),
         probe_at=_moment(str(item["probe_at"])),
         probes=int(item["probes"]),
         site_answers=bool(item["site_answers"]),
         version=int(item["version"]),
     )
+
+
+def _texts(item: Item, name: str) -> tuple[str, ...]:
+    """Return a list of paths; an item of an older release has none."""
+    return tuple(str(item.get(name, "")).split("\n")) if item.get(name) else ()
 
 
 def _moment(text: str) -> datetime | None:

@@ -2,14 +2,20 @@
 
 Each minute a request without credentials checks whether the remote's site is up: it uses no API
 call and no token. An API call follows when the site answers again, and in any case when the
-circuit breaker says so, for an outage that the site does not show.
+circuit breaker says so, for an outage that the site does not show. Airbase is then asked for one of
+the records that wait for it, another one each time: its listing may fail when orders are answered,
+and be answered when they fail.
 """
 
 from collections.abc import Callable
+from functools import partial
+from itertools import islice
 
-from ml_connector import telemetry
+from ml_connector import clock, telemetry
+from ml_connector.airbase.client import AirbaseClient
 from ml_connector.connections.token_stores import level_token_stores
 from ml_connector.domain.faults import Fault, Halt
+from ml_connector.domain.ids import OrderId, RecordKey, VendorId
 from ml_connector.infrastructure.circuit_breaker import (
     AIRBASE,
     EXACT,
@@ -21,6 +27,9 @@ from ml_connector.infrastructure.halts import Halts
 from ml_connector.services import Services
 from ml_connector.sweep.due_records import sweep_connection
 from ml_connector.sweep.halt_recovery import lift_halts
+
+_MOST_PROBED = 50
+"""Of the longest waiting records; each probe asks for the next of them."""
 
 
 def recover(services: Services, what: str) -> None:
@@ -49,7 +58,7 @@ def _is_back(services: Services, remote: Remote) -> bool:
         if outage is None:
             return False
         try:
-            _probe(circuit_breaker, outage, *_checks(services, remote))
+            _probe(circuit_breaker, outage, *_checks(services, remote, outage.probes))
         except Halt as halt:
             Halts(services.ledger).stop(halt.problem, halt.division)
         except Fault as fault:
@@ -71,10 +80,34 @@ def _probe(
         ask()
 
 
-def _checks(services: Services, remote: Remote) -> tuple[Callable[[], object], Callable[[], bool]]:
-    """Return a harmless API call of the remote, and the check whether its site is up."""
+def _checks(
+    services: Services, remote: Remote, probes: int
+) -> tuple[Callable[[], object], Callable[[], bool]]:
+    """Return a harmless API call of the remote, and the check whether its site is up.
+
+    `probes`: how often the remote was probed before.
+    """
     if remote is EXACT:
         exact_client = services.exact
         return exact_client.current_user, exact_client.site_answers
     client = services.airbase()
-    return client.check_access, client.site_answers
+    waiting = list(islice(services.ledger.due(clock.now(), AIRBASE.away), _MOST_PROBED))
+    if not waiting:
+        return client.check_access, client.site_answers
+    record = waiting[probes % len(waiting)]
+    fetches = services.connection.profile.order_source == "detail"
+    ask = partial(_ask_for, client, record.key, fetches_orders=fetches)
+    return ask, client.site_answers
+
+
+def _ask_for(client: AirbaseClient, key: RecordKey, *, fetches_orders: bool) -> None:
+    """Ask Airbase for what a record waits for."""
+    kind, _, id = key.partition("#")
+    if kind == "order" and fetches_orders:
+        client.order(OrderId(id))
+    elif kind == "vendor":
+        client.vendor(VendorId(id))
+    elif kind == "vendors":
+        client.vendors()
+    else:
+        client.check_access()
