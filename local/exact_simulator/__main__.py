@@ -1,29 +1,54 @@
-"""`python -m local.exact_simulator [port]`: a simulator with sample data, until Ctrl-C."""
+"""`python -m local.exact_simulator [port] [--site nl --site be]`: with sample data, until Ctrl-C.
 
+Each site is a simulator of its own, at the next port; they share a contract.
+"""
+
+import argparse
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 
-from local.exact_simulator.server import notifying, serve
+from local.exact_simulator.server import notifying
 from local.exact_simulator.simulator import ExactSimulator
+from local.exact_simulator.sites import build_sites, serve_sites
 from ml_connector.clock import MovableClock
+from ml_connector.settings.connection import EXACT_SITES
+
+_COUNTRIES = {"co.uk": "GB", "com": "US"}
 
 
 def main() -> None:
-    """Serve one Dutch division with a supplier, a GL account and an item."""
-    simulator = ExactSimulator(MovableClock())
-    simulator.add_division(101)
-    simulator.add_supplier(101, "Example Supplies")
-    account = simulator.add_gl_account(101, "4406", "Office costs")
-    simulator.add_item(101, "GL4406", "Office costs", account)
+    """Serve one division for each site, with a supplier, a GL account and an item."""
+    asked = _asked()
+    sites = build_sites(tuple(asked.site or ["nl"]), MovableClock())
+    for simulator in sites.values():
+        _populate(simulator)
     stopped = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stopped.set())
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    port = int(sys.argv[1]) if len(sys.argv) > 1 else 0
-    with serve(simulator, port=port) as base_url, notifying(simulator):
-        sys.stdout.write(f"{base_url}  (controls: {base_url}/_control/state)\n")
+    with ExitStack() as stack:
+        urls = stack.enter_context(serve_sites(sites, asked.port))
+        for name, base_url in urls.items():
+            stack.enter_context(notifying(sites[name]))
+            sys.stdout.write(f"{name} {base_url}  (controls: {base_url}/_control/state)\n")
         sys.stdout.flush()
         stopped.wait()
+
+
+def _asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.exact_simulator")
+    parser.add_argument("port", nargs="?", type=int, default=0)
+    parser.add_argument("--site", action="append", choices=EXACT_SITES)
+    return parser.parse_args()
+
+
+def _populate(simulator: ExactSimulator) -> None:
+    site = simulator.world.site
+    simulator.add_division(101, _COUNTRIES.get(site, site.upper()))
+    simulator.add_supplier(101, "Example Supplies")
+    account = simulator.add_gl_account(101, "4406", "Office costs")
+    simulator.add_item(101, "GL4406", "Office costs", account)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Any
 from local.exact_simulator.entities import ENTITIES
 from local.exact_simulator.fields import FIELDS
 from local.exact_simulator.order_lines import LINE
-from local.exact_simulator.purchase_orders import ORDER, lines_of
+from local.exact_simulator.purchase_orders import ORDER, lines_of, touch
 from local.exact_simulator.refusals import BusinessError
 from local.exact_simulator.resources import build
 from local.exact_simulator.world import Division, Row, World
@@ -33,14 +33,21 @@ class Builders:
         description: str = "",
         currencies: Iterable[str] = (),
         requires_supplier_items: bool = False,
+        is_virtual: bool = False,
     ) -> Division:
-        """Add a division with one unit, one warehouse and one item group."""
+        """Add a division with one unit, one warehouse and one item group; a virtual one is empty.
+
+        The first one is the user's current division.
+        """
         allowed = {currency, *currencies}
         name = description or f"Division {code}"
         division = Division(code, country, currency, name, allowed, requires_supplier_items)
         division.next_order_number = 1 + code % 1000 * 100_000
         self.world.divisions[code] = division
         self.world.current_division = self.world.current_division or code
+        division.is_virtual = is_virtual
+        if is_virtual:
+            return division
         self.add(code, "logistics/Units", Code="pc", Description="Piece", Active=True)
         self.add(code, "inventory/Warehouses", Code="1", Description="Main warehouse", Main=1)
         self.add(code, "logistics/ItemGroups", Code="1", Description="General", IsDefault=1)
@@ -174,7 +181,9 @@ class Builders:
         self.world.save(target, entity, row, "Update")
         if entity is ORDER:
             for line in lines_of(target, key):
-                self.world.store(target, LINE, line)
+                self.world.store(target, LINE, line, is_modified=False)
+        if entity is LINE:
+            touch(self.world, target, row["PurchaseOrderID"])
 
     def remove(self, division: int, endpoint: str, key: str) -> None:
         """Delete a row as a user of Exact might, and an order's lines with it."""

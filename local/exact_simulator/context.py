@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from local.exact_simulator.answers import Shape, read_select
-from local.exact_simulator.refusals import bad_request
+from local.exact_simulator.refusals import select_required
 from local.exact_simulator.schema import Entity
 from local.exact_simulator.world import Division, World
 from local.simulator import Request
@@ -29,6 +29,11 @@ class Policy:
     """PUT on an order may have lines: those with an ID are changed, others added, none removed."""
     order_updates: bool = True
     """Orders may be changed with PUT."""
+    refuse_parallel: bool = False
+    """Whether a call is refused while another one of its division is in flight. Exact asks for one
+    call after the other and publishes no refusal: here a 429 without headers or body."""
+    payment_condition_required: bool = False
+    """Whether orders need a payment condition in Germany and Spain, as purchase entries do."""
     page_size: int = 60
     sync_page_size: int = 1000
     sync_headers: bool = True
@@ -56,7 +61,7 @@ class CallContext:
         parameters = self.request.query
         select, top = parameters.get("$select"), parameters.get("$top")
         if select is None and endpoint in self.policy.select_required and top != "1":
-            raise bad_request("Please add a $select or a $top=1 statement to the query string.")
+            raise select_required()
         fields = read_select(endpoint, select)
         return Shape(endpoint, self.request.origin, self.division.code, key, fields)
 

@@ -2,7 +2,8 @@
 
 `GET calls`, `GET purchase-orders/{division}`, `GET state`; `POST add` ({"what": "supplier",
 ...}), `fault`, `clock` ({"seconds": n}), `revoke-consent`, `tokens`, `change`, `remove`,
-`webhooks` ({"drop": n, "duplicate": n, "reorder": bool}), `policy`, `language`.
+`webhooks` ({"drop": n, "duplicate": n, "reorder": bool}), `policy`, `language`, `contract`
+({"per_day": n, "is_premium": bool, "spend": n}).
 """
 
 import json
@@ -137,6 +138,18 @@ def _language(simulator: ExactSimulator, sent: dict[str, Any]) -> Any:
     return sent
 
 
+def _contract(simulator: ExactSimulator, sent: dict[str, Any]) -> Any:
+    contract, now = simulator.limits.contract, simulator.world.clock()
+    contract.per_day = int(sent.get("per_day", contract.per_day))
+    contract.is_premium = bool(sent.get("is_premium", contract.is_premium))
+    contract.spend(now, int(sent.get("spend", 0)))
+    return {
+        "per_day": contract.per_day,
+        "is_premium": contract.is_premium,
+        "used": contract.used(now),
+    }
+
+
 def _calls(simulator: ExactSimulator, _sent: dict[str, Any]) -> Any:
     return [call._asdict() for call in simulator.calls[-_SHOWN_CALLS:]]
 
@@ -148,6 +161,7 @@ def _orders(simulator: ExactSimulator, sent: dict[str, Any]) -> Any:
 def _state(simulator: ExactSimulator, _sent: dict[str, Any]) -> Any:
     divisions = simulator.world.divisions.values()
     return {
+        "site": simulator.world.site,
         "now": simulator.world.clock(),
         "language": simulator.world.language,
         "divisions": {
@@ -173,4 +187,5 @@ _ROUTES: Mapping[tuple[str, str], _Route] = {
     ("POST", "webhooks"): _webhooks,
     ("POST", "policy"): _policy,
     ("POST", "language"): _language,
+    ("POST", "contract"): _contract,
 }

@@ -305,4 +305,34 @@ _ALL = (
     ),
 )
 
-ENTITIES: Mapping[str, Entity] = {entity.path: entity for entity in _ALL}
+# Kept without rules of their own, except for mandatory fields; with the scope of each.
+_PLAIN = {
+    "crm/Addresses": "Crm accounts",
+    "crm/BankAccounts": "Crm accounts",
+    "crm/Contacts": "Crm accounts",
+    "documents/DocumentAttachments": "Organization documents",
+    "documents/Documents": "Organization documents",
+    "financial/FinancialPeriods": "Financial accounting",
+    "financial/GLAccountClassificationMappings": "Financial generalledgers",
+    "financial/GLClassifications": "Financial generalledgers",
+    "financial/Journals": "Financial generalledgers",
+    "purchase/PurchaseInvoiceLines": "Purchase invoices",
+    "purchase/PurchaseInvoices": "Purchase invoices",
+    "purchaseentry/PurchaseEntries": "Financial accounting",
+    "purchaseentry/PurchaseEntryLines": "Financial accounting",
+    "purchaseorder/GoodsReceiptLines": "Logistics wms",
+    "purchaseorder/GoodsReceipts": "Logistics wms",
+    "sales/ShippingMethods": "Logistics inventory",
+}
+_KEYS = {"purchaseentry/PurchaseEntries": "EntryID"}
+_TOPICS = {
+    "crm/BankAccounts": "BankAccounts",
+    "crm/Contacts": "Contacts",
+    "documents/Documents": "Documents",
+    "purchaseentry/PurchaseEntries": "PurchaseEntries",
+}
+
+ENTITIES: Mapping[str, Entity] = {entity.path: entity for entity in _ALL} | {
+    path: Entity(path, scope, key=_KEYS.get(path, "ID"), topic=_TOPICS.get(path))
+    for path, scope in _PLAIN.items()
+}

@@ -165,9 +165,10 @@ class OAuth:
 
     def _pair(self, chain: _Chain) -> dict[str, str]:
         now = self._world.clock()
-        access = f"stampNL001.{self._world.secret(48)}"
+        stamp = f"stamp{self._world.site.upper()}001"
+        access = f"{stamp}.{self._world.secret(48)}"
         # Characters that break when a client forgets to encode them.
-        chain.refresh = f"stampNL001.{self._world.secret(40)}+/&=!{self._world.secret(4)}"
+        chain.refresh = f"{stamp}.{self._world.secret(40)}+/&=!{self._world.secret(4)}"
         chain.issued_at = now
         self._access[access] = now + ACCESS_SECONDS
         return {

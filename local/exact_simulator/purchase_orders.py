@@ -20,6 +20,7 @@ from local.simulator import Response
 
 ORDER = ENTITIES["purchaseorder/PurchaseOrders"]
 _OPEN = 10
+_PAYMENT_CONDITION_COUNTRIES = frozenset({"DE", "ES"})
 
 
 def lines_of(division: Division, order_id: str) -> list[Row]:
@@ -86,7 +87,8 @@ def update_order(context: CallContext, key: str) -> Response:
     order = {**row, **values}
     order_context = _completed_header(context, order, lines)
     checks.refuse(checks.unique(context.division, ORDER, order))
-    _replace(context, order, _completed_lines(order_context, lines) if nested else lines)
+    lines = _completed_lines(order_context, lines) if nested else lines
+    _replace(context, order, lines, is_header_modified=True)
     return no_content()
 
 
@@ -173,7 +175,8 @@ def _completed_header(context: CallContext, order: Row, lines: Sequence[AnyRow])
     supplier = _order_context(context, order).supplier
     checks.refuse(problems or _supplier_problems(world, supplier))
     _fill(world, division, supplier, order)
-    checks.refuse(_currency_problems(division, order) + checks.link(division, ORDER, order))
+    problems = _currency_problems(division, order) + checks.link(division, ORDER, order)
+    checks.refuse(problems + _payment_problems(context, order))
     return OrderContext(world, division, supplier, order)
 
 
@@ -212,6 +215,13 @@ def _currency_problems(division: Division, order: Row) -> list[Problem]:
     return [] if known else [("invalid_reference", "Currency")]
 
 
+def _payment_problems(context: CallContext, order: Row) -> list[Problem]:
+    is_required = context.policy.payment_condition_required
+    concerned = context.division.country.strip() in _PAYMENT_CONDITION_COUNTRIES
+    absent = is_required and concerned and not order.get("PaymentCondition")
+    return [("mandatory", "Payment condition")] if absent else []
+
+
 def _number(division: Division, order: Row) -> None:
     if order.get("OrderNumber") is None:
         order["OrderNumber"] = division.next_order_number
@@ -227,24 +237,39 @@ def _numbered(world: World, lines: list[Row]) -> list[Row]:
     return lines
 
 
-def _replace(context: CallContext, order: Row, lines: list[Row]) -> None:
-    """Store a changed order: delete the lines it lacks, stamp the others again."""
+def touch(world: World, division: Division, key: str) -> None:
+    """Stamp an order and its lines again and notify, as after a change of a line alone."""
+    for row in lines_of(division, key):
+        world.store(division, LINE, row, is_modified=False)
+    world.store(division, ORDER, division.table(ORDER.path)[key], is_modified=False)
+    world.notify(division, ORDER, "Update", key)
+
+
+def _replace(
+    context: CallContext, order: Row, lines: list[Row], *, is_header_modified: bool = False
+) -> None:
+    """Store a changed order: delete the lines it lacks, stamp the others again.
+
+    The header's `Modified` moves only with the header itself; the stream shows either change.
+    """
     key = order["PurchaseOrderID"]
     _numbered(context.world, lines)
     remaining = {line["ID"] for line in lines}
     for line in lines_of(context.division, key):
         if line["ID"] not in remaining:
             context.world.drop(context.division, LINE, line["ID"], notify=False)
-    _store(context.world, context.division, order, lines)
+    _store(context.world, context.division, order, lines, is_modified=is_header_modified)
     context.world.notify(context.division, ORDER, "Update", key)
 
 
-def _store(world: World, division: Division, order: Row, lines: list[Row]) -> None:
+def _store(
+    world: World, division: Division, order: Row, lines: list[Row], *, is_modified: bool = True
+) -> None:
     gross, vat = total(lines, "AmountFC"), total(lines, "VATAmount")
     order.update(_amounts(gross, vat))
     order["AmountDC"] = converted(order["AmountFC"], order)
     order["PurchaseOrderLineCount"] = len(lines)
-    world.store(division, ORDER, order)
+    world.store(division, ORDER, order, is_modified=is_modified)
     for line in lines:
         line["PurchaseOrderID"] = order["PurchaseOrderID"]
         line["AmountDC"] = converted(line["AmountFC"], order)

@@ -55,6 +55,11 @@ def bad_syntax() -> ExactRefusal:
     return bad_request("Error in query syntax.")
 
 
+def select_required() -> ExactRefusal:
+    """Return the 400 for a list without `$select`, where Exact wants one."""
+    return bad_request("Please add a $select or a $top=1 statement to the query string.")
+
+
 def bad_stream(detail: str = "") -> ExactRefusal:
     """Return the 400 for an invalid body."""
     more = detail or "The request should be a valid top-level resource object."

@@ -10,7 +10,7 @@ from local.exact_simulator.fields import GUID, METHODS
 from local.exact_simulator.odata_query import bad_guid
 
 Kind = Literal["token", "authorize", "me", "division", "unknown"]
-_PATH = re.compile(r"/api/v1/(\d{1,9})/([^()]+?)(?:\(([^()]*)\)(?:/(PurchaseOrderLines))?)?/?")
+_PATH = re.compile(r"/api/v1/(\d{1,10})/([^()]+?)(?:\(([^()]*)\)(?:/(PurchaseOrderLines))?)?/?")
 _KEY = re.compile(r"guid'([^']*)'")
 _FIXED: dict[str, Kind] = {
     "/api/oauth2/token": "token",

@@ -1,6 +1,7 @@
 """Serve the simulator and its control routes over HTTP, and send its notifications."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,7 @@ def serve(simulator: ExactSimulator, host: str = "127.0.0.1", port: int = 0) -> 
     """
     with simulation.serve(with_control_routes(simulator), host, port) as base_url:
         simulator.webhooks.origin = base_url
+        simulator.wait = time.sleep
         yield base_url
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
-from local.exact_simulator import dispatch, odd_answers
+from local.exact_simulator import dispatch, divisions, odd_answers
 from local.exact_simulator.builders import Builders
 from local.exact_simulator.context import CallContext, Policy
 from local.exact_simulator.faults import AFTER_COMMIT, ExactFault, FaultQueue
 from local.exact_simulator.journal import ExactCall
-from local.exact_simulator.limits import ErrorLimit, RateLimits, none_left
+from local.exact_simulator.limits import Contract, ErrorLimit, Parallel, RateLimits, none_left
 from local.exact_simulator.oauth import OAuth
 from local.exact_simulator.refusals import (
     BusinessError,
@@ -30,10 +30,12 @@ from ml_connector import clock as real_clock
 
 
 class ExactSimulator(Builders):
-    """One Exact site with one app and one user.
+    """The server of one Exact site, with one app of its own and one user.
 
     `clock` gives epoch seconds. With an `rng`, every key, token and row version is the same in
-    every run. `deliver` posts webhooks (URL and body in, status out), by default over HTTP.
+    every run. `deliver` posts webhooks (URL and body in, status out), by default over HTTP. `site`
+    is its country (`nl`, `co.uk`). Simulators of several sites share nothing but what they are
+    given: a clock, and the `contract` whose calls they count together.
     """
 
     def __init__(
@@ -42,14 +44,19 @@ class ExactSimulator(Builders):
         rng: random.Random | None = None,
         deliver: Deliver = post,
         language: str = "EN",
+        site: str = "nl",
+        contract: Contract | None = None,
     ) -> None:
-        super().__init__(World(clock, rng or random.Random()))
+        super().__init__(World(clock, rng or random.Random(), site))
         self.world.language = language
         self.client_id = self.world.guid()
         self.client_secret = self.world.secret(12)
         self.webhook_secret = self.world.secret(16)
         self.policy = Policy()
-        self.limits = RateLimits()
+        self.limits = RateLimits(contract=contract or Contract())
+        self.parallel = Parallel()
+        self.wait: Callable[[float], None] | None = None
+        """Waits before a slow answer to a call from a socket; others are told by its `delay`."""
         self.errors = ErrorLimit()
         self.oauth = OAuth(self.world, self.client_id, self.client_secret)
         self.webhooks = Webhooks(self.world, self.client_id, self.webhook_secret, deliver)
@@ -74,11 +81,24 @@ class ExactSimulator(Builders):
 
     def handle(self, request: Request) -> Response:
         """Answer one call (raises NoAnswer when a fault suppresses the answer)."""
-        with self.lock:
-            decoded = replace(request, path=unquote(request.path))
-            return self._logged(decoded, route(decoded.path))
+        decoded = replace(request, path=unquote(request.path))
+        path = route(decoded.path)
+        is_alone = path.division is None or self.parallel.begin(path.division)
+        try:
+            with self.lock:
+                response = self._logged(decoded, path, is_alone=is_alone)
+            if self.wait is None or not response.delay:
+                return response
+            self.wait(response.delay)
+            return replace(response, delay=0.0)
+        finally:
+            if path.division is not None:
+                self.parallel.end(path.division)
 
-    def _logged(self, request: Request, path: ExactPath) -> Response:
+    def _logged(self, request: Request, path: ExactPath, *, is_alone: bool) -> Response:
+        if self.policy.refuse_parallel and not is_alone:
+            self._log(request, path, 429, None)
+            return Response(429)
         fault = self._fault(request)
         status = 0
         try:
@@ -150,21 +170,20 @@ class ExactSimulator(Builders):
             return self.oauth.authorize(request)
         if path.kind == "unknown":
             return Response(404)
-        division = path.division
-        if division is None:
-            division = self.world.current_division or 0
-        return self._limited(request, path, division)
+        return self._limited(request, path, path.division or 0)
 
     def _limited(self, request: Request, path: ExactPath, division: int) -> Response:
         now, endpoint = self.world.clock(), path.endpoint or path.template
         if self.errors.blocked(division, endpoint, now):
             return Response(429)
         admitted = self.oauth.admits(request.headers)
-        if admitted and (window := self.limits.take(division, now)):
-            shown = self.limits.minute_headers if window == "minute" else self.limits.day_headers
-            return Response(429, shown(division, now))
+        counts = admitted and path.division is not None
+        if counts and (window := self.limits.take(division, now)):
+            return Response(429, self.limits.refusal(window, division, now))
         response = self._dispatched(request, path, admitted=admitted)
         self.errors.note(division, endpoint, response.status, now)
+        if path.division is None:
+            return response
         headers = {**self.limits.headers(division, now), **response.headers}
         return Response(response.status, headers, response.body)
 
@@ -174,7 +193,7 @@ class ExactSimulator(Builders):
             if not admitted:
                 raise unauthorized()
             if path.kind == "me":
-                return dispatch.me(self.world, request, as_json=as_json)
+                return divisions.read_me(self.world, request, as_json=as_json)
             division = self._authorised_division(path, request.method)
             context = CallContext(self.world, division, self.policy, request, as_json)
             return dispatch.answer(context, path, self.webhooks)

@@ -1,4 +1,4 @@
-"""The sync endpoints: everything that changed after a row version."""
+"""The sync endpoints: everything that changed after a row version; and the bulk ones."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from local.exact_simulator.context import CallContext
 from local.exact_simulator.fields import FIELDS, wire_date
 from local.exact_simulator.listing import page
 from local.exact_simulator.odata_query import Filter, read_filter, read_literals
-from local.exact_simulator.refusals import bad_request, bad_syntax
+from local.exact_simulator.refusals import bad_request, bad_syntax, select_required
 from local.exact_simulator.world import Row
 from local.simulator import Response
 
@@ -21,6 +21,12 @@ SOURCES: Mapping[str, str] = {
 ORDERS, DELETED = "sync/PurchaseOrder/PurchaseOrders", "sync/Deleted"
 TIMESTAMP = "read/sync/Sync/SyncTimestamp"
 ENDPOINTS = frozenset({*SOURCES, ORDERS, DELETED})
+BULK: Mapping[str, str] = {
+    "bulk/CRM/Accounts": "crm/Accounts",
+    "bulk/Financial/GLAccounts": "financial/GLAccounts",
+    "bulk/Logistics/Items": "logistics/Items",
+}
+"""Endpoints that show the rows of another, in larger pages."""
 
 _ORDER, _LINE = "purchaseorder/PurchaseOrders", "purchaseorder/PurchaseOrderLines"
 _SHARED = [
@@ -51,6 +57,20 @@ def read_changes(context: CallContext, endpoint: str) -> Response:
     shape = context.shape(endpoint, "Timestamp")
     rows = _rows(context, endpoint, _wanted(endpoint, parameters.get("$filter")))
     return page(context, shape, list(rows), context.policy.sync_page_size)
+
+
+def read_bulk(context: CallContext, endpoint: str) -> Response:
+    """Answer a bulk endpoint: `$select` is mandatory."""
+    if "$select" not in context.request.query:
+        raise select_required()
+    text, known = context.request.query.get("$filter"), FIELDS[endpoint]
+    source = context.division.table(BULK[endpoint]).values()
+    rows: list[Mapping[str, Any]] = [
+        {name: value for name, value in row.items() if name in known}
+        for row in source
+        if not text or read_filter(endpoint, text).matches(row)
+    ]
+    return page(context, context.shape(endpoint), rows, context.policy.sync_page_size)
 
 
 def read_timestamp(context: CallContext) -> Response:

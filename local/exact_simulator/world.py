@@ -15,7 +15,7 @@ Row = dict[str, Any]
 Change = Callable[["Division", Entity, str, str], None]
 """Called with (division, entity, action, key) after each change."""
 
-SITE_ZONE = ZoneInfo("Europe/Amsterdam")
+_ZONE, _ZONES = "Europe/Amsterdam", {"co.uk": "Europe/London", "com": "America/New_York"}
 _DAY_MS = 86_400_000
 DELETED_KEPT_MS = 61 * _DAY_MS
 
@@ -34,6 +34,9 @@ class Division:
     in_scope: bool = True
     """The user granted the app this division."""
     blocked: bool = False
+    is_virtual: bool = False
+    """The "HQ" of a Premium licence, a view of several divisions: it is in no list of divisions.
+    What calls inside it get is not known; here lists without rows, and 403 for any change."""
     requires_price: bool = True
     """A line without a price needs one from the supplier's item."""
     moved_at: str | None = None
@@ -65,9 +68,14 @@ class Division:
 
 
 class World:
-    """What all divisions share: the clock, the user, random keys."""
+    """What all divisions of a site share: the clock, the user, random keys.
 
-    def __init__(self, clock: Callable[[], float], rng: random.Random) -> None:
+    A site's local time was recorded for the continent alone; of the other two sites it is a guess.
+    """
+
+    def __init__(self, clock: Callable[[], float], rng: random.Random, site: str = "nl") -> None:
+        self.site = site
+        self.zone = ZoneInfo(_ZONES.get(site, _ZONE))
         self.clock = clock
         self.rng = rng
         self.language = "EN"
@@ -90,7 +98,7 @@ class World:
 
     def local(self) -> datetime:
         """Return the site's local time, with its zone."""
-        return datetime.fromtimestamp(self.clock(), tz=SITE_ZONE)
+        return datetime.fromtimestamp(self.clock(), tz=self.zone)
 
     def local_ms(self) -> int:
         """Return the site's local time in milliseconds, as if it were UTC."""
@@ -113,14 +121,16 @@ class World:
         self.notify(division, entity, action, row[entity.key])
         return row
 
-    def store(self, division: Division, entity: Entity, row: Row) -> None:
-        """Store a row and stamp it, without a notification."""
+    def store(
+        self, division: Division, entity: Entity, row: Row, *, is_modified: bool = True
+    ) -> None:
+        """Store a row and stamp it, without a notification; `is_modified` moves its `Modified`."""
         moment = wire_date(self.local_ms())
         fields = FIELDS[entity.path]
         if "Created" in fields and row.get("Created") is None:
             row["Created"] = moment
             row["Creator"], row["CreatorFullName"] = self.user_id, self.user_name
-        if "Modified" in fields:
+        if "Modified" in fields and (is_modified or row.get("Modified") is None):
             row["Modified"] = moment
             row["Modifier"], row["ModifierFullName"] = self.user_id, self.user_name
         if "Division" in fields:

@@ -171,8 +171,8 @@ def test_the_token_endpoint_takes_two_hundred_calls_a_day(site: Site) -> None:
 # Limits
 
 
-def test_every_answer_has_the_headers_of_both_limits(site: Site) -> None:
-    headers = site.client.get("/api/v1/current/Me").headers
+def test_answers_in_a_division_have_the_headers_of_both_limits(site: Site) -> None:
+    headers = site.client.get(GL_ACCOUNTS).headers
     assert (headers["X-RateLimit-Limit"], headers["X-RateLimit-Remaining"]) == ("5000", "4999")
     assert headers["X-RateLimit-Reset"] == "1782432000000"
     assert headers["X-RateLimit-Minutely-Remaining"] == "59"
@@ -181,17 +181,17 @@ def test_every_answer_has_the_headers_of_both_limits(site: Site) -> None:
 
 def test_the_minute_limit_answers_with_only_its_own_headers(site: Site) -> None:
     site.simulator.limits.spend(DIVISION, site.clock(), 60)
-    refused = site.client.get("/api/v1/current/Me")
+    refused = site.client.get(GL_ACCOUNTS)
     assert refused.status_code == 429
     assert refused.headers["X-RateLimit-Minutely-Remaining"] == "0"
     assert "X-RateLimit-Reset" not in refused.headers
     site.clock.move(50)
-    assert site.client.get("/api/v1/current/Me").status_code == 200
+    assert site.client.get(GL_ACCOUNTS).status_code == 200
 
 
 def test_the_day_limit_answers_with_only_its_own_headers(site: Site) -> None:
     site.simulator.limits.spend(DIVISION, site.clock(), 5000)
-    refused = site.client.get("/api/v1/current/Me")
+    refused = site.client.get(GL_ACCOUNTS)
     assert (refused.status_code, refused.headers["X-RateLimit-Remaining"]) == (429, "0")
     assert "X-RateLimit-Minutely-Reset" not in refused.headers
 
