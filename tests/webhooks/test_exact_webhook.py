@@ -235,7 +235,6 @@ HOSTILE: dict[str, bytes] = {
     "twice": BODY + BODY,
     "blank before": b" " + BODY,
     "newline after": BODY + b"\n",
-    "byte order mark": b"\xef\xbb\xbf" + BODY,
     "blank after Content": BODY.replace(b'"Content":', b'"Content": ', 1),
     "blank before the hash": BODY.replace(b'"HashCode":', b'"HashCode": '),
     "re-serialised": json.dumps(json.loads(BODY)).encode(),
@@ -244,7 +243,11 @@ HOSTILE: dict[str, bytes] = {
     "lower-case names": b'{"content":' + CONTENT + b',"hashcode":"' + HASH + b'"}',
     "empty content": framed(b"", HASH),
     "other division": BODY.replace(b":101,", b":102,"),
-    "UTF-16": BODY.decode().encode("utf-16"),
+    "UTF-16 with the hash of another content": framed(EVIL, HASH).decode().encode("utf-16"),
+    "UTF-16 with a mark in the middle": BODY[:30].decode().encode("utf-16")
+    + BODY[30:].decode().encode("utf-16"),
+    "UTF-16 in half": BODY.decode().encode("utf-16")[:-1],
+    "two marks": b"\xef\xbb\xbf" * 2 + BODY,
     "separators alone": b',"HashCode":' * 1000,
     "many frames": b'{"Content":' * 20_000,
     "largest": b"x" * LARGEST_BODY,
@@ -293,6 +296,60 @@ def test_an_oversized_notification_is_stored_in_pieces(
 ) -> None:
     body = exact_body(EXACT_CONTENT | {"Note": "x" * LARGEST_BODY})
     assert exact(event(body, is_base64=is_base64)) == 202
+    assert [kept.body for kept in aws.stored_events()] == [body]
+
+
+UMLAUT = json.dumps(EXACT_CONTENT | {"Note": "M\u00fcller \u2013 \U0001f600"}, ensure_ascii=False)
+ENCODINGS = (
+    "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("signed_as", ["it came", "UTF-8"])
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_notification_in_another_encoding_is_read(
+    aws: WebhookAws, exact: Call, encoding: str, signed_as: str
+) -> None:
+    plain = "utf-8" if signed_as == "UTF-8" else encoding
+    without_mark = {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+    signed = UMLAUT.encode(without_mark.get(plain, plain))
+    text = framed(b"%s", hex_mac(signed).upper().encode()).decode() % UMLAUT
+    body = text.encode(encoding)
+    assert exact(event(body, is_base64=True)) == 202
+    assert [kept.body for kept in aws.stored_events()] == [body]
+    (message,) = aws.messages()
+    assert (message["body"]["kind"], message["body"]["key"]) == ("exact", KEY)
+
+
+def test_one_notification_in_two_encodings_is_one(aws: WebhookAws, exact: Call) -> None:
+    bodies = (BODY, b"\xef\xbb\xbf" + BODY, BODY.decode().encode("utf-16"))
+    assert [exact(event(body, is_base64=True)) for body in bodies] == [202, 200, 200]
+    assert len(aws.stored_events()) == 1
+
+
+def test_a_notification_with_a_note_in_latin_1_is_read(aws: WebhookAws, exact: Call) -> None:
+    content = json.dumps(EXACT_CONTENT | {"Note": "M\u00fcller"}, ensure_ascii=False)
+    signed = content.encode("latin-1")
+    assert exact(event(framed(signed, hex_mac(signed).upper().encode()), is_base64=True)) == 202
+    assert [message["body"]["kind"] for message in aws.messages()] == ["exact"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+@pytest.mark.parametrize("content", ["", "7", "[]", "{", "{}{}", '{"Topic":7}'])
+def test_what_cannot_be_read_in_another_encoding_is_kept(
+    aws: WebhookAws, exact: Call, content: str, encoding: str
+) -> None:
+    body = exact_body(content.encode()).decode().encode(encoding)
+    assert exact(event(body, is_base64=True)) == 202
+    assert [kept.body for kept in aws.stored_events()] == [body]
+    assert [message["body"]["kind"] for message in aws.messages()] == ["unreadable"]
+
+
+def test_bytes_that_are_no_text_are_kept_when_they_are_signed(aws: WebhookAws, exact: Call) -> None:
+    signed = b"\x00\xd8" * 3  # half a character of UTF-16
+    frame = framed(b"%s", hex_mac(signed).upper().encode()).decode().partition("%s")
+    body = frame[0].encode("utf-16-le") + signed + frame[2].encode("utf-16-le")
+    assert exact(event(body, is_base64=True)) == 202
     assert [kept.body for kept in aws.stored_events()] == [body]
 
 

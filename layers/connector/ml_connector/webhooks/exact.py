@@ -1,9 +1,11 @@
 """Verify and read Exact's webhook notifications, without I/O.
 
 A notification is `{"Content":{...},"HashCode":"..."}`. The hash is HMAC-SHA256 in upper-case hex
-over the raw bytes between `{"Content":` and `,"HashCode":`; headers are not signed.
+over the raw bytes between `{"Content":` and `,"HashCode":`; headers are not signed. In another
+encoding than UTF-8, they are signed as they came, or as they were before a proxy encoded them.
 """
 
+import codecs
 import hashlib
 import hmac
 import re
@@ -11,14 +13,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from secrets import token_hex
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_connector.domain.ids import ConnectionId, Division, Guid
+from ml_connector.infrastructure.answer_texts import decode
 from ml_connector.infrastructure.event_bodies import decompressed
 from ml_connector.message_bodies import AccountNotification, ExactNotification, UnreadableEvent
 from ml_connector.secret import Secret
 from ml_connector.webhooks.verification import (
-    LARGEST_BODY,
     Event,
     UnreadableEventError,
     UnverifiedError,
@@ -31,9 +33,14 @@ from ml_connector.webhooks.verification import (
     refuse_stale,
 )
 
-_HEAD = b'{"Content":'
-_JOINT = b',"HashCode":'
-_TAIL = re.compile(rb'"([0-9A-F]{64})"\}')
+_HEAD = '{"Content":'
+_JOINT = ',"HashCode":'
+_TAIL = re.compile(r'"([0-9A-F]{64})"\}')
+_ENCODINGS = (
+    ("utf-8", codecs.BOM_UTF8), ("utf-16-le", codecs.BOM_UTF16_LE),
+    ("utf-16-be", codecs.BOM_UTF16_BE), ("utf-32-le", codecs.BOM_UTF32_LE),
+    ("utf-32-be", codecs.BOM_UTF32_BE),
+)  # fmt: skip
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
 _ACCOUNTS = "Accounts"
 _VENDORS = "vendors"  # one group a connection, as for Airbase's webhooks about vendors
@@ -70,13 +77,17 @@ def accept(
     `kept_for` is how long duplicates can be recognised. One that cannot be read is an
     `UnreadableEvent`. Raises `UnverifiedError` for one that is unsigned, wrongly signed or stale.
     """
-    signed, given = split(_plain(call))
-    expected = [content_hash(secret, signed).encode() for secret in settings.secrets]
-    if not matches_any(given, expected):
+    found = split(_plain(call))
+    expected = [
+        content_hash(secret, signed).encode()
+        for secret in settings.secrets
+        for signed in (found.content, found.text)
+    ]
+    if not matches_any(found.hash, expected):
         raise UnverifiedError("not signed by a valid secret")
-    digest = hashlib.sha256(signed).hexdigest()[:32]
+    digest = hashlib.sha256(found.text).hexdigest()[:32]
     try:
-        content = json_object(signed)
+        content = json_object(found.text)
     except UnreadableEventError:
         return Event(f"-#{digest}", None, UnreadableEvent(call.connection))
     created = moment(content.get("EventCreatedOn"))
@@ -86,8 +97,6 @@ def accept(
 
 def _plain(call: WebhookCall) -> bytes:
     """Return the body as Exact signed it: a proxy may have compressed it since."""
-    if call.body.startswith(_HEAD) or len(call.body) > LARGEST_BODY:
-        return call.body
     try:
         return decompressed(call.body, call.headers.get("content-encoding", ""))
     except ValueError:
@@ -96,7 +105,7 @@ def _plain(call: WebhookCall) -> bytes:
 
 def is_signed(call: WebhookCall) -> bool:
     """Return whether a notification has a hash, right or wrong."""
-    return bool(split(_plain(call))[1])
+    return bool(split(_plain(call)).hash)
 
 
 def content_hash(secret: Secret, signed: bytes) -> str:
@@ -104,18 +113,32 @@ def content_hash(secret: Secret, signed: bytes) -> str:
     return hmac.new(secret.reveal().encode(), signed, hashlib.sha256).hexdigest().upper()
 
 
-def split(body: bytes) -> tuple[bytes, str]:
-    """Return the signed bytes and the given hash; the hash is empty when the format is wrong.
+class SignedContent(NamedTuple):
+    """A notification's content as it came, in UTF-8, and its hash; no hash if it is none."""
+
+    content: bytes
+    text: bytes
+    hash: str
+
+
+def split(body: bytes) -> SignedContent:
+    """Return the content and the given hash of a notification in any Unicode encoding.
 
     The format must cover the full body, and the last `,"HashCode":` separates. Only the signed
     bytes are parsed: otherwise a genuine pair followed by a second `Content` would be verified as
     the first and read as the second.
     """
-    content, _, tail = body.removeprefix(_HEAD).rpartition(_JOINT)
-    found = _TAIL.fullmatch(tail)
-    if found is None or not body.startswith(_HEAD):
-        return body, ""
-    return content, found.group(1).decode()
+    for encoding, mark in _ENCODINGS:
+        head = _HEAD.encode(encoding)
+        if (frame := body.removeprefix(mark)).startswith(head):
+            content, _, tail = frame.removeprefix(head).rpartition(_JOINT.encode(encoding))
+            found = _TAIL.fullmatch(tail.decode(encoding, errors="replace"))
+            if found:
+                text = (
+                    decode(content) if encoding == "utf-8" else content.decode(encoding, "replace")
+                )
+                return SignedContent(content, text.encode(), found.group(1))
+    return SignedContent(body, body, "")
 
 
 def _event(
