@@ -128,3 +128,35 @@ def test_a_total_that_comes_right_later_closes_its_exception(env: InMemoryEnviro
     env.wait(hours=5)
     env.wait(minutes=2)
     assert (env.record(order).state, env.codes(order)) == ("posted", [])
+
+
+@pytest.mark.parametrize("lines", [1, 2])
+@pytest.mark.parametrize(
+    "amount", ["99999999999999.99", "99999999999999", "10000000000000", "90071992547409.92"]
+)
+def test_an_amount_that_exact_would_change_is_refused_before_anything_is_posted(
+    env: InMemoryEnvironment, amount: str, lines: int
+) -> None:
+    env.connect()
+    calls = len(env.exact.calls)
+    order = env.order("PO-1", lines=[env.airbase.line("4100", amount) for _ in range(lines)])
+    assert env.post(order).state == "review"
+    assert set(env.codes(order)) == {"BAD_AMOUNT"}
+    assert env.in_exact() == []
+    assert len(env.exact.calls) == calls
+
+
+def test_the_exception_names_the_largest_amount(env: InMemoryEnvironment) -> None:
+    env.connect()
+    order = env.order("PO-1", lines=[env.airbase.line("4100", "99999999999999")])
+    env.post(order)
+    assert "'99999999999999.00', is above 9999999999999.99" in env.record(order).problems[0].cause
+
+
+def test_the_largest_amount_is_no_change_in_exact(env: InMemoryEnvironment) -> None:
+    env.connect()
+    order = env.order("PO-1", lines=[env.airbase.line("4100", "9999999999999.99")])
+    env.post(order)
+    env.wait(hours=5)
+    env.wait(minutes=2)
+    assert (env.record(order).state, env.codes(order)) == ("posted", [])

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_connector.domain.money import (
+    AmountError,
     Money,
     MoneyForm,
+    largest_amount,
     minor_digits,
     parse_amount,
     parse_number,
@@ -38,6 +40,19 @@ def test_minor_units_and_units_are_the_same_amount(minor: int, currency: str) ->
     units = Decimal(minor).scaleb(-minor_digits(currency))
     assert parse_amount(minor, currency, MoneyForm.MINOR_UNITS) == units
     assert parse_amount(str(units), currency) == units
+
+
+@pytest.mark.parametrize(
+    ("currency", "largest"),
+    [("EUR", "9999999999999.99"), ("JPY", "999999999999999"), ("KWD", "999999999999.999")],
+)
+def test_no_amount_is_above_what_a_double_keeps_to_the_last_decimal(
+    currency: str, largest: str
+) -> None:
+    assert largest_amount(currency) == parse_amount(largest, currency) == Decimal(largest)
+    for sign in (1, -1):
+        with pytest.raises(AmountError, match=r"too (large|many digits)"):
+            parse_amount(sign * (int(Decimal(largest)) + 1), currency)
 
 
 @given(SAFE, CURRENCIES)

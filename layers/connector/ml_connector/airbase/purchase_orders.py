@@ -14,6 +14,7 @@ from ml_connector.domain.money import (
     AmountError,
     Money,
     MoneyForm,
+    largest_amount,
     minor_digits,
     parse_amount,
     parse_number,
@@ -257,8 +258,9 @@ class FieldReader:
     def _report_amount(self, error: AmountError, value: Any, what: str, currency: str = "") -> None:
         found = _short(value)
         self.report(
-            "BAD_AMOUNT", error.reason, _found(value), what=what, found=found, currency=currency
-        )
+            "BAD_AMOUNT", error.reason, _found(value),
+            what=what, found=found, currency=currency, largest=largest_amount(currency),
+        )  # fmt: skip
 
     def day(self, path: str, what: str) -> date | None:
         """Return the calendar day at the path, or None."""

@@ -30,7 +30,8 @@ _MINOR_DIGITS = dict.fromkeys(
     0,
 ) | dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
 
-# Exact stores doubles: 15 significant digits are kept unchanged.
+# Exact stores doubles: 15 significant digits are kept unchanged. An amount needs them down to its
+# currency's last decimal: above, a total comes back as 99999999999999.02.
 _SAFE_DIGITS = 15
 
 # `Decimal` itself also takes underscores, digits of other scripts and endless exponents.
@@ -90,7 +91,14 @@ def parse_amount(value: Any, currency: str, form: MoneyForm = MoneyForm.DECIMAL)
         number = number.scaleb(-minor_digits(currency))
     if number != round_to_cents(number, currency):
         raise AmountError("too_many_decimals", value)
+    if abs(number) > largest_amount(currency):
+        raise AmountError("too_large", value)
     return round_to_cents(number, currency)
+
+
+def largest_amount(currency: str) -> Decimal:
+    """Return the largest amount that Exact keeps exactly: 9999999999999.99 for EUR."""
+    return Decimal(10**_SAFE_DIGITS - 1).scaleb(-minor_digits(currency))
 
 
 def parse_number(value: Any) -> Decimal:

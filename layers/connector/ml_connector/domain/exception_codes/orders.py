@@ -64,6 +64,8 @@ ORDERS: tuple[CatalogueEntry, ...] = (
             "too_many_decimals": "The {what}, {found}, has more decimals than {currency} has.",
             "not_an_amount": "The {what}, {found}, is not an amount.",
             "too_many_digits": "The {what}, {found}, has more digits than can be kept exactly.",
+            "too_large": "The {what}, {found}, is above {largest}: Exact keeps no larger amount in "
+            "{currency} exactly. If it is right, split the order in Airbase.",
             "quantity": "The quantity {quantity} is not above zero.",
             "product": "{quantity} at {price} is not the line's amount of {amount}.",
         },
