@@ -9,20 +9,11 @@ from local.in_memory.environment import InMemoryEnvironment
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.services import StackServices
 from ml_connector.sqs_worker import worker
+from tests.sqs_events import CONTEXT, Context, sqs_record
 
 
 def event(*bodies: str) -> dict[str, Any]:
-    return {"Records": [record(n, body) for n, body in enumerate(bodies)]}
-
-
-def record(number: int, body: str, receives: int = 1) -> dict[str, Any]:
-    return {
-        "messageId": f"m{number}",
-        "receiptHandle": f"handle-{number}",
-        "body": body,
-        "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:orders.fifo",
-        "attributes": {"ApproximateReceiveCount": str(receives)},
-    }
+    return {"Records": [sqs_record(body, n) for n, body in enumerate(bodies)]}
 
 
 def failures(answer: Any) -> list[str]:
@@ -48,20 +39,22 @@ def test_the_first_failure_stops_the_rest(
         if message == {"fails": 1}:
             raise RuntimeError("a bug")
 
-    answer = worker(handle, env.services)(event(*bodies), None)
+    answer = worker(handle, env.services)(event(*bodies), CONTEXT)
     assert failures(answer) == again
     assert len(seen) <= len(bodies) - max(len(again) - 1, 0)
 
 
 class Sqs:
-    """Notes the changed visibility of each message."""
+    """Notes the changed visibility of each message: the last one, and all."""
 
     def __init__(self) -> None:
         self.changed: dict[str, int] = {}
+        self.all: list[int] = []
 
     def change_message_visibility(self, **of: Any) -> None:
         assert of["QueueUrl"] == "https://sqs.test/orders.fifo"
         self.changed[of["ReceiptHandle"]] = of["VisibilityTimeout"]
+        self.all.append(of["VisibilityTimeout"])
 
 
 def returned(env: InMemoryEnvironment, *records: dict[str, Any]) -> dict[str, int]:
@@ -74,21 +67,59 @@ def returned(env: InMemoryEnvironment, *records: dict[str, Any]) -> dict[str, in
     queues = Queues(
         sqs, {"vendors": "https://sqs.test/x.fifo", "o": "https://sqs.test/orders.fifo"}
     )
-    worker(fail, replace(env.services, queues=queues))({"Records": [*records]}, None)
+    worker(fail, replace(env.services, queues=queues))({"Records": [*records]}, CONTEXT)
     return sqs.changed
 
 
 def test_a_failed_message_waits_longer_each_time_and_half_an_hour_in_all(
     env: InMemoryEnvironment,
 ) -> None:
-    waits = [returned(env, record(0, "{}", receives))["handle-0"] for receives in range(1, 5)]
+    waits = [returned(env, sqs_record("{}", 0, receives))["handle-0"] for receives in range(1, 5)]
     assert waits == sorted(set(waits))
     assert waits[0] <= 60
     assert sum(waits) >= 30 * 60
 
 
+def test_after_the_last_receive_a_message_and_its_group_wait_no_longer(
+    env: InMemoryEnvironment,
+) -> None:
+    assert returned(env, sqs_record("{}", 0, 5)) == {"handle-0": 0}
+
+
+class Killed(BaseException):
+    """The process is gone: nothing after it runs."""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hidden"), [(60, [66, 120, 480, 1200, 66]), (299.2, [305, 305, 480, 1200, 305])]
+)
+def test_a_message_over_which_the_worker_is_killed_comes_back_soon_after_it_is_gone(
+    env: InMemoryEnvironment, seconds: float, hidden: list[int]
+) -> None:
+    def die(_message: object, _services: StackServices) -> None:
+        raise Killed
+
+    sqs = Sqs()
+    queues = Queues(sqs, {"o": "https://sqs.test/orders.fifo"})
+    handler = worker(die, replace(env.services, queues=queues))
+    for receives in range(1, 6):
+        with pytest.raises(Killed):
+            handler({"Records": [sqs_record("{}", 0, receives)]}, Context(seconds))
+    assert sqs.all == hidden
+    assert sum(hidden[:4]) >= 30 * 60
+
+
+def test_a_message_is_hidden_before_it_is_handled(env: InMemoryEnvironment) -> None:
+    sqs = Sqs()
+    queues = Queues(sqs, {"o": "https://sqs.test/orders.fifo"})
+    seen: list[list[int]] = []
+    handler = worker(lambda *_: seen.append([*sqs.all]), replace(env.services, queues=queues))
+    assert failures(handler(event("{}", "{}"), CONTEXT)) == []
+    assert seen == [[65], [65, 65]]
+
+
 def test_messages_after_a_failed_one_do_not_wait(env: InMemoryEnvironment) -> None:
-    found = returned(env, record(0, "{}"), record(1, "{}"), record(2, "{}"))
+    found = returned(env, *event("{}", "{}", "{}")["Records"])
     assert found == {"handle-0": 60, "handle-1": 0, "handle-2": 0}
 
 
@@ -98,5 +129,5 @@ def test_a_visibility_that_cannot_be_changed_still_returns_the_message(
     def fail(_message: object, _services: StackServices) -> None:
         raise RuntimeError("a bug")
 
-    answer = worker(fail, replace(env.services, queues=Queues(None, {})))(event("{}"), None)
+    answer = worker(fail, replace(env.services, queues=Queues(None, {})))(event("{}"), CONTEXT)
     assert failures(answer) == ["m0"]

@@ -18,13 +18,14 @@ from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues, text_of
 from ml_connector.purchase_orders import worker as purchase_order_worker
 from ml_connector.services import StackServices, Tables
-from ml_connector.sqs_worker import counted, wait_after
+from ml_connector.sqs_worker import counted, hidden_for, wait_after
 from ml_connector.vendors import worker as vendor_worker
 
 _WORKERS = {
     PURCHASE_ORDERS: ("PoPostingFunction", purchase_order_worker),
     VENDORS: ("VendorReconciliationFunction", vendor_worker),
 }
+_LIVES = {PURCHASE_ORDERS: 60, VENDORS: 300}  # seconds, as in the template
 _MOST_RECEIVES = 5
 _REMEMBERED = 300.0
 
@@ -59,6 +60,9 @@ class InMemoryQueues(Queues):
         self.seen[deduplication_id] = clock.epoch()
         self.waiting.append(QueuedMessage(message, chain=self._chain))
 
+    def return_later(self, arn: str, receipt_handle: str, wait: int) -> None:
+        """Do nothing: `deliver` says when a message is visible again."""
+
     def ready(self) -> Iterator[QueuedMessage]:
         """Yield the messages that may be delivered now: the first visible one of each group."""
         busy: set[tuple[str, str]] = set()
@@ -78,12 +82,14 @@ class InMemoryQueues(Queues):
             self.dead.append(one.message)
             return
         one.receives += 1
-        one.visible_at = clock.epoch() + wait_after(one.receives)
+        one.visible_at = clock.epoch() + hidden_for(one.receives, _LIVES[one.message.queue])
         try:
             self._chain = one.chain + 1
             body = counted(one.message.body, one.receives)
             handle(replace(one.message, body=body))
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception):  # others end the process: nobody returns the message
+                one.visible_at = clock.epoch() + wait_after(one.receives)
             if one.receives >= _MOST_RECEIVES:
                 self.waiting.remove(one)
                 self.dead.append(one.message)

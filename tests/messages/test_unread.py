@@ -26,6 +26,7 @@ from ml_connector.sqs_worker import worker
 from ml_connector.vendors import worker as vendor_worker
 from tests.person_stack import PERSON, PersonStack
 from tests.site import SITE
+from tests.sqs_events import CONTEXT, sqs_record
 
 QUEUES = (PURCHASE_ORDERS, VENDORS)
 EVENT = RecordKey("event#airbase#e-1")
@@ -293,11 +294,11 @@ def test_one_that_no_connection_can_show_is_a_dead_letter(
     with pytest.raises(UnreadableMessageError):
         handle(body, env.services)
     capsys.readouterr()
-    record = {"messageId": "m-1", "body": json.dumps(body)}
-    answer = worker(handle, env.services)({"Records": [record]}, None)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+    record = sqs_record(json.dumps(body))
+    answer = worker(handle, env.services)({"Records": [record]}, CONTEXT)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
     line, *_ = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
-    assert (line["level"], line["message_id"]) == ("ERROR", "m-1")
+    assert (line["level"], line["message_id"]) == ("ERROR", "m0")
     assert line["exception_name"] == "UnreadableMessageError"
     assert list(env.services.ledger_of(ConnectionId("no-such-firm")).records()) == []
 

@@ -33,6 +33,7 @@ from tests.migrations.old_stack import (
     pointers,
 )
 from tests.person_stack import PERSON, PersonStack
+from tests.sqs_events import CONTEXT, sqs_record
 
 WRITES = ("put", "transact")
 
@@ -268,11 +269,11 @@ def test_a_worker_refuses_newer_data_and_keeps_the_message(
     env.connect()
     handled: list[object] = []
     handler = worker(lambda body, _: handled.append(body), env.memory.services())
-    event = {"Records": [{"messageId": "m1", "body": "{}"}]}
-    assert handler(event, None) == {"batchItemFailures": []}
+    event = {"Records": [sqs_record("{}")]}
+    assert handler(event, CONTEXT) == {"batchItemFailures": []}
     begin_newer(env)
     env.clock.move(61)
-    assert handler(event, None) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+    assert handler(event, CONTEXT) == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
     assert handled == [{}]
     with pytest.raises(NewerDataError, match=r"9\.9\.9 .*install version 9\.9\.9"):
         env.memory.services().data_form.refuse_newer()

@@ -6,7 +6,7 @@ posting worker's init: see docs/decisions.md.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.services import StackServices
@@ -16,20 +16,34 @@ Handle = Callable[[object, StackServices], None]
 
 # Short first, so that its group goes on soon; 31 minutes in all before the last of five receives.
 _WAITS = (60, 120, 480, 1_200)
+_MARGIN = 5  # seconds that a worker may outlive its time
+
+
+class LambdaContext(Protocol):
+    """What Lambda passes with an event, as far as it is used."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the worker may still run."""
+        ...
 
 
 def worker(handle: Handle, services: StackServices) -> Callable[[dict[str, Any], Any], Any]:
     """Return the Lambda handler that passes each message to `handle`.
 
     It returns the messages to be delivered again: the first that failed, after a wait that grows
-    with each receive, and, to keep a group in order, all after it at once. Every message fails
-    while the stack's data are newer than this version (`NewerDataError`): the queue keeps them, and
-    an alarm reports them.
+    with each receive, and, to keep a group in order, all after it at once. One over which the
+    worker is killed waits as long, but until the worker is gone. Every message fails while the
+    stack's data are newer than this version (`NewerDataError`): the queue keeps them, and an alarm
+    reports them.
     """
 
-    def handler(event: dict[str, Any], _context: Any) -> Any:
+    def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         waiting = list(event["Records"])
-        while waiting and _succeeds(waiting[0], handle, services):
+        while waiting:
+            left = context.get_remaining_time_in_millis() // 1000 + 1
+            _return_later(waiting[0], hidden_for(_receives(waiting[0]), left), services.queues)
+            if not _succeeds(waiting[0], handle, services):
+                break
             waiting.pop(0)
         for one, wait in zip(waiting, _waits(waiting), strict=True):
             _return_later(one, wait, services.queues)
@@ -39,8 +53,19 @@ def worker(handle: Handle, services: StackServices) -> Callable[[dict[str, Any],
 
 
 def wait_after(receives: int) -> int:
-    """Return after how many seconds to deliver a message again that failed so many times."""
-    return _WAITS[min(receives, len(_WAITS)) - 1]
+    """Return after how many seconds to deliver a message again that failed so many times.
+
+    After the last receive at once: it goes to the dead-letter queue, and its group goes on.
+    """
+    return _WAITS[receives - 1] if receives <= len(_WAITS) else 0
+
+
+def hidden_for(receives: int, left: int) -> int:
+    """Return for how many seconds nobody else gets a message that a worker takes.
+
+    `left`: how long the worker may run. If it is killed, nobody returns the message.
+    """
+    return max(wait_after(receives), left + _MARGIN)
 
 
 def _waits(returned: Sequence[Mapping[str, Any]]) -> Iterator[int]:
