@@ -14,11 +14,29 @@ from ml_connector.connections.subsidiaries import (
 from ml_connector.user_errors import UserError
 
 DIVISIONS = [
-    {"division": 1, "name": "Acme Nederland B.V.", "currency": "EUR", "status": "open"},
-    {"division": 2, "name": "Acme UK Ltd", "currency": "GBP", "status": "open"},
-    {"division": 3, "name": "Acme France SAS", "currency": "EUR", "status": "blocked"},
-    {"division": 4, "name": "Acme Twin", "currency": "EUR", "status": "open"},
-    {"division": 5, "name": "Acme Twin", "currency": "EUR", "status": "open"},
+    {
+        "division": 1,
+        "name": "Acme Nederland B.V.",
+        "country": "NL",
+        "currency": "EUR",
+        "status": "open",
+    },
+    {"division": 2, "name": "Acme UK Ltd", "country": "GB", "currency": "GBP", "status": "open"},
+    {
+        "division": 3,
+        "name": "Acme France SAS",
+        "country": "FR",
+        "currency": "EUR",
+        "status": "blocked",
+    },
+    {"division": 4, "name": "Acme Twin", "country": "", "currency": "EUR", "status": "open"},
+    {
+        "division": 5,
+        "name": "Acme Twin",
+        "country": "Nederland",
+        "currency": "EUR",
+        "status": "open",
+    },
 ]
 
 
@@ -50,9 +68,15 @@ def test_assigning_keeps_the_settings_of_a_division_and_names_a_new_one() -> Non
     assert after[0]["create_items"] is True
     assert (after[0]["name"], after[0]["subsidiaries"]) == ("Ours", ["a", "b"])
     assert after[1] == {
-        "division": 2, "name": "Acme UK Ltd", "currency": "GBP", "subsidiaries": ["c"],
+        "division": 2, "name": "Acme UK Ltd", "country": "GB", "currency": "GBP",
+        "subsidiaries": ["c"],
     }  # fmt: skip
     assert settings["divisions"][0]["subsidiaries"] == ["a"], "what came in is not changed"
+
+
+def test_a_country_that_exact_does_not_name_by_its_code_is_left_out() -> None:
+    assigned = assign({}, {4: ["d"], 5: ["e"]}, DIVISIONS)["divisions"]
+    assert [each.get("country") for each in assigned] == [None, None]
 
 
 def test_a_blocked_division_is_kept_but_cannot_be_chosen() -> None:

@@ -271,6 +271,47 @@ def test_payment_condition_of_order_then_supplier_then_division() -> None:
     assert "PaymentCondition" not in mapped_order().body
 
 
+@pytest.mark.parametrize(
+    ("site", "country", "named"),
+    [
+        ("de", "", "Germany"),
+        ("es", "", "Spain"),
+        ("nl", "DE", "Germany"),
+        ("nl", "ES", "Spain"),
+        ("de", "NL", ""),
+        ("nl", "", ""),
+        ("co.uk", "GB", ""),
+    ],
+)
+def test_a_payment_condition_is_demanded_in_germany_and_spain(
+    site: str, country: str, named: str
+) -> None:
+    def order_in(division: ExactDivision, data: DictDivisionData | None = None) -> MappedOrder:
+        return mapped_order(division=division, division_data=data, exact_site=site)
+
+    codes = DictDivisionData(codes={"payment_condition": [Code("14"), Code("60")]})
+    chosen = any_division(country=country, default_payment_condition="60")
+    assert order_in(chosen, codes).body["PaymentCondition"] == "60"
+    codes.suppliers = [replace(SUPPLIER, payment_condition="14")]
+    assert order_in(any_division(country=country), codes).body["PaymentCondition"] == "14"
+    if not named:
+        assert "PaymentCondition" not in order_in(any_division(country=country)).body
+        return
+    [found] = problems_of(lambda: order_in(any_division(country=country)))
+    assert found.code == "PAYMENT_CONDITION_MISSING"
+    assert found.cause == (
+        "The order has no payment condition, nor have the supplier 60001 Papierhandel and division "
+        f"101 NL. In {named}, Exact demands one."
+    )
+    assert "default_payment_condition of division 101 NL" in found.remedy
+
+
+def test_without_a_supplier_nobody_knows_whether_a_payment_condition_is_missing() -> None:
+    unlinked = DictDivisionData(links={})
+    found = problems_of(lambda: mapped_order(None, any_division(country="DE"), unlinked))
+    assert [each.code for each in found] == ["UNKNOWN_VENDOR"]
+
+
 def test_the_divisions_warehouse_is_named() -> None:
     mapped = mapped_order(division=any_division(warehouse=f"{{{WAREHOUSE_ID.upper()}}}"))
     assert mapped.body["Warehouse"] == WAREHOUSE_ID
@@ -696,6 +737,14 @@ INVALID_ORDERS = [
         "The payment condition X is blocked or ended in division 101 NL.",
         any_order(payment_condition="X"),
         division_data=with_codes("payment_condition", ENDED),
+    ),
+    InvalidOrder(
+        "PAYMENT_CONDITION_MISSING",
+        "PO-1",
+        "The order has no payment condition, nor have the supplier 60001 Papierhandel and division "
+        "101 NL. In Germany, Exact demands one.",
+        any_order(),
+        division=any_division(country="DE"),
     ),
 ]
 

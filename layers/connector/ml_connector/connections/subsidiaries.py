@@ -1,5 +1,6 @@
 """Which Exact division serves which Airbase subsidiary: propose it, and put it in the settings."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from ml_connector.domain.matching.names import read_name
 from ml_connector.user_errors import UserError
 
+_COUNTRY = re.compile("[A-Z]{2}")
 Settings = dict[str, Any]
 """The content of a connection file; divisions or their subsidiaries may still be missing."""
 
@@ -80,8 +82,8 @@ def assign(
 ) -> Settings:
     """Return the settings with these subsidiaries assigned to these divisions.
 
-    Other settings of a division stay; a new one gets its name and currency from Exact. Raises
-    `UserError` for a division outside the consent, or a new one that is not open.
+    Other settings of a division stay; missing are its name, country and currency: they come from
+    Exact. Raises `UserError` for a division outside the consent, or a new one that is not open.
     """
     listed = {each["division"]: each for each in divisions}
     before = {int(d["division"]): d for d in settings.get("divisions") or ()}
@@ -101,4 +103,7 @@ def assign(
 
 def _entry(division: Mapping[str, Any]) -> dict[str, Any]:
     entry = {"division": division["division"], "name": division["name"]}
-    return entry | ({"currency": division["currency"]} if division["currency"] else {})
+    known = {name: division[name] for name in ("country", "currency") if division[name]}
+    if not _COUNTRY.fullmatch(division["country"]):
+        known.pop("country", None)
+    return entry | known

@@ -108,6 +108,8 @@ class ExactDivision(StrictModel):
     name: str = ""
     subsidiaries: Annotated[tuple[str, ...], Field(min_length=1)]
     """Airbase's id, ERP code or name of each subsidiary."""
+    country: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
+    """The division's country, as in `DE`; empty: that of its site."""
     currency: Currency = "EUR"
     """The division's own currency."""
     other_currencies: tuple[Currency, ...] = ()

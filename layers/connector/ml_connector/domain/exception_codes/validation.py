@@ -173,6 +173,14 @@ VALIDATION: tuple[CatalogueEntry, ...] = (
         _MAP_IT,
     ),
     CatalogueEntry(
+        "PAYMENT_CONDITION_MISSING",
+        Severity.EXCEPTION,
+        "The order has no payment condition, nor have the supplier {supplier} and division "
+        "{division}. In {country}, Exact demands one.",
+        "Set default_payment_condition of division {division}, or the supplier's payment "
+        "condition for purchases in Exact, or add one to the order in Airbase.",
+    ),
+    CatalogueEntry(
         "COST_CENTRE_BLOCKED",
         Severity.EXCEPTION,
         "The cost centre {code} is blocked or ended in division {division}.",

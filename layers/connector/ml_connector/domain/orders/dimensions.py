@@ -7,6 +7,8 @@ from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount,
 from ml_connector.domain.orders.validation import MappingContext
 
 _MANDATORY, _NOT_USED = 1, 2  # Exact's UseCostcenter and UseCostunit
+# Exact demands one in purchase entries there; whether in orders, too, is not published.
+_DEMANDING_PAYMENT_CONDITION = {"DE": "Germany", "ES": "Spain"}
 
 _UNKNOWN: Mapping[CodeKind, str] = {
     "cost_centre": "UNKNOWN_COST_CENTRE",
@@ -30,7 +32,10 @@ _BLOCKED: Mapping[CodeKind, str] = {
 
 
 def payment_condition(context: MappingContext, supplier: Supplier | None) -> str:
-    """Return the order's own code, else the supplier's, else the division's, else none."""
+    """Return the order's own code, else the supplier's, else the division's, else none.
+
+    None is reported where Exact demands one.
+    """
     requested = context.order.payment_condition
     mapped = context.mapped("payment_conditions", requested)
     code = (
@@ -40,7 +45,15 @@ def payment_condition(context: MappingContext, supplier: Supplier | None) -> str
     )
     if code:
         _find_code(context, "payment_condition", code, "", requested or code)
+    elif supplier and (country := _DEMANDING_PAYMENT_CONDITION.get(_country(context))):
+        name = f"{supplier.code} {supplier.name}".strip()
+        context.report("PAYMENT_CONDITION_MISSING", country=country, supplier=name)
     return code or ""
+
+
+def _country(context: MappingContext) -> str:
+    """Return the country of the division; if it is not set, that of its site."""
+    return context.division.country or context.connection.site.upper()
 
 
 def vat_code(
