@@ -1,4 +1,7 @@
-"""Receive Exact's redirect on this machine: a loopback listener for one answer."""
+"""Receive a simulator's redirect on this machine: a loopback listener for one answer.
+
+Exact itself redirects to public https addresses only.
+"""
 
 import threading
 from collections.abc import Callable

@@ -66,6 +66,7 @@ class DemoEnvironment:
         ports = ports or Ports()
         self.clock = MovableClock()
         self.exact = ExactSimulator(clock=self.clock)
+        self.exact.oauth.accepts_loopback = True  # the stack's own route is one
         self.airbase = AirbaseSimulator(clock=self.clock)
         self.firm = Firm(self.exact, self.airbase)
         self.stack = LocalStack(

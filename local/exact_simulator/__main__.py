@@ -1,6 +1,7 @@
 """`python -m local.exact_simulator [port] [--site nl --site be]`: with sample data, until Ctrl-C.
 
-Each site is a simulator of its own, at the next port; they share a contract.
+Each site is a simulator of its own, at the next port; they share a contract. With
+`--accept-loopback` they take http and loopback redirect URIs, which Exact refuses.
 """
 
 import argparse
@@ -24,6 +25,7 @@ def main() -> None:
     sites = build_sites(tuple(asked.site or ["nl"]), MovableClock())
     for simulator in sites.values():
         _populate(simulator)
+        simulator.oauth.accepts_loopback = asked.accept_loopback
     stopped = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: stopped.set())
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
@@ -40,6 +42,7 @@ def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.exact_simulator")
     parser.add_argument("port", nargs="?", type=int, default=0)
     parser.add_argument("--site", action="append", choices=EXACT_SITES)
+    parser.add_argument("--accept-loopback", action="store_true")
     return parser.parse_args()
 
 

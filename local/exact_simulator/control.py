@@ -3,7 +3,7 @@
 `GET calls`, `GET purchase-orders/{division}`, `GET state`; `POST add` ({"what": "supplier",
 ...}), `fault`, `clock` ({"seconds": n}), `revoke-consent`, `tokens`, `change`, `remove`,
 `webhooks` ({"drop": n, "duplicate": n, "reorder": bool}), `policy`, `language`, `contract`
-({"per_day": n, "is_premium": bool, "spend": n}).
+({"per_day": n, "is_premium": bool, "spend": n}), `redirects` ({"accepts_loopback": bool}).
 """
 
 import json
@@ -150,6 +150,11 @@ def _contract(simulator: ExactSimulator, sent: dict[str, Any]) -> Any:
     }
 
 
+def _redirects(simulator: ExactSimulator, sent: dict[str, Any]) -> Any:
+    simulator.oauth.accepts_loopback = bool(sent["accepts_loopback"])
+    return sent
+
+
 def _calls(simulator: ExactSimulator, _sent: dict[str, Any]) -> Any:
     return [call._asdict() for call in simulator.calls[-_SHOWN_CALLS:]]
 
@@ -188,4 +193,5 @@ _ROUTES: Mapping[tuple[str, str], _Route] = {
     ("POST", "policy"): _policy,
     ("POST", "language"): _language,
     ("POST", "contract"): _contract,
+    ("POST", "redirects"): _redirects,
 }

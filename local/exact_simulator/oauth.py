@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from local.exact_simulator.limits import ErrorLimit
 from local.exact_simulator.world import World
@@ -17,6 +18,7 @@ REFRESH_DAYS = 30
 CODE_SECONDS = 180
 _DAY = 86_400
 TOO_EARLY = "Rate limit exceeded: access_token not expired"
+_NOT_PUBLIC = "A redirect URI must be a public https address."  # Exact's own text is not known
 NO_CHAIN = "Token is not allowed, because of invalid or empty chainId"
 
 
@@ -63,7 +65,9 @@ class OAuth:
         """The user denies consent."""
         self.per_day = 200
         self.redirect_uris: set[str] | None = None
-        """The app's registered redirect URIs; None accepts any."""
+        """The app's registered redirect URIs; None accepts any that may be registered."""
+        self.accepts_loopback = False
+        """Take http and loopback redirect URIs as well, which Exact does not."""
         self.refreshes = 0
         """The number of successful refreshes."""
         self._world = world
@@ -84,6 +88,8 @@ class OAuth:
         """Grant or deny consent at once and redirect the browser."""
         asked = request.query
         back = asked.get("redirect_uri", "")
+        if not (self.accepts_loopback or _is_public(back)):
+            return TokenRefusedError(400, "invalid_request", _NOT_PUBLIC).response()
         registered = self.redirect_uris is None or back in self.redirect_uris
         known = asked.get("client_id") == self._client[0] and bool(back) and registered
         if not known or asked.get("response_type") != "code":
@@ -177,6 +183,16 @@ class OAuth:
             "expires_in": str(ACCESS_SECONDS),
             "refresh_token": chain.refresh,
         }
+
+
+def _is_public(url: str) -> bool:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        is_outside = ip_address(host).is_global
+    except ValueError:
+        is_outside = "." in host and not host.endswith(".localhost")
+    return parts.scheme == "https" and is_outside
 
 
 def _refusal(error: TokenRefusedError | UnicodeDecodeError) -> Response:

@@ -379,6 +379,10 @@ def test_a_person_is_guided_through_all_steps(
     typed += ["", "", "-", "", "y"]
     lines = "\n".join(typed) + "\n"
     run = terminal.ok("connect", "typed", *servers, "--browser", typed=lines)
+    assert "under 'Register and manage API keys'" in run.err
+    assert f"Redirect URI: {demo.stack.url}/oauth/exact" in run.err
+    assert "Purchase orders" in run.err
+    assert "rights of the Purchase tab" in run.err
     assert len(browser) == 1
     for part in ("Noorderlicht Nederland", "open", "2103", "Saved typed"):
         assert part in run.out
@@ -451,9 +455,41 @@ def test_a_loopback_listener_receives_the_redirect_once(
     run = terminal.ok("connection", "consent", FIRM, "--listen", "0", "--browser", "--json")
     assert (run.data["connection"], run.data["consent"]) == (FIRM, "stored")
     assert [page.status_code for page in seen] == [404, 404, 200]
+    assert "for simulators alone: Exact accepts only public https" in run.err
     assert seen[2].headers["cache-control"] == "no-store"
     with pytest.raises(httpx.ConnectError):
         httpx.get(str(seen[2].url))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--listen", "0"),
+        ("--redirect-uri", "https://localhost/back"),
+        ("--redirect-uri", "http://127.0.0.1:8000/"),
+        (),
+    ],
+    ids=lambda words: " ".join(words) or "the route of a local stack",
+)
+def test_exacts_own_sites_are_not_asked_to_redirect_to_this_machine(
+    demo: DemoEnvironment, terminal: Terminal, given: dict[str, str], words: tuple[str, ...]
+) -> None:
+    site = ("connect", "real", "--exact-site", "nl", "--airbase-url", demo.airbase_url)
+    run = terminal.run(*site, *words, "--yes", env=given, typed="\n")
+    assert run.exit_code == 2
+    assert "Exact accepts only public https addresses as redirect URI" in run.err
+    assert "register any public https address, pass it with --redirect-uri" in run.err
+    assert "start.exactonline.nl/api/oauth2/auth" not in run.err + run.out
+
+
+def test_a_public_redirect_uri_is_shown_for_exacts_own_site(
+    demo: DemoEnvironment, terminal: Terminal, given: dict[str, str]
+) -> None:
+    back = ("--redirect-uri", "https://connector.example/back")
+    site = ("connect", "real", "--exact-site", "nl", "--airbase-url", demo.airbase_url)
+    run = terminal.run(*site, *back, "--json", env=given)
+    assert run.data["consent"]["url"].startswith("https://start.exactonline.nl/api/oauth2/auth?")
+    assert run.data["consent"]["redirect_uri"] == "https://connector.example/back"
 
 
 def test_a_listener_without_a_redirect_times_out_with_one_line(

@@ -89,3 +89,38 @@ def test_tokens_of_one_site_do_not_renew_at_another() -> None:
 def test_a_site_has_the_time_of_its_country(site: str, offset: float) -> None:
     [user] = open_site(site).client.get("/api/v1/current/Me").json()["d"]["results"]
     assert user["ServerUtcOffset"] == offset
+
+
+@pytest.mark.parametrize(
+    ("back", "is_accepted"),
+    [
+        ("https://connector.example/oauth/exact", True),
+        ("http://connector.example/oauth/exact", False),
+        ("https://localhost/back", False),
+        ("https://app.localhost/back", False),
+        ("https://127.0.0.1:8443/", False),
+        ("https://[::1]/", False),
+        ("https://10.0.0.4/", False),
+        ("http://127.0.0.1:8000/", False),
+        ("", False),
+    ],
+)
+def test_a_redirect_uri_is_a_public_https_address(*, back: str, is_accepted: bool) -> None:
+    site = open_site()
+    query = {
+        "client_id": site.simulator.client_id,
+        "redirect_uri": back,
+        "response_type": "code",
+    }
+    answer = site.client.get("/api/oauth2/auth", params=query)
+    assert answer.status_code == (302 if is_accepted else 400)
+    site.simulator.oauth.accepts_loopback = True
+    told = site.client.get("/api/oauth2/auth", params=query)
+    assert told.status_code == (302 if back else 400)
+
+
+def test_controls_tell_a_site_to_accept_loopback() -> None:
+    sites = build_sites(("nl",), MovableClock(SUMMER_NOON), random.Random(5))
+    with serve_sites(sites) as urls:
+        httpx.post(f"{urls['nl']}/_control/redirects", json={"accepts_loopback": True})
+    assert sites["nl"].oauth.accepts_loopback

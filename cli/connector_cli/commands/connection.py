@@ -256,7 +256,7 @@ def print_webhooks(urls: Mapping[str, str], made: Mapping[str, Secret]) -> None:
 def print_next_for_exact(added: Added) -> None:
     """Print what to do when Exact shows a webhook secret of its own."""
     if "exact" in added.made:
-        print_line("If Exact's App Center shows a webhook secret of its own, enter that one: run")
+        print_line("If Exact shows a webhook secret of its own for the app, enter that one: run")
         print_line(f"  connector connection rotate {added.connection.id} exact --ask")
 
 

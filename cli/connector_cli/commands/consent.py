@@ -12,6 +12,7 @@ from ml_connector.connections import consent_request
 from ml_connector.connections.consent_request import ConsentRequest
 from ml_connector.consent import redirect
 from ml_connector.settings.connection import Connection
+from ml_connector.settings.redirect_uris import is_public
 from ml_connector.user_errors import UserError
 
 DEFAULT_WAIT = 300.0
@@ -19,18 +20,21 @@ RedirectUri = Annotated[
     str | None,
     typer.Option(
         envvar="CONNECTOR_EXACT_REDIRECT_URI",
-        help="The redirect URI registered in Exact's App Center; default: the stack's own.",
+        help="The redirect URI registered for the app at Exact, public and https; default: the "
+        "stack's own.",
     ),
 ]
 Listen = Annotated[
     int | None,
     typer.Option(
-        metavar="PORT", help="Receive Exact's redirect on this machine: http://127.0.0.1:PORT/."
+        metavar="PORT",
+        help="Only for simulators, Exact itself refuses it: receive the redirect on this machine, "
+        "at http://127.0.0.1:PORT/.",
     ),
 ]
 Wait = Annotated[float, typer.Option(help="With --listen: seconds to wait for the redirect.")]
 Browser = Annotated[bool, typer.Option("--browser", help="Open the consent page in a browser.")]
-_NO_INPUT = "consent is missing: run this in a terminal, or pass --listen PORT"
+_NO_INPUT = "consent is missing: run this in a terminal"
 
 
 @dataclass(frozen=True)
@@ -68,9 +72,11 @@ def _show(request: ConsentRequest, options: ConsentOptions) -> None:
     typer.echo(f"  {request.url}", err=True)
     typer.echo(
         f"Exact then redirects to {request.redirect_uri}; register it as a redirect URI of the "
-        "app in the App Center.",
+        "app.",
         err=True,
     )
+    if not is_public(request.redirect_uri):
+        typer.echo("This is for simulators alone: Exact accepts only public https.", err=True)
     if options.browser:
         typer.launch(request.url)
 

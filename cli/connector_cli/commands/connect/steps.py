@@ -4,8 +4,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import typer
+
 from connector_cli.commands import consent as consent_flow
 from connector_cli.commands.common import SET_IT, ask_secret, is_confirmed
+from connector_cli.commands.connect.registration import registration_steps
 from connector_cli.commands.connect.session import ConnectSession, MissingInputError
 from connector_cli.commands.connect.subsidiaries import SubsidiaryAssignment
 from connector_cli.commands.connection import (
@@ -73,6 +76,8 @@ class ConnectSteps:
         missing = given_secrets.missing_names(secret_store, connection, given)
         if missing and options.is_silent:
             raise MissingInputError(*(f"{name} is not set" for name in missing))
+        if given_secrets.CLIENT_ID in missing:
+            self._explain_registration(connection)
         for name in missing:
             question = f"{given_secrets.NEEDED[name]} (not shown)"
             given = given.plus({name: ask_secret(question, f"{name} is not set; {SET_IT}")})
@@ -80,6 +85,12 @@ class ConnectSteps:
         if is_stored or options.is_silent or options.yes:
             return given
         return ask_webhook_secrets(given, "exact")
+
+    def _explain_registration(self, connection: Connection) -> None:
+        redirect_uri = self.session.options.consent.redirect_uri
+        back = redirect_uri or self.stack.addresses.redirect_uri
+        for line in registration_steps(connection.exact_base_url, back):
+            typer.echo(line, err=True)
 
     def _check_exact(self, connection: Connection) -> None:
         try:

@@ -13,6 +13,7 @@ from ml_connector.exact.oauth import authorize_url
 from ml_connector.infrastructure.consents import VALID_FOR, Consents
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection, safe_base_url
+from ml_connector.settings.redirect_uris import is_exacts_own, is_public
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -44,9 +45,9 @@ def start_consent(
 ) -> ConsentRequest:
     """Start a consent; the app's credentials must be stored, the connection need not exist yet.
 
-    `redirect_uri` must be registered for the app in Exact's App Center. The default is the
-    stack's own route, which does the rest. Nothing has to answer at another address: the person
-    pastes the code from the browser's address bar, see `enter_code`.
+    `redirect_uri` must be registered for the app at Exact. The default is the stack's own route,
+    which does the rest. Nothing has to answer at another address: the person pastes the code from
+    the browser's address bar, see `enter_code`. Raises `UserError` for one that Exact refuses.
     """
     if owner := connection.shares_app_with:
         raise UserError(
@@ -58,6 +59,13 @@ def start_consent(
         safe_base_url(redirect_to)
     except ValueError as error:
         raise UserError(f"the redirect URI {error}") from None
+    if is_exacts_own(connection.exact_base_url) and not is_public(redirect_to):
+        raise UserError(
+            f"Exact accepts only public https addresses as redirect URI, and {redirect_to} is not "
+            "one: use the deployed stack's own (leave out --listen and --redirect-uri), or "
+            "register any public https address, pass it with --redirect-uri and paste where the "
+            "browser ends"
+        )
     app = stack.secret_store.app(connection.id)
     stack.secret_store.create_token_secret(connection.id)
     state = stack.consents.create(connection.id, connection.exact_base_url, redirect_to)

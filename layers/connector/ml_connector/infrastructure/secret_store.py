@@ -37,7 +37,7 @@ _MAX_DATA_KEYS = 200
 
 @dataclass(frozen=True)
 class AppCredentials:
-    """The app's credentials from Exact's App Center, valid at one country site."""
+    """The app's credentials from Exact, valid at one country site."""
 
     client_id: str
     client_secret: Secret

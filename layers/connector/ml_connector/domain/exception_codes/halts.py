@@ -54,7 +54,8 @@ HALTS: tuple[CatalogueEntry, ...] = (
         "APP_CREDENTIALS_REFUSED",
         Severity.HALT,
         "Exact does not know this client id and secret.",
-        "Check them in Exact's App Center (they belong to one country site) and store them again.",
+        "Check them at Exact, where the app is registered (they belong to one country site), and "
+        "store them again.",
         _EXACT_SAYS,
     ),
     CatalogueEntry(
@@ -118,7 +119,7 @@ HALTS: tuple[CatalogueEntry, ...] = (
         "EXACT_SCOPE_MISSING",
         Severity.HALT,
         "The app lacks a permission (scope) that this call needs.",
-        "Add the scope to the app in Exact's App Center and give consent again.",
+        "Add the scope to the app at Exact, where it is registered, and give consent again.",
         _OF_ENDPOINT,
     ),
     CatalogueEntry(
