@@ -30,7 +30,7 @@ def main() -> None:
     """Serve until interrupted."""
     arguments = _arguments()
     console = Console(highlight=False)
-    ports = Ports(*range(arguments.port, arguments.port + 4))
+    ports = Ports(*range(arguments.port, arguments.port + 6))
     if arguments.containers:
         ports = replace(ports, aws_listen="0.0.0.0")  # noqa: S104  asked for
     with ExitStack() as running:
@@ -38,7 +38,7 @@ def main() -> None:
             demo = running.enter_context(DemoEnvironment(ports, visibility=None))
         except OSError as error:
             sys.exit(
-                f"ports {ports.webhooks} to {ports.airbase}: {error.strerror}; "
+                f"ports {ports.webhooks} to {ports.identity}: {error.strerror}; "
                 "name others with --port"
             )
         if not arguments.bare:
@@ -61,7 +61,8 @@ def _arguments() -> argparse.Namespace:
         "--port",
         type=int,
         default=_FIRST_PORT,
-        help="first of four ports: webhooks, AWS, Exact, Airbase (default: %(default)s)",
+        help="first of six ports: webhooks, AWS, Exact, Airbase, console, identity provider "
+        "(default: %(default)s)",
     )
     parser.add_argument("--bare", action="store_true", help="start without the firm of the demo")
     parser.add_argument(
@@ -90,6 +91,7 @@ def _write_environment(demo: DemoEnvironment, host: str) -> None:
 
 def _print_addresses(console: Console, demo: DemoEnvironment) -> None:
     rows = (
+        ("Console", f"{demo.stack.console_url}  (sign in as whom you like)"),
         ("Airbase webhooks", f"{demo.stack.url}/webhooks/airbase/CONNECTION"),
         ("Exact webhooks", f"{demo.stack.url}/webhooks/exact/CONNECTION"),
         ("Exact redirect URI", demo.stack.outputs["ExactRedirectUri"]),

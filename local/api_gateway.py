@@ -1,4 +1,4 @@
-"""The stack's HTTP API on a loopback port, with API Gateway's proxy events, payload 2.0."""
+"""An HTTP API of the stack on a loopback port, with API Gateway's proxy events, payload 2.0."""
 
 import base64
 import json
@@ -43,6 +43,7 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cookies: Sequence[str] = ()
 
 
 def proxy_event(route: ApiRoute, parameters: Mapping[str, str], call: HttpCall) -> dict[str, Any]:
@@ -79,15 +80,17 @@ def answer_of(result: Any) -> HttpAnswer:
     encoded = result.get("isBase64Encoded", False)
     body = base64.b64decode(text) if encoded else text.encode()
     headers = {name.lower(): str(value) for name, value in (result.get("headers") or {}).items()}
-    return HttpAnswer(int(result["statusCode"]), {"content-type": "text/plain"} | headers, body)
+    kind = {"content-type": "text/plain"}
+    return HttpAnswer(int(result["statusCode"]), kind | headers, body, result.get("cookies") or ())
 
 
 class ApiGateway:
-    """An HTTP server for the routes of the template."""
+    """An HTTP server for the routes of one API of the template."""
 
     def __init__(self, routes: Sequence[ApiRoute], invoke: Invoke, port: int = 0) -> None:
         """Bind the port (0: a free one); `invoke` calls a function by its logical id."""
-        self._routes = [(route, _pattern(route.path)) for route in routes]
+        exact_first = sorted(routes, key=lambda route: ("+}" in route.path, "{" in route.path))
+        self._routes = [(route, _pattern(route.path)) for route in exact_first]
         self._invoke = invoke
         handler = type("Handler", (_ApiHandler,), {"gateway": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
@@ -138,6 +141,8 @@ class _ApiHandler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
+        for cookie in answer.cookies:
+            self.send_header("Set-Cookie", cookie)
         self.send_header("Content-Length", str(len(answer.body)))
         self.end_headers()
         self.wfile.write(answer.body)
@@ -149,13 +154,17 @@ class _ApiHandler(BaseHTTPRequestHandler):
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    parts = re.split(r"\{(\w+)\}", path)
+    parts = re.split(r"\{(\w+\+?)\}", path)
     return re.compile(
         "".join(
-            f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part)
-            for index, part in enumerate(parts)
+            _parameter(part) if index % 2 else re.escape(part) for index, part in enumerate(parts)
         )
     )
+
+
+def _parameter(name: str) -> str:
+    rest = name.endswith("+")
+    return f"(?P<{name.rstrip('+')}>{'.+' if rest else '[^/]+'})"
 
 
 def _joined(pairs: Any) -> dict[str, str]:

@@ -39,8 +39,12 @@ _NOT_CREATED = frozenset(
 
 @dataclass(frozen=True)
 class ApiRoute:
-    """One route of the HTTP API: `path` holds `{name}` for each path parameter."""
+    """One route of an HTTP API, whose logical id is `api`.
 
+    `path` holds `{name}` for each path parameter, `{name+}` for all of the rest.
+    """
+
+    api: str
     method: str
     path: str
     function: str
@@ -119,8 +123,8 @@ class SamTemplate:
 
     def routes(self) -> list[ApiRoute]:
         """Return the routes of all HTTP APIs."""
-        bodies = (api["Body"] for api in self.of_type("AWS::ApiGatewayV2::Api").values())
-        return [route for body in bodies for route in _routes(body)]
+        apis = self.of_type("AWS::ApiGatewayV2::Api").items()
+        return [route for name, api in apis for route in _routes(name, api["Body"])]
 
     def sources(self) -> list[QueueSource]:
         """Return the event source mappings."""
@@ -141,8 +145,8 @@ class SamTemplate:
             for name, properties in self.of_type("AWS::Scheduler::Schedule").items()
         }
 
-    def for_moto(self, api_url: str) -> dict[str, Any]:
-        """Return what moto can create, with `api_url` as the endpoint of the HTTP APIs."""
+    def for_moto(self, api_urls: Mapping[str, str]) -> dict[str, Any]:
+        """Return what moto can create, with the endpoint of each HTTP API by its logical id."""
         reduced = copy.deepcopy(self.cloudformation)
         reduced["Resources"] = {
             name: resource
@@ -151,9 +155,10 @@ class SamTemplate:
         }
         for resource in reduced["Resources"].values():
             _disable(resource)
-        apis = "|".join(map(re.escape, self.of_type("AWS::ApiGatewayV2::Api")))
-        endpoint = re.compile(rf"\$\{{(?:{apis})\.ApiEndpoint\}}")
-        reduced["Outputs"] = _replace(reduced.get("Outputs", {}), endpoint, api_url)
+        outputs = reduced.get("Outputs", {})
+        for api, url in api_urls.items():
+            outputs = _replace(outputs, re.compile(rf"\$\{{{api}\.ApiEndpoint\}}"), url)
+        reduced["Outputs"] = outputs
         return reduced
 
 
@@ -187,13 +192,18 @@ def _target(reference: Any) -> str:
     return str(name)
 
 
-def _routes(body: Mapping[str, Any]) -> Iterator[ApiRoute]:
+def _routes(api: str, body: Mapping[str, Any]) -> Iterator[ApiRoute]:
     for path, methods in body["paths"].items():
-        for method, operation in methods.items():
-            uri = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+        for method, operation in _if_made(methods).items():
+            uri = _if_made(_if_made(operation)["x-amazon-apigateway-integration"]["uri"])["Fn::Sub"]
             match = re.search(r"\$\{(\w+)\.Arn\}", uri)
             if match:
-                yield ApiRoute(method.upper(), path, match[1])
+                yield ApiRoute(api, method.upper(), path, match[1])
+
+
+def _if_made(value: Any) -> Any:
+    """Return a value of a function that is made on a condition, as it is when it is made."""
+    return value["Fn::If"][1] if "Fn::If" in value else value
 
 
 def _schedule(name: str, properties: Mapping[str, Any]) -> Schedule:

@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 PEOPLE = {"operator": "OperatorPolicy", "reader": "ReaderPolicy"}
 """The managed policy of each kind of person who runs the command."""
 PERSON = "operator"
+WEBHOOK_API, CONSOLE_API = "WebhookApi", "ConsoleApi"
+"""The logical ids of the HTTP APIs."""
 
 _MACHINE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
@@ -49,6 +51,22 @@ class Crash:
 
     function: str
     error: Exception
+
+
+def made_with(template: SamTemplate, stack: str, parameters: Mapping[str, str]) -> SamTemplate:
+    """Return the template without what these parameters do not make."""
+    whole = template.cloudformation
+    resolver = Resolver(whole, stack, Place(ACCOUNT, REGION), str, parameters)
+
+    def made(section: str) -> dict[str, Any]:
+        return {
+            name: each
+            for name, each in whole.get(section, {}).items()
+            if "Condition" not in each or resolver.holds(each["Condition"])
+        }
+
+    template.use({**whole, **{name: made(name) for name in ("Resources", "Outputs")}})
+    return template
 
 
 class LocalStack:
@@ -64,7 +82,7 @@ class LocalStack:
         *,
         name: str = "connector",
         clock: Callable[[], float] = connector_clock.epoch,
-        port: int = 0,
+        api_ports: Mapping[str, int] | None = None,
         aws_port: int = 0,
         aws_listen: str = "127.0.0.1",
         parameters: Mapping[str, str] | None = None,
@@ -73,20 +91,23 @@ class LocalStack:
     ) -> None:
         """Prepare the stack `name`; `start` runs it.
 
-        `clock` (epoch seconds) drives schedules. `port` and `aws_port` are those of the HTTP API
-        and of the AWS endpoint, 0 for free ones; `aws_listen` is the address of the latter.
+        `clock` (epoch seconds) drives schedules. `api_ports` (by the logical id of an HTTP API) and
+        `aws_port` are the ports, 0 or none for a free one; `aws_listen` is the address of the AWS
+        endpoint. What the template makes on a condition is made if `parameters` meet it.
         `parameters` override the template's, `variables` are added to every function's
         environment, `visibility` (seconds) replaces the queues' own visibility timeout.
         """
         self.name = name
-        self.template = SamTemplate(template)
+        self._parameters = {"Architecture": _MACHINE} | dict(parameters or {})
+        self.template = made_with(SamTemplate(template), name, self._parameters)
         self.crashes: deque[Crash] = deque(maxlen=1000)
         self._clock = clock
-        self._parameters = {"Architecture": _MACHINE} | dict(parameters or {})
         self._variables = dict(variables or {})
         self._visibility = visibility
         self._aws = LocalAws(aws_port, aws_listen)
-        self._gateway = ApiGateway(self.template.routes(), self._invoke_for_route, port)
+        self._gateways = self._open_gateways(api_ports or {})
+        if CONSOLE_API in self._gateways:
+            self._parameters.setdefault("ConsoleUrl", self._gateways[CONSOLE_API].url)
         self._process = ProcessEnvironment()
         self._functions: dict[str, LocalFunction] = {}
         self._pollers: list[Poller] = []
@@ -103,7 +124,8 @@ class LocalStack:
         self._create()
         self._enforce_rights()
         self._load_functions()
-        self._gateway.start()
+        for gateway in self._gateways.values():
+            gateway.start()
         self._pollers = [self._poller(source) for source in self.template.sources()]
         return self
 
@@ -112,7 +134,8 @@ class LocalStack:
         self._stop.set()
         for thread in self._threads:
             thread.join()
-        self._gateway.stop()
+        for gateway in self._gateways.values():
+            gateway.stop()
         self._aws.stop()
         self._process.restore()
 
@@ -139,8 +162,19 @@ class LocalStack:
 
     @property
     def url(self) -> str:
-        """Return the base URL of the HTTP API."""
-        return self._gateway.url
+        """Return the base URL of the API of the webhooks, or of the template's only one."""
+        others = (gateway for api, gateway in self._gateways.items() if api != CONSOLE_API)
+        return next(others).url
+
+    @property
+    def console_url(self) -> str:
+        """Return the base URL of the console; raises KeyError for a stack without one."""
+        return self._gateways[CONSOLE_API].url
+
+    @property
+    def api_urls(self) -> dict[str, str]:
+        """Return the base URL of each HTTP API, by logical id."""
+        return {api: gateway.url for api, gateway in self._gateways.items()}
 
     @property
     def endpoint_url(self) -> str:
@@ -228,12 +262,24 @@ class LocalStack:
 
     # ------------------------------------------------------------ creation
 
+    def _open_gateways(self, ports: Mapping[str, int]) -> dict[str, ApiGateway]:
+        """Return a server for each HTTP API, not started yet."""
+        routes = self.template.routes()
+        return {
+            api: ApiGateway(
+                [route for route in routes if route.api == api],
+                self._invoke_for_route,
+                ports.get(api, 0),
+            )
+            for api in dict.fromkeys(route.api for route in routes)
+        }
+
     def _create(self) -> None:
         formation = self.client("cloudformation")
         parameters = self._parameters | {"AwsEndpointUrl": self.endpoint_url}
         formation.create_stack(
             StackName=self.name,
-            TemplateBody=json.dumps(self.template.for_moto(self.url)),
+            TemplateBody=json.dumps(self.template.for_moto(self.api_urls)),
             Parameters=[
                 {"ParameterKey": key, "ParameterValue": value}
                 for key, value in parameters.items()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-HOLDERS = {"Services", "StackServices", "Stack", "OpenedStack"}
+HOLDERS = {"Services", "StackServices", "RecordStack", "Stack", "OpenedStack"}
 """The objects with many members."""
 CONNECTIONS = {"Connection", "ConnectionId"}
 

@@ -1,7 +1,7 @@
-"""Purchase order queue: post approved orders, process changes in Exact, run the sweep."""
+"""Purchase order queue: post orders, process changes in Exact, do people's deeds, sweep."""
 
 from ml_connector.bootstrap import open_services
-from ml_connector.purchase_orders.worker import handle
+from ml_connector.deeds.worker import handle
 from ml_connector.sqs_worker import worker
 
 handler = worker(handle, open_services("po_posting"))

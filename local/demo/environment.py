@@ -1,4 +1,4 @@
-"""The demo environment: the stack from template.yaml and both simulators, served over HTTP."""
+"""The demo environment: the stack from template.yaml, both simulators and an identity provider."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -11,18 +11,25 @@ from local import airbase_simulator, exact_simulator
 from local.airbase_simulator import AirbaseSimulator
 from local.exact_simulator import ExactSimulator
 from local.firm import CONNECTION_ID, Firm
-from local.stack import LocalStack
+from local.identity_provider import CLIENT_ID, CLIENT_SECRET, GRANTS, IdentityProvider
+from local.simulator import serve
+from local.stack import CONSOLE_API, WEBHOOK_API, LocalStack
 from ml_connector import clock
 from ml_connector.bootstrap import open_services
 from ml_connector.clock import MovableClock
+from ml_connector.domain.console_access import AccessRules, Admin, Grant
 from ml_connector.domain.ids import Actor, ConnectionId
+from ml_connector.domain.records import Note
 from ml_connector.exact.oauth import Tokens
 from ml_connector.exact.token_pairs import TokenPairs
+from ml_connector.infrastructure.console_rules import ConsoleRules
 from ml_connector.infrastructure.secret_store import (
     AIRBASE_KEY,
     AIRBASE_WEBHOOK,
+    CONSOLE_CLIENT,
     EXACT_APP,
     EXACT_WEBHOOK,
+    WHOLE_STACK,
     AwsSecretStore,
 )
 from ml_connector.messages import refresh_message
@@ -46,11 +53,13 @@ class Ports:
     aws: int = 0
     exact: int = 0
     airbase: int = 0
+    console: int = 0
+    identity: int = 0
     aws_listen: str = "127.0.0.1"
 
 
 class DemoEnvironment:
-    """The stack and both simulators, on one clock that can be moved forward."""
+    """The stack, both simulators and an identity provider, on one clock that can be moved."""
 
     def __init__(
         self,
@@ -58,10 +67,12 @@ class DemoEnvironment:
         *,
         visibility: int | None = 1,
         variables: Mapping[str, str] | None = None,
+        identity: IdentityProvider | None = None,
     ) -> None:
         """Prepare; entering the context starts everything.
 
-        `visibility` (seconds) and `variables` are as for `LocalStack`.
+        `visibility` (seconds) and `variables` are as for `LocalStack`; `identity` replaces the
+        identity provider, which serves from now on: the stack is made for its address.
         """
         ports = ports or Ports()
         self.clock = MovableClock()
@@ -69,16 +80,20 @@ class DemoEnvironment:
         self.exact.oauth.accepts_loopback = True  # the stack's own route is one
         self.airbase = AirbaseSimulator(clock=self.clock)
         self.firm = Firm(self.exact, self.airbase)
+        self.identity = identity or IdentityProvider()
+        self._running = ExitStack()
+        serve_identity = serve(self.identity.handle, port=ports.identity)
+        self.identity_url = self._running.enter_context(serve_identity)
         self.stack = LocalStack(
             clock=self.clock,
-            port=ports.webhooks,
+            api_ports={WEBHOOK_API: ports.webhooks, CONSOLE_API: ports.console},
             aws_port=ports.aws,
             aws_listen=ports.aws_listen,
             visibility=visibility,
             variables=variables,
+            parameters={"ConsoleIssuer": self.identity_url, "ConsoleClientId": CLIENT_ID},
         )
         self._ports = ports
-        self._running = ExitStack()
 
     def __enter__(self) -> Self:
         """Start the stack and serve both simulators."""
@@ -89,6 +104,7 @@ class DemoEnvironment:
         serve_airbase = airbase_simulator.serve(self.airbase, port=self._ports.airbase)
         self.airbase_url = self._running.enter_context(serve_airbase)
         self.services = self._open_services()
+        self._give_access()
         return self
 
     def __exit__(
@@ -158,6 +174,17 @@ class DemoEnvironment:
     def posting_calls(self) -> list[Any]:
         """Return the calls to Exact, token calls excluded."""
         return [call for call in self.exact.calls if "oauth2" not in call.path]
+
+    def _give_access(self) -> None:
+        """Let the people of the identity provider into the console."""
+        secret = {"client_secret": CLIENT_SECRET}
+        self._secret_store().store(CONSOLE_CLIENT, WHOLE_STACK, secret)
+        note = Note("", Actor("demo"), clock.now())
+        rules = AccessRules(
+            tuple(Grant(role, value, note, divisions) for role, value, divisions in GRANTS),
+            (Admin("u-admin", note),),
+        )
+        ConsoleRules(self.services.tables.mappings).change(lambda _: rules)
 
     def _open_services(self) -> StackServices:
         return open_services("local", self.stack.environment(WORKER))

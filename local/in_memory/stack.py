@@ -13,10 +13,10 @@ from local.in_memory.tables import InMemorySecretStore, InMemoryTable
 from local.message_chains import LONGEST_CHAIN
 from ml_connector import clock
 from ml_connector.bootstrap import build_services
+from ml_connector.deeds import worker as purchase_order_worker
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues, text_of
-from ml_connector.purchase_orders import worker as purchase_order_worker
 from ml_connector.services import StackServices, Tables
 from ml_connector.sqs_worker import counted, hidden_for, wait_after
 from ml_connector.vendors import worker as vendor_worker

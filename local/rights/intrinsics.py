@@ -83,6 +83,10 @@ class Resolver:
         rest = _ARNS[self._resources[logical_id]["Type"]]
         return self.place.arn(rest.replace("{name}", self._physical_name(logical_id)))
 
+    def holds(self, condition: str) -> bool:
+        """Return whether a condition of the template is met; raises KeyError for an unknown one."""
+        return self._holds(self._conditions[condition])
+
     def _intrinsic(self, name: str, argument: Any) -> Any:
         if name == "Ref":
             return self._ref(argument)
@@ -94,7 +98,7 @@ class Resolver:
             return self._substitute(*parts)
         if name == "Fn::If":
             condition, yes, no = argument
-            return self.resolve(yes if self._holds(self._conditions[condition]) else no)
+            return self.resolve(yes if self.holds(condition) else no)
         raise KeyError(name)
 
     def _ref(self, name: str) -> str:

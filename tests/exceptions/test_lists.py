@@ -12,6 +12,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import OrderId, RecordKey, VendorId
 from ml_connector.exceptions import decisions as exceptions
 from ml_connector.exceptions import retry as retries
+from ml_connector.exceptions import showing
 from ml_connector.exceptions.listing import list_open, read_filter
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION, order_key, vendor_key
@@ -75,7 +76,7 @@ def test_exceptions_are_listed_by_assignee(env: InMemoryEnvironment, stack: Pers
     assert titles(stack, assigned_to="finance team") == ["PO-2"], "a new attempt changes nothing"
     exceptions.assign(stack, stack.actor, FIRM, "PO-2", None)
     assert titles(stack, assigned_to="finance team") == []
-    found = exceptions.show(stack.known_ledger(FIRM), "PO-2")
+    found = showing.show(stack.known_ledger(FIRM), "PO-2")
     assert [(e["step"], e["actor"], e["detail"]) for e in found["trail"]][-1] == (
         "unassigned",
         PERSON,
@@ -153,7 +154,7 @@ def test_one_exception_is_shown_with_its_details(
     env.wait(minutes=1)
     env.post(env.order("PO-4", lines=lines, payment_term="90"))
     exceptions.dismiss(stack, stack.actor, FIRM, "PO-4", "agreed", ["UNKNOWN_PAYMENT_CONDITION"])
-    found = exceptions.show(stack.known_ledger(FIRM), "PO-4")
+    found = showing.show(stack.known_ledger(FIRM), "PO-4")
     (shown,), (closed,) = found["exceptions"], found["dismissed"]
     assert shown["code"] == "GL_ACCOUNT_BLOCKED"
     assert str(NL.division) in shown["evidence"]["division"]
@@ -166,7 +167,7 @@ def test_one_exception_is_shown_with_its_details(
 @pytest.mark.parametrize("name", ["nobody", "PO-99", "vendor#none"])
 def test_a_record_that_is_not_there(stack: PersonStack, name: str) -> None:
     for act in (
-        lambda: exceptions.show(stack.known_ledger(FIRM), name),
+        lambda: showing.show(stack.known_ledger(FIRM), name),
         lambda: exceptions.dismiss(stack, stack.actor, FIRM, name, "x"),
         lambda: exceptions.assign(stack, stack.actor, FIRM, name, "x"),
         lambda: retries.retry(stack, stack.actor, FIRM, name),

@@ -20,6 +20,7 @@ from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import Hosts, InMemoryQueues, InMemoryStack, QueuedMessage
 from ml_connector import clock
+from ml_connector.deeds import worker
 from ml_connector.domain.ids import Actor as Person
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.marker import is_marked_for
@@ -28,7 +29,6 @@ from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import Conflict, OrderRecord
 from ml_connector.infrastructure.queues import Message
 from ml_connector.messages import order_message
-from ml_connector.purchase_orders import worker
 from ml_connector.services import Tables
 from ml_connector.sqs_worker import counted, wait_after
 from ml_connector.sweep.due_records import sweep_connection

@@ -17,6 +17,7 @@ from ml_connector.message_bodies import (
     CompareOrder,
     ExactNotification,
     KnownMessage,
+    PersonDeed,
     ProcessOrder,
     ProcessSuppliers,
     ProcessVendor,
@@ -35,6 +36,8 @@ from ml_connector.message_bodies import (
 FIRM, PO, KEY = ConnectionId("firm"), OrderId("po-1"), "6f0a3f0e-8f0d-4a63-9d2b-1c6a8e0b7d15"
 AIRBASE_EVENT: dict[str, Any] = {"event": "airbase#e-1#ab", "event_version": 1}
 EXACT_EVENT: dict[str, Any] = {"event": "exact#Items#ab", "event_version": 2}
+BY: dict[str, Any] = {"issuer": "https://idp.example", "subject": "s-1", "person": "A person"}
+WHY: dict[str, Any] = {"problem": "0123456789abcdef", "reason": "entered by hand"}
 NOTIFIED = {"division": 2101, "key": KEY, "action": "Update"}
 
 # What the release before queued, by every sender: its messages may still be in the queues.
@@ -59,6 +62,14 @@ QUEUED_BEFORE: list[tuple[dict[str, Any], KnownMessage]] = [
     (
         {"kind": "exact", "topic": "Items"} | NOTIFIED | {"action": ""} | EXACT_EVENT,
         ExactNotification(FIRM, Division(2101), "Items", Guid(KEY), "", **EXACT_EVENT),
+    ),
+    (
+        {"kind": "deed", "deed": "retry", "record": "order#po-1"} | BY,
+        PersonDeed(FIRM, "retry", RecordKey("order#po-1"), **BY),
+    ),
+    (
+        {"kind": "deed", "deed": "dismiss", "record": "order#po-1"} | BY | WHY,
+        PersonDeed(FIRM, "dismiss", RecordKey("order#po-1"), **BY, **WHY),
     ),
     ({"kind": "unreadable"} | EXACT_EVENT, UnreadableEvent(FIRM, **EXACT_EVENT)),
     ({"kind": "vendor", "vendor": "v-1"}, ProcessVendor(FIRM, VendorId("v-1"))),
@@ -120,6 +131,10 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     "action": st.text(),
     "division": st.integers(),
     "what": st.sampled_from(["exact", "airbase", "halts"]),
+    "deed": st.sampled_from(["retry", "dismiss"]),
+    "record": shown.map(RecordKey),
+    "problem": st.none() | shown,
+    "reason": st.none() | st.text(),
     "by_hand": st.booleans(),
     "everything": st.booleans(),
     "kept": st.booleans(),

@@ -11,6 +11,7 @@ import pytest
 from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
+from ml_connector.deeds import worker as purchase_order_worker
 from ml_connector.domain.ids import ConnectionId, Division, OrderId, RecordKey
 from ml_connector.exceptions import decisions, retry
 from ml_connector.exceptions.listing import ExceptionFilter, list_open
@@ -20,7 +21,7 @@ from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
 from ml_connector.message_bodies import AnyMessage, ProcessOrder, ProcessVendor, parse
 from ml_connector.message_outcome import AGAIN_AFTER, UnreadableMessageError
 from ml_connector.messages import order_message, suppliers_message
-from ml_connector.purchase_orders import worker as purchase_order_worker
+from ml_connector.purchase_orders import worker as posting_worker
 from ml_connector.services import Services
 from ml_connector.sqs_worker import worker
 from ml_connector.vendors import worker as vendor_worker
@@ -191,7 +192,7 @@ def test_the_next_release_handles_it(
 
 
 def note_what_is_handled(monkeypatch: pytest.MonkeyPatch, handled: list[AnyMessage]) -> None:
-    for each in (purchase_order_worker, vendor_worker):
+    for each in (posting_worker, vendor_worker):
         inner = each.finish
 
         def finish(services: Services, message: Any, inner: Any = inner) -> None:

@@ -9,13 +9,14 @@ import pytest
 from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
+from ml_connector.deeds import worker
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.reference_store import StoredDivisionData
 from ml_connector.messages import refresh_message
 from ml_connector.purchase_orders import fetch as fetch_module
-from ml_connector.purchase_orders import reader, worker
+from ml_connector.purchase_orders import reader
 from ml_connector.purchase_orders.prerequisites import Prerequisites
 
 

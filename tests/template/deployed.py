@@ -11,7 +11,8 @@ from local.sam_template import SamTemplate
 WEBHOOKS = ("AirbaseWebhookFunction", "ExactWebhookFunction")
 WORKERS = ("PoPostingFunction", "VendorReconciliationFunction")
 CONSENT = "ExactConsentFunction"
-FUNCTIONS = (*WEBHOOKS, *WORKERS, "TokenRefreshFunction", CONSENT)
+CONSOLE = "ConsoleFunction"
+FUNCTIONS = (*WEBHOOKS, *WORKERS, "TokenRefreshFunction", CONSENT, CONSOLE)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import ml_connector
-from tests.template.deployed import deployed, named, properties, resources
+from tests.template.deployed import CONSOLE, deployed, named, properties, resources
 
 PAGE = Path(__file__).parents[2] / "docs" / "operations.md"
 OURS = "AirbaseExactConnector"
@@ -60,7 +60,12 @@ def test_widgets_do_not_overlap() -> None:
 
 def test_every_function_and_queue_is_on_it() -> None:
     for kind in ("AWS::Lambda::Function", "AWS::SQS::Queue"):
-        assert set(resources(kind)) <= named(BODY)
+        assert set(resources(kind)) - {CONSOLE} <= named(BODY)
+
+
+def test_the_console_is_on_it_by_name_whether_or_not_it_is_made() -> None:
+    assert CONSOLE not in named(BODY)
+    assert BODY["Fn::Sub"].count(properties(CONSOLE)["FunctionName"]["Fn::Sub"] + '"]') == 2
 
 
 @pytest.mark.parametrize("metric", sorted(name for name, _ in own_metrics()))

@@ -6,11 +6,13 @@ import pytest
 
 from tests.template.deployed import (
     CONSENT,
+    CONSOLE,
     FUNCTIONS,
     WEBHOOKS,
     WORKERS,
     Statement,
     actions_on,
+    actions_on_table,
     documents,
     properties,
     resources,
@@ -34,6 +36,7 @@ OWN_SECRETS = {
     "VendorReconciliationFunction": {"airbase-key", "exact-app", "exact-tokens"},
     "TokenRefreshFunction": {"exact-app", "exact-tokens"},
     CONSENT: {"exact-app"},
+    CONSOLE: {"console-client"},
 }
 STORED_SECRETS = {function: own & {"exact-tokens"} for function, own in OWN_SECRETS.items()} | {
     CONSENT: {"exact-tokens"}
@@ -175,6 +178,23 @@ def test_the_audit_trail_is_append_only_for_every_role() -> None:
             assert set(statement.actions) <= allowed
 
 
+def test_the_console_writes_sessions_and_nothing_else() -> None:
+    reading = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
+    reached = {table: actions_on(CONSOLE, table) for table in TABLES}
+    assert all(actions <= reading for actions in reached.values())
+    assert {table for table, actions in reached.items() if actions} == {
+        "LedgerTable",
+        "AuditTable",
+        "MappingsTable",
+    }
+    assert not actions_on_table(CONSOLE, "LedgerTable") & {"dynamodb:Query"}
+
+
+def test_the_console_can_neither_seal_nor_unseal_a_token() -> None:
+    for statement in rights(CONSOLE):
+        assert "ForAllValues:StringEquals" not in statement.condition
+
+
 def test_workers_and_token_refresh_can_append_to_the_audit_trail() -> None:
     for function in (*WORKERS, "TokenRefreshFunction"):
         assert "dynamodb:PutItem" in actions_on(function, "AuditTable")
@@ -196,6 +216,7 @@ def test_a_worker_receives_only_from_its_own_queue(function: str, queue: str) ->
         ("ExactWebhookFunction", {"PurchaseOrderQueue", "VendorQueue"}),
         ("TokenRefreshFunction", set()),
         (CONSENT, set()),
+        (CONSOLE, {"PurchaseOrderQueue"}),
     ],
 )
 def test_who_may_queue_work(function: str, queues: set[str]) -> None:

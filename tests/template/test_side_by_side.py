@@ -82,7 +82,7 @@ def test_a_second_stack_is_made_beside_the_first() -> None:
         formation = first.client("cloudformation")
         formation.create_stack(
             StackName="connector-2",  # its name begins like the first one's
-            TemplateBody=json.dumps(first.template.for_moto(first.url)),
+            TemplateBody=json.dumps(first.template.for_moto(first.api_urls)),
         )
         ids = [
             {

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 from local.in_memory.environment import InMemoryEnvironment
 from ml_connector.domain.exception_codes import CATALOGUE
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, SiteId, VendorId
+from ml_connector.domain.ids import ConnectionId, Division, OrderId, RecordKey, SiteId, VendorId
 from ml_connector.domain.orders.marker import marker
 from ml_connector.infrastructure.queues import Message
-from ml_connector.infrastructure.secret_store import KINDS
-from ml_connector.message_bodies import UnknownMessage, encode, parse
+from ml_connector.infrastructure.secret_store import CONSOLE_CLIENT, KINDS
+from ml_connector.message_bodies import PersonDeed, UnknownMessage, encode, parse
 from ml_connector.messages import (
     changed_order_message,
+    deed_message,
     listing_message,
     order_message,
     reconcile_message,
@@ -41,7 +42,7 @@ def test_logical_ids_and_outputs() -> None:
 
 def _without_digest(id: str) -> str:
     """Return a logical id as the template has it: SAM adds the content's digest to a layer's."""
-    return re.sub(r"^(ConnectorLayer)[0-9a-f]{10}$", r"\1", id)
+    return re.sub(r"^(ConnectorLayer|ConsoleLayer)[0-9a-f]{10}$", r"\1", id)
 
 
 def test_keys_and_indexes_of_every_table() -> None:
@@ -49,7 +50,7 @@ def test_keys_and_indexes_of_every_table() -> None:
 
 
 def test_secrets_metrics_codes_and_marker() -> None:
-    assert list(KINDS) == STABLE["secrets"]
+    assert [*KINDS, CONSOLE_CLIENT] == STABLE["secrets"]
     alarms = resources("AWS::CloudWatch::Alarm").values()
     assert sorted({str(alarm["MetricName"]) for alarm in alarms}) == STABLE["metrics"]
     assert set(STABLE["codes"]) <= set(CATALOGUE)
@@ -110,6 +111,18 @@ def messages() -> list[Message]:
         refresh_message(firm, site, division, everything=True),
         listing_message(firm),
         recover_message(firm, "halts"),
+        deed_message(
+            PersonDeed(
+                connection=firm,
+                deed="dismiss",
+                record=RecordKey("order#po-1"),
+                issuer="https://idp.example",
+                subject="s-1",
+                person="A person",
+                problem="0123456789abcdef",
+                reason="Entered by hand",
+            )
+        ),
         vendor_message(firm, VendorId("v-1"), name="Example", code="1"),
         suppliers_message(firm, site, division),
         reconcile_message(firm),

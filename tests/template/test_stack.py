@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from local.stack import CONSOLE_API, WEBHOOK_API
 from ml_connector.domain.records import SETTLE
 from tests.template.deployed import (
+    CONSOLE,
     FUNCTIONS,
     deployed,
     documents,
@@ -16,9 +18,12 @@ from tests.template.deployed import (
     statements,
 )
 
-TABLES = resources("AWS::DynamoDB::Table")
+SESSIONS = "ConsoleTable"
+TABLES = {n: t for n, t in resources("AWS::DynamoDB::Table").items() if n != SESSIONS}
 QUEUES = resources("AWS::SQS::Queue")
 ALARMS = resources("AWS::CloudWatch::Alarm")
+STAGES = resources("AWS::ApiGatewayV2::Stage")
+WEBHOOK_STAGE = STAGES["WebhookApiApiGatewayDefaultStage"]
 WORK = {
     "PurchaseOrderQueue": "PurchaseOrderDeadLetterQueue",
     "VendorQueue": "VendorDeadLetterQueue",
@@ -63,6 +68,25 @@ def test_irreplaceable_resources_are_retained(name: str) -> None:
 def test_a_table_is_protected_unless_a_trial_stack_says_otherwise(name: str) -> None:
     assert TABLES[name]["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
     assert deployed().cloudformation["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+def test_sessions_are_encrypted_and_can_neither_be_kept_nor_restored() -> None:
+    table, resource = properties(SESSIONS), deployed().resources[SESSIONS]
+    assert table["SSESpecification"]["KMSMasterKeyId"] == KEY
+    assert table["TimeToLiveSpecification"]["Enabled"]
+    assert "PointInTimeRecoverySpecification" not in table
+    assert {resource["DeletionPolicy"], resource["UpdateReplacePolicy"]} == {"Delete"}
+
+
+def test_without_an_issuer_nothing_of_the_console_is_made() -> None:
+    conditions = {
+        name: resource.get("Condition")
+        for name, resource in deployed().resources.items()
+        if name.startswith("Console")
+    }
+    assert len(conditions) > 12
+    assert set(conditions.values()) == {"HasConsole", "HasConsoleDomain"}
+    assert deployed().cloudformation["Parameters"]["ConsoleIssuer"]["Default"] == ""
 
 
 def test_short_lived_items_expire_and_the_audit_trail_never() -> None:
@@ -123,7 +147,7 @@ def test_a_function_runs_python_3_13_on_the_chosen_processor(function: str) -> N
     found = properties(function)
     assert found["Runtime"] == "python3.13"
     assert found["Architectures"] == [{"Ref": "Architecture"}]
-    assert len(found["Layers"]) == 1
+    assert len(found["Layers"]) == (2 if function == CONSOLE else 1)
 
 
 def test_arm64_is_the_default_and_x86_64_a_choice() -> None:
@@ -146,7 +170,7 @@ def test_no_secret_is_in_a_variable_or_parameter() -> None:
 
 
 def test_two_routes_for_webhooks_and_one_for_consent() -> None:
-    routes = {(r.method, r.path): r.function for r in deployed().routes()}
+    routes = {(r.method, r.path): r.function for r in deployed().routes() if r.api == WEBHOOK_API}
     assert routes == {
         ("POST", "/webhooks/airbase/{connection}"): "AirbaseWebhookFunction",
         ("POST", "/webhooks/exact/{connection}"): "ExactWebhookFunction",
@@ -154,8 +178,14 @@ def test_two_routes_for_webhooks_and_one_for_consent() -> None:
     }
 
 
-def test_the_api_is_throttled_and_logs_neither_path_nor_query() -> None:
-    (stage,) = resources("AWS::ApiGatewayV2::Stage").values()
+def test_the_console_has_an_api_of_its_own() -> None:
+    own = {r.function for r in deployed().routes() if r.api == CONSOLE_API}
+    assert own == {CONSOLE}
+    assert CONSOLE not in {r.function for r in deployed().routes() if r.api != CONSOLE_API}
+
+
+@pytest.mark.parametrize("stage", STAGES.values(), ids=STAGES)
+def test_an_api_is_throttled_and_logs_neither_path_nor_query(stage: dict[str, Any]) -> None:
     assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(stage["DefaultRouteSettings"])
     written = stage["AccessLogSettings"]["Format"]["Fn::Sub"]
     assert "$context.routeKey" in written
@@ -270,9 +300,11 @@ def test_workers_have_a_limit_that_fits_a_small_account(workers: str, default: i
     assert {"Ref": workers} in limits
 
 
-def test_each_route_has_a_limit_of_its_own() -> None:
-    (stage,) = resources("AWS::ApiGatewayV2::Stage").values()
-    assert set(stage["RouteSettings"]) == {f"{r.method} {r.path}" for r in deployed().routes()}
+@pytest.mark.parametrize("api", [WEBHOOK_API, CONSOLE_API])
+def test_each_route_has_a_limit_of_its_own(api: str) -> None:
+    stage = STAGES[f"{api}ApiGatewayDefaultStage"]
+    routes = {f"{r.method} {r.path}" for r in deployed().routes() if r.api == api}
+    assert set(stage["RouteSettings"]) == routes
     for limits in stage["RouteSettings"].values():
         assert set(limits) == {"ThrottlingRateLimit", "ThrottlingBurstLimit"}
 
@@ -283,7 +315,7 @@ def test_a_domain_is_optional_and_can_close_the_default_address() -> None:
     assert conditional == {"CustomDomain", "CustomDomainMapping"}
     defaults = {name: each.get("Default") for name, each in template["Parameters"].items()}
     assert (defaults["DomainName"], defaults["DefaultAddress"]) == ("", "open")
-    (api,) = resources("AWS::ApiGatewayV2::Api").values()
+    api = properties(WEBHOOK_API)
     closed = str(api["Body"]["servers"])
     assert "ClosesDefaultAddress" in closed
     for output in ("AirbaseWebhookUrl", "ExactWebhookUrl", "ExactRedirectUri"):
@@ -301,8 +333,7 @@ def test_refused_webhooks_are_counted_from_the_access_log() -> None:
     alarm = next(a for a in ALARMS.values() if a["MetricName"] == metric["MetricName"])
     assert alarm["Namespace"] == metric["MetricNamespace"]
     assert [each["Name"] for each in alarm["Dimensions"]] == [metric["Dimensions"][0]["Key"]]
-    (stage,) = resources("AWS::ApiGatewayV2::Stage").values()
-    written = stage["AccessLogSettings"]["Format"]["Fn::Sub"]
+    written = WEBHOOK_STAGE["AccessLogSettings"]["Format"]["Fn::Sub"]
     for field in ("route", "status", "service"):
         assert f'"{field}":' in written
     assert '"service":"${AWS::StackName}"' in written

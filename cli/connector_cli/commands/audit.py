@@ -9,8 +9,8 @@ import typer
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
 from ml_connector.audit import events as event_rows
-from ml_connector.audit import export_files, export_rows, trails
-from ml_connector.audit.trails import TrailCheck
+from ml_connector.audit import export_files, export_rows, trail_checks, trails
+from ml_connector.audit.trail_checks import TrailCheck
 
 app = typer.Typer(no_args_is_help=True, help="Show, verify and export audit trails.")
 _MAX_DETAIL = 300
@@ -31,7 +31,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show what happened to one order, step by step."""
-    trail = trails.show(stack_of(context).known_ledger(connection), order)
+    trail = trail_checks.show(stack_of(context).known_ledger(connection), order)
     if as_json:
         print_json({**trail.check.as_dict(), "trail": [each.as_dict() for each in trail.entries]})
     else:

@@ -12,6 +12,7 @@ from connector_cli.printing import print_json, print_line, print_table
 from ml_connector import clock
 from ml_connector.exceptions import decisions as exceptions_
 from ml_connector.exceptions import listing as lists
+from ml_connector.exceptions import showing
 
 app = typer.Typer(no_args_is_help=True, help="Show, dismiss or assign a record's exceptions.")
 
@@ -78,7 +79,7 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Show a record's exceptions: evidence, raw answer, remedy, and the last steps."""
-    found = exceptions_.show(stack_of(context).known_ledger(connection), record)
+    found = showing.show(stack_of(context).known_ledger(connection), record)
     if as_json:
         print_json(found)
         return

@@ -27,7 +27,11 @@ from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS
 Recoverable = Literal["exact", "airbase", "halts", "tokens"]
 """What can stop a connection (an outage of one system, or halts), and token stores that differ."""
 
+DeedName = Literal["retry", "dismiss"]
+"""What a person asks for on a page of the console."""
+
 _T = TypeVar("_T")
+_DEEDS: tuple[DeedName, ...] = ("retry", "dismiss")
 _RECOVERABLE: tuple[Recoverable, ...] = ("exact", "airbase", "halts", "tokens")
 _LONGEST_TEXT = 500
 # They differ between copies that ask for the same.
@@ -143,6 +147,24 @@ class UnreadableEvent(ForPurchaseOrders, frozen=True):
 
 
 @final
+class PersonDeed(ForPurchaseOrders, frozen=True):
+    """A person asks on a page of the console for something to be done with a record.
+
+    The `person` (a name) is identified by `issuer` and `subject`. `problem`: the digest of the
+    exception that is dismissed, with the `reason`.
+    """
+
+    kind: ClassVar[str] = "deed"
+    deed: DeedName
+    record: RecordKey
+    issuer: str
+    subject: str
+    person: str
+    problem: str | None = None
+    reason: str | None = None
+
+
+@final
 class ProcessVendor(ForVendors, frozen=True):
     """Match a vendor and check its link.
 
@@ -230,8 +252,13 @@ PurchaseOrderMessage: TypeAlias = (
     | UnreadableEvent
 )
 VendorMessage: TypeAlias = ProcessVendor | AccountNotification | ProcessSuppliers | ReconcileVendors
-KnownMessage: TypeAlias = PurchaseOrderMessage | VendorMessage | ReconcileEveryConnection | Sweep
-AnyMessage: TypeAlias = KnownMessage | UnknownMessage
+KnownMessage: TypeAlias = (
+    PurchaseOrderMessage | PersonDeed | VendorMessage | ReconcileEveryConnection | Sweep
+)
+WorkerMessage: TypeAlias = (
+    PurchaseOrderMessage | VendorMessage | ReconcileEveryConnection | Sweep | UnknownMessage
+)
+AnyMessage: TypeAlias = WorkerMessage | PersonDeed
 EventMessage: TypeAlias = (
     ProcessOrder | ProcessVendor | ExactNotification | AccountNotification | UnreadableEvent
 )
@@ -365,6 +392,10 @@ def _recoverable(value: Any) -> Recoverable | None:
     return next((each for each in _RECOVERABLE if each == value), None)
 
 
+def _deed_name(value: Any) -> DeedName | None:
+    return next((each for each in _DEEDS if each == value), None)
+
+
 def _order(of: _Fields) -> KnownMessage:
     return ProcessOrder(order=OrderId(of.id("order")), by_hand=of.flag("by_hand"), **of.shared())
 
@@ -401,6 +432,19 @@ def _exact(of: _Fields) -> KnownMessage:
 
 def _unreadable(of: _Fields) -> KnownMessage:
     return UnreadableEvent(**of.shared())
+
+
+def _deed(of: _Fields) -> KnownMessage:
+    return PersonDeed(
+        deed=of.required("deed", _deed_name),
+        record=RecordKey(of.required("record", _readable)),
+        issuer=of.id("issuer"),
+        subject=of.id("subject"),
+        person=of.id("person"),
+        problem=of.optional("problem", _readable),
+        reason=of.optional("reason", _text),
+        **of.shared(),
+    )
 
 
 def _vendor(of: _Fields) -> KnownMessage:
@@ -446,6 +490,7 @@ _READERS: dict[str, Callable[[_Fields], KnownMessage]] = {
     Recover.kind: _recover,
     ExactNotification.kind: _exact,
     UnreadableEvent.kind: _unreadable,
+    PersonDeed.kind: _deed,
     ProcessVendor.kind: _vendor,
     AccountNotification.kind: _account,
     ProcessSuppliers.kind: _suppliers,

@@ -6,6 +6,7 @@ from ml_connector.domain.ids import ConnectionId, Division, OrderId, SiteId, Ven
 from ml_connector.infrastructure.queues import Message
 from ml_connector.message_bodies import (
     CompareOrder,
+    PersonDeed,
     ProcessOrder,
     ProcessSuppliers,
     ProcessVendor,
@@ -48,6 +49,12 @@ def recover_message(connection: ConnectionId, what: Recoverable) -> Message:
     return _message(f"{connection}#recover#{what}", Recover(connection, what))
 
 
+def deed_message(deed: PersonDeed) -> Message:
+    """Do what a person asked for; an order's deeds are in its group, in order with its messages."""
+    kind, _, id = deed.record.partition("#")
+    return _message(f"{deed.connection}#{id if kind == 'order' else deed.record}", deed)
+
+
 def vendor_message(
     connection: ConnectionId,
     vendor: VendorId,
@@ -86,5 +93,5 @@ def vendor_group(connection: ConnectionId) -> str:
     return f"{connection}#vendors"
 
 
-def _message(group: str, body: PurchaseOrderMessage | VendorMessage) -> Message:
+def _message(group: str, body: PurchaseOrderMessage | PersonDeed | VendorMessage) -> Message:
     return Message(body.queue, group, encode(body))

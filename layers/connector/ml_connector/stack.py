@@ -1,5 +1,6 @@
 """A deployed stack, as people's requests use it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -100,7 +101,45 @@ class Addresses:
         }
 
 
-class Stack:
+class RecordStack(ABC):
+    """The records of a stack as people's requests read and change them."""
+
+    @property
+    @abstractmethod
+    def services(self) -> StackServices:
+        """Return the services, for reading: people's changes are written through `ledger_of`."""
+
+    def ledger_of(self, actor: Actor, id: ConnectionId) -> Ledger:
+        """Return a connection's ledger, in which the audit trail names `actor`."""
+        connection = self.services.connections.get(id)
+        site = connection.site if connection else None
+        tables = self.services.tables
+        return Ledger(tables.ledger, tables.audit, actor, id, site)
+
+    def send(self, message: Message, once: str) -> None:
+        """Queue a message; SQS drops another with the same `once` within five minutes."""
+        self.services.queues.send(message, f"{message.group} {once}")
+
+    def connection(self, id: str) -> Connection:
+        """Return a connection's settings; raises `UserError` when there are none of this name."""
+        found = self.services.connections.get(ConnectionId(id))
+        if found is None:
+            raise UserError(f"there is no connection {id!r}; see `connector connection list`")
+        return found
+
+    def known_id(self, id: str) -> ConnectionId:
+        """Return the id of a current or removed connection, whose ledger and audit trail stay.
+
+        Raises `UserError` for an unknown one.
+        """
+        known = ConnectionId(id)
+        is_current = self.services.connections.get(known) is not None
+        if is_current or self.services.ledger_of(known).connection().version:
+            return known
+        return self.connection(id).id
+
+
+class Stack(RecordStack):
     """Everything that a person's request needs of a stack."""
 
     def __init__(
@@ -132,7 +171,7 @@ class Stack:
 
     @cached_property
     def services(self) -> StackServices:
-        """Return the services, for reading: people's changes are written through `ledger_of`."""
+        """See `RecordStack.services`."""
         return build_services(
             "connector", self.tables, self.queues, self.secret_store, self.http, [self._topic]
         )
@@ -155,43 +194,15 @@ class Stack:
         """Return the requested consents."""
         return Consents(self.tables.coordination)
 
-    def ledger_of(self, actor: Actor, id: ConnectionId) -> Ledger:
-        """Return a connection's ledger, in which the audit trail names `actor`."""
-        connection = self.services.connections.get(id)
-        site = connection.site if connection else None
-        return Ledger(self.tables.ledger, self.tables.audit, actor, id, site)
-
     def exchange_of(self, actor: Actor) -> CodeExchange:
         """Return the exchange of consent codes for tokens, audited as `actor`."""
         return build_exchange(
             self.tables.coordination, partial(self.ledger_of, actor), self.secret_store, self.http
         )
 
-    def send(self, message: Message, once: str) -> None:
-        """Queue a message; SQS drops another with the same `once` within five minutes."""
-        self.queues.send(message, f"{message.group} {once}")
-
-    def connection(self, id: str) -> Connection:
-        """Return a connection's settings; raises `UserError` when there are none of this name."""
-        found = self.services.connections.get(ConnectionId(id))
-        if found is None:
-            raise UserError(f"there is no connection {id!r}; see `connector connection list`")
-        return found
-
     def services_of(self, id: str) -> Services:
         """Return a connection's services; raises `UserError` when it has no settings."""
         return self.services.bound(self.connection(id))
-
-    def known_id(self, id: str) -> ConnectionId:
-        """Return the id of a current or removed connection, whose ledger and audit trail stay.
-
-        Raises `UserError` for an unknown one.
-        """
-        known = ConnectionId(id)
-        is_current = self.services.connections.get(known) is not None
-        if is_current or self.services.ledger_of(known).connection().version:
-            return known
-        return self.connection(id).id
 
     def known_ledger(self, id: str) -> Ledger:
         """Return the ledger of a current or removed connection, for reading.

@@ -1,4 +1,4 @@
-"""Show the exceptions of one record with their evidence, dismiss or assign them."""
+"""Dismiss the exceptions of one record, or assign them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,45 +8,23 @@ from ml_connector import clock
 from ml_connector import record_lookup as records
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Actor
+from ml_connector.domain.people import name_of
 from ml_connector.domain.records import ConnectionFacts, HaltProblem, Note, OrderState
-from ml_connector.exceptions.listing import open_rows
-from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
-from ml_connector.stack import Stack
+from ml_connector.exceptions.open_rows import open_rows
+from ml_connector.infrastructure.ledger import AnyRecord, Conflict
+from ml_connector.stack import RecordStack
 from ml_connector.user_errors import UserError
 
 _ORDERS = "order#"
 _ATTEMPTS = 3
-_LAST_STEPS = 5
 _LONGEST_REASON, _LONGEST_NAME = 500, 100
 
 Change = Callable[[AnyRecord], tuple[AnyRecord, str, dict[str, Any]]]
 """Returns the changed record, and the step and detail for its audit trail."""
 
 
-def show(ledger: Ledger, name: str) -> dict[str, Any]:
-    """Return a record's exceptions with their evidence, and the last steps of its trail."""
-    record = records.find_record(ledger, name)
-    order = records.order_facts(record)
-    evidence = {each.digest: dict(each.evidence) for each in record.facts.all_problems}
-    exceptions = [row | {"evidence": evidence[row["id"]]} for row in open_rows(record)]
-    trail = ledger.trail(record.key)
-    return {
-        "connection": record.connection,
-        "key": record.key,
-        "title": records.title(record),
-        "state": record.state,
-        "division": order.division,
-        "vendor": order.vendor or None,
-        "total": order.total or None,
-        "assignee": record.facts.assignee,
-        "exceptions": exceptions,
-        "dismissed": _dismissed(record),
-        "trail": [entry.as_dict() for entry in trail[-_LAST_STEPS:]],
-    }
-
-
 def dismiss(
-    stack: Stack,
+    stack: RecordStack,
     actor: Actor,
     id: str,
     name: str,
@@ -54,17 +32,23 @@ def dismiss(
     codes: Sequence[str] = (),
     *,
     every: bool = False,
+    digest: str | None = None,
 ) -> dict[str, Any]:
     """Close the record's exceptions of these codes, or the only one, or `every` one of them.
 
-    They stay closed while the same problem lasts. An order that is not posted and has no open
-    exception left is set aside. Raises `UserError` for a halt, and when nothing is open.
+    With a `digest` only the exception that has it: what was seen, and nothing that came since. They
+    stay closed while the same problem lasts. An order that is not posted and has no open exception
+    left is set aside. Raises `UserError` for a halt, and when nothing is open.
     """
     text = _text("a reason", reason, _LONGEST_REASON)
     requested = {code.strip().upper() for code in codes}
 
     def change(record: AnyRecord) -> tuple[AnyRecord, str, dict[str, Any]]:
-        chosen = _chosen(record, requested, every=every)
+        chosen = (
+            _chosen(record, requested, every=every)
+            if digest is None
+            else _with_digest(record, digest)
+        )
         note = Note(text, actor, clock.now())
         dismissed = {**record.facts.dismissed, **{each.digest: note for each in chosen}}
         after = replace(record, facts=replace(record.facts, dismissed=dismissed))
@@ -88,7 +72,7 @@ def dismiss(
     }
 
 
-def assign(stack: Stack, actor: Actor, id: str, name: str, who: str | None) -> dict[str, Any]:
+def assign(stack: RecordStack, actor: Actor, id: str, name: str, who: str | None) -> dict[str, Any]:
     """Assign a record with open exceptions to somebody; None removes the assignment."""
     assignee = None if who is None else _text("a name", who, _LONGEST_NAME)
 
@@ -108,7 +92,7 @@ def assign(stack: Stack, actor: Actor, id: str, name: str, who: str | None) -> d
 
 
 def _change(
-    stack: Stack, actor: Actor, id: str, name: str, change: Change
+    stack: RecordStack, actor: Actor, id: str, name: str, change: Change
 ) -> tuple[AnyRecord, AnyRecord]:
     """Write the change in the name of `actor`; return the record before and after."""
     ledger = stack.ledger_of(actor, stack.known_id(id))
@@ -137,6 +121,15 @@ def _chosen(record: AnyRecord, codes: set[str], *, every: bool) -> list[Problem]
     return [each for each in found if every or not codes or each.code in codes]
 
 
+def _with_digest(record: AnyRecord, digest: str) -> list[Problem]:
+    if found := [each for each in record.problems if each.digest == digest]:
+        return found
+    title, note = records.title(record), record.facts.dismissed.get(digest)
+    if note:
+        raise UserError(f"this exception of {title} was dismissed already, by {name_of(note.by)}")
+    raise UserError(f"this exception of {title} is not open any more")
+
+
 def _is_to_be_set_aside(record: AnyRecord) -> bool:
     is_posted = record.state == OrderState.POSTED or records.order_facts(record).exact
     return record.key.startswith(_ORDERS) and not record.problems and not is_posted
@@ -146,15 +139,6 @@ def _state_to_restore(record: AnyRecord) -> OrderState:
     """Keep "posting": an order that may be in Exact is looked up there before it is sent again."""
     is_begun = record.state == OrderState.POSTING
     return OrderState.POSTING if is_begun else OrderState.RECEIVED
-
-
-def _dismissed(record: AnyRecord) -> list[dict[str, Any]]:
-    notes = record.facts.dismissed
-    return [
-        {"id": each.digest, "code": each.code, "cause": each.cause, **notes[each.digest].as_dict()}
-        for each in record.facts.problems
-        if each.digest in notes
-    ]
 
 
 def _halts(record: AnyRecord) -> list[HaltProblem]:

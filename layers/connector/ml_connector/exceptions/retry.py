@@ -8,7 +8,8 @@ from ml_connector import record_lookup as records
 from ml_connector.domain.ids import Actor, OrderId, VendorId
 from ml_connector.domain.open_exceptions import taken_up
 from ml_connector.domain.records import OrderState
-from ml_connector.exceptions.listing import ExceptionFilter, open_rows, with_exceptions
+from ml_connector.exceptions.listing import ExceptionFilter
+from ml_connector.exceptions.open_rows import open_rows, with_exceptions
 from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.ledger import (
     CONNECTION,
@@ -20,14 +21,14 @@ from ml_connector.infrastructure.ledger import (
 from ml_connector.infrastructure.queues import Message
 from ml_connector.message_outcome import kept_messages
 from ml_connector.messages import order_message, vendor_message
-from ml_connector.stack import Send, Stack
+from ml_connector.stack import RecordStack, Send
 from ml_connector.user_errors import UserError
 
 _ORDERS = "order#"
 _ATTEMPTS = 3
 
 
-def retry(stack: Stack, actor: Actor, id: str, name: str) -> str:
+def retry(stack: RecordStack, actor: Actor, id: str, name: str) -> str:
     """Queue one order (or a vendor or event, by its key) now; return its title.
 
     An order that was set aside is taken up again.
@@ -39,7 +40,7 @@ def retry(stack: Stack, actor: Actor, id: str, name: str) -> str:
     return records.title(record)
 
 
-def fetch(stack: Stack, actor: Actor, id: str, order: str) -> None:
+def fetch(stack: RecordStack, actor: Actor, id: str, order: str) -> None:
     """Queue the order with this Airbase id, even if its webhook never arrived."""
     ledger = stack.ledger_of(actor, stack.connection(id).id)
     record = ledger.order(OrderId(order))
@@ -50,7 +51,7 @@ def fetch(stack: Stack, actor: Actor, id: str, order: str) -> None:
     stack.send(order_message(ledger.id, OrderId(order)), f"asked {clock.epoch()}")
 
 
-def retry_all(stack: Stack, actor: Actor, id: str) -> list[str]:
+def retry_all(stack: RecordStack, actor: Actor, id: str) -> list[str]:
     """Queue every order that waits for a person; return their titles."""
     ledger = stack.ledger_of(actor, stack.connection(id).id)
     waiting = [
@@ -61,7 +62,7 @@ def retry_all(stack: Stack, actor: Actor, id: str) -> list[str]:
     return _retry_each(stack, ledger, waiting)
 
 
-def retry_where(stack: Stack, actor: Actor, id: str, wanted: ExceptionFilter) -> list[str]:
+def retry_where(stack: RecordStack, actor: Actor, id: str, wanted: ExceptionFilter) -> list[str]:
     """Queue every record with a `wanted` exception; return their titles.
 
     The connection's own exceptions cannot be retried: the token refresh checks them.
@@ -80,12 +81,12 @@ def _with_exceptions(ledger: Ledger) -> Iterator[AnyRecord]:
     return (each for each in with_exceptions(ledger) if not isinstance(each, UnreadableRecord))
 
 
-def _retry_each(stack: Stack, ledger: Ledger, wanted: Sequence[AnyRecord]) -> list[str]:
+def _retry_each(stack: RecordStack, ledger: Ledger, wanted: Sequence[AnyRecord]) -> list[str]:
     oldest_first = sorted(wanted, key=lambda record: record.received_at)
     return [records.title(record) for record in oldest_first if _retry(stack, ledger, record)]
 
 
-def _retry(stack: Stack, ledger: Ledger, record: AnyRecord) -> bool:
+def _retry(stack: RecordStack, ledger: Ledger, record: AnyRecord) -> bool:
     """Audit the request and queue the record; return whether it can be retried.
 
     If workers change the record meanwhile, it is queued without the audit entry.

@@ -26,7 +26,10 @@ from ml_connector.secret import Secret
 AIRBASE_WEBHOOK, EXACT_WEBHOOK = "airbase-webhook", "exact-webhook"
 AIRBASE_KEY, EXACT_APP, EXACT_TOKENS = "airbase-key", "exact-app", "exact-tokens"
 NOTIFY_SLACK = "notify-slack"
+CONSOLE_CLIENT = "console-client"
+"""The console's secret at the company's identity provider, of the whole stack."""
 KINDS = (AIRBASE_WEBHOOK, EXACT_WEBHOOK, AIRBASE_KEY, EXACT_APP, EXACT_TOKENS, NOTIFY_SLACK)
+"""The kinds of secrets that a connection may have."""
 WHOLE_STACK = ConnectionId("_stack")
 """Stands for all connections, where they may share a secret; never a valid connection id."""
 
@@ -82,7 +85,7 @@ class SecretStore(Protocol):
         ...
 
     def store(self, kind: str, connection: ConnectionId, value: Mapping[str, Any]) -> None:
-        """Store a plain secret of any of `KINDS` except the tokens."""
+        """Store a plain secret of any of `KINDS` except the tokens, or the console's."""
         ...
 
     def forget(self, connection: ConnectionId) -> None:
@@ -141,7 +144,7 @@ class AwsSecretStore:
 
     def store(self, kind: str, connection: ConnectionId, value: Mapping[str, Any]) -> None:
         """See `SecretStore.store`."""
-        if kind not in KINDS or kind == EXACT_TOKENS:
+        if kind not in {*KINDS, CONSOLE_CLIENT} - {EXACT_TOKENS}:
             raise ValueError(f"{kind} is no plain secret")
         self._write(kind, connection, value)
         self._plain.pop(self._name(kind, connection), None)

@@ -21,9 +21,9 @@ from ml_connector.message_bodies import (
     Sweep,
     UnknownMessage,
     UnreadableEvent,
+    WorkerMessage,
     encode,
     event_record,
-    parse,
 )
 from ml_connector.message_outcome import finish, keep_unread
 from ml_connector.purchase_orders.posting import advance_order, compare_with_exact, refuse_order
@@ -37,13 +37,12 @@ from ml_connector.telemetry import logger
 from ml_connector.tracked_record import TrackedRecord
 
 
-def handle(body: object, services: StackServices) -> None:
+def handle(message: WorkerMessage, services: StackServices) -> None:
     """Process one message.
 
     Raises only what must be redriven: a bug, an AWS fault, a record that another worker changed
     meanwhile, or a message that no connection can show (`UnreadableMessageError`).
     """
-    message = parse(body)
     match message:
         case Sweep():
             sweep(services)

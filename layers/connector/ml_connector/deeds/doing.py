@@ -1,0 +1,69 @@
+"""Do what a person asked for, through the functions of the command, in the person's name."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from ml_connector.domain.ids import Actor
+from ml_connector.domain.people import Person
+from ml_connector.exceptions.decisions import dismiss
+from ml_connector.exceptions.retry import retry
+from ml_connector.infrastructure.ledger import Ledger, despite_conflicts
+from ml_connector.message_bodies import PersonDeed
+from ml_connector.services import StackServices
+from ml_connector.stack import RecordStack
+from ml_connector.telemetry import logger
+from ml_connector.user_errors import UserError
+
+
+@dataclass(frozen=True)
+class _OfWorker(RecordStack):
+    """The records of the stack, through the services of a worker."""
+
+    given: StackServices
+
+    @property
+    def services(self) -> StackServices:
+        """See `RecordStack.services`."""
+        return self.given
+
+
+def do(deed: PersonDeed, services: StackServices) -> None:
+    """Do it; what is not possible any more is told in the record's audit trail."""
+    actor = Person(deed.issuer, deed.subject, deed.person).actor
+    stack = _OfWorker(services)
+    ledger = stack.ledger_of(actor, deed.connection)
+    if _is_done(ledger, deed, actor):
+        return
+    try:
+        _do(stack, actor, deed)
+    except UserError as error:
+        _note_refusal(ledger, deed, str(error))
+
+
+def _do(stack: RecordStack, actor: Actor, deed: PersonDeed) -> None:
+    match deed.deed:
+        case "retry":
+            retry(stack, actor, deed.connection, deed.record)
+        case "dismiss":
+            digest = deed.problem or ""
+            dismiss(stack, actor, deed.connection, deed.record, deed.reason or "", digest=digest)
+        case _:
+            assert_never(deed.deed)
+
+
+def _is_done(ledger: Ledger, deed: PersonDeed, actor: Actor) -> bool:
+    """Return whether this person has dismissed it already: the message was delivered again."""
+    note = ledger.read(deed.record).facts.dismissed.get(deed.problem or "")
+    return deed.deed == "dismiss" and note is not None and note.by == actor
+
+
+def _note_refusal(ledger: Ledger, deed: PersonDeed, why: str) -> None:
+    """Tell in the trail what was asked for and why it was not done; a strange record has none."""
+    logger().warning("a deed was not done", connection=ledger.id, deed=deed.deed, cause=why)
+
+    def write() -> None:
+        record = ledger.read(deed.record)
+        if record.version:
+            ledger.write(record, "deed_refused", detail={"deed": deed.deed, "why": why})
+
+    despite_conflicts(write)

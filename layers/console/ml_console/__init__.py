@@ -1,0 +1,1 @@
+"""The finance console: pages for people who never open a terminal."""

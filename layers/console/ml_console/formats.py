@@ -1,0 +1,85 @@
+"""How pages write amounts, moments, ages and codes."""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode
+
+from ml_connector import clock
+
+_AMOUNT = re.compile(r"([A-Z]{3}) (-?\d+(?:\.\d+)?)")
+_SHORT_WORDS = {"gl": "GL", "vat": "VAT", "po": "PO", "exact": "Exact", "airbase": "Airbase"}
+_LONGEST_JSON = 4_000
+
+
+def amount(text: str | None) -> str:
+    """Return `EUR 5000.00` as `EUR 5,000.00`; another text as it is."""
+    found = _AMOUNT.fullmatch(text or "")
+    return f"{found[1]} {Decimal(found[2]):,}" if found else text or ""
+
+
+def sums(totals: Iterable[str | None]) -> list[str]:
+    """Return the sum for each currency, as pages write it; never one across currencies."""
+    by_currency: dict[str, Decimal] = {}
+    for text in totals:
+        if found := _AMOUNT.fullmatch(text or ""):
+            by_currency[found[1]] = by_currency.get(found[1], Decimal()) + Decimal(found[2])
+    return [amount(f"{currency} {total}") for currency, total in sorted(by_currency.items())]
+
+
+def moment(value: datetime | str) -> str:
+    """Return a moment in UTC: `30 Nov 2026, 09:05`."""
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return f"{at.day} {at:%b %Y, %H:%M}"
+
+
+def age(value: datetime | str) -> str:
+    """Return how long ago it was, in the largest unit: `3 d`, `5 h`, `12 min`."""
+    at = datetime.fromisoformat(value) if isinstance(value, str) else value
+    seconds = max(0, int((clock.now() - at).total_seconds()))
+    if seconds >= 86_400:
+        return f"{seconds // 86_400} d"
+    return f"{seconds // 3600} h" if seconds >= 3600 else f"{seconds // 60} min"
+
+
+def heading(code: str) -> str:
+    """Return a code as a heading: `GL_ACCOUNT_BLOCKED` is `GL account blocked`."""
+    words = [_SHORT_WORDS.get(word, word) for word in code.lower().split("_")]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]
+
+
+def indented(value: Any) -> str:
+    """Return a value as indented JSON, cut when it is long."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST_JSON else f"{text[:_LONGEST_JSON]}\n…"
+
+
+def shown(text: str) -> str:
+    """Return a text without what cannot be seen: a remote may send anything."""
+    return "".join(c for c in text if c.isprintable() or c == "\n")
+
+
+def record_address(connection: str, key: str, **more: str) -> str:
+    """Return the address of a record's page."""
+    return "/record?" + urlencode({"of": connection, "key": key, **more})
+
+
+def paged(query: Mapping[str, str | None], begin: int) -> str:
+    """Return the query of another page of the same list."""
+    kept = {name: value for name, value in query.items() if value is not None}
+    return urlencode({**kept, "from": max(0, begin)})
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "amount": amount,
+    "moment": moment,
+    "age": age,
+    "heading": heading,
+    "indented": indented,
+    "shown": shown,
+}
+"""The filters of the templates, by name."""

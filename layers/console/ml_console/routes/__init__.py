@@ -1,0 +1,22 @@
+"""Which function answers which call."""
+
+from ml_connector.domain.console_access import Role
+from ml_console.console import Routes
+from ml_console.routes import deeds, health, inbox, record, signing
+
+ROUTES = Routes(
+    public={
+        ("GET", "/sign-in"): signing.sign_in,
+        ("GET", "/sign-in/start"): signing.start,
+        ("GET", "/sign-in/answer"): signing.arrive,
+    },
+    private={
+        ("GET", "/"): (Role.READER, inbox.inbox),
+        ("GET", "/record"): (Role.READER, record.record),
+        ("GET", "/health"): (Role.READER, health.health),
+        ("POST", "/record/retry"): (Role.CLERK, deeds.retry),
+        ("POST", "/record/dismiss"): (Role.CLERK, deeds.dismiss),
+        ("POST", "/sign-out"): (Role.READER, signing.sign_out),
+    },
+)
+"""Every call that is answered; with the role that somebody needs at least."""

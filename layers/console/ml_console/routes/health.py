@@ -1,0 +1,105 @@
+"""How each connection and division fares, from what is stored: nobody is called for this."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ml_connector import clock
+from ml_connector.domain.ids import division_key, parse_division_key
+from ml_connector.domain.records import DivisionFacts
+from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger
+from ml_connector.settings.connection import Connection
+from ml_console.console import Console
+from ml_console.view import page
+from ml_console.visits import Visit
+from ml_console.web import Answer
+
+_OUTAGES = {"EXACT_AWAY": "Exact Online", "AIRBASE_AWAY": "Airbase"}
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A halt: what it stops (empty: everything), why, and what to do."""
+
+    place: str
+    code: str
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class DivisionHealth:
+    """What could not be read of one division."""
+
+    name: str
+    key: str
+    failed: int
+    kept: int
+    odd_rows: int
+
+    @property
+    def is_well(self) -> bool:
+        """Return whether everything could be read."""
+        return not (self.failed or self.kept or self.odd_rows)
+
+
+@dataclass(frozen=True)
+class ConnectionHealth:
+    """How one connection fares."""
+
+    connection: Connection
+    stops: list[Stop]
+    away: list[str]
+    waiting: int
+    oldest: str
+    open: int
+    divisions: list[DivisionHealth]
+
+    @property
+    def is_well(self) -> bool:
+        """Return whether orders go through."""
+        return not (self.stops or self.away)
+
+
+def health(console: Console, visit: Visit) -> Answer:
+    """Show how every connection fares of which the person sees a division."""
+    found = [
+        _health(console.ledger_of(each), each, visit)
+        for each in console.connections()
+        if list(_seen(each, visit))
+    ]
+    return page("health.html", visit.texts, visit=visit, connections=found)
+
+
+def _health(ledger: Ledger, connection: Connection, visit: Visit) -> ConnectionHealth:
+    unfinished = list(ledger.unfinished())
+    waiting = [str(row["open_at"]) for row in unfinished if row["waits"]]
+    away = [name for code, name in _OUTAGES.items() if any(ledger.due(clock.now(), code))]
+    return ConnectionHealth(
+        connection=connection,
+        stops=list(_stops(ledger.connection(), connection, visit)),
+        away=away,
+        waiting=len(waiting),
+        oldest=min(waiting, default=""),
+        open=sum(bool(row["codes"]) for row in unfinished),
+        divisions=[_division(ledger, key, name) for key, name in _seen(connection, visit)],
+    )
+
+
+def _seen(connection: Connection, visit: Visit) -> Iterator[tuple[str, str]]:
+    for each in connection.divisions:
+        key = division_key(connection.site, each.division)
+        if visit.sees_division(key):
+            yield key, each.name or str(each.division)
+
+
+def _stops(record: ConnectionRecord, connection: Connection, visit: Visit) -> Iterator[Stop]:
+    names = dict(_seen(connection, visit))
+    for where, halt in sorted(record.facts.halts.items()):
+        if not where or where in names:
+            yield Stop(names.get(where, ""), halt.code, halt.cause, halt.remedy)
+
+
+def _division(ledger: Ledger, key: str, name: str) -> DivisionHealth:
+    facts: DivisionFacts = ledger.division(parse_division_key(key)[1]).facts
+    odd = len(facts.odd_rows) + sum(facts.odd_rows_left.values())
+    return DivisionHealth(name, key, len(facts.failed), len(facts.kept), odd)

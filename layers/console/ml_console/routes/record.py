@@ -1,0 +1,98 @@
+"""An order (or another record): what is open, what may be done, and its story."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ml_connector import record_lookup as records
+from ml_connector.audit import trail_checks
+from ml_connector.domain.audit_chain import Entry
+from ml_connector.domain.console_access import Role
+from ml_connector.domain.people import name_of
+from ml_connector.exceptions.open_rows import open_rows
+from ml_connector.infrastructure.ledger import AnyRecord
+from ml_connector.user_errors import UserError
+from ml_console.console import Console
+from ml_console.routes.inbox import division_names
+from ml_console.view import page
+from ml_console.visits import Visit, divisions_of
+from ml_console.web import Answer
+from ml_console.words import state_in_words, step_in_words
+
+_STEPS_SHOWN = 30
+_RETRIED = ("order", "vendor", "event")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the story."""
+
+    at: str
+    who: str
+    what: str
+    detail: Mapping[str, Any]
+
+
+def record(console: Console, visit: Visit) -> Answer:
+    """Show a record."""
+    ledger, found = console.record(visit, visit.request.query)
+    connection = console.connection(ledger.id)
+    names = division_names(connection)
+    evidence = {each.digest: dict(each.evidence) for each in found.facts.all_problems}
+    try:
+        trail = trail_checks.of_record(ledger, found)
+        entries, broken = trail.entries, trail.check.broken
+    except UserError as error:
+        entries, broken = [], str(error)
+    order = records.order_facts(found)
+    return page(
+        "record.html",
+        visit.texts,
+        visit=visit,
+        connection=connection,
+        record=found,
+        order=order,
+        title=records.title(found),
+        state=state_in_words(visit.texts, found.state),
+        number=records.exact_number(found),
+        places=[names.get(each, each) for each in divisions_of(found)],
+        rows=[{**row, "evidence": evidence[row["id"]]} for row in open_rows(found)],
+        dismissed=_dismissed(found),
+        steps=list(_story(visit, entries)),
+        entries=len(entries),
+        broken=broken,
+        may_decide=visit.may(Role.CLERK, found),
+        may_retry=found.key.partition("#")[0] in _RETRIED,
+        notice=_notice(visit, found),
+    )
+
+
+def _notice(visit: Visit, found: AnyRecord) -> str:
+    """Return what became of what was asked for a moment ago: the address says since when."""
+    query = visit.request.query
+    if query.get("asked") not in {"retry", "dismiss"}:
+        return "changed" if "changed" in query else ""
+    return "in_progress" if query.get("since") == str(found.version) else "answered"
+
+
+def _story(visit: Visit, entries: list[Entry]) -> Iterator[Step]:
+    """Yield the last steps, or all that the address asks for; the latest first."""
+    shown = entries if "all" in visit.request.query else entries[-_STEPS_SHOWN:]
+    for entry in reversed(shown):
+        what = step_in_words(visit.texts, entry)
+        yield Step(entry.at, _who(visit, entry.actor), what, entry.detail)
+
+
+def _who(visit: Visit, actor: str) -> str:
+    """Return who acted; a function, which people do not know by its name, is the connector."""
+    return visit.texts.say("the connector") if actor.isidentifier() else name_of(actor)
+
+
+def _dismissed(found: AnyRecord) -> list[dict[str, Any]]:
+    notes = found.facts.dismissed
+    return [
+        {"code": each.code, "cause": each.cause, "note": notes[each.digest],
+         "by": name_of(notes[each.digest].by)}
+        for each in found.facts.problems
+        if each.digest in notes
+    ]  # fmt: skip

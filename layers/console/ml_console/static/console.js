@@ -1,0 +1,50 @@
+// Keyboard, and buttons that are pressed once. Every page works without it.
+"use strict";
+
+const cases = [...document.querySelectorAll("[data-case] a.title")];
+const keys = document.getElementById("keys");
+
+function areOn() {
+  return localStorage.getItem("keys") !== "off";
+}
+
+function showKeys() {
+  keys.hidden = false;
+  keys.textContent = areOn() ? keys.dataset.on : keys.dataset.off;
+  keys.setAttribute("aria-pressed", String(areOn()));
+}
+
+function move(by) {
+  const at = cases.indexOf(document.activeElement);
+  const next = at < 0 ? (by > 0 ? 0 : cases.length - 1) : at + by;
+  cases[Math.min(Math.max(next, 0), cases.length - 1)]?.focus();
+}
+
+if (keys) {
+  showKeys();
+  keys.addEventListener("click", () => {
+    localStorage.setItem("keys", areOn() ? "off" : "on");
+    showKeys();
+  });
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.matches("input, textarea, select");
+    if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !areOn()) return;
+    if (event.key === "j") move(1);
+    if (event.key === "k") move(-1);
+  });
+}
+
+for (const form of document.forms) {
+  form.addEventListener("submit", () => {
+    const button = form.querySelector("button[data-busy]");
+    if (!button) return;
+    button.setAttribute("aria-disabled", "true");
+    button.textContent = button.dataset.busy;
+    form.addEventListener("submit", (event) => event.preventDefault());
+  });
+}
+
+// Back from the browser's memory, a page would still say that it is busy.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
+});

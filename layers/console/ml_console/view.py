@@ -1,0 +1,47 @@
+"""Make pages of templates: everything that is filled in is escaped."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, ModuleLoader, StrictUndefined
+
+from ml_console import formats, words
+from ml_console.files import address_of
+from ml_console.texts import Texts
+from ml_console.web import Answer
+
+FOLDER = Path(__file__).parent / "templates"
+COMPILED = Path(__file__).parent / "compiled"
+"""Where the build puts the compiled templates; without it they are compiled when first used."""
+
+
+@cache
+def environment() -> Environment:
+    """Return the environment of the templates."""
+    loader = ModuleLoader(COMPILED) if COMPILED.is_dir() else FileSystemLoader(FOLDER)
+    made = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.globals["file"] = address_of
+    made.globals["record_address"] = formats.record_address
+    made.globals["paged"] = formats.paged
+    made.globals["role_words"] = words.ROLES
+    made.globals["headings"] = words.HEADINGS
+    made.filters |= formats.FILTERS
+    return made
+
+
+def page(template: str, texts: Texts, status: int = 200, **values: Any) -> Answer:
+    """Return a page; `values` are the template's variables."""
+    body = (
+        environment()
+        .get_template(template)
+        .render(_=texts.say, _n=texts.count, language=texts.language, **values)
+    )
+    return Answer(status, body, {"content-type": "text/html; charset=utf-8"})

@@ -1,0 +1,97 @@
+"""One call by a person who is signed in, and what they may see."""
+
+import hashlib
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ml_connector.domain.console_access import Access, Role
+from ml_connector.domain.ids import ConnectionId, RecordKey, division_key
+from ml_connector.domain.people import Person
+from ml_connector.domain.records import OrderFacts, VendorFacts
+from ml_connector.infrastructure.ledger import AnyRecord, UnreadableRecord
+from ml_connector.secret import Secret
+from ml_console.texts import Texts
+from ml_console.web import Request
+
+SESSION_COOKIE = "__Host-console"
+
+
+class NotFoundError(Exception):
+    """There is no such page or record, or not for this person: both look alike."""
+
+
+class ForbiddenError(Exception):
+    """The person sees the record, but needs another role for this; `role` is the least."""
+
+    def __init__(self, role: Role) -> None:
+        """Keep the role."""
+        super().__init__(role.word)
+        self.role = role
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A call, by whom, and what they may do."""
+
+    request: Request
+    person: Person
+    access: Access
+    token: str
+    """What a form has to bring back, besides the cookie."""
+    texts: Texts
+
+    def sees(self, record: AnyRecord | UnreadableRecord) -> bool:
+        """Return whether the record exists for this person."""
+        return self.access.role_for(divisions_of(record)) is not None
+
+    def require(self, role: Role, record: AnyRecord) -> None:
+        """Raise `NotFoundError` or `ForbiddenError` unless they have this role for the record."""
+        found = self.access.role_for(divisions_of(record))
+        if found is None:
+            raise NotFoundError
+        if found < role:
+            raise ForbiddenError(role)
+
+    def may(self, role: Role, record: AnyRecord) -> bool:
+        """Return whether they have this role for the record."""
+        found = self.access.role_for(divisions_of(record))
+        return found is not None and found >= role
+
+    def sees_division(self, division: str) -> bool:
+        """Return whether they may see this division, by its key."""
+        return self.access.role_for([division]) is not None
+
+
+def divisions_of(record: AnyRecord | UnreadableRecord) -> list[str]:
+    """Return the keys of the divisions that a record belongs to; none: to all of them."""
+    return [*_divisions(record.key, getattr(record, "facts", None))]
+
+
+def form_token(session: Secret) -> str:
+    """Return the token of a session's forms: who only knows it cannot tell the session."""
+    return hashlib.sha256(f"form {session.reveal()}".encode()).hexdigest()
+
+
+def is_same(one: str, other: str) -> bool:
+    """Compare two tokens in constant time."""
+    return secrets.compare_digest(one.encode(), other.encode())
+
+
+def connection_and_key(values: Any) -> tuple[ConnectionId, RecordKey]:
+    """Return which record a query or a form names; raises `NotFoundError` when it names none."""
+    of, key = str(values.get("of", "")), str(values.get("key", ""))
+    if not of or not key:
+        raise NotFoundError
+    return ConnectionId(of), RecordKey(key)
+
+
+def _divisions(key: str, facts: Any) -> Iterator[str]:
+    kind, _, id = key.partition("#")
+    if kind == "division":
+        yield id
+    elif isinstance(facts, OrderFacts) and facts.division is not None:
+        yield division_key(facts.site, facts.division)
+    elif isinstance(facts, VendorFacts):
+        yield from filter(None, facts.divisions)

@@ -1,0 +1,119 @@
+"""States and steps of records, in words."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ml_connector.domain.audit_chain import Entry
+from ml_console.formats import heading
+from ml_console.texts import Texts
+
+
+def _marked(text: str) -> str:
+    """Return the text; Babel finds it here, and it is translated where it is shown."""
+    return text
+
+
+STATES: Mapping[str, str] = {
+    "new": _marked("New"),
+    "received": _marked("On its way"),
+    "review": _marked("Waits for a decision"),
+    "set_aside": _marked("Set aside"),
+    "posting": _marked("Being posted"),
+    "posted": _marked("In Exact"),
+    "amending": _marked("Being changed in Exact"),
+    "awaiting_approval": _marked("Waits for approval in Airbase"),
+    "not_an_order": _marked("Not a purchase order"),
+    "denied": _marked("Denied in Airbase"),
+    "archived": _marked("Archived in Airbase"),
+    "cancelled": _marked("Cancelled in Airbase"),
+    "closed": _marked("Closed in Airbase"),
+    "proposed": _marked("A supplier is proposed"),
+    "linked": _marked("Linked"),
+    "unmatched": _marked("No supplier found"),
+    "active": _marked("Works"),
+    "halted": _marked("Stopped"),
+    "removed": _marked("Removed"),
+    "running": _marked("Being compared"),
+    "reconciled": _marked("Compared"),
+    "read": _marked("Read"),
+    "handled": _marked("Handled"),
+}
+
+STEPS: Mapping[str, str] = {
+    "received": _marked("Reported by Airbase"),
+    "read": _marked("Read in Airbase"),
+    "review": _marked("A person has to decide: %(codes)s"),
+    "waiting": _marked("Waits by itself: %(cause)s"),
+    "intent": _marked("About to be posted in Exact"),
+    "posted": _marked("Posted in Exact as %(number)s"),
+    "adopted": _marked("Found in Exact as %(number)s, after its answer was lost"),
+    "adopted_by_hand": _marked("Taken over: it was in Exact already as %(number)s"),
+    "amendment": _marked("About to be changed in Exact"),
+    "amended": _marked("Changed in Exact"),
+    "not_amended": _marked("Not changed in Exact"),
+    "changed_in_exact": _marked("Changed by somebody in Exact"),
+    "exact_status": _marked("Exact reports its progress"),
+    "retry_asked": _marked("Asked to be tried again"),
+    "fetch_asked": _marked("Asked to be fetched from Airbase"),
+    "dismissed": _marked("Dismissed: %(reason)s"),
+    "deed_refused": _marked("Asked for, and not done: %(why)s"),
+    "assigned": _marked("Assigned to %(to)s"),
+    "unassigned": _marked("No longer assigned"),
+    "left_aside": _marked("Stays set aside"),
+    "not_sent": _marked("Not sent: %(cause)s"),
+    "refused_unclearly": _marked("Exact refused it in words that are not known"),
+    "failed": _marked("Processing it failed"),
+    "not_a_duplicate": _marked("Said to be no duplicate"),
+    "halted": _marked("Stopped"),
+    "lifted": _marked("Goes on again"),
+    "consent_given": _marked("Consent was given in Exact"),
+    "console_access_set": _marked("Access to the console was changed"),
+}
+"""What happened, by the step of the audit trail; without what is filled in if that is not known."""
+
+ROLES: Mapping[str, str] = {
+    "reader": _marked("Reader"),
+    "clerk": _marked("Clerk"),
+    "approver": _marked("Approver"),
+    "admin": _marked("Administrator"),
+}
+
+HEADINGS: Mapping[str, str] = {
+    "not_found": _marked("Not found"),
+    "role_needed": _marked("Not yours to decide"),
+    "no_access": _marked("No access yet"),
+    "signed_out_meanwhile": _marked("You were signed out"),
+    "another_site": _marked("Not accepted"),
+    "reason_needed": _marked("A reason is needed"),
+    "bad_request": _marked("Not understood"),
+    "failed": _marked("That did not work"),
+}
+"""Of the pages that only say something."""
+
+
+def state_in_words(texts: Texts, state: str) -> str:
+    """Return a state in words."""
+    return texts.say(STATES.get(state, state.replace("_", " ").capitalize()))
+
+
+def step_in_words(texts: Texts, entry: Entry) -> str:
+    """Return what happened in a step; what is not known of it is left out."""
+    text = STEPS.get(entry.step)
+    if text is None:
+        return entry.step.replace("_", " ").capitalize()
+    try:
+        return texts.say(text, **_values(entry.detail))
+    except KeyError:
+        return texts.say(text).partition("%(")[0].rstrip(": ").removesuffix(" as")
+
+
+def _values(detail: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a step's text may name."""
+    flat = {name: value for name, value in detail.items() if isinstance(value, str | int)}
+    exact = detail.get("exact")
+    if isinstance(exact, dict) and exact.get("number"):
+        flat["number"] = exact["number"]
+    if isinstance(problems := detail.get("problems"), list):
+        codes = (str(each.get("code", "")) for each in problems if isinstance(each, dict))
+        flat["codes"] = ", ".join(dict.fromkeys(map(heading, codes)))
+    return {name: str(value) for name, value in flat.items()}
