@@ -142,6 +142,8 @@ requirements: ## recompile the pinned requirements (needs uv)
 	# The layer gets the versions that the tests ran with.
 	$(COMPILE) --python-version 3.11 -c requirements/dev.txt requirements/layer.in \
 		-o layers/connector/requirements.txt
+	$(COMPILE) --python-version 3.11 -c requirements/dev.txt requirements/console.in \
+		-o layers/console/requirements.txt
 	$(COMPILE) --python-version 3.11 requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) --python-version 3.11 requirements/bench.in -o requirements/bench.txt
 	$(COMPILE) --python-version 3.13 requirements/runtime.in -o requirements/runtime.txt

@@ -10,6 +10,7 @@ from connector_cli.commands import (
     audit,
     bills,
     connection,
+    console,
     exceptions,
     mapping,
     month_end,
@@ -53,6 +54,7 @@ app.add_typer(vendors.app, name="vendors")
 app.add_typer(exceptions.app, name="exception")
 app.add_typer(mapping.app, name="map")
 app.add_typer(notifications.app, name="notify")
+app.add_typer(console.app, name="console")
 for _verb in (
     connect.connect,
     orders.orders,

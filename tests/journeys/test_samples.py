@@ -13,6 +13,7 @@ FUNCTIONS = {
     "airbase-webhook": "AirbaseWebhookFunction",
     "exact-webhook": "ExactWebhookFunction",
     "exact-consent": "ExactConsentFunction",
+    "console": "ConsoleFunction",
     "po-posting": "PoPostingFunction",
     "token-refresh": "TokenRefreshFunction",
     "vendor-reconciliation": "VendorReconciliationFunction",
@@ -23,6 +24,9 @@ ANSWERS = {
     "exact-webhook-purchase-order": 202,
     "exact-webhook-subscription-check": 200,
     "exact-consent-redirect": 404,
+    "console-page": 303,
+    "console-sign-in": 200,
+    "console-retry": 401,
 }
 NAMES = sorted(path.stem for path in EVENTS.glob("*.json"))
 

@@ -18,6 +18,7 @@ from local.demo.samples import EVENTS, connect_with_samples, sample
 from local.demo.scenario import Scenario
 from local.exact_simulator import ExactFault
 from local.firm import CONNECTION_ID, NL
+from local.identity_provider import CLIENT_SECRET
 from local.simulator import Response, serve
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId, OrderId
@@ -29,6 +30,7 @@ from ml_connector.migrations import division_keys
 from ml_connector.settings.connection import NotificationSettings, VendorPolicy
 from tests.cli.terminal import NEEDED, Run, Terminal
 from tests.cli.test_month_end import approve, type_in
+from tests.console.browser import browser_of
 from tests.operations.test_redrive import put as put_dead_letter
 
 BACK = "https://connector.example/back"
@@ -56,7 +58,7 @@ class Story:
     def chapters(self) -> list[Callable[[], None]]:
         """Return the chapters in their order."""
         stack = [self.samples, self.scenario, self.slack, self.vendors, self.schedules]
-        stack += [self.lost_consent, self.failed_messages, self.alarms]
+        stack += [self.lost_consent, self.failed_messages, self.alarms, self.console]
         return [*stack, self.read, self.operate]
 
     # ------------------------------------------------------------ the stack
@@ -127,6 +129,16 @@ class Story:
             for topic in alarm["AlarmActions"]:
                 self.demo.stack.services.cloudwatch_publishes(topic["Ref"])
 
+    def console(self) -> None:
+        """Somebody signs in, looks at everything, asks for a retry, and signs out."""
+        browser = browser_of(self.demo, "u-clerk")
+        assert browser.get("/").status == browser.get("/health").status == 200
+        self.demo.clock.move(61)
+        page = browser.get(f"/record?of={CONNECTION_ID}&key=order%23{self.in_review}")
+        assert browser.post("/record/retry", page.form("/record/retry")).status == 303
+        self.demo.stack.drain()
+        assert browser.post("/sign-out", page.form("/sign-out")).status == 303
+
     # ------------------------------------------------------------ people
 
     def read(self) -> None:
@@ -187,6 +199,11 @@ class Story:
         yield "reconcile", firm, "--month", month, "--wait", "1"
         yield "notify", "test", firm
         yield "notify", "slack", firm, "--remove"
+        yield "console", "configure", "--admin", "u-second", "--grant", "reader=auditors"
+        yield "console", "configure", "--secret"
+        browser_of(self.demo, "u-reader")
+        yield "console", "access"
+        yield "console", "end-sessions"
         for queue in _DEAD:
             body = {"kind": "vendor", "connection": firm, "vendor": "v-1"}
             put_dead_letter(self.demo, Message(queue, f"{firm}#v-1", body))
@@ -267,7 +284,8 @@ class Story:
         signing = self.demo.stack.environment(person=person)
         own = {"CONNECTOR_STACK": None, "CONNECTOR_WEBHOOK_BASE_URL": None}
         typed = self._code() + "\n" if "consent" in words else ""
-        run = Terminal({**own, **signing}).run(*words, env={**NEEDED, **(env or {})}, typed=typed)
+        given = {**NEEDED, "CONNECTOR_CONSOLE_CLIENT_SECRET": CLIENT_SECRET, **(env or {})}
+        run = Terminal({**own, **signing}).run(*words, env=given, typed=typed)
         # No worker runs during a command, so nothing is read anew while it waits.
         is_done = run.exit_code in (0, 1) or "were not read within 1 s" in run.err
         assert is_done, f"{' '.join(words)}: {run.err}"

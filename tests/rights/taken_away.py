@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Any
 
 Path = tuple[str | int, ...]
@@ -28,6 +29,8 @@ def every_right(template: Mapping[str, Any]) -> Iterator[Right]:
     """Yield each thing that could be taken away."""
     for holder, resource in template["Resources"].items():
         if resource["Type"] == "AWS::Lambda::Permission":
+            if _is_covered(holder, template["Resources"]):
+                continue
             yield Right(holder, "", (), "lambda:InvokeFunction")
         for path in _documents(resource):
             yield from _of_document(holder, resource["Properties"], path)
@@ -63,6 +66,23 @@ def for_each_role(template: Mapping[str, Any]) -> dict[str, Any]:
     for policy in _attached(template):
         del resources[policy]
     return written
+
+
+def _is_covered(permission: str, resources: Mapping[str, Any]) -> bool:
+    """Return whether another permission, which SAM gives for another route, allows as much."""
+    own = resources[permission]["Properties"]
+    return any(
+        other != permission
+        and each["Type"] == "AWS::Lambda::Permission"
+        and each["Properties"]["FunctionName"] == own["FunctionName"]
+        and fnmatchcase(_source(own), _source(each["Properties"]))
+        for other, each in resources.items()
+    )
+
+
+def _source(permission: Mapping[str, Any]) -> str:
+    text: str = permission["SourceArn"]["Fn::Sub"][0] if "SourceArn" in permission else ""
+    return text
 
 
 def _attached(template: Mapping[str, Any]) -> set[str]:

@@ -17,6 +17,7 @@ from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import SnsTopic
 from ml_connector.infrastructure.consents import Consents
 from ml_connector.infrastructure.data_form import StackForm
+from ml_connector.infrastructure.dynamodb import DynamoTable, Table
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
 from ml_connector.infrastructure.secret_store import EXACT_TOKENS, AwsSecretStore
@@ -32,6 +33,8 @@ _DEAD_LETTERS = {
     VENDORS: "VendorDeadLetterQueueUrl",
 }
 _TOPIC, _KEY = "NotificationTopicArn", "KmsKeyId"
+CONSOLE_TABLE = "ConsoleTable"
+"""The output of a stack that has a console."""
 NEEDED_OUTPUTS = frozenset(
     {
         *_TABLES.values(),
@@ -163,6 +166,16 @@ class Stack(RecordStack):
         secrets, kms = clients.client("secretsmanager"), clients.client("kms")
         self.secret_store = AdminSecretStore(secrets, kms, name, outputs[_KEY])
         self._http = http
+        self._console = outputs.get(CONSOLE_TABLE)
+
+    @property
+    def console_table(self) -> Table:
+        """Return the console's own table; raises `UserError` for a stack without a console."""
+        if self._console is None:
+            raise UserError(
+                "this stack has no console: deploy it with ConsoleIssuer and ConsoleClientId"
+            )
+        return DynamoTable(self._clients.client("dynamodb"), self._console)
 
     @cached_property
     def http(self) -> httpx.Client:

@@ -1,8 +1,8 @@
 """Who has access to the console, and why; set it up, and end sessions."""
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TypedDict
 
 from ml_connector import clock, telemetry
 from ml_connector.connections.manage import record_step
@@ -12,8 +12,9 @@ from ml_connector.domain.records import Note
 from ml_connector.infrastructure.console_rules import ConsoleRules
 from ml_connector.infrastructure.console_sessions import ConsoleSessions, Session
 from ml_connector.infrastructure.dynamodb import Table
-from ml_connector.infrastructure.secret_store import CONSOLE_CLIENT, WHOLE_STACK
+from ml_connector.infrastructure.secret_store import CONSOLE_CLIENT, WHOLE_STACK, SecretStore
 from ml_connector.secret import Secret
+from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -22,13 +23,51 @@ _LONGEST = 300
 _GRANT = re.compile(r"(?P<role>[a-z]+)(?::(?P<divisions>[^=]+))?=(?P<value>.+)")
 
 
-def store_client_secret(stack: Stack, secret: Secret) -> None:
+class GrantRow(TypedDict):
+    """One grant: the role, the value of the claim, the divisions (none: all), who gave it, when."""
+
+    role: str
+    value: str
+    divisions: list[str]
+    by: str
+    at: str
+
+
+class AdminRow(TypedDict):
+    """One administrator by subject: who named them, and when."""
+
+    subject: str
+    by: str
+    at: str
+
+
+class SessionRow(TypedDict):
+    """One open session; `role` is None for somebody who has lost theirs."""
+
+    name: str
+    subject: str
+    issuer: str
+    role: str | None
+    why: list[str]
+    since: str
+    seen: str
+
+
+class AccessReport(TypedDict):
+    """Who has access, and who is signed in."""
+
+    admins: list[AdminRow]
+    grants: list[GrantRow]
+    sessions: list[SessionRow]
+
+
+def store_client_secret(secret_store: SecretStore, secret: Secret) -> None:
     """Store the secret that the identity provider gave for the console."""
     telemetry.conceal(secret.reveal())
     if not secret.reveal().strip():
         raise UserError(f"give the client secret of the identity provider ({SECRET_VARIABLE})")
     value = {"client_secret": secret.reveal().strip()}
-    stack.secret_store.store(CONSOLE_CLIENT, WHOLE_STACK, value)
+    secret_store.store(CONSOLE_CLIENT, WHOLE_STACK, value)
 
 
 def configure(
@@ -45,7 +84,8 @@ def configure(
     `ROLE=VALUE` or `ROLE:DIVISION,DIVISION=VALUE`. Raises `UserError` for anything else.
     """
     note = Note("", actor, clock.now())
-    added = [_grant(stack, each, note) for each in grants]
+    known = _division_keys(stack.services.connections.all())
+    added = [_grant(known, each, note) for each in grants]
     named = [Admin(_text(each), note) for each in admins]
     gone, left = {_text(each) for each in no_grants}, {_text(each) for each in no_admins}
 
@@ -68,30 +108,35 @@ def configure(
     return changed
 
 
-def access(stack: Stack, console: Table) -> dict[str, Any]:
-    """Return who has access and why: `admins`, `grants` and the open `sessions`."""
+def access(stack: Stack) -> AccessReport:
+    """Return who has access and why, and who is signed in."""
     rules = ConsoleRules(stack.tables.mappings).read()
+    sessions = ConsoleSessions(stack.console_table).all()
     return {
-        "admins": [{"subject": each.subject, **_noted(each.note)} for each in rules.admins],
+        "admins": [
+            AdminRow(subject=each.subject, by=each.note.by, at=each.note.at.isoformat())
+            for each in rules.admins
+        ],
         "grants": [
-            {
-                "role": each.role.word,
-                "value": each.value,
-                "divisions": list(each.divisions),
-                **_noted(each.note),
-            }
+            GrantRow(
+                role=each.role.word,
+                value=each.value,
+                divisions=list(each.divisions),
+                by=each.note.by,
+                at=each.note.at.isoformat(),
+            )
             for each in rules.grants
         ],
-        "sessions": [_session_row(rules, each) for each in ConsoleSessions(console).all()],
+        "sessions": [_session_row(rules, each) for each in sessions],
     }
 
 
 def end_sessions(console: Table, subject: str | None = None) -> int:
-    """End the sessions of a person, or all of them; return how many."""
+    """End the sessions of a person, or all of them, in the console's own table; return how many."""
     return ConsoleSessions(console).end_all(subject)
 
 
-def _session_row(rules: AccessRules, session: Session) -> dict[str, Any]:
+def _session_row(rules: AccessRules, session: Session) -> SessionRow:
     found = rules.access_of(session.person.subject, session.values)
     return {
         "name": session.person.name,
@@ -104,11 +149,7 @@ def _session_row(rules: AccessRules, session: Session) -> dict[str, Any]:
     }
 
 
-def _noted(note: Note) -> dict[str, str]:
-    return {"by": note.by, "at": note.at.isoformat()}
-
-
-def _grant(stack: Stack, text: str, note: Note) -> Grant:
+def _grant(known: set[str], text: str, note: Note) -> Grant:
     found = _GRANT.fullmatch(text.strip())
     roles = {each.word: each for each in Role}
     if found is None or found["role"] not in roles:
@@ -117,16 +158,15 @@ def _grant(stack: Stack, text: str, note: Note) -> Grant:
             f"(roles: {', '.join(roles)})"
         )
     divisions = (found["divisions"] or "").split(",") if found["divisions"] else []
-    keys = [_division(stack, each.strip()) for each in divisions]
+    keys = [_division(known, each.strip()) for each in divisions]
     return Grant(roles[found["role"]], _text(found["value"]), note, tuple(dict.fromkeys(keys)))
 
 
-def _division(stack: Stack, key: str) -> str:
-    known = {
-        division_key(connection.site, each.division)
-        for connection in stack.services.connections.all()
-        for each in connection.divisions
-    }
+def _division_keys(connections: Iterable[Connection]) -> set[str]:
+    return {division_key(each.site, one.division) for each in connections for one in each.divisions}
+
+
+def _division(known: set[str], key: str) -> str:
     if key not in known:
         raise UserError(
             f"no connection has a division {key!r}; there are: {', '.join(sorted(known))}"

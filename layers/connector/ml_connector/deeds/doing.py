@@ -7,7 +7,7 @@ from ml_connector.domain.ids import Actor
 from ml_connector.domain.people import Person
 from ml_connector.exceptions.decisions import dismiss
 from ml_connector.exceptions.retry import retry
-from ml_connector.infrastructure.ledger import Ledger, despite_conflicts
+from ml_connector.infrastructure.ledger import AnyRecord, Ledger, despite_conflicts
 from ml_connector.message_bodies import PersonDeed
 from ml_connector.services import StackServices
 from ml_connector.stack import RecordStack
@@ -32,7 +32,11 @@ def do(deed: PersonDeed, services: StackServices) -> None:
     actor = Person(deed.issuer, deed.subject, deed.person).actor
     stack = _OfWorker(services)
     ledger = stack.ledger_of(actor, deed.connection)
-    if _is_done(ledger, deed, actor):
+    record = ledger.read(deed.record)
+    if not record.version:
+        logger().warning("a deed names a record that there is not", connection=ledger.id)
+        return
+    if _is_done(record, deed, actor):
         return
     try:
         _do(stack, actor, deed)
@@ -51,19 +55,19 @@ def _do(stack: RecordStack, actor: Actor, deed: PersonDeed) -> None:
             assert_never(deed.deed)
 
 
-def _is_done(ledger: Ledger, deed: PersonDeed, actor: Actor) -> bool:
+def _is_done(record: AnyRecord, deed: PersonDeed, actor: Actor) -> bool:
     """Return whether this person has dismissed it already: the message was delivered again."""
-    note = ledger.read(deed.record).facts.dismissed.get(deed.problem or "")
+    note = record.facts.dismissed.get(deed.problem or "")
     return deed.deed == "dismiss" and note is not None and note.by == actor
 
 
 def _note_refusal(ledger: Ledger, deed: PersonDeed, why: str) -> None:
-    """Tell in the trail what was asked for and why it was not done; a strange record has none."""
+    """Tell in the trail what was asked for, and why it was not done."""
     logger().warning("a deed was not done", connection=ledger.id, deed=deed.deed, cause=why)
 
+    detail = {"deed": deed.deed, "why": why}
+
     def write() -> None:
-        record = ledger.read(deed.record)
-        if record.version:
-            ledger.write(record, "deed_refused", detail={"deed": deed.deed, "why": why})
+        ledger.write(ledger.read(deed.record), "deed_refused", detail=detail)
 
     despite_conflicts(write)
