@@ -1,10 +1,11 @@
-"""Every error at every call of posting, of the sweep and of renewing tokens: nothing is lost."""
+"""Every error at every call of AWS, from the webhook to the notification: nothing is lost."""
 
 from collections.abc import Callable
 from typing import Protocol
 
 import pytest
 
+from tests.aws_errors.edge_worlds import NotificationWorld, VendorWorld, WebhookWorld
 from tests.aws_errors.faulty import Failure, Site
 from tests.aws_errors.worlds import (
     FaultyEnvironment,
@@ -46,8 +47,11 @@ def renewal_that_goes_home() -> World:
 
 @pytest.mark.parametrize(
     ("protocol", "least_calls"),
-    [(posting, 40), (change, 40), (sweep, 20), (renewal, 20), (renewal_that_goes_home, 25)],
-)
+    [
+        (posting, 40), (change, 40), (sweep, 20), (renewal, 20), (renewal_that_goes_home, 25),
+        (WebhookWorld, 5), (VendorWorld, 20), (NotificationWorld, 10),
+    ],
+)  # fmt: skip
 def test_whatever_aws_answers_nothing_is_lost(
     protocol: Callable[[], World], least_calls: int
 ) -> None:

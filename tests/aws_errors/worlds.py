@@ -33,7 +33,7 @@ from tests.aws_errors.faulty import (
 from tests.lasting_tokens import let_tokens_last
 
 _FOR_EVER = 1e9
-_PAUSES = (1, 1, 1, *[5] * 18)  # minutes
+PAUSES = (1, 1, 1, *[5] * 18)  # minutes
 _FIVE_MINUTES, _LOST = 300, 180
 _PAIR_IS_DUE, _HOME_IS_DUE = 620, 1100  # seconds
 _FAILURES = (Fault, ClientError, BotoCoreError)
@@ -85,8 +85,8 @@ def handled_alike(call: Call) -> dict[str, Exception]:
 class FaultyEnvironment(InMemoryEnvironment):
     """The firm in memory over tables, queues, secrets, key and topic of a plan."""
 
-    def __init__(self) -> None:
-        """Connect the firm."""
+    def __init__(self, **changes: Any) -> None:
+        """Connect the firm with these changed settings."""
         super().__init__()
         self.plan = Plan()
         self.aws = Aws(self.plan)
@@ -97,7 +97,7 @@ class FaultyEnvironment(InMemoryEnvironment):
         self.memory = InMemoryStack(transport, tables, queues, store, [*topics])
         self.airbase.limit = 1_000_000
         self.new_process()
-        self.connect()
+        self.connect(**changes)
 
     def new_process(self) -> None:
         """Forget everything that is only in memory."""
@@ -131,9 +131,9 @@ class PostingWorld:
     after the queue has lost the approval's ("sweep").
     """
 
-    def __init__(self, which: Literal["posting", "change", "sweep"]) -> None:
-        """Connect; the first orders meet no error."""
-        self.env = FaultyEnvironment()
+    def __init__(self, which: Literal["posting", "change", "sweep"], **changes: Any) -> None:
+        """Connect with these changed settings; the first orders meet no error."""
+        self.env = FaultyEnvironment(**changes)
         let_tokens_last(self.env)
         self.which = which
         self.count = 0
@@ -157,7 +157,7 @@ class PostingWorld:
         env.new_process()
         with env.plan.on(at, failure), suppress(Exception):
             self._deliver_one()
-        for minutes in _PAUSES:
+        for minutes in PAUSES:
             if self._is_at_rest(order):
                 break
             env.pause(minutes)
