@@ -8,10 +8,28 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import blind_retry, cold_start, drain, own_code, posting, quiet_day, vendor_matching
+from bench import (
+    blind_retry,
+    cold_start,
+    drain,
+    in_turn,
+    own_code,
+    posting,
+    quiet_day,
+    vendor_matching,
+)
 from bench.result import Result
 
-_MODULES = (cold_start, posting, blind_retry, quiet_day, drain, own_code, vendor_matching)
+_MODULES = (
+    cold_start,
+    posting,
+    in_turn,
+    blind_retry,
+    quiet_day,
+    drain,
+    own_code,
+    vendor_matching,
+)
 _console = Console(highlight=False)
 
 

@@ -1,5 +1,6 @@
 """The firm of the demo: three European divisions in Exact and one Airbase tenant."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,10 +51,11 @@ class Firm:
             self.vendors[name] = self.airbase.add_vendor(name, str(number))
         self.vendors["Nieuwkomer Catering"] = self.airbase.add_vendor("Nieuwkomer Catering")
         for branch in BRANCHES:
-            self.airbase.add_subsidiary(branch.subsidiary, branch.name)
-            self._populate_division(branch)
+            self.add_branch(branch)
 
-    def _populate_division(self, branch: Branch) -> None:
+    def add_branch(self, branch: Branch) -> None:
+        """Add a division with what orders need, and the subsidiary that it serves."""
+        self.airbase.add_subsidiary(branch.subsidiary, branch.name)
         code = branch.division
         self.exact.add_division(code, branch.country, description=branch.name)
         self.exact.add_vat_code(code, branch.vat_code, branch.percentage)
@@ -71,7 +73,13 @@ class Firm:
         key = self.exact.add_gl_account(division, code, description, **more)
         self.exact.add_item(division, f"COST-{code}", description, key)
 
-    def connection(self, exact_url: str, airbase_url: str, callback_url: str) -> dict[str, Any]:
+    def connection(
+        self,
+        exact_url: str,
+        airbase_url: str,
+        callback_url: str,
+        branches: Iterable[Branch] = BRANCHES,
+    ) -> dict[str, Any]:
         """Return the connection file of this firm."""
         return {
             "id": CONNECTION_ID,
@@ -88,6 +96,6 @@ class Firm:
                     "default_vat_code": branch.vat_code,
                     "default_payment_condition": "30",
                 }
-                for branch in BRANCHES
+                for branch in branches
             ],
         }

@@ -1,6 +1,7 @@
 """A failed message and those after it are delivered again; those before it are not."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from local.in_memory.environment import InMemoryEnvironment
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.services import StackServices
-from ml_connector.sqs_worker import worker
+from ml_connector.sqs_worker import DeliverAgain, worker
 from tests.sqs_events import CONTEXT, Context, sqs_record
 
 
@@ -131,3 +132,16 @@ def test_a_visibility_that_cannot_be_changed_still_returns_the_message(
 
     answer = worker(fail, replace(env.services, queues=Queues(None, {})))(event("{}"), CONTEXT)
     assert failures(answer) == ["m0"]
+
+
+def test_a_message_with_more_to_do_comes_back_when_it_says(env: InMemoryEnvironment) -> None:
+    sqs = Sqs()
+    services = replace(env.services, queues=Queues(sqs, {"o": "https://sqs.test/orders.fifo"}))
+
+    def handle(message: object, _services: StackServices) -> None:
+        if message == {"again": 1}:
+            raise DeliverAgain(timedelta(seconds=12.2))
+
+    answer = worker(handle, services)(event('{"again": 1}', "{}"), CONTEXT)
+    assert failures(answer) == ["m0", "m1"]
+    assert sqs.changed == {"handle-0": 13, "handle-1": 0}

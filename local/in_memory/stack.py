@@ -18,7 +18,7 @@ from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues, text_of
 from ml_connector.services import StackServices, Tables
-from ml_connector.sqs_worker import counted, hidden_for, wait_after
+from ml_connector.sqs_worker import DeliverAgain, counted, hidden_for, wait_after
 from ml_connector.vendors import worker as vendor_worker
 
 _WORKERS = {
@@ -87,6 +87,9 @@ class InMemoryQueues(Queues):
             self._chain = one.chain + 1
             body = counted(one.message.body, one.receives)
             handle(replace(one.message, body=body))
+        except DeliverAgain as again:
+            one.visible_at = clock.epoch() + again.seconds
+            return
         except BaseException as error:
             if isinstance(error, Exception):  # others end the process: nobody returns the message
                 one.visible_at = clock.epoch() + wait_after(one.receives)

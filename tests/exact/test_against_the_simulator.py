@@ -21,6 +21,7 @@ from ml_connector.exact.oauth import Tokens
 from ml_connector.exact.rate_limiter import RateLimiter
 from ml_connector.exact.refused_tokens import RefusedTokens
 from ml_connector.exact.tokens import TokenProvider
+from ml_connector.exact.turns import Turns
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.coordination import ErrorWindow
 from ml_connector.secret import Secret
@@ -60,6 +61,7 @@ def make_client(exact: ExactSimulator, table: InMemoryTable) -> MakeClient:
             RateLimiter(table, FIRM, SITE),
             ErrorWindow(table, FIRM, SITE),
             RefusedTokens(table, FIRM, SITE),
+            Turns(table, FIRM, SITE),
         )
 
     return make

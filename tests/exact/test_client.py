@@ -17,6 +17,7 @@ from ml_connector.exact.client import ExactClient
 from ml_connector.exact.rate_limiter import RateLimiter
 from ml_connector.exact.refused_tokens import RefusedTokens
 from ml_connector.exact.tokens import TokenProvider
+from ml_connector.exact.turns import Turns
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.coordination import ErrorWindow
 from tests.exact.token_site import BASE, FIRM, TokenSite
@@ -62,6 +63,7 @@ def exact_client(
         RateLimiter(table, FIRM, SITE),
         ErrorWindow(table, FIRM, SITE),
         RefusedTokens(table, FIRM, SITE),
+        Turns(table, FIRM, SITE),
     )
 
 
@@ -444,6 +446,7 @@ def test_tokens_are_sent_over_https_or_on_this_machine_only(
         exact_client.rate_limiter,
         exact_client._error_window,
         exact_client._refused_tokens,
+        exact_client.turns,
     )
     with pytest.raises(ValueError, match=r"https|web address|base address"):
         ExactClient(base, httpx.Client(), *parts)

@@ -8,7 +8,7 @@ import pickle
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -22,15 +22,18 @@ from local.in_memory.stack import Hosts, InMemoryQueues, InMemoryStack, QueuedMe
 from ml_connector import clock
 from ml_connector.deeds import worker
 from ml_connector.domain.ids import Actor as Person
-from ml_connector.domain.ids import OrderId
+from ml_connector.domain.ids import Division, OrderId
 from ml_connector.domain.orders.marker import is_marked_for
+from ml_connector.exact.client import ExactClient
+from ml_connector.exact.turns import Turns
 from ml_connector.exceptions.retry import retry
 from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import Conflict, OrderRecord
 from ml_connector.infrastructure.queues import Message
 from ml_connector.messages import order_message
-from ml_connector.services import Tables
-from ml_connector.sqs_worker import counted, wait_after
+from ml_connector.services import StackServices, Tables
+from ml_connector.settings.connection import Connection
+from ml_connector.sqs_worker import DeliverAgain, counted, wait_after
 from ml_connector.sweep.due_records import sweep_connection
 from ml_connector.user_errors import UserError
 from tests.exploration.actors import DONE, Actor, Ways, call
@@ -42,6 +45,7 @@ from tests.lasting_tokens import let_tokens_last
 _WORKERS = ("worker 1", "worker 2")
 _SWEEP, _PERSON = "the sweep", "a person"
 _MOST_RECEIVES, _MOST_PAUSES, _A_MINUTE, _FOR_EVER = 5, 20, 60, 1e9
+_SOON = 10
 _REMEMBERED = 300  # seconds in which the queue drops duplicates
 _LEFT_OUT = re.compile("#(budget|news|names)")
 _PATHS = ("purchaseorder/PurchaseOrders", "purchaseorder/PurchaseOrderLines")
@@ -95,7 +99,7 @@ class PostingWorld(World):
         routes = {"exact.test": env.exact.transport(), "airbase.test": env.airbase.transport()}
         self.transport = ExploredTransport(Hosts(routes), self.late)
         self.queues = ExploredQueues(self)
-        self.memory = InMemoryStack(
+        self.memory = ExploredStack(
             self.transport, Tables(**explored), self.queues, env.memory.secret_store
         )
         self.services = self.memory.services()
@@ -175,7 +179,8 @@ class PostingWorld(World):
     def finished(self, actor: Actor) -> None:
         """Remove a message that was handled; another comes back, five times."""
         one = self.data.handled.pop(actor.place.name, None)
-        if actor.failure and not isinstance(actor.failure, Conflict | UserError):
+        again = isinstance(actor.failure, DeliverAgain)
+        if actor.failure and not isinstance(actor.failure, DeliverAgain | Conflict | UserError):
             self.data.broken = f"{actor.place.name} fails: {actor.failure!r}"
         if one is None:
             return
@@ -183,7 +188,7 @@ class PostingWorld(World):
         if is_handled or one.receives >= _MOST_RECEIVES:
             self.data.waiting = [each for each in self.data.waiting if each is not one]
         else:
-            one.visible_at = clock.epoch() + wait_after(one.receives)
+            one.visible_at = clock.epoch() + (_SOON if again else wait_after(one.receives))
 
     # ------------------------------------------------------------ state and invariants
 
@@ -260,6 +265,30 @@ class PostingWorld(World):
         self.late[:] = held.late
 
 
+class AlwaysInTurn(Turns):
+    """Nobody waits for a turn: the protocol does not rest on it."""
+
+    def take(self, division: Division) -> None:
+        """Grant it."""
+
+
+class ExploredStack(InMemoryStack):
+    """Workers that may all call Exact at once."""
+
+    def services(self, actor: str = "po_posting") -> StackServices:
+        """See `InMemoryStack.services`."""
+        services = super().services(actor)
+        opened = services.openers.exact
+
+        def exact(connection: Connection) -> ExactClient:
+            exact_client = opened(connection)
+            table, id = self.tables.coordination, connection.id
+            exact_client.turns = AlwaysInTurn(table, id, connection.site)
+            return exact_client
+
+        return replace(services, openers=replace(services.openers, exact=exact))
+
+
 class ExploredQueues(InMemoryQueues):
     """Takes the messages about orders; the others belong to reference data."""
 
@@ -270,7 +299,7 @@ class ExploredQueues(InMemoryQueues):
 
     def send(self, message: Message, once: str | None = None) -> None:
         """Queue a message, unless it is a duplicate."""
-        if message.body["kind"] in {"order", "recover"}:
+        if message.body["kind"] in {"order", "recover"} or "#run " in message.group:
             text = f"queue a message ({message.body['kind']})"
             call(text, {DONE: lambda: self._send(message, str(once))}, is_noticed=True)
 

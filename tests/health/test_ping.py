@@ -16,6 +16,7 @@ from local.simulator import SimulatedFault as AirbaseFault
 from ml_connector import clock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt
+from ml_connector.domain.ids import Division, division_key
 from ml_connector.exact import subscriptions
 from ml_connector.health.checks import Check
 from ml_connector.health.ping import ping_connection
@@ -494,3 +495,26 @@ def test_an_unreadable_secret_is_reported(
         monkeypatch.setattr(firm.memory.secret_store, read, unreadable)
     firm.services = firm.memory.services()
     assert {c.code for c in red(ping(firm)).values()} == {"SECRET_UNREADABLE"}
+
+
+def test_a_ping_waits_a_moment_for_its_turn_and_then_says_so(
+    firm: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused: list[float] = []
+
+    def pause(seconds: float) -> None:
+        paused.append(seconds)
+        firm.clock.move(seconds)
+
+    monkeypatch.setattr("ml_connector.health.division._sleep", pause)
+    key = division_key(firm.connection().site, Division(NL.division))
+    another = firm.services_of().leases
+    assert another.acquire(f"turn {key} 0", timedelta(seconds=15))
+    assert not red(ping(firm)), "its turn came"
+    assert 15 <= sum(paused) < 20
+    assert another.acquire(f"turn {key} 0", timedelta(hours=1))
+    before = len(firm.exact.calls)
+    unknown = [c for c in ping(firm) if c.division == NL.division and c.ok is None]
+    assert {c.check for c in unknown} >= {"division", "package"}
+    assert all("Ping again in a minute" in str(c.detail) for c in unknown)
+    assert NL.division not in {call.division for call in firm.exact.calls[before:]}

@@ -104,7 +104,7 @@ class CompareOrder(ForPurchaseOrders, frozen=True):
 
 @final
 class RefreshDivision(ForPurchaseOrders, frozen=True):
-    """Refresh a division's reference data: what is due, or `everything`."""
+    """Read a division's reference data, what is due or `everything`; post what waits there."""
 
     kind: ClassVar[str] = "refresh"
     division: Division

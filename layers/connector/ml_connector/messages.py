@@ -39,6 +39,16 @@ def refresh_message(
     return _message(f"{connection}#{division_key(site, division)}#reference", body)
 
 
+def run_message(connection: ConnectionId, site: SiteId, division: Division, run: str) -> Message:
+    """Read and post what is due in a division, in turn.
+
+    `run` tells it from others: in one group, a killed worker's would hold up those after it for
+    longer than its turn lasts.
+    """
+    body = RefreshDivision(connection, division, site=site)
+    return _message(f"{connection}#{division_key(site, division)}#run {run}", body)
+
+
 def listing_message(connection: ConnectionId) -> Message:
     """Search Airbase's listing for approvals and changes whose webhook never arrived."""
     return _message(f"{connection}#listing", SearchListing(connection))

@@ -5,7 +5,9 @@ posting worker's init: see docs/decisions.md.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from math import ceil
 from typing import Any, Protocol
 
 from ml_connector.infrastructure.queues import Queues
@@ -13,6 +15,22 @@ from ml_connector.services import StackServices
 from ml_connector.telemetry import logger
 
 Handle = Callable[[object, StackServices], None]
+
+
+class DeliverAgain(Exception):
+    """The message was handled, and there will be more to do: deliver it again after a while.
+
+    Each time counts as a receive, so it is asked for no more than `MOST_TIMES`.
+    """
+
+    def __init__(self, after: timedelta) -> None:
+        """Take the wait."""
+        super().__init__(f"again after {after}")
+        self.seconds = max(ceil(after.total_seconds()), 0)
+
+
+MOST_TIMES = 3
+"""How often a message may be delivered again without a failure: the fifth receive is the last."""
 
 # Short first, so that its group goes on soon; 31 minutes in all before the last of five receives.
 _WAITS = (60, 120, 480, 1_200)
@@ -39,14 +57,17 @@ def worker(handle: Handle, services: StackServices) -> Callable[[dict[str, Any],
 
     def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         waiting = list(event["Records"])
+        again: int | None = None
         while waiting:
             left = context.get_remaining_time_in_millis() // 1000 + 1
             _return_later(waiting[0], hidden_for(_receives(waiting[0]), left), services.queues)
-            if not _succeeds(waiting[0], handle, services):
+            again = _wait(waiting[0], handle, services)
+            if again is not None:
                 break
             waiting.pop(0)
-        for one, wait in zip(waiting, _waits(waiting), strict=True):
-            _return_later(one, wait, services.queues)
+        for index, one in enumerate(waiting):
+            # The queue keeps the messages of a group in order: those after the first need not wait.
+            _return_later(one, 0 if index else again or 0, services.queues)
         return {"batchItemFailures": [{"itemIdentifier": one["messageId"]} for one in waiting]}
 
     return handler
@@ -66,12 +87,6 @@ def hidden_for(receives: int, left: int) -> int:
     `left`: how long the worker may run. If it is killed, nobody returns the message.
     """
     return max(wait_after(receives), left + _MARGIN)
-
-
-def _waits(returned: Sequence[Mapping[str, Any]]) -> Iterator[int]:
-    """The queue keeps the messages of a group in order: those after the first need not wait."""
-    for index, one in enumerate(returned):
-        yield 0 if index else wait_after(_receives(one))
 
 
 def counted(body: Mapping[str, Any], receives: int) -> Mapping[str, Any]:
@@ -95,11 +110,14 @@ def _return_later(record: Mapping[str, Any], wait: int, queues: Queues) -> None:
         logger().exception("visibility not changed", message_id=record["messageId"])
 
 
-def _succeeds(record: Mapping[str, Any], handle: Handle, services: StackServices) -> bool:
+def _wait(record: Mapping[str, Any], handle: Handle, services: StackServices) -> int | None:
+    """Handle a message; return after how many seconds it has to be delivered again, if it has."""
     try:
         services.data_form.refuse_newer()
         handle(_body(record), services)
+    except DeliverAgain as again:
+        return again.seconds
     except Exception:  # noqa: BLE001  redelivered; the dead-letter queue after five times
         logger().exception("message not handled", message_id=record["messageId"])
-        return False
-    return True
+        return wait_after(_receives(record))
+    return None

@@ -45,7 +45,7 @@ _IN_EXACT = {OrderState.POSTING, OrderState.POSTED, OrderState.AMENDING}
 # The remote, or the protocol, sets the time: no backoff is added.
 _FIXED_DELAYS = {
     "EXACT_MINUTE_LIMIT", "EXACT_DAY_LIMIT", "EXACT_RATE_LIMITED", "EXACT_ERROR_LIMIT",
-    "OUTCOME_UNKNOWN", "REFERENCE_DATA_OLD", "TOKEN_BUSY", *PARKING_CODES,
+    "EXACT_TURN_TAKEN", "OUTCOME_UNKNOWN", "REFERENCE_DATA_OLD", "TOKEN_BUSY", *PARKING_CODES,
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from ml_connector.exact.errors import ExactAnswer, SentRequest
 from ml_connector.exact.rate_limiter import RateLimiter
 from ml_connector.exact.refused_tokens import RefusedTokens
 from ml_connector.exact.tokens import TokenProvider
+from ml_connector.exact.turns import Turns
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.answer_texts import read_json
 from ml_connector.infrastructure.circuit_breaker import EXACT, CircuitBreaker
@@ -41,8 +42,9 @@ class ExactClient:
     """Calls Exact on behalf of one connection.
 
     Every method raises `Later` (with `outcome_unknown` where a write may have been committed),
-    `Review` or `Halt`; see `exact/errors.py` for which answer means what. `tokens` and
-    `rate_limiter` may be used directly, for the age of the consent and the calls left.
+    `Review` or `Halt`; see `exact/errors.py` for which answer means what. `tokens`,
+    `rate_limiter` and `turns` may be used directly, for the age of the consent, the calls left and
+    the turn for a run of calls.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class ExactClient:
         rate_limiter: RateLimiter,
         error_window: ErrorWindow,
         refused_tokens: RefusedTokens,
+        turns: Turns,
     ) -> None:
         """Call `base_url`: https, or a loopback host."""
         self._base = safe_base_url(base_url)
@@ -61,6 +64,7 @@ class ExactClient:
         self.rate_limiter = rate_limiter
         self._error_window = error_window
         self._refused_tokens = refused_tokens
+        self.turns = turns
         self._failures: Counter[Division] = Counter()
 
     @property
@@ -168,9 +172,18 @@ class ExactClient:
     ) -> ExactAnswer:
         """Send once, and once more with another token after a 401; return a 2xx.
 
-        A division that refuses one renewed token after the other is halted.
+        In turn, where it is about a division. A division that refuses one renewed token after the
+        other is halted.
         """
         _refuse_large(sent, body)
+        if not sent.division:
+            return self._call_in_turn(sent, method, url, body)
+        with self.turns.calling(sent.division):
+            return self._call_in_turn(sent, method, url, body)
+
+    def _call_in_turn(
+        self, sent: SentRequest, method: str, url: str, body: Mapping[str, Any] | None
+    ) -> ExactAnswer:
         # Refused changes leave some errors to new orders, which need the same endpoint.
         reserve = _RESERVED_FOR_NEW if sent.is_change else 0
         self._error_window.check(sent.division, sent.endpoint, reserve=reserve)
@@ -320,4 +333,5 @@ def open_exact_client(
         RateLimiter(coordination, id, site, allowed.calls_per_minute, allowed.calls_per_day),
         ErrorWindow(coordination, id, site),
         RefusedTokens(coordination, id, site),
+        Turns(coordination, id, site, connection.calls_in_flight),
     )

@@ -4,6 +4,7 @@ At most one call to each endpoint, so at most one error: Exact blocks a key afte
 an hour. Exact is not called when too few calls are left.
 """
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -16,6 +17,7 @@ from ml_connector.exact import subscriptions
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.rate_limit_headers import next_day, next_minute
 from ml_connector.exact.rows import RowReader, read_listed
+from ml_connector.exact.turns import kept
 from ml_connector.health.checks import Checklist, code_of, explain, result_or_fault
 from ml_connector.health.probes import Probe, probes_of
 from ml_connector.settings.connection import Connection, ExactDivision
@@ -34,6 +36,8 @@ _CLOSED = {"EXACT_DIVISION_NOT_ALLOWED", "EXACT_DIVISION_BLOCKED"}
 _SPENT = {"EXACT_MINUTE_LIMIT", "EXACT_DAY_LIMIT", "EXACT_RATE_LIMITED"}
 _NO_MODULE = {"EXACT_FORBIDDEN", "EXACT_LICENCE"}
 _MAX_ROWS = 200
+_MOST_PAUSES, _PAUSE = 15, 2.0
+_sleep = time.sleep
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -66,9 +70,10 @@ class DivisionPing:
     def run(self, stopped: Fault | None) -> None:
         """Make all checks; `stopped`: Exact cannot be called, for this reason."""
         probes = probes_of(self._connection, self._division)
-        self._fault = stopped or self._shortage(len(probes))
-        for probe in probes:
-            self._ask(probe)
+        with kept():
+            self._fault = stopped or self._shortage(len(probes)) or self._others_turn()
+            for probe in probes:
+                self._ask(probe)
         self._guarded("division", self._check_division)
         self._guarded("package", self._check_package)
         for probe in probes:
@@ -88,6 +93,18 @@ class DivisionPing:
         until = next_minute(now) if day >= calls else next_day(now)
         code = "EXACT_MINUTE_LIMIT" if day >= calls else "EXACT_DAY_LIMIT"
         return delay(code, until, "ping", minute=minute, day=day, calls=calls)
+
+    def _others_turn(self) -> Later | None:
+        """Wait a moment while a worker calls the division; return why not to ping then."""
+        for _ in range(_MOST_PAUSES):
+            try:
+                self._exact_client.turns.take(self._code)
+            except Later as later:
+                taken = later
+                _sleep(_PAUSE)
+            else:
+                return None
+        return taken
 
     def _ask(self, probe: Probe) -> None:
         if self._fault:
@@ -170,6 +187,8 @@ class DivisionPing:
 
     def _not_checked(self, check: str) -> None:
         why = f"Not checked: {code_of(self._fault)}." if self._fault else "No answer."
+        if self._fault and code_of(self._fault) == "EXACT_TURN_TAKEN":
+            why = "Not checked: the division is being called by a worker. Ping again in a minute."
         self._list.unknown(check, why, self._code)
 
 

@@ -30,8 +30,9 @@ _LEASE = timedelta(seconds=90)
 _KEPT = timedelta(days=7)
 _MAX_ATTEMPTS = 10
 _MOST_DISCOUNTED = 60  # paths
-# These say nothing about the remote: the token provider records its own failures.
-_TOKEN_CODES = "TOKEN_"  # noqa: S105  a prefix of delay codes
+# These say nothing about the remote: the token provider records its own failures, and for a turn
+# nothing was called.
+_SAY_NOTHING = ("TOKEN_", "EXACT_TURN_TAKEN")
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ class CircuitBreaker:
             self.record_answer()
         elif fault.code in self._remote.silent:
             self.record_failure(path)
-        elif self.is_probing and not fault.code.startswith(_TOKEN_CODES):
+        elif self.is_probing and not fault.code.startswith(_SAY_NOTHING):
             self.record_answer()
 
     def _change(self, change: Change) -> None:

@@ -7,7 +7,7 @@ pairs (`exact/token_pairs`), which do not.
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
@@ -55,6 +55,16 @@ class Leases:
             self._pk, name, holder or secrets.token_hex(8), until, secrets.randbelow(_VERSIONS)
         )
         return held if self._table.insert(_lease_item(held, until)) else None
+
+    def renew(self, held: HeldLease, lasts: timedelta) -> HeldLease | None:
+        """Return the lease, held until `lasts` from now; None once another may have it. One write.
+
+        One that has expired is renewed as long as nobody else has acquired it.
+        """
+        until = clock.now() + lasts
+        renewed = replace(held, until=until, version=secrets.randbelow(_VERSIONS))
+        is_ours = self._table.replace(_lease_item(renewed, until), expected=held.version)
+        return renewed if is_ours else None
 
     def release(self, held: HeldLease) -> None:
         """Release the lease; harmless when another holds it by now."""

@@ -31,8 +31,10 @@ from ml_connector.domain.orders.steps import (
     Wait,
 )
 from ml_connector.domain.records import SETTLE, Body, OrderFacts, OrderState, posted_facts
+from ml_connector.exact.call_purpose import for_orders
 from ml_connector.exact.purchase_orders import ORDERS_PATH, read_header
 from ml_connector.exact.rows import Row, RowReader
+from ml_connector.exact.turns import kept
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.messages import vendor_message
@@ -70,7 +72,8 @@ def advance_order(
 
 def _advance(services: Services, id: OrderId, tracked: TrackedOrder, *, by_hand: bool) -> None:
     try:
-        _Posting(services, id, tracked, by_hand=by_hand).run()
+        with for_orders(), kept():
+            _Posting(services, id, tracked, by_hand=by_hand).run()
     except Fault as fault:
         tracked.apply_fault(fault)
         _queue_unknown_vendor(services.queues, tracked.record)

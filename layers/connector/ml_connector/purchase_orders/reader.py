@@ -23,6 +23,7 @@ from ml_connector.domain.orders.questions import (
     Outcome,
     Standing,
     StreamPosition,
+    TurnAtExact,
     WaitForExact,
 )
 from ml_connector.exact.client import ExactClient
@@ -39,7 +40,8 @@ from ml_connector.services import Services
 class OrderReader:
     """Answers the questions about one order.
 
-    `stores`: what Exact says of an order is stored, as the worker does and a preview does not.
+    `stores`: what Exact says of an order is stored and its turn taken, as the worker does and a
+    preview does not.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class OrderReader:
         self,
         question: Standing
         | WaitForExact
+        | TurnAtExact
         | HasUsableData
         | MarkedOrders
         | OrdersNear
@@ -113,6 +116,8 @@ class OrderReader:
                 return _standing(services.ledger)
             case WaitForExact(division):
                 return _wait_for_exact(services.exact, division)
+            case TurnAtExact(division):
+                return _wait_for_turn(services.exact, division) if self._stores else None
             case HasUsableData(division):
                 return is_usable(services.reference_store(division))
             case MarkedOrders(division):
@@ -152,3 +157,12 @@ def _wait_for_exact(exact_client: ExactClient, division: Division) -> Later | No
         return None
     code = "EXACT_DAY_LIMIT" if until > next_minute(clock.now()) else "EXACT_MINUTE_LIMIT"
     return delay(code, until, "division", division=division)
+
+
+def _wait_for_turn(exact_client: ExactClient, division: Division) -> Later | None:
+    """Take the turn of the division; return why not."""
+    try:
+        exact_client.turns.take(division)
+    except Later as later:
+        return later
+    return None

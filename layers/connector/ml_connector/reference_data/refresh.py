@@ -69,7 +69,7 @@ _LISTINGS = "listings"
 _STALE = "stale "
 _MOVED = "division moved"
 _MOST_HELD = 5000
-_AT_A_TIME = timedelta(seconds=40)  # of a worker's 60: a first load continues at the next sweep
+_AT_A_TIME = timedelta(seconds=20)  # of a run: orders may wait for the same turn
 _PAGE = 1000  # a sync page; the cursor is saved after each, so an interrupted run continues there
 
 Page = Sequence[Mapping[str, Any]]

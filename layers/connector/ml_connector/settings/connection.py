@@ -212,6 +212,8 @@ class Connection(StrictModel):
     """The same for an order closed in Airbase but open in Exact. `note`: it is only recorded."""
     vendors: VendorPolicy = Field(default_factory=VendorPolicy)
     limits: CallLimits = Field(default_factory=CallLimits)
+    calls_in_flight: Annotated[int, Field(ge=1, le=10)] = 1
+    """How many calls to a division of Exact may be under way at once. Exact asks for one."""
     notify: NotificationSettings = Field(default_factory=NotificationSettings)
     profile: AirbaseProfile = Field(default_factory=AirbaseProfile)
     airbase_sweep_minutes: Annotated[int, Field(ge=5)] = 60

@@ -46,7 +46,7 @@ class CallCapacity:
         if self._left.get(division, 0) <= 0:
             return False
         is_ready = record.state in _WITHOUT_MAPPING or self._is_usable(division)
-        if not (is_ready or _has_to_be_told(record)):
+        if not (is_ready or has_to_be_told(record)):
             return False  # it continues once the reference data are read
         self._left[division] -= 1
         return True
@@ -67,7 +67,7 @@ class CallCapacity:
         }
 
 
-def _has_to_be_told(record: AnyRecord) -> bool:
+def has_to_be_told(record: AnyRecord) -> bool:
     """Return whether it has waited so long that its worker makes that an exception."""
     waiting = record.facts.waiting
     since = waiting.since if waiting and not record.problems else None

@@ -6,6 +6,7 @@ A message only asks a worker to process a record: lost, repeated or late ones do
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 
 from ml_connector import clock
 from ml_connector.connections.token_stores import token_stores_need_care
@@ -19,7 +20,6 @@ from ml_connector.infrastructure.circuit_breaker import (
     Outage,
     Remote,
 )
-from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
 from ml_connector.infrastructure.queues import MessageTooLargeError
 from ml_connector.message_bodies import Recoverable
@@ -28,12 +28,12 @@ from ml_connector.messages import (
     order_message,
     reconcile_message,
     recover_message,
-    refresh_message,
+    run_message,
     vendor_message,
 )
 from ml_connector.reference_data.refresh import is_due
 from ml_connector.services import Services, StackServices
-from ml_connector.sweep.capacity import CallCapacity
+from ml_connector.sweep.capacity import CallCapacity, division_of, has_to_be_told
 from ml_connector.sweep.long_outages import report_outages
 from ml_connector.sweep.missed_approvals import queue_listing
 from ml_connector.sweep.refused_webhooks import check_refused_webhooks
@@ -45,6 +45,11 @@ _QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeo
 _MOST_AT_ONCE = 500
 _WEBHOOKS_EVERY = 5  # minutes: a sweep reads little
 _EVENTS = "event#"
+FOR_CALLS = {
+    "EXACT_TURN_TAKEN", "EXACT_MINUTE_LIMIT", "EXACT_DAY_LIMIT", "EXACT_RATE_LIMITED", "EXACT_AWAY",
+    "HALTED", "REFERENCE_DATA_OLD",
+}  # fmt: skip
+"""The delays of an order that are over once its division can be called: a run takes it up."""
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -133,9 +138,16 @@ def _queue_refreshes(services: Services, halted: Collection[str]) -> None:
     for division in services.connection.divisions:
         site, code = services.connection.site, division.division
         if division_key(site, code) not in halted and is_due(services.reference_store(code)):
-            once = f"refresh {clock.epoch() // 60}"
-            message = refresh_message(services.id, site, code)
-            services.queues.send(message, f"{message.group} {once}")
+            _queue_runs(services, code)
+
+
+def _queue_runs(services: Services, division: Division) -> None:
+    """Have the division worked through, by as many as may call it at once; once a minute."""
+    minute = int(clock.epoch() // 60)
+    for number in range(services.connection.calls_in_flight):
+        run = f"{minute} {number}"
+        message = run_message(services.id, services.connection.site, division, run)
+        services.queues.send(message, message.group)
 
 
 def _queue_lost_events(services: Services) -> None:
@@ -143,21 +155,43 @@ def _queue_lost_events(services: Services) -> None:
         services.queues.send(event.message, f"{event.once} {clock.epoch() // 600}")
 
 
-def queue_due(services: Services) -> None:
-    """Queue due orders, oldest first, no more per division than it has calls left."""
-    halted = Halts(services.ledger).all().keys()
-    if "" not in halted:
-        _queue_due(services, halted, _away(services.circuit_breaker))
-
-
 def _queue_due(services: Services, halted: Collection[str], away: Collection[Remote]) -> None:
+    """Queue due orders, oldest first, no more per division than it has calls left.
+
+    Those that wait only for calls are left to a run of their division.
+    """
     capacity = CallCapacity(services, halted)
     queued = 0
+    run = cache(partial(_queue_runs, services))  # once
     for record in _due(services.ledger, {remote.away for remote in away}):
         if queued >= _MOST_AT_ONCE or capacity.is_used_up:
             return
-        if record.key.startswith(_EVENTS) or capacity.take(record):
-            queued += _claim(services, record)
+        if not (record.key.startswith(_EVENTS) or capacity.take(record)):
+            continue
+        if waits_for_exact(record) and not has_to_be_told(record):
+            run(division_of(record))
+        elif claim(services.ledger, record):
+            _queue(services, record)
+            queued += 1
+
+
+def waiting_for_exact(
+    ledger: Ledger, division: Division, parked: Collection[str] = ()
+) -> Iterator[AnyRecord]:
+    """Yield the division's orders that wait for calls to it, the longest waiting first.
+
+    `parked`: the reasons that are over, of those for which records are parked.
+    """
+    for reason in ("", *parked):
+        for record in ledger.due(clock.now(), reason):
+            if division_of(record) == division and waits_for_exact(record):
+                yield record
+
+
+def waits_for_exact(record: AnyRecord) -> bool:
+    """Return whether an order waits only until its division can be called."""
+    waiting = record.facts.waiting
+    return bool(division_of(record) and waiting and waiting.code in FOR_CALLS)
 
 
 def _due(ledger: Ledger, away: Collection[str]) -> Iterator[AnyRecord]:
@@ -173,15 +207,17 @@ def _away(circuit_breaker: Callable[[Remote], CircuitBreaker]) -> dict[Remote, O
     return {remote: outage for remote, outage in outages.items() if outage.is_open}
 
 
-def _claim(services: Services, record: AnyRecord) -> int:
-    """Queue the record, and again after a while in case its message is lost."""
+def claim(ledger: Ledger, record: AnyRecord) -> bool:
+    """Make the record due again only after a while, in case what takes it up now is lost.
+
+    Return False when a worker has it.
+    """
     try:
         anew = replace(record, receives=0) if record.receives >= GIVEN_UP else record
-        services.ledger.postpone(anew, clock.now() + _QUEUE_AGAIN)
+        ledger.postpone(anew, clock.now() + _QUEUE_AGAIN)
     except Conflict:
-        return 0  # a worker has it
-    _queue(services, record)
-    return 1
+        return False
+    return True
 
 
 def _queue(services: Services, record: AnyRecord) -> None:

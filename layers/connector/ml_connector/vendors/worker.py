@@ -1,5 +1,6 @@
 """Handle the messages of the vendor queue: one vendor, a division's suppliers, or both lists."""
 
+from datetime import timedelta
 from typing import assert_never
 
 from ml_connector.airbase.vendors import read_vendor
@@ -8,6 +9,7 @@ from ml_connector.domain.faults import Fault, Review
 from ml_connector.domain.ids import Division
 from ml_connector.domain.matching.party import Party
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
+from ml_connector.exact.turns import kept
 from ml_connector.infrastructure.ledger import VENDORS
 from ml_connector.infrastructure.queues import VENDORS as VENDOR_QUEUE
 from ml_connector.message_bodies import (
@@ -27,6 +29,7 @@ from ml_connector.message_outcome import finish, keep_unread
 from ml_connector.messages import reconcile_message, unique_id
 from ml_connector.reference_data.refresh import note_stale
 from ml_connector.services import Services, StackServices
+from ml_connector.sqs_worker import MOST_TIMES, DeliverAgain
 from ml_connector.tracked_record import TrackedRecord
 from ml_connector.vendors.context import VendorContext, open_context, open_vendor
 from ml_connector.vendors.counted_vendor import WORKER_LIVES, CountedVendor
@@ -35,28 +38,39 @@ from ml_connector.vendors.reconcile_all import reconcile_all
 from ml_connector.vendors.reconcile_vendor import reconcile_missing_vendor, reconcile_vendor
 from ml_connector.vendors.supplier_changes import process_supplier_changes
 
+_ANOTHERS_TURN = timedelta(seconds=15)
+"""Shorter than the pause that a run of orders then leaves."""
+
 
 def handle(body: object, services: StackServices) -> None:
-    """Handle one message; raise only what must be redriven (see the posting worker)."""
+    """Handle one message; raise only what must be redriven (see the posting worker).
+
+    `DeliverAgain` for a vendor that found another calling its division.
+    """
     message = parse(body)
     match message:
         case ReconcileEveryConnection():
             for each in services.connections.all():
                 services.queues.send(reconcile_message(each.id), unique_id())
         case ForVendors():
-            if own := services.of(message.connection):
-                _process(message, own)
+            own = services.of(message.connection)
+            found_taken = own and _process(message, own)
             finish(services, message)
+            if found_taken and (message.receives or 1) <= MOST_TIMES:
+                raise DeliverAgain(_ANOTHERS_TURN)
         case ForPurchaseOrders() | Sweep() | UnknownMessage():
             keep_unread(services, message, VENDOR_QUEUE)
         case _:
             assert_never(message)
 
 
-def _process(message: VendorMessage, services: Services) -> None:
+def _process(message: VendorMessage, services: Services) -> bool:
+    """Process a message; return whether a vendor found another calling its division."""
     match message:
         case ProcessVendor():
-            _reconcile_safely(services, message)
+            with kept() as run:
+                _reconcile_safely(services, message)
+            return run.was_refused
         case AccountNotification():  # read with the next refresh, however many there are
             note_stale(services.reference_store(message.division), ACCOUNTS_PATH)
         case ProcessSuppliers():
@@ -65,6 +79,7 @@ def _process(message: VendorMessage, services: Services) -> None:
             reconcile_all(services, message.receives)
         case _:
             assert_never(message)
+    return False
 
 
 def _reconcile_safely(services: Services, message: ProcessVendor) -> None:

@@ -28,6 +28,15 @@ DELAYS: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "EXACT_TURN_TAKEN",
+        Severity.DELAY,
+        "Exact asks for one call after the other, and another worker is calling the division.",
+        "Nothing to do: whoever calls it works through what waits there.",
+        {
+            "division": "It is division {division}.",
+        },
+    ),
+    CatalogueEntry(
         "EXACT_RATE_LIMITED",
         Severity.DELAY,
         "Exact refused a call because of its rate limit and did not say for how long.",

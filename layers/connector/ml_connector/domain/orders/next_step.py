@@ -49,6 +49,7 @@ from ml_connector.domain.orders.questions import (
     Outcome,
     Standing,
     StreamPosition,
+    TurnAtExact,
     UnansweredError,
     WaitForExact,
 )
@@ -148,6 +149,11 @@ def _wait_for_exact(known: Known, division: Division) -> None:
         raise _TakeFirst(Wait(later, question))
 
 
+def _wait_for_turn(known: Known, division: Division) -> None:
+    if later := known.ask(TurnAtExact(division)):
+        raise _TakeFirst(Wait(later))
+
+
 def _wait_after_refusals(known: Known, of_write: str) -> None:
     """Do not repeat without end what Exact refuses in words that we do not know.
 
@@ -219,6 +225,7 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
     refuse_look_alikes(known, order, OrdersNear(code, body["Supplier"], order.order_date))
     intent = _intent(known, order, code, body)
     _wait_after_refusals(known, intent.digest)
+    _wait_for_turn(known, code)
     if known.ask(Standing(is_fetched=True)).looks_first:
         question = _outcome_of(intent, None)
         if only_one(known.ask(question), known.title):

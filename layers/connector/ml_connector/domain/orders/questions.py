@@ -48,6 +48,15 @@ class WaitForExact(Question[Later | None], frozen=True):
     division: Division
 
 
+class TurnAtExact(Question[Later | None], frozen=True):
+    """Why it is not the worker's turn to call the division; None when it is, and it keeps it.
+
+    Asked once nothing else keeps the order from being sent.
+    """
+
+    division: Division
+
+
 class AirbaseOrder(Question[Order], frozen=True):
     """What Airbase says of the order, with its vendor."""
 
@@ -114,6 +123,7 @@ class StreamPosition(Question[int], frozen=True):
 AnyQuestion = (
     Standing
     | WaitForExact
+    | TurnAtExact
     | AirbaseOrder
     | Outcome
     | HasUsableData
