@@ -24,6 +24,7 @@ from ml_connector.services import Services
 from ml_connector.sweep.due_records import (
     FOR_CALLS,
     claim,
+    queue_due,
     queue_reviews_of_division,
     waiting_for_exact,
 )
@@ -77,6 +78,7 @@ def _read_due(services: Services, division: Division, *, everything: bool) -> da
     data = services.reference_store(division)
     if not everything and not is_due(data):
         return None
+    was_usable = is_usable(data)
     name = f"reading {division_key(services.connection.site, division)}"
     with services.leases.holding(name, _READING) as held:
         if held is None:  # more than one may call the division, but one reading is enough
@@ -91,6 +93,8 @@ def _read_due(services: Services, division: Division, *, everything: bool) -> da
             logger().warning("reference data not read", extra=more)
             is_cut_short = isinstance(fault, Later) and fault.code == "REFERENCE_DATA_OLD"
             return clock.now() if is_cut_short and not everything else None
+    if not was_usable:
+        queue_due(services)
     return None
 
 

@@ -20,6 +20,7 @@ from ml_connector.infrastructure.circuit_breaker import (
     Outage,
     Remote,
 )
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
 from ml_connector.infrastructure.queues import MessageTooLargeError
 from ml_connector.message_bodies import Recoverable
@@ -155,11 +156,15 @@ def _queue_lost_events(services: Services) -> None:
         services.queues.send(event.message, f"{event.once} {clock.epoch() // 600}")
 
 
-def _queue_due(services: Services, halted: Collection[str], away: Collection[Remote]) -> None:
-    """Queue due orders, oldest first, no more per division than it has calls left.
+def queue_due(services: Services) -> None:
+    """Queue due orders, oldest first, no more per division than it has calls left."""
+    halted = Halts(services.ledger).all().keys()
+    if "" not in halted:
+        _queue_due(services, halted, _away(services.circuit_breaker))
 
-    Those that wait only for calls are left to a run of their division.
-    """
+
+def _queue_due(services: Services, halted: Collection[str], away: Collection[Remote]) -> None:
+    """Queue due orders; those that wait only for calls are left to a run of their division."""
     capacity = CallCapacity(services, halted)
     queued = 0
     run = cache(partial(_queue_runs, services))  # once
