@@ -50,10 +50,7 @@ class Leases:
     def acquire(self, name: str, lasts: timedelta, holder: str = "") -> HeldLease | None:
         """Return the lease, or None while another holds it. One write."""
         until = clock.now() + lasts
-        # A version of its own each time: a late release cannot free a successor's lease.
-        held = HeldLease(
-            self._pk, name, holder or secrets.token_hex(8), until, secrets.randbelow(_VERSIONS)
-        )
+        held = HeldLease(self._pk, name, holder or secrets.token_hex(8), until, _new_version())
         return held if self._table.insert(_lease_item(held, until)) else None
 
     def renew(self, held: HeldLease, lasts: timedelta) -> HeldLease | None:
@@ -62,7 +59,7 @@ class Leases:
         One that has expired is renewed as long as nobody else has acquired it.
         """
         until = clock.now() + lasts
-        renewed = replace(held, until=until, version=secrets.randbelow(_VERSIONS))
+        renewed = replace(held, until=until, version=_new_version())
         is_ours = self._table.replace(_lease_item(renewed, until), expected=held.version)
         return renewed if is_ours else None
 
@@ -80,6 +77,11 @@ class Leases:
         finally:
             if held:
                 self.release(held)
+
+
+def _new_version() -> int:
+    """A version of its own each time: a late release cannot free a successor's lease."""
+    return secrets.randbelow(_VERSIONS)
 
 
 def _lease_item(held: HeldLease, until: datetime) -> Item:
