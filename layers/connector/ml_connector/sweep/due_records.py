@@ -221,7 +221,7 @@ def claim(ledger: Ledger, record: AnyRecord) -> bool:
         anew = replace(record, receives=0) if record.receives >= GIVEN_UP else record
         ledger.postpone(anew, clock.now() + _QUEUE_AGAIN)
     except Conflict:
-        return False
+        return False  # a worker has it
     return True
 
 
