@@ -137,7 +137,7 @@ def test_the_trail_is_exported_and_verified(
     done = terminal.ok(
         "audit", "export", FIRM, "--format", form, "--out", str(complete), "--json"
     ).data
-    assert set(done) == {"connection", "file", "format", "records", "entries"}
+    assert set(done) == {"connection", "file", "format", "records", "entries", "left_out"}
     assert done["entries"] > done["records"] >= 4
     said = terminal.ok("audit", "export", FIRM, "--order", "PO-1", "--out", str(one)).out
     assert "entries of 1 record to" in said

@@ -1,6 +1,8 @@
 """Preview, adopt and reconcile at the end of a month."""
 
 import csv
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
 from io import StringIO
@@ -14,6 +16,7 @@ from local.firm import CONNECTION_ID as FIRM
 from local.firm import NL
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.infrastructure.compression import compress
 from ml_connector.infrastructure.queues import Message
 from ml_connector.stack import Stack
 from tests.cli.terminal import Terminal
@@ -28,6 +31,7 @@ LINE = {
 REPORT = {
     "connection", "month", "from", "to", "time_zone", "is_over", "made_at", "made_by",
     "exact_read_at", "has_findings", "counts", "totals", "orders", "undated", "unreadable_rows",
+    "unread_records",
 }  # fmt: skip
 
 
@@ -165,3 +169,78 @@ def test_a_timeout_of_the_refresh_ends_with_code_3(
     words = "reconcile", FIRM, "--month", month(), "--wait", "1"
     said = terminal.refused(*words, code=3)
     assert "were not read within 1 s" in said
+
+
+@pytest.fixture
+def newer(demo: DemoEnvironment) -> Iterator[str]:
+    """The key of a posted order whose record a newer version has written."""
+    (order,) = [each for each in demo.airbase.orders.values() if each["number"] == "PO-1"]
+    key = f"order#{order['id']}"
+    table = demo.stack.resource("LedgerTable")
+    dynamodb = demo.stack.client("dynamodb")
+    at = {"pk": {"S": FIRM}, "sk": {"S": key}}
+    stored = dynamodb.get_item(TableName=table, Key=at)["Item"]
+    invented = {"facts": {"S": compress('{"invented": 1}')}}
+    dynamodb.put_item(TableName=table, Item=stored | invented)
+    yield key
+    dynamodb.put_item(TableName=table, Item=stored)
+
+
+def test_a_newer_record_is_named_and_the_other_trails_are_verified(
+    terminal: Terminal, newer: str
+) -> None:
+    run = terminal.run("audit", "verify", FIRM)
+    assert run.exit_code == 1
+    assert f"NOT VERIFIED {newer} of {FIRM} was written by a newer version" in run.out
+    assert "0 broken, 1 not verified." in run.out
+    found = terminal.run("audit", "verify", FIRM, "--json").data
+    assert [each["record"] for each in found["not_verified"]] == [newer]
+    assert (found["whole"] > 3, found["broken"]) == (True, [])
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_a_newer_record_is_left_out_of_an_export_that_says_so(
+    terminal: Terminal, newer: str, tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / "trail"
+    words = "audit", "export", FIRM, "--format", form, "--out"
+    run = terminal.run(*words, str(path))
+    assert run.exit_code == 1
+    assert f"LEFT OUT {newer}: a newer version" in run.out
+    head, *rest = path.read_text("utf-8").splitlines()[form == "csv" :]
+    assert newer in head
+    assert not any(newer in line for line in rest)
+    script = Path(__file__).parents[2] / "docs" / "verify_audit.py"
+    verified = subprocess.run([sys.executable, script, path], capture_output=True, check=False)
+    assert verified.returncode == 0, verified.stdout
+    done = terminal.run(*words, str(tmp_path / "again"), "--json").data
+    assert done["left_out"] == [newer]
+    assert done["records"] > 3
+
+
+def test_a_newer_record_is_a_line_of_the_month_that_is_not_compared(
+    terminal: Terminal, newer: str
+) -> None:
+    words = "reconcile", FIRM, "--month", month(), "--no-refresh"
+    run = terminal.run(*words, "--json")
+    assert run.exit_code == 1
+    report = run.data
+    assert report["unread_records"] == [newer]
+    lines = [line for line in report["orders"] if line["codes"] == ["RECORD_IS_NEWER"]]
+    assert {line["category"] for line in lines} == {"not_compared"}
+    assert {line["order"] for line in lines} == {newer.partition("#")[2], None}
+    assert all("newer" in line["why"] for line in lines)
+    assert report["counts"]["equal"] == 2
+    assert newer in terminal.run(*words).out
+
+
+def test_a_newer_record_is_a_line_of_the_preview(terminal: Terminal, newer: str) -> None:
+    run = terminal.run("preview", FIRM, "--open", "--json")
+    assert run.exit_code == 1
+    shown = {each["order"]: each for each in run.data}
+    found = shown.pop(newer.partition("#")[2])
+    assert [each["code"] for each in found["exceptions"]] == ["RECORD_IS_NEWER"]
+    assert (found["state"], found["act"]) == ("posted", "review")
+    assert "PO-2" in {each["title"] for each in shown.values()}
+    table = terminal.run("preview", FIRM, "--open")
+    assert (table.exit_code, "RECORD_IS_NEWER" in table.out) == (1, True)

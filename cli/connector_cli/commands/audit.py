@@ -53,16 +53,24 @@ def verify(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Find trails that were changed, reordered or cut off; exit code 1 when there are any."""
+    """Find trails that were changed, reordered or cut off.
+
+    Exit code 1 when there are any, or one could not be verified.
+    """
     checks = trails.verify(stack_of(context), connection, order)
     broken = [each for each in checks if each.broken]
+    unread = [each for each in checks if each.not_verified]
     if as_json:
-        intact = len(checks) - len(broken)
-        print_json({"whole": intact, "broken": [each.as_dict() for each in broken]})
+        print_json({
+            "whole": len(checks) - len(broken) - len(unread),
+            "broken": [each.as_dict() for each in broken],
+            "not_verified": [each.as_dict() for each in unread],
+        })  # fmt: skip
     else:
-        for each in broken:
+        for each in (*broken, *unread):
             print_line(_summary(each))
-        print_line(f"{len(checks)} trails, {len(broken)} broken.")
+        rest = f", {len(unread)} not verified" if unread else ""
+        print_line(f"{len(checks)} trails, {len(broken)} broken{rest}.")
     _exit_when_broken(checks)
 
 
@@ -83,7 +91,10 @@ def export(
     form: Annotated[str, typer.Option("--format", help="jsonl or csv.")] = "jsonl",
     as_json: Json = False,
 ) -> None:
-    """Write audit trails to a file that docs/verify_audit.py can verify without AWS."""
+    """Write audit trails to a file that docs/verify_audit.py can verify without AWS.
+
+    Exit code 1 when a record was left out.
+    """
     period = export_rows.read_period(start, end)
     stack = stack_of(context)
     done = export_files.export(stack, stack.actor, connection, order, period, form, out)
@@ -92,6 +103,10 @@ def export(
     else:
         records = "1 record" if done["records"] == 1 else f"{done['records']} records"
         print_line(f"Wrote {done['entries']} entries of {records} to {out}.")
+        for key in done["left_out"]:
+            print_line(f"LEFT OUT {key}: a newer version of the connector has written it.")
+    if done["left_out"]:
+        raise typer.Exit(_FINDINGS)
 
 
 @app.command()
@@ -128,13 +143,15 @@ def events(
 
 
 def _exit_when_broken(checks: list[TrailCheck]) -> None:
-    if any(each.broken for each in checks):
+    if any(each.broken or each.not_verified for each in checks):
         raise typer.Exit(_FINDINGS)
 
 
 def _summary(check: TrailCheck) -> str:
     if check.broken:
         return f"BROKEN {check.title} ({check.record}): {check.broken}."
+    if check.not_verified:
+        return f"NOT VERIFIED {check.not_verified}."
     return f"The chain of {check.entries} entries is intact."
 
 

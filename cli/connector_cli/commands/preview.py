@@ -46,7 +46,8 @@ def preview(
 ) -> None:
     """Show what would be sent to Exact, or which exceptions the order would raise.
 
-    Uses the same code as posting, and writes nothing.
+    Uses the same code as posting, and writes nothing. Exit code 1 when an order's record cannot be
+    read by this version.
     """
     if every == (order is not None) or (every and retried):
         raise UserError("pass either an order (with or without --retried) or --open")
@@ -67,6 +68,8 @@ def preview(
         print_table(("Order", "Division", "Total", "What would happen"), map(_row, shown))
         counts = Counter(_WORDS[each["act"]] for each in shown)
         print_line(", ".join(f"{number} {word}" for word, number in counts.most_common()) + ".")
+    if any(each["code"] == "RECORD_IS_NEWER" for one in shown for each in one["exceptions"]):
+        raise typer.Exit(1)
 
 
 def _print(found: Mapping[str, Any]) -> None:

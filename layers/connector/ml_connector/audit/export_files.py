@@ -26,7 +26,8 @@ def export(
 ) -> dict[str, Any]:
     """Write the trails of a connection, an order or a period to `path`; return what was written.
 
-    `form` is `jsonl` or `csv`. Raise `UserError` if the file exists already.
+    `form` is `jsonl` or `csv`; `left_out` names the records that this version cannot read. Raise
+    `UserError` if the file exists already.
     """
     if form not in _WRITERS:
         raise UserError(f"--format {form!r} is not known: use {' or '.join(_WRITERS)}")
@@ -41,9 +42,9 @@ def export(
 
 def _write(
     file: IO[bytes], found: Iterator[ExportRow], line_of: Callable[[ExportRow], str], form: str
-) -> dict[str, int]:
+) -> dict[str, Any]:
     digest, counts = sha256(), {"entry": 0, "anchor": 0, "export": 0}
-    connection = ""
+    connection, left_out = "", []
 
     def put(line: str) -> None:
         digest.update(line.encode())
@@ -53,11 +54,12 @@ def _write(
         put(_cells(FIELDS))
     for row in found:
         counts[row["kind"]] += 1
-        connection = connection or row["record"]
+        if row["kind"] == "export":
+            connection, left_out = row["record"], row["detail"].get("left_out", [])
         put(line_of(row))
     end = end_row(connection, counts["entry"], counts["anchor"], digest.hexdigest())
     put(line_of(end))
-    return {"records": counts["anchor"], "entries": counts["entry"]}
+    return {"records": counts["anchor"], "entries": counts["entry"], "left_out": left_out}
 
 
 def _json_line(row: ExportRow) -> str:

@@ -14,7 +14,7 @@ from ml_connector import record_lookup as records
 from ml_connector.audit.trails import orphaned_trails
 from ml_connector.domain.audit_chain import START, Anchor, Entry
 from ml_connector.domain.ids import Actor, RecordKey
-from ml_connector.infrastructure.ledger import AnyRecord, Ledger
+from ml_connector.infrastructure.ledger import AnyRecord, Ledger, UnreadableRecord
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -58,21 +58,30 @@ def rows(
 ) -> Iterator[ExportRow]:
     """Yield the rows: one with the scope of the export, then those of each record.
 
-    Each record's entries are followed by its anchor: the end of the trail as in the ledger.
+    Each record's entries are followed by its anchor: the end of the trail as in the ledger. The
+    scope names the records that are left out, because this version cannot read them.
     """
     ledger = stack.known_ledger(id)
     only = None if order is None else records.find_record(ledger, order)
+    left_out = [] if only else sorted(_unreadable(ledger))
     scope = {
         "order": only.key if only else None,
         "from": _text(asked.start),
         "to": _text(asked.end),
+        **({"left_out": left_out} if left_out else {}),
     }
     yield _row("export", ledger.id, FORMAT, clock.now().isoformat(), actor, detail=scope)
-    for record in ledger.records() if only is None else [only]:
-        yield from _of_record(ledger, record, asked)
+    for record in ledger.readable_or_not() if only is None else [only]:
+        if not isinstance(record, UnreadableRecord):
+            yield from _of_record(ledger, record, asked)
     if only is None:
         for key in orphaned_trails(stack, ledger.id):
             yield from map(_entry_row, _entries(ledger, RecordKey(key), asked))
+
+
+def _unreadable(ledger: Ledger) -> Iterator[str]:
+    found = ledger.readable_or_not()
+    return (each.key for each in found if isinstance(each, UnreadableRecord))
 
 
 def _of_record(ledger: Ledger, record: AnyRecord, asked: ExportPeriod) -> Iterator[ExportRow]:

@@ -15,12 +15,16 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class TrailCheck:
-    """The check of a trail: how many entries it should have, and the first fault, if any."""
+    """The check of a trail: how many entries it should have, and the first fault, if any.
+
+    `not_verified`: why it was not checked; None if it was.
+    """
 
     record: str
     title: str
     entries: int
     broken: str | None
+    not_verified: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable form."""
@@ -29,6 +33,7 @@ class TrailCheck:
             "title": self.title,
             "entries": self.entries,
             "broken": self.broken,
+            "not_verified": self.not_verified,
         }
 
 

@@ -12,7 +12,7 @@ from ml_connector.domain.orders.edits import drift
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.marker import order_token, order_tokens_in
 from ml_connector.domain.records import OrderState, posted_facts
-from ml_connector.infrastructure.ledger import OrderRecord
+from ml_connector.infrastructure.ledger import OrderRecord, UnreadableRecord
 from ml_connector.month_end.approved_orders import ApprovedOrder, order_day
 from ml_connector.month_end.months import Month
 from ml_connector.month_end.report_lines import Category, ReportLine
@@ -41,10 +41,13 @@ class MonthMatching:
     """Returns the name of a supplier of a division."""
     undated: list[ApprovedOrder] = field(default_factory=list)
     """Approved orders without a day on either side, so of no known month."""
+    unread: list[UnreadableRecord] = field(default_factory=list)
+    """Records that this version cannot read."""
     _orders: dict[OrderId, ApprovedOrder] = field(default_factory=dict)
     _posted: dict[Guid, PostedOrder] = field(default_factory=dict)
     _others: dict[Guid, str] = field(default_factory=dict)
     _titles_by_token: dict[str, str] = field(default_factory=dict)
+    _unread_by_token: dict[str, UnreadableRecord] = field(default_factory=dict)
     _by_reference: dict[tuple[Division, str], OrderRecord] = field(default_factory=dict)
     _without_record: dict[OrderId, ApprovedOrder] = field(default_factory=dict)
 
@@ -54,11 +57,16 @@ class MonthMatching:
             self._orders[order.id] = order
         self._without_record = {id: o for id, o in self._orders.items() if o.is_approved}
 
-    def match_ledger(self, records: Iterable[OrderRecord]) -> Iterator[ReportLine]:
+    def match_ledger(
+        self, records: Iterable[OrderRecord | UnreadableRecord]
+    ) -> Iterator[ReportLine]:
         """Yield the lines of the month's orders that are in the ledger but not in Exact."""
         for record in records:
             id = OrderId(record.key.partition("#")[2])
             order = self._orders.get(id)
+            if isinstance(record, UnreadableRecord):
+                yield from self._not_read(record, id, order)
+                continue
             title = record.facts.title or id
             self._titles_by_token[order_token(self.connection.id, id)] = title
             self._without_record.pop(id, None)
@@ -74,6 +82,15 @@ class MonthMatching:
                     self._others[exact.id] = _why_other(title, order, day)
             elif order and is_of_month:
                 yield self._not_posted(order, record)
+
+    def _not_read(
+        self, record: UnreadableRecord, id: OrderId, order: ApprovedOrder | None
+    ) -> Iterator[ReportLine]:
+        self.unread.append(record)
+        self._unread_by_token[order_token(self.connection.id, id)] = record
+        self._without_record.pop(id, None)
+        if order and order.is_approved and self._is_of_month(order, None):
+            yield self._line("not_compared", order, None, **_why_not_read(record))
 
     def _note_reference(self, record: OrderRecord) -> None:
         posted = posted_facts(record.facts)
@@ -204,7 +221,12 @@ class MonthMatching:
 
     def _only_in_exact(self, division: Division, found: ExactOrder) -> ReportLine:
         category: Category = "only_in_exact"
+        codes: list[str] = []
         why, to_do = self._others.get(found.id, ""), ""
+        for token in order_tokens_in(found.remarks):
+            if not why and token in self._unread_by_token:
+                category = "not_compared"
+                why, to_do, codes = _why_not_read(self._unread_by_token[token]).values()
         copied = [
             self._titles_by_token[each]
             for each in order_tokens_in(found.remarks)
@@ -230,6 +252,7 @@ class MonthMatching:
             exact=self._amount(found),
             exact_number=found.number,
             why=why or "It was entered in Exact.",
+            codes=codes,
             to_do=to_do,
         )
 
@@ -254,6 +277,11 @@ class MonthMatching:
             airbase=order.total,
             **more,
         )
+
+
+def _why_not_read(record: UnreadableRecord) -> dict[str, Any]:
+    found = record.problem
+    return {"why": found.cause, "to_do": found.remedy, "codes": [found.code]}
 
 
 def _exception_differences(record: OrderRecord) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 """Reconcile a month: read both sides, compare, add up, and audit that it was done."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -11,7 +11,7 @@ from ml_connector import clock
 from ml_connector.connections import manage as connections
 from ml_connector.domain.ids import Actor, Division, Guid
 from ml_connector.domain.orders.reference_data import Supplier
-from ml_connector.infrastructure.ledger import Ledger
+from ml_connector.infrastructure.ledger import Ledger, UnreadableRecord
 from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.month_end import exact_refresh
 from ml_connector.month_end.approved_orders import AirbaseListing, ApprovedOrder
@@ -38,12 +38,14 @@ class MonthReport:
     totals: list[Totals]
     undated: list[ApprovedOrder]
     unreadable_rows: int
+    unread: Sequence[UnreadableRecord] = ()
+    """Records of the connection that this version cannot read, of any month."""
 
     @property
     def has_findings(self) -> bool:
         """Return whether there is something to check."""
         found = any(line.category in FINDINGS for line in self.lines)
-        return found or bool(self.undated or self.unreadable_rows)
+        return found or bool(self.undated or self.unreadable_rows or self.unread)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -69,6 +71,7 @@ class MonthReport:
             "orders": [line.as_dict() for line in self.lines],
             "undated": [{"order": each.id, "title": each.title} for each in self.undated],
             "unreadable_rows": self.unreadable_rows,
+            "unread_records": [each.key for each in self.unread],
         }
 
 
@@ -107,6 +110,7 @@ def reconcile(
         totals=totals_of(lines),
         undated=matching.undated,
         unreadable_rows=listing.rows_without_id,
+        unread=matching.unread,
     )
     _audit(stack.ledger_of(actor, services.id), report)
     return report
@@ -116,7 +120,7 @@ def _lines(
     services: Services, matching: MonthMatching, orders: list[ApprovedOrder]
 ) -> Iterator[ReportLine]:
     matching.add_airbase_orders(orders)
-    yield from matching.match_ledger(services.ledger.records("order#"))
+    yield from matching.match_ledger(services.ledger.readable_or_not("order#"))
     yield from matching.missing_lines()
     for each in services.connection.divisions:
         known = services.exact_orders(each.division).all()

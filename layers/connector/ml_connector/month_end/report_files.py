@@ -95,6 +95,9 @@ def warnings(report: MonthReport) -> Iterator[str]:
         yield f"In no month, because Airbase gives no day: {names}."
     if report.unreadable_rows:
         yield f"Rows of Airbase's listing without an id: {report.unreadable_rows}."
+    if report.unread:
+        keys = ", ".join(each.key for each in report.unread)
+        yield f"Not read, because a newer version of the connector has written them: {keys}."
     unknown = [line.title for line in report.lines if line.order and line.airbase is None]
     if unknown:
         yield f"Without a readable amount: {', '.join(unknown)}."

@@ -37,7 +37,12 @@ from ml_connector.domain.orders.steps import (
 )
 from ml_connector.domain.records import OrderFacts, OrderState, posted_facts
 from ml_connector.exact.purchase_orders import ORDERS_PATH
-from ml_connector.infrastructure.ledger import OrderRecord, new_order, order_key
+from ml_connector.infrastructure.ledger import (
+    OrderRecord,
+    UnreadableRecord,
+    new_order,
+    order_key,
+)
 from ml_connector.purchase_orders.exact_requests import ExactWrite, header_write, removal
 from ml_connector.purchase_orders.line_changes import LineChanges
 from ml_connector.purchase_orders.planned_prerequisites import PlannedPrerequisites
@@ -113,11 +118,18 @@ def preview(services: Services, record: OrderRecord, *, by_hand: bool = False) -
 
 
 def preview_open(services: Services) -> Iterator[Preview]:
-    """Yield the preview of every order that waits, then of those not in the ledger yet."""
+    """Yield the preview of every order that waits, then of those not in the ledger yet.
+
+    One whose record this version cannot read is shown as such.
+    """
     known = set()
-    for record in services.ledger.orders():
+    for record in services.ledger.readable_or_not("order#"):
         known.add(record.key)
-        if _is_open(record):
+        if isinstance(record, UnreadableRecord):
+            empty = new_order(record.connection, OrderId(record.key.partition("#")[2]))
+            shown = replace(empty, state=record.state)
+            yield Preview(shown, action="review", problems=[record.problem])
+        elif _is_open(record):
             yield preview(services, record)
     for id in _approved(services):
         if order_key(id) not in known:
