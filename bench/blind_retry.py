@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from bench.result import Result
-from ml_connector.domain.ids import OrderId
+from ml_connector.domain.ids import OrderId, code_of
 from ml_connector.domain.orders.exact_order import CANCELLED
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.domain.records import Body, posted_facts
@@ -52,7 +52,7 @@ def _posted(history: History) -> dict[OrderId, tuple[int, Body]]:
     """Return division and body of each order that was posted, as it was sent."""
     records = [record for record in history.services.ledger_of(FIRM).orders() if record.facts.exact]
     posted = [(record.key.partition("#")[2], posted_facts(record.facts)) for record in records]
-    return {OrderId(id): (facts.division, facts.body) for id, facts in posted}
+    return {OrderId(id): (code_of(facts.division), facts.body) for id, facts in posted}
 
 
 def _in_exact(history: History, id: OrderId) -> int:

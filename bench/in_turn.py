@@ -9,7 +9,6 @@ from bench.result import Result
 from local.firm import BRANCHES, NL, Branch
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.parallel import ParallelWorkers
-from ml_connector.domain.ids import Division
 from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.reference_data import STREAMS
 from ml_connector.reference_data.refresh import note_stale
@@ -101,7 +100,7 @@ def _work(
     before = len(env.exact.calls)
     for minute in range(minutes):
         for branch in branches:  # as after Exact's notifications: of our own orders, of others'
-            data = env.services_of(FIRM).reference_store(Division(branch.division))
+            data = env.services_of(FIRM).reference_store(branch.key)
             note_stale(data, STREAM_PATH)
             note_stale(data, STREAMS[minute % len(STREAMS)].path)
         workers.minute()

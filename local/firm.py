@@ -6,6 +6,7 @@ from typing import Any
 
 from local.airbase_simulator import AirbaseSimulator
 from local.exact_simulator import ExactSimulator
+from ml_connector.domain.ids import Division, SiteId, division_at
 
 CONNECTION_ID = "example-firm"  # the samples in events/ use it
 
@@ -21,6 +22,13 @@ class Branch:
     vat_code: str
     percentage: float
 
+    @property
+    def key(self) -> Division:
+        """Return what the connector calls the division."""
+        return division_at(SITE, self.division)
+
+
+SITE = SiteId("nl")
 
 NL = Branch(2101, "NL", "sub-nl", "Noorderlicht Nederland", "5", 0.21)
 BE = Branch(2102, "BE", "sub-be", "Noorderlicht Belgium", "4", 0.21)
@@ -84,6 +92,7 @@ class Firm:
         return {
             "id": CONNECTION_ID,
             "name": "Noorderlicht",
+            "exact_site": SITE,
             "exact_base_url": exact_url,
             "airbase_base_url": airbase_url,
             "exact_callback_url": callback_url,

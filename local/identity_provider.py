@@ -43,7 +43,7 @@ PEOPLE = (
 GRANTS: tuple[tuple[Role, str, tuple[str, ...]], ...] = (
     (Role.READER, "finance-readers", ()),
     (Role.CLERK, "finance-clerks", ()),
-    (Role.CLERK, "finance-clerks-nl", ("other.2101",)),
+    (Role.CLERK, "finance-clerks-nl", ("nl.2101",)),
     (Role.APPROVER, "finance-approvers", ()),
 )
 """The role that each value gives, and the divisions if not all; the administrator is named."""

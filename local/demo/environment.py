@@ -146,7 +146,7 @@ class DemoEnvironment:
         self.services.data_form.finish(Actor("demo"))
         self.services.connections.save(connection)
         for division in connection.divisions:
-            message = refresh_message(id, connection.site, division.division)
+            message = refresh_message(id, division.division)
             self.services.queues.send(message)
 
     def url(self, sender: str, connection: str = CONNECTION_ID) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 from local.demo.environment import DemoEnvironment
 from local.firm import NL
-from ml_connector.domain.ids import Division
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.reference_data.refresh import note_stale
 
@@ -27,7 +26,7 @@ def connect_with_samples(demo: DemoEnvironment) -> None:
     demo.exact.webhooks.secret = SECRET
     demo.connect()
     demo.exact.add_supplier(NL.division, "Example Vendor", code="190")
-    note_stale(demo.services_of().reference_store(Division(NL.division)), ACCOUNTS_PATH)
+    note_stale(demo.services_of().reference_store(NL.key), ACCOUNTS_PATH)
     demo.wait(timedelta(minutes=1))
     vendor = demo.airbase.add_vendor("Example Vendor", "190", id=_body("vendor")["vendor"])
     line = demo.airbase.line("4100", "99.00", "From the sample")

@@ -58,7 +58,7 @@ class InMemoryEnvironment:
         self.consent(connection.id)
         self.services.connections.save(connection)
         for division in connection.divisions:
-            message = refresh_message(connection.id, connection.site, division.division)
+            message = refresh_message(connection.id, division.division)
             self.memory.queues.send(message)
         self.work()
         return connection

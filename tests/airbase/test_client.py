@@ -240,7 +240,7 @@ def test_a_refused_key_halts_the_connection_without_showing_the_key(status: int)
         site(status, body={"detail": KEY}).client.order(ORDER)
     assert caught.value.problem.code == "AIRBASE_KEY_REFUSED"
     assert str(status) in caught.value.problem.cause
-    assert caught.value.division is None
+    assert caught.value.scope is None
     assert KEY not in str(caught.value)
 
 

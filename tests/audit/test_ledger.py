@@ -32,7 +32,7 @@ from ml_connector.infrastructure.record_codec import NewerDataError
 
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("other")
 KEY = order_key(OrderId("po-1"))
-NL, BE = Division(101), Division(102)
+NL, BE = Division("nl.101"), Division("nl.102")
 AWAY = problem("NOT_CONNECTED", "firm", connection="firm")
 BLOCKED = problem("EXACT_DIVISION_BLOCKED", "firm")
 
@@ -272,28 +272,28 @@ def test_a_halt_is_written_despite_concurrent_writes(
     Halts(ledger).stop(AWAY)
     assert {where: p.code for where, p in Halts(ledger).all().items()} == {
         "": "NOT_CONNECTED",
-        "101": "EXACT_DIVISION_BLOCKED",
-        "102": "EXACT_DIVISION_BLOCKED",
+        "nl.101": "EXACT_DIVISION_BLOCKED",
+        "nl.102": "EXACT_DIVISION_BLOCKED",
     }
 
 
 def test_only_the_given_halt_is_lifted(ledger: Ledger) -> None:
     Halts(ledger).stop(AWAY)
     Halts(ledger).stop(BLOCKED, NL)
-    assert not Halts(ledger).lift({"": "EXACT_USER_BLOCKED", "102": "EXACT_DIVISION_BLOCKED"})
+    assert not Halts(ledger).lift({"": "EXACT_USER_BLOCKED", "nl.102": "EXACT_DIVISION_BLOCKED"})
     assert Halts(ledger).lift({"": "NOT_CONNECTED"})
-    assert set(Halts(ledger).all()) == {"101"}
+    assert set(Halts(ledger).all()) == {"nl.101"}
 
 
-def test_a_halt_names_site_and_division(records: InMemoryTable, trails: InMemoryTable) -> None:
+def test_a_halt_names_what_it_stops(records: InMemoryTable, trails: InMemoryTable) -> None:
     ledger = Ledger(records, trails, "po_posting", FIRM, SiteId("nl"))
     Halts(ledger).stop(BLOCKED, NL)
     Halts(ledger).stop(AWAY)
     assert set(Halts(ledger).all()) == {"", "nl.101"}
-    Halts(ledger).lift_all(NL)
-    said = [(e.step, e.detail.get("site"), e.detail["division"]) for e in ledger.trail(CONNECTION)]
-    assert said == [("halted", "nl", "101"), ("halted", None, ""), ("continued", "nl", "101")]
-    assert set(Halts(ledger).all()) == {""}
+    Halts(ledger).lift_all()
+    said = [(entry.step, entry.detail["stopped"]) for entry in ledger.trail(CONNECTION)]
+    assert said == [("halted", "nl.101"), ("halted", ""), ("continued", "nl.101")]
+    assert not Halts(ledger).all()
 
 
 def test_a_halted_connection_stops_all_its_divisions_and_no_other_connection(
@@ -322,18 +322,25 @@ def test_repeating_a_halt_changes_nothing(ledger: Ledger) -> None:
     Halts(ledger).stop(AWAY, NL)
     assert steps_of(ledger, CONNECTION) == ["halted"] * 3
     assert {where: one.code for where, one in Halts(ledger).all().items()} == {
-        "101": "NOT_CONNECTED",
-        "102": "EXACT_DIVISION_BLOCKED",
+        "nl.101": "NOT_CONNECTED",
+        "nl.102": "EXACT_DIVISION_BLOCKED",
     }
 
 
-def test_lifting_one_division_leaves_the_others_halted(ledger: Ledger) -> None:
-    Halts(ledger).stop(AWAY)
+def test_a_halted_site_stops_its_divisions_and_no_other_site(ledger: Ledger) -> None:
+    Halts(ledger).stop(AWAY, SiteId("nl"))
+    assert Halts(ledger).is_stopped(NL)
+    assert not Halts(ledger).is_stopped(Division("be.101"))
+    assert not Halts(ledger).is_stopped()
+
+
+def test_lifting_one_halt_leaves_the_others(ledger: Ledger) -> None:
+    Halts(ledger).stop(AWAY, SiteId("nl"))
     Halts(ledger).stop(BLOCKED, NL)
     Halts(ledger).stop(BLOCKED, BE)
-    Halts(ledger).lift_all(NL)
-    assert set(Halts(ledger).all()) == {"", "102"}
-    assert Halts(ledger).is_stopped(NL), "the connection itself is still stopped"
+    assert Halts(ledger).lift({NL: BLOCKED.code})
+    assert set(Halts(ledger).all()) == {"nl", "nl.102"}
+    assert Halts(ledger).is_stopped(NL), "its site is still stopped"
     assert ledger.read(CONNECTION).state == "halted"
 
 
@@ -346,12 +353,11 @@ def test_lifting_the_connection_lifts_its_divisions(ledger: Ledger) -> None:
     assert steps_of(ledger, CONNECTION) == ["halted", "halted", "continued"]
 
 
-@pytest.mark.parametrize("division", [None, NL])
-def test_lifting_nothing_is_not_audited(ledger: Ledger, division: Division | None) -> None:
-    Halts(ledger).lift_all(division)
+def test_lifting_nothing_is_not_audited(ledger: Ledger) -> None:
+    Halts(ledger).lift_all()
     assert ledger.trail(CONNECTION) == []
     Halts(ledger).stop(BLOCKED, BE)
-    Halts(ledger).lift_all(NL)
+    assert not Halts(ledger).lift({NL: BLOCKED.code})
     assert steps_of(ledger, CONNECTION) == ["halted"]
 
 

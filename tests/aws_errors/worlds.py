@@ -31,6 +31,7 @@ from tests.aws_errors.faulty import (
     handling,
 )
 from tests.lasting_tokens import let_tokens_last
+from tests.site import SITE
 
 _FOR_EVER = 1e9
 PAUSES = (1, 1, 1, *[5] * 18)  # minutes
@@ -233,7 +234,7 @@ class TokenWorld:
         env.clock.move(_HOME_IS_DUE if self.goes_home else _PAIR_IS_DUE)
         env.new_process()
         with env.plan.on(at, failure), suppress(*_FAILURES):
-            env.services_of().exact.current_user()
+            env.services_of().exact_at(SITE).current_user()
         # While all stores fail, the process that renewed the pair keeps it, and stores it later.
         is_killed = failure is None or failure.lasts != "all"
         return self._call(is_killed=is_killed) or self._wrong()
@@ -245,7 +246,7 @@ class TokenWorld:
             if is_killed:
                 self.env.new_process()
             try:
-                self.env.services_of().exact.current_user()
+                self.env.services_of().exact_at(SITE).current_user()
             except _FAILURES as fault:
                 found = f"nobody can call Exact any more: {fault}"
                 self.env.clock.move(120)

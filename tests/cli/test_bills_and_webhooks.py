@@ -64,7 +64,7 @@ def point_elsewhere(demo: DemoEnvironment, division: int, topic: str) -> None:
             row["CallbackURL"] = OLD
 
 
-def states(found: dict[str, Any], division: int) -> dict[str, str]:
+def states(found: dict[str, Any], division: str) -> dict[str, str]:
     rows = found["subscriptions"]
     return {row["topic"]: row["state"] for row in rows if row["division"] == division}
 
@@ -90,7 +90,7 @@ def test_missing_subscriptions_are_shown_and_created_when_the_file_is_added_agai
 ) -> None:
     demo.exact.world.divisions[BE.division].table(PATH).clear()
     found = terminal.ok("webhooks", FIRM, "--json").data
-    assert states(found, BE.division) == dict.fromkeys(TOPICS, "missing")
+    assert states(found, BE.key) == dict.fromkeys(TOPICS, "missing")
     added = terminal.ok("connection", "add", str(firm_file), "--json", env=secrets(demo)).data
     assert added["trouble"] == []
     assert subscribed(demo, BE.division) == dict.fromkeys(TOPICS, demo.url("exact"))
@@ -102,14 +102,14 @@ def test_a_subscription_that_points_elsewhere_is_an_exception_until_it_is_moved(
     point_elsewhere(demo, NL.division, "Items")
     assert "WEBHOOK_ELSEWHERE" in consent(demo, terminal).err
     assert codes(terminal) == ["WEBHOOK_ELSEWHERE"]
-    assert states(terminal.ok("webhooks", FIRM, "--json").data, NL.division) == {
+    assert states(terminal.ok("webhooks", FIRM, "--json").data, NL.key) == {
         **dict.fromkeys(TOPICS, "ours"),
         "Items": "elsewhere",
     }
     assert subscribed(demo, NL.division)["Items"] == OLD, "moved on command alone"
     moved = terminal.ok("webhooks", FIRM, "--move", "--json").data
-    assert moved["moved"] == [{"division": NL.division, "topic": "Items", "address": OLD}]
-    assert states(moved, NL.division) == dict.fromkeys(TOPICS, "ours")
+    assert moved["moved"] == [{"division": NL.key, "topic": "Items", "address": OLD}]
+    assert states(moved, NL.key) == dict.fromkeys(TOPICS, "ours")
     assert subscribed(demo, NL.division) == dict.fromkeys(TOPICS, demo.url("exact"))
     assert codes(terminal) == []
     trail = terminal.ok("audit", "show", FIRM, CONNECTION, "--json").data["trail"]
@@ -149,10 +149,10 @@ def test_a_colleagues_subscription_is_adopted_in_dutch_too(
     table = demo.exact.world.divisions[NL.division].table(PATH)
     items = next(row for row in table.values() if row["Topic"] == "Items")
     items["UserID"] = demo.exact.world.guid()
-    assert states(terminal.ok("webhooks", FIRM, "--json").data, NL.division)["Items"] == "missing"
+    assert states(terminal.ok("webhooks", FIRM, "--json").data, NL.key)["Items"] == "missing"
     assert consent(demo, terminal).err.count("EXACT") == 0
     assert codes(terminal) == []
-    assert states(terminal.ok("webhooks", FIRM, "--json").data, NL.division)["Items"] == "unseen"
+    assert states(terminal.ok("webhooks", FIRM, "--json").data, NL.key)["Items"] == "unseen"
     assert "belongs to another user" in terminal.ok("webhooks", FIRM).out
 
 
@@ -165,7 +165,7 @@ def test_a_refused_subscription_is_reported_and_does_not_stop_the_consent(
     assert "WEBHOOK_NOT_SUBSCRIBED" in run.err
     assert "Traceback" not in run.err
     listed = terminal.ok("webhooks", FIRM)
-    assert f"division {NL.division}" in listed.err
+    assert f"division {NL.key}" in listed.err
     demo.exact.policy.denied.clear()
     consent(demo, terminal)
     assert codes(terminal) == []

@@ -103,7 +103,9 @@ def refuse_with_secrets(demo: DemoEnvironment) -> None:
     said = "\r\n".join(f'Invalid: "refresh_token": "{secret}"' for secret in HIDDEN)
     error = {"error": {"message": {"value": said}}, "access_token": HIDDEN[0]}
     headers = {"X-Request-Id": "r-1"} | {f"X-{n}": secret for n, secret in enumerate(HIDDEN)}
-    sent = SentRequest(Division(2101), "purchaseorder/PurchaseOrders", is_write=True, record="PO-1")
+    sent = SentRequest(
+        Division("nl.2101"), "purchaseorder/PurchaseOrders", is_write=True, record="PO-1"
+    )
     fault = interpret(ExactAnswer(500, headers, json.dumps(error).encode()), sent)
     assert isinstance(fault, Review)
     record = new_order(ConnectionId("canary"), OrderId("PO-1")).now(OrderState.RECEIVED)

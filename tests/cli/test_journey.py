@@ -15,6 +15,7 @@ from local.demo.scenario import Scenario
 from local.firm import BE, NL
 from local.firm import CONNECTION_ID as FIRM
 from ml_connector.connections import consent_request as consent
+from ml_connector.domain.ids import ConnectionId, Division, code_of
 from ml_connector.infrastructure.ledger import CONNECTION
 from tests.cli.terminal import Terminal
 
@@ -64,7 +65,7 @@ def test_orders_are_listed_with_their_states(terminal: Terminal) -> None:
     posted = [each for each in found if each["state"] == "posted"]
     assert len(posted) >= 3
     assert all(each["exact_number"] and not each["exceptions"] for each in posted)
-    assert {each["division"] for each in posted} >= {NL.division, BE.division}
+    assert {each["division"] for each in posted} >= {NL.key, BE.key}
     review = terminal.ok("orders", FIRM, "--state", "review", "--json").data
     assert review
     assert all(each["exceptions"] for each in review)
@@ -145,7 +146,7 @@ def test_an_order_waiting_for_its_vendor_is_posted_after_linking(
     order, division = waiting["orders"][0], str(waiting["division"])
     before = figures(terminal, division)
     assert before["waiting_for_vendor"] >= 1
-    demo.exact.add_supplier(int(division), "Zilvermeeuw Horeca", code="190")
+    demo.exact.add_supplier(code_of(Division(division)), "Zilvermeeuw Horeca", code="190")
     terminal.ok("refresh", FIRM, division)
     demo.stack.drain()
     sheet = tmp_path / "vendors.csv"
@@ -179,22 +180,19 @@ def test_a_refresh_reads_the_reference_data_again(
     demo: DemoEnvironment, terminal: Terminal
 ) -> None:
     before = len(demo.posting_calls())
-    assert terminal.ok("refresh", FIRM, "2101", "--json").data["divisions"] == [2101]
+    assert terminal.ok("refresh", FIRM, "2101", "--json").data["divisions"] == ["nl.2101"]
     demo.stack.drain()
     assert len(demo.posting_calls()) > before
     assert len(terminal.ok("refresh", FIRM, "--json").data["divisions"]) == 3
-    assert "it has 2101, 2102, 2103" in terminal.refused("refresh", FIRM, "9")
+    assert "it has nl.2101, nl.2102, nl.2103" in terminal.refused("refresh", FIRM, "9")
 
 
 def test_a_pasted_address_is_checked_and_used(demo: DemoEnvironment) -> None:
     stack = open_stack(remote_target("connector", None))
-    question = consent.start_consent(stack, stack.connection(FIRM), BACK)
+    question = consent.start_consent(stack, stack.sites_of(FIRM)[0], BACK)
     answer = httpx.get(question.url)
     consent.enter_code(stack, stack.actor, question, answer.headers["Location"])
-    assert (
-        demo.services.ledger_of(question.connection.id).trail(CONNECTION)[-1].step
-        == "consent_given"
-    )
+    assert demo.services.ledger_of(ConnectionId(FIRM)).trail(CONNECTION)[-1].step == "consent_given"
 
 
 @pytest.mark.parametrize(

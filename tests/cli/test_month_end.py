@@ -15,7 +15,7 @@ from local.demo.environment import DemoEnvironment
 from local.firm import CONNECTION_ID as FIRM
 from local.firm import NL
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.compression import compress
 from ml_connector.infrastructure.queues import Message
 from ml_connector.stack import Stack
@@ -56,7 +56,7 @@ def type_in(demo: DemoEnvironment, amount: float, remarks: str = "") -> str:
     connection = demo.services.connections.get(ConnectionId(FIRM))
     assert connection
     body = {"Supplier": supplier, "Remarks": remarks, "PurchaseOrderLines": [line]}
-    made = demo.services_of(connection.id).exact.create(Division(NL.division), _ORDERS, body)
+    made = demo.services_of(connection.id).exact(NL.key).create(NL.key, _ORDERS, body)
     return str(made["OrderNumber"])
 
 

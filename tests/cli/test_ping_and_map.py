@@ -12,7 +12,7 @@ from local.simulator import SimulatedFault
 from tests.cli.terminal import Terminal
 
 pytestmark = pytest.mark.usefixtures("firm")
-SHAPE = {"connection", "division", "check", "ok", "detail", "code", "cause", "remedy"}
+SHAPE = {"connection", "site", "division", "check", "ok", "detail", "code", "cause", "remedy"}
 ROW = {
     "division", "kind", "airbase", "name", "exact", "exact_name", "state", "orders", "code",
     "cause", "remedy", "proposals",
@@ -132,7 +132,9 @@ def test_a_bad_file_is_refused_line_by_line(terminal: Terminal, tmp_path: Path) 
     lines = terminal.refused("map", "import", FIRM, str(path)).splitlines()
     assert len(lines) == 2
     assert lines[0].startswith("connector: bad.csv, line 2: UNKNOWN_GL_ACCOUNT: ")
-    assert lines[1].startswith("connector: bad.csv, line 3: '9' is not a division")
+    assert lines[1].startswith(
+        "connector: bad.csv, line 3: connection example-firm has no division 9"
+    )
     assert terminal.ok("connection", "show", FIRM, "--json").data["config"] == before
 
 

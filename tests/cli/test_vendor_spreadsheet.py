@@ -108,7 +108,7 @@ def test_every_vendor_has_a_row_for_each_division(firm: VendorEnvironment, sheet
     assert ",".join(rows[0]) == HEADER
     assert len(rows) == 9
     row = row_of(rows, linked)
-    assert (row["name"], row["division"]) == ("Kanimo B.V.", "2101")
+    assert (row["name"], row["division"]) == ("Kanimo B.V.", "nl.2101")
     assert (row["exact_id"], row["exact_code"], row["exact_name"]) == (
         supplier,
         "901",
@@ -227,7 +227,7 @@ def test_every_wrong_line_is_named_and_nothing_is_applied(
         },
         "NOT_LINKED": {"decision": "unlink"},
         "has no decision": {"exact_code": "910"},
-        "the connection has no division 9; it has 2101": {"division": "9", "decision": "link"},
+        "the connection has no division 9; it has nl.2101": {"division": "9", "decision": "link"},
         "VENDOR_UNKNOWN: nobody": {"airbase_id": "nobody", "decision": "unlink"},
     }  # fmt: skip
     rival = firm.vendor("Rival")
@@ -269,7 +269,7 @@ def test_unreadable_cells_are_reported_by_line(firm: VendorEnvironment, sheet: S
         "line 4: 'perhaps' is not a decision: use one of link, reject, unlink",
         "line 5: decided_at was edited: leave it as exported",
     ]
-    assert wrong(first, first) == ["line 3: vendor x in division 2101 is on line 2 already"]
+    assert wrong(first, first) == ["line 3: vendor x in division nl.2101 is on line 2 already"]
     assert wrong(first[:4]) == ["line 2: has 4 cells, the header has 13"]
     assert wrong(cell(1, '"two\nlines"'), first[:4])[0].startswith("line 4: ")
     for text, said in {

@@ -115,7 +115,7 @@ def test_a_proposal_is_accepted_by_vendor_name_and_its_orders_are_posted(
     order = waiting_order(firm, "PO-7", "Zorendis")
     said = terminal.type("accept", FIRM, " zorendis").out
     assert said.splitlines() == [
-        f"Zorendis ({vendor['id']}) is now 902 Zorendis V.O.F. in division 2101.",
+        f"Zorendis ({vendor['id']}) is now 902 Zorendis V.O.F. in division nl.2101.",
         "Queued 1: PO-7.",
     ]
     assert firm.record(order).state == "posted"
@@ -237,16 +237,16 @@ def test_the_division_is_required_only_with_several_possibilities(
     firm.connect()
     id = vendor["id"]
     said = terminal.wrong("accept", FIRM, id)
-    assert "give --division: it can be 2101, 2102" in said
-    assert "2101, 2102" in terminal.wrong("link", FIRM, id, "902", "--reason", "x")
+    assert "give --division: it can be nl.2101, nl.2102" in said
+    assert "nl.2101, nl.2102" in terminal.wrong("link", FIRM, id, "902", "--reason", "x")
     done = terminal.type("accept", FIRM, id, "--supplier", there, "--json").data
-    assert done["division"] == BE.division
+    assert done["division"] == BE.key
     assert firm.link(vendor) is None
-    assert terminal.type("accept", FIRM, id, "--json").data["division"] == NL.division
+    assert terminal.type("accept", FIRM, id, "--json").data["division"] == NL.key
     assert firm.supplier_of(vendor) == here
-    assert "2101, 2102" in terminal.wrong("unlink", FIRM, id, "--reason", "x")
+    assert "nl.2101, nl.2102" in terminal.wrong("unlink", FIRM, id, "--reason", "x")
     terminal.type("unlink", FIRM, id, "--division", "2101", "--reason", "x")
-    assert terminal.type("unlink", FIRM, id, "--reason", "x", "--json").data["division"] == 2102
+    assert terminal.type("unlink", FIRM, id, "--reason", "x", "--json").data["division"] == BE.key
 
 
 def test_wrong_input_is_refused_in_one_line_and_changes_nothing(
@@ -262,13 +262,13 @@ def test_wrong_input_is_refused_in_one_line_and_changes_nothing(
     id, why = other["id"], ("--reason", "x")
     cases = {
         "there is no connection 'nobody'": ("status", "nobody"),
-        "has no division 9; it has 2101": ("list", FIRM, "--division", "9"),
+        "has no division 9; it has nl.2101": ("list", FIRM, "--division", "9"),
         "has no vendor 'nobody'": ("show", FIRM, "nobody"),
         "2 vendors are called 'Zorendis': give an id": ("show", FIRM, "Zorendis"),
         "nothing is proposed for Zorendis": ("accept", FIRM, id),
         "nothing is proposed for Two lines;": ("accept", FIRM, "two lines"),
         "proposed for Two lines in": ("accept", FIRM, lines["id"], "--division", "2101"),
-        "nothing is proposed for Zorendis in division 2101": (
+        "nothing is proposed for Zorendis in division nl.2101": (
             "accept", FIRM, id, "--division", "2101",
         ),
         "SUPPLIER_UNUSABLE": ("link", FIRM, id, "903", *why),
@@ -309,10 +309,10 @@ def test_suppliers_that_serve_several_vendors_are_listed(
     firm.open()
     terminal.type("link", FIRM, other["id"], "901", "--reason", "its trade name")
     (found,) = terminal.type("shared", FIRM, "--json").data
-    assert (found["supplier"], found["code"], found["division"]) == (supplier, "901", 2101)
+    assert (found["supplier"], found["code"], found["division"]) == (supplier, "901", NL.key)
     by = {each["vendor"]: each["decided_by"] for each in found["vendors"]}
     assert by == {vendor["id"]: "automatic", again["id"]: "automatic", other["id"]: PERSON}
-    assert "901 Kanimo B.V. (division 2101)" in terminal.type("shared", FIRM).out
+    assert "901 Kanimo B.V. (division nl.2101)" in terminal.type("shared", FIRM).out
     terminal.type("unlink", FIRM, other["id"], "--reason", "x")
     terminal.type("unlink", FIRM, again["id"], "--reason", "x")
     assert "No supplier serves several" in terminal.type("shared", FIRM).out

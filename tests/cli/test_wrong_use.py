@@ -230,9 +230,11 @@ def test_the_example_is_complete_and_valid() -> None:
     shapes = (
         type(connection),
         type(connection.divisions[0]),
-        type(connection.limits),
+        type(connection.sites[0].limits),
         type(connection.divisions[0].mappings),
         type(connection.profile),
     )
     missing = [name for shape in shapes for name in shape.model_fields if name not in text]
-    assert missing == ["supplier_rows", "other_rows"], "which only stored settings have"
+    assert missing == ["sites", "supplier_rows", "other_rows"], (
+        "stored settings, or of several sites"
+    )

@@ -9,8 +9,8 @@ from local.firm import BE, DE, NL, Branch
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.connections import consent_request, manage
 from ml_connector.connections.secrets import API_KEY, CLIENT_ID, CLIENT_SECRET, GivenSecrets
-from ml_connector.connections.shared_use import share_app
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.connections.shared_use import share_apps
+from ml_connector.domain.ids import AppId, ConnectionId
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection
@@ -49,7 +49,7 @@ def test_a_division_that_another_connection_serves_is_refused(env: InMemoryEnvir
     stack = PersonStack(env)
     with pytest.raises(UserError) as refused:
         manage.add(stack, PERSON, settings(env, BE, DE), secrets(env))
-    assert any(f"division {BE.division} is served by" in line for line in refused.value.lines)
+    assert any(f"division {BE.key} is served by" in line for line in refused.value.lines)
     assert stack.services.connections.get(SECOND) is None
 
 
@@ -92,17 +92,18 @@ def test_a_client_id_in_use_is_refused_unless_the_app_is_to_be_shared(
     serve(env, NL)
     stack, second = PersonStack(env), settings(env, BE)
     with pytest.raises(UserError, match="--shared-app"):
-        share_app(stack, second, secrets(env), is_wanted=False)
-    assert share_app(stack, second, secrets(env), is_wanted=True) == FIRM
+        share_apps(stack, second, secrets(env), is_wanted=False)
+    shared = share_apps(stack, second, secrets(env), is_wanted=True)
+    assert shared.sites[0].shares_app_with == FIRM
     other = secrets(env, **{CLIENT_ID: "another-app"})
-    assert share_app(stack, second, other, is_wanted=False) is None
+    assert share_apps(stack, second, other, is_wanted=False) == second
 
 
 @pytest.mark.parametrize("owner", ["nobody", "second"])
 def test_an_app_that_is_not_there_cannot_be_shared(env: InMemoryEnvironment, owner: str) -> None:
     serve(env, NL)
     with pytest.raises(UserError, match="there is no other connection"):
-        share_app(
+        share_apps(
             PersonStack(env), settings(env, BE, shares_app_with=owner), secrets(env), is_wanted=True
         )
 
@@ -111,7 +112,7 @@ def test_both_use_one_chain_of_tokens(env: InMemoryEnvironment) -> None:
     serve(env, NL)
     stack = PersonStack(env)
     second = settings(env, BE, shares_app_with=FIRM)
-    added = manage.add(stack, PERSON, second, secrets(env).without_app())
+    added = manage.add(stack, PERSON, second, secrets(env).without_app(AppId(SECOND)))
     assert added.has_consent
     env.work()
     for number in range(6):  # an hour, in which both renew
@@ -121,6 +122,6 @@ def test_both_use_one_chain_of_tokens(env: InMemoryEnvironment) -> None:
     assert not Halts(env.services.ledger_of(FIRM)).all()
     assert not Halts(env.services.ledger_of(SECOND)).all()
     with pytest.raises(UserError, match=f"consent {FIRM}"):
-        consent_request.start_consent(stack, second)
+        consent_request.start_consent(stack, second.sites[0])
     with pytest.raises(UserError, match=f"is used by {SECOND}"):
         manage.remove(stack, PERSON, FIRM)

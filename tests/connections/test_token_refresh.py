@@ -16,16 +16,16 @@ from ml_connector.clock import MovableClock
 from ml_connector.connections.problems import report_connection_problems
 from ml_connector.connections.token_refresh import refresh_all
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.ids import ConnectionId, Division, code_of
 from ml_connector.exact.oauth import Tokens
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.secret import Secret
 from ml_connector.services import StackServices, Tables
-from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.connection import Connection
 
-NL, BE = Division(111), Division(222)
+NL, BE = Division("nl.111"), Division("nl.222")
 FIRM = ConnectionId("firm")
 TOPICS = {"PurchaseOrders", "Accounts", "GLAccounts", "Items"}
 CALLBACK = "https://connector.example.test/webhooks/exact/firm"
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("time")
 def exact(time: MovableClock) -> ExactSimulator:
     site = ExactSimulator(clock=time, deliver=lambda _url, _body: 200)
     for division in (NL, BE):
-        site.add_division(division)
+        site.add_division(code_of(division))
     return site
 
 
@@ -58,14 +58,12 @@ def connect(
     services: StackServices, secret_store: InMemorySecretStore, exact: ExactSimulator
 ) -> Callable[..., Connection]:
     def make(name: str = "firm", *, consent: bool = True, **more: Any) -> Connection:
-        made = Connection(
-            id=ConnectionId(name),
-            exact_site="nl",
-            divisions=(
-                ExactDivision(division=NL, subsidiaries=("nl",)),
-                ExactDivision(division=BE, subsidiaries=("be",)),
-            ),
-            **more,
+        divisions = [
+            {"division": code_of(NL), "subsidiaries": ["nl"]},
+            {"division": code_of(BE), "subsidiaries": ["be"]},
+        ]
+        made = Connection.model_validate(
+            {"id": name, "exact_site": "nl", "divisions": divisions, **more}
         )
         services.connections.save(made)
         app = {"client_id": exact.client_id, "client_secret": exact.client_secret}
@@ -124,8 +122,8 @@ def test_a_lost_consent_halts_its_connection_and_no_other(
     secret_store.store("exact-app", ConnectionId("b-never"), {})
     time.move(timedelta(days=2))
     assert run(services)["TokenRefreshFailed"] == [1.0, 1.0, 0.0]
-    assert halts(services, "a-lost") == {"": "RECONNECT_NEEDED"}
-    assert halts(services, "b-never") == {"": "NOT_CONNECTED"}
+    assert halts(services, "a-lost") == {"nl": "RECONNECT_NEEDED"}
+    assert halts(services, "b-never") == {"nl": "NOT_CONNECTED"}
     assert halts(services, "c-well") == {}
 
 
@@ -177,7 +175,7 @@ def test_subscriptions_are_made_once_in_every_division(
     connect(exact_callback_url=CALLBACK)
     run(services)
     for division in (NL, BE):
-        assert subscribed(exact, division) == {(topic, CALLBACK) for topic in TOPICS}
+        assert subscribed(exact, code_of(division)) == {(topic, CALLBACK) for topic in TOPICS}
     calls = len(exact.calls)
     for _ in range(4):
         time.move(timedelta(hours=6))
@@ -194,7 +192,7 @@ def test_changed_topics_are_subscribed_in_the_next_run(
     run(services)
     connect(exact_callback_url=CALLBACK)
     run(services)
-    assert subscribed(exact, BE) == {(topic, CALLBACK) for topic in TOPICS}
+    assert subscribed(exact, code_of(BE)) == {(topic, CALLBACK) for topic in TOPICS}
 
 
 def test_failed_subscriptions_are_retried_in_the_next_run(
@@ -204,18 +202,23 @@ def test_failed_subscriptions_are_retried_in_the_next_run(
     exact.faults.append(ExactFault("unavailable"))
     run(services)
     run(services)
-    assert subscribed(exact, BE) == {(topic, CALLBACK) for topic in TOPICS}
+    assert subscribed(exact, code_of(BE)) == {(topic, CALLBACK) for topic in TOPICS}
 
 
 def test_a_subscription_with_another_address_is_reported(
     services: StackServices, connect: Callable[..., Connection], exact: ExactSimulator
 ) -> None:
     connect(exact_callback_url=CALLBACK)
-    exact.add(NL, "webhooks/WebhookSubscriptions", Topic="Items", CallbackURL="https://old.test/x")
+    exact.add(
+        code_of(NL),
+        "webhooks/WebhookSubscriptions",
+        Topic="Items",
+        CallbackURL="https://old.test/x",
+    )
     run(services)
     found = services.ledger_of(FIRM).read(CONNECTION).problems
     assert [(p.code, p.record) for p in found] == [
-        ("WEBHOOK_ELSEWHERE", "Webhook Items of division 111")
+        ("WEBHOOK_ELSEWHERE", "Webhook Items of division nl.111")
     ]
     version = services.ledger_of(FIRM).read(CONNECTION).version
     run(services)
@@ -266,20 +269,22 @@ def test_another_users_subscription_is_used_and_not_requested_each_time(
 ) -> None:
     exact.world.language = language
     connect(exact_callback_url=CALLBACK)
-    subscribe_another_user(exact, NL, *TOPICS)
+    subscribe_another_user(exact, code_of(NL), *TOPICS)
     run(services)
     assert services.ledger_of(FIRM).read(CONNECTION).problems == ()
-    assert subscribed(exact, BE) == {(topic, CALLBACK) for topic in TOPICS}
+    assert subscribed(exact, code_of(BE)) == {(topic, CALLBACK) for topic in TOPICS}
     refused = [call.status for call in exact.calls if call.method == "POST"].count(500)
     assert refused == 4
     for _ in range(4):
         time.move(timedelta(hours=6))
         run(services)
     assert [call.status for call in exact.calls if call.method == "POST"].count(500) == 4
-    exact.world.divisions[NL].table(SUBSCRIPTIONS).clear()
+    exact.world.divisions[code_of(NL)].table(SUBSCRIPTIONS).clear()
     time.move(timedelta(days=8))
     run(services)
-    assert subscribed(exact, NL) == {(topic, CALLBACK) for topic in TOPICS}, "requested again"
+    assert subscribed(exact, code_of(NL)) == {(topic, CALLBACK) for topic in TOPICS}, (
+        "requested again"
+    )
 
 
 def test_a_subscription_made_meanwhile_by_somebody_else_is_found(
@@ -288,13 +293,13 @@ def test_a_subscription_made_meanwhile_by_somebody_else_is_found(
     connect(exact_callback_url=CALLBACK)
 
     def meanwhile(request: Request) -> None:
-        if request.method == "POST" and not subscribed(exact, NL):
-            exact.add(NL, SUBSCRIPTIONS, Topic="Items", CallbackURL="https://old.test/x")
+        if request.method == "POST" and not subscribed(exact, code_of(NL)):
+            exact.add(code_of(NL), SUBSCRIPTIONS, Topic="Items", CallbackURL="https://old.test/x")
 
     exact.on_call = meanwhile
     run(services)
     found = services.ledger_of(FIRM).read(CONNECTION).problems
-    assert [each.record for each in found] == ["Webhook Items of division 111"]
+    assert [each.record for each in found] == ["Webhook Items of division nl.111"]
     assert "https://old.test/x" in found[0].cause
 
 
@@ -303,7 +308,7 @@ def test_an_additional_subscription_with_an_old_address_is_no_exception(
 ) -> None:
     connect(exact_callback_url=CALLBACK + "/")
     run(services)
-    table = exact.world.divisions[NL].table(SUBSCRIPTIONS)
+    table = exact.world.divisions[code_of(NL)].table(SUBSCRIPTIONS)
     row = next(row for row in table.values() if row["Topic"] == "Items")
     key = exact.world.guid()
     table[key] = {**row, "ID": key, "CallbackURL": "https://old.test/x"}
@@ -336,5 +341,5 @@ def test_a_subscription_whose_response_was_lost_is_found_by_the_next_run(
     time.move(timedelta(hours=6))
     run(services)
     for division in (NL, BE):
-        assert subscribed(exact, division) == {(topic, CALLBACK) for topic in TOPICS}
+        assert subscribed(exact, code_of(division)) == {(topic, CALLBACK) for topic in TOPICS}
     assert services.ledger_of(FIRM).read(CONNECTION).problems == ()

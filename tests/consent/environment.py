@@ -9,7 +9,7 @@ from local.exact_simulator import ExactSimulator
 from local.in_memory.tables import InMemorySecretStore, InMemoryTable
 from ml_connector.consent.bootstrap import build_exchange
 from ml_connector.consent.exchange import CodeExchange
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import AppId, ConnectionId, SiteId
 from ml_connector.exact.oauth import Tokens, authorize_url
 from ml_connector.infrastructure.consents import Consents
 from ml_connector.infrastructure.dynamodb import Item
@@ -46,7 +46,7 @@ class ConsentEnvironment:
         return build_exchange(self.coordination, self.ledger_of, self.secret_store, http)
 
     def ask(self, connection: ConnectionId = FIRM) -> Secret:
-        return self.consents.create(connection, SITE, REDIRECT_URI)
+        return self.consents.create(AppId(connection), SiteId("nl"), SITE, REDIRECT_URI)
 
     def query(self, state: Secret, redirect_uri: str = REDIRECT_URI) -> str:
         """Return the query string of Exact's redirect."""

@@ -19,7 +19,7 @@ from ml_connector.clock import MovableClock
 from ml_connector.consent.exchange import CodeRejected
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt, Later
-from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.ids import AppId, ConnectionId, Division, SiteId
 from ml_connector.infrastructure.consents import VALID_FOR
 from ml_connector.infrastructure.coordination import Leases
 from ml_connector.infrastructure.halts import Halts
@@ -116,7 +116,9 @@ def test_a_code_is_used_for_the_requesting_connection_and_site_only(
     routes = {"exact.test": consent.exact.transport(), "other.test": theirs.transport()}
     http = httpx.Client(transport=Hosts(routes))
     ours = consent.ask()
-    foreign = consent.consents.create(OTHER, "https://other.test", REDIRECT_URI)
+    foreign = consent.consents.create(
+        AppId(OTHER), SiteId("nl"), "https://other.test", REDIRECT_URI
+    )
     with pytest.raises(Halt, match="RECONNECT_NEEDED"):
         consent.exchange(http).redeem(foreign, consent.code(ours))
     assert (consent.tokens(), consent.tokens(OTHER), exchanges(consent)) == (None, None, 0)
@@ -192,9 +194,9 @@ def test_a_code_sent_during_a_token_renewal_can_be_sent_again(
 def test_consent_lifts_only_the_halts_it_ends(consent: ConsentEnvironment) -> None:
     Halts(consent.ledger).stop(problem("RECONNECT_NEEDED", "firm", connection=FIRM))
     Halts(consent.ledger).stop(
-        problem("EXACT_DIVISION_NOT_ALLOWED", "firm", connection=FIRM), Division(1)
+        problem("EXACT_DIVISION_NOT_ALLOWED", "firm", connection=FIRM), Division("nl.1")
     )
-    Halts(consent.ledger).stop(problem("EXACT_LICENCE", "firm"), Division(2))
+    Halts(consent.ledger).stop(problem("EXACT_LICENCE", "firm"), Division("nl.2"))
     state = consent.ask()
     consent.exchange().redeem(state, consent.code(state))
     record = consent.ledger.connection()

@@ -90,7 +90,7 @@ def test_health_is_in_words(browsers: dict[str, Browser], who: str) -> None:
     page = browsers[who].get("/health")
     assert page.status == 200
     assert "Noorderlicht Orders go through" in page.text
-    assert "Noorderlicht Nederland other.2101 Everything could be read" in page.text
+    assert "Noorderlicht Nederland nl.2101 Everything could be read" in page.text
 
 
 def test_looking_at_everything_calls_nobody_and_changes_nothing(

@@ -41,7 +41,7 @@ BODY = {"YourRef": "PO-1", "PurchaseOrderLines": [{"UnitPrice": 0.25}]}
 _amounts = st.decimals(allow_nan=False, allow_infinity=False, places=4)
 _moments = st.datetimes(timezones=st.just(UTC))
 _intents = st.builds(
-    Intent, st.just(Division(2101)), st.text(), st.integers(0, 2**53), _moments, _amounts
+    Intent, st.just(Division("nl.2101")), st.text(), st.integers(0, 2**53), _moments, _amounts
 )
 _orders = st.builds(
     OrderFacts,
@@ -50,7 +50,7 @@ _orders = st.builds(
     dismissed=st.dictionaries(st.text(), st.just(Note("known", Actor("a"), AT)), max_size=1),
     waiting=st.none() | st.builds(Waiting, st.text(), st.integers(1, 9)),
     events=st.lists(st.text(), max_size=3).map(tuple),
-    division=st.none() | st.just(Division(2101)),
+    division=st.none() | st.just(Division("nl.2101")),
     intent=st.none() | _intents,
     body=st.none() | st.just(BODY),
     exact=st.none() | st.builds(ExactReference, st.just(Guid("g")), st.integers(), _amounts),

@@ -12,6 +12,7 @@ from ml_connector.exact.oauth import Tokens
 from ml_connector.exact.tokens import TokenProvider
 from ml_connector.secret import Secret
 from tests.exact.token_site import BASE, FIRM, TokenSite
+from tests.site import APP, SITE
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +48,6 @@ def make_provider(
 
     def make() -> TokenProvider:
         http = httpx.Client(transport=httpx.MockTransport(site))
-        return TokenProvider(FIRM, BASE, http, secret_store, table)
+        return TokenProvider(APP, SITE, BASE, http, secret_store, table)
 
     return make

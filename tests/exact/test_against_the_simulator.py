@@ -13,7 +13,7 @@ from local.in_memory.tables import InMemorySecretStore, InMemoryTable
 from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.domain.faults import Halt, Later, Review
-from ml_connector.domain.ids import Division, Guid
+from ml_connector.domain.ids import Division, Guid, code_of
 from ml_connector.exact import errors, odata
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.errors import ExactAnswer, SentRequest
@@ -25,10 +25,10 @@ from ml_connector.exact.turns import Turns
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.coordination import ErrorWindow
 from ml_connector.secret import Secret
-from tests.exact.token_site import BASE, FIRM
-from tests.site import SITE
+from tests.exact.token_site import BASE, FIRM, SITE_SETTINGS
+from tests.site import APP, SITE
 
-NL = Division(111)
+NL = Division("nl.111")
 ACCOUNTS = "crm/Accounts"
 NOBODY = {"$filter": "Code eq 'x'", "$select": "ID"}
 MakeClient = Callable[[], ExactClient]
@@ -37,7 +37,7 @@ MakeClient = Callable[[], ExactClient]
 @pytest.fixture
 def exact(time: MovableClock) -> ExactSimulator:
     site = ExactSimulator(clock=time, deliver=lambda _url, _body: 200)
-    site.add_division(NL)
+    site.add_division(code_of(NL))
     return site
 
 
@@ -53,15 +53,15 @@ def make_client(exact: ExactSimulator, table: InMemoryTable) -> MakeClient:
 
     def make() -> ExactClient:
         client = http_clients.client(exact.transport())
-        tokens = TokenProvider(FIRM, BASE, client, secret_store, table)
+        tokens = TokenProvider(APP, SITE, BASE, client, secret_store, table)
         return ExactClient(
-            BASE,
+            SITE_SETTINGS,
             client,
             tokens,
-            RateLimiter(table, FIRM, SITE),
-            ErrorWindow(table, FIRM, SITE),
-            RefusedTokens(table, FIRM, SITE),
-            Turns(table, FIRM, SITE),
+            RateLimiter(table, FIRM),
+            ErrorWindow(table, FIRM),
+            RefusedTokens(table, FIRM),
+            Turns(table, FIRM, calls_in_flight=50),
         )
 
     return make
@@ -79,12 +79,12 @@ def test_rows_are_read_and_written(make_client: MakeClient, exact: ExactSimulato
     assert list(exact_client.rows(NL, ACCOUNTS, by_key)) == []
     with pytest.raises(Review, match="EXACT_NOT_FOUND"):
         exact_client.remove(NL, ACCOUNTS, key)
-    assert exact_client.current_user()["CurrentDivision"] == NL
+    assert exact_client.current_user()["CurrentDivision"] == code_of(NL)
 
 
 def test_pages_are_joined(make_client: MakeClient, exact: ExactSimulator) -> None:
     for number in range(130):
-        exact.add(NL, "financial/GLAccounts", Code=f"4{number:03}", Description="Costs")
+        exact.add(code_of(NL), "financial/GLAccounts", Code=f"4{number:03}", Description="Costs")
     codes = [row["Code"] for row in make_client().rows(NL, "financial/GLAccounts")]
     assert len(set(codes)) == len(codes) == 130
 

@@ -8,12 +8,13 @@ import pytest
 from ml_connector import clock
 from ml_connector.domain.exception_codes import CATALOGUE
 from ml_connector.domain.faults import Fault, Halt, Later, Review, UnclearAnswer
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import Division, Scope
 from ml_connector.exact import error_texts as texts
 from ml_connector.exact import errors
 from ml_connector.exact.errors import ExactAnswer, SentRequest
+from tests.site import SITE
 
-NL = Division(123456)
+NL = Division("nl.123456")
 READ = SentRequest(NL, "crm/Accounts")
 WRITE = SentRequest(NL, "purchaseorder/PurchaseOrders", is_write=True, record="PO-1043")
 NOON = datetime(2026, 10, 26, 12, tzinfo=UTC)
@@ -220,27 +221,27 @@ FORBIDDEN = [
         "Forbidden - Application Scope Violated. Cannot read 'organization.administration' scope.",
         "",
         "EXACT_SCOPE_MISSING",
-        None,
+        SITE,
     ),
-    ("", "BlockedUser", "EXACT_USER_BLOCKED", None),
-    ("", "InactiveUser", "EXACT_USER_BLOCKED", None),
-    ("", "BlockedCustomer", "EXACT_CUSTOMER_BLOCKED", None),
-    ("", "LicenseExpired", "EXACT_LICENCE", None),
+    ("", "BlockedUser", "EXACT_USER_BLOCKED", SITE),
+    ("", "InactiveUser", "EXACT_USER_BLOCKED", SITE),
+    ("", "BlockedCustomer", "EXACT_CUSTOMER_BLOCKED", SITE),
+    ("", "LicenseExpired", "EXACT_LICENCE", SITE),
     ("Forbidden", "DivisionBlocked: Division is blocked", "EXACT_DIVISION_BLOCKED", NL),
     ("Forbidden", "NoDivisionAccess", "EXACT_DIVISION_NOT_ALLOWED", NL),
-    ("Geen licentie voor deze module", "", "EXACT_LICENCE", None),
-    ("Keine Lizenz für dieses Modul", "", "EXACT_LICENCE", None),
+    ("Geen licentie voor deze module", "", "EXACT_LICENCE", SITE),
+    ("Keine Lizenz für dieses Modul", "", "EXACT_LICENCE", SITE),
     ("", "SomethingNew", "EXACT_FORBIDDEN", NL),
 ]
 
 
-@pytest.mark.parametrize(("text", "reason", "code", "division"), FORBIDDEN)
-def test_403_halts_the_connection_or_the_division(
-    text: str, reason: str, code: str, division: Division | None
+@pytest.mark.parametrize(("text", "reason", "code", "scope"), FORBIDDEN)
+def test_403_halts_the_site_or_the_division(
+    text: str, reason: str, code: str, scope: Scope
 ) -> None:
     found = fault(403, text, Reason=reason)
     assert isinstance(found, Halt)
-    assert (found.problem.code, found.division) == (code, division)
+    assert (found.problem.code, found.scope) == (code, scope)
     assert reason in found.problem.cause
 
 

@@ -15,9 +15,8 @@ from ml_connector.domain.faults import Later
 from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.exact.rate_limiter import RateLimiter
 from tests.exact.token_site import FIRM, NOON
-from tests.site import SITE
 
-NL, BE = Division(1), Division(2)
+NL, BE = Division("nl.1"), Division("nl.2")
 MINUTE = timedelta(minutes=1)
 
 
@@ -61,13 +60,13 @@ class Spy(InMemoryTable):
 
 
 def test_nearly_all_of_a_minute_can_be_used(table: InMemoryTable) -> None:
-    taken, later = take_all(RateLimiter(table, FIRM, SITE))
+    taken, later = take_all(RateLimiter(table, FIRM))
     assert 57 <= taken <= 60
     assert (later.code, later.until) == ("EXACT_MINUTE_LIMIT", clock.now() + MINUTE)
 
 
 def test_the_next_minute_is_a_new_one(table: InMemoryTable, time: MovableClock) -> None:
-    rate_limiter = RateLimiter(table, FIRM, SITE)
+    rate_limiter = RateLimiter(table, FIRM)
     first, _ = take_all(rate_limiter)
     time.move(60)
     assert take_all(rate_limiter)[0] == first
@@ -75,18 +74,18 @@ def test_the_next_minute_is_a_new_one(table: InMemoryTable, time: MovableClock) 
 
 def test_workers_share_one_minute(table: InMemoryTable) -> None:
     with ThreadPoolExecutor(8) as pool:
-        counts = list(pool.map(lambda _: take_all(RateLimiter(table, FIRM, SITE))[0], range(8)))
+        counts = list(pool.map(lambda _: take_all(RateLimiter(table, FIRM))[0], range(8)))
     assert 57 <= sum(counts) <= 60
 
 
 def test_divisions_and_connections_are_separate(table: InMemoryTable) -> None:
-    full, _ = take_all(RateLimiter(table, FIRM, SITE), NL)
-    assert take_all(RateLimiter(table, FIRM, SITE), BE)[0] == full
-    assert take_all(RateLimiter(table, ConnectionId("other"), SITE), NL)[0] == full
+    full, _ = take_all(RateLimiter(table, FIRM), NL)
+    assert take_all(RateLimiter(table, FIRM), BE)[0] == full
+    assert take_all(RateLimiter(table, ConnectionId("other")), NL)[0] == full
 
 
 def test_a_day_ends_at_midnight_utc(table: InMemoryTable, time: MovableClock) -> None:
-    rate_limiter = RateLimiter(table, FIRM, SITE, per_minute=60, per_day=100)
+    rate_limiter = RateLimiter(table, FIRM, per_minute=60, per_day=100)
     total = 0
     for _ in range(3):
         taken, later = take_all(rate_limiter)
@@ -103,18 +102,18 @@ def test_a_day_ends_at_midnight_utc(table: InMemoryTable, time: MovableClock) ->
 
 
 def test_the_calls_left_can_still_be_reserved(table: InMemoryTable) -> None:
-    rate_limiter = RateLimiter(table, FIRM, SITE)
+    rate_limiter = RateLimiter(table, FIRM)
     left = rate_limiter.calls_left(NL)
     rate_limiter.reserve(NL)
     assert rate_limiter.calls_left(NL) == left - 1
-    assert take_all(RateLimiter(table, FIRM, SITE))[0] == left - 1
+    assert take_all(RateLimiter(table, FIRM))[0] == left - 1
     assert rate_limiter.calls_left(NL) == 0
     assert rate_limiter.exhausted_until(NL) == clock.now() + MINUTE
 
 
 def test_a_reservation_costs_two_writes() -> None:
     table = Spy()
-    rate_limiter = RateLimiter(table, FIRM, SITE)
+    rate_limiter = RateLimiter(table, FIRM)
     rate_limiter.reserve(NL)
     table.seen.clear()
     rate_limiter.reserve(NL)
@@ -123,16 +122,16 @@ def test_a_reservation_costs_two_writes() -> None:
 
 
 def test_headers_show_the_calls_of_other_programs(table: InMemoryTable) -> None:
-    rate_limiter = RateLimiter(table, FIRM, SITE)
+    rate_limiter = RateLimiter(table, FIRM)
     rate_limiter.reserve(NL)
     rate_limiter.correct(NL, headers(minute=(60, 10)))
-    assert take_all(RateLimiter(table, FIRM, SITE))[0] <= 10
+    assert take_all(RateLimiter(table, FIRM))[0] <= 10
 
 
 def test_an_answer_from_the_previous_minute_does_not_fill_this_one(
     table: InMemoryTable, time: MovableClock
 ) -> None:
-    rate_limiter = RateLimiter(table, FIRM, SITE)
+    rate_limiter = RateLimiter(table, FIRM)
     late = headers(minute=(60, 1))
     time.move(60)
     rate_limiter.correct(NL, late)
@@ -143,17 +142,15 @@ def test_an_answer_from_the_previous_minute_does_not_fill_this_one(
 def test_the_servers_limit_overrides_the_configured_one(
     table: InMemoryTable, time: MovableClock, limit: int
 ) -> None:
-    rate_limiter = RateLimiter(table, FIRM, SITE)
+    rate_limiter = RateLimiter(table, FIRM)
     rate_limiter.reserve(NL)
     rate_limiter.correct(NL, headers(minute=(limit, limit - 1)))
     time.move(60)
-    assert limit - 3 <= take_all(RateLimiter(table, FIRM, SITE))[0] <= limit, (
-        "a new process knows it too"
-    )
+    assert limit - 3 <= take_all(RateLimiter(table, FIRM))[0] <= limit, "a new process knows it too"
 
 
 def test_a_pause_stops_every_process_at_once(table: InMemoryTable, time: MovableClock) -> None:
-    one, two = RateLimiter(table, FIRM, SITE), RateLimiter(table, FIRM, SITE)
+    one, two = RateLimiter(table, FIRM), RateLimiter(table, FIRM)
     two.reserve(NL)
     until = clock.now() + timedelta(minutes=5)
     one.pause(NL, "EXACT_RATE_LIMITED", until)
@@ -178,7 +175,7 @@ def test_no_window_of_exact_ever_holds_more_than_its_limit(
     now = MovableClock(NOON)
     clock.read_from(now)
     table = InMemoryTable()
-    workers = [RateLimiter(table, FIRM, SITE, per_minute=6, per_day=40) for _ in range(3)]
+    workers = [RateLimiter(table, FIRM, per_minute=6, per_day=40) for _ in range(3)]
     arrived: list[float] = []
     waits: list[float] = []
     for worker, pause in steps:
@@ -195,7 +192,7 @@ def test_no_window_of_exact_ever_holds_more_than_its_limit(
 
 
 def test_the_calls_left_are_known_by_window(time: MovableClock) -> None:
-    rate_limiter = RateLimiter(InMemoryTable(), FIRM, SITE, 10, 100)
+    rate_limiter = RateLimiter(InMemoryTable(), FIRM, 10, 100)
     minute, day = rate_limiter.minute_and_day_left(NL)
     rate_limiter.reserve(NL, 4)
     assert rate_limiter.minute_and_day_left(NL) == (minute - 4, day - 4)
@@ -215,7 +212,7 @@ def test_calls_of_a_minutes_last_second_count_in_the_next_one_too(
     table: InMemoryTable, time: MovableClock, early: float
 ) -> None:
     """They may reach Exact when the next minute has begun."""
-    rate_limiter = RateLimiter(table, FIRM, SITE)
+    rate_limiter = RateLimiter(table, FIRM)
     time.move(60 - early)
     taken, _ = take_all(rate_limiter)
     time.move(early)
@@ -225,7 +222,7 @@ def test_calls_of_a_minutes_last_second_count_in_the_next_one_too(
 def test_calls_before_the_last_second_leave_the_next_minute_alone(
     table: InMemoryTable, time: MovableClock
 ) -> None:
-    rate_limiter = RateLimiter(table, FIRM, SITE)
+    rate_limiter = RateLimiter(table, FIRM)
     time.move(58.9)
     take_all(rate_limiter)
     time.move(1.1)
@@ -236,27 +233,27 @@ def test_calls_before_the_last_second_leave_the_next_minute_alone(
 def test_a_few_calls_of_a_day_are_left_to_others(
     table: InMemoryTable, per_day: int, taken: int
 ) -> None:
-    assert take_all(RateLimiter(table, FIRM, SITE, per_minute=10_000, per_day=per_day))[0] == taken
+    assert take_all(RateLimiter(table, FIRM, per_minute=10_000, per_day=per_day))[0] == taken
 
 
 def test_a_call_of_a_minute_is_left_for_what_is_not_counted(table: InMemoryTable) -> None:
-    assert take_all(RateLimiter(table, FIRM, SITE, per_minute=20))[0] == 19
+    assert take_all(RateLimiter(table, FIRM, per_minute=20))[0] == 19
 
 
 def test_a_longer_pause_replaces_a_shorter_one(table: InMemoryTable, time: MovableClock) -> None:
-    one, two = RateLimiter(table, FIRM, SITE), RateLimiter(table, FIRM, SITE)
+    one, two = RateLimiter(table, FIRM), RateLimiter(table, FIRM)
     one.pause(NL, "EXACT_RATE_LIMITED", clock.now() + MINUTE)
     one.pause(NL, "EXACT_RATE_LIMITED", clock.now() + 5 * MINUTE)
     two.pause(NL, "EXACT_RATE_LIMITED", clock.now() + 2 * MINUTE)
     time.move(181)
-    assert [take_all(each)[0] for each in (one, two, RateLimiter(table, FIRM, SITE))] == [0, 0, 0]
+    assert [take_all(each)[0] for each in (one, two, RateLimiter(table, FIRM))] == [0, 0, 0]
 
 
 def test_an_answer_counts_for_the_window_that_it_names(
     table: InMemoryTable, time: MovableClock
 ) -> None:
     """Exact's clock is ahead of ours: its minute and its day have begun already."""
-    rate_limiter = RateLimiter(table, FIRM, SITE)
+    rate_limiter = RateLimiter(table, FIRM)
     time.move(timedelta(hours=11, minutes=59, seconds=58))
     before = rate_limiter.minute_and_day_left(NL)
     midnight = datetime.fromisoformat("2026-10-27T00:00:00+00:00")
@@ -270,6 +267,6 @@ def test_an_answer_counts_for_the_window_that_it_names(
 
 
 def test_headers_show_the_calls_that_other_programs_made_today(table: InMemoryTable) -> None:
-    rate_limiter = RateLimiter(table, FIRM, SITE)
+    rate_limiter = RateLimiter(table, FIRM)
     rate_limiter.correct(NL, headers(day=(5000, 30)))
     assert take_all(rate_limiter)[0] <= 30

@@ -149,10 +149,10 @@ def test_a_row_that_is_no_object_stops_no_other(row: Any) -> None:
 
 def test_a_row_that_is_needed_now_is_refused_with_its_reason() -> None:
     with pytest.raises(Review) as refused:
-        read_required({"ID": KEY, "Code": "A", "GLCosts": "4400"}, read_item, "i", Division(7))
+        read_required({"ID": KEY, "Code": "A", "GLCosts": "4400"}, read_item, "i", Division("nl.7"))
     (found,) = refused.value.problems
     assert found.code == "EXACT_RECORD_UNREADABLE"
-    assert "i A in division 7: GLCosts is '4400', not a key" in found.cause
+    assert "i A in division nl.7: GLCosts is '4400', not a key" in found.cause
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from ml_connector.exact.tokens import TokenProvider
 from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.secret import Secret
 from tests.exact.token_site import BASE, FIRM, TokenSite
+from tests.site import APP, SITE
 
 Result = TypeVar("Result")
 MOST_VERSIONS = 90
@@ -110,7 +111,7 @@ class Stores:
 
     def process(self) -> TokenProvider:
         http = httpx.Client(transport=httpx.MockTransport(self.site))
-        return TokenProvider(FIRM, BASE, http, self.secret_store, self.table)
+        return TokenProvider(APP, SITE, BASE, http, self.secret_store, self.table)
 
     def token(self) -> str:
         """Return the token that a new process uses."""

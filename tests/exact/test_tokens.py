@@ -19,7 +19,7 @@ from ml_connector.exact.tokens import CALLS_A_DAY, TokenProvider
 from ml_connector.infrastructure.coordination import ErrorWindow, Leases
 from ml_connector.secret import Secret
 from tests.exact.token_site import BASE, FIRM, TokenSite
-from tests.site import SITE
+from tests.site import APP, SITE
 
 MakeProvider = Callable[[], TokenProvider]
 
@@ -179,11 +179,11 @@ def crash_between_answer_and_store(
     crashing: CrashingSecretStore, site: TokenSite, table: InMemoryTable
 ) -> TokenProvider:
     http = httpx.Client(transport=httpx.MockTransport(site))
-    provider = TokenProvider(FIRM, BASE, http, crashing, table)
+    provider = TokenProvider(APP, SITE, BASE, http, crashing, table)
     crashing.crashes = True
     with pytest.raises(KeyboardInterrupt):
         provider.access_token()
-    return TokenProvider(FIRM, BASE, http, crashing, table)
+    return TokenProvider(APP, SITE, BASE, http, crashing, table)
 
 
 def test_a_pair_lost_between_answer_and_store_ends_in_reconnect(
@@ -195,7 +195,7 @@ def test_a_pair_lost_between_answer_and_store_ends_in_reconnect(
         provider.access_token()
     assert halted.value.problem.code == "RECONNECT_NEEDED"
     assert "connector connect" in halted.value.problem.remedy
-    assert halted.value.division is None
+    assert halted.value.scope == SITE
 
 
 def test_a_lost_pair_is_harmless_if_exact_accepts_the_old_token(
@@ -408,7 +408,7 @@ def test_nobody_else_renews_during_the_slowest_renewal(
 
     def provider(answer: Callable[[httpx.Request], httpx.Response]) -> TokenProvider:
         http = httpx.Client(transport=httpx.MockTransport(answer))
-        return TokenProvider(FIRM, BASE, http, secret_store, table)
+        return TokenProvider(APP, SITE, BASE, http, secret_store, table)
 
     other = provider(site)
     time.move(700)
@@ -420,7 +420,7 @@ def test_token_errors_of_the_last_hour_stop_the_token_calls(
     make_provider: MakeProvider, site: TokenSite, table: InMemoryTable, time: MovableClock
 ) -> None:
     for _ in range(6):
-        ErrorWindow(table, FIRM, SITE).record(None, "oauth2/token")
+        ErrorWindow(table, FIRM).record(None, "oauth2/token")
     time.move(700)
     with pytest.raises(Later) as later:
         make_provider().access_token()

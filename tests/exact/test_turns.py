@@ -15,10 +15,9 @@ from ml_connector.domain.faults import Later
 from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.exact.call_purpose import for_orders
 from ml_connector.exact.turns import LASTS, Turns, kept
-from tests.site import SITE
 
 FIRM = ConnectionId("firm")
-NL, BE = Division(2101), Division(2102)
+NL, BE = Division("nl.2101"), Division("nl.2102")
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ class Process:
 
     def __init__(self, table: InMemoryTable, calls_in_flight: int = 1) -> None:
         self._context = copy_context()
-        self.turns = Turns(table, FIRM, SITE, calls_in_flight)
+        self.turns = Turns(table, FIRM, calls_in_flight)
         self._run = ExitStack()
 
     def begin(self) -> None:
@@ -76,7 +75,7 @@ def test_a_turn_is_kept_until_the_end_of_the_run(process: Callable[[], Process])
 def test_a_single_call_takes_its_turn_and_gives_it_back(
     table: InMemoryTable, process: Callable[[], Process]
 ) -> None:
-    turns, other = Turns(table, FIRM, SITE), process()
+    turns, other = Turns(table, FIRM), process()
     with turns.calling(NL):
         assert not other.takes()
     assert other.takes()
@@ -120,14 +119,14 @@ def test_another_connection_has_turns_of_its_own(
     table: InMemoryTable, process: Callable[[], Process]
 ) -> None:
     assert process().takes()
-    with Turns(table, ConnectionId("another"), SITE).calling(NL):
+    with Turns(table, ConnectionId("another")).calling(NL):
         pass
 
 
 def test_a_waiting_reading_is_told_to_the_holder_and_a_waiting_order_is_not(
     table: InMemoryTable, process: Callable[[], Process]
 ) -> None:
-    holder, turns = process(), Turns(table, FIRM, SITE)
+    holder, turns = process(), Turns(table, FIRM)
     holder.takes()
     with for_orders(), pytest.raises(Later):
         turns.take(NL)

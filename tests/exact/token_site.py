@@ -9,9 +9,18 @@ import httpx
 
 from ml_connector.clock import MovableClock
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.settings.connection import ExactSite
 
 FIRM = ConnectionId("firm")
 BASE = "https://start.exactonline.nl"
+SITE_SETTINGS = ExactSite.model_validate(
+    {
+        "id": "firm",
+        "exact_site": "nl",
+        "exact_base_url": BASE,
+        "divisions": [{"division": 101, "subsidiaries": ["nl"]}],
+    }
+)
 NOON = 1_793_016_000.0  # 2026-10-26T12:00:00Z
 
 

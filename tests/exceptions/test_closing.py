@@ -106,14 +106,16 @@ def test_a_vendor_that_can_be_read_again(env: InMemoryEnvironment) -> None:
 def test_subscriptions_that_are_made_later_or_no_longer_wanted(env: InMemoryEnvironment) -> None:
     env.exact.webhooks.deliver = lambda _url, _body: 200
     env.connect(exact_callback_url="https://callback.test/exact")
-    found = problem("WEBHOOK_NOT_SUBSCRIBED", f"Webhook Items of division {NL.division}")
+    found = problem("WEBHOOK_NOT_SUBSCRIBED", f"Webhook Items of division {NL.key}")
     for settings in ({}, {"exact_callback_url": None}):
         record = env.services.ledger_of(FIRM).read(CONNECTION)
         env.services.ledger_of(FIRM).write(
             record.now("active", replace(record.facts, problems=(found,))), "subscriptions"
         )
         assert codes(env) == ["WEBHOOK_NOT_SUBSCRIBED"]
-        env.services.connections.save(env.connection().model_copy(update=settings))
+        (site,) = env.connection().sites
+        changed = env.connection().model_copy(update={"sites": (site.model_copy(update=settings),)})
+        env.services.connections.save(changed)
         token_refresh.refresh_all(env.services.all(), lambda _name, _value: None)
         assert codes(env) == []
 

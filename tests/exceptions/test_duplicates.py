@@ -8,7 +8,6 @@ import pytest
 from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.faults import Problem
-from ml_connector.domain.ids import Division
 from ml_connector.domain.records import OrderState, posted_facts
 from ml_connector.exceptions import possible_duplicates as duplicates
 from ml_connector.reference_data.refresh import refresh
@@ -26,7 +25,7 @@ def stack(env: InMemoryEnvironment) -> PersonStack:
 
 def enter_by_hand(env: InMemoryEnvironment, amount: str = "99.00", **more: Any) -> dict[str, Any]:
     """Enter an order in Exact by hand, and let the worker read it."""
-    exact_client = env.services_of().exact
+    exact_client = env.services_of().exact(NL.key)
     place = env.exact.world.divisions[NL.division]
     supplier = next(
         row for row in place.table("crm/Accounts").values() if "Cloudwerk" in row["Name"]
@@ -34,8 +33,8 @@ def enter_by_hand(env: InMemoryEnvironment, amount: str = "99.00", **more: Any) 
     item = next(row for row in place.table("logistics/Items").values() if "4100" in row["Code"])
     line = {"Item": item["ID"], "QuantityInPurchaseUnits": 3, "UnitPrice": float(amount) / 3}
     body = {"Supplier": supplier["ID"], "YourRef": "PO-1", "PurchaseOrderLines": [line], **more}
-    made = exact_client.create(Division(NL.division), _ORDERS, body)
-    refresh(env.services_of(), Division(NL.division), everything=True)
+    made = exact_client.create(NL.key, _ORDERS, body)
+    refresh(env.services_of(), NL.key, everything=True)
     return made
 
 
@@ -228,7 +227,7 @@ class TestThisOrder:
     def test_one_that_is_not_there_is_refused(self, stack: PersonStack, number: str) -> None:
         enter_by_hand(stack.env)
         waiting(stack.env)
-        with pytest.raises(UserError, match=f"division 2101 has no order '{number}'"):
+        with pytest.raises(UserError, match=f"division nl.2101 has no order '{number}'"):
             duplicates.adopt(stack, stack.actor, FIRM, "PO-1", number)
 
     def test_one_that_was_just_deleted_is_refused(self, stack: PersonStack) -> None:
@@ -266,7 +265,7 @@ class TestPostedAgain:
         assert env.codes(order) == ["DIVISION_CHANGED"], "nobody requested it"
         env.retry(order)
         record = env.record(order)
-        assert (record.state, record.facts.division) == ("posted", BE.division)
+        assert (record.state, record.facts.division) == ("posted", BE.key)
         assert (len(env.in_exact(NL)), len(env.in_exact(BE))) == (0, 1)
         assert env.codes(order) == []
 
@@ -275,7 +274,7 @@ class TestPostedAgain:
         order = env.order()
         id = posted_facts(env.post(order).facts).exact.id
         env.wait(hours=4, minutes=1)
-        env.services_of().exact_orders(Division(NL.division)).mark_deleted(id)
+        env.services_of().exact_orders(NL.key).mark_deleted(id)
         record = env.record(order)
         gone = Problem("DELETED_IN_EXACT", "PO-1", "c", "r")
         facts = replace(record.facts, problems=(gone,))

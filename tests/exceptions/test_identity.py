@@ -144,7 +144,7 @@ def test_a_dismissed_problem_that_changes_or_comes_back_is_open(
 
 def test_halts_are_dated_too(ledger: Ledger, time: MovableClock) -> None:
     halt = problem("EXACT_DIVISION_BLOCKED", "firm")
-    Halts(ledger).stop(halt, Division(1))
+    Halts(ledger).stop(halt, Division("nl.1"))
     first = opened(ledger.read(CONNECTION), halt)
     assert first == clock.now().isoformat()
     time.move(60)

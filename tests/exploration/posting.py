@@ -22,7 +22,7 @@ from local.in_memory.stack import Hosts, InMemoryQueues, InMemoryStack, QueuedMe
 from ml_connector import clock
 from ml_connector.deeds import worker
 from ml_connector.domain.ids import Actor as Person
-from ml_connector.domain.ids import Division, OrderId
+from ml_connector.domain.ids import ConnectionId, Division, OrderId
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.turns import Turns
@@ -32,7 +32,7 @@ from ml_connector.infrastructure.ledger import Conflict, OrderRecord
 from ml_connector.infrastructure.queues import Message
 from ml_connector.messages import order_message
 from ml_connector.services import StackServices, Tables
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import ExactSite
 from ml_connector.sqs_worker import DeliverAgain, counted, wait_after
 from ml_connector.sweep.due_records import sweep_connection
 from ml_connector.user_errors import UserError
@@ -280,10 +280,9 @@ class ExploredStack(InMemoryStack):
         services = super().services(actor)
         opened = services.openers.exact
 
-        def exact(connection: Connection) -> ExactClient:
-            exact_client = opened(connection)
-            table, id = self.tables.coordination, connection.id
-            exact_client.turns = AlwaysInTurn(table, id, connection.site)
+        def exact(id: ConnectionId, site: ExactSite) -> ExactClient:
+            exact_client = opened(id, site)
+            exact_client.turns = AlwaysInTurn(self.tables.coordination, id)
             return exact_client
 
         return replace(services, openers=replace(services.openers, exact=exact))

@@ -163,7 +163,9 @@ class TokenWorld(World):
 
     def _client(self) -> ExactClient:
         http = http_clients.client(self.transport)
-        return open_exact_client(_CONNECTION, http, self.secrets, self.tables["coordination"])
+        return open_exact_client(
+            _CONNECTION.id, _CONNECTION.sites[0], http, self.secrets, self.tables["coordination"]
+        )
 
     def finished(self, actor: Actor) -> None:
         """Take note of a death, and of a failure that is no fault."""

@@ -16,7 +16,6 @@ from local.simulator import SimulatedFault as AirbaseFault
 from ml_connector import clock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt
-from ml_connector.domain.ids import Division, division_key
 from ml_connector.exact import subscriptions
 from ml_connector.health.checks import Check
 from ml_connector.health.ping import ping_connection
@@ -24,7 +23,8 @@ from ml_connector.health.probes import probes_of
 from ml_connector.infrastructure.coordination import ErrorWindow
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY
-from ml_connector.settings.connection import ANOTHER_SITE, Connection
+from ml_connector.settings.connection import Connection
+from tests.site import SITE
 
 CALLBACK = "https://callback.test"
 CONSENT = "connector connection consent"
@@ -35,9 +35,9 @@ def firm(env: InMemoryEnvironment) -> InMemoryEnvironment:
     """The firm, connected and subscribed, with one posted order, in a new minute."""
     env.exact.webhooks.deliver = lambda _url, _body: 200
     connection = env.connect()
-    exact_client = env.services_of(connection.id).exact
+    exact_client = env.services_of(connection.id).exact_at(SITE)
     for each in connection.divisions:
-        topics = connection.exact_topics
+        topics = connection.sites[0].exact_topics
         assert not subscriptions.ensure(exact_client, each.division, topics, CALLBACK).problems
     assert env.post(env.order()).state == "posted"
     env.clock.move(61)
@@ -50,8 +50,8 @@ def ping(env: InMemoryEnvironment, connection: Connection | None = None) -> list
     return ping_connection(services.bound(connection or env.connection()))
 
 
-def red(checks: list[Check]) -> dict[tuple[int | None, str], Check]:
-    return {(c.division, c.check): c for c in checks if c.ok is False}
+def red(checks: list[Check]) -> dict[tuple[str | None, str], Check]:
+    return {(c.scope, c.check): c for c in checks if c.ok is False}
 
 
 def only(checks: list[Check]) -> Check:
@@ -65,10 +65,10 @@ def unknown(checks: list[Check]) -> list[str]:
 
 def test_a_healthy_firm_is_all_green(firm: InMemoryEnvironment) -> None:
     checks = ping(firm)
-    assert [(c.division, c.check, c.cause) for c in checks if c.ok is not True] == []
-    assert {c.division for c in checks} == {None, *(b.division for b in BRANCHES)}
+    assert [(c.scope, c.check, c.cause) for c in checks if c.ok is not True] == []
+    assert {c.scope for c in checks} == {None, SITE, *(b.key for b in BRANCHES)}
     assert all(c.detail and not c.code and not c.remedy for c in checks)
-    details = {c.check: c.detail for c in checks if c.division in {None, NL.division}}
+    details = {c.check: c.detail for c in checks if c.scope in {None, SITE, NL.key}}
     assert details["airbase_order"] == "Order PO-1 was read."
     assert details["airbase_vendor"] == "Vendor Cloudwerk was read."
     assert "30.0 left" in details["consent"]
@@ -121,7 +121,7 @@ def every_option(env: InMemoryEnvironment) -> Connection:
 
 def test_every_option_takes_a_few_more(firm: InMemoryEnvironment) -> None:
     connection = every_option(firm)
-    assert len(probes_of(connection, connection.divisions[0])) == 18
+    assert len(probes_of(connection.tag_kinds, connection.divisions[0])) == 18
     assert not red(ping(firm, connection))
 
 
@@ -141,10 +141,13 @@ def test_it_asks_every_endpoint_that_the_connector_calls(env: InMemoryEnvironmen
     assert key
     assert env.record(order).state == "posted"
     subscriptions.ensure(
-        env.services_of(connection.id).exact, connection.divisions[0].division, ["Items"], CALLBACK
+        env.services_of(connection.id).exact_at(SITE),
+        connection.divisions[0].division,
+        ["Items"],
+        CALLBACK,
     )
     called = {c.path.removeprefix("/api/v1/{division}/") for c in env.exact.calls}
-    asked = {probe.path for probe in probes_of(connection, connection.divisions[0])}
+    asked = {probe.path for probe in probes_of(connection.tag_kinds, connection.divisions[0])}
     only_written = {"logistics/SupplierItem"}  # its stream is read
     assert {path for path in called if not path.startswith("/")} - only_written <= asked
 
@@ -178,10 +181,10 @@ def test_a_refused_young_token_has_a_remedy_in_case_it_stays(
 
 def test_no_consent_at_all(firm: InMemoryEnvironment) -> None:
     firm.memory.secret_store._tokens.clear()
-    firm.services_of().exact.tokens.pairs.forget()
+    firm.services_of().exact_at(SITE).tokens.pairs.forget()
     found = red(ping(firm))
     assert {c.code for c in found.values()} == {"NOT_CONNECTED"}
-    assert "`connector connection consent example-firm`" in found[None, "consent"].remedy
+    assert "`connector connection consent example-firm`" in found[SITE, "consent"].remedy
 
 
 def test_token_stores_that_differ(
@@ -244,11 +247,11 @@ def test_an_inaccessible_division(
     before = len(firm.exact.calls)
     checks = ping(firm)
     found = red(checks)
-    assert {(c.division, c.code) for c in found.values()} == {(NL.division, code)}
-    assert remedy in found[NL.division, "division"].remedy
+    assert {(c.scope, c.code) for c in found.values()} == {(NL.key, code)}
+    assert remedy in found[NL.key, "division"].remedy
     refused = [c for c in firm.exact.calls[before:] if c.status == 403]
     assert len(refused) == 1, "one error, then no more calls there"
-    assert all(c.ok for c in checks if c.division != NL.division)
+    assert all(c.ok for c in checks if c.scope != NL.key)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +268,7 @@ def test_a_scope_that_is_missing_for_one_endpoint(
     firm.exact.policy.denied = {path}
     before = len(firm.exact.calls)
     found = red(ping(firm))
-    assert found.keys() == {(b.division, f"read:{path}") for b in BRANCHES}
+    assert found.keys() == {(b.key, f"read:{path}") for b in BRANCHES}
     assert {c.code for c in found.values()} == {"EXACT_SCOPE_MISSING"}
     assert all(c.remedy.endswith(f"Scope: {scope}.") for c in found.values())
     refused = [c for c in firm.exact.calls[before:] if c.status == 403]
@@ -283,10 +286,10 @@ def test_a_package_without_purchase_orders(firm: InMemoryEnvironment) -> None:
     paths = ("purchaseorder/PurchaseOrders", "purchaseorder/PurchaseOrderLines")
     firm.exact.policy.unlicensed = {*paths, "sync/PurchaseOrder/PurchaseOrders"}
     found = red(ping(firm))
-    package = found[NL.division, "package"]
+    package = found[NL.key, "package"]
     assert package.code == "EXACT_NO_PURCHASE_ORDERS"
     assert "licence has purchase orders" in package.remedy
-    assert (NL.division, "division") not in found
+    assert (NL.key, "division") not in found
     assert len(found) == 4 * len(BRANCHES)
 
 
@@ -294,7 +297,7 @@ def test_a_package_without_purchase_orders(firm: InMemoryEnvironment) -> None:
 def test_a_clock_that_is_off(firm: InMemoryEnvironment, seconds: int, side: str) -> None:
     clock.read_from(lambda: firm.clock() + seconds)
     found = red(ping(firm))
-    assert found.keys() == {(None, "airbase_clock"), (None, "exact_clock")}
+    assert found.keys() == {(None, "airbase_clock"), (SITE, "exact_clock")}
     for check in found.values():
         assert (check.code, side in check.cause) == ("CLOCK_DIFFERS", True)
         assert "time server" in check.remedy
@@ -308,7 +311,7 @@ def test_small_clock_differences_are_allowed(firm: InMemoryEnvironment) -> None:
 def test_subscriptions_that_point_elsewhere(firm: InMemoryEnvironment) -> None:
     config = firm.config() | {"exact_callback_url": "https://other.test"}
     found = red(ping(firm, Connection.model_validate(config)))
-    assert found.keys() == {(b.division, "webhooks") for b in BRANCHES}
+    assert found.keys() == {(b.key, "webhooks") for b in BRANCHES}
     assert {c.code for c in found.values()} == {"WEBHOOK_ELSEWHERE"}
     assert all(CALLBACK in c.cause and "connector webhooks" in c.remedy
                for c in found.values())  # fmt: skip
@@ -331,9 +334,9 @@ def test_no_callback_url_is_a_choice(firm: InMemoryEnvironment) -> None:
 def test_calls_used_up_by_another_program(firm: InMemoryEnvironment) -> None:
     firm.exact.limits.spend(BE.division, clock.epoch(), 60)
     found = red(ping(firm))
-    assert found[BE.division, "budget"].code == "EXACT_MINUTE_LIMIT"
-    assert "ping again after" in found[BE.division, "budget"].remedy
-    assert {division for division, _ in found} == {BE.division}
+    assert found[BE.key, "budget"].code == "EXACT_MINUTE_LIMIT"
+    assert "ping again after" in found[BE.key, "budget"].remedy
+    assert {division for division, _ in found} == {BE.key}
 
 
 @pytest.mark.parametrize(
@@ -346,13 +349,13 @@ def test_the_last_calls_are_left_to_the_orders(
     firm.exact.limits.per_minute = limits.get("calls_per_minute", 60)
     firm.exact.limits.per_day = limits.get("calls_per_day", 5000)
     connection = Connection.model_validate(firm.config() | {"limits": limits})
-    rate_limiter = firm.services_of(connection.id).exact.rate_limiter
+    rate_limiter = firm.services_of(connection.id).exact_at(SITE).rate_limiter
     if window == "day":
-        rate_limiter.reserve(BE.division, 40)  # type: ignore[arg-type]
+        rate_limiter.reserve(BE.key, 40)
         firm.clock.move(61)
     before = len(firm.exact.calls)
     found = red(ping(firm, connection))
-    assert found[BE.division, "budget"].code == code
+    assert found[BE.key, "budget"].code == code
     assert not [c for c in firm.exact.calls[before:] if c.division == BE.division
                 and "Me" not in c.path]  # fmt: skip
 
@@ -360,18 +363,18 @@ def test_the_last_calls_are_left_to_the_orders(
 def test_a_pause_requested_by_exact_is_reported_with_its_end(firm: InMemoryEnvironment) -> None:
     until = clock.now() + timedelta(minutes=7)
     division = firm.connection().divisions[0].division
-    firm.services_of().exact.rate_limiter.pause(division, "EXACT_RATE_LIMITED", until)
+    firm.services_of().exact_at(SITE).rate_limiter.pause(division, "EXACT_RATE_LIMITED", until)
     firm.clock.move(120)
     before = len(firm.exact.calls)
     found = red(ping(firm))
-    assert found[NL.division, "budget"].code == "EXACT_RATE_LIMITED"
-    assert f"{until:%H:%M:%S}" in found[NL.division, "budget"].remedy
-    assert {place for place, _ in found} == {NL.division}
+    assert found[NL.key, "budget"].code == "EXACT_RATE_LIMITED"
+    assert f"{until:%H:%M:%S}" in found[NL.key, "budget"].remedy
+    assert {place for place, _ in found} == {NL.key}
     assert [c for c in firm.exact.calls[before:] if c.division == NL.division] == []
 
 
 def test_errors_of_the_last_hour_count(firm: InMemoryEnvironment) -> None:
-    window = ErrorWindow(firm.memory.tables.coordination, FIRM, ANOTHER_SITE)
+    window = ErrorWindow(firm.memory.tables.coordination, FIRM)
     for _ in range(6):
         window.record(NL.division, "vat/VATCodes")  # type: ignore[arg-type]
     before = len(firm.exact.calls)
@@ -475,7 +478,7 @@ def test_an_unreadable_answer_of_exact_fails_its_own_check(firm: InMemoryEnviron
 def test_a_time_out_ends_the_checks_of_all_divisions(firm: InMemoryEnvironment) -> None:
     firm.exact.faults.append(ExactFault("slow", "GET", "vat/VATCodes", seconds=30))
     found = only(ping(firm))
-    assert (found.division, found.code) == (NL.division, "EXACT_NO_ANSWER")
+    assert (found.scope, found.code) == (NL.key, "EXACT_NO_ANSWER")
 
 
 def test_an_airbase_refusal_after_the_listing(firm: InMemoryEnvironment) -> None:
@@ -507,14 +510,14 @@ def test_a_ping_waits_a_moment_for_its_turn_and_then_says_so(
         firm.clock.move(seconds)
 
     monkeypatch.setattr("ml_connector.health.division._sleep", pause)
-    key = division_key(firm.connection().site, Division(NL.division))
+    key = NL.key
     another = firm.services_of().leases
     assert another.acquire(f"turn {key} 0", timedelta(seconds=15))
     assert not red(ping(firm)), "its turn came"
     assert 15 <= sum(paused) < 20
     assert another.acquire(f"turn {key} 0", timedelta(hours=1))
     before = len(firm.exact.calls)
-    unknown = [c for c in ping(firm) if c.division == NL.division and c.ok is None]
+    unknown = [c for c in ping(firm) if c.scope == NL.key and c.ok is None]
     assert {c.check for c in unknown} >= {"division", "package"}
     assert all("Ping again in a minute" in str(c.detail) for c in unknown)
     assert NL.division not in {call.division for call in firm.exact.calls[before:]}

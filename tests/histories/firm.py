@@ -7,7 +7,7 @@ from typing import Any
 from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.settings.connection import Connection
 
-NL, BE = Division(101), Division(102)
+NL, BE = Division("nl.101"), Division("nl.102")
 FIRM = ConnectionId("firm")
 CONNECTION = Connection.model_validate(
     {

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from local.exact_simulator import ExactSimulator
 from local.in_memory.stack import Hosts, InMemoryStack, QueuedMessage
 from ml_connector import clock
-from ml_connector.domain.ids import OrderId
+from ml_connector.domain.ids import OrderId, code_of
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.domain.records import posted_facts
 from ml_connector.exact.oauth import Tokens
@@ -96,11 +96,11 @@ class History:
 
     def _fill(self) -> None:
         for code, country in ((NL, "NL"), (BE, "BE")):
-            self.exact.add_division(code, country, requires_supplier_items=code == NL)
-            self.exact.add_supplier(code, "Papier BV", code="7")
-            gl_account = self.exact.add_gl_account(code, "4406", "Office")
+            self.exact.add_division(code_of(code), country, requires_supplier_items=code == NL)
+            self.exact.add_supplier(code_of(code), "Papier BV", code="7")
+            gl_account = self.exact.add_gl_account(code_of(code), "4406", "Office")
             if code == NL:
-                self.exact.add_item(code, "C4406", "Office", gl_account)
+                self.exact.add_item(code_of(code), "C4406", "Office", gl_account)
         self.memory.secret_store.store("airbase-key", FIRM, {"api_key": "key-of-the-history"})
         app = {
             "client_id": self.exact.client_id,
@@ -110,7 +110,7 @@ class History:
         self._consent()
         ConnectionStore(self.memory.tables.mappings).save(CONNECTION)
         for division in CONNECTION.divisions:
-            message = refresh_message(FIRM, CONNECTION.site, division.division)
+            message = refresh_message(FIRM, division.division)
             self.memory.queues.send(message)
 
     def _consent(self) -> None:
@@ -313,7 +313,7 @@ class History:
         assert not forgotten, f"seed {self.seed}: events still open: {forgotten}"
         codes = [
             item["Code"]
-            for item in self.exact.world.divisions[BE].table("logistics/Items").values()
+            for item in self.exact.world.divisions[code_of(BE)].table("logistics/Items").values()
         ]
         assert len(codes) == len(set(codes)), f"seed {self.seed}: items created twice: {codes}"
 
@@ -327,7 +327,7 @@ class History:
         found = [
             order
             for division in (NL, BE)
-            for order in self.exact.purchase_orders(division)
+            for order in self.exact.purchase_orders(code_of(division))
             if is_marked_for(order["Remarks"], FIRM, id)
         ]
         assert len(found) == (1 if kind == "good" else 0), f"{where}: {len(found)} in Exact"

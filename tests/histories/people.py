@@ -7,7 +7,7 @@ from typing import Any
 from local.exact_simulator import ExactSimulator, Request
 from local.exact_simulator.schema import Entity
 from local.exact_simulator.world import Division as SimulatedDivision
-from ml_connector.domain.ids import ConnectionId, Division, OrderId
+from ml_connector.domain.ids import ConnectionId, Division, OrderId, code_of
 from ml_connector.domain.orders.exact_order import CANCELLED, COMPLETE, OPEN
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.infrastructure.ledger import OrderRecord
@@ -114,30 +114,32 @@ class People:
         if how == "price":
             line = self.rng.choice(order["lines"])
             price = float(line["UnitPrice"]) + self.rng.choice((0.01, 5.0, 1000.0))
-            self.exact.change(division, _LINES, line["ID"], UnitPrice=round(price, 2))
-            self.exact.change(division, _ORDERS, key)
+            self.exact.change(code_of(division), _LINES, line["ID"], UnitPrice=round(price, 2))
+            self.exact.change(code_of(division), _ORDERS, key)
         elif how == "delete":
-            self.exact.remove(division, _ORDERS, key)
+            self.exact.remove(code_of(division), _ORDERS, key)
         elif how == "cancel":
-            self.exact.change(division, _ORDERS, key, OrderStatus=CANCELLED)
+            self.exact.change(code_of(division), _ORDERS, key, OrderStatus=CANCELLED)
         elif how == "receive":
-            self.exact.receive(division, key)
+            self.exact.receive(code_of(division), key)
         else:
-            self.exact.change(division, _ORDERS, key, Description="Call first")
+            self.exact.change(code_of(division), _ORDERS, key, Description="Call first")
             if self.originals[key]["lines"] == order["lines"]:
                 del self.originals[key]  # texts may be overwritten
 
     def _undo(self, division: Division, key: str) -> None:
         before = self.originals.pop(key)
         for line in before["lines"]:
-            if line["ID"] in self.exact.world.divisions[division].table(_LINES):
-                self.exact.change(division, _LINES, line["ID"], UnitPrice=line["UnitPrice"])
+            if line["ID"] in self.exact.world.divisions[code_of(division)].table(_LINES):
+                self.exact.change(
+                    code_of(division), _LINES, line["ID"], UnitPrice=line["UnitPrice"]
+                )
         status = {"OrderStatus": before["OrderStatus"]}
-        if self.exact.row(division, _ORDERS, key)["ReceiptStatus"] == COMPLETE:
+        if self.exact.row(code_of(division), _ORDERS, key)["ReceiptStatus"] == COMPLETE:
             status["ReceiptStatus"] = OPEN
             for line in self._lines(key):
                 line["ReceivedQuantity"] = 0.0
-        self.exact.change(division, _ORDERS, key, **status)
+        self.exact.change(code_of(division), _ORDERS, key, **status)
 
     def _is_settled(self, id: str) -> bool:
         record = self.read(id)
@@ -148,12 +150,12 @@ class People:
         return [
             (division, order)
             for division in self.divisions
-            for order in self.exact.purchase_orders(division)
+            for order in self.exact.purchase_orders(code_of(division))
             if is_marked_for(order["Remarks"], self.firm, OrderId(id))
         ]
 
     def _lines(self, key: str) -> list[Row]:
-        tables = [self.exact.world.divisions[d].table(_LINES) for d in self.divisions]
+        tables = [self.exact.world.divisions[code_of(d)].table(_LINES) for d in self.divisions]
         return [r for table in tables for r in table.values() if r["PurchaseOrderID"] == key]
 
     # ------------------------------------------------------------ Exact's notifications and calls

@@ -17,8 +17,8 @@ from local.simulator import Handler, HandlerTransport, Request, Response
 from ml_connector import clock
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.orders.marker import is_marked_for
-from ml_connector.infrastructure.circuit_breaker import REMOTES
 from ml_connector.infrastructure.halts import Halts
+from ml_connector.sweep.outages import read_outages
 from tests.hostile_remote.mangling import ALL_KINDS, Fault
 
 _HOUR, _DAY = 3600.0, 86_400.0
@@ -134,8 +134,8 @@ class HostileHistory:
         services = self.env.services_of(FIRM)
         first = next(services.ledger.due(datetime.max.replace(tzinfo=clock.now().tzinfo)), None)
         moments = [first.due_at] if first and first.due_at else []
-        outages = (services.circuit_breaker(remote).outage() for remote in REMOTES)
-        moments += [each.probe_at for each in outages if each.probe_at]
+        outages = read_outages(services)
+        moments += [each.outage.probe_at for each in outages if each.outage.probe_at]
         if Halts(services.ledger).all():
             moments.append(clock.now() + timedelta(minutes=15))
         queued = (one.visible_at for one in self.env.memory.queues.waiting)

@@ -14,7 +14,6 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import ConnectionId, Division, OrderId, VendorId
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.records import OrderFacts, OrderState
-from ml_connector.infrastructure.circuit_breaker import EXACT
 from ml_connector.infrastructure.connection_store import ListedOrder
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import IncomingEvent
@@ -22,9 +21,10 @@ from ml_connector.infrastructure.ledger import new_order
 from ml_connector.infrastructure.vendor_links import Link, SupplierProposal
 from ml_connector.services import Services, StackServices, Tables
 from tests.domain.orders.builders import another_guid, any_connection
+from tests.site import SITE
 
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("firm-2")
-NL, ORDER, VENDOR, SUPPLIER = Division(1), OrderId("po-1"), VendorId("ven-1"), another_guid(1)
+NL, ORDER, VENDOR, SUPPLIER = Division("nl.1"), OrderId("po-1"), VendorId("ven-1"), another_guid(1)
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 
 
@@ -101,7 +101,7 @@ def use_ledger(services: Services) -> list[Any]:
     record = ledger.save_unaudited(ledger.postpone(ledger.write(record, "received"), AT))
     assert ledger.find_break(record) is None
     Halts(ledger).stop(problem("NOT_CONNECTED", "firm", connection="firm"), NL)
-    Halts(ledger).lift_all(NL)
+    Halts(ledger).lift_all()
     ledger.restored(AT, clock.now() + timedelta(days=1))
     Halts(ledger).stop(problem("NOT_CONNECTED", "firm", connection="firm"))
     return [
@@ -153,7 +153,7 @@ def use_reference_data(services: Services) -> list[Any]:
 
 
 def use_coordination(services: Services) -> list[Any]:
-    breaker = services.circuit_breaker(EXACT)
+    breaker = services.exact_at(SITE).circuit_breaker
     for _ in range(3):
         breaker.record_failure()
     services.shared_values.set("mark", "text", clock.now() + timedelta(hours=1))
@@ -202,10 +202,11 @@ def test_another_connections_record_or_event_is_not_written(stack: StackServices
 def test_services_live_as_long_as_the_settings(stack: StackServices) -> None:
     services = services_of(stack, FIRM)
     assert services_of(stack, FIRM) is services
-    assert services_of(stack, FIRM).exact is services.exact, "its token and limits are cached"
+    exact_client = services.exact_at(SITE)
+    assert services_of(stack, FIRM).exact_at(SITE) is exact_client, "it caches token and limits"
     stack.connections.save(any_connection(id=FIRM, name="New"))
     assert services_of(stack, FIRM).connection.name == "New"
-    assert services_of(stack, FIRM).exact is not services.exact
+    assert services_of(stack, FIRM).exact_at(SITE) is not exact_client
 
 
 def test_a_removed_connection_has_no_services_but_a_ledger(stack: StackServices) -> None:
@@ -221,6 +222,6 @@ def test_to_hold_an_idle_connections_services_calls_nothing(stack: StackServices
     connection = services_of(stack, FIRM).connection
     seen(stack)
     services = stack.bound(connection)
-    opened = services.ledger, services.exact, services.rate_limiter, services.channels
-    assert len(opened) == 4
+    opened = services.ledger, services.exact_at(SITE), services.channels
+    assert len(opened) == 3
     assert seen(stack) == []

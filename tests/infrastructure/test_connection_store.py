@@ -16,7 +16,7 @@ from tests.domain.orders.builders import another_guid, any_connection, any_divis
 from tests.site import keys_of
 
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("firm-2")
-NL, BE = Division(101), Division(102)
+NL, BE = Division("nl.101"), Division("nl.102")
 VENDOR = VendorId("ven-1")
 LINK = Link(NL, VENDOR, another_guid(1), "name")
 

@@ -10,13 +10,14 @@ from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.consents import Consents
 from ml_connector.infrastructure.dynamodb import DynamoTable, Table
 from ml_connector.secret import Secret
+from tests.site import APP, SITE
 
 FIRM = ConnectionId("firm")
 
 
 def both_claim(table: Table) -> list[bool]:
     first, second = Consents(table), Consents(table)
-    state = first.create(FIRM, "https://exact.test", "https://stack.test/oauth/exact")
+    state = first.create(APP, SITE, "https://exact.test", "https://stack.test/oauth/exact")
     seen = [each.find(state) for each in (first, second)]
     assert all(one is not None and one.stage == "waiting" for one in seen)
     return [
@@ -53,7 +54,7 @@ def test_only_one_of_two_readers_claims_it_in_dynamodb(monkeypatch: pytest.Monke
 
 def test_a_state_is_long_and_unique(time: MovableClock) -> None:
     consents = Consents(InMemoryTable())
-    states = {consents.create(FIRM, "s", "r").reveal() for _ in range(100)}
+    states = {consents.create(APP, SITE, "s", "r").reveal() for _ in range(100)}
     assert len(states) == 100
     assert {len(state) for state in states} == {43}, "256 bits"
     assert consents.find(Secret("B" * 43)) is None

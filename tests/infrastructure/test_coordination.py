@@ -10,10 +10,9 @@ from ml_connector.clock import MovableClock
 from ml_connector.domain.faults import Later
 from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.infrastructure.coordination import ErrorWindow, Leases, SharedValues
-from tests.site import SITE
 
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("other")
-NL = Division(1)
+NL = Division("nl.1")
 MINUTE = timedelta(minutes=1)
 
 pytestmark = pytest.mark.usefixtures("time")
@@ -83,19 +82,19 @@ def test_a_shared_value_expires_when_it_was_set_to(
 
 
 def test_six_errors_stop_an_endpoint(table: InMemoryTable, time: MovableClock) -> None:
-    window = ErrorWindow(table, FIRM, SITE)
+    window = ErrorWindow(table, FIRM)
     for _ in range(6):
         window.check(NL, "crm/Accounts")
         window.record(NL, "crm/Accounts")
         time.move(60)
     with pytest.raises(Later) as later:
-        ErrorWindow(table, FIRM, SITE).check(NL, "crm/Accounts")
+        ErrorWindow(table, FIRM).check(NL, "crm/Accounts")
     assert later.value.code == "EXACT_ERROR_LIMIT"
     oldest_leaves = clock.now() + timedelta(minutes=60 - 6)
     assert later.value.until == oldest_leaves
     window.check(NL, "logistics/Items")
-    window.check(Division(2), "crm/Accounts")
-    ErrorWindow(table, OTHER, SITE).check(NL, "crm/Accounts")
+    window.check(Division("nl.2"), "crm/Accounts")
+    ErrorWindow(table, OTHER).check(NL, "crm/Accounts")
 
 
 def test_errors_of_an_older_version_count_for_their_hour(
@@ -105,7 +104,7 @@ def test_errors_of_an_older_version_count_for_their_hour(
         at = (clock.now() - timedelta(minutes=59 - minute)).isoformat(timespec="microseconds")
         key = {"pk": f"{FIRM}#errors#{NL}#crm/Accounts", "sk": f"{at}#ab"}
         table.put({**key, "at": at, "expires_at": int(clock.epoch()) + 3600})
-    window = ErrorWindow(table, FIRM, SITE)
+    window = ErrorWindow(table, FIRM)
     window.check(NL, "crm/Accounts")
     window.record(NL, "crm/Accounts")
     with pytest.raises(Later) as later:
@@ -116,7 +115,7 @@ def test_errors_of_an_older_version_count_for_their_hour(
 
 
 def test_the_window_rolls(table: InMemoryTable, time: MovableClock) -> None:
-    window = ErrorWindow(table, FIRM, SITE)
+    window = ErrorWindow(table, FIRM)
     for _ in range(8):
         window.record(NL, "crm/Accounts")
         time.move(60)
@@ -130,7 +129,7 @@ def test_the_window_rolls(table: InMemoryTable, time: MovableClock) -> None:
 
 
 def test_errors_of_others_are_seen_within_seconds(table: InMemoryTable, time: MovableClock) -> None:
-    mine, theirs = ErrorWindow(table, FIRM, SITE), ErrorWindow(table, FIRM, SITE)
+    mine, theirs = ErrorWindow(table, FIRM), ErrorWindow(table, FIRM)
     mine.check(NL, "crm/Accounts")
     for _ in range(6):
         theirs.record(NL, "crm/Accounts")
@@ -140,7 +139,7 @@ def test_errors_of_others_are_seen_within_seconds(table: InMemoryTable, time: Mo
 
 
 def test_an_error_of_the_same_process_is_seen_at_once(table: InMemoryTable) -> None:
-    window = ErrorWindow(table, FIRM, SITE)
+    window = ErrorWindow(table, FIRM)
     window.check(NL, "crm/Accounts")
     for _ in range(6):
         window.record(NL, "crm/Accounts")
@@ -149,7 +148,7 @@ def test_an_error_of_the_same_process_is_seen_at_once(table: InMemoryTable) -> N
 
 
 def test_some_errors_are_reserved(table: InMemoryTable, time: MovableClock) -> None:
-    window = ErrorWindow(table, FIRM, SITE)
+    window = ErrorWindow(table, FIRM)
     for _ in range(3):
         window.check(NL, "crm/Accounts", reserve=3)
         window.record(NL, "crm/Accounts")

@@ -21,7 +21,7 @@ from ml_connector.infrastructure.vendor_links import Link, VendorLinks
 from tests.site import keys_of
 
 FIRM = ConnectionId("firm")
-NL, BE = Division(101), Division(102)
+NL, BE = Division("nl.101"), Division("nl.102")
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 

@@ -13,7 +13,7 @@ from ml_connector.infrastructure.vendor_links import VendorLinks
 from tests.migrations.older_items import AT, DIVISION, S1, fill_table
 from tests.site import SITE
 
-FIRM, NL, VENDOR = ConnectionId("firm"), Division(DIVISION), VendorId("ven-1")
+FIRM, NL, VENDOR = ConnectionId("firm"), Division(f"nl.{DIVISION}"), VendorId("ven-1")
 
 
 class MovingTable(InMemoryTable):

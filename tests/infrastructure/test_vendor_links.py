@@ -19,7 +19,7 @@ from tests.domain.orders.builders import another_guid
 from tests.site import keys_of
 
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("firm-2")
-NL, BE = Division(101), Division(102)
+NL, BE = Division("nl.101"), Division("nl.102")
 VENDOR, NEXT = VendorId("ven-1"), VendorId("ven-2")
 SUPPLIER, ANOTHER = another_guid(1), another_guid(2)
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

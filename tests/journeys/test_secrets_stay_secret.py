@@ -14,8 +14,10 @@ from local.demo.environment import FIRM, DemoEnvironment
 from local.demo.scenario import Scenario
 from local.exact_simulator import ExactFault
 from local.firm import BE, NL
+from ml_connector.domain.ids import AppId
 from ml_connector.exact.oauth import authorize_url
 from ml_connector.infrastructure.consents import Consents
+from tests.site import SITE
 
 TABLES = (
     "InboxTable",
@@ -105,7 +107,9 @@ def _reconnect(demo: DemoEnvironment, issued: IssuedSecrets) -> str:
     pages = []
     for moved, denies in ((0, False), (200, False), (0, True)):
         demo.exact.oauth.denies = denies
-        state = Consents(demo.services.tables.coordination).create(FIRM, demo.exact_url, back)
+        state = Consents(demo.services.tables.coordination).create(
+            AppId(FIRM), SITE, demo.exact_url, back
+        )
         issued.secrets.add(state.reveal())
         url = authorize_url(demo.exact_url, demo.exact.client_id, back, state.reveal())
         address = _browse(url)[1]["Location"]

@@ -9,11 +9,11 @@ import pytest
 from local.demo.checks import record_of
 from local.demo.environment import DemoEnvironment
 from local.firm import NL
-from ml_connector.domain.ids import Division, VendorId
+from ml_connector.domain.ids import VendorId, code_of
 from tests.vendors.staleness import note_all_stale
 
 Row = dict[str, Any]
-CODE = Division(NL.division)
+CODE = NL.key
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_a_vendor_event_links_the_vendor_and_its_order_is_posted(demo: DemoEnvir
     vendor = demo.airbase.add_vendor("Trade name")
     order = approve(demo, "PO-9001", vendor)
     assert state_of(demo, order) == "review"
-    supplier = demo.exact.add_supplier(CODE, "Quovadra Lindex B.V.", code="901")
+    supplier = demo.exact.add_supplier(code_of(CODE), "Quovadra Lindex B.V.", code="901")
     note_all_stale(demo.services_of().reference_store(CODE))
     demo.wait(timedelta(minutes=2))
     demo.airbase.change_vendor(vendor, erp_reference_id=supplier)
@@ -71,14 +71,14 @@ def test_orders_of_a_renamed_supplier_wait_until_it_is_resolved(demo: DemoEnviro
     vendor = demo.firm.vendors["Cloudwerk"]
     supplier = supplier_of(demo, vendor)
     assert supplier is not None
-    demo.exact.change(CODE, "crm/Accounts", supplier, Name="Somebody Else N.V.")
+    demo.exact.change(code_of(CODE), "crm/Accounts", supplier, Name="Somebody Else N.V.")
     note_all_stale(demo.services_of().reference_store(CODE))
     demo.wait(timedelta(minutes=2))
     order = approve(demo, "PO-9002", vendor)
     assert [found.code for found in record_of(demo, order["id"]).problems] == [
         "VENDOR_LINK_IN_DOUBT"
     ]
-    demo.exact.change(CODE, "crm/Accounts", supplier, Name="Cloudwerk")
+    demo.exact.change(code_of(CODE), "crm/Accounts", supplier, Name="Cloudwerk")
     note_all_stale(demo.services_of().reference_store(CODE))
     demo.wait(timedelta(minutes=2))
     assert state_of(demo, order) == "posted"

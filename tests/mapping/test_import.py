@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from local.firm import BE
 from local.in_memory.environment import FIRM
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import Division, code_of
 from ml_connector.infrastructure.ledger import CONNECTION, Conflict
 from ml_connector.mapping import files
 from ml_connector.mapping import import_export as verbs
@@ -20,7 +20,8 @@ from ml_connector.user_errors import UserError
 from tests.mapping.conftest import Write, order_to_map
 from tests.person_stack import PERSON, PersonStack
 
-NL = Division(2101)
+NL = Division("nl.2101")
+BE_KEY = Division("nl.2102")
 
 
 def mappings(stack: PersonStack, division: Division = NL) -> dict[str, dict[str, str]]:
@@ -47,7 +48,7 @@ def refused(stack: PersonStack, path: Path) -> tuple[str, ...]:
 def test_an_order_is_posted_once_its_values_are_mapped(fresh: PersonStack, tmp_path: Path) -> None:
     """Refused, exported, filled in, imported: then posted automatically."""
     env = fresh.env
-    env.exact.add_supplier(NL, "Nieuwkomer", code="300")
+    env.exact.add_supplier(code_of(NL), "Nieuwkomer", code="300")
     env.wait(hours=5)
     order = order_to_map(env)
     assert env.post(order).state == "review"
@@ -75,14 +76,14 @@ def test_the_changes_are_audited_with_their_actor(fresh: PersonStack, write_file
     assert (entry.step, entry.actor) == ("mappings_changed", PERSON)
     assert entry.detail["changes"] == [
         {
-            "division": 2101,
+            "division": "nl.2101",
             "kind": "gl_accounts",
             "airbase": "acc-x44",
             "before": "",
             "after": "4400",
         },
         {
-            "division": 2101,
+            "division": "nl.2101",
             "kind": "cost_centres",
             "airbase": "Marketing",
             "before": "",
@@ -108,7 +109,7 @@ def test_an_empty_exact_removes_and_another_one_replaces(
         ("b", "4200", "4300"),
     ]
     assert mappings(fresh)["gl_accounts"] == {"b": "4300"}
-    assert mappings(fresh, Division(2102))["gl_accounts"] == {"a": "4100"}
+    assert mappings(fresh, Division("nl.2102"))["gl_accounts"] == {"a": "4100"}
 
 
 def test_a_dry_run_shows_and_changes_nothing(fresh: PersonStack, write_file: Write) -> None:
@@ -136,7 +137,7 @@ BAD = {
     "a blocked account": ("2101,gl_accounts,a,4600,", "GL_ACCOUNT_BLOCKED"),
     "an item of another account": ("2101,items,4100,TRIP-1,", "MAPPED_ITEM_UNUSABLE"),
     "an item on stock": ("2101,items,4700,LAPTOP,", "MAPPED_ITEM_UNUSABLE"),
-    "an item that is not there": ("2101,items,4100,NONE,", "no item of division 2101"),
+    "an item that is not there": ("2101,items,4100,NONE,", "no item of division nl.2101"),
     "an item for no account": ("2101,items,4242,TRIP-1,", "UNKNOWN_GL_ACCOUNT"),
     "a cost centre that is not there": ("2101,cost_centres,a,ZZ,", "UNKNOWN_COST_CENTRE"),
     "a closed cost centre": ("2101,cost_centres,a,OLD,", "COST_CENTRE_BLOCKED"),
@@ -149,12 +150,12 @@ BAD = {
     "a payment condition": ("2101,payment_conditions,a,99,", "UNKNOWN_PAYMENT_CONDITION"),
     "a supplier that is not there": ("2101,suppliers,a,999,", "SUPPLIER_GONE"),
     "a blocked supplier": ("2101,suppliers,a,199,", "SUPPLIER_BLOCKED"),
-    "an unknown division": ("9,gl_accounts,a,4100,", "'9' is not a division of example-firm"),
-    "no division": (",gl_accounts,a,4100,", "is not a division"),
+    "an unknown division": ("9,gl_accounts,a,4100,", "example-firm has no division 9"),
+    "no division": (",gl_accounts,a,4100,", "names no division"),
     "an unknown kind": ("2101,colours,a,red,", "'colours' is not a kind"),
     "no Airbase value": ("2101,gl_accounts, ,4100,", "has no Airbase value"),
     "too few cells": ("2101,gl_accounts", "has 2 cells, the header has 5"),
-    "a subsidiary of an unknown division": (",subsidiaries,sub-new,9,", "is not a division"),
+    "a subsidiary of an unknown division": (",subsidiaries,sub-new,9,", "has no division 9"),
     "no subsidiary": (",subsidiaries,,2101,", "names no subsidiary"),
     "a subsidiary of two": ("2102,subsidiaries,sub-new,2101,", "given under exact only"),
     "the last subsidiary": (",subsidiaries,sub-be,2101,", "left without a subsidiary"),
@@ -273,7 +274,7 @@ def test_a_concurrent_change_is_not_overwritten(
 def test_a_division_that_was_never_read_cannot_be_checked(
     fresh: PersonStack, write_file: Write
 ) -> None:
-    fresh.env.memory.tables.reference.delete(f"{FIRM}#other.2101", "reading#sync/CRM/Accounts")
+    fresh.env.memory.tables.reference.delete(f"{FIRM}#nl.2101", "reading#sync/CRM/Accounts")
     (error,) = refused(fresh, write_file("2101,gl_accounts,a,4100,"))
     assert "not read yet: `connector refresh`" in error
 
@@ -292,8 +293,8 @@ def test_a_subsidiary_gets_a_division_and_its_orders_are_posted(
     assert (env.record(order).state, len(env.in_exact(BE))) == ("posted", 1)
     assert fresh.connection(FIRM).divisions[1].subsidiaries == ("sub-be", "sub-new")
     verbs.import_(fresh, fresh.actor, FIRM, write_file(",subsidiaries,sub-new,2101,"))
-    served = {int(d.division): d.subsidiaries for d in fresh.connection(FIRM).divisions}
-    assert (served[2101], served[2102]) == (("sub-nl", "sub-new"), ("sub-be",))
+    served = {d.division: d.subsidiaries for d in fresh.connection(FIRM).divisions}
+    assert (served[NL], served[BE_KEY]) == (("sub-nl", "sub-new"), ("sub-be",))
     verbs.import_(fresh, fresh.actor, FIRM, write_file(",subsidiaries,sub-new,,"))
     assert fresh.connection(FIRM).divisions[0].subsidiaries == ("sub-nl",)
 
@@ -305,8 +306,8 @@ def test_two_divisions_may_swap_their_subsidiaries(fresh: PersonStack, write_fil
         FIRM,
         write_file(",subsidiaries,sub-nl,2102,", ",subsidiaries,sub-be,2101,"),
     )
-    served = {int(d.division): d.subsidiaries for d in fresh.connection(FIRM).divisions}
-    assert (served[2101], served[2102]) == (("sub-be",), ("sub-nl",))
+    served = {d.division: d.subsidiaries for d in fresh.connection(FIRM).divisions}
+    assert (served[NL], served[BE_KEY]) == (("sub-be",), ("sub-nl",))
 
 
 # ---------------------------------------------------------------- properties

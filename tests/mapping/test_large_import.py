@@ -10,14 +10,14 @@ import pytest
 
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.tables import InMemoryTable
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import Division, code_of
 from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.mapping import files
 from ml_connector.mapping import import_export as verbs
 from tests.person_stack import PersonStack
 
-NL = Division(2101)
+NL = Division("nl.2101")
 MANY, VERY_MANY = 6_500, 100_000
 
 
@@ -46,7 +46,7 @@ def calls(env: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch) -> Counter[
 
 
 def supplier_codes(env: InMemoryEnvironment) -> list[str]:
-    rows = env.exact.world.divisions[NL].table("crm/Accounts").values()
+    rows = env.exact.world.divisions[code_of(NL)].table("crm/Accounts").values()
     return [str(row["Code"]).strip() for row in rows if row["IsSupplier"]]
 
 
@@ -108,7 +108,7 @@ def test_an_order_reads_its_own_mappings_only(
     order = env.order("PO-2", lines=[line])
     assert env.post(order).state == "posted"
     assert calls.total() <= before + 10
-    suppliers = env.exact.world.divisions[NL].table("crm/Accounts")
+    suppliers = env.exact.world.divisions[code_of(NL)].table("crm/Accounts")
     (posted,) = (each for each in env.in_exact() if each["YourRef"] == "PO-2")
     assert str(suppliers[posted["Supplier"]]["Code"]).strip() == other
 

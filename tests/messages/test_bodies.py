@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from local.sam_template import SamTemplate
 from local.schedules import message as scheduled_text
 from ml_connector.clock import now
-from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId, RecordKey, VendorId
+from ml_connector.domain.ids import ConnectionId, DivisionCode, Guid, OrderId, RecordKey, VendorId
 from ml_connector.message_bodies import (
     AccountNotification,
     AnyMessage,
@@ -46,10 +46,10 @@ QUEUED_BEFORE: list[tuple[dict[str, Any], KnownMessage]] = [
     ({"kind": "order", "order": "po-1", "by_hand": True}, ProcessOrder(FIRM, PO, by_hand=True)),
     ({"kind": "order", "order": "po-1"} | AIRBASE_EVENT, ProcessOrder(FIRM, PO, **AIRBASE_EVENT)),
     ({"kind": "exact_order", "order": "po-1"}, CompareOrder(FIRM, PO)),
-    ({"kind": "refresh", "division": 2101}, RefreshDivision(FIRM, Division(2101))),
+    ({"kind": "refresh", "division": 2101}, RefreshDivision(FIRM, DivisionCode(2101))),
     (
         {"kind": "refresh", "division": 2101, "everything": True},
-        RefreshDivision(FIRM, Division(2101), everything=True),
+        RefreshDivision(FIRM, DivisionCode(2101), everything=True),
     ),
     ({"kind": "listing"}, SearchListing(FIRM)),
     ({"kind": "recover", "what": "exact"}, Recover(FIRM, "exact")),
@@ -57,11 +57,11 @@ QUEUED_BEFORE: list[tuple[dict[str, Any], KnownMessage]] = [
     ({"kind": "recover", "what": "halts"}, Recover(FIRM, "halts")),
     (
         {"kind": "exact", "topic": "Items"} | NOTIFIED | EXACT_EVENT,
-        ExactNotification(FIRM, Division(2101), "Items", Guid(KEY), "Update", **EXACT_EVENT),
+        ExactNotification(FIRM, DivisionCode(2101), "Items", Guid(KEY), "Update", **EXACT_EVENT),
     ),
     (
         {"kind": "exact", "topic": "Items"} | NOTIFIED | {"action": ""} | EXACT_EVENT,
-        ExactNotification(FIRM, Division(2101), "Items", Guid(KEY), "", **EXACT_EVENT),
+        ExactNotification(FIRM, DivisionCode(2101), "Items", Guid(KEY), "", **EXACT_EVENT),
     ),
     (
         {"kind": "deed", "deed": "retry", "record": "order#po-1"} | BY,
@@ -87,9 +87,9 @@ QUEUED_BEFORE: list[tuple[dict[str, Any], KnownMessage]] = [
     ),
     (
         {"kind": "account"} | NOTIFIED | EXACT_EVENT,
-        AccountNotification(FIRM, Division(2101), Guid(KEY), "Update", **EXACT_EVENT),
+        AccountNotification(FIRM, DivisionCode(2101), Guid(KEY), "Update", **EXACT_EVENT),
     ),
-    ({"kind": "suppliers", "division": 2101}, ProcessSuppliers(FIRM, Division(2101))),
+    ({"kind": "suppliers", "division": 2101}, ProcessSuppliers(FIRM, DivisionCode(2101))),
     ({"kind": "reconcile"}, ReconcileVendors(FIRM)),
 ]
 

@@ -12,7 +12,7 @@ from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
 from ml_connector.deeds import worker as purchase_order_worker
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, RecordKey
+from ml_connector.domain.ids import ConnectionId, OrderId, RecordKey
 from ml_connector.exceptions import decisions, retry
 from ml_connector.exceptions.listing import ExceptionFilter, list_open
 from ml_connector.infrastructure.inbox import IncomingEvent, StoredEvent
@@ -26,7 +26,6 @@ from ml_connector.services import Services
 from ml_connector.sqs_worker import worker
 from ml_connector.vendors import worker as vendor_worker
 from tests.person_stack import PERSON, PersonStack
-from tests.site import SITE
 from tests.sqs_events import CONTEXT, sqs_record
 
 QUEUES = (PURCHASE_ORDERS, VENDORS)
@@ -107,7 +106,7 @@ def test_a_body_that_lacks_something_is_an_exception(
     ("queue", "message"),
     [
         (VENDORS, order_message(FIRM, OrderId("po-1"))),
-        (PURCHASE_ORDERS, suppliers_message(FIRM, SITE, Division(NL.division))),
+        (PURCHASE_ORDERS, suppliers_message(FIRM, NL.key)),
     ],
 )
 def test_a_message_in_the_wrong_queue_is_an_exception(

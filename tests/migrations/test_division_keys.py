@@ -13,7 +13,15 @@ from local.in_memory.stack import InMemoryStack
 from local.in_memory.tables import InMemoryTable
 from ml_connector import clock
 from ml_connector.clock import MovableClock
-from ml_connector.domain.ids import ConnectionId, Division, Guid, OrderId, SiteId, VendorId
+from ml_connector.domain.ids import (
+    ConnectionId,
+    Division,
+    Guid,
+    OrderId,
+    SiteId,
+    VendorId,
+    division_at,
+)
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.dynamodb import Item, Write
 from ml_connector.infrastructure.halts import Halts
@@ -30,7 +38,7 @@ from tests.domain.orders.builders import any_connection, any_division
 from tests.migrations.older_items import AT, DIVISION, ITEM, S1, S2, S3, fill, messages
 
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("other")
-NL = Division(DIVISION)
+NL = Division(f"nl.{DIVISION}")
 ACCOUNTS = "sync/CRM/Accounts"
 
 
@@ -172,13 +180,13 @@ def seen(services: Services) -> dict[str, Any]:
         "order": (orders.get(Guid(ITEM)), orders.is_deleted(Guid(S3))),
         "near": [each.id for each in orders.near(Guid(S1), clock.now().date())],
         "index": (suppliers.find(["word:bakker"]), list(suppliers.all())),
-        "facts": (facts.site, facts.division, facts.intent),
+        "facts": (facts.division, facts.intent),
         "vendor": ledger.vendor(VendorId("ven-1")).facts.divisions,
         "halts": Halts(ledger).all(),
         "lifted": ledger.connection().facts.lifted,
         "halted": (
             Halts(ledger).is_stopped(NL),
-            Halts(ledger).is_stopped(Division(1)),
+            Halts(ledger).is_stopped(Division("nl.1")),
             Halts(ledger).is_stopped(),
         ),
         "whole": ledger.comparison().facts.run.whole,
@@ -206,8 +214,7 @@ def test_what_an_older_version_stored_is_found(world: World) -> None:
     assert found["order"][0].number == "26000001"
     assert found["order"][1]
     assert [each.name for each in found["index"][0] + found["index"][1]] == ["Bakker", "Bakker"]
-    assert found["facts"][:2] == ("nl", NL)
-    assert found["facts"][2].site == "nl"
+    assert (found["facts"][0], found["facts"][1].division) == (NL, NL)
     assert found["vendor"].keys() == {"", "nl.2101"}
     assert found["halts"].keys() == found["lifted"].keys() == {"nl.2101"}
     assert found["halted"] == (True, False, False)
@@ -317,7 +324,7 @@ def check_what_was_written(services: Services, when: str) -> None:
     assert data.is_linked(Guid(ITEM), Guid(S2)), when
     assert services.exact_orders(NL).is_deleted(Guid(S2)), when
     facts = services.ledger.order(OrderId("po-1")).facts
-    assert (facts.title, facts.site, facts.division) == ("changed", "nl", NL), when
+    assert (facts.title, facts.division) == ("changed", NL), when
 
 
 def test_a_row_that_is_gone_before_its_division_is_moved_does_not_come_back(
@@ -349,19 +356,31 @@ def test_connections_with_equal_divisions_are_moved_one_by_one() -> None:
 
 def test_equal_divisions_of_two_sites_have_nothing_in_common() -> None:
     table = InMemoryTable()
-    nl, be = (SiteKeys(FIRM, SiteId(site)) for site in ("nl", "co.uk"))
-    VendorLinks(table, nl).save(Link(NL, VendorId("ven-1"), Guid(S1), "name"))
-    ReferenceStore(table, nl, NL).note("x")
-    assert list(VendorLinks(table, be).all()) == list(VendorLinks(table, be).all(NL)) == []
-    assert VendorLinks(table, be).get(NL, VendorId("ven-1")) is None
-    assert ReferenceStore(table, be, NL).noted_at("x") is None
-    VendorLinks(table, be).save(Link(NL, VendorId("ven-1"), Guid(S2), "name"))
-    assert [each.supplier for each in VendorLinks(table, nl).all()] == [S1]
+    keys, uk = SiteKeys(FIRM, SiteId("nl")), division_at(SiteId("co.uk"), DIVISION)
+    links = VendorLinks(table, keys)
+    links.save(Link(NL, VendorId("ven-1"), Guid(S1), "name"))
+    ReferenceStore(table, keys, NL).note("x")
+    assert list(links.all(uk)) == []
+    assert links.get(uk, VendorId("ven-1")) is None
+    assert ReferenceStore(table, keys, uk).noted_at("x") is None
+    links.save(Link(uk, VendorId("ven-1"), Guid(S2), "name"))
+    assert [each.supplier for each in links.all(NL)] == [S1]
+    assert {each.division: each.supplier for each in links.all()} == {NL: S1, uk: S2}
+
+
+def test_a_further_site_has_no_data_in_the_older_form() -> None:
+    table, uk = InMemoryTable(), division_at(SiteId("co.uk"), DIVISION)
+    before = SiteKeys(FIRM, SiteId("nl"), is_migrated=lambda: False)
+    assert before.spellings(NL) == (str(DIVISION), "nl.2101")
+    assert before.spellings(uk) == ("co.uk.2101",)
+    table.put({"pk": f"{FIRM}#{DIVISION}", "sk": "reading#x"})
+    assert before.partition(table, NL) == f"{FIRM}#{DIVISION}"
+    assert before.partition(table, uk) == f"{FIRM}#co.uk.2101"
 
 
 def test_a_new_division_has_new_keys_at_once(world: World) -> None:
     services = world.services()
-    services.reference_store(Division(7)).note("x")
+    services.reference_store(Division("nl.7")).note("x")
     assert world.tables.reference.get(f"{FIRM}#nl.7", "note#x")
 
 

@@ -11,7 +11,7 @@ from ml_connector.migrations.run import migrate
 from ml_connector.settings.connection import Connection
 from tests.person_stack import PERSON, PersonStack
 
-NL = Division(2101)
+NL = Division("nl.2101")
 MAPPINGS = {"suppliers": {f"ven-{n}": f"{n}" for n in range(1500)}, "gl_accounts": {"X": "4100"}}
 
 

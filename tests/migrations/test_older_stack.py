@@ -29,7 +29,7 @@ def older(at_rest: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch) -> InMe
 def without_site(value: Any) -> Any:
     if not isinstance(value, str):
         return value
-    for newer, old in (("#other.", "#"), ('"other.', '"'), ('"site":"other",', "")):
+    for newer, old in (("#nl.", "#"), ('"nl.', '"'), ('"site":"nl",', "")):
         value = value.replace(newer, old)
     return value
 
@@ -48,15 +48,13 @@ def states(env: InMemoryEnvironment) -> set[str]:
 
 def test_orders_are_posted_before_and_after(older: InMemoryEnvironment) -> None:
     assert keys(older, "#2101")
-    assert keys(older, "other") == []
+    assert keys(older, "nl.") == []
     older.post(older.order("PO-1"))
     assert states(older) == {"posted"}
-    assert keys(older, "#other.2101 /") == [], (
-        "workers stay with the old partition until it is moved"
-    )
+    assert keys(older, "#nl.2101 /") == [], "workers stay with the old partition until it is moved"
     migrate(PersonStack(older), PERSON)
     assert keys(older, "#2101") == []
-    assert keys(older, "#other.2101 /")
+    assert keys(older, "#nl.2101 /")
     older.post(older.order("PO-2"))
     older.services = older.memory.services()
     older.post(older.order("PO-3"))

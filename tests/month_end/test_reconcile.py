@@ -11,7 +11,7 @@ import stamina
 from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
-from ml_connector.domain.ids import Actor, Division
+from ml_connector.domain.ids import Actor
 from ml_connector.domain.records import Note, OrderState
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.infrastructure.record_codec import encode
@@ -102,9 +102,9 @@ def test_orders_entered_by_hand_are_only_in_exact(closing: InMemoryEnvironment) 
     assert closing.exact.world.divisions[NL.division]
     lines = [{k: row["lines"][0][k] for k in ("Item", "QuantityInPurchaseUnits", "UnitPrice")}]
     for remarks in (copy["Remarks"], "typed in"):
-        exact_client = closing.services_of().exact
+        exact_client = closing.services_of().exact(NL.key)
         body = {"Supplier": row["Supplier"], "OrderDate": "2026-10-20", "Remarks": remarks}
-        exact_client.create(NL.division, _ORDERS, body | {"PurchaseOrderLines": lines})  # type: ignore[arg-type]
+        exact_client.create(NL.key, _ORDERS, body | {"PurchaseOrderLines": lines})
     report = reconcile(closing, "2026-10")
     assert {k: len(v) for k, v in by_category(report).items()} == {"equal": 1, "only_in_exact": 2}
     whys = sorted(line.why for line in report.lines if line.category == "only_in_exact")
@@ -133,7 +133,7 @@ def test_a_second_order_with_the_same_reference_is_a_possible_duplicate(
         "Remarks": remarks,
         "PurchaseOrderLines": [line],
     }
-    closing.services_of().exact.create(Division(NL.division), _ORDERS, body)
+    closing.services_of().exact(NL.key).create(NL.key, _ORDERS, body)
     report = reconcile(closing, "2026-10")
     (found,) = [each for each in report.lines if each.category == "possible_duplicate"]
     assert said in found.why
@@ -218,9 +218,9 @@ def test_divisions_and_currencies_are_added_up_separately(closing: InMemoryEnvir
     report = reconcile(closing, "2026-10")
     found = {(t.division, t.currency, t.is_all): t.airbase.airbase for t in report.totals}
     assert {key: str(value) for key, value in found.items()} == {
-        (NL.division, "EUR", False): "100.00",
-        (BE.division, "EUR", False): "1250.00",
-        (NL.division, "USD", False): "9.00",
+        (NL.key, "EUR", False): "100.00",
+        (BE.key, "EUR", False): "1250.00",
+        (NL.key, "USD", False): "9.00",
         (None, "EUR", True): "1350.00",
         (None, "USD", True): "9.00",
     }

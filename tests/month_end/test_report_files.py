@@ -26,9 +26,11 @@ EVIL = "=cmd|'/c calc'!A1<script>alert(1)</script>\"&"
 def report(time: MovableClock) -> MonthReport:
     euros = Money(Decimal("100.00"), "EUR")
     lines = [
-        ReportLine("equal", "PO-1", "o1", Division(1), date(2026, 10, 1), "V", euros, euros, "7"),
         ReportLine(
-            "different", EVIL, "o2", Division(1), date(2026, 10, 2), "+V", euros, None, "@8",
+            "equal", "PO-1", "o1", Division("nl.1"), date(2026, 10, 1), "V", euros, euros, "7"
+        ),
+        ReportLine(
+            "different", EVIL, "o2", Division("nl.1"), date(2026, 10, 2), "+V", euros, None, "@8",
             why=EVIL, codes=["CHANGED_IN_EXACT"],
             differences=[{"where": "line 1", "field": "UnitPrice", "expected": "1", "found": ""}],
         ),
@@ -39,7 +41,7 @@ def report(time: MovableClock) -> MonthReport:
         month=Month(2026, 10, "Europe/Amsterdam"),
         made_at=datetime(2026, 10, 20, tzinfo=UTC),
         made_by="connector <b>somebody</b>",
-        read_at={Division(1): datetime(2026, 10, 20, tzinfo=UTC), Division(2): None},
+        read_at={Division("nl.1"): datetime(2026, 10, 20, tzinfo=UTC), Division("nl.2"): None},
         lines=lines,
         totals=totals_of(lines),
         undated=[],
@@ -96,7 +98,7 @@ def test_a_page_is_complete_escaped_and_without_scripts(
     assert EVIL in shown
     assert "connector <b>somebody</b>" in shown
     assert "This month is not over" in shown
-    assert "division 2 were never read" in shown
+    assert "division nl.2 were never read" in shown
     assert shown.count("EUR 100.00") == 3
 
 

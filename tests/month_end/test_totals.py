@@ -24,7 +24,7 @@ from ml_connector.month_end.report_lines import CATEGORIES, ReportLine, totals_o
 from ml_connector.settings.connection import Connection
 
 ID = ConnectionId("firm")
-DIVISIONS = (Division(1), Division(2))
+DIVISIONS = (Division("nl.1"), Division("nl.2"))
 CONNECTION = Connection.model_validate(
     {
         "id": ID,

@@ -114,13 +114,15 @@ def test_posted_orders_are_counted_as_they_are_posted(env: InMemoryEnvironment) 
 
 def test_halts_and_used_calls_are_measured(env: InMemoryEnvironment) -> None:
     env.connect()
-    Halts(env.services.ledger_of(FIRM)).stop(problem("EXACT_DIVISION_BLOCKED", "x"), Division(2102))
+    Halts(env.services.ledger_of(FIRM)).stop(
+        problem("EXACT_DIVISION_BLOCKED", "x"), Division("nl.2102")
+    )
     before = env.exact_calls()
     for number in range(12):
         env.post(env.order(f"PO-{number}"))
     sweep(env)
     assert env.exact_calls() >= before + 12
-    used = measured(env, connection=FIRM, division=str(NL.division))
+    used = measured(env, connection=FIRM, division=NL.key)
     assert used["ExactMinuteCallsPercent"] >= 20
     assert 0.24 <= used["ExactDayCallsPercent"] < 5
     assert measured(env)["Halts"] == 1

@@ -106,19 +106,23 @@ def test_others_wait_for_the_quiet_time_and_a_halt_does_not(
     env.wait(minutes=30)
     assert len(box.messages) == 1
     env.exact.world.divisions[2101].blocked = True
-    Halts(env.services.ledger_of(FIRM)).stop(problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
+    Halts(env.services.ledger_of(FIRM)).stop(
+        problem("EXACT_DIVISION_BLOCKED", "x"), Division("nl.2101")
+    )
     env.wait(minutes=1)
     subject, text = box.messages[1]
     assert subject == f"Connector {FIRM}: stopped, 1 new exception"
-    assert "Division 2101 is STOPPED: EXACT_DIVISION_BLOCKED" in text
+    assert "Division nl.2101 is STOPPED: EXACT_DIVISION_BLOCKED" in text
     assert "To do: Ask the Exact administrator" in text
-    Halts(env.services.ledger_of(FIRM)).stop(problem("EXACT_DIVISION_BLOCKED", "x"), Division(2101))
+    Halts(env.services.ledger_of(FIRM)).stop(
+        problem("EXACT_DIVISION_BLOCKED", "x"), Division("nl.2101")
+    )
     env.exact.world.divisions[2101].blocked = False
-    Halts(env.services.ledger_of(FIRM)).lift_all(Division(2101))
+    Halts(env.services.ledger_of(FIRM)).lift_all()
     env.wait(minutes=1)
     assert len(box.messages) == 2, "the same halt is not sent twice, and its end can wait"
     env.wait(hours=1)
-    assert "Division 2101 has resumed" in box.texts[2]
+    assert "Division nl.2101 has resumed" in box.texts[2]
 
 
 def test_a_stopped_connection_still_notifies(env: InMemoryEnvironment, box: Mailbox) -> None:
@@ -390,7 +394,7 @@ def halt(env: InMemoryEnvironment, *divisions: int) -> None:
     for division in divisions:
         env.exact.world.divisions[division].blocked = True
         found = problem("EXACT_DIVISION_BLOCKED", "x")
-        Halts(env.services.ledger_of(FIRM)).stop(found, Division(division))
+        Halts(env.services.ledger_of(FIRM)).stop(found, Division(f"nl.{division}"))
 
 
 def test_each_halt_is_an_alarm_of_its_own_and_sent_once(
@@ -401,8 +405,8 @@ def test_each_halt_is_an_alarm_of_its_own_and_sent_once(
     halt(env, 2101)
     env.wait(minutes=1)
     ((subject, text),) = alarms.messages
-    assert subject == f"Connector {FIRM}: division 2101 stopped, EXACT_DIVISION_BLOCKED"
-    assert "Division 2101 is STOPPED: EXACT_DIVISION_BLOCKED" in text
+    assert subject == f"Connector {FIRM}: division nl.2101 stopped, EXACT_DIVISION_BLOCKED"
+    assert "Division nl.2101 is STOPPED: EXACT_DIVISION_BLOCKED" in text
     assert "To do: Ask the Exact administrator" in text
     assert "PO-1" not in text
     halt(env, 2101, 2102)
@@ -410,7 +414,7 @@ def test_each_halt_is_an_alarm_of_its_own_and_sent_once(
     for _ in range(3):
         env.wait(minutes=1)
     assert sorted(subject for subject, _ in alarms.messages[1:]) == [
-        f"Connector {FIRM}: division 2102 stopped, EXACT_DIVISION_BLOCKED",
+        f"Connector {FIRM}: division nl.2102 stopped, EXACT_DIVISION_BLOCKED",
         f"Connector {FIRM}: the whole connection stopped, RECONNECT_NEEDED",
     ]
     assert env.services_of().outbox.waiting(10) == []
@@ -432,7 +436,7 @@ def test_an_alarm_that_fails_is_sent_again_and_the_others_are_not_repeated(
     env.wait(minutes=1)
     box.is_broken = False
     env.wait(minutes=1)
-    assert [subject.split()[3] for subject, _ in alarms.messages] == ["2101", "2102"]
+    assert [subject.split()[3] for subject, _ in alarms.messages] == ["nl.2101", "nl.2102"]
     assert len(box.messages) == 1
 
 
@@ -452,7 +456,7 @@ def test_what_was_sent_before_an_alarm_failed_is_not_repeated(env: InMemoryEnvir
     send.send_due(env.services_of())
     assert len(alarms.messages) == 1
     send.send_due(env.services_of())
-    assert [subject.split()[3] for subject, _ in alarms.messages] == ["2101", "2102"]
+    assert [subject.split()[3] for subject, _ in alarms.messages] == ["nl.2101", "nl.2102"]
 
 
 def test_an_exception_waits_for_its_channel_although_no_alarm_is_for_it(
@@ -475,7 +479,7 @@ def test_a_sweep_sends_so_many_alarms_and_the_next_one_the_others(
     env.connect()
     for number in range(30):
         found = problem("EXACT_DIVISION_BLOCKED", "x")
-        Halts(env.services.ledger_of(FIRM)).stop(found, Division(5000 + number))
+        Halts(env.services.ledger_of(FIRM)).stop(found, Division(f"nl.{5000 + number}"))
     send.send_due(env.services_of())
     assert len(alarms.messages) == 20
     send.send_due(env.services_of())

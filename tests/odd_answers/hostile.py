@@ -18,10 +18,11 @@ from local.in_memory.stack import Hosts
 from local.simulator import Handler, HandlerTransport, Request, Response
 from ml_connector import clock
 from ml_connector.domain.faults import Problem
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import division_at
 from ml_connector.domain.records import ConnectionFacts
 from ml_connector.infrastructure.queues import Message
 from ml_connector.services import StackServices
+from tests.site import SITE
 
 ORDERS = "purchaseorder/PurchaseOrders"
 VERSIONS_A_DAY = 100
@@ -117,7 +118,9 @@ def enter_by_hand(env: InMemoryEnvironment, division: int, amount: float, your_r
     item = find_row(env, division, "logistics/Items", "Code", "COST-4100")
     line = {"Item": item["ID"], "QuantityInPurchaseUnits": 3, "UnitPrice": amount / 3}
     body = {"Supplier": supplier["ID"], "YourRef": your_ref, "PurchaseOrderLines": [line]}
-    env.services_of().exact.create(Division(division), ORDERS, body)
+    env.services_of().exact(division_at(SITE, division)).create(
+        division_at(SITE, division), ORDERS, body
+    )
 
 
 def find_row(

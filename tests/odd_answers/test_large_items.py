@@ -9,7 +9,6 @@ from botocore.exceptions import ClientError
 from local.exact_simulator import dispatch
 from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
-from ml_connector.domain.ids import Division
 from ml_connector.exact import client
 from ml_connector.infrastructure import compression, ledger
 from ml_connector.infrastructure.ledger import Record
@@ -122,7 +121,7 @@ def test_notes_of_2000_lines_are_posted_kept_and_compared(env: InMemoryEnvironme
     env.wait(hours=13)  # Exact's stream is read
     exact = env.record(order).facts.exact
     assert exact
-    kept = env.services_of().exact_orders(Division(NL.division)).get(exact.id)
+    kept = env.services_of().exact_orders(NL.key).get(exact.id)
     assert kept
     assert len(kept.lines) == 2000
     assert env.codes(order) == []

@@ -12,7 +12,6 @@ from local.in_memory.environment import InMemoryEnvironment
 from local.simulator import Request, Response
 from ml_connector.connections import token_refresh
 from ml_connector.domain.faults import Problem
-from ml_connector.domain.ids import Division
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.reference_data.refresh import refresh
 from tests.odd_answers.hostile import (
@@ -169,7 +168,7 @@ def test_a_row_is_one_exception_however_often_it_is_read(env: InMemoryEnvironmen
     assert "sync/CRM/Accounts" in found.cause
     assert f"division {NL.division}" in found.cause
     ledger = env.services_of().ledger
-    trail = ledger.trail(ledger.division(Division(NL.division)).key)
+    trail = ledger.trail(ledger.division(NL.key).key)
     assert [entry.step for entry in trail] == ["read"]
 
 
@@ -206,7 +205,7 @@ def test_it_is_closed_when_the_record_is_deleted(env: InMemoryEnvironment) -> No
 def test_a_person_may_have_it_read_again_at_once(env: InMemoryEnvironment) -> None:
     read_for_a_day(env, ENDS_SOON)
     answer_by(env, lambda _: None)
-    refresh(env.services_of(), Division(NL.division), everything=True)
+    refresh(env.services_of(), NL.key, everything=True)
     assert exceptions(env) == []
 
 
@@ -235,7 +234,7 @@ def test_a_row_without_a_row_version_neither_holds_nor_resets_the_cursor(
     env: InMemoryEnvironment,
 ) -> None:
     env.connect()
-    data = env.services_of().reference_store(Division(NL.division))
+    data = env.services_of().reference_store(NL.key)
     before = data.cursor("sync/CRM/Accounts").timestamp
     for name in ("First", "Second", "Third"):
         env.exact.add_supplier(NL.division, name)

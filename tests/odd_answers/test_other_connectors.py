@@ -38,7 +38,7 @@ def read_all(env: InMemoryEnvironment) -> None:
         env.wait(minutes=1)
 
 
-STOPPED = {f"other.{NL.division}": "ANOTHER_CONNECTOR"}
+STOPPED = {NL.key: "ANOTHER_CONNECTOR"}
 
 
 def test_the_division_stops_until_a_person_says_that_it_is_known(env: InMemoryEnvironment) -> None:

@@ -6,7 +6,6 @@ from local.exact_simulator.faults import ExactFault
 from local.firm import NL
 from local.in_memory.environment import InMemoryEnvironment
 from local.simulator import Request
-from ml_connector.domain.ids import Division
 from ml_connector.infrastructure.halts import Halts
 from tests.odd_answers.hostile import ORDERS, asks_for
 
@@ -60,7 +59,7 @@ def test_a_filter_refused_by_a_page_is_asked_again(env: InMemoryEnvironment) -> 
     env.wait(minutes=10)
     assert env.record(order).state == "posted"
     assert refused
-    data = env.services_of().reference_store(Division(NL.division))
+    data = env.services_of().reference_store(NL.key)
     assert data.noted_at("your_ref_filter_refused") is None
 
 

@@ -10,7 +10,6 @@ from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.simulator import Request, Response
 from ml_connector.domain.faults import Problem
-from ml_connector.domain.ids import Division
 from ml_connector.domain.orders.reference_data import Code
 from ml_connector.exact.reference_data import LISTINGS, STREAMS
 from ml_connector.health.probes import probes_of
@@ -20,7 +19,7 @@ from ml_connector.user_errors import UserError
 from tests.odd_answers.hostile import answer_by, asks_for, exceptions, refusal
 from tests.person_stack import PERSON, PersonStack
 
-DIVISION = Division(NL.division)
+DIVISION = NL.key
 VAT = "vat/VATCodes"
 
 
@@ -118,7 +117,7 @@ def test_a_ping_asks_for_the_very_fields_that_are_read(env: InMemoryEnvironment)
     connection = env.connect()
     asked = {
         probe.path: probe.query["$select"]
-        for probe in probes_of(connection, connection.divisions[0])
+        for probe in probes_of(connection.tag_kinds, connection.divisions[0])
     }
     for each in (*STREAMS, *LISTINGS):
         assert asked[each.path] == each.select

@@ -113,7 +113,7 @@ def test_a_long_outage_is_an_exception_until_it_is_over(env: InMemoryEnvironment
     ledger = env.services.ledger_of(FIRM)
     (found,) = ledger.connection().problems
     assert found.code == "REMOTE_AWAY"
-    assert "Exact has given no useful answer since" in found.cause
+    assert "Exact (nl) has given no useful answer since" in found.cause
     answer_by(env, lambda _: None)
     wait_hours(env, hours=1)
     assert ledger.connection().problems == ()

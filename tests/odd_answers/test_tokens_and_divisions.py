@@ -68,7 +68,7 @@ def test_a_division_that_refuses_the_token_is_halted(env: InMemoryEnvironment, n
     halts = Halts(env.services.ledger_of(FIRM)).all()
     assert halts
     ((where, halt),) = halts.items()
-    assert where == f"other.{BE.division}"
+    assert where == BE.key
     assert halt.remedy
 
 
@@ -120,7 +120,7 @@ def test_a_refusing_token_endpoint_halts_the_connection(
     if not paths:
         raise RuntimeError("no token was requested")
     halts = Halts(env.services.ledger_of(FIRM)).all()
-    assert list(halts) == [""]
+    assert list(halts) == ["nl"]
     assert halts[""].remedy
 
 

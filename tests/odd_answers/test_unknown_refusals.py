@@ -7,9 +7,9 @@ import pytest
 from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.simulator import Request, Response
-from ml_connector.infrastructure.circuit_breaker import EXACT
 from ml_connector.infrastructure.halts import Halts
 from tests.odd_answers.hostile import Refuser, answer_by, asks_for, page, refusal
+from tests.site import SITE
 
 _IN_USE = "Boekstuknummer in gebruik"
 _CAUSE_SOUGHT = "Er is een probleem opgetreden. De oorzaak wordt zo spoedig mogelijk onderzocht."
@@ -78,7 +78,7 @@ def test_other_orders_are_posted_meanwhile(env: InMemoryEnvironment, name: str) 
     for _ in range(10):
         env.wait(minutes=2)
     assert env.post(env.order("PO-2")).state == "posted"
-    assert not env.services_of().circuit_breaker(EXACT).outage().is_open
+    assert not env.services_of().exact_at(SITE).circuit_breaker.outage().is_open
 
 
 def test_once_exact_accepts_it_the_order_is_posted_once(env: InMemoryEnvironment) -> None:

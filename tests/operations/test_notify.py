@@ -11,7 +11,6 @@ from local.demo.scenario import Scenario
 from local.firm import CONNECTION_ID, NL
 from local.simulator import Request, Response, serve
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.ids import Division
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.settings.connection import NotificationSettings
 from tests.cli.terminal import Terminal
@@ -115,9 +114,7 @@ def test_a_halt_arrives_at_once_and_is_retried_for_a_failing_slack(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     slack.status = 500
-    Halts(demo.services.ledger_of(FIRM)).stop(
-        problem("EXACT_DIVISION_BLOCKED", "x"), Division(NL.division)
-    )
+    Halts(demo.services.ledger_of(FIRM)).stop(problem("EXACT_DIVISION_BLOCKED", "x"), NL.key)
     demo.sweep()
     assert len(received(demo, mailbox)) == 1
     written = capfd.readouterr().out
@@ -181,9 +178,7 @@ def test_the_url_is_never_shown_or_stored_in_plain_text(
     caplog.set_level("INFO")  # of all libraries
     slack.status = 404
     terminal.run("notify", "test", CONNECTION_ID)
-    Halts(demo.services.ledger_of(FIRM)).stop(
-        problem("EXACT_DIVISION_BLOCKED", "x"), Division(NL.division)
-    )
+    Halts(demo.services.ledger_of(FIRM)).stop(problem("EXACT_DIVISION_BLOCKED", "x"), NL.key)
     demo.sweep()
     Halts(demo.services.ledger_of(FIRM)).lift_all()
     assert slack.posts, "it was used"

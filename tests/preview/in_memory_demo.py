@@ -6,9 +6,7 @@ from typing import Any
 
 from local.firm import BRANCHES
 from local.in_memory.environment import FIRM, InMemoryEnvironment
-from ml_connector.domain.ids import Division
 from ml_connector.messages import refresh_message
-from ml_connector.settings.connection import ANOTHER_SITE
 
 
 @dataclass
@@ -31,8 +29,8 @@ class InMemoryDemo:
                 self.env.queue(order)
         self.env.work()
         for branch in BRANCHES:
-            division = Division(branch.division)
-            message = refresh_message(FIRM, ANOTHER_SITE, division, everything=True)
+            division = branch.key
+            message = refresh_message(FIRM, division, everything=True)
             self.env.memory.queues.send(message, f"{message.group} {self.clock()}")
         self.env.work()
 

@@ -10,7 +10,7 @@ import pytest
 from local.exact_simulator import ExactFault, Request
 from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
-from ml_connector.domain.ids import Division, OrderId, RecordKey
+from ml_connector.domain.ids import OrderId, RecordKey
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.infrastructure.inbox import IncomingEvent
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
@@ -175,7 +175,7 @@ def test_a_long_first_read_continues_where_it_stopped(
     env.connect()
     assert len([each for each in worked if each]) > 1, "by several workers"
     assert max(worked) < 60, "none of which was killed"
-    assert env.services_of().division_data(NL.division).supplier("12499")  # type: ignore[arg-type]
+    assert env.services_of().division_data(NL.key).supplier("12499")
 
 
 def test_a_division_that_lacks_an_endpoint_still_gets_its_orders(
@@ -208,17 +208,12 @@ def test_a_division_that_exact_moved_is_read_again(env: InMemoryEnvironment) -> 
     division = env.exact.world.divisions[NL.division]
     env.exact.world.move(division)
     env.exact.add_gl_account(NL.division, "4700", "Travel")
-    before = (
-        env.services_of().reference_store(Division(NL.division)).cursor(ACCOUNTS_PATH).timestamp
-    )
+    before = env.services_of().reference_store(NL.key).cursor(ACCOUNTS_PATH).timestamp
     env.wait(days=1, minutes=1)
     env.wait(minutes=1)
-    division_data = env.services_of().division_data(Division(NL.division))
+    division_data = env.services_of().division_data(NL.key)
     assert division_data.gl_account("4700"), "its timestamps started over"
-    assert (
-        env.services_of().reference_store(Division(NL.division)).cursor(ACCOUNTS_PATH).timestamp
-        < before
-    )
+    assert env.services_of().reference_store(NL.key).cursor(ACCOUNTS_PATH).timestamp < before
     reads = env.exact_calls()
     env.wait(minutes=1)
     assert env.exact_calls() == reads, "once"

@@ -11,7 +11,7 @@ from local.firm import BE, NL, Branch
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.parallel import ParallelWorkers
 from ml_connector.domain.faults import Later
-from ml_connector.domain.ids import Division, VendorId, division_key
+from ml_connector.domain.ids import VendorId
 from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.turns import LASTS
 from ml_connector.messages import vendor_message
@@ -43,9 +43,7 @@ def approve(env: InMemoryEnvironment, count: int, branch: Branch = NL) -> list[O
 
 def another_calls(env: InMemoryEnvironment) -> None:
     """Let another process have the turn."""
-    connection = env.services_of().connection
-    key = division_key(connection.site, Division(NL.division))
-    assert env.services_of().leases.acquire(f"turn {key} 0", LASTS)
+    assert env.services_of().leases.acquire(f"turn {NL.key} 0", LASTS)
 
 
 def states(env: InMemoryEnvironment, orders: list[Order]) -> set[str]:
@@ -117,7 +115,7 @@ def test_readings_are_made_while_orders_wait_and_orders_while_readings_do(
 ) -> None:
     workers = start()
     orders = approve(env, 200)
-    data = env.services_of().reference_store(Division(NL.division))
+    data = env.services_of().reference_store(NL.key)
     for _ in range(3):
         stale_since = env.clock()
         note_stale(data, STREAM_PATH)
@@ -208,9 +206,9 @@ def test_a_turn_that_is_taken_says_nothing_about_an_outage(
     env.exact.on_call = lambda _: ExactFault("unavailable")
     for number in range(3):
         env.post(env.order(f"PO-{number}"))
-    breaker = env.services_of().exact.circuit_breaker
+    breaker = env.services_of().exact(NL.key).circuit_breaker
     assert breaker.outage().is_open
     another_calls(env)
     with breaker.bypassed(), pytest.raises(Later, match="EXACT_TURN_TAKEN"):
-        list(env.services_of().exact.rows(Division(NL.division), "crm/Accounts"))
+        list(env.services_of().exact(NL.key).rows(NL.key, "crm/Accounts"))
     assert breaker.outage().is_open

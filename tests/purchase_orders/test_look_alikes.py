@@ -25,7 +25,7 @@ from tests.domain.orders.builders import SUPPLIER_ID, another_guid, any_connecti
 from tests.site import keys_of
 
 CONNECTION = ConnectionId("firm")
-DIVISION = Division(101)
+DIVISION = Division("nl.101")
 ORDER = any_order(order_date=date(2026, 11, 23))  # PO-1, EUR 100.00
 BY_HAND = ExactOrder(
     id=another_guid(1),

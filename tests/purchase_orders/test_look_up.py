@@ -7,7 +7,6 @@ import pytest
 from local.exact_simulator import ExactFault
 from local.firm import NL
 from local.in_memory.environment import InMemoryEnvironment
-from ml_connector.domain.ids import Division
 
 _ORDERS = "purchaseorder/PurchaseOrders"
 BOTH_WAYS = pytest.mark.parametrize("can_filter", [True, False], ids=["filter", "stream"])
@@ -21,7 +20,7 @@ def enter_like(env: InMemoryEnvironment, order: dict[str, Any], **fields: Any) -
     ]
     body = {name: order[name] for name in ("Supplier", "YourRef", "Remarks", "OrderDate")}
     body |= {"PurchaseOrderLines": lines, **fields}
-    env.services_of().exact.create(Division(NL.division), _ORDERS, body)
+    env.services_of().exact(NL.key).create(NL.key, _ORDERS, body)
 
 
 @BOTH_WAYS

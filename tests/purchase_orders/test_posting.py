@@ -234,7 +234,7 @@ def test_a_halted_connection_continues_after_a_new_consent(env: InMemoryEnvironm
     env.clock.move(700)
     order = env.order()
     env.post(order)
-    assert Halts(env.services.ledger_of(FIRM)).is_stopped()
+    assert Halts(env.services.ledger_of(FIRM)).is_stopped(NL.key)
     assert env.record(order).facts.waiting_for == "HALTED"
     env.consent()
     Halts(env.services.ledger_of(FIRM)).lift_all()

@@ -38,7 +38,7 @@ def lose(env: InMemoryEnvironment, order: dict[str, Any]) -> None:
         env.memory.tables.audit.delete(str(entry["pk"]), str(entry["sk"]))
 
 
-@pytest.mark.parametrize("division", [None, Division(NL.division)])
+@pytest.mark.parametrize("division", [None, NL.key])
 def test_a_halt_stops_an_order_that_is_being_fetched(
     env: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch, division: Division | None
 ) -> None:
@@ -83,9 +83,7 @@ def test_an_order_of_ours_that_is_reported_while_an_item_is_created_is_adopted(
 
     def create(_: Prerequisites, missing: object) -> None:
         created.append(missing)
-        message = refresh_message(
-            FIRM, env.connection().site, Division(NL.division), everything=True
-        )
+        message = refresh_message(FIRM, NL.key, everything=True)
         worker.handle(message.body, env.memory.services())
 
     monkeypatch.setattr(

@@ -9,8 +9,7 @@ import pytest
 from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.ids import Division, OrderId, VendorId
-from ml_connector.infrastructure.circuit_breaker import EXACT
+from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
@@ -18,6 +17,7 @@ from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
 from ml_connector.messages import order_message, reconcile_message, vendor_message
 from ml_connector.tracked_record import TrackedOrder
 from tests.purchase_orders.test_events import incoming_event
+from tests.site import SITE
 
 _MINUTE = timedelta(minutes=1)
 
@@ -56,7 +56,7 @@ def test_a_halted_connection_calls_neither_system(env: InMemoryEnvironment) -> N
 def test_a_halted_division_is_not_posted_to(env: InMemoryEnvironment) -> None:
     env.connect()
     halt = problem("EXACT_FORBIDDEN", "Exact division")
-    Halts(env.services.ledger_of(FIRM)).stop(halt, Division(BE.division))
+    Halts(env.services.ledger_of(FIRM)).stop(halt, BE.key)
     stopped, other = env.order("PO-1", BE), env.order("PO-2", NL)
     env.post(stopped)
     assert (waits_for(env, stopped), env.in_exact(BE)) == ("HALTED", [])
@@ -75,7 +75,7 @@ def test_nothing_is_queued_for_a_halted_connection(env: InMemoryEnvironment) -> 
 
 def test_no_intent_is_recorded_during_an_outage(env: InMemoryEnvironment) -> None:
     env.connect()
-    breaker = env.services_of().circuit_breaker(EXACT)
+    breaker = env.services_of().exact_at(SITE).circuit_breaker
     for _ in range(3):
         breaker.record_failure()
     env.clock.move(5)
@@ -91,8 +91,8 @@ def test_airbase_is_not_called_while_the_division_has_no_calls_left(
     env.connect()
     order = env.order(lines=[env.airbase.line("4600", "10.00")])
     env.post(order)  # its division is known from now on
-    limiter = env.services_of().rate_limiter
-    limiter.reserve(Division(NL.division), limiter.calls_left(Division(NL.division)))
+    limiter = env.services_of().exact_at(SITE).rate_limiter
+    limiter.reserve(NL.key, limiter.calls_left(NL.key))
     before = len(env.airbase.calls)
     env.post(order)
     assert waits_for(env, order) == "EXACT_MINUTE_LIMIT"
@@ -155,7 +155,7 @@ def test_two_orders_that_need_one_carrier_item_do_not_create_it_twice(
 ) -> None:
     env.exact.add_gl_account(NL.division, "4700", "Research")
     env.connect(**env.config(create_items=True, item_unit="pc"))
-    name = f"other.{NL.division}#item for GL account 4700"
+    name = f"{NL.key}#item for GL account 4700"
     other = env.services_of().leases.acquire(name, _MINUTE)
     assert other, "another order is creating it"
     order = env.order(lines=[env.airbase.line("4700", "10.00")])

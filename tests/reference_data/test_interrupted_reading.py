@@ -9,14 +9,13 @@ from local.firm import NL
 from local.in_memory.environment import InMemoryEnvironment
 from local.in_memory.stack import InMemoryQueues
 from ml_connector import clock
-from ml_connector.domain.ids import Division
 from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.infrastructure.reference_store import ReferenceStore, StreamCursor
 from ml_connector.reference_data.refresh import is_due, note_stale, refresh
 
-DIVISION = Division(NL.division)
+DIVISION = NL.key
 _ORDERS = "purchaseorder/PurchaseOrders"
 
 

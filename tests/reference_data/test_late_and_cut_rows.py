@@ -8,7 +8,7 @@ from local.exact_simulator import Request
 from local.firm import NL
 from local.in_memory.environment import InMemoryEnvironment
 from ml_connector import clock
-from ml_connector.domain.ids import Division, Guid
+from ml_connector.domain.ids import Guid
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.reference_data import ACCOUNTS_PATH, DELETED_PATH
@@ -17,7 +17,7 @@ from ml_connector.reference_data import refresh as reading
 from ml_connector.reference_data.refresh import refresh
 from tests.odd_answers.hostile import find_row
 
-DIVISION = Division(NL.division)
+DIVISION = NL.key
 _ORDERS = "purchaseorder/PurchaseOrders"
 
 
@@ -113,7 +113,7 @@ def three_lines(env: InMemoryEnvironment) -> Guid:
         for price in (10, 20, 30)
     ]
     body = {"Supplier": supplier["ID"], "PurchaseOrderLines": lines}
-    made = env.services_of().exact.create(DIVISION, _ORDERS, body)
+    made = env.services_of().exact(DIVISION).create(DIVISION, _ORDERS, body)
     return Guid(made["PurchaseOrderID"])
 
 

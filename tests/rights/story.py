@@ -21,7 +21,7 @@ from local.firm import CONNECTION_ID, NL
 from local.identity_provider import CLIENT_SECRET
 from local.simulator import Response, serve
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, OrderId
+from ml_connector.domain.ids import AppId, ConnectionId, OrderId
 from ml_connector.domain.orders.marker import marker
 from ml_connector.exact.oauth import authorize_url
 from ml_connector.infrastructure.consents import Consents
@@ -32,6 +32,7 @@ from tests.cli.terminal import NEEDED, Run, Terminal
 from tests.cli.test_month_end import approve, type_in
 from tests.console.browser import browser_of
 from tests.operations.test_redrive import put as put_dead_letter
+from tests.site import SITE
 
 BACK = "https://connector.example/back"
 _DEAD = (PURCHASE_ORDERS, VENDORS)
@@ -313,7 +314,7 @@ class Story:
         redirect_uri = self.demo.stack.outputs["ExactRedirectUri"]
         for denies in (True, False):
             self.demo.exact.oauth.denies = denies
-            state = consents.create(FIRM, self.demo.exact_url, redirect_uri)
+            state = consents.create(AppId(FIRM), SITE, self.demo.exact_url, redirect_uri)
             id = self.demo.exact.client_id
             url = authorize_url(self.demo.exact_url, id, redirect_uri, state.reveal())
             for _ in range(2):

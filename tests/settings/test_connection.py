@@ -40,7 +40,7 @@ def divisions(*each: tuple[int, list[str]]) -> dict[str, Any]:
     ],
 )
 def test_a_site_gives_its_address(site: str, url: str) -> None:
-    assert any_connection(exact_site=site).exact_base_url == url
+    assert any_connection(exact_site=site).sites[0].exact_base_url == url
 
 
 @pytest.mark.parametrize("site", ["us", "NL", "", None, "nl/evil", "evil.nl"])
@@ -60,7 +60,7 @@ def test_an_unknown_site_is_refused_with_the_known_ones(site: Any) -> None:
     ],
 )
 def test_https_or_plain_http_to_this_machine_is_allowed(url: str) -> None:
-    assert any_connection(exact_base_url=f"{url}/").exact_base_url == url
+    assert any_connection(exact_base_url=f"{url}/").sites[0].exact_base_url == url
     assert any_connection(airbase_base_url=url).airbase_base_url == url
 
 
@@ -101,7 +101,7 @@ def test_any_other_kind_of_url_is_refused(url: str, message: str) -> None:
 
 def test_a_given_address_overrides_the_site() -> None:
     made = any_connection(exact_base_url="https://exact.example.com")
-    assert made.exact_base_url == "https://exact.example.com"
+    assert made.sites[0].exact_base_url == "https://exact.example.com"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_given_address_overrides_the_site() -> None:
     ],
 )
 def test_keys_name_the_site_or_that_it_is_another_server(given: Any, site: str) -> None:
-    assert any_connection(**given).site == site
+    assert any_connection(**given).first_site == site
 
 
 # --- Ids, divisions, subsidiaries ----------------------------------------------------------
@@ -152,10 +152,10 @@ def test_divisions_and_subsidiaries_cannot_be_empty() -> None:
 
 def test_a_division_is_found_by_its_code() -> None:
     made = any_connection(any_division(), any_division(division=102, subsidiaries=["b"]))
-    found = made.division(Division(102))
+    found = made.division(Division("nl.102"))
     assert found
     assert found.subsidiaries == ("b",)
-    assert made.division(Division(103)) is None
+    assert made.division(Division("nl.103")) is None
 
 
 @pytest.mark.parametrize("currency", ["eur", "EURO", "E1R", "", "EUR\n"])

@@ -16,7 +16,7 @@ from local.airbase_simulator.webhooks import Webhook
 from local.simulator import HandlerTransport, SimulatedFault
 from ml_connector.airbase.purchase_orders import read_order
 from ml_connector.clock import MovableClock
-from ml_connector.domain.ids import ConnectionId, OrderId
+from ml_connector.domain.ids import AppId, ConnectionId, OrderId
 from ml_connector.infrastructure.inbox import KEPT_FOR
 from ml_connector.message_bodies import ProcessOrder
 from ml_connector.settings.airbase_profile import AirbaseProfile
@@ -282,7 +282,7 @@ def test_the_connector_accepts_a_webhook(
     headers = {name.lower(): value for name, value in webhook.headers.items()}
     now = datetime.fromisoformat("2026-11-23T12:00:00+00:00")
     event = accept(
-        WebhookCall(ConnectionId("firm"), headers, {}, webhook.body), settings, now, KEPT_FOR
+        WebhookCall(AppId(ConnectionId("firm")), headers, {}, webhook.body), settings, now, KEPT_FOR
     )
     (order,) = tenant.airbase.orders
     assert event.message == ProcessOrder(ConnectionId("firm"), OrderId(order))

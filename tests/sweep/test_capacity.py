@@ -8,7 +8,7 @@ from ml_connector.sweep.capacity import CallCapacity
 
 
 def capacity_of(env: InMemoryEnvironment, *halted: int) -> CallCapacity:
-    return CallCapacity(env.services_of(), {f"other.{division}" for division in halted})
+    return CallCapacity(env.services_of(), [d.key for d in BRANCHES if d.division not in halted])
 
 
 def test_a_division_gets_no_more_orders_than_it_has_calls_left(

@@ -40,7 +40,7 @@ def test_a_revoked_consent_halts_once_and_recovers_when_it_is_given_again(
     at_rest.clock.move(700)
     log = CallLog(at_rest, EXACT)
     orders = run_minutes(at_rest, 90, approve_each=3)
-    assert halts(at_rest) == {"": "RECONNECT_NEEDED"}
+    assert halts(at_rest) == {"nl": "RECONNECT_NEEDED"}
     assert times_halted(at_rest) == 1
     assert len(log.calls) <= 2, "no call is made whose answer is known"
     assert set(states(at_rest, orders)) == {"received"}
@@ -59,7 +59,7 @@ def test_a_division_that_is_gone_halts_alone_and_recovers_by_itself(
     at_rest.exact.world.divisions[BE.division].in_scope = False
     log = CallLog(at_rest, EXACT)
     orders = run_minutes(at_rest, 24 * 60, approve_each=30)
-    assert halts(at_rest) == {f"other.{BE.division}": "EXACT_DIVISION_NOT_ALLOWED"}
+    assert halts(at_rest) == {BE.key: "EXACT_DIVISION_NOT_ALLOWED"}
     assert times_halted(at_rest) == 1
     ours = [order for order in orders if order["subsidiary"]["airbase_id"] == BE.subsidiary]
     assert states(at_rest, ours) == {"received": 16}
@@ -108,7 +108,7 @@ def test_a_halt_is_checked_at_the_endpoint_that_caused_it(at_rest: InMemoryEnvir
     at_rest.clock.move(timedelta(hours=5))
     for _ in range(40):
         at_rest.wait(minutes=1)
-    assert halts(at_rest) == {"": "EXACT_SCOPE_MISSING"}
+    assert halts(at_rest) == {"nl": "EXACT_SCOPE_MISSING"}
     assert times_halted(at_rest) == 1
     at_rest.exact.policy.denied.clear()
     for _ in range(16):
@@ -120,7 +120,7 @@ def test_a_division_that_is_no_longer_configured_has_no_halt(
     at_rest: InMemoryEnvironment,
 ) -> None:
     Halts(at_rest.services.ledger_of(FIRM)).stop(
-        problem("EXACT_DIVISION_BLOCKED", "Exact division 1"), Division(1)
+        problem("EXACT_DIVISION_BLOCKED", "Exact division 1"), Division("nl.1")
     )
     at_rest.wait(minutes=1)
     assert halts(at_rest) == {}
@@ -201,8 +201,8 @@ def test_a_check_without_a_useful_answer_is_not_repeated_every_minute_and_stops_
 
     answer_by(at_rest, answer)
     for each in (NL, BE):
-        Halts(ledger).stop(problem("EXACT_FORBIDDEN", "Exact"), Division(each.division))
+        Halts(ledger).stop(problem("EXACT_FORBIDDEN", "Exact"), each.key)
     for _ in range(60):
         at_rest.wait(minutes=1)
-    assert halts(at_rest) == {f"other.{NL.division}": "EXACT_FORBIDDEN"}
+    assert halts(at_rest) == {NL.key: "EXACT_FORBIDDEN"}
     assert 1 <= len(calls) <= 5

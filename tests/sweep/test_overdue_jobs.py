@@ -11,7 +11,6 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
 from ml_connector.connections.token_refresh import refresh_all
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.ids import Division
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import IncomingEvent
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS
@@ -111,7 +110,7 @@ def halt_all(env: InMemoryEnvironment) -> None:
 
 def halt_nl(env: InMemoryEnvironment) -> None:
     found = problem("EXACT_DIVISION_BLOCKED", "x")
-    Halts(env.services.ledger_of(FIRM)).stop(found, Division(NL.division))
+    Halts(env.services.ledger_of(FIRM)).stop(found, NL.key)
 
 
 @pytest.mark.parametrize(("halt", "left"), [(halt_all, 0), (halt_nl, 3)])

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
 from ml_connector.exact.oauth import Tokens
+from tests.site import SITE
 
 
 def home(env: InMemoryEnvironment) -> Tokens:
@@ -25,9 +26,9 @@ def renew_twice(env: InMemoryEnvironment) -> Tokens:
     """Renew within the pace of Secrets Manager; return the newest pair, which is not there."""
     env.clock.move(timedelta(minutes=20))
     for _ in range(2):
-        env.services_of().exact.tokens.access_token()
+        env.services_of().exact_at(SITE).tokens.access_token()
         env.clock.move(timedelta(minutes=10))
-    newest = env.services_of().exact.tokens.pairs.read()
+    newest = env.services_of().exact_at(SITE).tokens.pairs.read()
     assert newest is not None
     assert home(env).number < newest.number
     return newest

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from local.in_memory.environment import InMemoryEnvironment
 from ml_connector.domain.exception_codes import CATALOGUE
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, RecordKey, SiteId, VendorId
+from ml_connector.domain.ids import ConnectionId, Division, OrderId, RecordKey, VendorId
 from ml_connector.domain.orders.marker import marker
 from ml_connector.infrastructure.queues import Message
 from ml_connector.infrastructure.secret_store import CONSOLE_CLIENT, KINDS
@@ -104,11 +104,11 @@ def keys_of(table: str) -> dict[str, Any]:
 def messages() -> list[Message]:
     """Return one message of each kind that the workers send."""
     firm, order = ConnectionId("firm"), OrderId("po-1")
-    site, division = SiteId("nl"), Division(2101)
+    division = Division("nl.2101")
     return [
         order_message(firm, order, by_hand=True),
         changed_order_message(firm, order),
-        refresh_message(firm, site, division, everything=True),
+        refresh_message(firm, division, everything=True),
         listing_message(firm),
         recover_message(firm, "halts"),
         deed_message(
@@ -124,7 +124,7 @@ def messages() -> list[Message]:
             )
         ),
         vendor_message(firm, VendorId("v-1"), name="Example", code="1"),
-        suppliers_message(firm, site, division),
+        suppliers_message(firm, division),
         reconcile_message(firm),
     ]
 

@@ -6,7 +6,7 @@ from local.exact_simulator.faults import ExactFault, Kind
 from local.firm import BE, NL
 from local.in_memory.environment import FIRM
 from local.simulator import Request, SimulatedFault
-from ml_connector.domain.ids import Division, VendorId
+from ml_connector.domain.ids import VendorId
 from ml_connector.vendors import worker as vendor_queue
 from tests.vendors.vendor_environment import Row, VendorEnvironment
 
@@ -117,7 +117,7 @@ def test_no_reference_is_written_where_divisions_have_different_suppliers(
     firm.connect(vendors={"write_reference": True})
     links = firm.services_of().vendor_links
     id = VendorId(vendor["id"])
-    assert all(links.get(Division(b.division), id) for b in (NL, BE))
+    assert all(links.get(b.key, id) for b in (NL, BE))
     assert vendor["erp_reference_id"] == ""
     assert "reference_differs" in firm.vendor_steps(vendor)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from local.firm import NL
+from ml_connector.domain.ids import code_of
 from ml_connector.infrastructure.ledger import VENDORS
 from tests.vendors.crashes import Crashed, CrashInjector
 from tests.vendors.vendor_environment import CODE, VendorEnvironment
@@ -46,8 +47,8 @@ def supplier_merged(firm: VendorEnvironment) -> Act:
     firm.open()
 
     def act(firm: VendorEnvironment) -> None:
-        if supplier in firm.exact.world.divisions[CODE].table("crm/Accounts"):
-            firm.exact.remove(CODE, "crm/Accounts", supplier)
+        if supplier in firm.exact.world.divisions[code_of(CODE)].table("crm/Accounts"):
+            firm.exact.remove(code_of(CODE), "crm/Accounts", supplier)
             firm.supplier("Kanimo Groep B.V.", "901")
         firm.refresh()
 
@@ -59,8 +60,8 @@ def supplier_deleted(firm: VendorEnvironment) -> Act:
     firm.open()
 
     def act(firm: VendorEnvironment) -> None:
-        if supplier in firm.exact.world.divisions[CODE].table("crm/Accounts"):
-            firm.exact.remove(CODE, "crm/Accounts", supplier)
+        if supplier in firm.exact.world.divisions[code_of(CODE)].table("crm/Accounts"):
+            firm.exact.remove(code_of(CODE), "crm/Accounts", supplier)
         firm.refresh()
 
     return act
@@ -227,7 +228,7 @@ def state(firm: VendorEnvironment) -> dict[str, Any]:
         ],
         "exact": sorted(
             (row["Name"], row["Code"], row.get("Email"), row["Blocked"])
-            for row in firm.exact.world.divisions[CODE].table("crm/Accounts").values()
+            for row in firm.exact.world.divisions[code_of(CODE)].table("crm/Accounts").values()
         ),
         "in_exact": len(firm.in_exact()),
     }

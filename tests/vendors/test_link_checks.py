@@ -4,6 +4,7 @@ import pytest
 
 from local.firm import NL
 from local.in_memory.environment import FIRM
+from ml_connector.domain.ids import code_of
 from ml_connector.vendors.review.decisions import accept, link, unlink
 from tests.vendors.vendor_environment import CODE, Row, VendorEnvironment
 
@@ -99,10 +100,10 @@ def test_the_successor_of_a_merged_supplier_is_proposed(firm: VendorEnvironment)
     vendor, supplier = firm.pair(code="901")
     other, second = firm.pair("Zorendis GmbH", "902")
     firm.open()
-    firm.exact.change(CODE, "crm/Accounts", second, VATNumber="NL004495445B01")
+    firm.exact.change(code_of(CODE), "crm/Accounts", second, VATNumber="NL004495445B01")
     firm.refresh()
-    firm.exact.remove(CODE, "crm/Accounts", supplier)
-    firm.exact.remove(CODE, "crm/Accounts", second)
+    firm.exact.remove(code_of(CODE), "crm/Accounts", supplier)
+    firm.exact.remove(code_of(CODE), "crm/Accounts", second)
     successor = firm.supplier("Kanimo Groep B.V.", "901")
     numbered = firm.supplier("Nova Zorendis", "77", VATNumber="NL004495445B01")
     firm.refresh()

@@ -5,7 +5,7 @@ from typing import Any
 from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
-from ml_connector.domain.ids import Division, Guid, VendorId
+from ml_connector.domain.ids import Guid, VendorId, code_of
 from ml_connector.infrastructure.ledger import VENDORS, AnyRecord, Ledger, vendor_key
 from ml_connector.infrastructure.queues import Message
 from ml_connector.infrastructure.vendor_links import Link, SupplierProposal
@@ -13,7 +13,7 @@ from ml_connector.messages import reconcile_message, vendor_message
 from tests.vendors.staleness import note_all_stale
 
 Row = dict[str, Any]
-CODE = Division(NL.division)
+CODE = NL.key
 
 
 class VendorEnvironment(InMemoryEnvironment):
@@ -42,7 +42,7 @@ class VendorEnvironment(InMemoryEnvironment):
 
     def supplier(self, name: str, code: str, **fields: Any) -> Guid:
         """Add a supplier to Exact."""
-        return Guid(self.exact.add_supplier(CODE, name, code=code, **fields))
+        return Guid(self.exact.add_supplier(code_of(CODE), name, code=code, **fields))
 
     def pair(self, name: str = "Kanimo B.V.", code: str = "901") -> tuple[Row, Guid]:
         """Add a vendor and its supplier."""
@@ -104,21 +104,21 @@ class VendorEnvironment(InMemoryEnvironment):
 
     def account(self, id: str) -> Row:
         """Return a supplier in Exact."""
-        return self.exact.row(CODE, "crm/Accounts", id)
+        return self.exact.row(code_of(CODE), "crm/Accounts", id)
 
     def change_account(self, id: str, **fields: Any) -> None:
         """Change a supplier in Exact, and refresh."""
-        self.exact.change(CODE, "crm/Accounts", id, **fields)
+        self.exact.change(code_of(CODE), "crm/Accounts", id, **fields)
         self.refresh()
 
     def remove_account(self, id: str) -> None:
         """Delete a supplier in Exact, and refresh."""
-        self.exact.remove(CODE, "crm/Accounts", id)
+        self.exact.remove(code_of(CODE), "crm/Accounts", id)
         self.refresh()
 
     def accounts(self, name: str) -> list[Row]:
         """Return the accounts of this name in Exact."""
-        rows = self.exact.world.divisions[CODE].table("crm/Accounts").values()
+        rows = self.exact.world.divisions[code_of(CODE)].table("crm/Accounts").values()
         return [dict(row) for row in rows if row["Name"] == name]
 
     @property

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ml_connector.clock import MovableClock, now
+from ml_connector.domain.ids import AppId
 from ml_connector.infrastructure.inbox import KEPT_FOR
 from ml_connector.webhooks import airbase as airbase_webhook
 from ml_connector.webhooks import exact as exact_webhook
@@ -170,7 +171,7 @@ def test_the_cache_of_unknown_connections_is_bounded(aws: WebhookAws) -> None:
 def test_no_flipped_byte_of_an_airbase_event_passes(position: int, flip: int) -> None:
     body = bytearray(BODY)
     body[position] ^= flip
-    call = WebhookCall(FIRM, airbase_headers(BODY), {}, bytes(body))
+    call = WebhookCall(AppId(FIRM), airbase_headers(BODY), {}, bytes(body))
     with pytest.raises(UnverifiedError):
         airbase_webhook.accept(call, AIRBASE, now(), KEPT_FOR)
 
@@ -182,7 +183,7 @@ def test_no_changed_character_of_an_airbase_signature_passes(position: int, othe
     changed = header[:position] + chr(other) + header[position + 1 :]
     if changed == header:
         return
-    call = WebhookCall(FIRM, {"x-airbase-signature": changed}, {}, BODY)
+    call = WebhookCall(AppId(FIRM), {"x-airbase-signature": changed}, {}, BODY)
     with pytest.raises(UnverifiedError):
         airbase_webhook.accept(call, AIRBASE, now(), KEPT_FOR)
 
@@ -193,13 +194,13 @@ def test_no_flipped_byte_of_an_exact_notification_passes(position: int, flip: in
     body = bytearray(NOTIFICATION)
     body[position] ^= flip
     with pytest.raises(UnverifiedError):
-        exact_webhook.accept(WebhookCall(FIRM, {}, {}, bytes(body)), EXACT, now(), KEPT_FOR)
+        exact_webhook.accept(WebhookCall(AppId(FIRM), {}, {}, bytes(body)), EXACT, now(), KEPT_FOR)
 
 
 @RELAXED
 @given(st.binary(max_size=400) | st.text(max_size=400).map(str.encode))
 def test_no_invented_body_passes(body: bytes) -> None:
-    call = WebhookCall(FIRM, airbase_headers(body, "guess"), {}, body)
+    call = WebhookCall(AppId(FIRM), airbase_headers(body, "guess"), {}, body)
     with pytest.raises(UnverifiedError):
         airbase_webhook.accept(call, AIRBASE, now(), KEPT_FOR)
     with pytest.raises(UnverifiedError):
@@ -228,8 +229,8 @@ def outcome(accept: Callable[[], Event]) -> str:
 @given(st.dictionaries(FIELDS, JSON) | JSON)
 def test_any_genuine_json_is_an_event_or_unreadable(value: Any) -> None:
     body = raw(value)
-    call = WebhookCall(FIRM, airbase_headers(body), {}, body)
-    notification = WebhookCall(FIRM, {}, {}, exact_body(body))
+    call = WebhookCall(AppId(FIRM), airbase_headers(body), {}, body)
+    notification = WebhookCall(AppId(FIRM), {}, {}, exact_body(body))
     found = {
         outcome(lambda: airbase_webhook.accept(call, AIRBASE, now(), KEPT_FOR)),
         outcome(lambda: exact_webhook.accept(notification, EXACT, now(), KEPT_FOR)),

@@ -31,7 +31,8 @@ from ml_connector.connections import secrets as given_secrets
 from ml_connector.connections.files import read_connection
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
-from ml_connector.connections.shared_use import share_app
+from ml_connector.connections.shared_use import share_apps
+from ml_connector.infrastructure.webhook_senders import sender_name
 from ml_connector.secret import Secret
 from ml_connector.user_errors import UserError
 
@@ -62,11 +63,11 @@ def add(
     given = GivenSecrets.from_environment(os.environ)
     stack = stack_of(context)
     for name in given_secrets.missing_names(stack.secret_store, connection, given):
-        question = f"{given_secrets.NEEDED[name]} (not shown)"
+        question = f"{given_secrets.question(name)} (not shown)"
         given = given.plus({name: ask_secret(question, f"{name} is not set; {SET_IT}")})
-    if owner := share_app(stack, connection, given, is_wanted=shared_app):
-        connection = connection.model_copy(update={"shares_app_with": owner})
-        given = given.without_app()
+    connection = share_apps(stack, connection, given, is_wanted=shared_app)
+    for site in connection.sites:
+        given = given.without_app(site.id) if site.shares_app_with else given
     if ask:
         given = ask_webhook_secrets(given, *_WEBHOOK_SECRETS)
     added = manage.add(stack, stack.actor, connection, given)
@@ -206,10 +207,15 @@ def consent_(
     browser: Browser = False,
     as_json: Json = False,
 ) -> None:
-    """Give or renew Exact's consent in a browser; nothing else changes."""
+    """Give or renew Exact's consent in a browser; nothing else changes.
+
+    With several Exact sites name one as in `firm.be`, or give consent at each in turn.
+    """
     stack = stack_of(context)
     found = stack.connection(connection)
-    consent_flow.get_consent(stack, found, ConsentOptions(redirect_uri, listen, wait, browser))
+    options = ConsentOptions(redirect_uri, listen, wait, browser)
+    for site in stack.sites_of(connection):
+        consent_flow.get_consent(stack, site, options)
     manage.read_reference_data(stack.send, found)
     problems = manage_subscriptions.subscribe(stack, stack.actor, found)
     if as_json:
@@ -264,8 +270,10 @@ def _next_steps(added: Added) -> list[str]:
     id, steps = added.connection.id, []
     if not added.has_consent:
         steps.append(f"give Exact's consent: connector connection consent {id}")
-    if added.connection.exact_callback_url is None:
-        steps.append(f'for notifications, set exact_callback_url = "{added.webhooks["exact"]}"')
+    for site in added.connection.sites:
+        if site.exact_callback_url is None:
+            url = added.webhooks[sender_name("exact", site.id)]
+            steps.append(f'for notifications of {site.site}, set exact_callback_url = "{url}"')
     return steps
 
 

@@ -11,7 +11,7 @@ from connector_cli.stack import OpenedStack
 from ml_connector.connections import consent_request
 from ml_connector.connections.consent_request import ConsentRequest
 from ml_connector.consent import redirect
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import ExactSite
 from ml_connector.settings.redirect_uris import is_public
 from ml_connector.user_errors import UserError
 
@@ -47,10 +47,10 @@ class ConsentOptions:
     browser: bool = False
 
 
-def get_consent(stack: OpenedStack, connection: Connection, options: ConsentOptions) -> None:
-    """Ask a person for Exact's consent; raise `UserError` when it was not given."""
+def get_consent(stack: OpenedStack, site: ExactSite, options: ConsentOptions) -> None:
+    """Ask a person for Exact's consent at a site; raise `UserError` when it was not given."""
     if options.listen is None:
-        request = consent_request.start_consent(stack, connection, options.redirect_uri)
+        request = consent_request.start_consent(stack, site, options.redirect_uri)
         _show(request, options)
         _wait_for_answer(stack, request)
         return
@@ -58,7 +58,7 @@ def get_consent(stack: OpenedStack, connection: Connection, options: ConsentOpti
         raise UserError("pass either --listen or --redirect-uri, not both")
     exchange = stack.exchange_of(stack.actor)
     with LoopbackListener(options.listen) as listener:
-        request = consent_request.start_consent(stack, connection, listener.url)
+        request = consent_request.start_consent(stack, site, listener.url)
         listener.expect(request.state, lambda query: redirect.receive(query, exchange))
         _show(request, options)
         outcome = listener.wait(options.wait)

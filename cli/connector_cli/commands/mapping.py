@@ -19,7 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="Map Airbase values to Exact codes.
 def show(
     context: typer.Context,
     connection: ConnectionArgument,
-    division: Annotated[int | None, typer.Option(help="Only this Exact division.")] = None,
+    division: Annotated[str | None, typer.Option(help="Only this Exact division.")] = None,
     kind: Annotated[
         str | None,
         typer.Option(
@@ -121,7 +121,7 @@ def _label(row: MappingRow, proposal: MappingProposal) -> str:
 def accept_listing(
     context: typer.Context,
     connection: ConnectionArgument,
-    division: Annotated[int, typer.Argument(metavar="DIVISION", help="Exact's division code.")],
+    division: Annotated[str, typer.Argument(metavar="DIVISION", help="Exact's division code.")],
     listing: Annotated[
         str, typer.Argument(metavar="LISTING", help="As the exception names it: vat/VATCodes.")
     ],

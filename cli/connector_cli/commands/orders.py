@@ -23,7 +23,7 @@ from ml_connector.reference_data import refresh_request
 from ml_connector.user_errors import UserError
 
 _Division = Annotated[
-    int | None,
+    str | None,
     typer.Argument(metavar="DIVISION", help="Exact division code; default: all divisions."),
 ]
 

@@ -51,12 +51,12 @@ def _is_readable(each: Mapping[str, Any]) -> bool:
 
 
 def _scope(each: Mapping[str, Any]) -> tuple[Any, Any]:
-    return each["connection"], each["division"]
+    return each["connection"], each["division"] or each["site"]
 
 
 def _row(each: Mapping[str, Any]) -> tuple[object, ...]:
     check = str(each["check"]).replace("_", " ").replace("read:", "read ")
-    return each["connection"], each["division"], check, _WORDS[each["ok"]], _result(each)
+    return *_scope(each), check, _WORDS[each["ok"]], _result(each)
 
 
 def _result(each: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from ml_connector.infrastructure.dynamodb import DynamoTable, Table
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Queues
 from ml_connector.infrastructure.secret_store import AwsSecretStore, SecretStore
 from ml_connector.services import Openers, StackServices, Tables
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.telemetry import Measure, emit
 
 _CONFIG = Config(
@@ -131,8 +131,8 @@ def build_services(
         base, profile = connection.airbase_base_url, connection.profile
         return AirbaseClient(base, profile, key, http, pace, circuit_breaker)
 
-    def exact(connection: Connection) -> ExactClient:
-        return open_exact_client(connection, http, secret_store, tables.coordination)
+    def exact(id: ConnectionId, site: ExactSite) -> ExactClient:
+        return open_exact_client(id, site, http, secret_store, tables.coordination)
 
     def channels(connection: Connection) -> list[Channel]:
         slack = SlackWebhook(http, partial(secret_store.slack_url, connection.id))

@@ -2,8 +2,8 @@
 
 A body is a JSON object: its `kind`, and the fields of the type by their names. Messages outlive a
 release, forwards and (after a rollback) backwards. So kinds and names never change, a new field is
-optional, and fields that this release does not know are ignored. A division is one of the
-connection's only site, which a message may name (`site`): older ones do not, and webhooks.
+optional, and fields that this release does not know are ignored. A division is its code and its
+site, which older messages do not name, nor webhooks of a connection's first site: `division_of`.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from ml_connector.domain.ids import (
     ConnectionId,
-    Division,
+    DivisionCode,
     Guid,
     OrderId,
     RecordKey,
@@ -107,7 +107,7 @@ class RefreshDivision(ForPurchaseOrders, frozen=True):
     """Read a division's reference data, what is due or `everything`; post what waits there."""
 
     kind: ClassVar[str] = "refresh"
-    division: Division
+    division: DivisionCode
     everything: bool = False
     site: SiteId | None = None
 
@@ -125,6 +125,7 @@ class Recover(ForPurchaseOrders, frozen=True):
 
     kind: ClassVar[str] = "recover"
     what: Recoverable
+    site: SiteId | None = None
 
 
 @final
@@ -132,7 +133,7 @@ class ExactNotification(ForPurchaseOrders, frozen=True):
     """Exact reports a change of a record other than an account; `action` may be empty."""
 
     kind: ClassVar[str] = "exact"
-    division: Division
+    division: DivisionCode
     topic: str
     key: Guid
     action: str
@@ -185,7 +186,7 @@ class AccountNotification(ForVendors, frozen=True):
     """Exact reports a change of an account; `action` may be empty."""
 
     kind: ClassVar[str] = "account"
-    division: Division
+    division: DivisionCode
     key: Guid
     action: str
     site: SiteId | None = None
@@ -196,7 +197,7 @@ class ProcessSuppliers(ForVendors, frozen=True):
     """Process a division's changed suppliers."""
 
     kind: ClassVar[str] = "suppliers"
-    division: Division
+    division: DivisionCode
     site: SiteId | None = None
 
 
@@ -364,9 +365,9 @@ class _Fields:
         """Return a truth value; False when it is missing."""
         return bool(self.optional(name, lambda value: value if isinstance(value, bool) else None))
 
-    def division(self) -> Division:
-        """Return the division."""
-        return Division(self.required("division", _number))
+    def division(self) -> DivisionCode:
+        """Return the code of the division."""
+        return DivisionCode(self.required("division", _number))
 
     def site(self) -> SiteId | None:
         """Return the division's site; None when it is missing."""
@@ -416,7 +417,8 @@ def _listing(of: _Fields) -> KnownMessage:
 
 
 def _recover(of: _Fields) -> KnownMessage:
-    return Recover(what=of.required("what", _recoverable), **of.shared())
+    what: Recoverable = of.required("what", _recoverable)
+    return Recover(what=what, site=of.site(), **of.shared())
 
 
 def _exact(of: _Fields) -> KnownMessage:

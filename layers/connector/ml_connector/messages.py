@@ -2,7 +2,15 @@
 
 import secrets
 
-from ml_connector.domain.ids import ConnectionId, Division, OrderId, SiteId, VendorId, division_key
+from ml_connector.domain.ids import (
+    ConnectionId,
+    Division,
+    OrderId,
+    SiteId,
+    VendorId,
+    code_of,
+    site_of,
+)
 from ml_connector.infrastructure.queues import Message
 from ml_connector.message_bodies import (
     CompareOrder,
@@ -32,21 +40,21 @@ def changed_order_message(connection: ConnectionId, order: OrderId) -> Message:
 
 
 def refresh_message(
-    connection: ConnectionId, site: SiteId, division: Division, *, everything: bool = False
+    connection: ConnectionId, division: Division, *, everything: bool = False
 ) -> Message:
     """Refresh a division's reference data from the stored cursors: what is due, or all."""
-    body = RefreshDivision(connection, division, everything, site)
-    return _message(f"{connection}#{division_key(site, division)}#reference", body)
+    body = RefreshDivision(connection, code_of(division), everything, site_of(division))
+    return _message(f"{connection}#{division}#reference", body)
 
 
-def run_message(connection: ConnectionId, site: SiteId, division: Division, run: str) -> Message:
+def run_message(connection: ConnectionId, division: Division, run: str) -> Message:
     """Read and post what is due in a division, in turn.
 
     `run` tells it from others: in one group, a killed worker's would hold up those after it for
     longer than its turn lasts.
     """
-    body = RefreshDivision(connection, division, site=site)
-    return _message(f"{connection}#{division_key(site, division)}#run {run}", body)
+    body = RefreshDivision(connection, code_of(division), site=site_of(division))
+    return _message(f"{connection}#{division}#run {run}", body)
 
 
 def listing_message(connection: ConnectionId) -> Message:
@@ -54,9 +62,15 @@ def listing_message(connection: ConnectionId) -> Message:
     return _message(f"{connection}#listing", SearchListing(connection))
 
 
-def recover_message(connection: ConnectionId, what: Recoverable) -> Message:
-    """Check whether an outage, the "halts" or a difference of "tokens" of a connection is over."""
-    return _message(f"{connection}#recover#{what}", Recover(connection, what))
+def recover_message(
+    connection: ConnectionId, what: Recoverable, site: SiteId | None = None
+) -> Message:
+    """Check whether an outage, the "halts" or a difference of "tokens" of a connection is over.
+
+    `site`: the Exact site that is away.
+    """
+    group = f"{connection}#recover#{what}" + (f"#{site}" if site else "")
+    return _message(group, Recover(connection, what, site))
 
 
 def deed_message(deed: PersonDeed) -> Message:
@@ -83,9 +97,10 @@ def vendor_message(
     return _message(vendor_group(connection), body)
 
 
-def suppliers_message(connection: ConnectionId, site: SiteId, division: Division) -> Message:
+def suppliers_message(connection: ConnectionId, division: Division) -> Message:
     """Process a division's changed suppliers."""
-    return _message(vendor_group(connection), ProcessSuppliers(connection, division, site))
+    body = ProcessSuppliers(connection, code_of(division), site_of(division))
+    return _message(vendor_group(connection), body)
 
 
 def reconcile_message(connection: ConnectionId) -> Message:

@@ -10,11 +10,17 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from ml_connector.airbase.client import AirbaseClient
-from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.ids import (
+    ConnectionId,
+    Division,
+    DivisionCode,
+    SiteId,
+    division_at,
+    site_of,
+)
 from ml_connector.exact.client import ExactClient
-from ml_connector.exact.rate_limiter import RateLimiter
 from ml_connector.infrastructure.channels import Channel
-from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker, Remote
+from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
 from ml_connector.infrastructure.connection_store import ConnectionNotes, ConnectionStore
 from ml_connector.infrastructure.coordination import LastRuns, Leases, SharedValues
 from ml_connector.infrastructure.data_form import DIVISION_KEYS, DataForm
@@ -29,7 +35,7 @@ from ml_connector.infrastructure.reference_store import ReferenceStore, StoredDi
 from ml_connector.infrastructure.site_keys import SiteKeys
 from ml_connector.infrastructure.vendor_links import SupplierProposals, VendorLinks
 from ml_connector.infrastructure.webhook_senders import WebhookSenders
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.telemetry import Measure
 
 if TYPE_CHECKING:
@@ -54,7 +60,7 @@ class Openers:
     """How to open what a connection's settings and secrets lead to."""
 
     airbase: Callable[[Connection, CircuitBreaker], AirbaseClient]
-    exact: Callable[[Connection], ExactClient]
+    exact: Callable[[ConnectionId, ExactSite], ExactClient]
     channels: Callable[[Connection], Sequence[Channel]]
     """How people are notified about a connection; may be empty."""
     alarms: Sequence[Channel] = ()
@@ -77,14 +83,16 @@ class Services:
         self._actor = stack.actor
         self._tables = stack.tables
         self._openers = stack.openers
-        self._keys = SiteKeys(self.id, connection.site, lambda: self.ledger.has_form(DIVISION_KEYS))
+        self._keys = SiteKeys(
+            self.id, connection.first_site, lambda: self.ledger.has_form(DIVISION_KEYS)
+        )
+        self._exact: dict[SiteId, ExactClient] = {}
 
     @cached_property
     def ledger(self) -> Ledger:
         """Return the connection's records."""
-        return Ledger(
-            self._tables.ledger, self._tables.audit, self._actor, self.id, self.connection.site
-        )
+        first_site = self.connection.first_site
+        return Ledger(self._tables.ledger, self._tables.audit, self._actor, self.id, first_site)
 
     @cached_property
     def inbox(self) -> Inbox:
@@ -126,24 +134,32 @@ class Services:
         """Return the connection's notifications that were not sent yet."""
         return NotificationOutbox(self._tables.ledger, self.id)
 
-    @cached_property
-    def exact(self) -> ExactClient:
-        """Return the client for Exact, with its caches of tokens and limits."""
-        return self._openers.exact(self.connection)
+    def exact_at(self, site: SiteId) -> ExactClient:
+        """Return the client for one of the connection's sites, with its tokens and limits.
 
-    @property
-    def rate_limiter(self) -> RateLimiter:
-        """Return what limits the connection's calls to Exact."""
-        return self.exact.rate_limiter
+        Raises `KeyError` for a site that it does not have.
+        """
+        if site not in self._exact:
+            self._exact[site] = self._openers.exact(self.id, self.connection.site(site))
+        return self._exact[site]
+
+    def division_of(self, code: DivisionCode, site: SiteId | None) -> Division:
+        """Return the division that a message names; without a site, that of the first site."""
+        return division_at(site or self.connection.first_site, code)
+
+    def exact(self, division: Division) -> ExactClient:
+        """Return the client for the site of this division; raises as `exact_at`."""
+        return self.exact_at(site_of(division))
 
     def airbase(self) -> AirbaseClient:
         """Return a client for Airbase; raises `Halt` without a usable key."""
-        return self._openers.airbase(self.connection, self._airbase_breaker)
+        return self._openers.airbase(self.connection, self.airbase_breaker)
 
     @cached_property
-    def _airbase_breaker(self) -> CircuitBreaker:
+    def airbase_breaker(self) -> CircuitBreaker:
+        """Return the circuit breaker for Airbase, which the connection's workers share."""
         # Cached: it remembers for a moment that the remote is up.
-        return self.circuit_breaker(AIRBASE)
+        return CircuitBreaker(self._tables.coordination, self.id, AIRBASE)
 
     @property
     def channels(self) -> Sequence[Channel]:
@@ -169,10 +185,6 @@ class Services:
     def last_runs(self) -> LastRuns:
         """Return when the connection's recurring jobs last came to their end."""
         return LastRuns(self.shared_values)
-
-    def circuit_breaker(self, remote: Remote) -> CircuitBreaker:
-        """Return the circuit breaker that the connection's workers share for a remote."""
-        return CircuitBreaker(self._tables.coordination, self.id, remote)
 
     def reference_store(self, division: Division) -> ReferenceStore:
         """Return a division's reference data."""

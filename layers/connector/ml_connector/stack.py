@@ -12,7 +12,7 @@ import httpx
 from ml_connector.bootstrap import build_services, open_tables
 from ml_connector.consent.bootstrap import build_exchange
 from ml_connector.consent.exchange import CodeExchange
-from ml_connector.domain.ids import Actor, ConnectionId
+from ml_connector.domain.ids import Actor, AppId, ConnectionId, connection_of
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import SnsTopic
 from ml_connector.infrastructure.consents import Consents
@@ -22,7 +22,7 @@ from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
 from ml_connector.infrastructure.secret_store import EXACT_TOKENS, AwsSecretStore
 from ml_connector.services import Services, StackServices, Tables
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.user_errors import UserError
 
 AIRBASE_URL, EXACT_URL, REDIRECT_URI = "AirbaseWebhookUrl", "ExactWebhookUrl", "ExactRedirectUri"
@@ -115,7 +115,7 @@ class RecordStack(ABC):
     def ledger_of(self, actor: Actor, id: ConnectionId) -> Ledger:
         """Return a connection's ledger, in which the audit trail names `actor`."""
         connection = self.services.connections.get(id)
-        site = connection.site if connection else None
+        site = connection.first_site if connection else None
         tables = self.services.tables
         return Ledger(tables.ledger, tables.audit, actor, id, site)
 
@@ -124,8 +124,11 @@ class RecordStack(ABC):
         self.services.queues.send(message, f"{message.group} {once}")
 
     def connection(self, id: str) -> Connection:
-        """Return a connection's settings; raises `UserError` when there are none of this name."""
-        found = self.services.connections.get(ConnectionId(id))
+        """Return a connection's settings; `firm.be`, a site of it, names it as well.
+
+        Raises `UserError` when there are none of this name.
+        """
+        found = self.services.connections.get(connection_of(AppId(ConnectionId(id))))
         if found is None:
             raise UserError(f"there is no connection {id!r}; see `connector connection list`")
         return found
@@ -212,6 +215,19 @@ class Stack(RecordStack):
         return build_exchange(
             self.tables.coordination, partial(self.ledger_of, actor), self.secret_store, self.http
         )
+
+    def sites_of(self, id: str) -> list[ExactSite]:
+        """Return the sites of a connection, or the one that is named, as in `firm.be`.
+
+        Raises `UserError` when there is none.
+        """
+        every = self.connection(id).sites
+        connection, _, named = id.partition(".")
+        found = [site for site in every if named in {"", site.site}]
+        if not found:
+            known = ", ".join(site.site for site in every)
+            raise UserError(f"connection {connection} has no site {named}; it has {known}")
+        return found
 
     def services_of(self, id: str) -> Services:
         """Return a connection's services; raises `UserError` when it has no settings."""

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from ml_connector import backoff, clock
 from ml_connector.domain.exception_codes import CATALOGUE, delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Problem, ReadPart, Review
+from ml_connector.domain.ids import SiteId, site_in
 from ml_connector.domain.open_exceptions import are_alike
 from ml_connector.domain.records import (
     HALT_RETRY,
@@ -20,6 +21,7 @@ from ml_connector.domain.records import (
     Waiting,
 )
 from ml_connector.infrastructure.aws_faults import is_of_aws
+from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Conflict, Ledger, Record
 
@@ -36,8 +38,9 @@ GIVEN_UP = MOST_RECEIVES + 1
 _MAX_EVENTS = 20
 _MOST_OF_TOO_MANY = 100
 """Exceptions of a record that has more than can be stored."""
+HALTED = "HALTED"
 # Ended by an event, not by time: their records keep their place in the queue until then.
-PARKING_CODES = ("EXACT_AWAY", "AIRBASE_AWAY", "HALTED")
+_PARKING_CODES = {EXACT.away, AIRBASE.away, HALTED}
 
 # An exception does not change the state of such an order.
 _IN_EXACT = {OrderState.POSTING, OrderState.POSTED, OrderState.AMENDING}
@@ -45,8 +48,13 @@ _IN_EXACT = {OrderState.POSTING, OrderState.POSTED, OrderState.AMENDING}
 # The remote, or the protocol, sets the time: no backoff is added.
 _FIXED_DELAYS = {
     "EXACT_MINUTE_LIMIT", "EXACT_DAY_LIMIT", "EXACT_RATE_LIMITED", "EXACT_ERROR_LIMIT",
-    "EXACT_TURN_TAKEN", "OUTCOME_UNKNOWN", "REFERENCE_DATA_OLD", "TOKEN_BUSY", *PARKING_CODES,
+    "EXACT_TURN_TAKEN", "OUTCOME_UNKNOWN", "REFERENCE_DATA_OLD", "TOKEN_BUSY", *_PARKING_CODES,
 }  # fmt: skip
+
+
+def parked_under(code: str, site: SiteId | None) -> str:
+    """Return under which reason a record is parked that waits for this site, or for any."""
+    return f"{code} {site}" if site else code
 
 
 class TrackedRecord(Generic[AnyFacts]):
@@ -166,9 +174,11 @@ class TrackedRecord(Generic[AnyFacts]):
         if isinstance(fault, Review):
             self._review(fault, retry_in)
         elif isinstance(fault, Halt):
-            Halts(self._ledger).stop(fault.problem, fault.division)
+            Halts(self._ledger).stop(fault.problem, fault.scope)
             until = clock.now() + HALT_RETRY
-            self._wait(delay("HALTED", until, "reason", reason=fault.problem.cause))
+            later = delay(HALTED, until, "reason", reason=fault.problem.cause)
+            later.site = site_in(fault.scope)
+            self._wait(later)
         elif isinstance(fault, Later):
             self._wait(fault)
         else:
@@ -192,8 +202,8 @@ class TrackedRecord(Generic[AnyFacts]):
             until = max(until, now + backoff.delay(times, base=15, cap=1800))
         facts = replace(self.facts, waiting=Waiting(later.code, times, since))
         waiting = replace(self.record, facts=facts, receives=0)
-        if later.code in PARKING_CODES:
-            delayed = waiting.park(later.code)
+        if later.code in _PARKING_CODES:
+            delayed = waiting.park(parked_under(later.code, later.site))
         elif now - since < LONGEST_WAIT:
             delayed = waiting.due(until)
         else:

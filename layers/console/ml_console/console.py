@@ -75,7 +75,9 @@ class Console:
 
     def ledger_of(self, connection: Connection) -> Ledger:
         """Return the records of a connection, for reading."""
-        return Ledger(self.tables.ledger, self.tables.audit, ACTOR, connection.id, connection.site)
+        return Ledger(
+            self.tables.ledger, self.tables.audit, ACTOR, connection.id, connection.first_site
+        )
 
     def connection(self, id: ConnectionId) -> Connection:
         """Return a connection; raises `NotFoundError`."""

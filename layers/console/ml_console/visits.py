@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml_connector.domain.console_access import Access, Role
-from ml_connector.domain.ids import ConnectionId, RecordKey, division_key
+from ml_connector.domain.ids import ConnectionId, RecordKey
 from ml_connector.domain.people import Person
 from ml_connector.domain.records import OrderFacts, VendorFacts
 from ml_connector.infrastructure.ledger import AnyRecord, UnreadableRecord
@@ -92,6 +92,6 @@ def _divisions(key: str, facts: Any) -> Iterator[str]:
     if kind == "division":
         yield id
     elif isinstance(facts, OrderFacts) and facts.division is not None:
-        yield division_key(facts.site, facts.division)
+        yield facts.division
     elif isinstance(facts, VendorFacts):
         yield from filter(None, facts.divisions)

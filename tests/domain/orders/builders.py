@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from ml_connector.domain.ids import Guid, OrderId
+from ml_connector.domain.ids import Guid, OrderId, SiteId, division_at
 from ml_connector.domain.money import Money
 from ml_connector.domain.orders.order import Order, OrderLine, Reference, Tag
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item, Supplier
@@ -79,10 +79,10 @@ def any_tag(dimension: str, code: str) -> Tag:
 
 
 def any_division(**changes: Any) -> ExactDivision:
-    """Return division 101, which works in euros and serves `sub-nl`."""
-    return ExactDivision.model_validate(
-        {"division": 101, "name": "NL", "subsidiaries": ["sub-nl"]} | changes
-    )
+    """Return division 101 of the Dutch site, which works in euros and serves `sub-nl`."""
+    division = division_at(SiteId("nl"), changes.get("division", 101))
+    given = {"name": "NL", "subsidiaries": ["sub-nl"]} | changes
+    return ExactDivision.model_validate(given | {"division": division})
 
 
 def any_connection(*divisions: ExactDivision, **changes: Any) -> Connection:

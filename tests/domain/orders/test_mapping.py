@@ -42,9 +42,9 @@ def mapped_order(
     division_data: DictDivisionData | None = None,
     **connection: Any,
 ) -> MappedOrder:
-    division = division or any_division()
-    valid = any_connection(division, **connection)
-    return map_order(order or any_order(), valid, division, division_data or DictDivisionData())
+    valid = any_connection(division or any_division(), **connection)
+    (placed,) = valid.divisions
+    return map_order(order or any_order(), valid, placed, division_data or DictDivisionData())
 
 
 def line_of(mapped: MappedOrder, position: int = 0) -> dict[str, Any]:
@@ -301,9 +301,9 @@ def test_a_payment_condition_is_demanded_in_germany_and_spain(
     assert found.code == "PAYMENT_CONDITION_MISSING"
     assert found.cause == (
         "The order has no payment condition, nor have the supplier 60001 Papierhandel and division "
-        f"101 NL. In {named}, Exact demands one."
+        f"{site}.101 NL. In {named}, Exact demands one."
     )
-    assert "default_payment_condition of division 101 NL" in found.remedy
+    assert f"default_payment_condition of division {site}.101 NL" in found.remedy
 
 
 def test_without_a_supplier_nobody_knows_whether_a_payment_condition_is_missing() -> None:
@@ -429,11 +429,11 @@ def test_the_division_is_that_of_the_subsidiary_by_id_then_code_then_name() -> N
         any_division(division=102, subsidiaries=["NL01"]),
         any_division(division=103, subsidiaries=["sub-nl"]),
     )
-    assert pick_division(any_order(), connection).division == 103
+    assert pick_division(any_order(), connection).division == "nl.103"
     by_code = any_order(subsidiary=Reference("", "NL01", "Firm NL"))
-    assert pick_division(by_code, connection).division == 102
+    assert pick_division(by_code, connection).division == "nl.102"
     by_name = any_order(subsidiary=Reference("", "", "Firm NL"))
-    assert pick_division(by_name, connection).division == 101
+    assert pick_division(by_name, connection).division == "nl.101"
 
 
 def test_an_unserved_subsidiary_is_an_exception() -> None:
@@ -520,75 +520,75 @@ INVALID_ORDERS = [
     InvalidOrder(
         "CURRENCY_NOT_ACTIVE",
         "PO-1",
-        "The currency USD is not active in division 101 NL.",
+        "The currency USD is not active in division nl.101 NL.",
         any_order(total=Money(Decimal("100.00"), "USD")),
     ),
     InvalidOrder(
         "UNKNOWN_VENDOR",
         "PO-1",
-        "The vendor Papierhandel B.V. is not linked to a supplier in division 101 NL.",
+        "The vendor Papierhandel B.V. is not linked to a supplier in division nl.101 NL.",
         division_data=DictDivisionData(links={}),
     ),
     InvalidOrder(
         "SUPPLIER_GONE",
         "PO-1",
-        "The supplier that vendor Papierhandel B.V. is linked to is not in division 101 NL.",
+        "The supplier that vendor Papierhandel B.V. is linked to is not in division nl.101 NL.",
         division_data=DictDivisionData(suppliers=[]),
     ),
     InvalidOrder(
         "VENDOR_LINK_IN_DOUBT",
         "PO-1",
-        "The link of vendor Papierhandel B.V. in division 101 NL is in doubt (NAME_CHANGED).",
+        "The link of vendor Papierhandel B.V. in division nl.101 NL is in doubt (NAME_CHANGED).",
         division_data=DictDivisionData(doubts={SUPPLIER_ID: "NAME_CHANGED"}),
     ),
     InvalidOrder(
         "NOT_A_SUPPLIER",
         "PO-1",
-        "60001 Papierhandel is not a supplier in division 101 NL.",
+        "60001 Papierhandel is not a supplier in division nl.101 NL.",
         division_data=DictDivisionData(suppliers=[replace(SUPPLIER, is_supplier=False)]),
     ),
     InvalidOrder(
         "SUPPLIER_BLOCKED",
         "PO-1",
-        "The supplier 60001 Papierhandel is blocked in division 101 NL.",
+        "The supplier 60001 Papierhandel is blocked in division nl.101 NL.",
         division_data=DictDivisionData(suppliers=[replace(SUPPLIER, is_blocked=True)]),
     ),
     InvalidOrder(
         "SUPPLIER_ENDED",
         "PO-1",
-        "The supplier 60001 Papierhandel is not active on the order date in division 101 NL.",
+        "The supplier 60001 Papierhandel is not active on the order date in division nl.101 NL.",
         division_data=DictDivisionData(suppliers=[replace(SUPPLIER, end=YESTERDAY)]),
     ),
     InvalidOrder(
         "SUPPLIER_ENDED",
         "PO-1",
-        "The supplier 60001 Papierhandel is not active on the order date in division 101 NL.",
+        "The supplier 60001 Papierhandel is not active on the order date in division nl.101 NL.",
         division_data=DictDivisionData(suppliers=[replace(SUPPLIER, start=TOMORROW)]),
     ),
     InvalidOrder(
         "UNKNOWN_GL_ACCOUNT",
         "PO-1, line 2",
-        "The GL account Travel (4500) is not in division 101 NL.",
+        "The GL account Travel (4500) is not in division nl.101 NL.",
         second(gl_account=Reference("acc-2", "4500", "Travel")),
     ),
     InvalidOrder(
         "GL_ACCOUNT_BLOCKED",
         "PO-1, line 2",
-        "The GL account 4500 Travel is blocked in division 101 NL.",
+        "The GL account 4500 Travel is blocked in division nl.101 NL.",
         on_second("4500"),
         division_data=DictDivisionData(gl_accounts=[ACCOUNT, BLOCKED], items=[ITEM, BAD_ITEM]),
     ),
     InvalidOrder(
         "NO_CARRIER_ITEM",
         "PO-1, line 2",
-        "No item in division 101 NL books to GL account 4500 Travel.",
+        "No item in division nl.101 NL books to GL account 4500 Travel.",
         on_second("4500"),
         division_data=DictDivisionData(gl_accounts=ACCOUNTS),
     ),
     InvalidOrder(
         "SEVERAL_CARRIER_ITEMS",
         "PO-1, line 2",
-        "Several items in division 101 NL book to GL account 4500.",
+        "Several items in division nl.101 NL book to GL account 4500.",
         on_second("4500"),
         division_data=DictDivisionData(
             gl_accounts=ACCOUNTS, items=[ITEM, BAD_ITEM, replace(BAD_ITEM, id=another_guid(6))]
@@ -614,28 +614,28 @@ INVALID_ORDERS = [
     InvalidOrder(
         "VAT_CODE_BASIS",
         "PO-1, line 2",
-        "The VAT code X of division 101 NL includes VAT and the amounts do not, or vice versa.",
+        "The VAT code X of division nl.101 NL includes VAT and the amounts do not, or vice versa.",
         second(vat_code="X"),
         division_data=with_codes("vat_code", Code("X", percentage_is_included=True)),
     ),
     InvalidOrder(
         "VAT_CODE_NOT_FOR_PURCHASE",
         "PO-1, line 2",
-        "The VAT code X of division 101 NL is for sales only.",
+        "The VAT code X of division nl.101 NL is for sales only.",
         second(vat_code="X"),
         division_data=with_codes("vat_code", Code("X", is_for_purchase=False)),
     ),
     InvalidOrder(
         "COST_CENTRE_MISSING",
         "PO-1, line 2",
-        "GL account 4500 requires a cost centre in division 101 NL.",
+        "GL account 4500 requires a cost centre in division nl.101 NL.",
         on_second("4500"),
         division_data=demanding(use_cost_centre=1),
     ),
     InvalidOrder(
         "COST_UNIT_MISSING",
         "PO-1, line 2",
-        "GL account 4500 requires a cost unit in division 101 NL.",
+        "GL account 4500 requires a cost unit in division nl.101 NL.",
         on_second("4500"),
         division_data=demanding(use_cost_unit=1),
     ),
@@ -654,7 +654,7 @@ INVALID_ORDERS = [
     InvalidOrder(
         "UNKNOWN_COST_CENTRE",
         "PO-1, line 2",
-        "The cost centre The X (X) is not in division 101 NL.",
+        "The cost centre The X (X) is not in division nl.101 NL.",
         tagged("Department", "X"),
     ),
     InvalidOrder(
@@ -673,53 +673,53 @@ INVALID_ORDERS = [
     InvalidOrder(
         "UNKNOWN_COST_CENTRE",
         "PO-1, line 2",
-        "The cost centre The X (X) is not in division 101 NL.",
+        "The cost centre The X (X) is not in division nl.101 NL.",
         second(gl_account=Reference("", "4500", ""), tags=(any_tag("Department", "X"),)),
         division_data=demanding(use_cost_centre=1),
     ),
     InvalidOrder(
         "UNKNOWN_COST_UNIT",
         "PO-1, line 2",
-        "The cost unit The X (X) is not in division 101 NL.",
+        "The cost unit The X (X) is not in division nl.101 NL.",
         tagged("Cost unit", "X"),
     ),
     InvalidOrder(
         "UNKNOWN_PROJECT",
         "PO-1, line 2",
-        "The project The X (X) is not in division 101 NL.",
+        "The project The X (X) is not in division nl.101 NL.",
         tagged("Project", "X"),
         connection=PROJECTS,
     ),
     InvalidOrder(
         "UNKNOWN_VAT_CODE",
         "PO-1, line 2",
-        "The VAT code X (X) is not in division 101 NL.",
+        "The VAT code X (X) is not in division nl.101 NL.",
         second(vat_code="X"),
     ),
     InvalidOrder(
         "UNKNOWN_PAYMENT_CONDITION",
         "PO-1",
-        "The payment condition Net 30 (Net 30) is not in division 101 NL.",
+        "The payment condition Net 30 (Net 30) is not in division nl.101 NL.",
         any_order(payment_condition="Net 30"),
     ),
     InvalidOrder(
         "COST_CENTRE_BLOCKED",
         "PO-1, line 2",
-        "The cost centre X is blocked or ended in division 101 NL.",
+        "The cost centre X is blocked or ended in division nl.101 NL.",
         tagged("Department", "X"),
         division_data=with_codes("cost_centre", Code("X", is_blocked=True)),
     ),
     InvalidOrder(
         "COST_UNIT_BLOCKED",
         "PO-1, line 2",
-        "The cost unit X is blocked or ended in division 101 NL.",
+        "The cost unit X is blocked or ended in division nl.101 NL.",
         tagged("Cost unit", "X"),
         division_data=with_codes("cost_unit", ENDED),
     ),
     InvalidOrder(
         "PROJECT_BLOCKED",
         "PO-1, line 2",
-        "The project X is blocked or ended in division 101 NL.",
+        "The project X is blocked or ended in division nl.101 NL.",
         tagged("Project", "X"),
         division_data=with_codes("project", ENDED),
         connection=PROJECTS,
@@ -727,14 +727,14 @@ INVALID_ORDERS = [
     InvalidOrder(
         "VAT_CODE_BLOCKED",
         "PO-1, line 2",
-        "The VAT code X is blocked or ended in division 101 NL.",
+        "The VAT code X is blocked or ended in division nl.101 NL.",
         second(vat_code="X"),
         division_data=with_codes("vat_code", Code("X", is_blocked=True)),
     ),
     InvalidOrder(
         "PAYMENT_CONDITION_BLOCKED",
         "PO-1",
-        "The payment condition X is blocked or ended in division 101 NL.",
+        "The payment condition X is blocked or ended in division nl.101 NL.",
         any_order(payment_condition="X"),
         division_data=with_codes("payment_condition", ENDED),
     ),
@@ -742,7 +742,7 @@ INVALID_ORDERS = [
         "PAYMENT_CONDITION_MISSING",
         "PO-1",
         "The order has no payment condition, nor have the supplier 60001 Papierhandel and division "
-        "101 NL. In Germany, Exact demands one.",
+        "nl.101 NL. In Germany, Exact demands one.",
         any_order(),
         division=any_division(country="DE"),
     ),
@@ -765,7 +765,7 @@ def test_every_validation_code_is_raised_by_some_order() -> None:
 def test_the_remedy_names_the_division() -> None:
     unusable = next(one for one in INVALID_ORDERS if one.code == "MAPPED_ITEM_UNUSABLE")
     (found,) = problems_of(unusable.map)
-    assert found.remedy == "Correct mappings.items of division 101 NL, or the item in Exact."
+    assert found.remedy == "Correct mappings.items of division nl.101 NL, or the item in Exact."
 
 
 def test_all_problems_are_reported_together_and_each_once() -> None:
@@ -793,7 +793,7 @@ def test_all_problems_are_reported_together_and_each_once() -> None:
 def test_a_blank_gl_account_is_unknown() -> None:
     order = any_order(lines=(any_line(gl_account=Reference()),))
     (found,) = problems_of(lambda: mapped_order(order))
-    assert found.cause == "The GL account nothing () is not in division 101 NL."
+    assert found.cause == "The GL account nothing () is not in division nl.101 NL."
 
 
 def test_several_carriers_are_offered_as_candidates() -> None:

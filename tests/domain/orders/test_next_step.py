@@ -31,6 +31,7 @@ from ml_connector.domain.orders.questions import (
     Outcome,
     Standing,
     StreamPosition,
+    TurnAtExact,
     WaitForExact,
 )
 from ml_connector.domain.orders.reference_data import GLAccount
@@ -69,10 +70,9 @@ from tests.domain.orders.builders import (
     any_order,
 )
 from tests.domain.orders.exact_model import ORDER_ID, as_posted
-from tests.site import SITE
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-DIVISION = Division(101)
+DIVISION = Division("nl.101")
 POSITION = 77
 ORDER = any_order()
 WORKS = ConnectionStanding()
@@ -86,6 +86,7 @@ class World:
     order: Order = ORDER
     standing: ConnectionStanding = WORKS
     wait: Later | None = None
+    turn: Later | None = None
     is_usable: bool = True
     data: DictDivisionData = field(default_factory=DictDivisionData)
     outcome: tuple[ExactHeader, ...] = ()
@@ -102,6 +103,7 @@ class World:
                 return {
                     Standing: self.standing,
                     WaitForExact: self.wait,
+                    TurnAtExact: self.turn,
                     AirbaseOrder: self.order,
                     Outcome: self.outcome,
                     HasUsableData: self.is_usable,
@@ -139,7 +141,7 @@ def step_of(start: Known, world: World | None = None) -> Step:
 
 
 def fetched(order: Order = ORDER) -> OrderFacts:
-    return replace(with_approved(OrderFacts(), order), site=SITE, division=DIVISION)
+    return replace(with_approved(OrderFacts(), order), division=DIVISION)
 
 
 def codes(step: Step) -> list[str]:

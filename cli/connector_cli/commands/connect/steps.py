@@ -23,10 +23,10 @@ from ml_connector.connections import secrets as given_secrets
 from ml_connector.connections.airbase_tenant import try_airbase
 from ml_connector.connections.files import checked
 from ml_connector.connections.secrets import GivenSecrets
-from ml_connector.connections.shared_use import share_app
+from ml_connector.connections.shared_use import share_apps
 from ml_connector.connections.subsidiaries import Settings, Subsidiary
 from ml_connector.domain.faults import Halt, Later
-from ml_connector.settings.connection import EXACT_SITES, Connection
+from ml_connector.settings.connection import EXACT_SITES, Connection, ExactSite
 from ml_connector.user_errors import UserError
 
 
@@ -39,7 +39,8 @@ class ConnectSteps:
 
     def reconnect(self, connection: Connection) -> None:
         """Renew the consent; change nothing else."""
-        self._get_consent(connection)
+        for site in connection.sites:
+            self._get_consent(site)
         manage.read_reference_data(self.stack.send, connection)
         self.session.print_line(
             f"{connection.id} is connected again; waiting orders are posted within 15 minutes."
@@ -51,10 +52,12 @@ class ConnectSteps:
         provisional = setup.provisional(settings)
         given = self._collect_secrets(provisional)
         shares_app = self.session.options.shares_app
-        if owner := share_app(self.stack, provisional, given, is_wanted=shares_app):
-            settings, given = {**settings, "shares_app_with": owner}, given.without_app()
-            provisional = setup.provisional(settings)
-        setup.store_app(self.stack, self.stack.actor, provisional, given)
+        provisional = share_apps(self.stack, provisional, given, is_wanted=shares_app)
+        (site,) = provisional.sites
+        if site.shares_app_with:
+            settings = {**settings, "shares_app_with": site.shares_app_with}
+            given = given.without_app(site.id)
+        setup.store_apps(self.stack, self.stack.actor, provisional, given)
         self._check_exact(provisional)
         subsidiaries = self._check_airbase(provisional, given)
         settings = SubsidiaryAssignment(self.session).assign(settings, subsidiaries)
@@ -79,7 +82,7 @@ class ConnectSteps:
         if given_secrets.CLIENT_ID in missing:
             self._explain_registration(connection)
         for name in missing:
-            question = f"{given_secrets.NEEDED[name]} (not shown)"
+            question = f"{given_secrets.question(name)} (not shown)"
             given = given.plus({name: ask_secret(question, f"{name} is not set; {SET_IT}")})
         is_stored = given_secrets.are_webhooks_stored(secret_store, connection)["exact"]
         if is_stored or options.is_silent or options.yes:
@@ -89,17 +92,20 @@ class ConnectSteps:
     def _explain_registration(self, connection: Connection) -> None:
         redirect_uri = self.session.options.consent.redirect_uri
         back = redirect_uri or self.stack.addresses.redirect_uri
-        for line in registration_steps(connection.exact_base_url, back):
-            typer.echo(line, err=True)
+        for site in connection.sites:
+            for line in registration_steps(site.exact_base_url, back):
+                typer.echo(line, err=True)
 
     def _check_exact(self, connection: Connection) -> None:
+        (site,) = connection.sites
+        exact_client = self.stack.services.bound(connection).exact_at(site.site)
         try:
-            found = setup.list_divisions(self.stack.services.bound(connection))
+            found = setup.list_divisions(exact_client, site)
         except Halt as halt:
             if halt.problem.code not in setup.HALTS_NEEDING_CONSENT:
                 raise
-            self._get_consent(connection)
-            found = setup.list_divisions(self.stack.services.bound(connection))
+            self._get_consent(site)
+            found = setup.list_divisions(exact_client, site)
         report = self.session.report
         report.consented_by = found["consented_by"]
         report.divisions = found["divisions"]
@@ -109,14 +115,12 @@ class ConnectSteps:
             [tuple(each.values()) for each in found["divisions"]],
         )
 
-    def _get_consent(self, connection: Connection) -> None:
+    def _get_consent(self, site: ExactSite) -> None:
         options = self.session.options
         if not options.is_silent or options.consent.listen is not None:
-            consent_flow.get_consent(self.stack, connection, options.consent)
+            consent_flow.get_consent(self.stack, site, options.consent)
             return
-        request = consent_request.start_consent(
-            self.stack, connection, options.consent.redirect_uri
-        )
+        request = consent_request.start_consent(self.stack, site, options.consent.redirect_uri)
         self.session.report.consent = request.as_dict()
         raise MissingInputError(
             "consent is missing: open consent.url, allow the app, then run this again"
@@ -173,7 +177,7 @@ class ConnectSteps:
             return False
 
     def _subscribe(self, connection: Connection) -> None:
-        if connection.exact_callback_url is None:
+        if all(site.exact_callback_url is None for site in connection.sites):
             self.session.print_line("Exact sends no notifications: exact_callback_url is not set.")
             return
         try:

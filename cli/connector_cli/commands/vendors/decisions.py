@@ -11,7 +11,7 @@ from connector_cli.printing import print_json, print_line
 from ml_connector.vendors.review import decide_by_name
 
 _Division = Annotated[
-    int | None,
+    str | None,
     typer.Option(help="Exact division; needed only when there are several possibilities."),
 ]
 _Reason = Annotated[str, typer.Option(help="The reason; kept in the audit trail.")]

@@ -38,7 +38,7 @@ def status(
 def list_(
     context: typer.Context,
     connection: ConnectionArgument,
-    division: Annotated[int | None, typer.Option(help="Only this Exact division.")] = None,
+    division: Annotated[str | None, typer.Option(help="Only this Exact division.")] = None,
     rule: Annotated[str | None, typer.Option(help="Only proposals made by this rule.")] = None,
     waiting: Annotated[
         bool, typer.Option("--waiting", help="Only vendors with waiting orders.")
@@ -66,7 +66,7 @@ def list_(
 def shared(
     context: typer.Context,
     connection: ConnectionArgument,
-    division: Annotated[int | None, typer.Option(help="Only this Exact division.")] = None,
+    division: Annotated[str | None, typer.Option(help="Only this Exact division.")] = None,
     as_json: Json = False,
 ) -> None:
     """List suppliers that serve several vendors, so that a double payment can be seen."""

@@ -8,11 +8,11 @@ from ml_connector import telemetry
 from ml_connector.consent import redirect
 from ml_connector.consent.exchange import CodeExchange, CodeRejected
 from ml_connector.consent.pages import PAGES
-from ml_connector.domain.ids import Actor
+from ml_connector.domain.ids import Actor, AppId
 from ml_connector.exact.oauth import authorize_url
 from ml_connector.infrastructure.consents import VALID_FOR, Consents
 from ml_connector.secret import Secret
-from ml_connector.settings.connection import Connection, safe_base_url
+from ml_connector.settings.connection import ExactSite, safe_base_url
 from ml_connector.settings.redirect_uris import is_exacts_own, is_public
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
@@ -25,7 +25,7 @@ class ConsentRequest:
     `url` contains the state: it is for the person who consents, and valid for one answer.
     """
 
-    connection: Connection
+    app: AppId
     url: str
     redirect_uri: str
     state: Secret
@@ -33,44 +33,41 @@ class ConsentRequest:
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable form."""
         return {
-            "connection": self.connection.id,
+            "connection": self.app,
             "url": self.url,
             "redirect_uri": self.redirect_uri,
             "valid_minutes": int(VALID_FOR.total_seconds() // 60),
         }
 
 
-def start_consent(
-    stack: Stack, connection: Connection, redirect_uri: str | None = None
-) -> ConsentRequest:
-    """Start a consent; the app's credentials must be stored, the connection need not exist yet.
+def start_consent(stack: Stack, site: ExactSite, redirect_uri: str | None = None) -> ConsentRequest:
+    """Start a consent at a site; the app's credentials must be stored, the connection need not be.
 
     `redirect_uri` must be registered for the app at Exact. The default is the stack's own route,
     which does the rest. Nothing has to answer at another address: the person pastes the code from
     the browser's address bar, see `enter_code`. Raises `UserError` for one that Exact refuses.
     """
-    if owner := connection.shares_app_with:
+    if owner := site.shares_app_with:
         raise UserError(
-            f"{connection.id} uses the Exact app of {owner}: run `connector connection consent "
-            f"{owner}`"
+            f"{site.id} uses the Exact app of {owner}: run `connector connection consent {owner}`"
         )
     redirect_to = redirect_uri or stack.addresses.redirect_uri
     try:
         safe_base_url(redirect_to)
     except ValueError as error:
         raise UserError(f"the redirect URI {error}") from None
-    if is_exacts_own(connection.exact_base_url) and not is_public(redirect_to):
+    if is_exacts_own(site.exact_base_url) and not is_public(redirect_to):
         raise UserError(
             f"Exact accepts only public https addresses as redirect URI, and {redirect_to} is not "
             "one: use the deployed stack's own (leave out --listen and --redirect-uri), or "
             "register any public https address, pass it with --redirect-uri and paste where the "
             "browser ends"
         )
-    app = stack.secret_store.app(connection.id)
-    stack.secret_store.create_token_secret(connection.id)
-    state = stack.consents.create(connection.id, connection.exact_base_url, redirect_to)
-    url = authorize_url(connection.exact_base_url, app.client_id, redirect_to, state.reveal())
-    return ConsentRequest(connection, url, redirect_to, state)
+    app = stack.secret_store.app(site.id)
+    stack.secret_store.create_token_secret(site.id)
+    state = stack.consents.create(site.id, site.site, site.exact_base_url, redirect_to)
+    url = authorize_url(site.exact_base_url, app.client_id, redirect_to, state.reveal())
+    return ConsentRequest(site.id, url, redirect_to, state)
 
 
 def consent_status(consents: Consents, state: Secret) -> dict[str, Any]:

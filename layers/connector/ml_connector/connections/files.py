@@ -27,7 +27,10 @@ def checked(settings: Mapping[str, Any], source: str) -> Connection:
     except ValidationError as error:
         # Never show the values: somebody may have put a secret into the file.
         found = _without_consequences(error.errors(include_input=False, include_url=False))
-        lines = (f"{source}: {_place(one['loc'])}{_meaning(one)}" for one in found)
+        places = (_place(_as_written(one["loc"], settings)) for one in found)
+        lines = (
+            f"{source}: {place}{_meaning(one)}" for place, one in zip(places, found, strict=True)
+        )
         raise UserError(*safe_lines(*lines)) from None
     mappings = [each.mappings for each in connection.divisions]
     if any(each.supplier_rows or each.other_rows for each in mappings):
@@ -70,14 +73,25 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _without_consequences(errors: Sequence[Any]) -> list[Any]:
-    """Leave out a list that is too short only because its entries are wrong."""
+    """Leave out what is only wrong because something else is.
+
+    A list is too short because its entries are wrong, a site's name because the connection's is.
+    """
     places = [tuple(one["loc"]) for one in errors]
+    if ("id",) in places:
+        errors = [one for one in errors if (*one["loc"][:1], *one["loc"][2:]) != ("sites", "id")]
     return [
         one
         for one in errors
         if one["type"] != "too_short"
         or not any(place[: len(one["loc"])] == one["loc"] != place for place in places)
     ]
+
+
+def _as_written(location: Sequence[int | str], settings: Mapping[str, Any]) -> Sequence[int | str]:
+    """Return where a setting stands in a file: with one site beside the others."""
+    is_in_site = location[:1] == ("sites",) and "sites" not in settings
+    return location[2:] if is_in_site else location
 
 
 def _place(location: Sequence[int | str]) -> str:

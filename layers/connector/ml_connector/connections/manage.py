@@ -8,10 +8,10 @@ from urllib.parse import quote, urlencode
 
 from ml_connector import clock
 from ml_connector.connections import secrets as connection_secrets
-from ml_connector.connections.secrets import SIGNING, WEBHOOK_KINDS, GivenSecrets
+from ml_connector.connections.secrets import WEBHOOK_KINDS, GivenSecrets
 from ml_connector.connections.shared_use import refuse_overlap, refuse_while_shared
 from ml_connector.domain.faults import Halt
-from ml_connector.domain.ids import Actor, ConnectionId, Division, parse_division_key
+from ml_connector.domain.ids import Actor, ConnectionId, Division, is_division, site_in
 from ml_connector.domain.records import LIFTED_BY_PEOPLE, ConnectionState
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger, despite_conflicts
@@ -23,7 +23,8 @@ from ml_connector.reference_data.refresh import fresh_since
 from ml_connector.secret import Secret
 from ml_connector.services import StackServices
 from ml_connector.settings.airbase_profile import NoVerification, UrlSecret
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import Connection, ExactSite
+from ml_connector.settings.division_names import find_division
 from ml_connector.stack import Addresses, AdminSecretStore, Send, Stack
 from ml_connector.user_errors import UserError, safe_lines
 
@@ -56,9 +57,9 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     record_step(
         stack.ledger_of(actor, id), step, config=_digest(connection), given=sorted(given.values)
     )
-    connection_secrets.store_credentials(stack.secret_store, id, given)
+    connection_secrets.store_credentials(stack.secret_store, connection, given)
     made = connection_secrets.store_webhook_settings(stack.secret_store, connection, given)
-    import_consent(stack, actor, id, given)
+    import_consents(stack, actor, connection, given)
     try:
         stack.services.connections.save(connection)
     except LongMappingError as error:
@@ -66,7 +67,7 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     resume(stack, actor, connection)
     if not is_new:  # a changed policy or link takes effect now, not with the daily comparison
         stack.send(reconcile_message(id), f"asked {clock.epoch()}")
-    has_consent = connection_secrets.has_tokens(stack, connection.app_of)
+    has_consent = connection_secrets.have_tokens(stack, connection)
     return Added(
         connection, is_new, webhook_urls(stack.addresses, connection, made), made, has_consent
     )
@@ -91,25 +92,26 @@ def accept_other_connector(
     """
     connection = stack.connection(id)
     ledger = stack.ledger_of(actor, connection.id)
+    only = find_division(connection, code) if code else None
     stopped = {
         where: halt.code
         for where, halt in Halts(ledger).all().items()
-        if halt.code in LIFTED_BY_PEOPLE and code in {None, str(parse_division_key(where)[1])}
+        if halt.code in LIFTED_BY_PEOPLE and only in {None, where}
     }
     if not stopped:
-        which = f"division {code} of {id}" if code else f"no division of {id}"
-        not_ = "is not" if code else "is"
+        which = f"division {only} of {id}" if only else f"no division of {id}"
+        not_ = "is not" if only else "is"
         raise UserError(f"{which} {not_} stopped because of another connector")
     halts = Halts(ledger)
     despite_conflicts(lambda: halts.lift(stopped, by_hand=True))
     read_reference_data(stack.send, connection)
-    return [parse_division_key(where)[1] for where in stopped]
+    return [Division(where) for where in stopped]
 
 
 def read_reference_data(send: Send, connection: Connection) -> None:
     """Queue a refresh of every division's reference data."""
     for division in connection.divisions:
-        message = refresh_message(connection.id, connection.site, division.division)
+        message = refresh_message(connection.id, division.division)
         send(message, f"asked {clock.epoch()}")
 
 
@@ -119,7 +121,7 @@ def list_all(services: StackServices) -> list[dict[str, Any]]:
         {
             "connection": each.id,
             "name": each.name,
-            "exact": each.exact_site or each.exact_base_url,
+            "exact": ", ".join(s.exact_site or s.exact_base_url for s in each.sites),
             "divisions": [d.division for d in each.divisions],
             "stopped": [halt["code"] for halt in _halts(services.ledger_of(each.id))],
         }
@@ -134,11 +136,7 @@ def show(stack: Stack, id: str) -> dict[str, Any]:
     return {
         "connection": connection.id,
         "webhooks": webhook_urls(stack.addresses, connection),
-        "secrets": _stored_secrets(
-            stack.secret_store,
-            connection.id,
-            connection_secrets.consent_of(stack, connection.app_of),
-        ),
+        "secrets": _stored_secrets(stack, connection),
         "stopped": _halts(services.ledger),
         "reference_data_read_at": {
             str(each.division): _read_at(services.reference_store(each.division))
@@ -156,7 +154,7 @@ def remove(stack: Stack, actor: Actor, id: str) -> None:
     connection = stack.connection(id)
     refuse_while_shared(stack.services.connections, connection)
     record_step(stack.ledger_of(actor, connection.id), "connection_removed", _as_removed)
-    connection_secrets.forget_all(stack, connection.id)
+    connection_secrets.forget_all(stack, connection)
     stack.services.connections.remove(connection.id)
 
 
@@ -173,10 +171,11 @@ def rotate(
         raise UserError(
             f"two secrets are valid already: `connector connection rotate {id} {sender} --finish`"
         )
-    wanted = given.get(SIGNING[sender])
+    name = connection_secrets.signing_name(connection, sender)
+    wanted = given.get(name)
     new = wanted or connection_secrets.new_signing_secret(connection.profile, sender)
     if new.reveal() in texts:
-        raise UserError(f"{SIGNING[sender]} is the stored secret: set it to the new one")
+        raise UserError(f"{name} is the stored secret: set it to the new one")
     record_step(stack.ledger_of(actor, connection.id), "webhook_secret_rotated", sender=sender)
     connection_secrets.store_signing(stack.secret_store, connection, sender, [new.reveal(), *texts])
     made = None if wanted else new
@@ -197,8 +196,11 @@ def finish_rotation(stack: Stack, actor: Actor, id: str, sender: str) -> None:
 def webhook_urls(
     addresses: Addresses, connection: Connection, made: Mapping[str, Secret] | None = None
 ) -> dict[str, str]:
-    """Return the webhook URLs for both senders; a new secret that belongs in the URL is in it."""
-    urls = addresses.of(connection.id)
+    """Return the webhook URL of each sender; a new secret that belongs in the URL is in it."""
+    urls = {
+        sender: addresses.of(name)[sender.partition(".")[0]]
+        for sender, name in connection_secrets.senders_of(connection).items()
+    }
     verification = connection.profile.verification
     if isinstance(verification, UrlSecret):
         secret = (made or {}).get("airbase")
@@ -232,16 +234,34 @@ def _as_removed(record: ConnectionRecord) -> ConnectionRecord:
     return record.now(ConnectionState.REMOVED, facts)
 
 
-def import_consent(stack: Stack, actor: Actor, id: ConnectionId, given: GivenSecrets) -> None:
-    """Store the tokens of a consent given elsewhere, if there are any and they are new."""
-    known = stack.services.ledger_of(id).connection().facts.consent_digest
-    taken = connection_secrets.store_tokens(stack, id, given, known or None)
+def import_consents(
+    stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets
+) -> None:
+    """Store the tokens of consents given elsewhere, if there are any and they are new."""
+    for each in connection.sites:
+        _import_consent(stack, actor, connection, each, given)
+
+
+def _import_consent(
+    stack: Stack, actor: Actor, connection: Connection, site: ExactSite, given: GivenSecrets
+) -> None:
+    id, is_first = connection.id, site.id == connection.id
+    facts = stack.services.ledger_of(id).connection().facts
+    known = facts.consent_digest if is_first else facts.consent_digests.get(site.site)
+    taken = connection_secrets.store_tokens(stack, site.id, given, known or None)
     if taken:
 
         def change(record: ConnectionRecord) -> ConnectionRecord:
-            return record.now(record.state, replace(record.facts, consent_digest=taken))
+            before = record.facts
+            digests = {**before.consent_digests, site.site: taken}
+            facts = (
+                replace(before, consent_digest=taken)
+                if is_first
+                else replace(before, consent_digests=digests)
+            )
+            return record.now(record.state, facts)
 
-        record_step(stack.ledger_of(actor, id), "consent_taken_over", change)
+        record_step(stack.ledger_of(actor, id), "consent_taken_over", change, site=site.site)
 
 
 def _digest(connection: Connection) -> str:
@@ -250,7 +270,11 @@ def _digest(connection: Connection) -> str:
 
 def _halts(ledger: Ledger) -> list[dict[str, Any]]:
     return [
-        {"division": str(parse_division_key(where)[1]) if where else None, **halt.as_dict()}
+        {
+            "site": site_in(Division(where)),
+            "division": where if is_division(Division(where)) else None,
+            **halt.as_dict(),
+        }
         for where, halt in sorted(Halts(ledger).all().items())
     ]
 
@@ -258,10 +282,11 @@ def _halts(ledger: Ledger) -> list[dict[str, Any]]:
 def _signing_texts(
     secret_store: AdminSecretStore, connection: Connection, sender: str
 ) -> list[str]:
-    if sender not in SIGNING:
-        raise UserError(f"use airbase or exact, not {sender!r}")
+    known = connection_secrets.senders_of(connection)
+    if sender not in known:
+        raise UserError(f"use {' or '.join(known)}, not {sender!r}")
     unsigned = isinstance(connection.profile.verification, NoVerification)
-    texts = connection_secrets.signing_texts(secret_store, sender, connection.id)
+    texts = connection_secrets.signing_texts(secret_store, connection, sender)
     if not texts or (sender == "airbase" and unsigned):
         raise UserError(
             f"no webhook secret is stored for {sender}: `connector connection add` makes one"
@@ -269,18 +294,24 @@ def _signing_texts(
     return texts
 
 
-def _stored_secrets(
-    secret_store: AdminSecretStore, id: ConnectionId, consent: dict[str, Any]
-) -> dict[str, Any]:
-    plain = {
-        "airbase_api_key": _state_of(secret_store, AIRBASE_KEY, id, "api_key"),
-        "exact_client_id": _state_of(secret_store, EXACT_APP, id, "client_id"),
-        "exact_client_secret": _state_of(secret_store, EXACT_APP, id, "client_secret"),
+def _stored_secrets(stack: Stack, connection: Connection) -> dict[str, Any]:
+    """Return what is stored; names of a further site's secrets end in the site."""
+    secret_store = stack.secret_store
+    found: dict[str, Any] = {
+        "airbase_api_key": _state_of(secret_store, AIRBASE_KEY, connection.id, "api_key")
     }
+    consents: dict[str, Any] = {}
+    for site in connection.sites:
+        end = site.id.removeprefix(connection.id).replace(".", "_")
+        for part in ("client_id", "client_secret"):
+            found[f"exact_{part}{end}"] = _state_of(secret_store, EXACT_APP, site.id, part)
+        consents[f"exact_consent{end}"] = connection_secrets.consent_of(stack, site.app_of)
     signing = {
-        f"{sender}_webhook_secrets": _secret_count(secret_store, sender, id) for sender in SIGNING
+        f"{sender.replace('.', '_')}_webhook_secrets": _secret_count(secret_store, kind, name)
+        for sender, name in connection_secrets.senders_of(connection).items()
+        for kind in (WEBHOOK_KINDS[sender.partition(".")[0]],)
     }
-    return {**plain, **signing, "exact_consent": consent}
+    return {**found, **signing, **consents}
 
 
 def _state_of(secret_store: AdminSecretStore, kind: str, id: ConnectionId, part: str) -> str:
@@ -290,9 +321,9 @@ def _state_of(secret_store: AdminSecretStore, kind: str, id: ConnectionId, part:
         return "unreadable"
 
 
-def _secret_count(secret_store: AdminSecretStore, sender: str, id: ConnectionId) -> int:
+def _secret_count(secret_store: AdminSecretStore, kind: str, id: ConnectionId) -> int:
     try:
-        found = secret_store.read_plain(WEBHOOK_KINDS[sender], id) or {}
+        found = secret_store.read_plain(kind, id) or {}
     except Halt:
         return 0
     return len(found.get("secrets", ()))

@@ -3,14 +3,14 @@
 import hashlib
 import secrets
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_connector import clock, telemetry
 from ml_connector.domain.faults import Halt
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import AppId, ConnectionId, SiteId, app_at
 from ml_connector.exact.oauth import DEFAULT_LIFETIME, Tokens
 from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.infrastructure.coordination import Leases
@@ -21,9 +21,10 @@ from ml_connector.infrastructure.secret_store import (
     EXACT_TOKENS,
     EXACT_WEBHOOK,
 )
+from ml_connector.infrastructure.webhook_senders import sender_name
 from ml_connector.secret import Secret
 from ml_connector.settings.airbase_profile import AirbaseProfile, NoVerification, StandardWebhooks
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import ANOTHER_SITE, EXACT_SITES, Connection
 from ml_connector.stack import AdminSecretStore, Stack
 from ml_connector.user_errors import ServiceError, UserError
 from ml_connector.webhooks import airbase as airbase_webhook
@@ -43,11 +44,8 @@ NAMES = (*NEEDED, AIRBASE_SIGNING, EXACT_SIGNING, REFRESH_TOKEN, ACCESS_TOKEN)
 SIGNING = {"airbase": AIRBASE_SIGNING, "exact": EXACT_SIGNING}
 WEBHOOK_KINDS = {"airbase": AIRBASE_WEBHOOK, "exact": EXACT_WEBHOOK}
 
-_STORED_IN = {
-    API_KEY: (AIRBASE_KEY, "api_key"),
-    CLIENT_ID: (EXACT_APP, "client_id"),
-    CLIENT_SECRET: (EXACT_APP, "client_secret"),
-}
+_OF_APP = (CLIENT_ID, CLIENT_SECRET, EXACT_SIGNING, REFRESH_TOKEN, ACCESS_TOKEN)
+_EVERY_APP = [app_at(ConnectionId("any"), SiteId(site)) for site in (*EXACT_SITES, ANOTHER_SITE)]
 _TOKEN_LEASE = timedelta(seconds=90)
 
 
@@ -59,8 +57,9 @@ class GivenSecrets:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "GivenSecrets":
-        """Return those that are set; raises `UserError` for an invalid value."""
-        texts = {name: environment[name].strip() for name in NAMES if environment.get(name)}
+        """Return those that are set, of every site; raises `UserError` for an invalid value."""
+        names = [*NAMES, *(variable(name, app) for name in _OF_APP for app in _EVERY_APP)]
+        texts = {name: environment[name].strip() for name in names if environment.get(name)}
         return cls().plus(texts)
 
     def plus(self, texts: Mapping[str, str]) -> "GivenSecrets":
@@ -69,12 +68,14 @@ class GivenSecrets:
             if not text or not text.isprintable():
                 raise UserError(f"{name} is empty or contains line breaks")
         # The client id is no secret and may be a common word: it is not hidden in logs.
-        telemetry.conceal(*(text for name, text in texts.items() if name != CLIENT_ID))
+        secret = {n: text for n, text in texts.items() if not n.startswith(CLIENT_ID)}
+        telemetry.conceal(*secret.values())
         return GivenSecrets({**self.values, **{name: Secret(text) for name, text in texts.items()}})
 
-    def without_app(self) -> "GivenSecrets":
+    def without_app(self, app: AppId) -> "GivenSecrets":
         """Return these without an app's credentials and tokens."""
-        of_app = {CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, ACCESS_TOKEN}
+        names = (CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, ACCESS_TOKEN)
+        of_app = {variable(name, app) for name in names}
         return GivenSecrets({n: each for n, each in self.values.items() if n not in of_app})
 
     def get(self, name: str) -> Secret | None:
@@ -82,16 +83,30 @@ class GivenSecrets:
         return self.values.get(name)
 
 
+def variable(name: str, app: AppId) -> str:
+    """Return the environment variable of an app's secret.
+
+    That of a site which the connection did not have first ends in the site: `..._BE`.
+    """
+    site = app.partition(".")[2]
+    return f"{name}_{site.upper().replace('.', '_')}" if site else name
+
+
+def question(name: str) -> str:
+    """Return what the secret in a variable of `missing_names` is called."""
+    of_any_site = (text for known, text in NEEDED.items() if name.startswith(f"{known}_"))
+    return NEEDED.get(name) or f"{next(of_any_site)} of {name}"
+
+
 def missing_names(
     secret_store: AdminSecretStore, connection: Connection, given: GivenSecrets
 ) -> list[str]:
     """Return the required variables that are neither given nor stored, here or where shared."""
-    owners = {AIRBASE_KEY: connection.id, EXACT_APP: connection.app_of}
-    places = {name: _STORED_IN[name] for name in NEEDED if name not in given.values}
     return [
-        name
-        for name, (kind, part) in places.items()
-        if not stored(secret_store, kind, owners[kind]).get(part)
+        each.variable
+        for each in _places(connection)
+        if given.get(each.variable) is None
+        and not stored(secret_store, each.kind, each.shared_with).get(each.part)
     ]
 
 
@@ -103,58 +118,88 @@ def stored(secret_store: AdminSecretStore, kind: str, id: ConnectionId) -> dict[
         return {}
 
 
-def signing_texts(secret_store: AdminSecretStore, sender: str, id: ConnectionId) -> list[str]:
+def senders_of(connection: Connection) -> dict[str, ConnectionId]:
+    """Return by sender under which name its webhook secrets are kept: it is part of the URL.
+
+    The senders are "airbase", "exact" and, for further sites, "exact.be".
+    """
+    sites = {sender_name("exact", site.id): site.id for site in connection.sites}
+    return {"airbase": connection.id, **sites}
+
+
+def signing_name(connection: Connection, sender: str) -> str:
+    """Return the environment variable of a sender's webhook secret."""
+    name, app = SIGNING[sender.partition(".")[0]], AppId(senders_of(connection)[sender])
+    return variable(name, app)
+
+
+def signing_texts(secret_store: AdminSecretStore, connection: Connection, sender: str) -> list[str]:
     """Return a sender's stored webhook secrets, the newest first."""
-    found = stored(secret_store, WEBHOOK_KINDS[sender], id).get("secrets")
+    kind = WEBHOOK_KINDS[sender.partition(".")[0]]
+    found = stored(secret_store, kind, senders_of(connection)[sender]).get("secrets")
     return [str(text) for text in found] if isinstance(found, list) else []
 
 
 def not_stored_yet(
-    secret_store: AdminSecretStore, id: ConnectionId, given: GivenSecrets
+    secret_store: AdminSecretStore, connection: Connection, given: GivenSecrets
 ) -> GivenSecrets:
     """Return those not stored yet, without the tokens, which `store_tokens` handles."""
-    names = given.values.keys() - {REFRESH_TOKEN, ACCESS_TOKEN}
-    return GivenSecrets(
-        {n: given.values[n] for n in names if not _is_stored(secret_store, id, n, given)}
-    )
-
-
-def _is_stored(
-    secret_store: AdminSecretStore, id: ConnectionId, name: str, given: GivenSecrets
-) -> bool:
-    text = given.values[name].reveal()
-    if name in _STORED_IN:
-        kind, part = _STORED_IN[name]
-        return bool(stored(secret_store, kind, id).get(part) == text)
-    (sender,) = (sender for sender, signing in SIGNING.items() if signing == name)
-    return text in signing_texts(secret_store, sender, id)
+    new = {
+        each.variable
+        for each in _places(connection)
+        if (secret := given.get(each.variable))
+        and stored(secret_store, each.kind, each.kept_under).get(each.part) != secret.reveal()
+    }
+    for sender in senders_of(connection):
+        name = signing_name(connection, sender)
+        texts = signing_texts(secret_store, connection, sender)
+        if (secret := given.get(name)) and secret.reveal() not in texts:
+            new.add(name)
+    return GivenSecrets({name: each for name, each in given.values.items() if name in new})
 
 
 def store_credentials(
-    secret_store: AdminSecretStore, id: ConnectionId, given: GivenSecrets
+    secret_store: AdminSecretStore, connection: Connection, given: GivenSecrets
 ) -> None:
-    """Store the given API key and app credentials; the others stay."""
-    for kind in (AIRBASE_KEY, EXACT_APP):
-        fields = {
-            part: secret.reveal()
-            for name, (where, part) in _STORED_IN.items()
-            if where == kind and (secret := given.get(name))
-        }
-        if fields:
-            secret_store.store(kind, id, {**stored(secret_store, kind, id), **fields})
+    """Store the given API key and the apps' credentials; the others stay."""
+    for each in _places(connection):
+        if secret := given.get(each.variable):
+            known = stored(secret_store, each.kind, each.kept_under)
+            value = {**known, each.part: secret.reveal()}
+            secret_store.store(each.kind, each.kept_under, value)
+
+
+class _Place(NamedTuple):
+    """Where a required secret is kept: a part of a JSON secret of a kind.
+
+    `shared_with`: under which name the one is kept that is used instead.
+    """
+
+    variable: str
+    kind: str
+    part: str
+    kept_under: ConnectionId
+    shared_with: ConnectionId
+
+
+def _places(connection: Connection) -> Iterator[_Place]:
+    yield _Place(API_KEY, AIRBASE_KEY, "api_key", connection.id, connection.id)
+    for site in connection.sites:
+        for name, part in ((CLIENT_ID, "client_id"), (CLIENT_SECRET, "client_secret")):
+            yield _Place(variable(name, site.id), EXACT_APP, part, site.id, site.app_of)
 
 
 def store_webhook_settings(
     secret_store: AdminSecretStore, connection: Connection, given: GivenSecrets
 ) -> dict[str, Secret]:
-    """Store how both senders' webhooks are verified; return the newly generated secrets.
+    """Store how the senders' webhooks are verified; return the newly generated secrets.
 
     A given secret replaces all stored ones.
     """
     made: dict[str, Secret] = {}
-    for sender, name in SIGNING.items():
-        texts = signing_texts(secret_store, sender, connection.id)
-        wanted = given.get(name)
+    for sender in senders_of(connection):
+        texts = signing_texts(secret_store, connection, sender)
+        wanted = given.get(signing_name(connection, sender))
         if wanted and wanted.reveal() not in texts:
             texts = [wanted.reveal()]
         elif not texts and _is_signed(connection.profile, sender):
@@ -167,9 +212,9 @@ def store_webhook_settings(
 def are_webhooks_stored(secret_store: AdminSecretStore, connection: Connection) -> dict[str, bool]:
     """Return by sender whether its calls can be verified."""
     return {
-        sender: bool(signing_texts(secret_store, sender, connection.id))
+        sender: bool(signing_texts(secret_store, connection, sender))
         or not _is_signed(connection.profile, sender)
-        for sender in SIGNING
+        for sender in senders_of(connection)
     }
 
 
@@ -190,7 +235,8 @@ def store_signing(
         parse(value)
     except ValueError as error:
         raise UserError(f"the webhook settings of {sender} cannot be used: {error}") from None
-    secret_store.store(WEBHOOK_KINDS[sender], connection.id, value)
+    kind = WEBHOOK_KINDS[sender.partition(".")[0]]
+    secret_store.store(kind, senders_of(connection)[sender], value)
 
 
 def new_signing_secret(profile: AirbaseProfile, sender: str) -> Secret:
@@ -203,40 +249,43 @@ def new_signing_secret(profile: AirbaseProfile, sender: str) -> Secret:
     return Secret(text)
 
 
-def store_tokens(
-    stack: Stack, id: ConnectionId, given: GivenSecrets, taken: str | None
-) -> str | None:
+def store_tokens(stack: Stack, app: AppId, given: GivenSecrets, taken: str | None) -> str | None:
     """Seal the tokens of a consent given elsewhere; return their digest, None if nothing is new.
 
     `taken` is the digest of those imported before: the same tokens are not imported twice, because
     the connector has renewed them since and using the old ones would end the consent.
     """
-    refresh, access = given.get(REFRESH_TOKEN), given.get(ACCESS_TOKEN)
+    refresh, access = (given.get(variable(name, app)) for name in (REFRESH_TOKEN, ACCESS_TOKEN))
     if refresh is None:
         if access:
             raise UserError(f"{ACCESS_TOKEN} needs {REFRESH_TOKEN} as well")
         return None
     digest = hashlib.sha256(refresh.reveal().encode()).hexdigest()[:16]
-    if digest == taken and has_tokens(stack, id):
+    if digest == taken and has_tokens(stack, app):
         return None
-    with Leases(stack.tables.coordination, id).holding("token", _TOKEN_LEASE) as lease:
+    with Leases(stack.tables.coordination, app).holding("token", _TOKEN_LEASE) as lease:
         if lease is None:
             raise ServiceError("the Exact tokens are being renewed: run this again in a minute")
-        pairs = _pairs(stack, id)
+        pairs = _pairs(stack, app)
         number = pairs.next_number(of_new_consent=True)
         pairs.store(replace(_tokens(refresh, access), number=number))
     return digest
 
 
-def has_tokens(stack: Stack, id: ConnectionId) -> bool:
+def has_tokens(stack: Stack, app: AppId) -> bool:
     """Return whether tokens are stored, readable or not."""
-    return bool(stored(stack.secret_store, EXACT_TOKENS, id)) or _pairs(stack, id).has_copy()
+    return bool(stored(stack.secret_store, EXACT_TOKENS, app)) or _pairs(stack, app).has_copy()
 
 
-def consent_of(stack: Stack, id: ConnectionId) -> dict[str, Any]:
+def have_tokens(stack: Stack, connection: Connection) -> bool:
+    """Return whether there is a consent at every site of the connection."""
+    return all(has_tokens(stack, site.app_of) for site in connection.sites)
+
+
+def consent_of(stack: Stack, app: AppId) -> dict[str, Any]:
     """Return whether tokens are stored, and how long ago they were renewed."""
     try:
-        pair = _pairs(stack, id).read()
+        pair = _pairs(stack, app).read()
     except Halt:
         return {"state": "unreadable"}
     if pair is None:
@@ -248,14 +297,16 @@ def consent_of(stack: Stack, id: ConnectionId) -> dict[str, Any]:
     }
 
 
-def forget_all(stack: Stack, id: ConnectionId) -> None:
-    """Remove every secret of the connection, and the copy of its tokens."""
-    stack.secret_store.forget(id)
-    _pairs(stack, id).forget()
+def forget_all(stack: Stack, connection: Connection) -> None:
+    """Remove every secret of the connection, and the copies of its tokens."""
+    stack.secret_store.forget(connection.id)
+    for site in connection.sites:
+        stack.secret_store.forget(site.id)
+        _pairs(stack, site.id).forget()
 
 
-def _pairs(stack: Stack, id: ConnectionId) -> TokenPairs:
-    return TokenPairs(id, stack.secret_store, stack.tables.coordination)
+def _pairs(stack: Stack, app: AppId) -> TokenPairs:
+    return TokenPairs(app, stack.secret_store, stack.tables.coordination)
 
 
 def _tokens(refresh: Secret, access: Secret | None) -> Tokens:
@@ -278,4 +329,4 @@ def _airbase_settings(profile: AirbaseProfile) -> dict[str, Any]:
 
 
 def _is_signed(profile: AirbaseProfile, sender: str) -> bool:
-    return sender == "exact" or not isinstance(profile.verification, NoVerification)
+    return sender != "airbase" or not isinstance(profile.verification, NoVerification)

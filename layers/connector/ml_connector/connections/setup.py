@@ -19,12 +19,11 @@ from ml_connector.connections.secrets import CLIENT_ID, CLIENT_SECRET, GivenSecr
 from ml_connector.connections.subsidiaries import Settings
 from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
 from ml_connector.domain.faults import Halt
-from ml_connector.domain.ids import Actor, ConnectionId, Division
+from ml_connector.domain.ids import Actor, ConnectionId, code_of, division_at
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.rows import RowReader, read_listed
 from ml_connector.infrastructure.connection_store import ConnectionStore
-from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -90,24 +89,25 @@ def provisional(settings: Settings) -> Connection:
     return checked({**settings, "divisions": filled}, "the settings")
 
 
-def store_app(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets) -> None:
-    """Store the app's credentials, and the tokens of a consent given elsewhere, if given."""
-    id = connection.id
-    new = connection_secrets.not_stored_yet(stack.secret_store, id, given)
-    app = GivenSecrets(
-        {name: new.values[name] for name in (CLIENT_ID, CLIENT_SECRET) if new.get(name)}
-    )
-    if app.values:
+def store_apps(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets) -> None:
+    """Store the apps' credentials, and the tokens of consents given elsewhere, if given."""
+    new = connection_secrets.not_stored_yet(stack.secret_store, connection, given)
+    names = {
+        connection_secrets.variable(name, site.id)
+        for site in connection.sites
+        for name in (CLIENT_ID, CLIENT_SECRET)
+    }
+    apps = GivenSecrets({name: each for name, each in new.values.items() if name in names})
+    if apps.values:
         stack.begin(actor)
-        connections.record_step(
-            stack.ledger_of(actor, id), "app_credentials_stored", given=sorted(app.values)
-        )
-        connection_secrets.store_credentials(stack.secret_store, id, app)
-    connections.import_consent(stack, actor, id, given)
+        ledger = stack.ledger_of(actor, connection.id)
+        connections.record_step(ledger, "app_credentials_stored", given=sorted(apps.values))
+        connection_secrets.store_credentials(stack.secret_store, connection, apps)
+    connections.import_consents(stack, actor, connection, given)
 
 
-def list_divisions(services: Services) -> dict[str, Any]:
-    """Return who consented, and every division the consent gives access to.
+def list_divisions(exact_client: ExactClient, site: ExactSite) -> dict[str, Any]:
+    """Return who consented at a site, and every division the consent gives access to.
 
     `{"consented_by": "...", "divisions": [{"division", "name", "country", "currency", "status"}]}`
     where status is open, blocked, archived or upcoming.
@@ -116,9 +116,8 @@ def list_divisions(services: Services) -> dict[str, Any]:
         Halt: there is no valid consent (`HALTS_NEEDING_CONSENT`), or Exact refuses the request.
         Later: Exact cannot be called now.
     """
-    exact_client = services.exact
     me = RowReader(exact_client.current_user())
-    rows = _division_rows(exact_client, services.connection, me.whole("CurrentDivision"))
+    rows = _division_rows(exact_client, site, me.whole("CurrentDivision"))
     read = read_listed(rows, _division)
     return {
         "consented_by": me.text("FullName") or me.text("UserName"),
@@ -127,11 +126,11 @@ def list_divisions(services: Services) -> dict[str, Any]:
 
 
 def _division_rows(
-    exact_client: ExactClient, connection: Connection, current: int
+    exact_client: ExactClient, site: ExactSite, current: int
 ) -> list[dict[str, Any]]:
     """Read the list in the user's own division or, if the app has no access there, a known one."""
-    known = [d.division for d in connection.divisions if d.division]
-    own = [Division(current)] if current > 0 else []
+    known = [each.division for each in site.divisions if code_of(each.division)]
+    own = [division_at(site.site, current)] if current > 0 else []
     failure = UserError(
         "the Exact user who consented has no division open: open one, then try again"
     )
@@ -159,7 +158,7 @@ def is_saved(stack: Stack, connection: Connection, given: GivenSecrets) -> bool:
     id = connection.id
     return (
         _stored(stack.services.connections, id) == connection
-        and not connection_secrets.not_stored_yet(stack.secret_store, id, given).values
+        and not connection_secrets.not_stored_yet(stack.secret_store, connection, given).values
         and not connection_secrets.missing_names(stack.secret_store, connection, GivenSecrets())
         and all(connection_secrets.are_webhooks_stored(stack.secret_store, connection).values())
     )
@@ -176,23 +175,27 @@ def save(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets
             connection,
             is_new=False,
             webhooks=urls,
-            has_consent=connection_secrets.has_tokens(stack, connection.app_of),
+            has_consent=connection_secrets.have_tokens(stack, connection),
             is_changed=False,
         )
     return connections.add(
         stack,
         actor,
         connection,
-        connection_secrets.not_stored_yet(stack.secret_store, connection.id, given),
+        connection_secrets.not_stored_yet(stack.secret_store, connection, given),
     )
 
 
 def subscribe(stack: Stack, actor: Actor, connection: Connection) -> list[dict[str, Any]]:
     """Create the missing webhook subscriptions; return the problems.
 
-    A connection without `exact_callback_url` gets none. Raises `Later` when Exact cannot be called
+    A site without `exact_callback_url` gets none. Raises `Later` when Exact cannot be called
     now: the token refresh creates them within six hours.
     """
     services = stack.services.bound(connection)
-    found = ensure_subscriptions(services, stack.ledger_of(actor, services.id))
-    return [problem.as_dict() for problem in found]
+    ledger = stack.ledger_of(actor, services.id)
+    return [
+        problem.as_dict()
+        for site in connection.sites
+        for problem in ensure_subscriptions(services, site, ledger)
+    ]

@@ -1,18 +1,18 @@
 """What two connections of a stack must not both have: they would post every order twice.
 
 A division has one connection, a subsidiary of a tenant too. An Exact app has one chain of tokens:
-another connection may use it, if that is said (`Connection.shares_app_with`).
+another connection may use it, if that is said (`ExactSite.shares_app_with`).
 """
 
 from collections.abc import Iterator, Mapping
 
 from ml_connector.connections.airbase_tenant import try_airbase
-from ml_connector.connections.secrets import API_KEY, CLIENT_ID, GivenSecrets, stored
+from ml_connector.connections.secrets import API_KEY, CLIENT_ID, GivenSecrets, stored, variable
 from ml_connector.domain.faults import Fault
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import AppId, ConnectionId, code_of
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.stack import AdminSecretStore, Stack
 from ml_connector.user_errors import UserError
 
@@ -31,44 +31,66 @@ def refuse_overlap(stack: Stack, connection: Connection, given: GivenSecrets) ->
         raise UserError(*lines)
 
 
-def share_app(
+def share_apps(
     stack: Stack, connection: Connection, given: GivenSecrets, *, is_wanted: bool
-) -> ConnectionId | None:
-    """Return the connection whose Exact app this one is to use, None for an app of its own.
+) -> Connection:
+    """Return the connection with the app that each site is to share, if it is to share one.
 
-    Raises `UserError` when the client id is in use and sharing it is not wanted, or when the app
+    Raises `UserError` when a client id is in use and sharing it is not wanted, or when the app
     to be shared cannot be.
     """
-    owner = connection.shares_app_with or _owner_of_client(stack, connection, given)
-    if owner is None:
-        return None
-    if not (is_wanted or connection.shares_app_with):
-        raise UserError(
-            f"connection {owner} uses this Exact client id: two that renew its tokens end each "
-            "other's consent",
-            "pass --shared-app to use that connection's consent and tokens, or register another "
-            "app in Exact",
-        )
-    _check_owner(stack.services.connections, connection, owner)
-    return owner
+    sites = []
+    for site in connection.sites:
+        owner = site.shares_app_with or _owner_of_client(stack, site, given)
+        if owner is None:
+            sites.append(site)
+            continue
+        if not (is_wanted or site.shares_app_with):
+            raise UserError(
+                f"connection {owner} uses this Exact client id: two that renew its tokens end each "
+                "other's consent",
+                "pass --shared-app to use that connection's consent and tokens, or register "
+                "another app in Exact",
+            )
+        _check_owner(stack.services.connections, site, owner)
+        sites.append(site.model_copy(update={"shares_app_with": owner}))
+    return connection.model_copy(update={"sites": tuple(sites)})
 
 
 def refuse_while_shared(connections: ConnectionStore, connection: Connection) -> None:
-    """Raise `UserError` while another connection uses this one's Exact app."""
-    users = [o.id for o in _others(connections, connection) if o.shares_app_with == connection.id]
+    """Raise `UserError` while another connection uses one of this one's Exact apps."""
+    own = {site.id for site in connection.sites}
+    users = [
+        other.id
+        for other in _others(connections, connection)
+        if any(site.shares_app_with in own for site in other.sites)
+    ]
     if users:
         names = ", ".join(users)
-        raise UserError(f"the Exact app of {connection.id} is used by {names}: remove that first")
+        raise UserError(f"an Exact app of {connection.id} is used by {names}: remove that first")
 
 
 def _others(connections: ConnectionStore, connection: Connection) -> Iterator[Connection]:
     return (each for each in connections.all() if each.id != connection.id)
 
 
+def _other_sites(connections: ConnectionStore, site: ExactSite) -> Iterator[ExactSite]:
+    """Yield the sites of every connection but this one, at the same address."""
+    for connection in connections.all():
+        for other in connection.sites:
+            if other.id != site.id and other.exact_base_url == site.exact_base_url:
+                yield other
+
+
 def _shared_divisions(connection: Connection, other: Connection) -> Iterator[str]:
-    if other.exact_base_url == connection.exact_base_url:
-        for each in connection.divisions:
-            if other.division(each.division):
+    served = {
+        (site.exact_base_url, code_of(each.division))
+        for site in other.sites
+        for each in site.divisions
+    }
+    for site in connection.sites:
+        for each in site.divisions:
+            if (site.exact_base_url, code_of(each.division)) in served:
                 yield (
                     f"division {each.division} is served by connection {other.id}: its orders "
                     "would be posted twice; change that connection, or remove it first"
@@ -118,30 +140,25 @@ def _is_same_tenant(
     return bool(key) and key == _stored(secret_store, AIRBASE_KEY, other.id, "api_key")
 
 
-def _owner_of_client(
-    stack: Stack, connection: Connection, given: GivenSecrets
-) -> ConnectionId | None:
-    new = given.get(CLIENT_ID)
-    client = (
-        new.reveal() if new else _stored(stack.secret_store, EXACT_APP, connection.id, "client_id")
-    )
+def _owner_of_client(stack: Stack, site: ExactSite, given: GivenSecrets) -> AppId | None:
+    new = given.get(variable(CLIENT_ID, site.id))
+    client = new.reveal() if new else _stored(stack.secret_store, EXACT_APP, site.id, "client_id")
     owners = (
         other.id
-        for other in _others(stack.services.connections, connection)
-        if other.exact_base_url == connection.exact_base_url
-        and client
-        and _stored(stack.secret_store, EXACT_APP, other.id, "client_id") == client
+        for other in _other_sites(stack.services.connections, site)
+        if client and _stored(stack.secret_store, EXACT_APP, other.id, "client_id") == client
     )
     return next(owners, None)
 
 
-def _check_owner(connections: ConnectionStore, connection: Connection, owner: ConnectionId) -> None:
-    found = connections.get(owner)
-    if found is None or owner == connection.id:
+def _check_owner(connections: ConnectionStore, site: ExactSite, owner: AppId) -> None:
+    every = {each.id: each for connection in connections.all() for each in connection.sites}
+    found = every.get(owner)
+    if found is None or owner == site.id:
         raise UserError(f"shares_app_with: there is no other connection {owner}")
     if found.shares_app_with:
         raise UserError(f"shares_app_with: name {found.shares_app_with}, whose app {owner} uses")
-    if found.exact_base_url != connection.exact_base_url:
+    if found.exact_base_url != site.exact_base_url:
         raise UserError(f"shares_app_with: {owner} is on another Exact site, where the app is not")
 
 

@@ -1,4 +1,4 @@
-"""Refresh the tokens of every connection and keep its webhook subscriptions in place.
+"""Refresh the tokens of every Exact site and keep its webhook subscriptions in place.
 
 A refresh token expires after 30 days without use. Connections that post daily never get close;
 this is for idle ones, and finds a lost consent early.
@@ -12,12 +12,13 @@ from ml_connector import telemetry
 from ml_connector.connections.token_stores import level_token_stores
 from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
 from ml_connector.domain.faults import Halt, Later
+from ml_connector.domain.ids import AppId
 from ml_connector.exact.client import ExactClient
-from ml_connector.infrastructure.coordination import CARE
+from ml_connector.infrastructure.coordination import care_of
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import ExactSite
 
 WARN_AFTER = timedelta(days=20)
 IDLE = timedelta(hours=24)
@@ -30,25 +31,26 @@ Measure = Callable[[str, float], None]
 
 
 def refresh_all(every: Iterable[Services], measure: Measure) -> None:
-    """Refresh every connection; a failure of one never affects the next."""
+    """Refresh every site of every connection; a failure of one never affects the next."""
     for services in every:
-        measure("TokenRefreshFailed", 0.0 if _refresh(services, measure) else 1.0)
+        for site in services.connection.sites:
+            measure("TokenRefreshFailed", 0.0 if _refresh(services, site, measure) else 1.0)
 
 
-def _refresh(services: Services, measure: Measure) -> bool:
-    """Return whether the tokens are valid."""
+def _refresh(services: Services, site: ExactSite, measure: Measure) -> bool:
+    """Return whether the site's tokens are valid."""
     log = telemetry.logger()
     try:
-        exact_client = services.exact
+        exact_client = services.exact_at(site.site)
         is_valid = _renew(exact_client, services.ledger)
-        _measure_age(services.connection, exact_client, measure)
+        _measure_age(site.id, exact_client, measure)
         level_token_stores(services)
         if is_valid:
-            _subscribe(services)
-            services.last_runs.note(CARE)
+            _subscribe(services, site)
+            services.last_runs.note(care_of(site.id))
     except Exception:
-        # A bug or an AWS outage: the other connections are still refreshed.
-        log.exception("refreshing a connection failed", connection=services.id)
+        # A bug or an AWS outage: the others are still refreshed.
+        log.exception("refreshing the tokens of a site failed", connection=site.id)
         return False
     return is_valid
 
@@ -61,12 +63,12 @@ def _renew(exact_client: ExactClient, ledger: Ledger) -> bool:
         return False
     except Halt as halt:
         telemetry.logger().error(str(halt), connection=ledger.id)
-        Halts(ledger).stop(halt.problem)
+        Halts(ledger).stop(halt.problem, halt.scope)
         return False
     return True
 
 
-def _measure_age(connection: Connection, exact_client: ExactClient, measure: Measure) -> None:
+def _measure_age(app: AppId, exact_client: ExactClient, measure: Measure) -> None:
     age = exact_client.tokens.age()
     if age is None:
         return
@@ -74,30 +76,28 @@ def _measure_age(connection: Connection, exact_client: ExactClient, measure: Mea
     if age >= WARN_AFTER:
         telemetry.logger().warning(
             "the Exact consent expires after 30 days without a renewal",
-            connection=connection.id,
+            connection=app,
             age_days=age.days,
         )
 
 
-def _subscribe(services: Services) -> None:
+def _subscribe(services: Services, site: ExactSite) -> None:
     """Check the subscriptions once a day, and again in the next run after a problem."""
     leases = services.leases
-    lease = leases.acquire(
-        f"subscriptions {_fingerprint(services.connection)}", _SUBSCRIPTIONS_EVERY
-    )
+    lease = leases.acquire(f"subscriptions {_fingerprint(site)}", _SUBSCRIPTIONS_EVERY)
     if lease is None:
         return
     has_problem = True
     try:
-        has_problem = bool(ensure_subscriptions(services, services.ledger))
+        has_problem = bool(ensure_subscriptions(services, site, services.ledger))
     except Later as later:
         telemetry.logger().info(str(later), connection=services.id)
     if has_problem:
         leases.release(lease)
 
 
-def _fingerprint(connection: Connection) -> str:
+def _fingerprint(site: ExactSite) -> str:
     """Return a digest of the wanted subscriptions: it changes when they do."""
-    divisions = [each.division for each in connection.divisions]
-    wanted = (connection.exact_callback_url, connection.exact_topics, divisions)
+    divisions = [each.division for each in site.divisions]
+    wanted = (site.exact_callback_url, site.exact_topics, divisions)
     return hashlib.sha256(repr(wanted).encode()).hexdigest()[:16]

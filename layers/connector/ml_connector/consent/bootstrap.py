@@ -16,7 +16,7 @@ from ml_connector.consent.exchange import CodeExchange
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.exact.tokens import TokenProvider
 from ml_connector.infrastructure import http as http_clients
-from ml_connector.infrastructure.consents import Consents
+from ml_connector.infrastructure.consents import Consent, Consents
 from ml_connector.infrastructure.dynamodb import DynamoTable, Table
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.secret_store import AwsSecretStore, SecretStore
@@ -54,7 +54,9 @@ def build_exchange(
 ) -> CodeExchange:
     """Return a code exchange with these services."""
 
-    def provider_for(connection: ConnectionId, site: str) -> TokenProvider:
-        return TokenProvider(connection, site, http, secret_store, coordination)
+    def provider_for(consent: Consent) -> TokenProvider:
+        return TokenProvider(
+            consent.app, consent.site, consent.base_url, http, secret_store, coordination
+        )
 
     return CodeExchange(Consents(coordination), ledger_of, provider_for)

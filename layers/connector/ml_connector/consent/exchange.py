@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ml_connector import telemetry
 from ml_connector.domain.faults import Halt, Later
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import ConnectionId, Division, SiteId, site_in
 from ml_connector.domain.records import ConnectionState
 from ml_connector.exact.tokens import NOT_SENT, TokenProvider
 from ml_connector.infrastructure.consents import Consent, Consents
@@ -37,8 +37,8 @@ APP_CREDENTIAL_HALTS = frozenset(
 )
 """Halts caused by the stored client id and secret, not by the code."""
 
-ProviderFor = Callable[[ConnectionId, str], TokenProvider]
-"""Returns the token provider of a connection at an Exact site."""
+ProviderFor = Callable[[Consent], TokenProvider]
+"""Returns the provider of the tokens that a consent is about."""
 
 
 class CodeRejected(Exception):
@@ -89,7 +89,7 @@ class CodeExchange:
             else:
                 self._consents.move(claimed, "refused", "no_answer")
             raise
-        self._record_given(claimed.connection)
+        self._record_given(claimed.connection, claimed.site)
         self._consents.move(claimed, "given")
         return claimed.connection
 
@@ -118,7 +118,7 @@ class CodeExchange:
 
     def _exchange(self, consent: Consent, code: Secret) -> None:
         self._record_step(consent.connection, "consent_brought")
-        provider = self._provider_for(consent.connection, consent.site)
+        provider = self._provider_for(consent)
         provider.exchange_code(code, consent.redirect_uri)
 
     def _record_step(self, id: ConnectionId, step: str) -> None:
@@ -131,21 +131,26 @@ class CodeExchange:
 
         despite_conflicts(write)
 
-    def _record_given(self, id: ConnectionId) -> None:
-        """Lift the halts that a consent ends, in the same step of the audit trail."""
+    def _record_given(self, id: ConnectionId, site: SiteId) -> None:
+        """Lift the halts of the site that a consent ends, in the same step of the audit trail.
+
+        One that stops the whole connection was stored by a version that knew one site only.
+        """
         ledger = self._ledger_of(id)
 
         def write() -> None:
             record = ledger.connection()
             halts = record.facts.halts
-            kept = {
-                where: halt
+            over = {
+                where: halt.code
                 for where, halt in halts.items()
-                if halt.code not in HALTS_LIFTED_BY_CONSENT
+                if halt.code in HALTS_LIFTED_BY_CONSENT
+                and (not where or site_in(Division(where)) == site)
             }
-            lifted = sorted({halt.code for halt in halts.values()} & HALTS_LIFTED_BY_CONSENT)
+            kept = {where: halt for where, halt in halts.items() if where not in over}
+            lifted = sorted(set(over.values()))
             state = ConnectionState.HALTED if kept else ConnectionState.ACTIVE
             moved = record.now(state, replace(record.facts, halts=kept, lifted={}))
-            ledger.write(moved, "consent_given", detail={"lifted": lifted})
+            ledger.write(moved, "consent_given", detail={"site": site, "lifted": lifted})
 
         despite_conflicts(write)

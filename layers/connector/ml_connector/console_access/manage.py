@@ -7,7 +7,7 @@ from typing import TypedDict
 from ml_connector import clock, telemetry
 from ml_connector.connections.manage import record_step
 from ml_connector.domain.console_access import AccessRules, Admin, Grant, Role
-from ml_connector.domain.ids import Actor, division_key
+from ml_connector.domain.ids import Actor
 from ml_connector.domain.records import Note
 from ml_connector.infrastructure.console_rules import ConsoleRules
 from ml_connector.infrastructure.console_sessions import ConsoleSessions, Session
@@ -20,7 +20,7 @@ from ml_connector.user_errors import UserError
 
 SECRET_VARIABLE = "CONNECTOR_CONSOLE_CLIENT_SECRET"  # noqa: S105  its name
 _LONGEST = 300
-_GRANT = re.compile(r"(?P<role>[a-z]+)(?::(?P<divisions>[^=]+))?=(?P<value>.+)")
+_GRANT = re.compile(r"([a-z]+)(?::([^=]+))?=(.+)")  # role, divisions, value
 
 
 class GrantRow(TypedDict):
@@ -152,18 +152,18 @@ def _session_row(rules: AccessRules, session: Session) -> SessionRow:
 def _grant(known: set[str], text: str, note: Note) -> Grant:
     found = _GRANT.fullmatch(text.strip())
     roles = {each.word: each for each in Role}
-    if found is None or found["role"] not in roles:
+    if found is None or found[1] not in roles:
         raise UserError(
             f"{text!r} is not a grant: write it like reader=VALUE or clerk:nl.2101,nl.2102=VALUE "
             f"(roles: {', '.join(roles)})"
         )
-    divisions = (found["divisions"] or "").split(",") if found["divisions"] else []
+    divisions = (found[2] or "").split(",") if found[2] else []
     keys = [_division(known, each.strip()) for each in divisions]
-    return Grant(roles[found["role"]], _text(found["value"]), note, tuple(dict.fromkeys(keys)))
+    return Grant(roles[found[1]], _text(found[3]), note, tuple(dict.fromkeys(keys)))
 
 
 def _division_keys(connections: Iterable[Connection]) -> set[str]:
-    return {division_key(each.site, one.division) for each in connections for one in each.divisions}
+    return {one.division for each in connections for one in each.divisions}
 
 
 def _division(known: set[str], key: str) -> str:

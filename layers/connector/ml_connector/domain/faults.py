@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import Scope, SiteId
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,8 @@ class Later(Fault):
         self.outcome_unknown = outcome_unknown
         self.answer: UnclearAnswer | None = None
         """What the remote answered, if it did."""
+        self.site: SiteId | None = None
+        """The Exact site that is away or halted, None for any other delay."""
 
 
 class ReadPart(NamedTuple):
@@ -114,10 +116,10 @@ class Review(Fault):
 
 
 class Halt(Fault):
-    """Stop the connection, or only one `division`, with one exception for all its records."""
+    """Stop the connection, or one site or division of it: one exception for all their records."""
 
-    def __init__(self, problem: Problem, division: Division | None = None) -> None:
-        """Take the problem that is the reason."""
+    def __init__(self, problem: Problem, scope: Scope = None) -> None:
+        """Take the problem that is the reason, and what it stops."""
         super().__init__(str(problem))
         self.problem = problem
-        self.division = division
+        self.scope = scope

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from ml_connector.domain.faults import Problem
-from ml_connector.domain.ids import Actor, Division, Guid, SiteId
+from ml_connector.domain.ids import Actor, Division, Guid
 
 SETTLE = timedelta(seconds=120)
 """A worker lives at most 60 s: after this, no write of an earlier intent is in progress."""
@@ -205,7 +205,6 @@ class Intent:
     """What was approved."""
     digest: str = ""
     """Of the body that is sent."""
-    site: SiteId | None = None
 
 
 class ExactReference(Struct, frozen=True):
@@ -246,8 +245,6 @@ class OrderFacts(Facts):
     vendor_code: str = ""
     total: str = ""
     """Amount and currency as people read it."""
-    site: SiteId | None = None
-    """Where the division is; None without one, and in what older versions stored."""
     division: Division | None = None
     fingerprint: str = ""
     """Of everything that Airbase approved, as it was posted or amended last."""
@@ -346,11 +343,14 @@ class LiftedHalt(Struct, frozen=True):
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectionFacts(Facts):
-    """What is known of a connection; halts by the key of the division, "" for all of it."""
+    """What is known of a connection; halts by what they stop: "" for everything."""
 
     halts: Mapping[str, HaltProblem] = field(default_factory=dict)
     lifted: Mapping[str, LiftedHalt] = field(default_factory=dict)
     consent_digest: str = ""
+    """Of the tokens that were given instead of a consent, at the connection's first site."""
+    consent_digests: Mapping[str, str] = field(default_factory=dict)
+    """The same of its other sites, by site."""
     looks_first_until: datetime | None = None
     """Until then every order is looked up in Exact first: the ledger was restored."""
 

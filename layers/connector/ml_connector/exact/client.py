@@ -11,7 +11,7 @@ import httpx
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault, Later, Review, UnclearAnswer
-from ml_connector.domain.ids import Division, Guid
+from ml_connector.domain.ids import ConnectionId, Division, Guid, code_of, division_at
 from ml_connector.exact import errors, odata
 from ml_connector.exact.errors import ExactAnswer, SentRequest
 from ml_connector.exact.rate_limiter import RateLimiter
@@ -25,10 +25,8 @@ from ml_connector.infrastructure.coordination import ErrorWindow
 from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.secret_store import SecretStore
 from ml_connector.secret import Secret
-from ml_connector.settings.connection import Connection, safe_base_url
+from ml_connector.settings.connection import ExactSite
 
-NO_DIVISION = Division(0)
-"""Stands for none, in call limits and error windows."""
 _UNAUTHORIZED, _NO_CONTENT, _TOO_MANY = 401, 204, 429
 _RESERVED_FOR_NEW = 3  # of the errors an hour that we allow at an endpoint
 # Nothing has left this machine when one of these is raised.
@@ -39,7 +37,7 @@ LARGEST_REQUEST = 10_000_000
 
 
 class ExactClient:
-    """Calls Exact on behalf of one connection.
+    """Calls one Exact site on behalf of one connection.
 
     Every method raises `Later` (with `outcome_unknown` where a write may have been committed),
     `Review` or `Halt`; see `exact/errors.py` for which answer means what. `tokens`,
@@ -49,7 +47,7 @@ class ExactClient:
 
     def __init__(
         self,
-        base_url: str,
+        site: ExactSite,
         http: httpx.Client,
         tokens: TokenProvider,
         rate_limiter: RateLimiter,
@@ -57,8 +55,10 @@ class ExactClient:
         refused_tokens: RefusedTokens,
         turns: Turns,
     ) -> None:
-        """Call `base_url`: https, or a loopback host."""
-        self._base = safe_base_url(base_url)
+        """Call the site's address."""
+        self._base = site.exact_base_url
+        # Stands for none, in call limits and error windows.
+        self._no_division = division_at(site.site, 0)
         self._http = http
         self.tokens = tokens
         self.rate_limiter = rate_limiter
@@ -139,7 +139,7 @@ class ExactClient:
 
     def current_user(self) -> dict[str, Any]:
         """Return who consented (`current/Me`): the one call that belongs to no division."""
-        sent = SentRequest(NO_DIVISION, "current/Me")
+        sent = SentRequest(self._no_division, "current/Me")
         with self.circuit_breaker.calling():
             answer = self._call(sent, "GET", self._user_url)
             return self._entity(answer, sent)
@@ -209,9 +209,9 @@ class ExactClient:
         """
         if not self._refused_tokens.add(sent.division, token):
             return
-        user = SentRequest(NO_DIVISION, "current/Me")
+        user = SentRequest(self._no_division, "current/Me")
         answer_of_user = self._exchange(user, self._request("GET", self._user_url, None, token))
-        if answer_of_user.is_success and sent.division:
+        if answer_of_user.is_success and sent.division != self._no_division:
             raise errors.unauthorized_division(answer, self._failed(sent))
         if _is_token_refusal(answer_of_user, user):
             raise self.tokens.refused_again()
@@ -252,7 +252,7 @@ class ExactClient:
         """Count a failure; return the request with the number of earlier ones."""
         failures = self._failures[sent.division]
         self._failures[sent.division] += 1
-        return replace(sent, failures=failures, connection=self.tokens.connection)
+        return replace(sent, failures=failures, connection=self.tokens.app)
 
     def _request(
         self, method: str, url: str, body: Mapping[str, Any] | None, token: Secret
@@ -270,10 +270,10 @@ class ExactClient:
 
     def _url(self, division: Division, path: str, params: Mapping[str, str] | None = None) -> str:
         query = urlencode(params or {}, quote_via=quote, safe="$,'()")
-        return f"{self._base}/api/v1/{int(division)}/{path}" + (f"?{query}" if query else "")
+        return f"{self._base}/api/v1/{code_of(division)}/{path}" + (f"?{query}" if query else "")
 
     def _is_own(self, url: str) -> bool:
-        """Return whether an address is on this connection's site: the token is sent there."""
+        """Return whether an address is on this site: the token is sent there."""
         try:
             ours, theirs = httpx.URL(self._base), httpx.URL(url)
         except httpx.InvalidURL:
@@ -314,24 +314,28 @@ def _is_json_or_empty(body: bytes) -> bool:
 
 
 def open_exact_client(
-    connection: Connection, http: httpx.Client, secret_store: SecretStore, coordination: Table
+    id: ConnectionId,
+    site: ExactSite,
+    http: httpx.Client,
+    secret_store: SecretStore,
+    coordination: Table,
 ) -> ExactClient:
-    """Return a connection's Exact client."""
-    id, site = connection.id, connection.site
-    base, allowed = connection.exact_base_url, connection.limits
+    """Return the client of the connection `id` for one of its Exact sites."""
+    allowed = site.limits
     return ExactClient(
-        base,
+        site,
         http,
         TokenProvider(
-            connection.app_of,
-            base,
+            site.app_of,
+            site.site,
+            site.exact_base_url,
             http,
             secret_store,
             coordination,
-            CircuitBreaker(coordination, id, EXACT),
+            CircuitBreaker(coordination, site.id, EXACT, site.site),
         ),
-        RateLimiter(coordination, id, site, allowed.calls_per_minute, allowed.calls_per_day),
-        ErrorWindow(coordination, id, site),
-        RefusedTokens(coordination, id, site),
-        Turns(coordination, id, site, connection.calls_in_flight),
+        RateLimiter(coordination, id, allowed.calls_per_minute, allowed.calls_per_day),
+        ErrorWindow(coordination, id),
+        RefusedTokens(coordination, id),
+        Turns(coordination, id, site.calls_in_flight),
     )

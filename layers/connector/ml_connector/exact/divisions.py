@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from ml_connector.domain.faults import Review
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import Division, code_of
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.reference_data import DIVISION_FIELDS, DIVISIONS_PATH
 from ml_connector.exact.rows import RowReader
@@ -17,7 +17,7 @@ def read_move(exact_client: ExactClient, division: Division) -> RowReader:
 
     Raises `Later`, `Review` or `Halt` as the Exact client does.
     """
-    query = {"$filter": f"Code eq {division}", "$select": DIVISION_FIELDS}
+    query = {"$filter": f"Code eq {code_of(division)}", "$select": DIVISION_FIELDS}
     rows = list(exact_client.rows(division, DIVISIONS_PATH, query))
     return RowReader(rows[0] if rows else {})
 

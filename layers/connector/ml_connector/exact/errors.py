@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ml_connector import backoff, clock, telemetry
 from ml_connector.domain.exception_codes import CATALOGUE, delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review, UnclearAnswer
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import Division, code_of, site_of
 from ml_connector.exact import rate_limit_headers as limits
 from ml_connector.exact.error_texts import (
     Kind,
@@ -238,16 +238,17 @@ def _forbidden(answer: ExactAnswer, sent: SentRequest, text: str) -> Fault:
         later = _later("EXACT_UNAUTHORIZED", sent, may_be_done=False)
         return _answered(later, answer, _one_line(text))
     code = rule.code if rule else "EXACT_FORBIDDEN"
-    division = sent.division if rule is None or rule.concerns_division else None
+    is_division = code_of(sent.division) and (rule is None or rule.concerns_division)
     text = "; ".join(part for part in (reason, text) if part)
-    record = f"Exact division {division}" if division else "Exact connection"
+    site = site_of(sent.division)
+    record = f"Exact division {sent.division}" if is_division else f"Exact site {site}"
     evidence = _evidence(answer, sent)
     detail = _quoted(text) or (("endpoint",) if "endpoint" in CATALOGUE[code].details else ())
     found = problem(
         code, record, *detail, text=_one_line(text), evidence=evidence, endpoint=sent.endpoint,
         connection=sent.connection,
     )  # fmt: skip
-    return Halt(found, division)
+    return Halt(found, sent.division if is_division else site)
 
 
 def _refused(answer: ExactAnswer, sent: SentRequest, text: str) -> Review:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Later
-from ml_connector.domain.ids import ConnectionId, Division, SiteId, division_key
+from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.exact import rate_limit_headers as limits
 from ml_connector.exact.rate_limit_headers import RateLimitHeaders, Window, next_day, next_minute
 from ml_connector.infrastructure.dynamodb import Item, Table
@@ -39,20 +39,18 @@ class _Known:
 
 
 class RateLimiter:
-    """The calls that one connection may still make at an Exact site, per division."""
+    """The calls that one connection may still make at Exact, per division."""
 
     def __init__(
         self,
         table: Table,
         connection: ConnectionId,
-        site: SiteId,
         per_minute: int = 60,
         per_day: int = 5000,
     ) -> None:
         """Start from the configured limits; Exact's headers override them."""
         self._table = table
         self._connection = connection
-        self._site = site
         self._configured = (per_minute, per_day)
         self._divisions: dict[Division, _Known] = {}
 
@@ -196,7 +194,7 @@ class RateLimiter:
         return int(item["used"]) if item else 0
 
     def _pk(self, division: Division) -> str:
-        return f"{self._connection}#budget#{division_key(self._site, division)}"
+        return f"{self._connection}#budget#{division}"
 
 
 def _moment(seconds: float) -> datetime:

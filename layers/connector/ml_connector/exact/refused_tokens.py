@@ -8,7 +8,7 @@ from datetime import timedelta
 from hashlib import sha256
 
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, Division, SiteId, division_key
+from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.infrastructure.coordination import SharedValues
 from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.secret import Secret
@@ -21,10 +21,9 @@ _KEPT = timedelta(hours=3)  # an endpoint with too many errors is not called for
 class RefusedTokens:
     """The last tokens that were refused in each division, as digests that reveal nothing."""
 
-    def __init__(self, table: Table, connection: ConnectionId, site: SiteId) -> None:
+    def __init__(self, table: Table, connection: ConnectionId) -> None:
         """Keep them in the coordination table."""
         self._values = SharedValues(table, connection)
-        self._site = site
         self._without: set[Division] = set()
 
     def add(self, division: Division, token: Secret) -> bool:
@@ -46,5 +45,4 @@ class RefusedTokens:
         self._without.add(division)
 
     def _name(self, division: Division) -> str:
-        where = division_key(self._site, division) if division else "0"
-        return f"tokens refused {where}"
+        return f"tokens refused {division}"

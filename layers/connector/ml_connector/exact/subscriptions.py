@@ -108,7 +108,7 @@ def ensure(
         state.problems.append(_not_subscribed(division, "all topics", fault))
         return state
     state.problems += _other_addresses(
-        exact_client.tokens.connection, division, topics, callback_url, existing
+        exact_client.tokens.app, division, topics, callback_url, existing
     )
     return state
 

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ml_connector import backoff, clock, telemetry
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Halt, Later, Problem
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import AppId, SiteId
 from ml_connector.exact import oauth
 from ml_connector.exact.oauth import Granted, TokenOutcome, TokenRequest, Tokens
 from ml_connector.exact.rate_limit_headers import next_day
@@ -59,30 +59,32 @@ _REFUSALS: dict[type[TokenOutcome], tuple[str, str, timedelta]] = {
 
 
 class TokenProvider:
-    """Provides a connection's access token, renewed when due."""
+    """Provides an app's access token, renewed when due."""
 
     def __init__(
         self,
-        connection: ConnectionId,
+        app: AppId,
+        site: SiteId,
         base_url: str,
         http: httpx.Client,
         secret_store: SecretStore,
         coordination: Table,
         circuit_breaker: CircuitBreaker | None = None,
     ) -> None:
-        """Provide the tokens of `connection` at the Exact site `base_url`.
+        """Provide the tokens of `app` at the Exact site with this name and address.
 
         `circuit_breaker` is that of the connection which uses them, if it is another one.
         """
-        self.connection = connection
+        self.app = app
+        self._site = site
         self._base_url = base_url
         self._http = http
         self._secret_store = secret_store
-        self.pairs = TokenPairs(connection, secret_store, coordination)
-        self._leases = Leases(coordination, connection)
-        self._values = SharedValues(coordination, connection)
-        self._errors = ErrorWindow(coordination, connection, None, cache_seconds=0)
-        self.circuit_breaker = circuit_breaker or CircuitBreaker(coordination, connection, EXACT)
+        self.pairs = TokenPairs(app, secret_store, coordination)
+        self._leases = Leases(coordination, app)
+        self._values = SharedValues(coordination, app)
+        self._errors = ErrorWindow(coordination, app, cache_seconds=0)
+        self.circuit_breaker = circuit_breaker or CircuitBreaker(coordination, app, EXACT, site)
         self._lock = threading.Lock()
         self._cached: Tokens | None = None
         self._unstored: Tokens | None = None
@@ -93,9 +95,9 @@ class TokenProvider:
 
         Raises:
             Later: there is none now (busy, too early, or Exact or a store does not answer).
-            Halt: a person has to reconnect first.
+            Halt: a person has to reconnect first; it stops the site.
         """
-        with self._lock, self._stores_answering():
+        with self._lock, self._guarded():
             if self._cached is None or _is_due(self._cached):
                 self._cached = self._renewed()
             return self._cached.access_token
@@ -107,7 +109,7 @@ class TokenProvider:
             Later: it is too early to renew it, and no other worker has.
             Halt: as `access_token`.
         """
-        with self._lock, self._stores_answering():
+        with self._lock, self._guarded():
             self._cached = self._renewed(refused)
             if self._cached.access_token == refused:
                 until = backoff.retry_at(0, minimum=30.0)
@@ -116,7 +118,7 @@ class TokenProvider:
 
     def refused_again(self) -> Halt:
         """Return the fault of tokens that Exact refuses although they were just renewed."""
-        return Halt(self._problem("RECONNECT_NEEDED", "refused_again"))
+        return Halt(self._problem("RECONNECT_NEEDED", "refused_again"), self._site)
 
     def age(self) -> timedelta | None:
         """Return the refresh token's age (it expires after 30 days); None without consent."""
@@ -129,7 +131,7 @@ class TokenProvider:
         Raises:
             Later, Halt: as `access_token`.
         """
-        with self._lock, self._stores_answering():
+        with self._lock, self._guarded():
             stored = self._stored()
             if stored.age >= idle:
                 stored = self._cached = self._renewed()
@@ -143,10 +145,10 @@ class TokenProvider:
                 usable answer or no store for the pair: give consent again.
             Halt: the code or the app's credentials were refused.
         """
-        with self._lock, self._stores_answering(), self._leases.holding("token", _LEASE) as held:
+        with self._lock, self._guarded(), self._leases.holding("token", _LEASE) as held:
             if held is None:
                 raise _later("TOKEN_BUSY")
-            app = self._secret_store.app(self.connection)
+            app = self._secret_store.app(self.app)
             number = self.pairs.next_number(of_new_consent=True)
             self._values.clear(_REFUSED)
             self._values.clear(_PAUSE)
@@ -160,13 +162,18 @@ class TokenProvider:
             self._cached = self._store(replace(outcome.tokens, number=number))
 
     @contextmanager
-    def _stores_answering(self) -> Iterator[None]:
-        """Turn an outage of the stores into a delay: nothing was sent, or nothing is used yet."""
+    def _guarded(self) -> Iterator[None]:
+        """Turn an outage of the stores into a delay: nothing was sent, or nothing is used yet.
+
+        A halt stops the site whose app it is about.
+        """
         try:
             yield
+        except Halt as halt:
+            raise Halt(halt.problem, self._site) from halt
         except (BotoCoreError, ClientError) as error:
             code = STORE_AWAY if self._unstored is None else _NOT_STORED
-            telemetry.logger().exception("a store of the tokens fails", connection=self.connection)
+            telemetry.logger().exception("a store of the tokens fails", app=self.app)
             raise delay(code, backoff.retry_at(0, minimum=30.0)) from error
 
     def _renewed(self, refused: Secret | None = None) -> Tokens:
@@ -183,7 +190,7 @@ class TokenProvider:
                 return _usable(stored, refused, fault)
 
     def _renew(self, stored: Tokens) -> Tokens:
-        app = self._secret_store.app(self.connection)
+        app = self._secret_store.app(self.app)
         if (known := self._known_as_used(app, stored)) is not None:
             return self._successor(known, app, stored)
         self._check_allowed(app, stored)
@@ -298,8 +305,7 @@ class TokenProvider:
         return stored
 
     def _problem(self, code: str, detail: str = "", text: str = "") -> Problem:
-        id = self.connection
-        return problem(code, f"Connection {id}", detail, text=text, connection=id)
+        return problem(code, f"Connection {self.app}", detail, text=text, connection=self.app)
 
 
 def _is_due(tokens: Tokens, refused: Secret | None = None) -> bool:

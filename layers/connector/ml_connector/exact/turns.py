@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
-from ml_connector.domain.ids import ConnectionId, Division, SiteId, division_key
+from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.exact.call_purpose import is_for_orders
 from ml_connector.infrastructure.coordination import HeldLease, Leases, SharedValues
 from ml_connector.infrastructure.dynamodb import Table
@@ -58,15 +58,12 @@ def kept() -> Iterator[Run]:
 
 
 class Turns:
-    """The turns of a connection's divisions at one Exact site."""
+    """The turns of a connection's divisions."""
 
-    def __init__(
-        self, table: Table, connection: ConnectionId, site: SiteId, calls_in_flight: int = 1
-    ) -> None:
+    def __init__(self, table: Table, connection: ConnectionId, calls_in_flight: int = 1) -> None:
         """Grant as many turns of a division at once as it may have calls in flight."""
         self._leases = Leases(table, connection)
         self._values = SharedValues(table, connection)
-        self._site = site
         self._places = range(calls_in_flight)
 
     @contextmanager
@@ -86,24 +83,24 @@ class Turns:
         Raises:
             Later: every turn is taken. Unless it is for orders, the next run leaves a pause.
         """
-        run, where = _run.get() or Run(), division_key(self._site, division)
-        known = run.held.pop((self._leases, where), None)
-        lease = (known and self._renewed(known)) or self._acquired(where)
+        run = _run.get() or Run()
+        known = run.held.pop((self._leases, division), None)
+        lease = (known and self._renewed(known)) or self._acquired(division)
         if lease is None:
             run.was_refused = True
             if not is_for_orders():
-                self._values.set(f"turn wanted {where}", "", clock.now() + _REMEMBERED)
+                self._values.set(f"turn wanted {division}", "", clock.now() + _REMEMBERED)
             raise delay("EXACT_TURN_TAKEN", clock.now(), "division", division=division)
-        run.held[self._leases, where] = lease
+        run.held[self._leases, division] = lease
 
     def has(self, division: Division) -> bool:
         """Return whether this `kept` block has a turn of the division."""
-        run, where = _run.get(), division_key(self._site, division)
-        return run is not None and (self._leases, where) in run.held
+        run = _run.get()
+        return run is not None and (self._leases, division) in run.held
 
     def is_wanted(self, division: Division) -> bool:
         """Return whether somebody other than an order met no free turn; it is then forgotten."""
-        name = f"turn wanted {division_key(self._site, division)}"
+        name = f"turn wanted {division}"
         if self._values.get(name) is None:
             return False
         self._values.clear(name)
@@ -114,6 +111,6 @@ class Turns:
             return lease
         return self._leases.renew(lease, LASTS)
 
-    def _acquired(self, where: str) -> HeldLease | None:
-        tried = (self._leases.acquire(f"turn {where} {place}", LASTS) for place in self._places)
+    def _acquired(self, division: Division) -> HeldLease | None:
+        tried = (self._leases.acquire(f"turn {division} {place}", LASTS) for place in self._places)
         return next((lease for lease in tried if lease), None)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ml_connector import record_lookup as records
 from ml_connector.domain.faults import Problem
-from ml_connector.domain.ids import parse_division_key
+from ml_connector.domain.ids import named_scope
 from ml_connector.domain.open_exceptions import brief
 from ml_connector.domain.records import ConnectionFacts
 from ml_connector.infrastructure.data_form import OPEN_INDEXED
@@ -29,8 +29,7 @@ def open_rows(record: AnyRecord | UnreadableRecord) -> Iterator[dict[str, Any]]:
         return
     halts = record.facts.halts if isinstance(record.facts, ConnectionFacts) else {}
     for where, halt in sorted(halts.items()):
-        stops = f"division {parse_division_key(where)[1]}" if where else "all"
-        yield _row(record, halt) | {"stops": stops}
+        yield _row(record, halt) | {"stops": named_scope(where) or "all"}
     for each in record.problems:
         yield _row(record, each)
 

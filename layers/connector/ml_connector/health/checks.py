@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from ml_connector import clock, telemetry
 from ml_connector.domain.exception_codes import CATALOGUE, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Problem, Review
-from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.ids import ConnectionId, Scope, is_division, site_in
 
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=30)
 """Exact counts calls per clock minute and renews a token only after 570 s."""
@@ -23,13 +23,15 @@ _UNTIL = "Nothing is wrong with the settings: ping again after {until:%H:%M:%S} 
 
 @dataclass(frozen=True)
 class Check:
-    """One check. `ok`: true, false, or None when it could not be checked.
+    """One check, of a division, a site or the connection.
+
+    `ok`: true, false, or None when it could not be checked.
 
     `detail` is the finding; a red check has `code`, `cause` and `remedy` instead.
     """
 
     connection: ConnectionId
-    division: Division | None
+    scope: Scope
     check: str
     ok: bool | None
     detail: str = ""
@@ -40,6 +42,8 @@ class Check:
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable form, without anything that looks like a secret."""
         values = asdict(self)
+        scope = values.pop("scope")
+        values |= {"site": site_in(scope), "division": scope if is_division(scope) else None}
         texts = {n: telemetry.redact_text(values[n]) for n in ("detail", "cause", "remedy")}
         return values | texts
 
@@ -51,26 +55,26 @@ class Checklist:
     connection: ConnectionId
     checks: list[Check] = field(default_factory=list)
 
-    def green(self, check: str, detail: str = "", division: Division | None = None) -> None:
+    def green(self, check: str, detail: str = "", scope: Scope = None) -> None:
         """Add a passed check."""
-        self._add(check, division, detail, ok=True)
+        self._add(check, scope, detail, ok=True)
 
-    def unknown(self, check: str, why: str, division: Division | None = None) -> None:
+    def unknown(self, check: str, why: str, scope: Scope = None) -> None:
         """Add a check that could not be made."""
-        self._add(check, division, why, ok=None)
+        self._add(check, scope, why, ok=None)
 
-    def red(
-        self, check: str, fault: Fault, division: Division | None = None, hint: str = ""
-    ) -> None:
+    def red(self, check: str, fault: Fault, scope: Scope = None, hint: str = "") -> None:
         """Add a failed check; `hint` is appended to the remedy."""
         code, cause, remedy = explain(fault)
         remedy = f"{remedy} {hint}".strip()
-        self._add(check, division, "", code, cause, remedy, ok=False)
+        self._add(check, scope, "", code, cause, remedy, ok=False)
 
-    def compare_clocks(self, check: str, whose: str, theirs: datetime | None) -> None:
+    def compare_clocks(
+        self, check: str, whose: str, theirs: datetime | None, scope: Scope = None
+    ) -> None:
         """Compare a system's clock (aware; None when not reported) with ours."""
         if theirs is None:
-            self.unknown(check, f"{whose} did not report its time.")
+            self.unknown(check, f"{whose} did not report its time.", scope)
             return
         difference = theirs - clock.now()
         side = "behind" if difference < timedelta(0) else "ahead"
@@ -78,24 +82,24 @@ class Checklist:
         if abs(difference) > MAX_CLOCK_DIFFERENCE:
             record = f"{whose}'s clock"
             found = problem("CLOCK_DIFFERS", record, side, system=whose, seconds=seconds)
-            self.red(check, Review([found]))
+            self.red(check, Review([found]), scope)
         else:
-            self.green(check, f"{whose} is {seconds} s {side}.")
+            self.green(check, f"{whose} is {seconds} s {side}.", scope)
 
     @contextmanager
-    def guarding(self, check: str, division: Division | None = None) -> Iterator[None]:
+    def guarding(self, check: str, scope: Scope = None) -> Iterator[None]:
         """Turn any error in the block into a red check: the next checks still run."""
         try:
             yield
         except Fault as fault:
-            self.red(check, fault, division)
+            self.red(check, fault, scope)
         except Exception as error:  # noqa: BLE001  a ping must not crash
             cause = f"The check itself failed ({type(error).__name__})."
             remedy = "Run this again; if it fails again, report it."
-            self._add(check, division, "", "", cause, remedy, ok=False)
+            self._add(check, scope, "", "", cause, remedy, ok=False)
 
-    def _add(self, check: str, division: Division | None, *texts: str, ok: bool | None) -> None:
-        self.checks.append(Check(self.connection, division, check, ok, *texts))
+    def _add(self, check: str, scope: Scope, *texts: str, ok: bool | None) -> None:
+        self.checks.append(Check(self.connection, scope, check, ok, *texts))
 
 
 def result_or_fault(call: Callable[[], Found]) -> Found | Fault:

@@ -20,7 +20,7 @@ from ml_connector.exact.rows import RowReader, read_listed
 from ml_connector.exact.turns import kept
 from ml_connector.health.checks import Checklist, code_of, explain, result_or_fault
 from ml_connector.health.probes import Probe, probes_of
-from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.connection import Dimension, ExactDivision, ExactSite
 
 _UNREACHABLE = {"EXACT_UNREACHABLE", "EXACT_NO_ANSWER"}
 _TOKEN = {
@@ -49,14 +49,16 @@ class DivisionPing:
         self,
         checklist: Checklist,
         exact_client: ExactClient,
-        connection: Connection,
+        site: ExactSite,
         division: ExactDivision,
+        tag_kinds: frozenset[Dimension],
     ) -> None:
         """Add the results for `division` to `checklist`."""
         self._list = checklist
         self._exact_client = exact_client
-        self._connection = connection
+        self._site = site
         self._division = division
+        self._tag_kinds = tag_kinds
         self._code = division.division
         self._fault: Fault | None = None
         self._answers: dict[str, Rows | Fault] = {}
@@ -69,7 +71,7 @@ class DivisionPing:
 
     def run(self, stopped: Fault | None) -> None:
         """Make all checks; `stopped`: Exact cannot be called, for this reason."""
-        probes = probes_of(self._connection, self._division)
+        probes = probes_of(self._tag_kinds, self._division)
         with kept():
             self._fault = stopped or self._shortage(len(probes)) or self._others_turn()
             for probe in probes:
@@ -153,12 +155,12 @@ class DivisionPing:
             self._list.green(probe.check, _described(probe, answer), self._code)
 
     def _check_webhooks(self, found: Sequence[subscriptions.Subscription]) -> None:
-        callback = self._connection.exact_callback_url
+        callback = self._site.exact_callback_url
         if callback is None:
             why = "No exact_callback_url is set: changes in Exact are found within hours."
             self._list.unknown("webhooks", why, self._code)
             return
-        topics = self._connection.exact_topics
+        topics = self._site.exact_topics
         ours = {each.topic for each in found if each.is_at(callback)}
         elsewhere = [each for each in found if each.topic in topics and not each.is_at(callback)]
         missing = [t for t in topics if t not in ours and t not in {e.topic for e in elsewhere}]
@@ -167,7 +169,7 @@ class DivisionPing:
             listed = ", ".join(each.topic for each in elsewhere)
             problem_found = problem(
                 "WEBHOOK_ELSEWHERE", record, "topics", topics=listed, address=elsewhere[0].url,
-                connection=self._connection.id,
+                connection=self._site.id,
             )  # fmt: skip
             raise Review([problem_found])
         if missing:

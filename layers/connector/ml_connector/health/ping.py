@@ -10,18 +10,17 @@ from typing import Any
 from ml_connector.connections.token_refresh import WARN_AFTER
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault, Halt, Problem, Review
-from ml_connector.domain.ids import parse_division_key
+from ml_connector.domain.ids import named_scope
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.odata import parse_moment
 from ml_connector.health.airbase import AirbasePing
 from ml_connector.health.checks import Check, Checklist, code_of, result_or_fault
 from ml_connector.health.division import STOPS_ALL, DivisionPing
-from ml_connector.infrastructure.circuit_breaker import REMOTES
 from ml_connector.infrastructure.data_form import NEWEST, DataForm
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import Dimension, ExactSite
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -51,12 +50,14 @@ def ping_connection(services: Services) -> list[Check]:
     with checklist.guarding("data_form"):
         _check_data_form(checklist, services.data_form)
     with ExitStack() as ignored:  # find out whether a system is up, whatever the breakers say
-        for remote in REMOTES:
-            ignored.enter_context(services.circuit_breaker(remote).bypassed())
+        ignored.enter_context(services.airbase_breaker.bypassed())
         with checklist.guarding("airbase_key"):
             AirbasePing(checklist, services).run()
-        with checklist.guarding("consent"):
-            _ping_exact(checklist, services.exact, services.connection)
+        for site in services.connection.sites:
+            exact_client = services.exact_at(site.site)
+            ignored.enter_context(exact_client.circuit_breaker.bypassed())
+            with checklist.guarding("consent", site.site):
+                _ping_exact(checklist, exact_client, site, services.connection.tag_kinds)
     return checklist.checks
 
 
@@ -65,8 +66,7 @@ def _check_running(checklist: Checklist, ledger: Ledger) -> None:
     if not halts:
         checklist.green("running", "Nothing stops the connection.")
     for where, halt in sorted(halts.items()):
-        stopped = parse_division_key(where)[1] if where else "all divisions"
-        detail = f"Stopped: {stopped}."
+        detail = f"Stopped: {named_scope(where) or 'all divisions'}."
         cause = f"{halt.cause} {detail}"
         found = Problem(halt.code, halt.record, cause, halt.remedy)
         checklist.red("running", Halt(found))
@@ -83,24 +83,29 @@ def _check_data_form(checklist: Checklist, data_form: DataForm) -> None:
     checklist.green("data_form", f"All data have the newest form, {NEWEST}.")
 
 
-def _ping_exact(checklist: Checklist, exact_client: ExactClient, connection: Connection) -> None:
-    with checklist.guarding("consent"):
-        _check_consent(checklist, exact_client)
-    with checklist.guarding("token_stores"):
-        _check_token_stores(checklist, exact_client)
+def _ping_exact(
+    checklist: Checklist,
+    exact_client: ExactClient,
+    site: ExactSite,
+    tag_kinds: frozenset[Dimension],
+) -> None:
+    with checklist.guarding("consent", site.site):
+        _check_consent(checklist, exact_client, site)
+    with checklist.guarding("token_stores", site.site):
+        _check_token_stores(checklist, exact_client, site)
     me = result_or_fault(exact_client.current_user)
-    _check_user(checklist, connection, me)
-    with checklist.guarding("exact_clock"):
+    _check_user(checklist, site, me)
+    with checklist.guarding("exact_clock", site.site):
         theirs = None if isinstance(me, Fault) else _server_time(me)
-        checklist.compare_clocks("exact_clock", "Exact", theirs)
+        checklist.compare_clocks("exact_clock", "Exact", theirs, site.site)
     stopped = me if isinstance(me, Fault) and code_of(me) in STOPS_ALL else None
-    for division in connection.divisions:
-        division_ping = DivisionPing(checklist, exact_client, connection, division)
+    for division in site.divisions:
+        division_ping = DivisionPing(checklist, exact_client, site, division, tag_kinds)
         division_ping.run(stopped)
         stopped = stopped or division_ping.stopped
 
 
-def _check_consent(checklist: Checklist, exact_client: ExactClient) -> None:
+def _check_consent(checklist: Checklist, exact_client: ExactClient, site: ExactSite) -> None:
     """Check the age of the consent before this ping itself renews it."""
     age = exact_client.tokens.age()
     if age is None:
@@ -111,24 +116,26 @@ def _check_consent(checklist: Checklist, exact_client: ExactClient) -> None:
     if age >= WARN_AFTER:
         record = f"Connection {checklist.connection}"
         raise Review([problem("CONSENT_AGEING", record, "age", age=days, left=left)])
-    checklist.green("consent", f"Renewed {days} days ago, {left} left.")
+    checklist.green("consent", f"Renewed {days} days ago, {left} left.", site.site)
 
 
-def _check_token_stores(checklist: Checklist, exact_client: ExactClient) -> None:
+def _check_token_stores(checklist: Checklist, exact_client: ExactClient, site: ExactSite) -> None:
     pairs = exact_client.tokens.pairs
     if found := pairs.problems():
         raise Review(found)
     is_home = pairs.is_home()
     detail = "Secrets Manager has it." if is_home else "Secrets Manager gets it within 18 minutes."
-    checklist.green("token_stores", f"The newest token pair is stored. {detail}")
+    checklist.green("token_stores", f"The newest token pair is stored. {detail}", site.site)
 
 
-def _check_user(checklist: Checklist, connection: Connection, me: dict[str, Any] | Fault) -> None:
+def _check_user(checklist: Checklist, site: ExactSite, me: dict[str, Any] | Fault) -> None:
     if isinstance(me, Fault):
         is_young = code_of(me) == "EXACT_UNAUTHORIZED"
-        checklist.red("user", me, hint=_IF_IT_STAYS.format(connection.id) if is_young else "")
+        hint = _IF_IT_STAYS.format(site.id) if is_young else ""
+        checklist.red("user", me, site.site, hint)
     else:
-        checklist.green("user", f"Exact answers as {me.get('FullName') or me.get('UserName')}.")
+        name = me.get("FullName") or me.get("UserName")
+        checklist.green("user", f"Exact answers as {name}.", site.site)
 
 
 def _server_time(me: dict[str, Any]) -> datetime | None:

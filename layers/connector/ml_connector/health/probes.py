@@ -9,6 +9,7 @@ scope and the user's right to read; only writing proves the right to write.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ml_connector.domain.ids import code_of
 from ml_connector.exact import odata, subscriptions
 from ml_connector.exact.purchase_orders import (
     HEADER_FIELDS,
@@ -37,7 +38,7 @@ from ml_connector.purchase_orders.prerequisites import (
     UNIT_FIELDS,
     UNITS,
 )
-from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.connection import Dimension, ExactDivision
 
 ACCOUNTS = "crm/Accounts"
 
@@ -61,8 +62,11 @@ class Probe:
     query: Mapping[str, str]
 
 
-def probes_of(connection: Connection, division: ExactDivision) -> list[Probe]:
-    """Return the queries for a division: 14, up to 18 with every option in use."""
+def probes_of(tag_kinds: frozenset[Dimension], division: ExactDivision) -> list[Probe]:
+    """Return the queries for a division: 14, up to 18 with every option in use.
+
+    `tag_kinds`: the dimensions that the connection's tags are mapped to.
+    """
     return [
         _order(),
         _supplier(),
@@ -74,22 +78,22 @@ def probes_of(connection: Connection, division: ExactDivision) -> list[Probe]:
         _read(
             DIVISIONS_PATH,
             _ADMINISTRATION,
-            {"$filter": f"Code eq {division.division}"},
+            {"$filter": f"Code eq {code_of(division.division)}"},
             DIVISION_FIELDS,
         ),
-        *_optional(connection, division),
+        *_optional(tag_kinds, division),
         Probe("webhooks", subscriptions.PATH, _ADMINISTRATION, subscriptions.FIELDS),
     ]
 
 
-def _optional(connection: Connection, division: ExactDivision) -> list[Probe]:
+def _optional(tag_kinds: frozenset[Dimension], division: ExactDivision) -> list[Probe]:
     found = []
     if division.create_items:
         found.append(_read(ITEMS, _ITEMS, {"$filter": "IsPurchaseItem eq true"}, ITEM_FIELDS))
     if division.link_supplier_items:
         found.append(_stream(SUPPLIER_ITEMS_PATH, SUPPLIER_ITEM_FIELDS))
         found.append(_read(UNITS, _ITEMS, {}, UNIT_FIELDS))
-    if "project" in connection.tag_kinds:
+    if "project" in tag_kinds:
         found.append(_listing(PROJECTS))
     return found
 

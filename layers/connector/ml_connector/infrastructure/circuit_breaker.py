@@ -18,7 +18,7 @@ from typing import Literal
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Fault, Later
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import ConnectionId, SiteId
 from ml_connector.infrastructure.coordination import Leases
 from ml_connector.infrastructure.dynamodb import Item, Table
 
@@ -104,13 +104,22 @@ class CircuitBreaker:
     """Guards the calls of a connection's workers to one remote."""
 
     def __init__(
-        self, table: Table, connection: ConnectionId, remote: Remote, cache_seconds: float = 2.0
+        self,
+        table: Table,
+        connection: ConnectionId,
+        remote: Remote,
+        site: SiteId | None = None,
+        cache_seconds: float = 2.0,
     ) -> None:
-        """Share the state in the coordination table; remember health for `cache_seconds`."""
+        """Share the state in the coordination table; remember health for `cache_seconds`.
+
+        `site`: the Exact site whose calls it guards; each has a name of its own as `connection`.
+        """
         self._table = table
         self._key = (f"{connection}#outage", remote.name)
         self._leases = Leases(table, connection)
         self._remote = remote
+        self._site = site
         self._cache_seconds = cache_seconds
         self._healthy_at = float("-inf")
 
@@ -132,8 +141,9 @@ class CircuitBreaker:
             return
         known = self.outage()
         if known.is_open:
-            code = self._remote.away
-            raise delay(code, known.probe_at or clock.now())
+            later = delay(self._remote.away, known.probe_at or clock.now())
+            later.site = self._site
+            raise later
 
     @contextmanager
     def calling(self, path: str = "") -> Iterator[None]:

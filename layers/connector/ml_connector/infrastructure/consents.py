@@ -1,8 +1,8 @@
 """Requested consents: what a redirect from Exact may refer to, each of them once.
 
 Only the `state` in the address leads from Exact's redirect to a connection, so it is a secret of
-256 bits of which only the digest is stored. The request fixes the connection, the Exact site that
-the code is sent to, and the redirect URI.
+256 bits of which only the digest is stored. The request fixes the app, the address of its Exact
+site, to which the code is sent, and the redirect URI.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Literal, cast
 
 from ml_connector import clock, telemetry
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import AppId, ConnectionId, SiteId, connection_of
 from ml_connector.infrastructure.dynamodb import Item, Table
 from ml_connector.secret import Secret
 
@@ -32,13 +32,19 @@ class Consent:
     """A requested consent and its stage; `reason` says why it was refused."""
 
     digest: str
-    connection: ConnectionId
-    site: str
+    app: AppId
+    site: SiteId
+    base_url: str
     redirect_uri: str
     until: datetime
     stage: Stage = "waiting"
     reason: str = ""
     version: int = 0
+
+    @property
+    def connection(self) -> ConnectionId:
+        """Return the connection that the app belongs to."""
+        return connection_of(self.app)
 
     @property
     def has_expired(self) -> bool:
@@ -53,12 +59,12 @@ class Consents:
         """Store them in `table`."""
         self._table = table
 
-    def create(self, connection: ConnectionId, site: str, redirect_uri: str) -> Secret:
-        """Store a request; return the state that the redirect has to carry."""
+    def create(self, app: AppId, site: SiteId, base_url: str, redirect_uri: str) -> Secret:
+        """Store a request for an app at a site; return the state that the redirect has to carry."""
         state = secrets.token_urlsafe(_STATE_BYTES)
         telemetry.conceal(state)
         until = clock.now() + VALID_FOR
-        self._table.put(_item(Consent(_digest(state), connection, site, redirect_uri, until)))
+        self._table.put(_item(Consent(_digest(state), app, site, base_url, redirect_uri, until)))
         return Secret(state)
 
     def find(self, state: Secret) -> Consent | None:
@@ -97,8 +103,9 @@ def _item(consent: Consent) -> Item:
     return {
         "pk": _pk(consent.digest),
         "sk": _SK,
-        "connection": consent.connection,
-        "site": consent.site,
+        "connection": consent.app,
+        "site": consent.base_url,
+        "site_name": consent.site,
         "redirect_uri": consent.redirect_uri,
         "until": consent.until.isoformat(),
         "stage": consent.stage,
@@ -111,8 +118,9 @@ def _item(consent: Consent) -> Item:
 def _consent(item: Item) -> Consent:
     return Consent(
         digest=str(item["pk"]).rpartition("#")[2],
-        connection=ConnectionId(str(item["connection"])),
-        site=str(item["site"]),
+        app=AppId(ConnectionId(str(item["connection"]))),
+        site=SiteId(str(item["site_name"])),
+        base_url=str(item["site"]),
         redirect_uri=str(item["redirect_uri"]),
         until=datetime.fromisoformat(str(item["until"])),
         stage=cast(Stage, item["stage"]),

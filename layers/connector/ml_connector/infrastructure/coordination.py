@@ -12,15 +12,24 @@ from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
-from ml_connector.domain.ids import ConnectionId, Division, SiteId, division_key
+from ml_connector.domain.ids import AppId, ConnectionId, Division, code_of
 from ml_connector.infrastructure.dynamodb import Item, Table
 
 _HOUR = timedelta(hours=1)
 _VERSIONS = 2**48
 CARE, COMPARISON, LISTING = "tokens and subscriptions", "vendor comparison", "order listing"
-"""The recurring jobs of which the end is remembered."""
+"""The recurring jobs of which the end is remembered; the first of each site, see `care_of`."""
 _RAN = "ran "
 _REMEMBERED = timedelta(days=90)
+
+
+def care_of(app: AppId) -> str:
+    """Return under which name the care for the tokens and subscriptions of a site is remembered.
+
+    That of a connection's first site has no addition.
+    """
+    site = app.partition(".")[2]
+    return f"{CARE} {site}" if site else CARE
 
 
 @dataclass(frozen=True)
@@ -152,17 +161,12 @@ class ErrorWindow:
         self,
         table: Table,
         connection: ConnectionId,
-        site: SiteId | None,
         limit: int = 6,
         cache_seconds: float = 5.0,
     ) -> None:
-        """Stop at `limit` errors; remember an empty window for `cache_seconds`.
-
-        `site`: of the divisions; None to count only calls outside of any.
-        """
+        """Stop at `limit` errors; remember an empty window for `cache_seconds`."""
         self._table = table
         self._connection = connection
-        self._site = site
         self._limit = limit
         self._cache_seconds = cache_seconds
         self._clean_at: dict[str, float] = {}
@@ -174,7 +178,7 @@ class ErrorWindow:
         Raises:
             Later: too many errors; until enough of them are an hour old.
         """
-        key = self._key(self._site, division, endpoint)
+        key = self._key(division, endpoint)
         if clock.epoch() - self._clean_at.get(key, float("-inf")) < self._cache_seconds:
             return
         times = sorted([*self._times(key), *self._older_times(division, endpoint)])
@@ -187,7 +191,7 @@ class ErrorWindow:
 
     def record(self, division: Division | None, endpoint: str) -> None:
         """Count one error, now."""
-        key, now = self._key(self._site, division, endpoint), clock.now()
+        key, now = self._key(division, endpoint), clock.now()
         self._clean_at.pop(key, None)
         at = now.isoformat(timespec="microseconds")
         # Rounded up: an error may expire a second late, never early.
@@ -195,17 +199,18 @@ class ErrorWindow:
         sk = f"{at}#{secrets.token_hex(4)}"
         self._table.put({"pk": key, "sk": sk, "at": at, "expires_at": expires})
 
-    def _key(self, site: SiteId | None, division: Division | None, endpoint: str) -> str:
-        where = division_key(site, division) if division else "0"
-        return f"{self._connection}#errors#{where}#{endpoint}"
+    def _key(self, division: Division | str | None, endpoint: str) -> str:
+        return f"{self._connection}#errors#{division or 0}#{endpoint}"
 
     def _older_times(self, division: Division | None, endpoint: str) -> list[datetime]:
         """Return the errors that an older version counted, without the site in their key.
 
         Once there are none left, a process does not look again.
         """
-        key = self._key(None, division, endpoint)
-        if not (division and self._site) or key in self._without_older:
+        if division is None:
+            return []
+        key = self._key(str(code_of(division)), endpoint)
+        if key in self._without_older:
             return []
         times = self._times(key)
         if not times:

@@ -1,4 +1,4 @@
-"""The halts of a connection: exceptions that stop it or one of its divisions, until lifted.
+"""The halts of a connection: exceptions that stop it, a site or a division, until lifted.
 
 They are facts of the connection's own record, so each is announced and audited as it is written.
 """
@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from ml_connector import clock
 from ml_connector.domain.faults import Problem
-from ml_connector.domain.ids import Division, parse_division_key
+from ml_connector.domain.ids import Division, Scope, halting_keys
 from ml_connector.domain.records import (
     LIFTED_BY_PEOPLE,
     ConnectionState,
@@ -28,29 +28,25 @@ class Halts:
         """Read and write them in `ledger`."""
         self._ledger = ledger
 
-    def stop(self, problem: Problem, division: Division | None = None) -> None:
-        """Stop the connection or one division with an exception; repeating it changes nothing.
+    def stop(self, problem: Problem, scope: Scope = None) -> None:
+        """Stop the connection, a site or a division; repeating it changes nothing.
 
         Raises `Conflict` when other workers keep changing the connection's record.
         """
         # A lost consent stops all workers at once.
-        despite_conflicts(lambda: self._stop(problem, self._where(division)))
+        despite_conflicts(lambda: self._stop(problem, scope or ""))
 
-    def lift_all(self, division: Division | None = None) -> None:
-        """Lift the halts of the connection (and all its divisions), or of one division, by hand.
-
-        Those that a person has to decide about (`LIFTED_BY_PEOPLE`) stay.
-        """
-        only = None if division is None else self._where(division)
+    def lift_all(self) -> None:
+        """Lift all halts by hand, but those that a person has to decide about."""
         halts = {
             where: found.code
             for where, found in self.all().items()
-            if found.code not in LIFTED_BY_PEOPLE and only in (None, where)
+            if found.code not in LIFTED_BY_PEOPLE
         }
         self.lift(halts, by_hand=True)
 
     def lift(self, halts: Mapping[str, str], *, by_hand: bool = False) -> bool:
-        """Lift the halts with these codes ("" or the key of a division to code).
+        """Lift the halts with these codes (from what they stop: "" for everything).
 
         Unless `by_hand`, count how often each came back soon after it was lifted. Return whether
         any was lifted. Raises `Conflict` as `Ledger.write` does.
@@ -64,21 +60,19 @@ class Halts:
         lifted = {} if by_hand else {**record.facts.lifted, **_lifted(known, over)}
         facts = replace(record.facts, halts=kept, lifted=lifted)
         state = ConnectionState.HALTED if kept else ConnectionState.ACTIVE
-        self._ledger.write(record.now(state, facts), "continued", detail=_named(over))
+        self._ledger.write(
+            record.now(state, facts), "continued", detail={"stopped": ", ".join(filter(None, over))}
+        )
         return True
 
     def all(self) -> Mapping[str, HaltProblem]:
-        """Return the exceptions that stop the connection (under "") or its divisions, by key."""
+        """Return the halts by what they stop: a division, a site, "" for everything."""
         return self._ledger.connection().facts.halts
 
     def is_stopped(self, division: Division | None = None) -> bool:
-        """Return whether the connection, or this division of it, is stopped."""
-        halts = self.all()
-        return "" in halts or self._where(division) in halts
-
-    def _where(self, division: Division | None) -> str:
-        """Return under which key the division is stopped, or the whole connection."""
-        return self._ledger.division_key(division) if division else ""
+        """Return whether the whole connection, or this division of it, is stopped."""
+        keys = halting_keys(division) if division else ("",)
+        return any(key in self.all() for key in keys)
 
     def _stop(self, problem: Problem, where: str) -> None:
         record = self._ledger.connection()
@@ -90,16 +84,8 @@ class Halts:
         self._ledger.write(
             record.now(ConnectionState.HALTED, facts),
             "halted",
-            detail=_named([where]) | {"problem": problem.as_dict()},
+            detail={"stopped": where, "problem": problem.as_dict()},
         )
-
-
-def _named(keys: Sequence[str]) -> dict[str, str]:
-    """Return how the audit trail names divisions and their site; "" stands for all of them."""
-    named = [parse_division_key(key) for key in keys if key]
-    sites = dict.fromkeys(site for site, _ in named if site)
-    divisions = {"division": ", ".join(str(division) for _, division in named)}
-    return {"site": ", ".join(sites), **divisions} if sites else divisions
 
 
 def _lifted(halts: Mapping[str, HaltProblem], over: Sequence[str]) -> dict[str, LiftedHalt]:

@@ -24,7 +24,6 @@ from ml_connector.domain.ids import (
     RecordKey,
     SiteId,
     VendorId,
-    division_key,
 )
 from ml_connector.domain.open_exceptions import tidied
 from ml_connector.domain.records import (
@@ -195,7 +194,7 @@ class Ledger:
     """Reads and writes the records of one connection, and no others.
 
     `actor` names the function in the audit trail. Facts that an older version stored without an
-    Exact site are read with the connection's only one.
+    Exact site are read with the connection's first one.
     """
 
     def __init__(
@@ -208,7 +207,7 @@ class Ledger:
     ) -> None:
         """Store the records of the connection `id` in `ledger` and their trails in `audit`.
 
-        `site` is its Exact site; None when its settings are not at hand.
+        `site` is its first Exact site; None when its settings are not at hand.
         """
         self._ledger = ledger
         self._audit = audit
@@ -242,11 +241,7 @@ class Ledger:
 
     def division(self, division: Division) -> DivisionRecord:
         """Return the record of the readings of a division's data, as `read` does."""
-        return self.read(RecordKey(f"division#{self.division_key(division)}"))
-
-    def division_key(self, division: Division) -> str:
-        """Return how records and halts name a division of the connection's site."""
-        return division_key(self._site, division)
+        return self.read(RecordKey(f"division#{division}"))
 
     def write(
         self,

@@ -16,7 +16,7 @@ from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.compression import decompress, pack
 from ml_connector.infrastructure.dynamodb import Item, Table
-from ml_connector.settings.connection import Connection, DivisionMappings
+from ml_connector.settings.connection import Connection, DivisionMappings, ExactDivision
 
 KEPT_FOR = timedelta(days=1)
 """How long a reader may still use the version before."""
@@ -63,11 +63,9 @@ class MappingRows:
 
     def whole(self, connection: Connection) -> Connection:
         """Return the connection with all its mappings in itself, as in a connection file."""
-        divisions = tuple(
-            each.model_copy(update={"mappings": self._whole(each.mappings)})
-            for each in connection.divisions
+        return connection.with_divisions(
+            lambda each: each.model_copy(update={"mappings": self._whole(each.mappings)})
         )
-        return connection.model_copy(update={"divisions": divisions})
 
     def store(self, connection: Connection, before: Connection | None) -> Connection:
         """Write the rows of mappings that have none yet; return the connection that names them.
@@ -76,17 +74,12 @@ class MappingRows:
         hold the same. Raises `LongMappingError`.
         """
         known = {each.division: each.mappings for each in before.divisions} if before else {}
-        divisions = tuple(
-            each.model_copy(
-                update={
-                    "mappings": self._stored(
-                        each.mappings, known.get(each.division, DivisionMappings())
-                    )
-                }
-            )
-            for each in connection.divisions
-        )
-        return connection.model_copy(update={"divisions": divisions})
+
+        def stored(each: ExactDivision) -> ExactDivision:
+            mappings = self._stored(each.mappings, known.get(each.division, DivisionMappings()))
+            return each.model_copy(update={"mappings": mappings})
+
+        return connection.with_divisions(stored)
 
     def are_of(self, connection: Connection, before: Connection | None) -> bool:
         """Return whether the rows that a connection names are all in use by the one before."""

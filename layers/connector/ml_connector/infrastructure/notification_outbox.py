@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, parse_division_key
+from ml_connector.domain.ids import ConnectionId
 from ml_connector.domain.records import ConnectionFacts, Facts, OrderFacts
 from ml_connector.infrastructure.compression import decompress, pack
 from ml_connector.infrastructure.dynamodb import Item, Table
@@ -113,21 +113,16 @@ def _halts(before: Facts, after: Facts) -> list[Notification]:
     if not isinstance(before, ConnectionFacts) or not isinstance(after, ConnectionFacts):
         return []
     begun = [
-        Notification("halt", halt.code, division=_code(where), remedy=halt.remedy)
+        Notification("halt", halt.code, division=where, remedy=halt.remedy)
         for where, halt in after.halts.items()
         if where not in before.halts or before.halts[where].code != halt.code
     ]
     lifted = [
-        Notification("lifted", halt.code, division=_code(where))
+        Notification("lifted", halt.code, division=where)
         for where, halt in before.halts.items()
         if where not in after.halts
     ]
     return begun + lifted
-
-
-def _code(where: str) -> str:
-    """Return the code of a halted division, as people know it; empty for the whole connection."""
-    return str(parse_division_key(where)[1]) if where else ""
 
 
 def _pk(connection: ConnectionId) -> str:

@@ -10,7 +10,14 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from ml_connector.domain.ids import RecordKey, SiteId, division_key, parse_division_key
+from ml_connector.domain.ids import (
+    Division,
+    RecordKey,
+    SiteId,
+    code_of,
+    parse_division,
+    site_of,
+)
 from ml_connector.domain.records import (
     ComparisonFacts,
     ConnectionFacts,
@@ -61,11 +68,12 @@ def encode(facts: Facts) -> dict[str, Any]:
     """Return the facts as JSON values, without those at their default."""
     known = ((each.name, getattr(facts, each.name)) for each in fields(facts))
     defaults = _DEFAULTS[type(facts)]
-    return {
+    said = {
         _STORED_AS.get(name, name): msgspec.to_builtins(value)
         for name, value in known
         if value != getattr(defaults, name)
     }
+    return _with_codes(said) if isinstance(facts, OrderFacts) else said
 
 
 def changed(before: Facts, after: Facts) -> dict[str, Any]:
@@ -79,12 +87,35 @@ def decode(stored: Mapping[str, Any], kind: type[AnyFacts]) -> AnyFacts:
     """Return the facts that were stored; raises `NewerDataError` if one cannot be read here."""
     names = {_STORED_AS.get(each.name, each.name): each.name for each in fields(kind)}
     said = {name: value for name, value in stored.items() if value is not None}
+    if kind is OrderFacts:
+        said = _with_divisions(said)
     if unknown := sorted(said.keys() - names.keys()):
         raise NewerDataError(f"it does not know {', '.join(unknown)}")
     try:
         return msgspec.convert({names[name]: value for name, value in said.items()}, kind)
     except msgspec.ValidationError as error:
         raise NewerDataError(str(error)) from error
+
+
+def _with_codes(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an order's facts as stored: the division as its code and `site`, apart."""
+    stored = {**said}
+    if "intent" in said:
+        stored["intent"] = _with_codes(said["intent"])
+    if division := said.get("division"):
+        site = {"site": site_of(division)} if site_of(division) else {}
+        stored |= {"division": code_of(division), **site}
+    return stored
+
+
+def _with_divisions(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo `_with_codes`; a division that was stored without its site is its code alone."""
+    said = {name: value for name, value in stored.items() if name != "site"}
+    if isinstance(intent := stored.get("intent"), Mapping):
+        said["intent"] = _with_divisions(intent)
+    if isinstance(code := stored.get("division"), int):
+        said["division"] = f"{stored['site']}.{code}" if stored.get("site") else str(code)
+    return said
 
 
 def with_site(facts: AnyFacts, site: SiteId) -> AnyFacts:
@@ -101,26 +132,24 @@ def with_site(facts: AnyFacts, site: SiteId) -> AnyFacts:
         halts, lifted = _by_key(known.halts, site), _by_key(known.lifted, site)
         known = replace(known, halts=halts, lifted=lifted)
     elif isinstance(known, ComparisonFacts):
-        whole = tuple(_key(each, site) for each in known.run.whole)
+        whole = tuple(_division(each, site) for each in known.run.whole)
         known = replace(known, run=replace(known.run, whole=whole))
     return cast("AnyFacts", known)
 
 
 def _order_with_site(facts: OrderFacts, site: SiteId) -> OrderFacts:
-    if facts.division and not facts.site:
-        facts = replace(facts, site=site)
-    if facts.intent and not facts.intent.site:
-        facts = replace(facts, intent=replace(facts.intent, site=site))
+    if facts.division:
+        facts = replace(facts, division=_division(facts.division, site))
+    if facts.intent:
+        placed = _division(facts.intent.division, site)
+        facts = replace(facts, intent=replace(facts.intent, division=placed))
     return facts
 
 
 def _by_key(known: Mapping[str, _T], site: SiteId) -> dict[str, _T]:
-    return {_key(where, site): each for where, each in known.items()}
+    return {_division(where, site): each for where, each in known.items()}
 
 
-def _key(where: str, site: SiteId) -> str:
-    """Return the key of a division with its site; "" stands for no division."""
-    if not where:
-        return where
-    known, division = parse_division_key(where)
-    return division_key(known or site, division)
+def _division(where: str, site: SiteId) -> Division:
+    """Return a division with its site; anything else ("" or a site) as it is."""
+    return parse_division(where, site) if where.isdecimal() else Division(where)

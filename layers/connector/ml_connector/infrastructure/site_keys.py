@@ -1,14 +1,14 @@
-"""How what is stored about the divisions of an Exact site is keyed, with the older keys.
+"""How what is stored about the divisions of a connection is keyed, with the older keys.
 
 Division codes are unique only within a site, so every key of a division names both: `nl.2101`.
-Older versions stored the division alone. Until `connector migrate` has moved what they stored,
-it is still read, see `SiteKeys.spellings` and `SiteKeys.partition`.
+Older versions stored the code alone, because a connection had one site. Until `connector migrate`
+has moved what they stored, it is still read, see `SiteKeys.spellings` and `SiteKeys.partition`.
 """
 
 from collections.abc import Callable
 
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, Division, SiteId, division_key
+from ml_connector.domain.ids import ConnectionId, Division, SiteId, code_of, site_of
 from ml_connector.infrastructure.dynamodb import Table
 
 MOVED = "moved"
@@ -20,26 +20,25 @@ ASKED_AGAIN_AFTER = 30.0
 
 
 class SiteKeys:
-    """The keys of one connection's data about one Exact site.
+    """The keys of one connection's data about its divisions.
 
     It lives as long as the connection's services: it remembers what was found to be moved.
     """
 
     def __init__(
-        self, id: ConnectionId, site: SiteId, is_migrated: Callable[[], bool] = lambda: True
+        self, id: ConnectionId, first_site: SiteId, is_migrated: Callable[[], bool] = lambda: True
     ) -> None:
-        """Form the keys of the site's divisions; `is_migrated`: nothing has older keys any more."""
+        """Form keys; older ones are of divisions of `first_site`.
+
+        `is_migrated`: nothing has older keys any more.
+        """
         self.id = id
-        self.site = site
+        self.first_site = first_site
         self._is_migrated = is_migrated
         self._migrated = False
         self._migrated_asked_at = float("-inf")
         self._moved: set[Division] = set()
         self._unmoved_until: dict[Division, float] = {}
-
-    def of(self, division: Division) -> str:
-        """Return how keys name the division."""
-        return division_key(self.site, division)
 
     @property
     def has_older(self) -> bool:
@@ -55,8 +54,9 @@ class SiteKeys:
         The older one comes first, and has to be read first: rows are only moved from it to the
         other, so a row that is moved meanwhile is missed in neither.
         """
-        newest = self.of(division)
-        return (division_key(None, division), newest) if self.has_older else (newest,)
+        if self.has_older and site_of(division) == self.first_site:
+            return str(code_of(division)), division
+        return (division,)
 
     def partition(self, reference: Table, division: Division) -> str:
         """Return the partition of the reference table that counts for the division.
@@ -69,13 +69,15 @@ class SiteKeys:
 
     def new_partition(self, division: Division) -> str:
         """Return the partition that names the site."""
-        return f"{self.id}#{self.of(division)}"
+        return f"{self.id}#{division}"
 
     def old_partition(self, division: Division) -> str:
         """Return the partition that older versions used."""
-        return f"{self.id}#{division_key(None, division)}"
+        return f"{self.id}#{code_of(division)}"
 
     def _is_moved(self, reference: Table, division: Division) -> bool:
+        if site_of(division) != self.first_site:
+            return True
         if division in self._moved or not self.has_older:
             return True
         if clock.epoch() < self._unmoved_until.get(division, float("-inf")):

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from ml_connector import clock
-from ml_connector.domain.ids import Division, Guid, SiteId, VendorId, parse_division_key
+from ml_connector.domain.ids import Division, Guid, VendorId, parse_division
 from ml_connector.infrastructure.dynamodb import Delete, Item, Put, Table, Write
 from ml_connector.infrastructure.site_keys import SiteKeys
 
@@ -76,7 +76,7 @@ class SupplierProposal:
 
 
 class _Rows:
-    """The rows of one connection that belong to divisions of its site, under all their keys."""
+    """The rows of one connection that belong to its divisions, under all their keys."""
 
     def __init__(self, table: Table, keys: SiteKeys) -> None:
         self._table = table
@@ -96,9 +96,7 @@ class _Rows:
 
     def all(self, kind: str) -> Iterator[Item]:
         """Yield the rows of all divisions."""
-        if not self._keys.has_older:
-            return self._table.query(self._pk, f"{kind}#{self._keys.site}.")
-        return (row for row in self._once([f"{kind}#"]) if _site(row) in {None, self._keys.site})
+        return self._once([f"{kind}#"])
 
     def _once(self, prefixes: Iterable[str]) -> Iterator[Item]:
         """Yield each row once, although it may be moved meanwhile."""
@@ -108,12 +106,12 @@ class _Rows:
         found: dict[tuple[str, str], Item] = {}
         for prefix in prefixes:
             for row in self._table.query(self._pk, prefix):
-                found.setdefault(_identity(row), row)
+                found.setdefault(self._identity(row), row)
         yield from (row for _, row in sorted(found.items()))
 
     def putting(self, kind: str, division: Division, rest: str, values: Item) -> list[Write]:
         """Return the writes that store a row under its newest key only."""
-        sk = f"{kind}#{self._keys.of(division)}#{rest}"
+        sk = f"{kind}#{division}#{rest}"
         put = Put(self._table, {"pk": self._pk, "sk": sk, **values})
         return [put, *(each for each in self.deleting(kind, division, rest) if each.sk != sk)]
 
@@ -122,12 +120,20 @@ class _Rows:
         names = (f"{kind}#{where}#{rest}" for where in self._keys.spellings(division))
         return [Delete(self._table, self._pk, sk) for sk in names]
 
+    def division_of(self, item: Item) -> Division:
+        """Return the division that a row is about, however its key names it."""
+        where = str(item["sk"]).split("#", 2)[1]
+        return parse_division(where, self._keys.first_site)
+
+    def _identity(self, item: Item) -> tuple[str, str]:
+        return self.division_of(item), str(item["sk"]).split("#", 2)[2]
+
 
 class VendorLinks:
-    """The links and the rejections of one connection's site."""
+    """The links and the rejections of one connection."""
 
     def __init__(self, table: Table, keys: SiteKeys) -> None:
-        """Store those of the site in the mappings table."""
+        """Store them in the mappings table."""
         self._table = table
         self.keys = keys
         self._rows = _Rows(table, keys)
@@ -135,7 +141,7 @@ class VendorLinks:
     def get(self, division: Division, vendor: VendorId) -> Link | None:
         """Return the vendor's link in the division, or None."""
         item = self._rows.get(_LINK, division, vendor)
-        return _link(item) if item else None
+        return self._link(item) if item else None
 
     def save(self, link: Link) -> None:
         """Link the vendor, replacing its earlier link in the division."""
@@ -169,9 +175,9 @@ class VendorLinks:
         ]
 
     def all(self, division: Division | None = None) -> Iterator[Link]:
-        """Yield the links of the site, or of one of its divisions."""
+        """Yield all links, or those in one division."""
         rows = self._rows.all(_LINK) if division is None else self._rows.of(_LINK, division)
-        return map(_link, rows)
+        return map(self._link, rows)
 
     def vendors_of(self, division: Division, supplier: Guid) -> list[VendorId]:
         """Return the vendors linked to the supplier: one, unless something is wrong."""
@@ -206,26 +212,43 @@ class VendorLinks:
 
     def all_rejections(self, division: Division) -> Iterator[Rejection]:
         """Yield the rejections in the division, including outdated ones."""
-        return map(_rejection, self._rows.of(_REJECTION, division))
+        return map(self._rejection, self._rows.of(_REJECTION, division))
 
     def rejections(self, division: Division, vendor: VendorId) -> list[Rejection]:
         """Return the vendor's rejections in the division, including outdated ones."""
-        found = map(_rejection, self._rows.of(_REJECTION, division, f"{vendor}#"))
+        found = map(self._rejection, self._rows.of(_REJECTION, division, f"{vendor}#"))
         return [each for each in found if each.vendor == vendor]  # ids may contain a "#"
+
+    def _link(self, item: Item) -> Link:
+        return Link(
+            self._rows.division_of(item),
+            VendorId(str(item["sk"]).split("#", 2)[2]),
+            Guid(str(item["supplier"])),
+            str(item["rule"]),
+            tuple(json.loads(str(item["evidence"]))),
+            str(item["decided_by"]),
+            datetime.fromisoformat(str(item["decided_at"])),
+            str(item["doubt"]),
+        )
+
+    def _rejection(self, item: Item) -> Rejection:
+        body = json.loads(str(item["body"]))
+        division, at = self._rows.division_of(item), datetime.fromisoformat(body["at"])
+        return Rejection(**{**body, "division": division, "at": at})
 
 
 class SupplierProposals:
-    """The open proposals of one connection's site: at most one per vendor and division."""
+    """The open proposals of one connection: at most one per vendor and division."""
 
     def __init__(self, table: Table, keys: SiteKeys) -> None:
-        """Store those of the site in the mappings table."""
+        """Store them in the mappings table."""
         self._table = table
         self._rows = _Rows(table, keys)
 
     def get(self, division: Division, vendor: VendorId) -> SupplierProposal | None:
         """Return the vendor's proposal in the division, or None."""
         item = self._rows.get(_PROPOSAL, division, vendor)
-        return _proposal(item) if item else None
+        return self._proposal(item) if item else None
 
     def save(self, proposal: SupplierProposal) -> None:
         """Store the proposal, replacing an earlier one."""
@@ -245,19 +268,22 @@ class SupplierProposals:
         return [*self._rows.deleting(_PROPOSAL, division, vendor)]
 
     def all(self, division: Division | None = None) -> Iterator[SupplierProposal]:
-        """Yield the proposals of the site, or of one of its divisions."""
+        """Yield all proposals, or those in one division."""
         rows = self._rows.all(_PROPOSAL) if division is None else self._rows.of(_PROPOSAL, division)
-        return map(_proposal, rows)
+        return map(self._proposal, rows)
 
-
-def _identity(item: Item) -> tuple[str, str]:
-    """Return what a row is about, however its key names the division."""
-    _, where, rest = str(item["sk"]).split("#", 2)
-    return str(parse_division_key(where)[1]), rest
-
-
-def _site(item: Item) -> SiteId | None:
-    return parse_division_key(str(item["sk"]).split("#", 2)[1])[0]
+    def _proposal(self, item: Item) -> SupplierProposal:
+        body = json.loads(str(item["body"]))
+        candidates: Sequence[ProposedSupplier] = [ProposedSupplier(**c) for c in body["candidates"]]
+        return SupplierProposal(
+            **{
+                **body,
+                "division": self._rows.division_of(item),
+                "candidates": tuple(candidates),
+                "evidence": tuple(body["evidence"]),
+                "at": datetime.fromisoformat(body["at"]),
+            }
+        )
 
 
 def _supplied(link: Link) -> str:
@@ -275,37 +301,5 @@ def _values(link: Link) -> Item:
     }
 
 
-def _link(item: Item) -> Link:
-    _, where, vendor = str(item["sk"]).split("#", 2)
-    return Link(
-        parse_division_key(where)[1],
-        VendorId(vendor),
-        Guid(str(item["supplier"])),
-        str(item["rule"]),
-        tuple(json.loads(str(item["evidence"]))),
-        str(item["decided_by"]),
-        datetime.fromisoformat(str(item["decided_at"])),
-        str(item["doubt"]),
-    )
-
-
 def _text(fact: Rejection | SupplierProposal) -> str:
     return json.dumps(asdict(fact), default=datetime.isoformat, ensure_ascii=False)
-
-
-def _rejection(item: Item) -> Rejection:
-    body = json.loads(str(item["body"]))
-    return Rejection(**{**body, "at": datetime.fromisoformat(body["at"])})
-
-
-def _proposal(item: Item) -> SupplierProposal:
-    body = json.loads(str(item["body"]))
-    candidates: Sequence[ProposedSupplier] = [ProposedSupplier(**c) for c in body["candidates"]]
-    return SupplierProposal(
-        **{
-            **body,
-            "candidates": tuple(candidates),
-            "evidence": tuple(body["evidence"]),
-            "at": datetime.fromisoformat(body["at"]),
-        }
-    )

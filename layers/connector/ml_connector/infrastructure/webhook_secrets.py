@@ -17,7 +17,7 @@ _CACHE_SECONDS = 60.0
 _MAX_CACHED = 1000
 _MOST_REREADS = 10
 """Reads a minute that refused calls can cause in one process, whoever sends them."""
-_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}(\.[a-z.]{2,5})?")  # a connection or an app
 _ABSENT = {"ResourceNotFoundException", "InvalidRequestException"}  # the latter: being deleted
 
 Settings = TypeVar("Settings")

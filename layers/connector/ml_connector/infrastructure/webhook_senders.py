@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import AppId, ConnectionId
 from ml_connector.infrastructure.dynamodb import Item, Table
 
 _NOTED_EVERY = timedelta(minutes=1)
@@ -34,8 +34,14 @@ class WebhookSenderState:
     version: int = 0
 
 
+def sender_name(sender: str, app: AppId) -> str:
+    """Return what a sender is called: "exact", for a further site of a connection "exact.be"."""
+    _, dot, site = app.partition(".")
+    return f"{sender}{dot}{site}"
+
+
 class WebhookSenders:
-    """Stores how the calls of both senders of a connection fare."""
+    """Stores how the calls of the senders of a connection fare."""
 
     def __init__(self, table: Table, id: ConnectionId) -> None:
         """Keep those of the connection `id` in `table`, the inbox."""

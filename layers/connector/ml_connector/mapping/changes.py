@@ -1,7 +1,7 @@
 """Turn the lines of a file into a changed connection, or into the errors of all lines."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,9 @@ from ml_connector.mapping.files import InvalidLine, MappingLine
 from ml_connector.mapping.kinds import ITEMS, KINDS, SUBSIDIARIES
 from ml_connector.mapping.loaded_data import LoadedDivisionData
 from ml_connector.settings.airbase_profile import STORED
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.division_names import find_division
+from ml_connector.user_errors import UserError
 
 _GUID = re.compile(r"\{?[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\}?")
 
@@ -97,29 +99,27 @@ class MappingChanges:
 
     def _read_subsidiary(self, line: MappingLine) -> MappingChange | None:
         exact = line.exact.strip()
-        if exact and self._division(line, exact) is None:
+        after = self._division(line, exact) if exact else ""
+        if after is None:
             return None
         if line.division.strip() not in {"", exact}:
             self._error(line.number, "a subsidiary's division is given under exact only")
             return None
-        served = {key: str(d.division) for d in self.connection.divisions for key in d.subsidiaries}
+        served = {key: d.division for d in self.connection.divisions for key in d.subsidiaries}
         airbase = self._airbase(line, served.keys())
         if not airbase:
             self._error(line.number, "names no subsidiary")
             return None
-        after = str(int(exact)) if exact else ""
         return MappingChange(
             line.number, None, SUBSIDIARIES, airbase, served.get(airbase, ""), after
         )
 
     def _division(self, line: MappingLine, text: str) -> Division | None:
-        wanted = text.strip()
-        codes = {str(each.division): each.division for each in self.connection.divisions}
-        if wanted in codes:
-            return codes[wanted]
-        self._error(line.number, f"{wanted!r} is not a division of {self.connection.id}; "
-                    f"it has {', '.join(codes)}")  # fmt: skip
-        return None
+        try:
+            return find_division(self.connection, text)
+        except UserError as error:
+            self._error(line.number, str(error))
+            return None
 
     def _airbase(self, line: MappingLine, known: Any) -> str:
         return line.airbase if line.airbase in known else line.airbase.strip()
@@ -154,20 +154,18 @@ class MappingChanges:
 
     def _changed(self, changes: Sequence[MappingChange]) -> Connection:
         """Return the changed connection, unless a division would be left without a subsidiary."""
-        data = self.connection.model_dump(mode="json")
-        for division in data["divisions"]:
-            for change in changes:
-                _apply(change, division)
-            if not division["subsidiaries"]:
-                self._report_without_subsidiary(division["division"])
+        changed = self.connection.with_divisions(lambda each: _with_changes(each, changes))
+        for each in changed.divisions:
+            if not each.subsidiaries:
+                self._report_without_subsidiary(each.division)
                 return self.connection
-        return Connection.model_validate(data, context=STORED)
+        return Connection.model_validate(changed.model_dump(mode="json"), context=STORED)
 
-    def _report_without_subsidiary(self, division: int) -> None:
+    def _report_without_subsidiary(self, division: Division) -> None:
         left = [
             change.line
             for change in self.changes
-            if change.kind == SUBSIDIARIES and change.before == str(division)
+            if change.kind == SUBSIDIARIES and change.before == division
         ]
         self._error(left[-1], f"division {division} would be left without a subsidiary")
 
@@ -175,17 +173,23 @@ class MappingChanges:
         self.errors.append(InvalidLine(number, what))
 
 
-def _apply(change: MappingChange, division: dict[str, Any]) -> None:
-    if change.kind == SUBSIDIARIES:
-        kept = [key for key in division["subsidiaries"] if key != change.airbase]
-        here = str(division["division"]) == change.after
-        division["subsidiaries"] = [*kept, change.airbase] if here else kept
-    elif division["division"] == change.division:
-        table = division["mappings"][change.kind]
-        if change.after:
-            table[change.airbase] = change.after
-        else:
-            table.pop(change.airbase, None)
+def _with_changes(division: ExactDivision, changes: Iterable[MappingChange]) -> ExactDivision:
+    """Return the division with the changes that concern it; the result is not validated."""
+    subsidiaries = list(division.subsidiaries)
+    tables: dict[str, dict[str, str]] = {}
+    for each in changes:
+        if each.kind == SUBSIDIARIES:
+            subsidiaries = [key for key in subsidiaries if key != each.airbase]
+            subsidiaries += [each.airbase] if each.after == division.division else []
+        elif each.division == division.division:
+            known = dict(getattr(division.mappings, each.kind))
+            table = tables.setdefault(each.kind, known)
+            if each.after:
+                table[each.airbase] = each.after
+            else:
+                table.pop(each.airbase, None)
+    mappings = division.mappings.model_copy(update=tables)
+    return division.model_copy(update={"subsidiaries": tuple(subsidiaries), "mappings": mappings})
 
 
 def _errors_of(change: MappingChange, checker: MappingChecker) -> Iterator[InvalidLine]:

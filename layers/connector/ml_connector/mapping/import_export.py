@@ -15,6 +15,7 @@ from ml_connector.mapping.overview import AUTOMATIC, MappingOverview, MappingRow
 from ml_connector.mapping.usage import find_usage
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
+from ml_connector.settings.division_names import find_division
 from ml_connector.stack import Stack
 from ml_connector.sweep.due_records import queue_reviews_of_division, queue_reviews_without_division
 from ml_connector.user_errors import UserError
@@ -30,7 +31,7 @@ class MappingListing:
     rows: list[MappingRow]
     orders: int
     unknown_tags: list[str]
-    not_read: list[int]
+    not_read: list[Division]
 
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable form."""
@@ -56,7 +57,7 @@ class MappingImport:
 
 def show(
     services: Services,
-    division: int | None = None,
+    division: str | None = None,
     kind: str | None = None,
     *,
     unmapped: bool = False,
@@ -69,7 +70,7 @@ def show(
     connection = services.mapping_rows.whole(services.connection)
     if kind is not None and kind not in KINDS:
         raise UserError(f"{kind!r} is not a kind: use one of {', '.join(KINDS)}")
-    _check_division(connection, division)
+    only = find_division(connection, division) if division is not None else None
     usage = find_usage(services.airbase(), connection)
     division_data = {
         each.division: _division_data(services, each.division) for each in connection.divisions
@@ -78,7 +79,7 @@ def show(
     rows = [
         row
         for row in MappingOverview(connection, read, usage).rows()
-        if (division is None or _concerns(row, division))
+        if (only is None or _concerns(row, only))
         and (kind is None or row.kind == kind)
         and (row.stops_orders or not unmapped)
     ]
@@ -148,7 +149,7 @@ def _queue(services: Services, changes: list[MappingChange]) -> int:
     """Queue the orders that the changes may affect."""
     moved = [change for change in changes if change.kind == SUBSIDIARIES]
     divisions = {change.division for change in changes if change.division is not None}
-    divisions |= {Division(int(c)) for m in moved for c in (m.before, m.after) if c}
+    divisions |= {Division(each) for m in moved for each in (m.before, m.after) if each}
     queued = queue_reviews_without_division(services) if moved else 0
     return queued + sum(queue_reviews_of_division(services, each) for each in sorted(divisions))
 
@@ -158,15 +159,8 @@ def _division_data(services: Services, division: Division) -> LoadedDivisionData
     return LoadedDivisionData(data, services.vendor_links, division)
 
 
-def _check_division(connection: Connection, division: int | None) -> None:
-    codes = [int(each.division) for each in connection.divisions]
-    if division is not None and division not in codes:
-        known = ", ".join(map(str, codes))
-        raise UserError(f"connection {connection.id} has no division {division}; it has {known}")
-
-
-def _concerns(row: MappingRow, division: int) -> bool:
-    return row.division == division or row.exact == str(division)
+def _concerns(row: MappingRow, division: Division) -> bool:
+    return division in {row.division, row.exact}
 
 
 def _write(path: Path, text: str) -> None:

@@ -138,7 +138,7 @@ class MappingOverview:
 
 
 def _subsidiary_row(division: ExactDivision, key: str, name: str, orders: int) -> MappingRow:
-    code = str(division.division)
+    code = division.division
     return MappingRow(None, SUBSIDIARIES, key, name, code, division.name, MAPPED, orders)
 
 
@@ -182,5 +182,5 @@ def _state(is_mapped: bool, result: MappingResult) -> str:
 def _sort_key(row: MappingRow) -> tuple[Any, ...]:
     return (
         not row.stops_orders, -row.orders if row.stops_orders else 0,
-        row.division or 0, KINDS.index(row.kind), row.airbase,
+        row.division or "", KINDS.index(row.kind), row.airbase,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rapidfuzz import fuzz, process
 
 from ml_connector import clock
+from ml_connector.domain.ids import code_of
 from ml_connector.domain.orders.order import Reference
 from ml_connector.domain.orders.reference_data import is_active
 from ml_connector.infrastructure.reference_store import plain_name
@@ -48,8 +49,11 @@ def propose(
 
 def propose_division(wanted: Reference, connection: Connection) -> list[MappingProposal]:
     """Return the divisions that may serve a subsidiary."""
-    codes = ((str(each.division), each.name) for each in connection.divisions)
-    return _ranked(wanted, [_Candidate(code, code, name) for code, name in codes])
+    candidates = [
+        _Candidate(each.division, str(code_of(each.division)), each.name)
+        for each in connection.divisions
+    ]
+    return _ranked(wanted, candidates)
 
 
 def _carriers(wanted: Reference, division_data: LoadedDivisionData) -> list[MappingProposal]:

@@ -16,7 +16,7 @@ from functools import partial
 from itertools import islice
 
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, Division, RecordKey, parse_division_key
+from ml_connector.domain.ids import ConnectionId, Division, RecordKey, parse_division, site_of
 from ml_connector.infrastructure.data_form import DIVISION_KEYS
 from ml_connector.infrastructure.dynamodb import Delete, DeleteUnchanged, Item, Put, Table, Write
 from ml_connector.infrastructure.ledger import Conflict, Ledger
@@ -41,10 +41,11 @@ def _changes(stack: Stack, connection: ConnectionId, _after: str) -> Iterator[Ch
     services = stack.services.of(connection)
     if services is None:
         return
-    keys = SiteKeys(connection, services.connection.site)
+    keys = SiteKeys(connection, services.connection.first_site)
     moves = [
         _DivisionMove(stack.tables.reference, keys, each.division)
         for each in services.connection.divisions
+        if site_of(each.division) == keys.first_site
     ]
     yield from (Change(f"1 {each.name}", each.copy) for each in moves if each.is_to_be_copied)
     yield from _vendor_rows(stack.tables.mappings, keys)
@@ -64,7 +65,7 @@ def _vendor_rows(mappings: Table, keys: SiteKeys) -> Iterator[Change]:
 def _older(mappings: Table, keys: SiteKeys, kind: str) -> list[Item]:
     """Return the rows of a kind whose keys name a division alone."""
     rows = mappings.query(keys.id, f"{kind}#")
-    return [row for row in rows if parse_division_key(_parts(row)[1])[0] is None]
+    return [row for row in rows if _parts(row)[1].isdecimal()]
 
 
 def _parts(row: Item) -> tuple[str, str, str]:
@@ -93,7 +94,7 @@ def _move_row(mappings: Table, keys: SiteKeys, row: Item) -> None:
 
 def _moving(mappings: Table, keys: SiteKeys, row: Item) -> list[Write]:
     kind, where, rest = _parts(row)
-    moved = {**row, "sk": f"{kind}#{keys.of(parse_division_key(where)[1])}#{rest}"}
+    moved = {**row, "sk": f"{kind}#{parse_division(where, keys.first_site)}#{rest}"}
     writes: list[Write] = [DeleteUnchanged(mappings, row), Put(mappings, moved)]
     if kind == "link":
         way: Item = {"pk": keys.id, "sk": _way_to(moved), "vendor": rest}
@@ -102,7 +103,7 @@ def _moving(mappings: Table, keys: SiteKeys, row: Item) -> list[Write]:
 
 
 def _records(services: Services, as_stored: Ledger) -> Iterator[Change]:
-    site = services.connection.site
+    site = services.connection.first_site
     for record in as_stored.records():
         if with_site(record.facts, site) != record.facts:
             yield Change(f"3 {record.key}", partial(_store_again, services.ledger, record.key))
@@ -124,7 +125,7 @@ class _DivisionMove:
     """Moves one division's reference data to the partition that names its site."""
 
     def __init__(self, reference: Table, keys: SiteKeys, division: Division) -> None:
-        self.name = keys.of(division)
+        self.name = division
         self._table = reference
         self._old, self._new = keys.old_partition(division), keys.new_partition(division)
 

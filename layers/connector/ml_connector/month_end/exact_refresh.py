@@ -40,9 +40,7 @@ def refresh(send: Send, services: Services, timeout: timedelta) -> None:
             note_stale(data, path)
         # With a clock behind the worker's, the request would look older than the last reading.
         is_behind = known is not None and known > clock.now()
-        message = refresh_message(
-            services.id, services.connection.site, division, everything=is_behind
-        )
+        message = refresh_message(services.id, division, everything=is_behind)
         send(message, f"asked {clock.epoch()}")
     try:
         _wait(services, before, timeout)

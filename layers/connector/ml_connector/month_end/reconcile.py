@@ -128,9 +128,9 @@ def _lines(
     yield from matching.unmatched_lines()
 
 
-def _sort_key(line: ReportLine) -> tuple[int, int, date, str]:
+def _sort_key(line: ReportLine) -> tuple[str, int, date, str]:
     day = line.day or date.min
-    return line.division or 0, CATEGORIES.index(line.category), day, line.title
+    return line.division or "", CATEGORIES.index(line.category), day, line.title
 
 
 def _supplier_names(

@@ -150,4 +150,4 @@ def totals_of(lines: Iterable[ReportLine]) -> list[Totals]:
                 sum_of(is_all, line, line.airbase.currency).airbase += line.airbase.amount
             if line.exact:
                 sum_of(is_all, line, line.exact.currency).exact += line.exact.amount
-    return [found[key] for key in sorted(found, key=lambda k: (k[0], k[1] or 0, k[2]))]
+    return [found[key] for key in sorted(found, key=lambda k: (k[0], k[1] or "", k[2]))]

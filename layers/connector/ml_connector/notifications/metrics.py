@@ -47,8 +47,8 @@ def _measure(services: Services) -> Mapping[str, float]:
     services.measure(metrics, connection=services.id)
     for code, count in codes.items():
         services.measure({"OpenExceptionsOfCode": count}, connection=services.id, code=code)
-    rate_limiter = services.rate_limiter
     for each in services.connection.divisions:
+        rate_limiter = services.exact(each.division).rate_limiter
         minute, day = rate_limiter.used_percent(each.division, EVERY_MINUTES)
         used = {"ExactMinuteCallsPercent": minute, "ExactDayCallsPercent": day}
         services.measure(used, connection=services.id, division=str(each.division))

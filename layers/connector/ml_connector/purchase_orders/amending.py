@@ -82,7 +82,7 @@ class OrderAmender:
         """
         order = step.order
         self._record_intent("removal", self.last_written)
-        exact_client = self.services.exact
+        exact_client = self.services.exact(self.division)
         try:
             self._write(lambda: removal(self.id, order.title).send(exact_client, self.division))
         except Review:
@@ -109,7 +109,7 @@ class OrderAmender:
     def _write_all(self, lines: LineChanges, step: Amend) -> ExactOrder | None:
         """Write the header, then the lines; return the order if it was read afterwards."""
         if header := header_write(step.edits, step.body, self.id, step.order.title):
-            header.send(self.services.exact, self.division)
+            header.send(self.services.exact(self.division), self.division)
             lines.has_written = True
         if not step.edits.changes_lines:
             return None

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from ml_connector import clock
 from ml_connector.domain.faults import Halt, Later, Review
-from ml_connector.domain.ids import Division, OrderId, division_key
+from ml_connector.domain.ids import Division, OrderId, site_of
 from ml_connector.exact.call_purpose import for_orders
 from ml_connector.exact.rate_limit_headers import next_minute
 from ml_connector.exact.turns import kept
@@ -29,12 +29,12 @@ from ml_connector.sweep.due_records import (
     waiting_for_exact,
 )
 from ml_connector.telemetry import logger
+from ml_connector.tracked_record import HALTED, parked_under
 
 RUN_LASTS = timedelta(seconds=35)
 """Of a worker's 60 seconds: the last order of a run may take what is left."""
 _SOON, _TO_OTHERS = timedelta(seconds=10), timedelta(seconds=20)
 _READING = timedelta(seconds=60)
-_PARKED = ("EXACT_AWAY", "HALTED")
 
 
 def run_division(
@@ -46,7 +46,7 @@ def run_division(
     """
     if services.connection.division(division) is None:
         return None
-    turns = services.exact.turns
+    turns = services.exact(division).turns
     with kept():
         try:
             with for_orders():
@@ -57,7 +57,7 @@ def run_division(
         until = clock.now() + RUN_LASTS
         again_at = _read_due(services, division, everything=everything)
         if not _is_stopped(services, division):
-            again_at = _post_waiting(services, division, until, _PARKED) or again_at
+            again_at = _post_waiting(services, division, until, _parked(division)) or again_at
     if again_at and turns.is_wanted(division):
         again_at = max(again_at, clock.now() + _TO_OTHERS)
     return again_at
@@ -68,8 +68,9 @@ def go_on(services: Services) -> None:
     until = clock.now() + RUN_LASTS
     for each in services.connection.divisions:
         division = each.division
-        if services.exact.turns.has(division) and _post_waiting(services, division, until):
-            message = run_message(services.id, services.connection.site, division, unique_id())
+        has_turn = services.exact(division).turns.has(division)
+        if has_turn and _post_waiting(services, division, until):
+            message = run_message(services.id, division, unique_id())
             services.queues.send(message, unique_id())
 
 
@@ -79,7 +80,7 @@ def _read_due(services: Services, division: Division, *, everything: bool) -> da
     if not everything and not is_due(data):
         return None
     was_usable = is_usable(data)
-    name = f"reading {division_key(services.connection.site, division)}"
+    name = f"reading {division}"
     with services.leases.holding(name, _READING) as held:
         if held is None:  # more than one may call the division, but one reading is enough
             return None
@@ -87,7 +88,7 @@ def _read_due(services: Services, division: Division, *, everything: bool) -> da
             if refresh(services, division, everything=everything):
                 queue_reviews_of_division(services, division)
         except Halt as halt:
-            Halts(services.ledger).stop(halt.problem, halt.division)
+            Halts(services.ledger).stop(halt.problem, halt.scope)
         except (Later, Review) as fault:
             more = {"connection": services.id, "division": division, "cause": str(fault)}
             logger().warning("reference data not read", extra=more)
@@ -103,9 +104,18 @@ def _is_stopped(services: Services, division: Division) -> bool:
     halts = Halts(services.ledger)
     if halts.is_stopped() or halts.is_stopped(division):
         return True
-    if services.circuit_breaker(EXACT).outage().is_open:
+    if services.exact(division).circuit_breaker.outage().is_open:
         return True
     return not is_usable(services.reference_store(division))
+
+
+def _parked(division: Division) -> list[str]:
+    """Return under which reasons orders of a running division may be parked."""
+    return [
+        parked_under(code, site)
+        for code in (EXACT.away, HALTED)
+        for site in (None, site_of(division))
+    ]
 
 
 def _post_waiting(

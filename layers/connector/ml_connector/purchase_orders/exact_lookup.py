@@ -57,17 +57,22 @@ def find_orders(
     if found or (rows is not None and sought.sent_at is None):
         return found
     found = _find_in_stream(services, order, sought, sought.cursor)
-    sent_at = sought.sent_at
-    if found or not (sent_at and may_have_moved(services.exact, sought.division, since=sent_at)):
+    if found or not _may_have_moved(services.exact(sought.division), sought):
         return found
     return _find_in_stream(services, order, sought, _BEGINNING)
+
+
+def _may_have_moved(exact_client: ExactClient, sought: Outcome) -> bool:
+    """Return whether the division may have been moved since the order was sent."""
+    sent_at = sought.sent_at
+    return sent_at is not None and may_have_moved(exact_client, sought.division, since=sent_at)
 
 
 def _find_in_stream(
     services: Services, order: OrderId, sought: Outcome, cursor: int
 ) -> tuple[ExactHeader, ...]:
     query = {"$filter": f"Timestamp gt {int64_literal(cursor)}", "$select": _SYNC_FIELDS}
-    rows = services.exact.rows(sought.division, STREAM_PATH, query)
+    rows = services.exact(sought.division).rows(sought.division, STREAM_PATH, query)
     return _marked(rows, STREAM_PATH, sought.division, services.id, order)
 
 
@@ -79,7 +84,9 @@ def _with_reference(services: Services, sought: Outcome, *, remember: bool) -> l
         return None
     query = {"$filter": f"YourRef eq {text_literal(sought.your_ref)}", "$select": _FIELDS}
     try:
-        rows: list[Row] = list(services.exact.rows(sought.division, ORDERS_PATH, query))
+        rows: list[Row] = list(
+            services.exact(sought.division).rows(sought.division, ORDERS_PATH, query)
+        )
     except Later as later:
         if later.code != "EXACT_OTHER_ANSWER":  # else nobody knows what Exact thinks of the filter
             raise
@@ -142,7 +149,7 @@ def fetch_current(
     `may_be_gone`: a removal of ours is under way. Raises `Later`, `Review` or `Halt` as the
     Exact client does.
     """
-    exact_client = services.exact
+    exact_client = services.exact(division)
     key = f"PurchaseOrderID eq {guid_literal(id)}"
     query = {"$filter": key, "$select": HEADER_FIELDS}
     headers = _about(id, exact_client.rows(division, ORDERS_PATH, query))

@@ -29,7 +29,7 @@ class LineChanges:
         self._services = services
         self._connection = services.connection
         self._division = division
-        self._exact_client = services.exact
+        self._exact_client = services.exact(division)
         self._title = title
         self._refused: set[str] = set()  # kinds of change that Exact refused line by line
         self.has_written = False

@@ -278,7 +278,7 @@ class _Posting:
             is_marked = is_marked_for(reader.long_text("Remarks"), self.services.id, self.known.id)
             return is_marked and bool(reader.key("PurchaseOrderID"))
 
-        return self.services.exact.create(
+        return self.services.exact(division).create(
             division, ORDERS_PATH, body, record=self.tracked.title, is_ours=is_ours
         )
 

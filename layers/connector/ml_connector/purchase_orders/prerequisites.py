@@ -11,7 +11,6 @@ from typing import Any
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Problem, Review
-from ml_connector.domain.ids import division_key
 from ml_connector.domain.orders.carrier_items import (
     MissingCarrierItem,
     MissingSupplierItem,
@@ -41,11 +40,10 @@ class Prerequisites:
     """Creates what one order needs, in one division."""
 
     def __init__(self, services: Services, division: ExactDivision) -> None:
-        """Work in `division` of `connection`."""
-        self._connection = services.connection
+        """Work in this division."""
         self._division = division
         self._code = division.division
-        self._exact_client = services.exact
+        self._exact_client = services.exact(self._code)
         self._data = services.reference_store(division.division)
         self._leases = services.leases
         self._ledger = services.ledger
@@ -53,7 +51,7 @@ class Prerequisites:
     def create_all(self, missing: Sequence[Prerequisite]) -> None:
         """Create everything that is missing, or raise the fault that prevents it."""
         for each in missing:
-            name = f"{division_key(self._connection.site, self._code)}#{each.name}"
+            name = f"{self._code}#{each.name}"
             with self._leases.holding(name, _LEASE) as lease:
                 if lease is None:
                     until = clock.now() + _BUSY

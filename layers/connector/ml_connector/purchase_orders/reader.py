@@ -115,9 +115,9 @@ class OrderReader:
             case Standing():
                 return _standing(services.ledger)
             case WaitForExact(division):
-                return _wait_for_exact(services.exact, division)
+                return _wait_for_exact(services.exact(division), division)
             case TurnAtExact(division):
-                return _wait_for_turn(services.exact, division) if self._stores else None
+                return _wait_for_turn(services.exact(division), division) if self._stores else None
             case HasUsableData(division):
                 return is_usable(services.reference_store(division))
             case MarkedOrders(division):

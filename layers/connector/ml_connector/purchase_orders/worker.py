@@ -73,7 +73,9 @@ def _process(message: PurchaseOrderMessage, services: StackServices) -> datetime
         _take_note(message, services)
     elif own := services.of(message.connection):
         if isinstance(message, RefreshDivision):
-            return run_division(own, message.division, everything=message.everything)
+            return run_division(
+                own, own.division_of(message.division, message.site), everything=message.everything
+            )
         with kept():
             _work(message, own)
             go_on(own)
@@ -91,8 +93,8 @@ def _work(message: ProcessOrder | CompareOrder | SearchListing | Recover, own: S
             compare_with_exact(own, order, message.receives)
         case SearchListing():
             search_listing(own)
-        case Recover(_, what):
-            recover(own, what)
+        case Recover(_, what, site):
+            recover(own, what, site)
         case _:
             assert_never(message)
 
@@ -104,8 +106,9 @@ def _take_note(message: ExactNotification, services: StackServices) -> None:
     tracked = TrackedRecord(ledger, ledger.read(key))
     try:
         if own := services.of(message.connection):
-            data = own.reference_store(message.division)
-            note_stream_change(data, message.division, message.topic, message.key, message.action)
+            division = own.division_of(message.division, message.site)
+            data = own.reference_store(division)
+            note_stream_change(data, division, message.topic, message.key, message.action)
     except Review as review:
         tracked.apply_fault(review, retry_in=None)
     else:

@@ -38,5 +38,5 @@ def queue_supplier_changes(services: Services, division: Division) -> None:
     if is_first:
         data.note(_FOLLOWED)
     if is_first or next(data.supplier_changes(), None):
-        message = suppliers_message(services.id, services.connection.site, division)
+        message = suppliers_message(services.id, division)
         services.queues.send(message, unique_id())

@@ -170,14 +170,14 @@ class _Reader:
         self.division = division
         self.data = data
         self.orders = services.exact_orders(division)
-        self.exact_client: ExactClient = services.exact
+        self.exact_client: ExactClient = services.exact(division)
         self.started = clock.now()
         self.everything = everything
         self.rows_read: Counter[str] = Counter()
         self.readings = DivisionReadings(services.ledger, division)
         self.odd_rows = OddRows(self.readings)
         self.endpoints = RestingEndpoints(data, self.readings, _NEEDED, everything=everything)
-        self.listings = ShrunkListings(services.exact, division, data, self.readings)
+        self.listings = ShrunkListings(self.exact_client, division, data, self.readings)
 
     def read_stream(self, stream: Stream) -> bool:
         has_changed = False

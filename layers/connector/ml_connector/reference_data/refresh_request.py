@@ -3,19 +3,20 @@
 from ml_connector import clock
 from ml_connector.domain.ids import Division
 from ml_connector.messages import refresh_message
+from ml_connector.settings.division_names import find_division
 from ml_connector.stack import Stack
-from ml_connector.user_errors import UserError
 
 
-def refresh(stack: Stack, id: str, division: int | None = None) -> list[int]:
-    """Queue a refresh of one division's reference data, or of all; return their codes."""
+def refresh(stack: Stack, id: str, division: str | None = None) -> list[Division]:
+    """Queue a refresh of one division's reference data, or of all; return which.
+
+    Raises `UserError` for a division that the connection does not have.
+    """
     connection = stack.connection(id)
-    codes = [each.division for each in connection.divisions]
-    if division is not None and division not in codes:
-        known = ", ".join(str(code) for code in codes)
-        raise UserError(f"connection {id} has no division {division}; it has {known}")
-    requested = codes if division is None else [Division(division)]
-    for code in requested:
-        message = refresh_message(connection.id, connection.site, code, everything=True)
+    requested = [each.division for each in connection.divisions]
+    if division is not None:
+        requested = [find_division(connection, division)]
+    for each in requested:
+        message = refresh_message(connection.id, each, everything=True)
         stack.send(message, f"asked {clock.epoch()}")
-    return [int(code) for code in requested]
+    return requested

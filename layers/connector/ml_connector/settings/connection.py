@@ -1,7 +1,7 @@
-"""The settings of a connection: one customer, with an Airbase tenant and an Exact site."""
+"""The settings of a connection: one customer, with an Airbase tenant and its Exact sites."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -9,13 +9,23 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     Field,
+    PlainSerializer,
     SerializerFunctionWrapHandler,
     field_validator,
     model_serializer,
     model_validator,
 )
 
-from ml_connector.domain.ids import ConnectionId, Division, Guid, SiteId
+from ml_connector.domain.ids import (
+    AppId,
+    ConnectionId,
+    Division,
+    Guid,
+    SiteId,
+    app_at,
+    code_of,
+    site_of,
+)
 from ml_connector.settings.airbase_profile import AirbaseProfile, NoVerification, StrictModel
 
 EXACT_SITES = ("nl", "be", "de", "fr", "es", "co.uk", "com")
@@ -24,6 +34,7 @@ ANOTHER_SITE = SiteId("other")
 _HOST = "start.exactonline."
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_DIVISION = re.compile(r"[a-z.]+\.[0-9]{1,9}")
 
 
 def safe_base_url(url: str) -> str:
@@ -51,8 +62,27 @@ def _connection_id(value: str) -> str:
     return value
 
 
+def _app_id(value: str) -> str:
+    connection, dot, site = value.partition(".")
+    if dot and site not in {*EXACT_SITES, ANOTHER_SITE}:
+        raise ValueError(f"name the connection, or one of its Exact sites, as in {connection}.nl")
+    _connection_id(connection)
+    return value
+
+
+def _division(value: str) -> str:
+    if not _DIVISION.fullmatch(value):
+        raise ValueError(f"{value!r} is not the number of a division")
+    return value
+
+
 GuidText = Annotated[Guid, AfterValidator(_normal_guid)]
 BaseUrl = Annotated[str, AfterValidator(safe_base_url)]
+AppName = Annotated[AppId, AfterValidator(_app_id)]
+DivisionOfSite = Annotated[
+    Division, AfterValidator(_division), PlainSerializer(code_of, return_type=int)
+]
+"""In a file its code alone; the site is the one under which it stands."""
 Dimension = Literal["cost_centre", "cost_unit", "project"]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
@@ -104,7 +134,7 @@ class DivisionMappings(StrictModel):
 class ExactDivision(StrictModel):
     """One Exact division and the Airbase subsidiaries that it serves."""
 
-    division: Division
+    division: DivisionOfSite
     name: str = ""
     subsidiaries: Annotated[tuple[str, ...], Field(min_length=1)]
     """Airbase's id, ERP code or name of each subsidiary."""
@@ -156,7 +186,7 @@ class VendorPolicy(StrictModel):
 
 
 class CallLimits(StrictModel):
-    """Exact's call limits for this app in each division, until Exact's headers state others."""
+    """Exact's call limits for an app in each division, until Exact's headers state others."""
 
     calls_per_minute: Annotated[int, Field(gt=0)] = 60
     calls_per_day: Annotated[int, Field(gt=0)] = 5000
@@ -173,18 +203,21 @@ class NotificationSettings(StrictModel):
     """Send to Slack as well, through the webhook stored by `connector notify slack`."""
 
 
-class Connection(StrictModel):
-    """All settings of one customer. Secrets are not here but in Secrets Manager."""
+class ExactSite(StrictModel):
+    """One Exact site: the customer's app there, and the divisions that it reaches.
 
-    id: Annotated[ConnectionId, AfterValidator(_connection_id)]
-    name: str = ""
+    An app belongs to one site, so each site has its own consent, tokens and subscriptions.
+    """
+
+    id: AppName
+    """Filled in by the connection. Under this name the site's secrets and tokens are kept."""
     exact_site: Literal["nl", "be", "de", "fr", "es", "co.uk", "com"] | None = None
     """Where the app is registered; the site's own address is used unless another is given."""
     exact_base_url: BaseUrl = ""
-    airbase_base_url: BaseUrl = "https://api.airbase.io"
-    shares_app_with: Annotated[ConnectionId, AfterValidator(_connection_id)] | None = None
-    """Another connection of the stack whose Exact app, consent and tokens this one uses as well.
-    One app has one chain of tokens: two connections that renew it each end the other's consent."""
+    shares_app_with: AppName | None = None
+    """Another connection of the stack (or a further site of it, as in `firm.be`) whose Exact app,
+    consent and tokens are used here as well. One app has one chain of tokens: two that renew it
+    each end the other's consent."""
     exact_callback_url: BaseUrl | None = None
     """Where Exact sends notifications; None: no subscriptions."""
     exact_topics: tuple[str, ...] = (
@@ -193,7 +226,68 @@ class Connection(StrictModel):
         "GLAccounts",
         "Items",
     )
+    limits: CallLimits = Field(default_factory=CallLimits)
+    calls_in_flight: Annotated[int, Field(ge=1, le=10)] = 1
+    """How many calls to a division of Exact may be under way at once. Exact asks for one."""
     divisions: Annotated[tuple[ExactDivision, ...], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, data: Any) -> Any:
+        """Fill in the address, and the site in the code of each division."""
+        if not isinstance(data, Mapping):
+            return data
+        named = data.get("exact_site")
+        if not data.get("exact_base_url"):
+            if named not in EXACT_SITES:
+                raise ValueError(
+                    f"name exact_site (one of {', '.join(EXACT_SITES)}) or exact_base_url"
+                )
+            data = {**data, "exact_base_url": f"https://{_HOST}{named}"}
+        divisions = data.get("divisions")
+        if isinstance(divisions, list | tuple):
+            site = named or _site_at(str(data["exact_base_url"]))
+            data = {**data, "divisions": [_with_site(each, site) for each in divisions]}
+        return data
+
+    @field_validator("divisions")
+    @classmethod
+    def _each_once(cls, divisions: tuple[ExactDivision, ...]) -> tuple[ExactDivision, ...]:
+        codes = [code_of(each.division) for each in divisions]
+        _refuse_doubled("division", [str(code) for code in codes])
+        return divisions
+
+    @model_validator(mode="after")
+    def _own_divisions(self) -> Self:
+        if others := [d.division for d in self.divisions if site_of(d.division) != self.site]:
+            raise ValueError(f"{', '.join(others)} is not at the site {self.site}")
+        return self
+
+    @property
+    def site(self) -> SiteId:
+        """Return the name of the site, which is part of the name of each of its divisions.
+
+        It is `exact_site`; without one, the site whose address is given, else `ANOTHER_SITE`.
+        """
+        return SiteId(self.exact_site) if self.exact_site else _site_at(self.exact_base_url)
+
+    @property
+    def app_of(self) -> AppId:
+        """Return under which name the app, consent and tokens are kept that are used here."""
+        return self.shares_app_with or self.id
+
+
+_OF_SITE = tuple(name for name in ExactSite.model_fields if name != "id")
+
+
+class Connection(StrictModel):
+    """All settings of one customer. Secrets are not here but in Secrets Manager."""
+
+    id: Annotated[ConnectionId, AfterValidator(_connection_id)]
+    name: str = ""
+    airbase_base_url: BaseUrl = "https://api.airbase.io"
+    sites: Annotated[tuple[ExactSite, ...], Field(min_length=1)]
+    """A file with one site may have the site's settings beside the others, without `sites`."""
     tag_dimensions: dict[str, Dimension] = {
         "Department": "cost_centre",
         "Cost centre": "cost_centre",
@@ -211,9 +305,6 @@ class Connection(StrictModel):
     when_closed: Literal["note", "report", "delete"] = "report"
     """The same for an order closed in Airbase but open in Exact. `note`: it is only recorded."""
     vendors: VendorPolicy = Field(default_factory=VendorPolicy)
-    limits: CallLimits = Field(default_factory=CallLimits)
-    calls_in_flight: Annotated[int, Field(ge=1, le=10)] = 1
-    """How many calls to a division of Exact may be under way at once. Exact asks for one."""
     notify: NotificationSettings = Field(default_factory=NotificationSettings)
     profile: AirbaseProfile = Field(default_factory=AirbaseProfile)
     airbase_sweep_minutes: Annotated[int, Field(ge=5)] = 60
@@ -226,24 +317,39 @@ class Connection(StrictModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _site_to_base_url(cls, data: Any) -> Any:
-        if isinstance(data, dict) and not data.get("exact_base_url"):
-            if data.get("exact_site") not in EXACT_SITES:
-                raise ValueError(
-                    f"name exact_site (one of {', '.join(EXACT_SITES)}) or exact_base_url"
-                )
-            return data | {"exact_base_url": f"https://start.exactonline.{data['exact_site']}"}
+    def _complete_sites(cls, data: Any) -> Any:
+        """Make a site of the settings of a file with only one, and name each site's app."""
+        if not isinstance(data, Mapping):
+            return data
+        if "sites" not in data:
+            of_site = {name: data[name] for name in _OF_SITE if name in data}
+            rest = {name: value for name, value in data.items() if name not in of_site}
+            return {**rest, "sites": [{**of_site, "id": data.get("id")}]}
+        if both := [name for name in _OF_SITE if name in data]:
+            raise ValueError(f"belongs under one of the sites: {', '.join(both)}")
+        sites = data["sites"]
+        if isinstance(sites, list | tuple):
+            data = {**data, "sites": [_with_id(each, str(data.get("id"))) for each in sites]}
         return data
 
-    @field_validator("divisions")
+    @field_validator("sites")
     @classmethod
-    def _each_once(cls, divisions: tuple[ExactDivision, ...]) -> tuple[ExactDivision, ...]:
-        codes = [str(d.division) for d in divisions]
-        served = [s for d in divisions for s in d.subsidiaries]
-        for what, seen in (("division", codes), ("subsidiary", served)):
-            if doubled := {x for x in seen if seen.count(x) > 1}:
-                raise ValueError(f"{what} named twice: {', '.join(sorted(doubled))}")
-        return divisions
+    def _named_once(cls, sites: tuple[ExactSite, ...]) -> tuple[ExactSite, ...]:
+        _refuse_doubled("site", [each.site for each in sites])
+        _refuse_doubled("app", [each.id for each in sites])
+        served = [name for s in sites for d in s.divisions for name in d.subsidiaries]
+        _refuse_doubled("subsidiary", served)
+        return sites
+
+    @model_serializer(mode="wrap")
+    def _flat_with_one_site(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `sites` where a file may: older versions can read it."""
+        data: dict[str, Any] = handler(self)
+        if len(self.sites) > 1 or self.sites[0].id != self.id:
+            return data
+        (site,) = data.pop("sites")
+        del site["id"]
+        return {**data, **site}
 
     @model_validator(mode="after")
     def _verified_or_accepted(self) -> Self:
@@ -255,27 +361,63 @@ class Connection(StrictModel):
         return self
 
     @property
-    def site(self) -> SiteId:
-        """Return the Exact site, which is part of every stored key of a division.
+    def divisions(self) -> tuple[ExactDivision, ...]:
+        """Return the divisions of all sites."""
+        return tuple(division for site in self.sites for division in site.divisions)
 
-        It is `exact_site`; without one, the site whose address is given, else `ANOTHER_SITE`.
-        """
-        if self.exact_site:
-            return SiteId(self.exact_site)
-        host = urlsplit(self.exact_base_url).hostname
-        named = (site for site in EXACT_SITES if host == f"{_HOST}{site}")
-        return SiteId(next(named, ANOTHER_SITE))
+    def with_divisions(self, change: Callable[[ExactDivision], ExactDivision]) -> Self:
+        """Return the connection with each division as `change` returns it."""
+        sites = tuple(
+            site.model_copy(update={"divisions": tuple(map(change, site.divisions))})
+            for site in self.sites
+        )
+        return self.model_copy(update={"sites": sites})
+
+    def division(self, division: Division) -> ExactDivision | None:
+        """Return the settings of this division, or None."""
+        return next((each for each in self.divisions if each.division == division), None)
+
+    def site(self, site: SiteId) -> ExactSite:
+        """Return the settings of this site; raises `KeyError` for one it does not have."""
+        return {each.site: each for each in self.sites}[site]
 
     @property
-    def app_of(self) -> ConnectionId:
-        """Return the connection that has the Exact app, consent and tokens of this one."""
-        return self.shares_app_with or self.id
-
-    def division(self, code: Division) -> ExactDivision | None:
-        """Return the division with this code, or None."""
-        return next((d for d in self.divisions if d.division == code), None)
+    def first_site(self) -> SiteId:
+        """Return the site of what older versions stored without one: the only one at that time."""
+        of_first = (each.site for each in self.sites if each.id == self.id)
+        return next(of_first, self.sites[0].site)
 
     @property
     def tag_kinds(self) -> frozenset[Dimension]:
         """Return the Exact dimensions that tags are mapped to."""
         return frozenset(self.tag_dimensions.values())
+
+
+def _site_at(base_url: str) -> SiteId:
+    """Return the site of Exact's own that has this address, else `ANOTHER_SITE`."""
+    host = urlsplit(base_url).hostname
+    named = (SiteId(site) for site in EXACT_SITES if host == f"{_HOST}{site}")
+    return next(named, ANOTHER_SITE)
+
+
+def _with_site(division: Any, site: SiteId) -> Any:
+    """Return a division's settings with the site in its code; anything else as it is."""
+    if not isinstance(division, Mapping):
+        return division
+    code = division.get("division")
+    is_code = isinstance(code, int) and not isinstance(code, bool)
+    is_code = is_code or (isinstance(code, str) and code.isdecimal())
+    return {**division, "division": f"{site}.{code}"} if is_code else division
+
+
+def _with_id(site: Any, connection: str) -> Any:
+    """Return a site's settings with the name of its app; anything else as it is."""
+    if not isinstance(site, Mapping) or site.get("id"):
+        return site
+    named = site.get("exact_site") or _site_at(str(site.get("exact_base_url", "")))
+    return {**site, "id": app_at(ConnectionId(connection), SiteId(str(named)))}
+
+
+def _refuse_doubled(what: str, names: Sequence[str]) -> None:
+    if doubled := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"{what} named twice: {', '.join(sorted(doubled))}")

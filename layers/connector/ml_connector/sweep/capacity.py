@@ -1,10 +1,10 @@
 """How many orders a sweep may queue: no more than their divisions have calls left."""
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from functools import cache, cached_property
 
 from ml_connector import clock
-from ml_connector.domain.ids import Division, division_key
+from ml_connector.domain.ids import Division
 from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.ledger import AnyRecord, OrderRecord
 from ml_connector.reference_data.refresh import is_usable
@@ -18,11 +18,11 @@ _WITHOUT_MAPPING = {OrderState.POSTING, OrderState.POSTED}
 class CallCapacity:
     """Counts down the calls left this minute, one per order; they are read at the first order."""
 
-    def __init__(self, services: Services, halted: Collection[str]) -> None:
-        """Count the divisions of the connection except the halted ones, by key."""
+    def __init__(self, services: Services, running: Iterable[Division]) -> None:
+        """Count these divisions of the connection: those that nothing stops."""
         self._services = services
         self._connection = services.connection
-        self._halted = halted
+        self._running = tuple(running)
         self._queued = 0
         self._is_usable = cache(lambda division: is_usable(services.reference_store(division)))
 
@@ -36,7 +36,8 @@ class CallCapacity:
 
         An order that was never fetched has no division yet: it counts for all together.
         """
-        known = self._connection.division(division_of(record))
+        division = division_of(record)
+        known = self._connection.division(division) if division else None
         if known and not self._take_of(known.division, record):
             return False
         self._queued += 1
@@ -57,14 +58,8 @@ class CallCapacity:
 
     @cached_property
     def _left(self) -> dict[Division, int]:
-        rate_limiter = self._services.rate_limiter
-        site = self._connection.site
-        codes = (each.division for each in self._connection.divisions)
-        return {
-            code: rate_limiter.calls_left(code)
-            for code in codes
-            if division_key(site, code) not in self._halted
-        }
+        exact = self._services.exact
+        return {each: exact(each).rate_limiter.calls_left(each) for each in self._running}
 
 
 def has_to_be_told(record: AnyRecord) -> bool:
@@ -74,7 +69,7 @@ def has_to_be_told(record: AnyRecord) -> bool:
     return since is not None and clock.now() - since >= LONGEST_WAIT
 
 
-def division_of(record: AnyRecord) -> Division:
-    """Return the division of an order; 0 for one without, and for another record."""
+def division_of(record: AnyRecord) -> Division | None:
+    """Return the division of an order; None for one without, and for another record."""
     facts = record.facts
-    return (facts.division if isinstance(facts, OrderFacts) else None) or Division(0)
+    return facts.division if isinstance(facts, OrderFacts) else None

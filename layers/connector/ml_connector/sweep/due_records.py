@@ -3,27 +3,19 @@
 A message only asks a worker to process a record: lost, repeated or late ones do no harm.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 
 from ml_connector import clock
 from ml_connector.connections.token_stores import token_stores_need_care
-from ml_connector.domain.ids import Division, OrderId, VendorId, division_key
+from ml_connector.domain.ids import Division, OrderId, VendorId, halting_keys, site_of
 from ml_connector.domain.records import OrderFacts
-from ml_connector.infrastructure.circuit_breaker import (
-    AIRBASE,
-    EXACT,
-    REMOTES,
-    CircuitBreaker,
-    Outage,
-    Remote,
-)
+from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
 from ml_connector.infrastructure.queues import MessageTooLargeError
-from ml_connector.message_bodies import Recoverable
 from ml_connector.message_outcome import kept_message
 from ml_connector.messages import (
     order_message,
@@ -34,12 +26,14 @@ from ml_connector.messages import (
 )
 from ml_connector.reference_data.refresh import is_due
 from ml_connector.services import Services, StackServices
+from ml_connector.settings.connection import Connection
 from ml_connector.sweep.capacity import CallCapacity, division_of, has_to_be_told
 from ml_connector.sweep.long_outages import report_outages
 from ml_connector.sweep.missed_approvals import queue_listing
+from ml_connector.sweep.outages import Outages, read_outages
 from ml_connector.sweep.refused_webhooks import check_refused_webhooks
 from ml_connector.telemetry import logger
-from ml_connector.tracked_record import GIVEN_UP, PARKING_CODES
+from ml_connector.tracked_record import GIVEN_UP, HALTED, parked_under
 
 _LOST_AFTER = timedelta(minutes=2)
 _QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout
@@ -116,39 +110,45 @@ def sweep_connection(services: Services) -> None:
     """Queue what is due of one connection, and checks that may end an outage or a halt."""
     connection = services.ledger.connection()
     halts = connection.facts.halts
-    away = _away(services.circuit_breaker)
-    report_outages(services.ledger, connection, away)
-    to_check: list[Recoverable] = [remote.name for remote in away]
-    to_check += ["halts"] if halts else []
-    to_check += (
-        ["tokens"] if token_stores_need_care(services.exact.tokens.pairs, connection) else []
-    )
-    for what in to_check:
-        message = recover_message(services.id, what)
+    outages = read_outages(services)
+    report_outages(services.ledger, connection, outages)
+    checks = [recover_message(services.id, each.remote.name, each.site) for each in outages]
+    if halts:
+        checks.append(recover_message(services.id, "halts"))
+    if token_stores_need_care(services, connection):
+        checks.append(recover_message(services.id, "tokens"))
+    for message in checks:
         services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
     if "" in halts:
         return
-    if EXACT not in away:
-        _queue_refreshes(services, halts.keys())
-    if AIRBASE not in away:
+    _queue_refreshes(services, _running(services.connection, halts.keys(), outages))
+    if not outages.of_airbase:
         queue_listing(services)
-    _queue_due(services, halts.keys(), away)
+    _queue_due(services, halts.keys(), outages)
 
 
-def _queue_refreshes(services: Services, halted: Collection[str]) -> None:
-    for division in services.connection.divisions:
-        site, code = services.connection.site, division.division
-        if division_key(site, code) not in halted and is_due(services.reference_store(code)):
-            _queue_runs(services, code)
+def _queue_refreshes(services: Services, running: Iterable[Division]) -> None:
+    for division in running:
+        if is_due(services.reference_store(division)):
+            _queue_runs(services, division)
 
 
 def _queue_runs(services: Services, division: Division) -> None:
     """Have the division worked through, by as many as may call it at once; once a minute."""
     minute = int(clock.epoch() // 60)
-    for number in range(services.connection.calls_in_flight):
-        run = f"{minute} {number}"
-        message = run_message(services.id, services.connection.site, division, run)
+    for number in range(services.connection.site(site_of(division)).calls_in_flight):
+        message = run_message(services.id, division, f"{minute} {number}")
         services.queues.send(message, message.group)
+
+
+def _running(connection: Connection, halted: Collection[str], outages: Outages) -> list[Division]:
+    """Return the divisions that nothing stops."""
+    return [
+        each.division
+        for each in connection.divisions
+        if not outages.of_site(site_of(each.division))
+        and not any(key in halted for key in halting_keys(each.division))
+    ]
 
 
 def _queue_lost_events(services: Services) -> None:
@@ -160,15 +160,15 @@ def queue_due(services: Services) -> None:
     """Queue due orders, oldest first, no more per division than it has calls left."""
     halted = Halts(services.ledger).all().keys()
     if "" not in halted:
-        _queue_due(services, halted, _away(services.circuit_breaker))
+        _queue_due(services, halted, read_outages(services))
 
 
-def _queue_due(services: Services, halted: Collection[str], away: Collection[Remote]) -> None:
+def _queue_due(services: Services, halted: Collection[str], outages: Outages) -> None:
     """Queue due orders; those that wait only for calls are left to a run of their division."""
-    capacity = CallCapacity(services, halted)
+    capacity = CallCapacity(services, _running(services.connection, halted, outages))
     queued = 0
     run = cache(partial(_queue_runs, services))  # once
-    for record in _due(services.ledger, {remote.away for remote in away}):
+    for record in _due(services.ledger, _reasons_over(services.connection, halted, outages)):
         if queued >= _MOST_AT_ONCE or capacity.is_used_up:
             return
         if not (record.key.startswith(_EVENTS) or capacity.take(record)):
@@ -199,17 +199,26 @@ def waits_for_exact(record: AnyRecord) -> bool:
     return bool(division_of(record) and waiting and waiting.code in FOR_CALLS)
 
 
-def _due(ledger: Ledger, away: Collection[str]) -> Iterator[AnyRecord]:
+def _due(ledger: Ledger, over: Iterable[str]) -> Iterator[AnyRecord]:
     """Yield the records that are due, then those parked for a reason that is over."""
     yield from ledger.due(clock.now())
-    for reason in PARKING_CODES:
-        if reason not in away:
-            yield from ledger.due(clock.now(), reason)
+    for reason in over:
+        yield from ledger.due(clock.now(), reason)
 
 
-def _away(circuit_breaker: Callable[[Remote], CircuitBreaker]) -> dict[Remote, Outage]:
-    outages = {remote: circuit_breaker(remote).outage() for remote in REMOTES}
-    return {remote: outage for remote, outage in outages.items() if outage.is_open}
+def _reasons_over(
+    connection: Connection, halted: Collection[str], outages: Outages
+) -> Iterator[str]:
+    """Yield under which reasons records are parked that can go on: see `parked_under`."""
+    if not outages.of_airbase:
+        yield AIRBASE.away
+    if not any(outages.of_site(each.site) for each in connection.sites):
+        yield EXACT.away  # as older versions parked them: of any site
+    yield HALTED
+    for each in connection.sites:
+        if not outages.of_site(each.site) and each.site not in halted:
+            yield parked_under(EXACT.away, each.site)
+            yield parked_under(HALTED, each.site)
 
 
 def claim(ledger: Ledger, record: AnyRecord) -> bool:

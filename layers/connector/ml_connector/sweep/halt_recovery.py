@@ -10,14 +10,15 @@ from datetime import timedelta
 from typing import Any
 
 from ml_connector.domain.faults import Halt, Later, Review
-from ml_connector.domain.ids import Division, parse_division_key
+from ml_connector.domain.ids import site_in
 from ml_connector.domain.records import LIFTED_BY_PEOPLE, HaltProblem
 from ml_connector.exact import odata
+from ml_connector.exact.client import ExactClient
 from ml_connector.exact.purchase_orders import ORDERS_PATH
 from ml_connector.exact.tokens import NOT_SENT
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.services import Services
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import ExactSite
 
 EVERY = timedelta(minutes=15)
 _MOST_DOUBLINGS = 6  # 16 hours
@@ -54,37 +55,40 @@ def lift_halts(services: Services) -> bool:
 def _is_repaired(services: Services, where: str, problem: HaltProblem) -> bool:
     """Ask the remote that the halt is about; raises `Later` when it cannot be asked now."""
     code = problem.code
-    division = _division(services.connection, where) if where else None
-    if where and division is None:
-        return True  # the connection no longer has this division
+    sites = [site for site in services.connection.sites if _concerns(where, site)]
+    if not sites:
+        return True  # the connection no longer has this site or division
     try:
         if not code.startswith("AIRBASE_"):
-            _ask_exact(services, division, problem.evidence)
+            for site in sites:
+                _ask_exact(services.exact_at(site.site), site, where, problem.evidence)
         if code.startswith(("AIRBASE_", "SECRET_")):
             services.airbase().check_access()
     except Halt as halt:
-        # A halt of one division is no reason to keep the connection stopped.
-        return not where and halt.division is not None
+        # A halt of less is no reason to keep the whole connection or site stopped.
+        is_wider = where in {"", site_in(halt.scope)}
+        return is_wider and (halt.scope or "") != where
     except Review:
         return True  # an answer about the request shows that access works
     return True
 
 
-def _division(connection: Connection, where: str) -> Division | None:
-    """Return the division with this key, None when the connection does not have it."""
-    site, code = parse_division_key(where)
-    found = connection.division(code) if site in {None, connection.site} else None
-    return found.division if found else None
+def _concerns(where: str, site: ExactSite) -> bool:
+    """Return whether a halt stops this site, or one of its divisions."""
+    return where in {"", site.site, *(each.division for each in site.divisions)}
 
 
-def _ask_exact(services: Services, division: Division | None, evidence: Mapping[str, Any]) -> None:
+def _ask_exact(
+    exact_client: ExactClient, site: ExactSite, where: str, evidence: Mapping[str, Any]
+) -> None:
     """Ask the endpoint that Exact refused for no rows; if unknown, the purchase orders."""
     endpoint = str(evidence.get("endpoint") or ORDERS_PATH)
-    first = services.connection.divisions[0].division
-    asked = division or Division(int(evidence.get("division") or first))
+    known = [each.division for each in site.divisions]
+    refused = {where, str(evidence.get("division"))}
+    asked = next((each for each in known if each in refused), known[0])
     if endpoint.startswith("sync/"):
         query = {"$filter": f"Timestamp gt {_END}", "$select": "Timestamp"}
     else:
         key = "PurchaseOrderID" if endpoint == ORDERS_PATH else "ID"
         query = {"$filter": f"{key} eq {_NO_SUCH_ID}", "$select": key}
-    list(services.exact.rows(asked, endpoint, query))
+    list(exact_client.rows(asked, endpoint, query))

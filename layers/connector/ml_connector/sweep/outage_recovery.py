@@ -10,20 +10,17 @@ and be answered when they fail.
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
+from typing import TypeAlias
 
 from ml_connector import clock, telemetry
 from ml_connector.airbase.client import AirbaseClient
 from ml_connector.connections.token_stores import level_token_stores
 from ml_connector.domain.faults import Fault, Halt
-from ml_connector.domain.ids import OrderId, RecordKey, VendorId
-from ml_connector.infrastructure.circuit_breaker import (
-    AIRBASE,
-    EXACT,
-    CircuitBreaker,
-    Outage,
-    Remote,
-)
+from ml_connector.domain.ids import OrderId, RecordKey, SiteId, VendorId
+from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker, Outage
 from ml_connector.infrastructure.halts import Halts
+from ml_connector.infrastructure.ledger import Ledger
+from ml_connector.message_bodies import Recoverable
 from ml_connector.services import Services
 from ml_connector.sweep.due_records import sweep_connection
 from ml_connector.sweep.halt_recovery import lift_halts
@@ -31,38 +28,54 @@ from ml_connector.sweep.halt_recovery import lift_halts
 _MOST_PROBED = 50
 """Of the longest waiting records; each probe asks for the next of them."""
 
+Checks: TypeAlias = tuple[Callable[[], object], Callable[[], bool]]
+"""A harmless API call of a remote, and the check whether its site is up."""
 
-def recover(services: Services, what: str) -> None:
-    """Check whether `what` stops the connection is over: "exact" or "airbase" away, or "halts".
 
-    If so, queue everything that waited for it. For "tokens", which stop nothing: make both stores
+def recover(services: Services, what: Recoverable, site: SiteId | None) -> None:
+    """Check whether `what` stops the connection is over: a remote that is away, or "halts".
+
+    `site` is the Exact site that is away; None in what older versions sent: the first. If it is
+    over, queue everything that waited for it. For "tokens", which stop nothing: make both stores
     hold the newest pair.
     """
     if what == "tokens":
         level_token_stores(services)
-    elif _is_over(services, what):
+    elif _is_over(services, what, site or services.connection.first_site):
         telemetry.logger().info("continuing", connection=services.id, after=what)
         sweep_connection(services)
 
 
-def _is_over(services: Services, what: str) -> bool:
+def _is_over(services: Services, what: Recoverable, site: SiteId) -> bool:
     if what == "halts":
         return lift_halts(services)
-    return _is_back(services, EXACT if what == EXACT.name else AIRBASE)
+    if what == "airbase":
+        checks = partial(_airbase_checks, services)
+        return _is_back(services.ledger, services.airbase_breaker, checks)
+    exact = services.exact_at(site)
+    return _is_back(
+        services.ledger,
+        exact.circuit_breaker,
+        lambda _probes: (exact.current_user, exact.site_answers),
+    )
 
 
-def _is_back(services: Services, remote: Remote) -> bool:
-    """Check as the only worker; return whether the circuit breaker is closed afterwards."""
-    circuit_breaker = services.circuit_breaker(remote)
+def _is_back(
+    ledger: Ledger, circuit_breaker: CircuitBreaker, checks: Callable[[int], Checks]
+) -> bool:
+    """Check as the only worker; return whether the circuit breaker is closed afterwards.
+
+    `checks` takes how often the remote was probed before.
+    """
     with circuit_breaker.probing() as outage:
         if outage is None:
             return False
         try:
-            _probe(circuit_breaker, outage, *_checks(services, remote, outage.probes))
+            _probe(circuit_breaker, outage, *checks(outage.probes))
         except Halt as halt:
-            Halts(services.ledger).stop(halt.problem, halt.division)
+            Halts(ledger).stop(halt.problem, halt.scope)
         except Fault as fault:
-            telemetry.logger().info(str(fault), connection=services.id)
+            telemetry.logger().info(str(fault), connection=ledger.id)
     return not circuit_breaker.outage().is_open
 
 
@@ -80,16 +93,7 @@ def _probe(
         ask()
 
 
-def _checks(
-    services: Services, remote: Remote, probes: int
-) -> tuple[Callable[[], object], Callable[[], bool]]:
-    """Return a harmless API call of the remote, and the check whether its site is up.
-
-    `probes`: how often the remote was probed before.
-    """
-    if remote is EXACT:
-        exact_client = services.exact
-        return exact_client.current_user, exact_client.site_answers
+def _airbase_checks(services: Services, probes: int) -> Checks:
     client = services.airbase()
     waiting = list(islice(services.ledger.due(clock.now(), AIRBASE.away), _MOST_PROBED))
     if not waiting:

@@ -10,13 +10,13 @@ from itertools import islice
 from typing import NamedTuple
 
 from ml_connector import clock, telemetry
-from ml_connector.domain.ids import Division, division_key
-from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT, REMOTES
-from ml_connector.infrastructure.coordination import CARE, COMPARISON, LISTING
+from ml_connector.domain.ids import Division, SiteId, halting_keys, site_of
+from ml_connector.infrastructure.coordination import CARE, COMPARISON, LISTING, care_of
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.reference_data.refresh import due_since
 from ml_connector.services import Services, StackServices
 from ml_connector.sweep.capacity import division_of
+from ml_connector.sweep.outages import read_outages
 
 _EVERY_MINUTES = 5
 _MOST = 500  # of one kind: an alarm needs no exact figure
@@ -33,39 +33,39 @@ class _DueJobs:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._halts = Halts(services.ledger).all().keys()
-        self._away = [
-            each.name for each in REMOTES if services.circuit_breaker(each).outage().is_open
-        ]
+        self._outages = read_outages(services)
 
     def events(self, before: datetime) -> Iterator[datetime]:
-        if not self._waits_for():
+        if not self._is_stopped:
             yield from (each.received_at for each in self._services.inbox.open_events(before))
 
     def records(self, before: datetime) -> Iterator[datetime]:
-        if not self._waits_for():
+        if not self._is_stopped:
             for record in self._services.ledger.due(before):
-                if record.due_at and not self._is_halted(division_of(record)):
+                division = division_of(record)
+                if record.due_at and not (division and self._is_halted(division)):
                     yield record.due_at
 
     def readings(self, _: datetime) -> Iterator[datetime]:
-        if not self._waits_for(EXACT.name):
-            for each in self._services.connection.divisions:
-                since = due_since(self._services.reference_store(each.division))
-                if since and not self._is_halted(each.division):
-                    yield since
+        for each in self._services.connection.divisions:
+            since = due_since(self._services.reference_store(each.division))
+            is_away = self._outages.of_site(site_of(each.division))
+            if since and not is_away and not self._is_halted(each.division):
+                yield since
 
     def listing(self, _: datetime) -> Iterator[datetime]:
         connection = self._services.connection
-        if connection.profile.orders_path and not self._waits_for(AIRBASE.name):
+        if connection.profile.orders_path and not self._waits_for_airbase:
             every = timedelta(minutes=connection.airbase_sweep_minutes)
             yield self._services.last_runs.of(LISTING) + every
 
     def care(self, _: datetime) -> Iterator[datetime]:
-        if not self._waits_for(EXACT.name):
-            yield self._services.last_runs.of(CARE) + _DAY
+        for each in self._services.connection.sites:
+            if not self._waits_for_site(each.site):
+                yield self._services.last_runs.of(care_of(each.id)) + _DAY
 
     def comparison(self, _: datetime) -> Iterator[datetime]:
-        if not self._waits_for(AIRBASE.name):
+        if not self._waits_for_airbase:
             yield self._services.last_runs.of(COMPARISON) + _DAY
 
     def notifications(self, _: datetime) -> Iterator[datetime]:
@@ -73,12 +73,20 @@ class _DueJobs:
             waiting = self._services.outbox.waiting(1)
             yield from (datetime.fromisoformat(each.at) for each in waiting)
 
-    def _waits_for(self, *remotes: str) -> bool:
-        """Return whether a job of the whole connection that needs these cannot go on."""
-        return "" in self._halts or any(remote in self._away for remote in remotes)
+    @property
+    def _is_stopped(self) -> bool:
+        """Return whether the whole connection is stopped."""
+        return "" in self._halts
+
+    @property
+    def _waits_for_airbase(self) -> bool:
+        return self._is_stopped or self._outages.of_airbase
+
+    def _waits_for_site(self, site: SiteId) -> bool:
+        return self._is_stopped or site in self._halts or self._outages.of_site(site)
 
     def _is_halted(self, division: Division) -> bool:
-        return division_key(self._services.connection.site, division) in self._halts
+        return any(key in self._halts for key in halting_keys(division))
 
 
 class _Job(NamedTuple):

@@ -79,7 +79,7 @@ def _write_supplier(
     division = pair.link.division
     if tracked.division_facts(division).written == changes:
         return
-    exact_client = context.services.exact
+    exact_client = context.services.exact(division)
     exact_client.update(division, ACCOUNTS, pair.supplier.id, changes, record=tracked.title)
     fields = {"Name": "name", "Email": "email", "Blocked": "is_blocked"}
     changed = replace(pair.supplier, **{fields[name]: value for name, value in changes.items()})

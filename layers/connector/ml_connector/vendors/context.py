@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from ml_connector.domain.ids import ConnectionId, Division, Guid, VendorId, division_key
+from ml_connector.domain.ids import ConnectionId, Division, Guid, VendorId
 from ml_connector.domain.matching.party import Candidate, Party
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.ledger import Ledger
@@ -34,10 +34,6 @@ class VendorContext:
     def connection(self) -> Connection:
         """Return the connection's settings."""
         return self.services.connection
-
-    def key(self, division: Division) -> str:
-        """Return the division's key."""
-        return division_key(self.connection.site, division)
 
     def suppliers(self, division: Division) -> MatchIndex:
         """Return a division's suppliers as last reconciled."""

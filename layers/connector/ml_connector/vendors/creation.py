@@ -17,7 +17,7 @@ from ml_connector.airbase.vendors import read_vendor
 from ml_connector.domain import unclear_refusals
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Halt, Later, Review
-from ml_connector.domain.ids import Division, VendorId
+from ml_connector.domain.ids import Division, VendorId, code_of
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.orders.reference_data import Supplier
@@ -53,7 +53,7 @@ def create_supplier(
     Return whether it was linked. Raise `Later` while an outcome is unknown, `Review` when Exact
     refuses or has another account of this name.
     """
-    with _leased(context, f"supplier#{context.key(division.division)}#{vendor.id}", "supplier"):
+    with _leased(context, f"supplier#{division.division}#{vendor.id}", "supplier"):
         return _SupplierCreation(context, tracked, division, vendor).run()
 
 
@@ -94,7 +94,7 @@ class _SupplierCreation:
         self.code = division.division
         self.vendor = vendor
         self.name = cut(vendor.name.strip(), LONGEST_NAME)
-        self.exact_client = context.services.exact
+        self.exact_client = context.services.exact(self.code)
 
     def run(self) -> bool:
         if not self.name:
@@ -118,7 +118,7 @@ class _SupplierCreation:
             raise delay("OUTCOME_UNKNOWN", settled, "attempt")
 
     def _created_before(self, names: Mapping[str, None]) -> Supplier | None:
-        marker = _marker(self.context.id, self.code, self.vendor.id)
+        marker = _marker(self.context.id, code_of(self.code), self.vendor.id)
         for name in names:
             for row in self._accounts_named(name):
                 reader = RowReader(row)
@@ -133,7 +133,7 @@ class _SupplierCreation:
     def _refuse_namesake(self) -> None:
         if any(RowReader(row).text("Name") == self.name for row in self._accounts_named(self.name)):
             note_stale(self.context.services.reference_store(self.code), ACCOUNTS_PATH)
-            message = refresh_message(self.context.id, self.context.connection.site, self.code)
+            message = refresh_message(self.context.id, self.code)
             self.context.services.queues.send(message, unique_id())
             title, name = self.tracked.title, self.name
             raise Review([problem("SUPPLIER_EXISTS", title, "name", division=self.code, name=name)])
@@ -143,13 +143,13 @@ class _SupplierCreation:
         return list(self.exact_client.rows(self.code, ACCOUNTS, query))
 
     def _body(self) -> Body:
-        marker = _marker(self.context.id, self.code, self.vendor.id)
+        marker = _marker(self.context.id, code_of(self.code), self.vendor.id)
         body = {"Name": self.name, "IsSupplier": True, "Remarks": f"Airbase vendor {marker}"}
         return body | ({"Email": self.vendor.email} if self.vendor.email else {})
 
     def _is_ours(self, row: Mapping[str, Any]) -> bool:
         reader = RowReader(row)
-        marker = _marker(self.context.id, self.code, self.vendor.id)
+        marker = _marker(self.context.id, code_of(self.code), self.vendor.id)
         return marker in reader.long_text("Remarks") and bool(reader.key("ID"))
 
     def _wait_after_refusals(self, of_write: str) -> None:

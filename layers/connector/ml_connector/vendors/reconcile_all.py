@@ -17,7 +17,7 @@ from ml_connector.airbase.vendors import read_vendor, read_vendor_id
 from ml_connector.connections.problems import report_connection_problems
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault, Review
-from ml_connector.domain.ids import Division, Guid, VendorId, division_key
+from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.matching import rules
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
@@ -63,8 +63,7 @@ def _reconcile_all(services: Services, tracked: TrackedRecord[ComparisonFacts]) 
     if tracked.record.state != ComparisonState.RUNNING:
         digest = _rules_digest(services.connection)
         is_new = tracked.facts.rules != digest
-        connection = services.connection
-        keys = (division_key(connection.site, each.division) for each in connection.divisions)
+        keys = (each.division for each in services.connection.divisions)
         progress = ComparisonProgress(page=1, whole=tuple(keys) if is_new else ())
         facts = replace(tracked.facts, run=progress, rules=digest, waiting=None)
         tracked.step(ComparisonState.RUNNING, "started", facts, retry_in=_RESUME_AFTER)
@@ -245,7 +244,7 @@ class _ReconciliationRun:
     def _decide_divisions(self) -> None:
         for division in self._read_divisions():
             is_new = not self.context.suppliers(division).is_indexed
-            key, whole = self.context.key(division), self._progress.whole
+            key, whole = division, self._progress.whole
             if is_new and key not in whole:
                 whole = (*whole, key)
                 self._save_progress(replace(self._progress, whole=whole))
@@ -264,7 +263,7 @@ class _ReconciliationRun:
             if clock.now() - self.started > _TIME_LIMIT:
                 self._save_progress(replace(self._progress, after=id))
                 raise _OutOfTime
-        decided = self.context.key(division)
+        decided = division
         remaining = tuple(each for each in self._progress.whole if each != decided)
         self._save_progress(replace(self._progress, whole=remaining, after=""))
 

@@ -53,7 +53,7 @@ class TrackedVendor:
 
     def division_facts(self, division: Division | None) -> VendorDivision:
         """Return the facts of one division, or of the vendor itself."""
-        return self.record.facts.divisions.get(self._key(division), VendorDivision())
+        return self.record.facts.divisions.get(division or "", VendorDivision())
 
     def link(self, link: Link, agreed: Agreed, step: str = "linked", **detail: Any) -> None:
         """Link the vendor; close the exception and proposal of the division."""
@@ -205,17 +205,14 @@ class TrackedVendor:
         writes: Sequence[Write],
         **detail: Any,
     ) -> None:
-        divisions = {**self.record.facts.divisions, self._key(division): known}
+        divisions = {**self.record.facts.divisions, division or "": known}
         divisions = {key: each for key, each in divisions.items() if each != VendorDivision()}
         problems = tuple(each.problem for each in divisions.values() if each.problem)
         facts = replace(self.record.facts, title=self.title, divisions=divisions, problems=problems)
         moved = replace(self.record.now(_state(divisions), facts), receives=self.record.receives)
         if division:
-            detail = {"site": self._links.keys.site, "division": division, **detail}
+            detail = {"division": division, **detail}
         self.record = self._ledger.write(moved, step, also=writes, detail=detail)
-
-    def _key(self, division: Division | None) -> str:
-        return self._links.keys.of(division) if division else ""
 
 
 def _state(divisions: Mapping[str, VendorDivision]) -> VendorState:

@@ -72,9 +72,11 @@ def _process(message: VendorMessage, services: Services) -> bool:
                 _reconcile_safely(services, message)
             return run.was_refused
         case AccountNotification():  # read with the next refresh, however many there are
-            note_stale(services.reference_store(message.division), ACCOUNTS_PATH)
+            division = services.division_of(message.division, message.site)
+            note_stale(services.reference_store(division), ACCOUNTS_PATH)
         case ProcessSuppliers():
-            _process_suppliers(services, message.division)
+            division = services.division_of(message.division, message.site)
+            _process_suppliers(services, division)
         case ReconcileVendors():
             reconcile_all(services, message.receives)
         case _:

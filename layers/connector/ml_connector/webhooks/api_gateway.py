@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Mapping
 from typing import Any
 
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import AppId, ConnectionId
 from ml_connector.webhooks.verification import LARGEST_CALL, WebhookCall
 
 Answer = dict[str, Any]
@@ -39,7 +39,7 @@ def read_call(event: Mapping[str, Any]) -> WebhookCall:
         raise RefusedCallError(404, "no connection in the path")
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     parameters = event.get("queryStringParameters") or {}
-    return WebhookCall(ConnectionId(connection), headers, parameters, _body(event))
+    return WebhookCall(AppId(ConnectionId(connection)), headers, parameters, _body(event))
 
 
 def _body(event: Mapping[str, Any]) -> bytes:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from secrets import token_hex
 from typing import Any, NamedTuple
 
-from ml_connector.domain.ids import ConnectionId, Division, Guid
+from ml_connector.domain.ids import AppId, DivisionCode, Guid, SiteId, connection_of
 from ml_connector.infrastructure.answer_texts import decode
 from ml_connector.infrastructure.event_bodies import decompressed
 from ml_connector.message_bodies import AccountNotification, ExactNotification, UnreadableEvent
@@ -92,7 +92,7 @@ def accept(
         return Event(f"-#{digest}", None, UnreadableEvent(call.connection))
     created = moment(content.get("EventCreatedOn"))
     refuse_stale(created, now, kept_for)
-    return _event(call.connection, content, digest, is_dated=created is not None)
+    return _event(call.app, content, digest, is_dated=created is not None)
 
 
 def _plain(call: WebhookCall) -> bytes:
@@ -141,26 +141,25 @@ def split(body: bytes) -> SignedContent:
     return SignedContent(body, body, "")
 
 
-def _event(
-    connection: ConnectionId, content: Mapping[str, Any], digest: str, *, is_dated: bool
-) -> Event:
+def _event(app: AppId, content: Mapping[str, Any], digest: str, *, is_dated: bool) -> Event:
     topic, key = identifier(content.get("Topic")), _guid(content.get("Key"))
     division = _division(content.get("Division"))
+    connection, site = connection_of(app), SiteId(app.partition(".")[2]) or None
     if topic is None or key is None or division is None:
         return Event(f"-#{digest}", None, UnreadableEvent(connection))
     action = identifier(content.get("Action")) or ""
     message: AccountNotification | ExactNotification
     if topic == _ACCOUNTS:
-        message = AccountNotification(connection, division, key, action)
+        message = AccountNotification(connection, division, key, action, site)
     else:
-        message = ExactNotification(connection, division, topic, key, action)
+        message = ExactNotification(connection, division, topic, key, action, site)
     group = _VENDORS if topic == _ACCOUNTS else key
     return Event(f"{topic}#{key}#{digest}", group, message, not is_dated)
 
 
-def _division(value: Any) -> Division | None:
+def _division(value: Any) -> DivisionCode | None:
     is_number = isinstance(value, int) and not isinstance(value, bool)
-    return Division(value) if is_number and 0 < value < _LARGEST_DIVISION else None
+    return DivisionCode(value) if is_number and 0 < value < _LARGEST_DIVISION else None
 
 
 def _guid(value: Any) -> Guid | None:

@@ -8,11 +8,11 @@ from typing import Any, Generic, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_connector import clock, telemetry
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import AppId, ConnectionId, connection_of
 from ml_connector.infrastructure.inbox import KEPT_FOR, Inbox, IncomingEvent, StoredEvent
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
-from ml_connector.infrastructure.webhook_senders import RecentlyNoted, WebhookSenders
+from ml_connector.infrastructure.webhook_senders import RecentlyNoted, WebhookSenders, sender_name
 from ml_connector.message_bodies import encode
 from ml_connector.webhooks.api_gateway import Answer, RefusedCallError, answer, read_call
 from ml_connector.webhooks.verification import (
@@ -81,7 +81,7 @@ class WebhookHandler(Generic[Settings]):
         kept, is_new = self._inbox_of(call.connection).keep(self._incoming(call, event))
         if kept.is_open:
             self._queue(kept)
-        self._note(call.connection)
+        self._note(call.app)
         telemetry.logger().info(
             "webhook kept",
             connection=call.connection,
@@ -92,20 +92,20 @@ class WebhookHandler(Generic[Settings]):
         return 202 if is_new else 200
 
     def _verified(self, call: WebhookCall) -> Event:
-        settings = self._secrets.get(call.connection)
+        settings = self._secrets.get(call.app)
         try:
             return self._accepted(call, settings)
         except RefusedCallError as refusal:
-            newer = self._secrets.newer(call.connection) if self._sender.is_signed(call) else None
+            newer = self._secrets.newer(call.app) if self._sender.is_signed(call) else None
             if newer is None:
                 if settings is not None:
-                    self._note(call.connection, str(refusal))
+                    self._note(call.app, str(refusal))
                 raise
         return self._accepted(call, newer)
 
     def _accepted(self, call: WebhookCall, settings: Settings | None) -> Event:
         known = self._sender.unknown if settings is None else settings
-        name = call.connection if settings else "an unknown connection"
+        name = call.app if settings else "an unknown connection"
         try:
             event = self._sender.accept(call, known, clock.now(), KEPT_FOR)
         except UnverifiedError as error:
@@ -130,14 +130,15 @@ class WebhookHandler(Generic[Settings]):
             every_copy_is_new=event.is_new_each_time,
         )
 
-    def _note(self, connection: ConnectionId, refusal: str = "") -> None:
+    def _note(self, app: AppId, refusal: str = "") -> None:
         """Note the outcome of a call for people; that this fails is no reason to refuse it."""
-        if not self._noted.is_new(connection, is_accepted=not refusal):
+        if not self._noted.is_new(app, is_accepted=not refusal):
             return
-        senders, name = self._senders_of(connection), self._sender.name
+        connection, name = connection_of(app), sender_name(self._sender.name, app)
+        senders = self._senders_of(connection)
         try:
             if refusal:
-                senders.note_refused(name, refusal.removeprefix(f"{connection}: "))
+                senders.note_refused(name, refusal.removeprefix(f"{app}: "))
             else:
                 senders.note_accepted(name)
         except (BotoCoreError, ClientError):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import AppId, ConnectionId, connection_of
 from ml_connector.infrastructure.event_bodies import strict_json
 from ml_connector.message_bodies import EventMessage
 from ml_connector.secret import Secret
@@ -32,13 +32,19 @@ class UnreadableEventError(Exception):
 class WebhookCall:
     """One webhook call: header names in lower case, the body unchanged.
 
-    `connection` is the one that its path names; whether it exists is not checked.
+    `app` is what its path names: a connection, or an Exact app of one (`firm.be`); whether it
+    exists is not checked.
     """
 
-    connection: ConnectionId
+    app: AppId
     headers: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
+
+    @property
+    def connection(self) -> ConnectionId:
+        """Return the connection that its path names."""
+        return connection_of(self.app)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ml_connector import clock
-from ml_connector.domain.ids import division_key, parse_division_key
+from ml_connector.domain.ids import Division
 from ml_connector.domain.records import DivisionFacts
 from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger
 from ml_connector.settings.connection import Connection
@@ -87,9 +87,8 @@ def _health(ledger: Ledger, connection: Connection, visit: Visit) -> ConnectionH
 
 def _seen(connection: Connection, visit: Visit) -> Iterator[tuple[str, str]]:
     for each in connection.divisions:
-        key = division_key(connection.site, each.division)
-        if visit.sees_division(key):
-            yield key, each.name or str(each.division)
+        if visit.sees_division(each.division):
+            yield each.division, each.name or each.division
 
 
 def _stops(record: ConnectionRecord, connection: Connection, visit: Visit) -> Iterator[Stop]:
@@ -100,6 +99,6 @@ def _stops(record: ConnectionRecord, connection: Connection, visit: Visit) -> It
 
 
 def _division(ledger: Ledger, key: str, name: str) -> DivisionHealth:
-    facts: DivisionFacts = ledger.division(parse_division_key(key)[1]).facts
+    facts: DivisionFacts = ledger.division(Division(key)).facts
     odd = len(facts.odd_rows) + sum(facts.odd_rows_left.values())
     return DivisionHealth(name, key, len(facts.failed), len(facts.kept), odd)

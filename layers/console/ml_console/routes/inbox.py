@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from ml_connector.domain.exception_codes import CATALOGUE, Severity
-from ml_connector.domain.ids import division_key
 from ml_connector.exceptions.open_rows import open_rows, with_exceptions
 from ml_connector.infrastructure.ledger import AnyRecord, UnreadableRecord
 from ml_connector.record_lookup import order_facts
@@ -89,10 +88,7 @@ def inbox(console: Console, visit: Visit) -> Answer:
 
 def division_names(connection: Connection) -> dict[str, str]:
     """Return how people call each division of a connection, by its key."""
-    return {
-        division_key(connection.site, each.division): each.name or str(each.division)
-        for each in connection.divisions
-    }
+    return {each.division: each.name or each.division for each in connection.divisions}
 
 
 def _cases(console: Console, visit: Visit, connection: Connection) -> Iterator[OpenCase]:

@@ -28,7 +28,6 @@ def adopted(
     return replace(
         with_approved(facts, order),
         exact=ExactReference(found.id, found.number, found.amount),
-        site=connection.site,
         division=division,
         body=as_body(found, body),
         adopted_as=dict(body),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ml_connector.domain.ids import site_of
 from ml_connector.domain.orders.order import OrderLine, Tag
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Supplier, is_active
 from ml_connector.domain.orders.validation import MappingContext
@@ -53,7 +54,7 @@ def payment_condition(context: MappingContext, supplier: Supplier | None) -> str
 
 def _country(context: MappingContext) -> str:
     """Return the country of the division; if it is not set, that of its site."""
-    return context.division.country or context.connection.site.upper()
+    return context.division.country or site_of(context.division.division).upper()
 
 
 def vat_code(

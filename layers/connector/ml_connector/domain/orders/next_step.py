@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from ml_connector.domain import unclear_refusals
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Review
-from ml_connector.domain.ids import Division, division_key
+from ml_connector.domain.ids import Division, halting_keys, site_of
 from ml_connector.domain.orders.carrier_items import MissingCarrierItem, Prerequisite
 from ml_connector.domain.orders.decision import Decision, WantedOrder, decide
 from ml_connector.domain.orders.digest import digest
@@ -136,10 +136,11 @@ def _next_step(known: Known) -> Step:
 
 def _wait_while_halted(known: Known, division: Division | None = None) -> None:
     question = Standing(is_fetched=division is not None)
-    where = division_key(known.connection.site, division) if division else ""
-    if known.ask(question).halts & {"", where}:
+    halts = known.ask(question).halts & {*(halting_keys(division) if division else ("",))}
+    if halts:
         until, detail = known.now + HALT_RETRY, "division" if division else "connection"
         later = delay("HALTED", until, detail, division=str(division or ""))
+        later.site = None if "" in halts or division is None else site_of(division)
         raise _TakeFirst(Wait(later, question))
 
 
@@ -205,8 +206,7 @@ def _resolve_intent(known: Known) -> Step:
 
 def _post(known: Known, order: Order, division: ExactDivision) -> Step:
     code = division.division
-    site = known.connection.site
-    facts = replace(with_approved(known.facts, order), site=site, division=code)
+    facts = replace(with_approved(known.facts, order), division=code)
     if facts != known.facts:
         return Move(known.state, "fetched", facts)
     known.need(
@@ -244,7 +244,6 @@ def _intent(known: Known, order: Order, division: Division, body: Body) -> Inten
         at=known.now,
         amount=order.total.amount,
         digest=digest(body),
-        site=known.connection.site,
     )
 
 

@@ -27,7 +27,7 @@ def accept(
     actor: Actor,
     id: str,
     vendor: str,
-    division: int | None = None,
+    division: str | None = None,
     supplier: str | None = None,
 ) -> dict[str, Any]:
     """Link the vendor to the best candidate, or to the one named; return what it is linked to.
@@ -64,7 +64,7 @@ def reject(
     vendor: str,
     supplier: str,
     reason: str,
-    division: int | None = None,
+    division: str | None = None,
 ) -> dict[str, Any]:
     """Record that the vendor is not this supplier; a link between the two is removed.
 
@@ -96,7 +96,7 @@ def link(
     vendor: str,
     supplier: str,
     reason: str,
-    division: int | None = None,
+    division: str | None = None,
 ) -> dict[str, Any]:
     """Link the vendor to the supplier with this GUID or account code, proposed or not.
 
@@ -118,7 +118,7 @@ def link(
 
 
 def unlink(
-    stack: Stack, actor: Actor, id: str, vendor: str, reason: str, division: int | None = None
+    stack: Stack, actor: Actor, id: str, vendor: str, reason: str, division: str | None = None
 ) -> dict[str, Any]:
     """Remove the vendor's link and reject the pair; its orders wait.
 

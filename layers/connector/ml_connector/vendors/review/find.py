@@ -11,6 +11,7 @@ from ml_connector.infrastructure.ledger import vendor_key
 from ml_connector.infrastructure.reference_store import StoredDivisionData
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
+from ml_connector.settings.division_names import find_division
 from ml_connector.user_errors import UserError, safe_lines
 from ml_connector.vendors.parties import vendors_of
 
@@ -60,17 +61,8 @@ def as_key(name: str) -> str:
     return Guid(bare.strip("{}").lower()) if is_guid else bare
 
 
-def find_division(connection: Connection, code: int) -> Division:
-    """Return one of the connection's divisions; raise `UserError` for any other."""
-    codes = [each.division for each in connection.divisions]
-    if code not in codes:
-        known = ", ".join(map(str, codes))
-        raise UserError(f"connection {connection.id} has no division {code}; it has {known}")
-    return Division(code)
-
-
 def one_division(
-    connection: Connection, given: int | None, possible: Iterable[Division], otherwise: str
+    connection: Connection, given: str | None, possible: Iterable[Division], otherwise: str
 ) -> Division:
     """Return the given division, else the only possible one.
 
@@ -82,7 +74,7 @@ def one_division(
     if not found:
         raise UserError(*safe_lines(otherwise))
     if len(found) > 1:
-        raise UserError(f"give --division: it can be {', '.join(map(str, found))}")
+        raise UserError(f"give --division: it can be {', '.join(found)}")
     return found[0]
 
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from ml_connector.infrastructure.vendor_links import Link
 from ml_connector.services import Services
-from ml_connector.vendors.review.find import find_division
+from ml_connector.settings.division_names import find_division
 from ml_connector.vendors.review.vendor_states import VendorStates
 
 
-def shared(services: Services, division: int | None = None) -> list[dict[str, Any]]:
+def shared(services: Services, division: str | None = None) -> list[dict[str, Any]]:
     """Return the suppliers that several vendors are linked to, with these vendors."""
     connection = services.connection
     codes = [each.division for each in connection.divisions]

@@ -1,5 +1,6 @@
 """All vendors of a connection as a CSV file to decide in, one row per vendor and division."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,8 @@ from typing import Any
 
 from ml_connector.domain.ids import Division, VendorId
 from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
+from ml_connector.settings.division_names import find_division
 from ml_connector.user_errors import UserError, safe_lines
 from ml_connector.vendors.review.csv_files import (
     as_text,
@@ -24,6 +27,7 @@ COLUMNS = (
     "score", "candidates", "evidence", "decided_by", "decided_at",
 )  # fmt: skip
 NEEDED = ("airbase_id", "division", "exact_id", "exact_code", "decision", "decided_at")
+_DIVISION = re.compile(r"([A-Za-z.]+\.)?[0-9]{1,10}")
 DECISIONS = ("link", "reject", "unlink")
 _AS_EXPORTED = ("", "review", "none")
 
@@ -71,8 +75,8 @@ def export(services: Services, out: Path) -> dict[str, Any]:
     return {"connection": services.id, "file": str(out), **counts}
 
 
-def read_spreadsheet(path: Path) -> list[SpreadsheetRow]:
-    """Return the rows of a file; raise `UserError` with all invalid lines."""
+def read_spreadsheet(path: Path, connection: Connection) -> list[SpreadsheetRow]:
+    """Return the rows of a file about a connection; raise `UserError` with all invalid lines."""
     rows: list[SpreadsheetRow] = []
     errors: list[str] = []
     columns: list[str] = []
@@ -83,7 +87,7 @@ def read_spreadsheet(path: Path) -> list[SpreadsheetRow]:
             if not columns:
                 columns = _columns(path, line, cells)
             else:
-                rows.append(_row(path, line, columns, cells))
+                rows.append(_row(path, line, columns, cells, connection))
         except UserError as error:
             if not columns:
                 raise
@@ -114,7 +118,7 @@ def _cells(state: VendorInDivision, suppliers: SupplierLookup) -> tuple[str, ...
     return (
         state.vendor.id,
         state.vendor.name,
-        str(state.division),
+        state.division,
         state.supplier or "",
         shown.code if shown else "",
         shown.name if shown else "",
@@ -137,7 +141,9 @@ def _columns(path: Path, line: int, cells: list[str]) -> list[str]:
     return columns
 
 
-def _row(path: Path, line: int, columns: list[str], cells: list[str]) -> SpreadsheetRow:
+def _row(
+    path: Path, line: int, columns: list[str], cells: list[str], connection: Connection
+) -> SpreadsheetRow:
     if len(cells) != len(columns):
         raise line_error(path, line, f"has {len(cells)} cells, the header has {len(columns)}")
     given = dict(zip(columns, cells, strict=True))
@@ -147,7 +153,7 @@ def _row(path: Path, line: int, columns: list[str], cells: list[str]) -> Spreads
     found = {name: from_text(given[name]).strip() for name in NEEDED}
     if not found["airbase_id"]:
         raise line_error(path, line, "has no airbase_id")
-    if not (found["division"].isascii() and found["division"].isdigit()):
+    if not _DIVISION.fullmatch(found["division"]):
         raise line_error(path, line, f"{found['division']!r} is not a division")
     decision = found["decision"].casefold()
     if decision not in (*DECISIONS, *_AS_EXPORTED):
@@ -158,12 +164,20 @@ def _row(path: Path, line: int, columns: list[str], cells: list[str]) -> Spreads
     return SpreadsheetRow(
         line,
         VendorId(found["airbase_id"]),
-        Division(int(found["division"])),
+        _division(connection, found["division"]),
         as_key(found["exact_id"]).lower(),
         found["exact_code"],
         decision if decision in DECISIONS else "",
         _moment(path, line, found["decided_at"]),
     )
+
+
+def _division(connection: Connection, name: str) -> Division:
+    """Return the division with this name; for an unknown one the name, which no division has."""
+    try:
+        return find_division(connection, name)
+    except UserError:
+        return Division(name)
 
 
 def _moment(path: Path, line: int, text: str) -> datetime | None:

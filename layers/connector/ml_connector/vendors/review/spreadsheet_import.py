@@ -76,7 +76,7 @@ def import_spreadsheet(
     decision was refused although it was checked: the same file can be imported again.
     """
     services = stack.services_of(id)
-    rows = read_spreadsheet(file)
+    rows = read_spreadsheet(file, services.connection)
     found = _SpreadsheetChecker(services, file).check(rows)
     if not dry_run:
         _decide_all(services, stack.ledger_of(actor, services.id), file, found)
@@ -118,9 +118,8 @@ class _SpreadsheetChecker:
 
     def _check(self, row: SpreadsheetRow) -> Iterator[RowDecision]:
         """Yield what the row changes, if it changes anything."""
-        codes = [each.division for each in self._connection.divisions]
-        if row.division not in codes:
-            known = ", ".join(map(str, codes))
+        if self._connection.division(row.division) is None:
+            known = ", ".join(each.division for each in self._connection.divisions)
             raise _RowError(f"the connection has no division {row.division}; it has {known}")
         state = self._of(row.division).get(row.vendor)
         if state is None:

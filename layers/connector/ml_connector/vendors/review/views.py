@@ -10,9 +10,10 @@ from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.ledger import VendorRecord
 from ml_connector.infrastructure.vendor_links import Link, ProposedSupplier, Rejection
 from ml_connector.services import Services
+from ml_connector.settings.division_names import find_division
 from ml_connector.vendors.context import VendorContext, open_context
 from ml_connector.vendors.linking import still_rejected
-from ml_connector.vendors.review.find import find_division, find_vendor
+from ml_connector.vendors.review.find import find_vendor
 from ml_connector.vendors.review.vendor_states import (
     VendorInDivision,
     VendorStates,
@@ -23,7 +24,7 @@ from ml_connector.vendors.review.vendor_states import (
 def proposals(
     services: Services,
     *,
-    division: int | None = None,
+    division: str | None = None,
     rule: str | None = None,
     waiting: bool = False,
     limit: int | None = None,
@@ -127,7 +128,7 @@ def _in_division(
         if proposal
         else None,
         "rejections": [_rejection(context, each, in_force) for each in rejections],
-        "exception": _exception(record, context.key(division)),
+        "exception": _exception(record, division),
     }
 
 
