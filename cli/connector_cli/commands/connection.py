@@ -32,7 +32,6 @@ from ml_connector.connections.files import read_connection
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.shared_use import share_apps
-from ml_connector.infrastructure.webhook_senders import sender_name
 from ml_connector.secret import Secret
 from ml_connector.user_errors import UserError
 
@@ -62,6 +61,7 @@ def add(
     connection = read_connection(file)
     given = GivenSecrets.from_environment(os.environ)
     stack = stack_of(context)
+    connection = manage.continued(stack.services.connections, connection)
     for name in given_secrets.missing_names(stack.secret_store, connection, given):
         question = f"{given_secrets.question(name)} (not shown)"
         given = given.plus({name: ask_secret(question, f"{name} is not set; {SET_IT}")})
@@ -272,7 +272,7 @@ def _next_steps(added: Added) -> list[str]:
         steps.append(f"give Exact's consent: connector connection consent {id}")
     for site in added.connection.sites:
         if site.exact_callback_url is None:
-            url = added.webhooks[sender_name("exact", site.id)]
+            url = added.webhooks[given_secrets.sender_of(site)]
             steps.append(f'for notifications of {site.site}, set exact_callback_url = "{url}"')
     return steps
 

@@ -11,8 +11,10 @@ from ml_connector.connections import secrets as connection_secrets
 from ml_connector.connections.secrets import WEBHOOK_KINDS, GivenSecrets
 from ml_connector.connections.shared_use import refuse_overlap, refuse_while_shared
 from ml_connector.domain.faults import Halt
-from ml_connector.domain.ids import Actor, ConnectionId, Division, is_division, site_in
+from ml_connector.domain.ids import Actor, ConnectionId, Division, app_at, is_division, site_in
 from ml_connector.domain.records import LIFTED_BY_PEOPLE, ConnectionState
+from ml_connector.infrastructure.connection_store import ConnectionStore
+from ml_connector.infrastructure.data_form import DIVISION_KEYS
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger, despite_conflicts
 from ml_connector.infrastructure.mapping_rows import LongMappingError
@@ -41,14 +43,30 @@ class Added:
     is_changed: bool = True
 
 
+def continued(connections: ConnectionStore, connection: Connection) -> Connection:
+    """Return the connection with the app of each site under the name that it has already.
+
+    The app of a further site is named by it: the first one keeps its secrets and its consent.
+    """
+    before = connections.get(connection.id)
+    known = {each.site: each.id for each in before.sites} if before else {}
+    sites = []
+    for each in connection.sites:
+        is_taken = each.id in known.values()
+        own = app_at(connection.id, each.site) if is_taken else each.id
+        sites.append(each.model_copy(update={"id": known.get(each.site, own)}))
+    return connection.model_copy(update={"sites": tuple(sites)})
+
+
 def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets) -> Added:
     """Add the connection or replace the one with its id; stored secrets stay unless given anew.
 
-    Raises `UserError` when a required secret is neither given nor stored, or another connection
-    serves one of its divisions or subsidiaries.
+    Raises `UserError` when a required secret is neither given nor stored, another connection
+    serves one of its divisions or subsidiaries, or data of one site would be taken for another's.
     """
     id = connection.id
     refuse_overlap(stack, connection, given)
+    _refuse_unmigrated(stack, connection)
     if missing := connection_secrets.missing_names(stack.secret_store, connection, given):
         raise UserError(*(f"input needed: set {name}" for name in missing))
     is_new = stack.services.connections.get(id) is None
@@ -71,6 +89,14 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     return Added(
         connection, is_new, webhook_urls(stack.addresses, connection, made), made, has_consent
     )
+
+
+def _refuse_unmigrated(stack: Stack, connection: Connection) -> None:
+    """Refuse a further site while there are keys that name no site: they are the first one's."""
+    ledger = stack.services.ledger_of(connection.id)
+    is_known = stack.services.connections.get(connection.id) is not None
+    if len(connection.sites) > 1 and is_known and not ledger.has_form(DIVISION_KEYS):
+        raise UserError("run `connector migrate` first: keys do not name their Exact site yet")
 
 
 def resume(stack: Stack, actor: Actor, connection: Connection) -> None:

@@ -24,7 +24,7 @@ from ml_connector.infrastructure.secret_store import (
 from ml_connector.infrastructure.webhook_senders import sender_name
 from ml_connector.secret import Secret
 from ml_connector.settings.airbase_profile import AirbaseProfile, NoVerification, StandardWebhooks
-from ml_connector.settings.connection import ANOTHER_SITE, EXACT_SITES, Connection
+from ml_connector.settings.connection import ANOTHER_SITE, EXACT_SITES, Connection, ExactSite
 from ml_connector.stack import AdminSecretStore, Stack
 from ml_connector.user_errors import ServiceError, UserError
 from ml_connector.webhooks import airbase as airbase_webhook
@@ -123,8 +123,13 @@ def senders_of(connection: Connection) -> dict[str, ConnectionId]:
 
     The senders are "airbase", "exact" and, for further sites, "exact.be".
     """
-    sites = {sender_name("exact", site.id): site.id for site in connection.sites}
+    sites = {sender_of(site): site.id for site in connection.sites}
     return {"airbase": connection.id, **sites}
+
+
+def sender_of(site: ExactSite) -> str:
+    """Return what the sender of a site's notifications is called, as in `senders_of`."""
+    return sender_name("exact", site.id)
 
 
 def signing_name(connection: Connection, sender: str) -> str:

@@ -42,6 +42,7 @@ def begin(stack: Stack, id: str, given: Settings | None, **changes: str | None) 
     `changes` that are not None override them. Raises `UserError` for invalid settings.
     """
     found = _stored(stack.services.connections, ConnectionId(id))
+    _refuse_sites(found, given or {}, changes.get("exact_site"))
     callback = stack.addresses.of(ConnectionId(id))["exact"]
     stored = found.model_dump(mode="json") if found else {"exact_callback_url": callback}
     settings = dict(stored) if given is None else _filled(given, stored)
@@ -50,6 +51,17 @@ def begin(stack: Stack, id: str, given: Settings | None, **changes: str | None) 
         settings.pop("exact_base_url", None)
     provisional(settings)
     return settings
+
+
+def _refuse_sites(found: Connection | None, given: Settings, site: str | None) -> None:
+    """Refuse what these steps do not do: they lead through one Exact site."""
+    is_further = found is not None and site not in {None, *(each.site for each in found.sites)}
+    if "sites" in given or (found and len(found.sites) > 1) or is_further:
+        raise UserError(
+            "`connector connect` leads through one Exact site; with several, name them under "
+            "[[sites]] in a file: `connector connection add FILE`, then give consent at each, "
+            "as in `connector connection consent my-firm.be`"
+        )
 
 
 def _stored(connections: ConnectionStore, id: ConnectionId) -> Connection | None:
