@@ -1,22 +1,21 @@
 """Mappings as CSV: one line per mapping, safe to open in a spreadsheet.
 
 Columns `division,kind,airbase,exact,name`, in any order; others are ignored, as is `name`, which is
-for people. Written with commas; semicolons and tabs are read as well, with or without a BOM.
+for people. Written with commas; `input_files` says what is read.
 """
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ml_connector.input_files import read_rows
 from ml_connector.output_files import escaped, unescaped
 from ml_connector.user_errors import UserError, safe_lines
 
 COLUMNS = ("division", "kind", "airbase", "exact", "name")
 _REQUIRED = COLUMNS[:4]
-_DELIMITERS = ",;\t"
-_LARGEST = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,7 @@ def read(path: Path) -> tuple[list[MappingLine], list[InvalidLine]]:
 
     Raise `UserError` when it is not such a file at all.
     """
-    text = _text(path)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    numbered = _numbered(path.name, rows)
+    numbered = read_rows(path)
     number, header = next(numbered, (1, []))
     columns = [cell.strip().casefold() for cell in header]
     if missing := [name for name in _REQUIRED if columns.count(name) != 1]:
@@ -77,34 +74,3 @@ def file_error(path: Path, invalid: Iterable[InvalidLine]) -> UserError:
     """Return the error of a file: one line for each invalid line."""
     found = sorted(invalid, key=lambda one: one.number)
     return UserError(*safe_lines(*(f"{path.name}, line {w.number}: {w.text}" for w in found)))
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise UserError(f"{path.name}: is too large for a file of mappings")
-        data = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or 'cannot be read'}") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        number = data.count(b"\n", 0, error.start) + 1
-        raise file_error(path, [InvalidLine(number, "is not UTF-8 text")]) from None
-
-
-def _delimiter(text: str) -> str:
-    header = text.lstrip("\r\n").partition("\n")[0]
-    return max(_DELIMITERS, key=header.count)
-
-
-def _numbered(file: str, rows: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    """Number the rows by the line they begin on; omit those without text."""
-    number = 1
-    try:
-        for row in rows:
-            if any(cell.strip() for cell in row):
-                yield number, row
-            number = getattr(rows, "line_num", number) + 1
-    except csv.Error as error:
-        raise UserError(f"{file}, line {getattr(rows, 'line_num', number)}: {error}") from None

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ml_connector.domain.matching.party import MatchDecision, Party
-from ml_connector.vendors.review.csv_files import as_text, line_error, read_rows, write_rows
+from ml_connector.input_files import line_error, read_rows
+from ml_connector.vendors.review.csv_files import as_text, write_rows
 
 _NEEDED = ("id", "name")
 _KNOWN = (
@@ -61,8 +62,6 @@ def _parties(file: Path) -> Iterator[Party]:
     columns: Sequence[str] = ()
     seen: dict[str, int] = {}
     for line, row in read_rows(file):
-        if not any(cell.strip() for cell in row):
-            continue
         if not columns:
             columns = _columns(file, line, row)
             continue

@@ -8,17 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ml_connector.domain.ids import Division, VendorId
+from ml_connector.input_files import line_error, read_rows
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.settings.division_names import find_division
 from ml_connector.user_errors import UserError, safe_lines
-from ml_connector.vendors.review.csv_files import (
-    as_text,
-    from_text,
-    line_error,
-    read_rows,
-    write_rows,
-)
+from ml_connector.vendors.review.csv_files import as_text, from_text, write_rows
 from ml_connector.vendors.review.find import as_key
 from ml_connector.vendors.review.vendor_states import SupplierLookup, VendorInDivision, VendorStates
 
@@ -81,8 +76,6 @@ def read_spreadsheet(path: Path, connection: Connection) -> list[SpreadsheetRow]
     errors: list[str] = []
     columns: list[str] = []
     for line, cells in read_rows(path):
-        if not any(cell.strip() for cell in cells):
-            continue
         try:
             if not columns:
                 columns = _columns(path, line, cells)
