@@ -8,6 +8,8 @@ from typing import Any
 
 Path = tuple[str | int, ...]
 
+_NOTHING = {"Effect": "Deny", "Action": ["sts:GetCallerIdentity"], "Resource": "*"}
+
 
 @dataclass(frozen=True)
 class Right:
@@ -48,7 +50,11 @@ def without(template: Mapping[str, Any], right: Right) -> dict[str, Any]:
     inner[key] = [each for each in _listed(inner[key]) if _text(each) != right.text]
     if not inner[key]:
         *above, number = where
-        del _at(holder, tuple(above))[number]
+        statements = _at(holder, tuple(above))
+        if len(statements) == 1:  # a policy without statements is malformed: no story would begin
+            statements[number] = _NOTHING
+        else:
+            del statements[number]
     return changed
 
 
