@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from local.in_memory.environment import InMemoryEnvironment
 from ml_connector import input_files
 from ml_connector.input_files import read_rows
 from ml_connector.mapping import files as mapping_files
+from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
 from ml_connector.vendors.review.spreadsheet import read_spreadsheet
 
@@ -37,12 +39,16 @@ def test_rows_are_numbered_by_the_line_on_which_they_begin(
         (b"\x00", "UTF-8|NUL|columns|lacks"),
     ],
 )
-def test_what_is_wrong_is_said_alike(tmp_path: Path, rest: bytes, said: str) -> None:
-    for header, read in ((MAPPINGS, mapping_files.read), (VENDORS, read_spreadsheet)):
-        path = tmp_path / "any.csv"
-        path.write_bytes(header.encode() + rest)
-        with pytest.raises(UserError, match=said):
-            read(path)
+def test_what_is_wrong_is_said_alike(
+    env: InMemoryEnvironment, tmp_path: Path, rest: bytes, said: str
+) -> None:
+    path, connection = tmp_path / "any.csv", Connection.model_validate(env.config())
+    path.write_bytes(MAPPINGS.encode() + rest)
+    with pytest.raises(UserError, match=said):
+        mapping_files.read(path)
+    path.write_bytes(VENDORS.encode() + rest)
+    with pytest.raises(UserError, match=said):
+        read_spreadsheet(path, connection)
 
 
 def test_a_file_that_is_none_of_ours_is_not_read(
