@@ -11,6 +11,7 @@ import typer
 
 from local.demo.environment import DemoEnvironment
 from local.demo.scenario import Scenario
+from local.exact_simulator import ExactFault
 from local.firm import CONNECTION_ID as FIRM
 from local.firm import NL
 from ml_connector.domain.ids import ConnectionId
@@ -161,6 +162,32 @@ def test_a_silent_run_lists_what_is_missing_step_by_step(
     assert steps(demo, "silent") == [
         "app_credentials_stored", "consent_brought", "consent_given", "connection_added",
     ]  # fmt: skip
+
+
+def test_what_cannot_be_used_is_said(
+    demo: DemoEnvironment, terminal: Terminal, given: dict[str, str], servers: Any
+) -> None:
+    words = ("connect", "said", *servers)
+    asked = terminal.run(*words, "--json", env=given).data["consent"]["url"]
+    httpx.get(asked, follow_redirects=True)
+    hq = demo.exact.add_division(10_000_001, description="HQ", is_virtual=True)
+    demo.exact.world.current_division = hq.code
+    odd = ExactFault("odd_row", "GET", "system/Divisions")
+    try:
+        demo.exact.faults.append(odd)
+        found = terminal.run(*words, "--json", env=given).data
+        assert [d["division"] for d in found["divisions"]] == [2102, 2103, hq.code]
+        assert found["divisions"][-1]["status"] == "virtual"
+        assert "Code is " in found["unreadable_divisions"][0]
+        demo.exact.faults.append(odd)
+        said = terminal.run(*words, "--division", "2102=sub-be", "--yes", env=given).out
+        assert "Left out, because it cannot be read: " in said
+        wrong = terminal.run(*words, "--division", f"{hq.code}=sub-nl", "--json", env=given)
+        assert wrong.exit_code == 2
+        assert "the HQ of a Premium licence" in wrong.err
+    finally:
+        del demo.exact.world.divisions[hq.code]
+        demo.exact.world.current_division = NL.division
 
 
 def test_without_json_and_without_input_it_ends_with_one_line(

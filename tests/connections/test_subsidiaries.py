@@ -88,6 +88,28 @@ def test_a_blocked_division_is_kept_but_cannot_be_chosen() -> None:
         assign({}, {9: ["f"]}, DIVISIONS)
 
 
+HQ = {"division": 10_000_001, "name": "HQ", "country": "", "currency": "", "status": "virtual"}
+
+
+@pytest.mark.parametrize("divisions", [DIVISIONS, [*DIVISIONS, HQ]], ids=["not listed", "listed"])
+@pytest.mark.parametrize("settings", [{}, {"divisions": [{"division": 10_000_001}]}])
+def test_the_virtual_division_is_refused_with_a_reason(
+    divisions: list[dict[str, Any]], settings: dict[str, Any]
+) -> None:
+    with pytest.raises(UserError) as caught:
+        assign(settings, {1: ["a"], 10_000_001: ["b"]}, divisions)
+    said = str(caught.value)
+    assert "division 10000001: Exact lists no division 10000001" in said
+    assert "the HQ of a Premium licence" in said
+    assert "Give its subsidiaries to the divisions themselves" in said
+
+
+def test_a_premium_division_that_is_listed_is_assigned() -> None:
+    premium = {**DIVISIONS[0], "division": 10_000_007}
+    (assigned,) = assign({}, {10_000_007: ["a"]}, [premium])["divisions"]
+    assert assigned["division"] == 10_000_007
+
+
 def test_a_subsidiary_is_known_by_its_key_code_and_name() -> None:
     one = Subsidiary("id-1", "Acme Nederland", "NL01")
     for word in ("id-1", "NL01", "Acme Nederland"):

@@ -275,6 +275,37 @@ def test_a_scope_that_is_missing_for_one_endpoint(
     assert len(refused) == len(BRANCHES)
 
 
+@pytest.mark.parametrize("path", ["system/Divisions", "hrm/Divisions"])
+def test_either_list_of_divisions_is_enough(firm: InMemoryEnvironment, path: str) -> None:
+    firm.exact.policy.denied = {path}
+    before = len(firm.exact.calls)
+    checks = ping(firm)
+    assert red(checks) == {}
+    details = {c.detail for c in checks if c.check == "read:system/Divisions"}
+    is_other = path == "system/Divisions"
+    assert details == {"Readable as hrm/Divisions alone." if is_other else "Readable."}
+    made = len(firm.exact.calls) - before
+    assert made == 1 + (15 if is_other else 14) * len(BRANCHES)
+
+
+def test_no_list_of_divisions_is_red_once_for_each(firm: InMemoryEnvironment) -> None:
+    firm.exact.policy.denied = {"system/Divisions", "hrm/Divisions"}
+    found = red(ping(firm))
+    assert found.keys() == {(b.key, "read:system/Divisions") for b in BRANCHES}
+    assert {c.code for c in found.values()} == {"EXACT_SCOPE_MISSING"}
+
+
+def test_the_virtual_division_of_a_premium_licence_is_red(env: InMemoryEnvironment) -> None:
+    env.exact.add_division(10_000_001, description="HQ", is_virtual=True)
+    divisions = env.config()["divisions"]
+    divisions[0] = {**divisions[0], "division": 10_000_001}
+    env.connect(divisions=divisions)
+    found = red(ping(env))["other.10000001", "read:system/Divisions"]
+    assert found.code == "EXACT_VIRTUAL_DIVISION"
+    assert "Exact lists no division 10000001" in found.cause
+    assert "Give its subsidiaries to the divisions themselves" in found.remedy
+
+
 def test_a_missing_subscription_scope_is_reported_by_the_webhooks_check(
     firm: InMemoryEnvironment,
 ) -> None:

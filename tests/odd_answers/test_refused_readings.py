@@ -47,7 +47,7 @@ def hours(env: InMemoryEnvironment, count: int) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-@pytest.mark.parametrize("path", ["sync/Deleted", VAT, "hrm/Costunits", "system/Divisions"])
+@pytest.mark.parametrize("path", ["sync/Deleted", VAT, "hrm/Costunits"])
 def test_what_is_refused_for_good_is_an_exception_that_names_it(
     env: InMemoryEnvironment, path: str, status: int
 ) -> None:

@@ -58,6 +58,15 @@ def test_a_notification_is_stored_raw_and_queued(aws: WebhookAws, exact: Call) -
     }
 
 
+@pytest.mark.parametrize("division", [10_000_007, 2**31 - 1])
+def test_the_codes_of_a_premium_licence_are_read(
+    aws: WebhookAws, exact: Call, division: int
+) -> None:
+    assert exact(event(exact_body(EXACT_CONTENT | {"Division": division}))) == 202
+    (message,) = aws.messages()
+    assert message["body"]["division"] == division
+
+
 @pytest.mark.parametrize(
     ("topic", "queue", "kind"),
     [

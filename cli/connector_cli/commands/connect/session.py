@@ -37,6 +37,7 @@ class ConnectReport:
     consent: dict[str, Any] | None = None
     consented_by: str = ""
     divisions: list[dict[str, Any]] = field(default_factory=list)
+    unreadable_divisions: list[str] = field(default_factory=list)
     subsidiaries: list[dict[str, Any]] = field(default_factory=list)
     webhooks: dict[str, str] = field(default_factory=dict)
     webhook_secrets_made: list[str] = field(default_factory=list)

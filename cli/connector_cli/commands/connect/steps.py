@@ -114,6 +114,9 @@ class ConnectSteps:
             ("Division", "Name", "Country", "Currency", "Status"),
             [tuple(each.values()) for each in found["divisions"]],
         )
+        report.unreadable_divisions = found["unreadable"]
+        for each in found["unreadable"]:
+            self.session.print_line(f"Left out, because it cannot be read: {each}")
 
     def _get_consent(self, site: ExactSite) -> None:
         options = self.session.options

@@ -18,9 +18,12 @@ from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import CLIENT_ID, CLIENT_SECRET, GivenSecrets
 from ml_connector.connections.subsidiaries import Settings
 from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
-from ml_connector.domain.faults import Halt
+from ml_connector.domain.faults import Halt, Review
 from ml_connector.domain.ids import Actor, ConnectionId, code_of, division_at
 from ml_connector.exact.client import ExactClient
+from ml_connector.exact.divisions import list_divisions as list_of_divisions
+from ml_connector.exact.divisions import may_be_virtual
+from ml_connector.exact.reference_data import DIVISIONS_PATH, HRM_DIVISIONS_PATH
 from ml_connector.exact.rows import RowReader, read_listed
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.settings.connection import Connection, ExactSite
@@ -30,8 +33,9 @@ from ml_connector.user_errors import UserError
 HALTS_NEEDING_CONSENT = frozenset({"NOT_CONNECTED", "RECONNECT_NEEDED", "EXACT_TOKEN_REFUSED"})
 """Halts that only a new consent ends."""
 
-_DIVISIONS = "system/Divisions"
 _FIELDS = {"$select": "Code,Description,Country,Currency,BlockingStatus,Status"}
+_LISTS = {DIVISIONS_PATH: _FIELDS, HRM_DIVISIONS_PATH: _FIELDS}
+_HQ = {"division": 0, "name": "HQ", "country": "", "currency": "", "status": "virtual"}
 # Exact's REST reference: 0 upcoming, 1 active, 2 archive; blocking is anything but 0.
 _STATUS = {0: "upcoming", 1: "open", 2: "archived"}
 
@@ -121,19 +125,27 @@ def store_apps(stack: Stack, actor: Actor, connection: Connection, given: GivenS
 def list_divisions(exact_client: ExactClient, site: ExactSite) -> dict[str, Any]:
     """Return who consented at a site, and every division the consent gives access to.
 
-    `{"consented_by": "...", "divisions": [{"division", "name", "country", "currency", "status"}]}`
-    where status is open, blocked, archived or upcoming.
+    `{"consented_by": "...", "divisions": [{"division", "name", "country", "currency", "status"}],
+    "unreadable": ["..."]}` where status is open, blocked, archived, upcoming, or virtual (the HQ of
+    a Premium licence, if the user has it open), and unreadable says of each row that cannot be read
+    what is wrong.
 
     Raises:
         Halt: there is no valid consent (`HALTS_NEEDING_CONSENT`), or Exact refuses the request.
         Later: Exact cannot be called now.
     """
     me = RowReader(exact_client.current_user())
-    rows = _division_rows(exact_client, site, me.whole("CurrentDivision"))
+    current = me.whole("CurrentDivision")
+    rows = _division_rows(exact_client, site, current)
     read = read_listed(rows, _division)
+    divisions = [each.value for each in read if not each.odd]
+    seen = {each.value["division"] for each in read}
+    if may_be_virtual(current) and current not in seen:
+        divisions.append(_HQ | {"division": current})
     return {
         "consented_by": me.text("FullName") or me.text("UserName"),
-        "divisions": [each.value for each in read if not each.odd],
+        "divisions": divisions,
+        "unreadable": [f"{each.odd.name}: {each.odd.wrong}" for each in read if each.odd],
     }
 
 
@@ -148,9 +160,15 @@ def _division_rows(
     )
     for division in dict.fromkeys(own + known):
         try:
-            return list(exact_client.rows(division, _DIVISIONS, _FIELDS))
-        except Halt as halt:
-            failure = UserError(str(halt))
+            return list_of_divisions(exact_client, division, _LISTS).rows
+        except (Halt, Review) as fault:
+            failure = UserError(str(fault))
+    if may_be_virtual(current) and not known:
+        failure = UserError(
+            f"the Exact user who consented has HQ ({current}) open, a view of several divisions: "
+            "open one of these, then try again",
+            *failure.lines,
+        )
     raise failure
 
 

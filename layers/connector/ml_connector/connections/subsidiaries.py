@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml_connector.domain.matching.names import read_name
+from ml_connector.exact.divisions import may_be_virtual, virtual
 from ml_connector.user_errors import UserError
 
 _COUNTRY = re.compile("[A-Z]{2}")
@@ -88,6 +89,7 @@ def assign(
     listed = {each["division"]: each for each in divisions}
     before = {int(d["division"]): d for d in settings.get("divisions") or ()}
     entries = dict(before)
+    _refuse_virtual(code for code in assignments if is_virtual(code, listed))
     for code, keys in assignments.items():
         if code not in listed:
             raise UserError(
@@ -99,6 +101,17 @@ def assign(
         entries[code] = _entry(listed[code]) | dict(before.get(code, {}))
         entries[code]["subsidiaries"] = list(keys)
     return {**settings, "divisions": list(entries.values())}
+
+
+def is_virtual(code: int, listed: Mapping[int, Mapping[str, Any]]) -> bool:
+    """Return whether a division is the HQ of a Premium licence: Exact does not list it."""
+    return may_be_virtual(code) and (code not in listed or listed[code]["status"] == "virtual")
+
+
+def _refuse_virtual(codes: Iterable[int]) -> None:
+    for code in codes:
+        found = virtual(code).problems[0]
+        raise UserError(f"division {code}: {found.cause} {found.remedy}")
 
 
 def _entry(division: Mapping[str, Any]) -> dict[str, Any]:

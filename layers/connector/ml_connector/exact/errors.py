@@ -27,6 +27,9 @@ from ml_connector.exact.error_texts import (
 from ml_connector.infrastructure import answer_texts
 from ml_connector.telemetry import redact_text
 
+ABOUT_ENDPOINTS = frozenset({"EXACT_FORBIDDEN", "EXACT_SCOPE_MISSING", "EXACT_LICENCE"})
+"""Codes of refusals that may be of one endpoint alone."""
+
 _BAD_REQUEST, _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 400, 401, 403, 404
 _TIMEOUT, _TOO_MANY = 408, 429
 _RATE_STATUSES = {_BAD_REQUEST, _FORBIDDEN}

@@ -143,7 +143,10 @@ SUPPLIER_ITEMS_PATH = "sync/Logistics/SupplierItem"
 DELETED_PATH = "sync/Deleted"
 DELETED_FIELDS = "Timestamp,EntityKey,EntityType"
 DIVISIONS_PATH = "system/Divisions"
-DIVISION_FIELDS = "Code,DivisionMoveDate"
+MOVE_FIELDS = "Code,DivisionMoveDate"
+HRM_DIVISIONS_PATH = "hrm/Divisions"
+"""Read where the other list is refused, or shows nothing; it does not say whether one was moved."""
+HRM_DIVISION_FIELDS = "Code"
 DELETED_KINDS = {2: "supplier", 7: "gl_account", 9: "item"}
 """EntityType of `sync/Deleted` to our kind of entity."""
 ENTITIES: Mapping[str, type[Supplier | GLAccount | Item]] = {
@@ -181,6 +184,7 @@ SCOPES: Mapping[str, str] = {
     STREAM_PATH: _ORDERS,
     DELETED_PATH: _ADMINISTRATION,
     DIVISIONS_PATH: _ADMINISTRATION,
+    HRM_DIVISIONS_PATH: _ADMINISTRATION,
     "vat/VATCodes": "Financial accounting",
     "hrm/Costcenters": "Financial costcenters",
     "hrm/Costunits": "Financial costcenters",

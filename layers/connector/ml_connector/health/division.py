@@ -13,8 +13,10 @@ from typing import Any
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Later, Review
+from ml_connector.domain.ids import code_of as number_of
 from ml_connector.exact import subscriptions
 from ml_connector.exact.client import ExactClient
+from ml_connector.exact.divisions import is_about_endpoint, may_be_virtual, virtual
 from ml_connector.exact.rate_limit_headers import next_day, next_minute
 from ml_connector.exact.rows import RowReader, read_listed
 from ml_connector.exact.turns import kept
@@ -62,6 +64,7 @@ class DivisionPing:
         self._code = division.division
         self._fault: Fault | None = None
         self._answers: dict[str, Rows | Fault] = {}
+        self._read_instead: dict[str, str] = {}
 
     @property
     def stopped(self) -> Fault | None:
@@ -111,11 +114,19 @@ class DivisionPing:
     def _ask(self, probe: Probe) -> None:
         if self._fault:
             return
-        rows = self._exact_client.rows(self._code, probe.path, probe.query)
-        answer = result_or_fault(lambda: list(islice(rows, _rows_wanted(probe))))
+        answer = self._answer(probe)
+        if probe.instead and _says_nothing(answer):
+            other = self._answer(probe.instead)
+            if not _says_nothing(other):
+                answer = other
+                self._read_instead[probe.check] = probe.instead.path
         self._answers[probe.check] = answer
         if isinstance(answer, Fault) and code_of(answer) in STOPS_ALL | _CLOSED | _SPENT:
             self._fault = answer
+
+    def _answer(self, probe: Probe) -> Rows | Fault:
+        rows = self._exact_client.rows(self._code, probe.path, probe.query)
+        return result_or_fault(lambda: list(islice(rows, _rows_wanted(probe))))
 
     def _check_division(self) -> None:
         faults = [answer for answer in self._answers.values() if isinstance(answer, Fault)]
@@ -148,6 +159,11 @@ class DivisionPing:
         elif probe.check == "webhooks":
             read = read_listed(answer, subscriptions.read_subscription)
             self._check_webhooks([each.value for each in read if not each.odd])
+        elif probe.instead and not answer and may_be_virtual(number_of(self._code)):
+            raise virtual(number_of(self._code))
+        elif probe.check in self._read_instead:
+            other = self._read_instead[probe.check]
+            self._list.green(probe.check, f"Readable as {other} alone.", self._code)
         elif probe.check == "supplier" and not answer:
             # Exact sometimes returns no rows where the user lacks the right.
             self._list.unknown(probe.check, "There is no supplier, or none is visible.", self._code)
@@ -196,6 +212,11 @@ class DivisionPing:
 
 def _rows_wanted(probe: Probe) -> int:
     return _MAX_ROWS if probe.check == "webhooks" else 1
+
+
+def _says_nothing(answer: Rows | Fault) -> bool:
+    """Return whether Exact refused an endpoint by itself, or showed nothing there."""
+    return is_about_endpoint(answer) if isinstance(answer, Fault) else not answer
 
 
 def _was_answered(answer: Rows | Fault) -> bool:

@@ -7,7 +7,7 @@ scope and the user's right to read; only writing proves the right to write.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ml_connector.domain.ids import code_of
 from ml_connector.exact import odata, subscriptions
@@ -22,9 +22,11 @@ from ml_connector.exact.purchase_orders import (
 from ml_connector.exact.reference_data import (
     DELETED_FIELDS,
     DELETED_PATH,
-    DIVISION_FIELDS,
     DIVISIONS_PATH,
+    HRM_DIVISION_FIELDS,
+    HRM_DIVISIONS_PATH,
     LISTINGS,
+    MOVE_FIELDS,
     PROJECTS,
     SCOPES,
     STREAMS,
@@ -60,12 +62,15 @@ class Probe:
     path: str
     scope: str
     query: Mapping[str, str]
+    instead: "Probe | None" = None
+    """What is asked, too, where this one is refused or shows nothing."""
 
 
 def probes_of(tag_kinds: frozenset[Dimension], division: ExactDivision) -> list[Probe]:
     """Return the queries for a division: 14, up to 18 with every option in use.
 
     `tag_kinds`: the dimensions that the connection's tags are mapped to.
+    One more is made where only the other list of divisions can be read.
     """
     return [
         _order(),
@@ -75,12 +80,7 @@ def probes_of(tag_kinds: frozenset[Dimension], division: ExactDivision) -> list[
         *(_stream(each.path, each.select) for each in STREAMS),
         _stream(DELETED_PATH, DELETED_FIELDS),
         *(_listing(listing) for listing in LISTINGS),
-        _read(
-            DIVISIONS_PATH,
-            _ADMINISTRATION,
-            {"$filter": f"Code eq {code_of(division.division)}"},
-            DIVISION_FIELDS,
-        ),
+        _listed(division),
         *_optional(tag_kinds, division),
         Probe("webhooks", subscriptions.PATH, _ADMINISTRATION, subscriptions.FIELDS),
     ]
@@ -106,6 +106,12 @@ def _order() -> Probe:
 def _supplier() -> Probe:
     query = {"$filter": "IsSupplier eq true", "$select": "ID,Code,Name", "$top": "1"}
     return Probe("supplier", ACCOUNTS, SCOPES["sync/CRM/Accounts"], query)
+
+
+def _listed(division: ExactDivision) -> Probe:
+    wanted = {"$filter": f"Code eq {code_of(division.division)}"}
+    other = _read(HRM_DIVISIONS_PATH, _ADMINISTRATION, wanted, HRM_DIVISION_FIELDS)
+    return replace(_read(DIVISIONS_PATH, _ADMINISTRATION, wanted, MOVE_FIELDS), instead=other)
 
 
 def _listing(listing: Listing) -> Probe:

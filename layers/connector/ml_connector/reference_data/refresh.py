@@ -27,6 +27,7 @@ from ml_connector.exact.purchase_orders import (
     read_stream_row,
 )
 from ml_connector.exact.reference_data import (
+    ACCOUNTS_PATH,
     DELETED_FIELDS,
     DELETED_KINDS,
     DELETED_ORDER,
@@ -379,14 +380,30 @@ class _Reader:
 
     def _restart_if_moved(self) -> bool:
         """Read all streams again after Exact moved the division: its timestamps start over."""
-        moved = read_move(self.exact_client, self.division).text("DivisionMoveDate")
-        before = self.data.text(_MOVED)
-        if moved and before is not None and moved != before:
+        if self._was_moved():
             for path in _PATHS:
                 self.data.save_cursor(path, StreamCursor())
-        self.data.set_text(_MOVED, moved)
         self._forget_failures(DIVISIONS_PATH)
         return False
+
+    def _was_moved(self) -> bool:
+        said = read_move(self.exact_client, self.division)
+        if said is None:
+            return not self._shows_newest()
+        moved, before = said.text("DivisionMoveDate"), self.data.text(_MOVED)
+        self.data.set_text(_MOVED, moved)
+        return bool(moved) and before is not None and moved != before
+
+    def _shows_newest(self) -> bool:
+        """Return whether the newest supplier that was read is still there, at its row version.
+
+        If not, it was deleted or the division was moved; reading all again is right for both.
+        """
+        cursor = self.data.cursor(ACCOUNTS_PATH)
+        if cursor.read_at is None or not cursor.timestamp:
+            return True
+        rows = self._after(ACCOUNTS_PATH, "Timestamp", cursor.timestamp - 1)
+        return any(True for _ in rows)
 
     def _forget_failures(self, path: str) -> None:
         """Note that an endpoint without row versions was read."""

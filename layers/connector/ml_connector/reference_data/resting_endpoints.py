@@ -10,11 +10,11 @@ from datetime import timedelta
 from ml_connector import clock
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.records import DivisionFacts, FailedReading
+from ml_connector.exact.errors import ABOUT_ENDPOINTS
 from ml_connector.infrastructure.reference_store import ReferenceStore, StreamCursor
 from ml_connector.reference_data.division_record import DivisionReadings
 from ml_connector.telemetry import logger
 
-_ABOUT_ENDPOINTS = {"EXACT_FORBIDDEN", "EXACT_SCOPE_MISSING", "EXACT_LICENCE"}
 _UNCLEAR = {"EXACT_OTHER_ANSWER", "EXACT_UNREADABLE", "EXACT_UNAVAILABLE", "EXACT_NO_ANSWER"}
 # At most six tries a day of what Exact refuses, 27 of what has no usable answer.
 _REFUSED_WAITS = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6))
@@ -54,7 +54,7 @@ class RestingEndpoints:
             has_changed = read()
         except Halt as halt:
             # Without a stream that mapping needs, the division stops, with one exception.
-            if path in self._needed or halt.problem.code not in _ABOUT_ENDPOINTS:
+            if path in self._needed or halt.problem.code not in ABOUT_ENDPOINTS:
                 raise
             self._failed(path, halt.problem.cause, is_refused=True)
         except Review as review:

@@ -4,6 +4,14 @@ from ml_connector.domain.exception_codes.catalogue_entry import CatalogueEntry, 
 
 PING: tuple[CatalogueEntry, ...] = (
     CatalogueEntry(
+        "EXACT_VIRTUAL_DIVISION",
+        Severity.EXCEPTION,
+        "Exact lists no division {division}. Above 10,000,000, that is the HQ of a Premium "
+        "licence: a view of several divisions, without orders of its own.",
+        "Give its subsidiaries to the divisions themselves (`connector connect` lists them). If "
+        "{division} is one of those, let the Exact user see it in the list of divisions.",
+    ),
+    CatalogueEntry(
         "EXACT_NO_PURCHASE_ORDERS",
         Severity.EXCEPTION,
         "The app cannot see purchase orders in this division.",
