@@ -300,7 +300,7 @@ def test_the_virtual_division_of_a_premium_licence_is_red(env: InMemoryEnvironme
     divisions = env.config()["divisions"]
     divisions[0] = {**divisions[0], "division": 10_000_001}
     env.connect(divisions=divisions)
-    found = red(ping(env))["other.10000001", "read:system/Divisions"]
+    found = red(ping(env))["nl.10000001", "read:system/Divisions"]
     assert found.code == "EXACT_VIRTUAL_DIVISION"
     assert "Exact lists no division 10000001" in found.cause
     assert "Give its subsidiaries to the divisions themselves" in found.remedy

@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from local.firm import NL
+from local.firm import NL, SITE
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.ids import division_at
 from ml_connector.health.ping import ping_connection
 from ml_connector.mapping import import_export
 from ml_connector.month_end.reconcile import reconcile
-from ml_connector.settings.connection import ANOTHER_SITE
 from ml_connector.vendors.review import spreadsheet, spreadsheet_import
 from tests.month_end.month_stack import MonthStack
 from tests.odd_answers.hostile import exceptions
@@ -52,7 +51,7 @@ def test_mappings_and_vendors_go_through_files(
     )
     import_export.import_(stack, PERSON, FIRM, mappings)
     connection = stack.services.connections.whole(env.connection())
-    found = connection.division(division_at(ANOTHER_SITE, code))
+    found = connection.division(division_at(SITE, code))
     assert found is not None
     assert found.mappings.gl_accounts == {"Reizen": "4100"}
     import_export.export(stack.services_of(FIRM), mappings)
@@ -66,7 +65,7 @@ def test_mappings_and_vendors_go_through_files(
 
 def test_a_ping_names_it(env: InMemoryEnvironment, code: int) -> None:
     checks = ping_connection(env.services.bound(env.connection()))
-    own = division_at(ANOTHER_SITE, code)
+    own = division_at(SITE, code)
     assert {c.scope for c in checks} >= {own}
     assert [c.check for c in checks if c.ok is False and c.scope == own] == ["webhooks"]
     assert exceptions(env) == []

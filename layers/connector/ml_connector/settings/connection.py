@@ -34,7 +34,7 @@ ANOTHER_SITE = SiteId("other")
 _HOST = "start.exactonline."
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
-_DIVISION = re.compile(r"[a-z.]+\.[0-9]{1,9}")
+_DIVISION = re.compile(r"[a-z.]+\.[0-9]{1,10}")
 
 
 def safe_base_url(url: str) -> str:
