@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.ids import ConnectionId, Division, code_of
 from ml_connector.settings.connection import Connection
 
 NL, BE = Division("nl.101"), Division("nl.102")
@@ -12,13 +12,14 @@ FIRM = ConnectionId("firm")
 CONNECTION = Connection.model_validate(
     {
         "id": FIRM,
+        "exact_site": "nl",
         "exact_base_url": "https://exact.test",
         "airbase_base_url": "https://airbase.test",
         "when_cancelled": "delete",
         "divisions": [
-            {"division": NL, "subsidiaries": ["sub-nl"], "link_supplier_items": True},
+            {"division": code_of(NL), "subsidiaries": ["sub-nl"], "link_supplier_items": True},
             {
-                "division": BE,
+                "division": code_of(BE),
                 "subsidiaries": ["sub-be"],
                 "create_items": True,
                 "item_unit": "pc",

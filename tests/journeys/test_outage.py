@@ -60,7 +60,7 @@ def test_after_an_outage_all_orders_are_posted(demo: DemoEnvironment) -> None:
     paths = [call.path for call in demo.exact.calls[before + 3 :]]
     assert set(paths) <= {"/", "", "/api/v1/current/Me", "/api/oauth2/token"}
     assert len(paths) <= 3 + 2
-    assert {record(demo, order).parked for order in orders} == {"EXACT_AWAY"}
+    assert {record(demo, order).parked for order in orders} == {"EXACT_AWAY nl"}
 
     demo.exact.on_call = None
     back = len(demo.exact.calls)

@@ -166,7 +166,7 @@ def test_a_row_is_one_exception_however_often_it_is_read(env: InMemoryEnvironmen
     read_for_a_day(env, ENDS_SOON)
     (found,) = notes(env)
     assert "sync/CRM/Accounts" in found.cause
-    assert f"division {NL.division}" in found.cause
+    assert f"division {NL.key}" in found.cause
     ledger = env.services_of().ledger
     trail = ledger.trail(ledger.division(NL.key).key)
     assert [entry.step for entry in trail] == ["read"]

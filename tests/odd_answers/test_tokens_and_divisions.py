@@ -121,7 +121,7 @@ def test_a_refusing_token_endpoint_halts_the_connection(
         raise RuntimeError("no token was requested")
     halts = Halts(env.services.ledger_of(FIRM)).all()
     assert list(halts) == ["nl"]
-    assert halts[""].remedy
+    assert halts["nl"].remedy
 
 
 @pytest.mark.parametrize("lifetime", ["9" * 15, "9" * 5000, 31_536_000, -5, "soon"])

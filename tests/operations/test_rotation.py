@@ -139,7 +139,7 @@ def test_an_exact_client_secret_stored_too_late(
     demo.wait(timedelta(minutes=11))
     scenario._approve(scenario._ordinary(NL))
     demo.stack.drain()
-    assert halts(demo)[""].code == "APP_CREDENTIALS_REFUSED"
+    assert halts(demo)["nl"].code == "APP_CREDENTIALS_REFUSED"
     demo.clock.move(WORKER_CACHE)
     terminal.ok("connection", "add", file, env={"CONNECTOR_EXACT_CLIENT_SECRET": secret})
     demo.stack.drain()
@@ -154,7 +154,7 @@ def test_the_consent(demo: DemoEnvironment, scenario: Scenario, terminal: Termin
     demo.clock.move(timedelta(minutes=11))
     scenario._approve(scenario._ordinary(NL))
     demo.stack.drain()
-    assert halts(demo)[""].code == "RECONNECT_NEEDED"
+    assert halts(demo)["nl"].code == "RECONNECT_NEEDED"
     redirect_uri = "https://connector.example/back"
     words = ("connection", "consent", CONNECTION_ID, "--redirect-uri", redirect_uri)
     terminal.ok(*words, typed=_code(demo, redirect_uri) + "\n")

@@ -19,7 +19,7 @@ class CallCapacity:
     """Counts down the calls left this minute, one per order; they are read at the first order."""
 
     def __init__(self, services: Services, running: Iterable[Division]) -> None:
-        """Count these divisions of the connection: those that nothing stops."""
+        """Count these divisions of the connection: those that no halt stops."""
         self._services = services
         self._connection = services.connection
         self._running = tuple(running)

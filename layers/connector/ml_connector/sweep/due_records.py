@@ -121,7 +121,8 @@ def sweep_connection(services: Services) -> None:
         services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
     if "" in halts:
         return
-    _queue_refreshes(services, _running(services.connection, halts.keys(), outages))
+    running = _not_halted(services.connection, halts.keys())
+    _queue_refreshes(services, (each for each in running if not outages.of_site(site_of(each))))
     if not outages.of_airbase:
         queue_listing(services)
     _queue_due(services, halts.keys(), outages)
@@ -141,13 +142,11 @@ def _queue_runs(services: Services, division: Division) -> None:
         services.queues.send(message, message.group)
 
 
-def _running(connection: Connection, halted: Collection[str], outages: Outages) -> list[Division]:
-    """Return the divisions that nothing stops."""
+def _not_halted(connection: Connection, halted: Collection[str]) -> list[Division]:
     return [
         each.division
         for each in connection.divisions
-        if not outages.of_site(site_of(each.division))
-        and not any(key in halted for key in halting_keys(each.division))
+        if not any(key in halted for key in halting_keys(each.division))
     ]
 
 
@@ -165,7 +164,8 @@ def queue_due(services: Services) -> None:
 
 def _queue_due(services: Services, halted: Collection[str], outages: Outages) -> None:
     """Queue due orders; those that wait only for calls are left to a run of their division."""
-    capacity = CallCapacity(services, _running(services.connection, halted, outages))
+    # Those of a site that is away as well: processed, they are parked until it is back.
+    capacity = CallCapacity(services, _not_halted(services.connection, halted))
     queued = 0
     run = cache(partial(_queue_runs, services))  # once
     for record in _due(services.ledger, _reasons_over(services.connection, halted, outages)):
