@@ -16,6 +16,7 @@ from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import Division, Guid, code_of
 from ml_connector.exact import errors, odata
 from ml_connector.exact.client import ExactClient
+from ml_connector.exact.contract_day import ContractDay
 from ml_connector.exact.errors import ExactAnswer, SentRequest
 from ml_connector.exact.oauth import Tokens
 from ml_connector.exact.rate_limiter import RateLimiter
@@ -25,6 +26,7 @@ from ml_connector.exact.turns import Turns
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.coordination import ErrorWindow
 from ml_connector.secret import Secret
+from ml_connector.settings.connection import Contract
 from tests.exact.token_site import BASE, FIRM, SITE_SETTINGS
 from tests.site import APP, SITE
 
@@ -62,6 +64,7 @@ def make_client(exact: ExactSimulator, table: InMemoryTable) -> MakeClient:
             ErrorWindow(table, FIRM),
             RefusedTokens(table, FIRM),
             Turns(table, FIRM, calls_in_flight=50),
+            ContractDay(table, FIRM, SITE, Contract()),
         )
 
     return make

@@ -14,12 +14,14 @@ from ml_connector.clock import MovableClock
 from ml_connector.domain.faults import Fault, Halt, Later, Review
 from ml_connector.domain.ids import Division, Guid
 from ml_connector.exact.client import ExactClient
+from ml_connector.exact.contract_day import ContractDay
 from ml_connector.exact.rate_limiter import RateLimiter
 from ml_connector.exact.refused_tokens import RefusedTokens
 from ml_connector.exact.tokens import TokenProvider
 from ml_connector.exact.turns import Turns
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.coordination import ErrorWindow
+from ml_connector.settings.connection import Contract
 from tests.exact.token_site import BASE, FIRM, SITE_SETTINGS, TokenSite
 from tests.site import APP, SITE
 
@@ -64,6 +66,7 @@ def exact_client(
         ErrorWindow(table, FIRM),
         RefusedTokens(table, FIRM),
         Turns(table, FIRM),
+        ContractDay(table, FIRM, SITE, Contract()),
     )
 
 

@@ -49,8 +49,10 @@ def test_waiting_orders_and_open_exceptions_are_counted(env: InMemoryEnvironment
     sweep(env)
     found = measured(env, connection=FIRM)
     assert found == {"OrdersWaiting": 1, "OpenExceptions": 3, "Halts": 0} | {
-        "OldestWaitingSeconds": found["OldestWaitingSeconds"]
+        "OldestWaitingSeconds": found["OldestWaitingSeconds"],
+        "ExactContractCallsPercent": found["ExactContractCallsPercent"],
     }
+    assert 0 < found["ExactContractCallsPercent"] < 1
     assert 600 <= found["OldestWaitingSeconds"] <= 900
     codes = {code: measured(env, connection=FIRM, code=code) for code in CODES}
     assert codes == {

@@ -13,6 +13,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault, Later, Review, UnclearAnswer
 from ml_connector.domain.ids import ConnectionId, Division, Guid, code_of, division_at
 from ml_connector.exact import errors, odata
+from ml_connector.exact.contract_day import ContractDay
 from ml_connector.exact.errors import ExactAnswer, SentRequest
 from ml_connector.exact.rate_limiter import RateLimiter
 from ml_connector.exact.refused_tokens import RefusedTokens
@@ -41,8 +42,8 @@ class ExactClient:
 
     Every method raises `Later` (with `outcome_unknown` where a write may have been committed),
     `Review` or `Halt`; see `exact/errors.py` for which answer means what. `tokens`,
-    `rate_limiter` and `turns` may be used directly, for the age of the consent, the calls left and
-    the turn for a run of calls.
+    `rate_limiter`, `contract_day` and `turns` may be used directly, for the age of the consent, the
+    calls left and the turn for a run of calls.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class ExactClient:
         error_window: ErrorWindow,
         refused_tokens: RefusedTokens,
         turns: Turns,
+        contract_day: ContractDay,
     ) -> None:
         """Call the site's address."""
         self._base = site.exact_base_url
@@ -65,6 +67,7 @@ class ExactClient:
         self._error_window = error_window
         self._refused_tokens = refused_tokens
         self.turns = turns
+        self.contract_day = contract_day
         self._failures: Counter[Division] = Counter()
 
     @property
@@ -176,7 +179,7 @@ class ExactClient:
         other is halted.
         """
         _refuse_large(sent, body)
-        if not sent.division:
+        if sent.division == self._no_division:
             return self._call_in_turn(sent, method, url, body)
         with self.turns.calling(sent.division):
             return self._call_in_turn(sent, method, url, body)
@@ -225,7 +228,7 @@ class ExactClient:
             raise
 
     def _exchange(self, sent: SentRequest, request: httpx.Request) -> ExactAnswer:
-        self.rate_limiter.reserve(sent.division)
+        self._reserve(sent.division)
         response = self._send(request)
         if isinstance(response, httpx.HTTPError):
             # Not chained: the request in `response` contains the token.
@@ -235,6 +238,18 @@ class ExactClient:
         if errors.counts_as_error(answer):
             self._error_window.record(sent.division, sent.endpoint)
         return answer
+
+    def _reserve(self, division: Division) -> None:
+        """Reserve a call; that of no division counts for no contract."""
+        if division == self._no_division:
+            self.rate_limiter.reserve(division)
+            return
+        self.contract_day.reserve()
+        try:
+            self.rate_limiter.reserve(division)
+        except Later:
+            self.contract_day.give_back()
+            raise
 
     def _send(self, request: httpx.Request) -> httpx.Response | httpx.HTTPError:
         try:
@@ -338,4 +353,5 @@ def open_exact_client(
         ErrorWindow(coordination, id),
         RefusedTokens(coordination, id),
         Turns(coordination, id, site.calls_in_flight),
+        ContractDay(coordination, id, site.site, site.contract),
     )

@@ -12,6 +12,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault, Halt, Problem, Review
 from ml_connector.domain.ids import named_scope
 from ml_connector.exact.client import ExactClient
+from ml_connector.exact.contract_day import ContractDay
 from ml_connector.exact.odata import parse_moment
 from ml_connector.health.airbase import AirbasePing
 from ml_connector.health.checks import Check, Checklist, code_of, result_or_fault
@@ -93,6 +94,8 @@ def _ping_exact(
         _check_consent(checklist, exact_client, site)
     with checklist.guarding("token_stores", site.site):
         _check_token_stores(checklist, exact_client, site)
+    with checklist.guarding("contract", site.site):
+        _check_contract(checklist, exact_client.contract_day, site)
     me = result_or_fault(exact_client.current_user)
     _check_user(checklist, site, me)
     with checklist.guarding("exact_clock", site.site):
@@ -126,6 +129,15 @@ def _check_token_stores(checklist: Checklist, exact_client: ExactClient, site: E
     is_home = pairs.is_home()
     detail = "Secrets Manager has it." if is_home else "Secrets Manager gets it within 18 minutes."
     checklist.green("token_stores", f"The newest token pair is stored. {detail}", site.site)
+
+
+def _check_contract(checklist: Checklist, day: ContractDay, site: ExactSite) -> None:
+    if later := day.spent():
+        raise later
+    used = day.used()
+    who = "readings and orders" if used < day.for_reading else "orders only"
+    counted = f"{used} of {day.share} calls of {day.title} used today"
+    checklist.green("contract", f"{counted}; what is left is for {who}.", site.site)
 
 
 def _check_user(checklist: Checklist, site: ExactSite, me: dict[str, Any] | Fault) -> None:

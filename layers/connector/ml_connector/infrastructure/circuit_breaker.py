@@ -31,8 +31,8 @@ _KEPT = timedelta(days=7)
 _MAX_ATTEMPTS = 10
 _MOST_DISCOUNTED = 60  # paths
 # These say nothing about the remote: the token provider records its own failures, and for a turn
-# nothing was called.
-_SAY_NOTHING = ("TOKEN_", "EXACT_TURN_TAKEN")
+# or a call of the contract nothing was called.
+_SAY_NOTHING = ("TOKEN_", "EXACT_TURN_TAKEN", "EXACT_CONTRACT_")
 
 
 @dataclass(frozen=True)

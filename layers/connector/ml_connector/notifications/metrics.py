@@ -47,6 +47,9 @@ def _measure(services: Services) -> Mapping[str, float]:
     services.measure(metrics, connection=services.id)
     for code, count in codes.items():
         services.measure({"OpenExceptionsOfCode": count}, connection=services.id, code=code)
+    days = [services.exact_at(each.site).contract_day for each in services.connection.sites]
+    percent = max(100 * day.used() / day.share for day in days)
+    services.measure({"ExactContractCallsPercent": percent}, connection=services.id)
     for each in services.connection.divisions:
         rate_limiter = services.exact(each.division).rate_limiter
         minute, day = rate_limiter.used_percent(each.division, EVERY_MINUTES)

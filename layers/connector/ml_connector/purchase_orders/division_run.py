@@ -35,6 +35,7 @@ RUN_LASTS = timedelta(seconds=35)
 """Of a worker's 60 seconds: the last order of a run may take what is left."""
 _SOON, _TO_OTHERS = timedelta(seconds=10), timedelta(seconds=20)
 _READING = timedelta(seconds=60)
+_UNTIL_TOMORROW = {"EXACT_DAY_LIMIT", "EXACT_CONTRACT_DAY"}
 
 
 def run_division(
@@ -151,6 +152,9 @@ def _advance(services: Services, record: AnyRecord) -> OrderRecord | None:
 
 
 def _for_all(after: OrderRecord | None) -> str:
-    """Return the code of the delay that the whole division has, empty if there is none."""
+    """Return the code of a delay of the whole division after which the run ends, empty if none.
+
+    After one until the next day it goes on: each order says what it waits for.
+    """
     waiting = after.facts.waiting if after and after.due_at else None
-    return waiting.code if waiting and waiting.code in FOR_CALLS else ""
+    return waiting.code if waiting and waiting.code in FOR_CALLS - _UNTIL_TOMORROW else ""

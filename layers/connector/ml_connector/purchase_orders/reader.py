@@ -147,11 +147,13 @@ def _standing(ledger: Ledger) -> ConnectionStanding:
 
 
 def _wait_for_exact(exact_client: ExactClient, division: Division) -> Later | None:
-    """Return why the division cannot be called now: an outage, its calls used up."""
+    """Return why the division cannot be called now: an outage, or no calls left."""
     try:
         exact_client.circuit_breaker.check()
     except Later as later:
         return later
+    if spent := exact_client.contract_day.spent():
+        return spent
     until = exact_client.rate_limiter.exhausted_until(division)
     if until is None:
         return None
@@ -160,9 +162,10 @@ def _wait_for_exact(exact_client: ExactClient, division: Division) -> Later | No
 
 
 def _wait_for_turn(exact_client: ExactClient, division: Division) -> Later | None:
-    """Take the turn of the division; return why not."""
+    """Take the turn of the division, and make sure of a call of the contract; return why not."""
     try:
         exact_client.turns.take(division)
+        exact_client.contract_day.require()
     except Later as later:
         return later
     return None

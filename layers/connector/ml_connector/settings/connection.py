@@ -185,11 +185,31 @@ class VendorPolicy(StrictModel):
         return self.write_reference or bool(leads)
 
 
+CALLS_OF_CONTRACT: Mapping[str, int] = {"standard": 20_000, "premium": 30_000}
+"""A day, by licence: Exact's fair use, for all apps and divisions together."""
+
+
 class CallLimits(StrictModel):
     """Exact's call limits for an app in each division, until Exact's headers state others."""
 
     calls_per_minute: Annotated[int, Field(gt=0)] = 60
     calls_per_day: Annotated[int, Field(gt=0)] = 5000
+
+
+class Contract(StrictModel):
+    """The Exact contract of the divisions, of which Exact counts the calls of all apps together."""
+
+    name: str = ""
+    """Connections of the stack with the same name share one budget. Empty: no other connection has
+    divisions in this contract."""
+    licence: Literal["standard", "premium"] = "standard"
+    share_percent: Annotated[int, Field(ge=1, le=100)] = 50
+    """How much of the contract's calls the connector may use; the rest is for other apps."""
+
+    @property
+    def our_calls(self) -> int:
+        """Return how many calls a day the connector may make."""
+        return CALLS_OF_CONTRACT[self.licence] * self.share_percent // 100
 
 
 class NotificationSettings(StrictModel):
@@ -227,6 +247,7 @@ class ExactSite(StrictModel):
         "Items",
     )
     limits: CallLimits = Field(default_factory=CallLimits)
+    contract: Contract = Field(default_factory=Contract)
     calls_in_flight: Annotated[int, Field(ge=1, le=10)] = 1
     """How many calls to a division of Exact may be under way at once. Exact asks for one."""
     divisions: Annotated[tuple[ExactDivision, ...], Field(min_length=1)]

@@ -42,7 +42,7 @@ _WEBHOOKS_EVERY = 5  # minutes: a sweep reads little
 _EVENTS = "event#"
 FOR_CALLS = {
     "EXACT_TURN_TAKEN", "EXACT_MINUTE_LIMIT", "EXACT_DAY_LIMIT", "EXACT_RATE_LIMITED", "EXACT_AWAY",
-    "HALTED", "REFERENCE_DATA_OLD",
+    "EXACT_CONTRACT_DAY", "HALTED", "REFERENCE_DATA_OLD",
 }  # fmt: skip
 """The delays of an order that are over once its division can be called: a run takes it up."""
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)

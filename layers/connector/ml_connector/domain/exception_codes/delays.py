@@ -28,6 +28,25 @@ DELAYS: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "EXACT_CONTRACT_DAY",
+        Severity.DELAY,
+        "Today's share of the Exact contract's calls is used up; it starts anew at 00:00 UTC.",
+        "Nothing to do. If it happens daily, see which divisions and apps call most, or raise "
+        "share_percent of the connection's contract.",
+        {
+            "share": "Of {contract}, the connector may use {share} calls a day.",
+        },
+    ),
+    CatalogueEntry(
+        "EXACT_CONTRACT_READING",
+        Severity.DELAY,
+        "What is left of today's share of the Exact contract's calls is kept for orders.",
+        "Nothing to do: reference data are read again from 00:00 UTC.",
+        {
+            "share": "Of {contract}, the connector may use {share} calls a day.",
+        },
+    ),
+    CatalogueEntry(
         "EXACT_TURN_TAKEN",
         Severity.DELAY,
         "Exact asks for one call after the other, and another worker is calling the division.",

@@ -51,6 +51,8 @@ class WaitForExact(Question[Later | None], frozen=True):
 class TurnAtExact(Question[Later | None], frozen=True):
     """Why it is not the worker's turn to call the division; None when it is, and it keeps it.
 
+    There is a call of the contract left, too.
+
     Asked once nothing else keeps the order from being sent.
     """
 
