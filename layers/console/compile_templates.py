@@ -8,6 +8,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
+FILTERS = ("amount", "moment", "age", "heading", "indented", "shown")
+"""The filters of `ml_console.formats`: only their names are compiled in."""
+
 
 def main(folder: Path) -> None:
     """Compile every template, with what `ml_console.view` sets; a fault in one is raised."""
@@ -17,6 +20,7 @@ def main(folder: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= dict.fromkeys(FILTERS, str)
     environment.compile_templates(folder / "compiled", zip=None, ignore_errors=False)
 
 
