@@ -14,7 +14,7 @@ from local.exact_simulator.server import notifying
 from local.exact_simulator.simulator import ExactSimulator
 from local.exact_simulator.sites import build_sites, serve_sites
 from ml_connector.clock import MovableClock
-from ml_connector.settings.connection import EXACT_SITES
+from ml_connector.settings.exact_sites import EXACT_SITES
 
 _COUNTRIES = {"co.uk": "GB", "com": "US"}
 

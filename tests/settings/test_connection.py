@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from ml_connector.domain.ids import Division
-from ml_connector.settings.connection import ANOTHER_SITE, Connection
+from ml_connector.settings.connection import Connection
+from ml_connector.settings.exact_sites import ANOTHER_SITE
 from tests.domain.orders.builders import any_connection, any_division
 
 DIVISIONS = [{"division": 101, "subsidiaries": ["sub-nl"]}]

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from ml_connector import telemetry
 from ml_connector.domain.console_access import Role
 from ml_connector.domain.ids import ConnectionId
-from ml_connector.infrastructure.connection_store import ConnectionStore
+from ml_connector.infrastructure.connection_views import ConnectionView, ConnectionViews
 from ml_connector.infrastructure.console_rules import ConsoleRules
 from ml_connector.infrastructure.console_sessions import ConsoleSessions, Session
 from ml_connector.infrastructure.dynamodb import Table
@@ -17,7 +17,6 @@ from ml_connector.infrastructure.ledger import AnyRecord, Ledger
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.record_codec import NewerDataError, is_record_key
 from ml_connector.secret import Secret
-from ml_connector.settings.connection import Connection
 from ml_console.files import FILES
 from ml_console.settings import Settings
 from ml_console.texts import Texts, best_texts
@@ -69,19 +68,19 @@ class Console:
         """Return the queues: few calls send anything."""
         return self._open_queues()
 
-    def connections(self) -> Iterable[Connection]:
+    def connections(self) -> Iterable[ConnectionView]:
         """Return the stack's connections."""
-        return ConnectionStore(self.tables.mappings).all()
+        return ConnectionViews(self.tables.mappings).all()
 
-    def ledger_of(self, connection: Connection) -> Ledger:
+    def ledger_of(self, connection: ConnectionView) -> Ledger:
         """Return the records of a connection, for reading."""
         return Ledger(
             self.tables.ledger, self.tables.audit, ACTOR, connection.id, connection.first_site
         )
 
-    def connection(self, id: ConnectionId) -> Connection:
+    def connection(self, id: ConnectionId) -> ConnectionView:
         """Return a connection; raises `NotFoundError`."""
-        found = ConnectionStore(self.tables.mappings).get(id)
+        found = ConnectionViews(self.tables.mappings).get(id)
         if found is None:
             raise NotFoundError
         return found

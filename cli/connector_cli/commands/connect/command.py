@@ -24,7 +24,7 @@ from connector_cli.commands.consent import (
 )
 from connector_cli.printing import print_json
 from ml_connector.connections.files import read_settings
-from ml_connector.settings.connection import EXACT_SITES
+from ml_connector.settings.exact_sites import EXACT_SITES
 from ml_connector.user_errors import UserError
 
 

@@ -26,7 +26,8 @@ from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.shared_use import share_apps
 from ml_connector.connections.subsidiaries import Settings, Subsidiary
 from ml_connector.domain.faults import Halt, Later
-from ml_connector.settings.connection import EXACT_SITES, Connection, ExactSite
+from ml_connector.settings.connection import Connection, ExactSite
+from ml_connector.settings.exact_sites import EXACT_SITES
 from ml_connector.user_errors import UserError
 
 

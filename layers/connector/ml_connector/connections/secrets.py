@@ -24,7 +24,8 @@ from ml_connector.infrastructure.secret_store import (
 from ml_connector.infrastructure.webhook_senders import sender_name
 from ml_connector.secret import Secret
 from ml_connector.settings.airbase_profile import AirbaseProfile, NoVerification, StandardWebhooks
-from ml_connector.settings.connection import ANOTHER_SITE, EXACT_SITES, Connection, ExactSite
+from ml_connector.settings.connection import Connection, ExactSite
+from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES
 from ml_connector.stack import AdminSecretStore, Stack
 from ml_connector.user_errors import ServiceError, UserError
 from ml_connector.webhooks import airbase as airbase_webhook

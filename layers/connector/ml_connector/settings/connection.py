@@ -27,11 +27,8 @@ from ml_connector.domain.ids import (
     site_of,
 )
 from ml_connector.settings.airbase_profile import AirbaseProfile, NoVerification, StrictModel
+from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES, HOST, site_at
 
-EXACT_SITES = ("nl", "be", "de", "fr", "es", "co.uk", "com")
-ANOTHER_SITE = SiteId("other")
-"""The site of a connection to a server that is none of Exact's own."""
-_HOST = "start.exactonline."
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DIVISION = re.compile(r"[a-z.]+\.[0-9]{1,10}")
@@ -264,10 +261,10 @@ class ExactSite(StrictModel):
                 raise ValueError(
                     f"name exact_site (one of {', '.join(EXACT_SITES)}) or exact_base_url"
                 )
-            data = {**data, "exact_base_url": f"https://{_HOST}{named}"}
+            data = {**data, "exact_base_url": f"https://{HOST}{named}"}
         divisions = data.get("divisions")
         if isinstance(divisions, list | tuple):
-            site = named or _site_at(str(data["exact_base_url"]))
+            site = named or site_at(str(data["exact_base_url"]))
             data = {**data, "divisions": [_with_site(each, site) for each in divisions]}
         return data
 
@@ -290,7 +287,7 @@ class ExactSite(StrictModel):
 
         It is `exact_site`; without one, the site whose address is given, else `ANOTHER_SITE`.
         """
-        return SiteId(self.exact_site) if self.exact_site else _site_at(self.exact_base_url)
+        return SiteId(self.exact_site) if self.exact_site else site_at(self.exact_base_url)
 
     @property
     def app_of(self) -> AppId:
@@ -414,13 +411,6 @@ class Connection(StrictModel):
         return frozenset(self.tag_dimensions.values())
 
 
-def _site_at(base_url: str) -> SiteId:
-    """Return the site of Exact's own that has this address, else `ANOTHER_SITE`."""
-    host = urlsplit(base_url).hostname
-    named = (SiteId(site) for site in EXACT_SITES if host == f"{_HOST}{site}")
-    return next(named, ANOTHER_SITE)
-
-
 def _with_site(division: Any, site: SiteId) -> Any:
     """Return a division's settings with the site in its code; anything else as it is."""
     if not isinstance(division, Mapping):
@@ -435,7 +425,7 @@ def _with_id(site: Any, connection: str) -> Any:
     """Return a site's settings with the name of its app; anything else as it is."""
     if not isinstance(site, Mapping) or site.get("id"):
         return site
-    named = site.get("exact_site") or _site_at(str(site.get("exact_base_url", "")))
+    named = site.get("exact_site") or site_at(str(site.get("exact_base_url", "")))
     return {**site, "id": app_at(ConnectionId(connection), SiteId(str(named)))}
 
 

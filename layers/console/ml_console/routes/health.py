@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from ml_connector import clock
 from ml_connector.domain.ids import Division
 from ml_connector.domain.records import DivisionFacts
+from ml_connector.infrastructure.connection_views import ConnectionView
 from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger
-from ml_connector.settings.connection import Connection
 from ml_console.console import Console
 from ml_console.view import page
 from ml_console.visits import Visit
@@ -46,7 +46,7 @@ class DivisionHealth:
 class ConnectionHealth:
     """How one connection fares."""
 
-    connection: Connection
+    connection: ConnectionView
     stops: list[Stop]
     away: list[str]
     waiting: int
@@ -70,7 +70,7 @@ def health(console: Console, visit: Visit) -> Answer:
     return page("health.html", visit.texts, visit=visit, connections=found)
 
 
-def _health(ledger: Ledger, connection: Connection, visit: Visit) -> ConnectionHealth:
+def _health(ledger: Ledger, connection: ConnectionView, visit: Visit) -> ConnectionHealth:
     unfinished = list(ledger.unfinished())
     waiting = [str(row["open_at"]) for row in unfinished if row["waits"]]
     away = [name for code, name in _OUTAGES.items() if any(ledger.due(clock.now(), code))]
@@ -85,13 +85,13 @@ def _health(ledger: Ledger, connection: Connection, visit: Visit) -> ConnectionH
     )
 
 
-def _seen(connection: Connection, visit: Visit) -> Iterator[tuple[str, str]]:
+def _seen(connection: ConnectionView, visit: Visit) -> Iterator[tuple[str, str]]:
     for each in connection.divisions:
         if visit.sees_division(each.division):
-            yield each.division, each.name or each.division
+            yield each.division, each.name
 
 
-def _stops(record: ConnectionRecord, connection: Connection, visit: Visit) -> Iterator[Stop]:
+def _stops(record: ConnectionRecord, connection: ConnectionView, visit: Visit) -> Iterator[Stop]:
     names = dict(_seen(connection, visit))
     for where, halt in sorted(record.facts.halts.items()):
         if not where or where in names:

@@ -6,9 +6,9 @@ from itertools import groupby
 
 from ml_connector.domain.exception_codes import CATALOGUE, Severity
 from ml_connector.exceptions.open_rows import open_rows, with_exceptions
+from ml_connector.infrastructure.connection_views import ConnectionView
 from ml_connector.infrastructure.ledger import AnyRecord, UnreadableRecord
 from ml_connector.record_lookup import order_facts
-from ml_connector.settings.connection import Connection
 from ml_console.console import Console
 from ml_console.formats import sums
 from ml_console.view import page
@@ -24,7 +24,7 @@ _FIRST = {Severity.HALT: 0, Severity.EXCEPTION: 1}
 class OpenCase:
     """One open exception, as the list shows it."""
 
-    connection: Connection
+    connection: ConnectionView
     division: str
     """The division's key, empty when it belongs to none in particular."""
     key: str
@@ -40,7 +40,7 @@ class OpenCase:
     @property
     def place(self) -> str:
         """Return how people call the division, or the connection."""
-        return division_names(self.connection).get(self.division) or self.connection.name
+        return self.connection.names.get(self.division, self.connection.name)
 
 
 @dataclass(frozen=True)
@@ -86,18 +86,15 @@ def inbox(console: Console, visit: Visit) -> Answer:
     )
 
 
-def division_names(connection: Connection) -> dict[str, str]:
-    """Return how people call each division of a connection, by its key."""
-    return {each.division: each.name or each.division for each in connection.divisions}
-
-
-def _cases(console: Console, visit: Visit, connection: Connection) -> Iterator[OpenCase]:
+def _cases(console: Console, visit: Visit, connection: ConnectionView) -> Iterator[OpenCase]:
     for record in with_exceptions(console.ledger_of(connection)):
         if visit.sees(record):
             yield from _cases_of(connection, record)
 
 
-def _cases_of(connection: Connection, record: AnyRecord | UnreadableRecord) -> Iterator[OpenCase]:
+def _cases_of(
+    connection: ConnectionView, record: AnyRecord | UnreadableRecord
+) -> Iterator[OpenCase]:
     order = None if isinstance(record, UnreadableRecord) else order_facts(record)
     for row in open_rows(record):
         yield OpenCase(

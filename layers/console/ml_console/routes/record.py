@@ -13,7 +13,6 @@ from ml_connector.exceptions.open_rows import open_rows
 from ml_connector.infrastructure.ledger import AnyRecord
 from ml_connector.user_errors import UserError
 from ml_console.console import Console
-from ml_console.routes.inbox import division_names
 from ml_console.view import page
 from ml_console.visits import Visit, divisions_of
 from ml_console.web import Answer
@@ -37,7 +36,7 @@ def record(console: Console, visit: Visit) -> Answer:
     """Show a record."""
     ledger, found = console.record(visit, visit.request.query)
     connection = console.connection(ledger.id)
-    names = division_names(connection)
+    names = connection.names
     evidence = {each.digest: dict(each.evidence) for each in found.facts.all_problems}
     try:
         trail = trail_checks.of_record(ledger, found)

@@ -1,0 +1,76 @@
+"""What pages show of a connection, read without the models of its settings.
+
+Those check what people type in, and cost a cold start a quarter of a second; what is stored was
+checked.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from ml_connector.domain.ids import ConnectionId, Division, SiteId, division_at
+from ml_connector.infrastructure.dynamodb import Item, Table
+from ml_connector.settings.exact_sites import site_at
+
+_CONNECTIONS = "#connections"  # as in `connection_store`
+
+
+class DivisionView(Struct, frozen=True):
+    """A division, and how people call it."""
+
+    division: Division
+    name: str
+
+
+class ConnectionView(Struct, frozen=True):
+    """A connection: how people call it, the site that it had first, and its divisions."""
+
+    id: ConnectionId
+    name: str
+    first_site: SiteId
+    divisions: tuple[DivisionView, ...]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Return how people call each division."""
+        return {each.division: each.name for each in self.divisions}
+
+
+class ConnectionViews:
+    """Reads the connections of a stack."""
+
+    def __init__(self, mappings: Table) -> None:
+        """Read them in the mappings table."""
+        self._table = mappings
+
+    def get(self, id: ConnectionId) -> ConnectionView | None:
+        """Return a connection, or None when there is none."""
+        item = self._table.get(_CONNECTIONS, id)
+        return _view(item) if item else None
+
+    def all(self) -> Iterator[ConnectionView]:
+        """Yield every connection of the stack."""
+        return map(_view, self._table.query(_CONNECTIONS))
+
+
+def _view(item: Item) -> ConnectionView:
+    body: Mapping[str, Any] = json.loads(str(item["body"]))
+    id = ConnectionId(str(item["sk"]))
+    sites: list[Mapping[str, Any]] = body.get("sites") or [{**body, "id": id}]
+    first = next((each for each in sites if each.get("id") == id), sites[0])
+    divisions = tuple(_division(of, each) for of in sites for each in of.get("divisions", ()))
+    return ConnectionView(id, str(body.get("name") or id), _site(first), divisions)
+
+
+def _site(stored: Mapping[str, Any]) -> SiteId:
+    named = stored.get("exact_site")
+    return SiteId(str(named)) if named else site_at(str(stored.get("exact_base_url", "")))
+
+
+def _division(of: Mapping[str, Any], stored: Mapping[str, Any]) -> DivisionView:
+    """Return a division, which is stored by its code or as `nl.2101`."""
+    code = str(stored["division"]).rpartition(".")[2]
+    division = division_at(_site(of), int(code))
+    return DivisionView(division, str(stored.get("name") or division))

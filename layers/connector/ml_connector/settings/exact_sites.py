@@ -1,0 +1,18 @@
+"""Exact's sites, and which one settings name: without the models of settings."""
+
+from urllib.parse import urlsplit
+
+from ml_connector.domain.ids import SiteId
+
+EXACT_SITES = ("nl", "be", "de", "fr", "es", "co.uk", "com")
+ANOTHER_SITE = SiteId("other")
+"""The site of a connection to a server that is none of Exact's own."""
+HOST = "start.exactonline."
+"""How the name of each of Exact's own servers begins."""
+
+
+def site_at(base_url: str) -> SiteId:
+    """Return the site of Exact's own that has this address, else `ANOTHER_SITE`."""
+    host = urlsplit(base_url).hostname
+    named = (SiteId(site) for site in EXACT_SITES if host == f"{HOST}{site}")
+    return next(named, ANOTHER_SITE)
