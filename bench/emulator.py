@@ -24,12 +24,12 @@ _opener = build_opener(ProxyHandler({}))
 
 @dataclass(frozen=True)
 class Runtime:
-    """What a function runs on: the emulator, python3.13, Lambda's runtime client, the layer."""
+    """What a function runs on: the emulator, python3.13, Lambda's runtime client, its layers."""
 
     emulator: Path
     python: Path
     client: Path
-    layer: Path
+    layers: tuple[Path, ...]
 
 
 def emulator_in(sam_venv: Path) -> Path:
@@ -96,7 +96,7 @@ def _running(
 def _environment(runtime: Runtime, folder: Path) -> dict[str, str]:
     return {
         "PATH": f"{runtime.python.parent}:/usr/bin:/bin",
-        "PYTHONPATH": f"{runtime.layer}:{runtime.client}",
+        "PYTHONPATH": ":".join(map(str, (*runtime.layers, runtime.client))),
         "PYTHONDONTWRITEBYTECODE": "1",
         "LAMBDA_TASK_ROOT": str(folder),
         "AWS_LAMBDA_FUNCTION_NAME": folder.name,

@@ -42,6 +42,7 @@ def main() -> int:
         _console.print(f"[red]Broken:[/red] {sentence}")
     result = "[red]Invariants broke[/red]" if broken else "[green]Every invariant holds[/green]"
     _console.print(f"{result}; {time.monotonic() - started:.1f} s.")
+    _console.print("To look at it as finance people do: `make local` prints the console's address.")
     return 1 if broken else 0
 
 
