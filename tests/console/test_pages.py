@@ -43,7 +43,10 @@ def test_a_clerk_of_one_division_sees_nothing_of_another(
     assert "PO-DE" not in inbox.text
     assert "75.50" not in inbox.text
     assert "1 thing to decide" in inbox.text
-    assert "Deutschland" not in browser.get("/health").text
+    health = browser.get("/health").text
+    assert "Deutschland" not in health
+    assert "wait for a decision" not in health, "it would count those of others"
+    assert "2 records wait for a decision" in browsers["u-clerk"].get("/health").text
     assert browser.get(address_of(demo, "PO-NL")).status == 200
     hidden = browser.get(address_of(demo, "PO-DE"))
     unknown = browser.get(f"/record?of={FIRM}&key=order%23never-heard-of")

@@ -51,7 +51,8 @@ class ConnectionHealth:
     away: list[str]
     waiting: int
     oldest: str
-    open: int
+    open: int | None
+    """None, like no waiting order, for somebody who sees only some of the divisions."""
     divisions: list[DivisionHealth]
 
     @property
@@ -71,7 +72,8 @@ def health(console: Console, visit: Visit) -> Answer:
 
 
 def _health(ledger: Ledger, connection: ConnectionView, visit: Visit) -> ConnectionHealth:
-    unfinished = list(ledger.unfinished())
+    sees_all = visit.access.everywhere is not None
+    unfinished = list(ledger.unfinished()) if sees_all else []
     waiting = [str(row["open_at"]) for row in unfinished if row["waits"]]
     away = [name for code, name in _OUTAGES.items() if any(ledger.due(clock.now(), code))]
     return ConnectionHealth(
@@ -80,7 +82,7 @@ def _health(ledger: Ledger, connection: ConnectionView, visit: Visit) -> Connect
         away=away,
         waiting=len(waiting),
         oldest=min(waiting, default=""),
-        open=sum(bool(row["codes"]) for row in unfinished),
+        open=sum(bool(row["codes"]) for row in unfinished) if sees_all else None,
         divisions=[_division(ledger, key, name) for key, name in _seen(connection, visit)],
     )
 
