@@ -235,6 +235,4 @@ def test_the_example_is_complete_and_valid() -> None:
         type(connection.profile),
     )
     missing = [name for shape in shapes for name in shape.model_fields if name not in text]
-    assert missing == ["supplier_rows", "other_rows"], (
-        "stored settings, or of several sites"
-    )
+    assert missing == ["supplier_rows", "other_rows"], "stored settings, or of several sites"

@@ -11,6 +11,7 @@ from ml_connector.connections import token_refresh
 from ml_connector.domain.ids import AppId, Guid, code_of
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.message_bodies import ExactNotification
+from ml_connector.notifications.text import compose_halts
 from tests.two_sites import BE_APP, BE_DIVISION, BELGIUM, TwoSites
 
 
@@ -101,3 +102,14 @@ def test_each_site_has_its_own_app_calls_and_tokens(both: TwoSites) -> None:
     left = nl.rate_limiter.calls_left(NL.key)
     be.rate_limiter.reserve(BE_DIVISION, 10)
     assert nl.rate_limiter.calls_left(NL.key) == left
+
+
+def test_people_are_told_which_site_is_stopped(both: TwoSites) -> None:
+    both.belgium.revoke_consent()
+    both.clock.move(timedelta(hours=30))
+    token_refresh.refresh_all(both.services.all(), lambda _name, _value: None)
+    (found,) = both.services_of().outbox.waiting(10)
+    ((subject, text),) = compose_halts(both.connection(), found)
+    assert subject == f"Connector {FIRM}: site be stopped, RECONNECT_NEEDED"
+    assert "Site be is STOPPED: RECONNECT_NEEDED" in text
+    assert f"connector connection consent {BE_APP}" in text

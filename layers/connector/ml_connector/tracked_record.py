@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from ml_connector import backoff, clock
 from ml_connector.domain.exception_codes import CATALOGUE, delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Problem, ReadPart, Review
-from ml_connector.domain.ids import SiteId, site_in
+from ml_connector.domain.ids import site_in
 from ml_connector.domain.open_exceptions import are_alike
 from ml_connector.domain.records import (
     HALT_RETRY,
@@ -23,7 +23,7 @@ from ml_connector.domain.records import (
 from ml_connector.infrastructure.aws_faults import is_of_aws
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
 from ml_connector.infrastructure.halts import Halts
-from ml_connector.infrastructure.ledger import Conflict, Ledger, Record
+from ml_connector.infrastructure.ledger import Conflict, Ledger, Record, parked_under
 
 AnyFacts = TypeVar("AnyFacts", bound=Facts)
 
@@ -51,11 +51,6 @@ _FIXED_DELAYS = {
     "EXACT_TURN_TAKEN", "EXACT_CONTRACT_DAY", "EXACT_CONTRACT_READING",
     "OUTCOME_UNKNOWN", "REFERENCE_DATA_OLD", "TOKEN_BUSY", *_PARKING_CODES,
 }  # fmt: skip
-
-
-def parked_under(code: str, site: SiteId | None) -> str:
-    """Return under which reason a record is parked that waits for this site, or for any."""
-    return f"{code} {site}" if site else code
 
 
 class TrackedRecord(Generic[AnyFacts]):

@@ -461,6 +461,11 @@ def _trail(record: AnyRecord) -> str:
     return f"{record.connection}#{record.key}"
 
 
+def parked_under(code: str, site: SiteId | None) -> str:
+    """Return under which reason a record is parked that waits for this site, or for any."""
+    return f"{code} {site}" if site else code
+
+
 def _due_group(connection: ConnectionId, parked: str) -> str:
     return f"{connection}{_PARKED}{parked}" if parked else connection
 

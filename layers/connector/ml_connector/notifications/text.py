@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ml_connector.domain.exception_codes import CATALOGUE, CatalogueEntry
 from ml_connector.domain.exception_codes.templates import fields_of, in_general
+from ml_connector.domain.ids import named_scope
 from ml_connector.infrastructure.notification_outbox import Notification, OutboxItem
 from ml_connector.settings.connection import Connection
 from ml_connector.telemetry import redact_text
@@ -33,7 +34,7 @@ def compose_halts(connection: Connection, item: OutboxItem) -> Iterator[tuple[st
     """
     for halt in item.notifications:
         if halt.kind == "halt":
-            where = f"division {halt.division}" if halt.division else "the whole connection"
+            where = named_scope(halt.division) or "the whole connection"
             lines = [_opening(connection, item), *_halt(halt, connection)]
             lines += ["", f"What is stopped:  connector exceptions {connection.id}"]
             subject = f"Connector {connection.id}: {where} stopped, {halt.code}"
@@ -57,7 +58,8 @@ def _opening(connection: Connection, oldest: OutboxItem) -> str:
 
 
 def _halt(found: Notification, connection: Connection) -> Iterator[str]:
-    where = f"Division {found.division}" if found.division else "The whole connection"
+    name = named_scope(found.division) or "the whole connection"
+    where = f"{name[0].upper()}{name[1:]}"
     if found.kind == "halt":
         yield ""
         yield f"{where} is STOPPED: {found.code}"

@@ -16,7 +16,7 @@ from ml_connector.exact.turns import kept
 from ml_connector.infrastructure.aws_faults import is_of_aws
 from ml_connector.infrastructure.circuit_breaker import EXACT
 from ml_connector.infrastructure.halts import Halts
-from ml_connector.infrastructure.ledger import AnyRecord, Conflict, OrderRecord
+from ml_connector.infrastructure.ledger import AnyRecord, Conflict, OrderRecord, parked_under
 from ml_connector.messages import run_message, unique_id
 from ml_connector.purchase_orders.posting import advance_order
 from ml_connector.reference_data.refresh import is_due, is_usable, refresh
@@ -29,7 +29,7 @@ from ml_connector.sweep.due_records import (
     waiting_for_exact,
 )
 from ml_connector.telemetry import logger
-from ml_connector.tracked_record import HALTED, parked_under
+from ml_connector.tracked_record import HALTED
 
 RUN_LASTS = timedelta(seconds=35)
 """Of a worker's 60 seconds: the last order of a run may take what is left."""

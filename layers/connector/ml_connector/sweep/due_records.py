@@ -14,7 +14,7 @@ from ml_connector.domain.ids import Division, OrderId, VendorId, halting_keys, s
 from ml_connector.domain.records import OrderFacts
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
 from ml_connector.infrastructure.halts import Halts
-from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
+from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger, parked_under
 from ml_connector.infrastructure.queues import MessageTooLargeError
 from ml_connector.message_outcome import kept_message
 from ml_connector.messages import (
@@ -33,7 +33,7 @@ from ml_connector.sweep.missed_approvals import queue_listing
 from ml_connector.sweep.outages import Outages, read_outages
 from ml_connector.sweep.refused_webhooks import check_refused_webhooks
 from ml_connector.telemetry import logger
-from ml_connector.tracked_record import GIVEN_UP, HALTED, parked_under
+from ml_connector.tracked_record import GIVEN_UP, HALTED
 
 _LOST_AFTER = timedelta(minutes=2)
 _QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout

@@ -1,19 +1,17 @@
 """How each connection and division fares, from what is stored: nobody is called for this."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ml_connector import clock
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import Division, site_of
 from ml_connector.domain.records import DivisionFacts
 from ml_connector.infrastructure.connection_views import ConnectionView
-from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger
+from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger, parked_under
 from ml_console.console import Console
 from ml_console.view import page
 from ml_console.visits import Visit
 from ml_console.web import Answer
-
-_OUTAGES = {"EXACT_AWAY": "Exact Online", "AIRBASE_AWAY": "Airbase"}
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,8 @@ def _health(ledger: Ledger, connection: ConnectionView, visit: Visit) -> Connect
     sees_all = visit.access.everywhere is not None
     unfinished = list(ledger.unfinished()) if sees_all else []
     waiting = [str(row["open_at"]) for row in unfinished if row["waits"]]
-    away = [name for code, name in _OUTAGES.items() if any(ledger.due(clock.now(), code))]
+    seen = _seen(connection, visit)
+    away = [name for parked, name in _outages(seen) if any(ledger.due(clock.now(), parked))]
     return ConnectionHealth(
         connection=connection,
         stops=list(_stops(ledger.connection(), connection, visit)),
@@ -93,8 +92,16 @@ def _seen(connection: ConnectionView, visit: Visit) -> Iterator[tuple[str, str]]
             yield each.division, each.name
 
 
+def _outages(seen: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield under which reasons records are parked that wait for a system, with its name."""
+    yield "AIRBASE_AWAY", "Airbase"
+    for site in dict.fromkeys(site_of(Division(key)) for key, _ in seen):
+        yield parked_under("EXACT_AWAY", site), f"Exact ({site})"
+
+
 def _stops(record: ConnectionRecord, connection: ConnectionView, visit: Visit) -> Iterator[Stop]:
     names = dict(_seen(connection, visit))
+    names |= {site: f"Exact ({site})" for site in {site_of(Division(key)) for key in names}}
     for where, halt in sorted(record.facts.halts.items()):
         if not where or where in names:
             yield Stop(names.get(where, ""), halt.code, halt.cause, halt.remedy)
