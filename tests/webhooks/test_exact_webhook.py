@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from ml_connector.clock import MovableClock
+from ml_connector.infrastructure.dynamodb import DynamoTable
+from ml_connector.infrastructure.webhook_senders import WebhookSenders
 from ml_connector.webhooks.verification import LARGEST_BODY
 from tests.webhooks.aws import (
     EXACT_CONTENT,
@@ -395,3 +397,26 @@ def test_an_unreadable_date_counts_as_missing(exact: Call, created: Any) -> None
 def test_another_method_is_405_and_no_connection_404(exact: Call) -> None:
     assert exact(event(BODY, method="PUT")) == 405
     assert exact(event(BODY, connection=None)) == 404
+
+
+# ---------------------------------------------------------------- further sites
+
+
+def test_a_call_of_a_further_site_is_verified_with_its_own_secret_and_names_it(
+    aws: WebhookAws, exact: Call
+) -> None:
+    aws.store_secret("exact", {"secrets": ["of-belgium"]}, f"{FIRM}.be")
+    assert exact(event(exact_body(secret=SECRET), connection=f"{FIRM}.be")) == 401
+    assert exact(event(exact_body(secret="of-belgium"))) == 401
+    assert exact(event(exact_body(secret="of-belgium"), connection=f"{FIRM}.be")) == 202
+    (message,) = aws.messages()
+    assert (message["body"]["connection"], message["body"]["site"]) == (FIRM, "be")
+    (kept,) = aws.stored_events()
+    assert kept.connection == FIRM
+    senders = WebhookSenders(DynamoTable(aws.clients.dynamodb, "inbox"), FIRM).all()
+    assert {each.sender for each in senders} == {"exact", "exact.be"}
+
+
+@pytest.mark.parametrize("name", ["firm.", "firm.be.nl.x.y", "firm/be", ".be", "firm.BE"])
+def test_a_name_that_is_no_app_is_refused_like_an_unknown_one(exact: Call, name: str) -> None:
+    assert exact(event(BODY, connection=name)) == 401
