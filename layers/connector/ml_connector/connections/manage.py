@@ -66,7 +66,7 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     """
     id = connection.id
     refuse_overlap(stack, connection, given)
-    _refuse_unmigrated(stack, connection)
+    _refuse_unmigrated(stack.services, connection)
     if missing := connection_secrets.missing_names(stack.secret_store, connection, given):
         raise UserError(*(f"input needed: set {name}" for name in missing))
     is_new = stack.services.connections.get(id) is None
@@ -91,10 +91,10 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     )
 
 
-def _refuse_unmigrated(stack: Stack, connection: Connection) -> None:
+def _refuse_unmigrated(services: StackServices, connection: Connection) -> None:
     """Refuse a further site while there are keys that name no site: they are the first one's."""
-    ledger = stack.services.ledger_of(connection.id)
-    is_known = stack.services.connections.get(connection.id) is not None
+    ledger = services.ledger_of(connection.id)
+    is_known = services.connections.get(connection.id) is not None
     if len(connection.sites) > 1 and is_known and not ledger.has_form(DIVISION_KEYS):
         raise UserError("run `connector migrate` first: keys do not name their Exact site yet")
 

@@ -82,7 +82,9 @@ class SentRequest:
     @property
     def name(self) -> str:
         """Return what to call the record."""
-        return self.record or f"{self.endpoint} in division {self.division}"
+        is_of_site = not code_of(self.division)
+        where = f"site {site_of(self.division)}" if is_of_site else f"division {self.division}"
+        return self.record or f"{self.endpoint} in {where}"
 
 
 def interpret(answer: ExactAnswer, sent: SentRequest) -> Fault:
