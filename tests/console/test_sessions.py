@@ -282,11 +282,11 @@ def test_a_clerk_of_another_division_cannot_ask_for_anything(demo: DemoEnvironme
 def test_who_has_access_and_why(demo: DemoEnvironment, terminal: Terminal) -> None:
     terminal.ok("console", "end-sessions")
     browser_of(demo, "u-clerk-nl")
-    terminal.ok("console", "configure", "--grant", "approver:other.2102=buyers")
+    terminal.ok("console", "configure", "--grant", "approver:nl.2102=buyers")
     found = terminal.ok("console", "access", "--json").data
     assert {each["subject"] for each in found["admins"]} == {"u-admin"}
     granted = {(each["role"], each["value"]): each["divisions"] for each in found["grants"]}
-    assert granted["approver", "buyers"] == ["other.2102"]
+    assert granted["approver", "buyers"] == ["nl.2102"]
     assert granted["clerk", "finance-clerks"] == []
     (session,) = found["sessions"]
     assert (session["name"], session["role"]) == ("Clerk of the Netherlands", "clerk")
@@ -304,7 +304,7 @@ def test_who_has_access_and_why(demo: DemoEnvironment, terminal: Terminal) -> No
     [
         (("--grant", "boss=everybody"), "roles: reader, clerk, approver, admin"),
         (("--grant", "clerk"), "write it like reader=VALUE"),
-        (("--grant", "clerk:nl.9999=x"), "other.2101"),
+        (("--grant", "clerk:nl.9999=x"), "nl.2101"),
         (("--no-grant", "never-given"), "there is no grant for 'never-given'"),
         (("--no-admin", "never-named"), "there is no administrator 'never-named'"),
         (("--admin", " "), "neither a subject nor a value"),
