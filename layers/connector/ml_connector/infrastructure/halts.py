@@ -72,7 +72,7 @@ class Halts:
     def is_stopped(self, division: Division | None = None) -> bool:
         """Return whether the whole connection, or this division of it, is stopped."""
         keys = halting_keys(division) if division else ("",)
-        return any(key in self.all() for key in keys)
+        return not self.all().keys().isdisjoint(keys)
 
     def _stop(self, problem: Problem, where: str) -> None:
         record = self._ledger.connection()
