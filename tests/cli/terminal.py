@@ -79,6 +79,6 @@ class Terminal:
     def refused(self, *words: str, env: Mapping[str, str] | None = None, code: int = 2) -> str:
         """Run a command that must be refused, without a traceback; return its errors."""
         run = self.run(*words, env=env)
-        assert (run.exit_code, run.out.strip()) == (code, ""), run.err
+        assert (run.exit_code, run.out.strip()) == (code, ""), f"{run.out}{run.err}"
         assert "Traceback" not in run.err
         return run.err
