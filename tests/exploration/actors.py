@@ -32,6 +32,10 @@ class Answered(NamedTuple):
     answer: Any
     is_noticed: bool
 
+    def shown(self) -> str:
+        """Return the call and its answer as text."""
+        return f"{self.text} {self.answer!r}"
+
 
 class Place(NamedTuple):
     """Where an actor stands: its code is deterministic, so its answers determine the rest.

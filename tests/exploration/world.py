@@ -5,6 +5,8 @@ import pickle
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ml_connector import clock
@@ -93,7 +95,7 @@ class World:
             others = [_dearer(choice) for choice in others]
         if any(self.clock._offset == actor.place.started for actor in self.running.values()):
             others.append(Choice(f"{_NEARLY} s pass", self._nearly_a_life, ("switch",)))
-        others += [self._crash(actor) for actor in self.running.values()]
+        others += [self._crash(actor) for actor in self.running.values() if self._may_die(actor)]
         return [*own, *others] or [*self.rest()]
 
     def _ways(self, actor: Actor) -> Iterable[Choice]:
@@ -108,6 +110,15 @@ class World:
             self._went_on(actor)
 
         return step
+
+    def _may_die(self, actor: Actor) -> bool:
+        """Return whether its death now differs from one before others went on.
+
+        Nobody notices whether it lives, and its message comes back by the clock: unless time has
+        passed, it may as well have died when its own turn ended.
+        """
+        place = actor.place
+        return place.name == self.data.last or self.clock._offset != place.started
 
     def _crash(self, actor: Actor) -> Choice:
         def crash() -> None:
@@ -153,18 +164,16 @@ class World:
         Moments count by their distance from now in minutes (three minutes ago is long ago),
         versions by theirs from the newest, and which of two workers it is makes no difference.
         """
-        stored = "\n".join(self.contents())
-        newest = self.version_now()
-        at = sorted(map(self._where, self.running.values()))
-        text = _ENUM.sub(r"\1", _UNTOLD.sub("", "\n".join([stored, *at])))
-        text = _VERSION.sub(lambda found: f"version {int(found[1]) - newest}", text)
-        return hashlib.blake2b(_MOMENT.sub(_distance, text).encode(), digest_size=16).digest()
+        newest, now = self.version_now(), clock.epoch()
+        at = chain.from_iterable(sorted(map(self._where, self.running.values())))
+        text = "\n".join(_as_of(line, newest, now) for line in chain(self.contents(), at))
+        return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
-    def _where(self, actor: Actor) -> str:
+    def _where(self, actor: Actor) -> list[str]:
         place = actor.place
         kind, is_older = place.name.rstrip("12"), self.clock._offset > place.started
-        noticed = [f"{made.text} {made.answer!r}" for made in place.answers if made.is_noticed]
-        return f"{kind} {is_older} {place.name == self.data.last} {noticed} {place.next_call}"
+        stands = f"{kind} {is_older} {place.name == self.data.last} {place.next_call}"
+        return [stands, *(made.shown() for made in place.answers if made.is_noticed)]
 
     def save(self) -> Saved:
         """See `Explorable.save`."""
@@ -193,10 +202,17 @@ def _dearer(choice: Choice) -> Choice:
     return Choice(choice.text, choice.take, (*choice.spends, "switch"))
 
 
-def _distance(moment: re.Match[str]) -> str:
-    text = moment[0]
+@lru_cache(maxsize=100_000)
+def _as_of(line: str, newest: int, now: float) -> str:
+    """Count the moments of a line from now, and its versions from the newest."""
+    text = _ENUM.sub(r"\1", _UNTOLD.sub("", line))
+    text = _VERSION.sub(lambda found: f"version {int(found[1]) - newest}", text)
+    return _MOMENT.sub(lambda found: _distance(found[0], now), text)
+
+
+def _distance(text: str, now: float) -> str:
     if "T" in text:
         at = datetime.fromisoformat(text).timestamp()
     else:
         at = float(text) / (1 if "." in text or len(text) == 10 else 1000)
-    return f"{max(round((at - clock.epoch()) / 60), -_LONG_AGO)} min"
+    return f"{max(round((at - now) / 60), -_LONG_AGO)} min"
