@@ -8,8 +8,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
-FILTERS = ("amount", "moment", "age", "heading", "indented", "shown")
-"""The filters of `ml_console.formats`: only their names are compiled in."""
+FILTERS = ("amount", "day", "moment", "age", "heading", "indented", "shown")
+"""The filters of `ml_console.formats.filters`: only their names are compiled in."""
 
 
 def main(folder: Path) -> None:

@@ -22,6 +22,7 @@ from ml_console.settings import Settings
 from ml_console.texts import Texts, best_texts
 from ml_console.view import page
 from ml_console.visits import (
+    LANGUAGE_COOKIE,
     SESSION_COOKIE,
     ForbiddenError,
     NotFoundError,
@@ -122,7 +123,8 @@ def respond(event: Mapping[str, Any], console: Console, routes: Routes) -> dict[
     texts = best_texts("")
     try:
         request = read_request(event, console.settings.url)
-        texts = best_texts(request.headers.get("accept-language", ""))
+        chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+        texts = best_texts(request.headers.get("accept-language", ""), chosen)
         answer = _answer(request, texts, console, routes)
     except BadRequestError:
         answer = page("message.html", texts, 400, message="bad_request")

@@ -3,46 +3,59 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from ml_connector import clock
+from ml_console.locales import Locale
 
 _AMOUNT = re.compile(r"([A-Z]{3}) (-?\d+(?:\.\d+)?)")
 _SHORT_WORDS = {"gl": "GL", "vat": "VAT", "po": "PO", "exact": "Exact", "airbase": "Airbase"}
 _LONGEST_JSON = 4_000
 
 
-def amount(text: str | None) -> str:
-    """Return `EUR 5000.00` as `EUR 5,000.00`; another text as it is."""
+def amount(text: str | None, locale: Locale) -> str:
+    """Return `EUR 5000.00` as its readers write it (`EUR 5,000.00`); another text as it is."""
     found = _AMOUNT.fullmatch(text or "")
-    return f"{found[1]} {Decimal(found[2]):,}" if found else text or ""
+    if not found:
+        return text or ""
+    number = locale.number(Decimal(found[2]))
+    return locale.money.format(currency=found[1], number=number)
 
 
 def sums(totals: Iterable[str | None]) -> list[str]:
-    """Return the sum for each currency, as pages write it; never one across currencies."""
+    """Return the sum for each currency, as `EUR 5000.00`; never one across currencies."""
     by_currency: dict[str, Decimal] = {}
     for text in totals:
         if found := _AMOUNT.fullmatch(text or ""):
             by_currency[found[1]] = by_currency.get(found[1], Decimal()) + Decimal(found[2])
-    return [amount(f"{currency} {total}") for currency, total in sorted(by_currency.items())]
+    return [f"{currency} {total}" for currency, total in sorted(by_currency.items())]
 
 
-def moment(value: datetime | str) -> str:
+def day(value: date | str, locale: Locale) -> str:
+    """Return a day (of a moment: in UTC): `30 Nov 2026`."""
+    on = datetime.fromisoformat(value) if isinstance(value, str) else value
+    name = locale.months[on.month - 1]
+    return locale.day.format(day=on.day, month=on.month, name=name, year=on.year)
+
+
+def moment(value: datetime | str, locale: Locale) -> str:
     """Return a moment in UTC: `30 Nov 2026, 09:05`."""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return f"{at.day} {at:%b %Y, %H:%M}"
+    return locale.moment.format(day=day(at, locale), time=f"{at:%H:%M}")
 
 
-def age(value: datetime | str) -> str:
+def age(value: datetime | str, locale: Locale) -> str:
     """Return how long ago it was, in the largest unit: `3 d`, `5 h`, `12 min`."""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    seconds = max(0, int((clock.now() - at).total_seconds()))
-    if seconds >= 86_400:
-        return f"{seconds // 86_400} d"
-    return f"{seconds // 3600} h" if seconds >= 3600 else f"{seconds // 60} min"
+    minutes = max(0, int((clock.now() - at).total_seconds())) // 60
+    days, hours, short = locale.ages
+    if minutes >= 1440:
+        return f"{minutes // 1440} {days}"
+    return f"{minutes // 60} {hours}" if minutes >= 60 else f"{minutes} {short}"
 
 
 def heading(code: str) -> str:
@@ -74,12 +87,12 @@ def paged(query: Mapping[str, str | None], begin: int) -> str:
     return urlencode({**kept, "from": max(0, begin)})
 
 
-FILTERS: Mapping[str, Callable[..., Any]] = {
-    "amount": amount,
-    "moment": moment,
-    "age": age,
-    "heading": heading,
-    "indented": indented,
-    "shown": shown,
-}
-"""The filters of the templates, by name."""
+def filters(locale: Locale) -> dict[str, Callable[..., Any]]:
+    """Return the filters of the templates in a language, by name."""
+    by_locale = {"amount": amount, "day": day, "moment": moment, "age": age}
+    return {
+        **{name: partial(each, locale=locale) for name, each in by_locale.items()},
+        "heading": heading,
+        "indented": indented,
+        "shown": shown,
+    }

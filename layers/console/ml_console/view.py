@@ -8,7 +8,8 @@ from jinja2 import Environment, FileSystemLoader, ModuleLoader, StrictUndefined
 
 from ml_console import formats, words
 from ml_console.files import address_of
-from ml_console.texts import Texts
+from ml_console.locales import LOCALES
+from ml_console.texts import SOURCE, Texts
 from ml_console.web import Answer
 
 FOLDER = Path(__file__).parent / "templates"
@@ -17,8 +18,8 @@ COMPILED = Path(__file__).parent / "compiled"
 
 
 @cache
-def environment() -> Environment:
-    """Return the environment of the templates."""
+def environment(language: str = SOURCE) -> Environment:
+    """Return the environment of the templates in a language: its filters write its numbers."""
     loader = ModuleLoader(COMPILED) if COMPILED.is_dir() else FileSystemLoader(FOLDER)
     made = Environment(
         loader=loader,
@@ -33,14 +34,15 @@ def environment() -> Environment:
     made.globals["paged"] = formats.paged
     made.globals["role_words"] = words.ROLES
     made.globals["headings"] = words.HEADINGS
-    made.filters |= formats.FILTERS
+    made.globals["locales"] = LOCALES
+    made.filters |= formats.filters(LOCALES[language])
     return made
 
 
 def page(template: str, texts: Texts, status: int = 200, **values: Any) -> Answer:
     """Return a page; `values` are the template's variables."""
     body = (
-        environment()
+        environment(texts.language)
         .get_template(template)
         .render(_=texts.say, _n=texts.count, language=texts.language, **values)
     )

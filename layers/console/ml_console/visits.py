@@ -16,6 +16,7 @@ from ml_console.texts import Texts
 from ml_console.web import Request
 
 SESSION_COOKIE = "__Host-console"
+LANGUAGE_COOKIE = "__Host-language"
 
 
 class NotFoundError(Exception):

@@ -1,11 +1,14 @@
 """States and steps of records, in words."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from ml_connector.domain.audit_chain import Entry
 from ml_console.formats import heading
 from ml_console.texts import Texts
+
+_FIELD = re.compile(r"%\((\w+)\)s")
 
 
 def _marked(text: str) -> str:
@@ -69,7 +72,7 @@ STEPS: Mapping[str, str] = {
     "consent_given": _marked("Consent was given in Exact"),
     "console_access_set": _marked("Access to the console was changed"),
 }
-"""What happened, by the step of the audit trail; without what is filled in if that is not known."""
+"""What happened, by the step of the audit trail."""
 
 ROLES: Mapping[str, str] = {
     "reader": _marked("Reader"),
@@ -97,14 +100,12 @@ def state_in_words(texts: Texts, state: str) -> str:
 
 
 def step_in_words(texts: Texts, entry: Entry) -> str:
-    """Return what happened in a step; what is not known of it is left out."""
+    """Return what happened in a step; "…" stands for what is not known of it."""
     text = STEPS.get(entry.step)
     if text is None:
         return entry.step.replace("_", " ").capitalize()
-    try:
-        return texts.say(text, **_values(entry.detail))
-    except KeyError:
-        return texts.say(text).partition("%(")[0].rstrip(": ").removesuffix(" as")
+    unknown = dict.fromkeys(_FIELD.findall(text), "…")
+    return texts.say(text, **{**unknown, **_values(entry.detail)})
 
 
 def _values(detail: Mapping[str, Any]) -> dict[str, str]:

@@ -2,13 +2,14 @@
 
 from ml_connector.domain.console_access import Role
 from ml_console.console import Routes
-from ml_console.routes import deeds, health, inbox, record, signing
+from ml_console.routes import deeds, health, inbox, language, record, signing
 
 ROUTES = Routes(
     public={
         ("GET", "/sign-in"): signing.sign_in,
         ("GET", "/sign-in/start"): signing.start,
         ("GET", "/sign-in/answer"): signing.arrive,
+        ("POST", "/language"): language.choose,
     },
     private={
         ("GET", "/"): (Role.READER, inbox.inbox),

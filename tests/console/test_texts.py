@@ -1,0 +1,113 @@
+"""Pages and exceptions in every language: no text is missing, and what is filled in fits."""
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ml_console
+from local.demo.environment import DemoEnvironment
+from local.sam_template import TEMPLATE
+from ml_console import formats, po_files
+from ml_console.locales import LOCALES
+from ml_console.texts import Texts, best_texts
+from tests.console.browser import browser_of
+
+PACKAGE = Path(ml_console.__file__ or "").parent
+OTHERS = [language for language in LOCALES if language != "en"]
+_FIELDS = re.compile(r"%\(\w+\)s|\{\w+\}")
+
+
+def catalogues() -> Any:
+    """Return the script that keeps the catalogues."""
+    path = TEMPLATE.parent / "layers" / "console" / "catalogues.py"
+    spec = importlib.util.spec_from_file_location("catalogues", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def entries(kind: str, language: str) -> list[po_files.Entry]:
+    return po_files.read((PACKAGE / "locales" / f"{kind}.{language}.po").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("kind", ["pages"])
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_text_is_translated(kind: str, language: str) -> None:
+    found = {(each.text, each.plural) for each in entries(kind, language) if each.is_translated}
+    told = "run `python layers/console/catalogues.py` and translate what it adds"
+    assert found - {("", "")} == catalogues().texts(kind), told
+
+
+@pytest.mark.parametrize("kind", ["pages", "exceptions"])
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_translation_fills_in_what_its_text_does(kind: str, language: str) -> None:
+    for each in entries(kind, language):
+        if each.text and each.is_translated:
+            for source, translation in zip(
+                (each.text, each.plural), each.translations, strict=False
+            ):
+                assert set(_FIELDS.findall(translation)) == set(_FIELDS.findall(source)), each
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_what_is_compiled_says_what_was_written(language: str) -> None:
+    texts = Texts(language)
+    for each in entries("pages", language):
+        if each.text and not each.plural:
+            assert texts.say(each.text) == each.translations[0]
+    one, many = texts.count("%(number)s case", "%(number)s cases", 1), "%(number)s cases"
+    assert one != texts.count("%(number)s case", many, 1200)
+
+
+@pytest.mark.parametrize(
+    ("language", "money", "moment", "none"),
+    [
+        ("en", "EUR 1,234,567.80", "5 Mar 2026, 09:05", "0 cases"),
+        ("nl", "EUR 1.234.567,80", "5 mrt 2026, 09:05", "0 gevallen"),
+        ("de", "1.234.567,80 EUR", "05.03.2026, 09:05", "0 Fälle"),
+        ("fr", "1\u202f234\u202f567,80 EUR", "5 mars 2026 à 09:05", "0 cas"),
+    ],
+)
+def test_numbers_and_moments_are_written_as_their_readers_do(
+    language: str, money: str, moment: str, none: str
+) -> None:
+    locale = LOCALES[language]
+    assert formats.amount("EUR 1234567.80", locale) == money
+    assert formats.amount("as agreed", locale) == "as agreed"
+    assert formats.moment("2026-03-05T09:05:59+00:00", locale) == moment
+    assert Texts(language).count("%(number)s case", "%(number)s cases", 0) == none
+    assert locale.number(-7) == "-7"
+
+
+@pytest.mark.parametrize(
+    ("accepted", "chosen", "language"),
+    [
+        ("nl-BE,nl;q=0.9,en;q=0.8", "", "nl"),
+        ("sv,fr;q=0.4,de;q=0.7", "", "de"),
+        ("sv", "", "en"),
+        ("nl", "fr", "fr"),
+        ("nl", "xx", "nl"),
+        ("", "", "en"),
+    ],
+)
+def test_the_language_is_the_chosen_one_or_the_browsers(
+    accepted: str, chosen: str, language: str
+) -> None:
+    assert best_texts(accepted, chosen).language == language
+
+
+def test_a_person_chooses_a_language_and_keeps_it(demo: DemoEnvironment) -> None:
+    browser = browser_of(demo, "u-clerk")
+    assert "5.000,00 EUR" in browser.get("/", **{"accept-language": "de-DE"}).text
+    chosen = browser.post("/language", {"language": "fr", "to": "/health"})
+    assert (chosen.status, chosen.to) == (303, "/health")
+    page = browser.get("/", **{"accept-language": "de-DE"})
+    assert 'lang="fr"' in page.html
+    assert "Se déconnecter" in page.text
+    assert browser.post("/language", {"language": "xx", "to": "/"}).status == 400
+    assert browser.post("/language", {"language": "nl", "to": "//evil.example"}).to == "/"
