@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ FIELDS = ["kind", "record", "seq", "at", "actor", "step", "detail", "previous", 
 TYPES = [str, str, int, str, str, str, dict, str, str]
 START = "0" * 64  # what the first entry of a record is chained to
 FRAME = {"": "#unreadable", "export": "#export", "end": "#end"}  # rows outside any record
+# The quote mark before a formula: in front, or after what may separate cells.
+FORMULA = r"(?=[\s\"']*[=+\-@\uff1d\uff0b\uff0d\uff20])"
+GUARD = re.compile(rf"\A'(?='*[\t\r\n])|(?:\A|(?<=[;\t\r\n]))'{FORMULA}")
 Row = dict[str, Any]
 
 
@@ -36,8 +40,8 @@ def rows(path: Path) -> Iterator[Row]:
 
 def row_of(one: str | list[str]) -> Row:
     """Return a line's row; raise ValueError unless it has all fields, each of its type."""
-    if isinstance(one, list):  # a leading quote mark protects against formulas
-        row: Row = dict(zip(FIELDS, (cell.removeprefix("'") for cell in one), strict=True))
+    if isinstance(one, list):
+        row: Row = dict(zip(FIELDS, (GUARD.sub("", cell) for cell in one), strict=True))
         row |= {"seq": int(row["seq"]), "detail": json.loads(row["detail"])}
     else:
         row = json.loads(one)

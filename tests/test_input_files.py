@@ -34,7 +34,7 @@ def test_rows_are_numbered_by_the_line_on_which_they_begin(
 @pytest.mark.parametrize(
     ("rest", "said"),
     [
-        (b"\n\xff,2,3,4", "line 2: is not UTF-8 text"),
+        (b"\n\xff\xc3\xa9,2,3,4", "line 2: is neither UTF-8 nor ANSI"),
         (b'\n"1"x,2,3,4', "line 2: ',' expected"),
         (b"\x00", "UTF-8|NUL|columns|lacks"),
     ],

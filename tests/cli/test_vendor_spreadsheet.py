@@ -204,8 +204,8 @@ def test_what_looks_like_a_formula_is_text(firm: VendorEnvironment, sheet: Sheet
     whole = ["'=HYPERLINK(1)", "'+31", "'-1", "'@SUM(A1)", "''=1", "'\uff1d2", "'t Hoekje"]
     assert shown == whole
     assert sheet.import_()["unchanged"] == len(sheet.rows())
-    sheet.decide((vendors[0], {"exact_code": '="0901"', "decision": "link"}))
-    assert sheet.refused()[0].endswith("exact_code is a formula: give the value itself")
+    sheet.decide((vendors[0], {"exact_code": "=A1", "decision": "link"}))
+    assert sheet.refused()[0].endswith("(exact_code) is a formula: give the value itself")
 
 
 def test_every_wrong_line_is_named_and_nothing_is_applied(
@@ -281,11 +281,11 @@ def test_unreadable_cells_are_reported_by_line(firm: VendorEnvironment, sheet: S
         sheet.path.write_text(text, encoding="utf-8")
         (line,) = sheet.refused()
         assert said in line
-    sheet.path.write_bytes(HEADER.encode() + b"\n\xff")
-    assert sheet.refused() == ["line 2: is not UTF-8 text"]
+    sheet.path.write_bytes(HEADER.encode() + b"\n\xff\xc3\xa9")
+    assert sheet.refused()[0].startswith("line 2: is neither UTF-8 nor ANSI text")
     sheet.path.unlink()
     assert "No such file" in sheet.refused()[0]
-    assert "no such folder" in sheet.terminal.wrong("export", FIRM, "--out", "/nowhere/a.csv")
+    assert "there is no folder" in sheet.terminal.wrong("export", FIRM, "--out", "/nowhere/a.csv")
 
 
 def test_a_row_that_somebody_else_changed_since_is_refused(

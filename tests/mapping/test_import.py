@@ -14,7 +14,7 @@ from ml_connector.domain.ids import Division, code_of
 from ml_connector.infrastructure.ledger import CONNECTION, Conflict
 from ml_connector.mapping import files
 from ml_connector.mapping import import_export as verbs
-from ml_connector.output_files import escaped
+from ml_connector.output_files import escaped, write_list
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
 from tests.mapping.conftest import Write, order_to_map
@@ -222,10 +222,10 @@ def test_lines_are_counted_through_quoted_line_breaks(
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "line 1: needs each of the columns division,kind,airbase,exact,name once"),
-        (b"division,kind,airbase\n", "check exact"),
-        (b"division,kind,airbase,exact,exact\n", "check exact"),
-        (b"division,kind,airbase,exact\n1,2,\xff,4\n", "line 2: is not UTF-8 text"),
+        (b"", "line 1: is empty; the first line names the columns division, kind, airbase, exact"),
+        (b"division,kind,airbase\n", "line 1: lacks the column exact; it has division"),
+        (b"division,kind,airbase,exact,exact\n", "line 1: has the column exact twice"),
+        (b"division,kind,airbase,exact\n1,2,\xff\xc3\xa9,4\n", "line 2: is neither UTF-8"),
         (b'division,kind,airbase,exact\n1,2,"3"x,4\n', "line 2: "),
         (b'division,kind,airbase,exact\n1,2,"3,4\n', "line 2: "),
     ],
@@ -383,7 +383,7 @@ def test_an_import_is_applied_in_full_or_not_at_all(
     )
     restored.services.connections.save(start)
     path = tmp_path / "map.csv"
-    path.write_text(files.write([(*line, "") for line in lines]), encoding="utf-8", newline="")
+    write_list(path, files.COLUMNS, [(*line, "") for line in lines])
     expected = start.model_dump(mode="json")
     for _, kind, airbase, exact in lines:
         table = expected["divisions"][0]["mappings"][kind]
@@ -405,7 +405,7 @@ def test_cells_are_escaped_for_spreadsheets_and_read_back(
     cells: list[tuple[str, ...]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("cells") / "map.csv"
-    path.write_text(files.write(cells), encoding="utf-8", newline="")
+    write_list(path, files.COLUMNS, cells)
     lines, invalid = files.read(path)
     found = [(x.division, x.kind, x.airbase, x.exact) for x in lines]
     assert found == [row[:4] for row in cells if any(c.strip() for c in row)]

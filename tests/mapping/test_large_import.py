@@ -15,6 +15,7 @@ from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.mapping import files
 from ml_connector.mapping import import_export as verbs
+from ml_connector.output_files import write_list
 from tests.person_stack import PersonStack
 
 NL = Division("nl.2101")
@@ -54,11 +55,8 @@ def import_suppliers(
     env: InMemoryEnvironment, path: Path, lines: Iterable[tuple[str, str]]
 ) -> verbs.MappingImport:
     stack = PersonStack(env)
-    path.write_text(
-        files.write((NL, "suppliers", airbase, exact, "") for airbase, exact in lines),
-        encoding="utf-8",
-        newline="",
-    )
+    rows = ((NL, "suppliers", airbase, exact, "") for airbase, exact in lines)
+    write_list(path, files.COLUMNS, rows)
     return verbs.import_(stack, stack.actor, FIRM, path)
 
 

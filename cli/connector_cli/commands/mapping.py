@@ -58,10 +58,13 @@ def show(
 def export(
     context: typer.Context,
     connection: ConnectionArgument,
-    out: Annotated[Path, typer.Option(help="CSV file to write: division,kind,airbase,exact,name.")],
+    out: Annotated[
+        Path,
+        typer.Option(help="File to write, .csv or .xlsx: division, kind, airbase, exact, name."),
+    ],
     as_json: Json = False,
 ) -> None:
-    """Write all mappings to a CSV file; for unmapped values, fill in the empty exact column."""
+    """Write all mappings to a list (CSV, xlsx); fill in the empty exact cells, then import it."""
     written = import_export.export(stack_of(context).services_of(connection), out)
     if as_json:
         print_json({"connection": connection, "file": str(out), "lines": written})
@@ -77,7 +80,7 @@ def import_(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="CSV file with the columns of the export; it need not have all lines.",
+            help="CSV or .xlsx with the columns of the export; it need not have all lines.",
         ),
     ],
     dry_run: Annotated[
@@ -85,7 +88,7 @@ def import_(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Change mappings from a CSV file, all or nothing; an empty exact column removes one."""
+    """Change mappings from a list (CSV, xlsx), all or nothing; an empty exact cell removes one."""
     stack = stack_of(context)
     done = import_export.import_(stack, stack.actor, connection, file, dry_run=dry_run)
     if as_json:
@@ -95,6 +98,8 @@ def import_(
     if done.changes:
         rows = ((c.division, c.kind, c.airbase, c.before, c.after) for c in done.changes)
         print_table(columns, rows)
+    for note in done.notes:
+        print_line(note)
     word = "that would change" if dry_run else "changed"
     print_line(
         f"Mappings {word}: {len(done.changes)}; orders queued for another check: {done.queued}."

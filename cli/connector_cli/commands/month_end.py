@@ -14,8 +14,8 @@ from ml_connector.month_end.reconcile import reconcile as reconcile_
 from ml_connector.month_end.report_files import (
     differences_text,
     warnings,
-    write_csv,
     write_html,
+    write_orders,
 )
 from ml_connector.month_end.report_lines import CATEGORIES, CATEGORY_TITLES, ReportLine, Totals
 from ml_connector.user_errors import UserError
@@ -25,7 +25,9 @@ def reconcile(
     context: typer.Context,
     connection: ConnectionArgument,
     month: Annotated[str, typer.Option(help="The month, for example 2026-10.")],
-    csv: Annotated[Path | None, typer.Option(help="Write all orders to this CSV file.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write all orders to this file, .csv or .xlsx.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write a printable page to this file.")] = None,
     no_refresh: Annotated[
         bool, typer.Option("--no-refresh", help="Use Exact's data as last read.")
@@ -45,7 +47,7 @@ def reconcile(
         stack, stack.actor, connection, month, is_fresh=not no_refresh, wait=timedelta(seconds=wait)
     )
     if csv:
-        write_csv(report, csv)
+        write_orders(report, csv)
     if html:
         write_html(report, html)
     if as_json:

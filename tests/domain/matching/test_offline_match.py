@@ -43,7 +43,7 @@ def test_one_row_for_each_vendor_in_their_order(folder: Path) -> None:
     code, out, _ = run(folder)
     assert code == 0
     assert out.startswith("5 vendors: 3 link, 1 review, 1 none; written to ")
-    with (folder / "M.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / "M.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
         "airbase_id", "exact_id", "decision", "score", "rule", "candidates", "airbase_name",
@@ -83,7 +83,7 @@ BAD = {
     "ragged": (b"id,name\n1,a\n2,b,c\n", "line 3: has 3 cells, the header has 2"),
     "short": (b"id,name\n1\n", "line 2: has 1 cells, the header has 2"),
     "after a long cell": (b'id,name\n1,"a\nb"\n2\n', "line 4: has 1 cells"),
-    "not UTF-8": (b"id,name\n1,Caf\xe9\n", "line 2: is not UTF-8"),
+    "not UTF-8": (b"id,name\n1,Caf\xe9 \xc3\xa9\n", "line 2: is neither UTF-8 nor ANSI"),
     "open quote": (b'id,name\n1,"a\n', "line "),
     "bar in id": (b"id,name\n1|2,a\n", "line 2: has a | in its id"),
 }
@@ -124,7 +124,7 @@ def test_a_row_has_the_names_the_evidence_and_the_doubt_in_words(folder: Path) -
         "id,name\na,Kanimo B.V.\nb,Kanimo N.V.\nc,=Zorendis\n", encoding="utf-8"
     )
     run(folder)
-    with (folder / "M.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / "M.csv").open(encoding="utf-8-sig", newline="") as file:
         doubted, linked = csv.DictReader(file)
     assert (doubted["airbase_name"], doubted["exact_name"]) == ("Kanimo", "")
     assert doubted["candidate_names"] == "Kanimo B.V.|Kanimo N.V."

@@ -13,10 +13,12 @@ from ml_connector.vendors.review import spreadsheet, spreadsheet_import
 def export(
     context: typer.Context,
     connection: ConnectionArgument,
-    out: Annotated[Path, typer.Option(help="CSV file to write: one row per vendor and division.")],
+    out: Annotated[
+        Path, typer.Option(help="File to write, .csv or .xlsx: one row per vendor and division.")
+    ],
     as_json: Json = False,
 ) -> None:
-    """Write all vendors to a CSV file: fill in decisions, then import it."""
+    """Write all vendors to a list (CSV, xlsx): fill in decisions, then import it."""
     found = spreadsheet.export(stack_of(context).services_of(connection), out)
     if as_json:
         print_json(found)
@@ -30,13 +32,15 @@ def export(
 def import_(
     context: typer.Context,
     connection: ConnectionArgument,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV file written by `export`.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file written by `export`, as CSV or .xlsx.")
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file and show the changes; save nothing.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Apply the decisions in a CSV file (link, reject, unlink); none if any line is wrong."""
+    """Apply the decisions in a list (link, reject, unlink); none if any line is wrong."""
     stack = stack_of(context)
     found = spreadsheet_import.import_spreadsheet(
         stack, stack.actor, connection, file, dry_run=dry_run
@@ -49,6 +53,8 @@ def import_(
         other = f"{supplier['code']} {supplier['name']}".strip() or supplier["id"]
         where = f"line {each['line']}, division {each['division']}"
         print_line(f"{each['decision']} {each['name'] or each['vendor']}: {other} ({where})")
+    for note in found["notes"]:
+        print_line(note)
     made = "would be made" if dry_run else "made"
     print_line(
         f"{found['link']} links, {found['reject']} rejections, {found['unlink']} unlinks {made}; "

@@ -1,7 +1,5 @@
 """Write an audit export as JSON Lines or CSV: line by line, all of it or nothing."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
@@ -10,7 +8,7 @@ from typing import IO, Any
 
 from ml_connector.audit.export_rows import FIELDS, ExportPeriod, ExportRow, end_row, rows
 from ml_connector.domain.ids import Actor
-from ml_connector.output_files import atomic_file, escaped
+from ml_connector.output_files import atomic_file, csv_line
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -69,13 +67,12 @@ def _json_line(row: ExportRow) -> str:
 def _csv_line(row: ExportRow) -> str:
     detail = json.dumps(row["detail"], ensure_ascii=False, separators=(",", ":"))
     cells = row | {"detail": detail}
-    return _cells([cells[name] for name in FIELDS])
+    return _cells(cells[name] for name in FIELDS)
 
 
 def _cells(values: Iterable[object]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(map(escaped, values))
-    return text.getvalue()
+    """Return a line in which each cell is quoted, so that the change of any character is found."""
+    return csv_line(values, "\n", is_quoted=True)
 
 
 _WRITERS: dict[str, Callable[[ExportRow], str]] = {"jsonl": _json_line, "csv": _csv_line}

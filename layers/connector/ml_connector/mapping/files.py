@@ -1,76 +1,45 @@
-"""Mappings as CSV: one line per mapping, safe to open in a spreadsheet.
+"""Mappings as a list for a spreadsheet, CSV or xlsx: one line per mapping.
 
 Columns `division,kind,airbase,exact,name`, in any order; others are ignored, as is `name`, which is
-for people. Written with commas; `input_files` says what is read.
+for people. `input_files` says what is read, `output_files` what is written.
 """
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml_connector.input_files import read_rows
-from ml_connector.output_files import escaped, unescaped
-from ml_connector.user_errors import UserError, safe_lines
+from ml_connector.input_files import InvalidLine, TableRow, read_table
 
 COLUMNS = ("division", "kind", "airbase", "exact", "name")
-_REQUIRED = COLUMNS[:4]
+_NEEDED = COLUMNS[:4]
 
 
 @dataclass(frozen=True)
 class MappingLine:
-    """One line of a file as entered; `number` is the line on which it begins."""
+    """One line of a file as entered; `number` is the line on which it begins.
+
+    The cells are named as a spreadsheet does: `C3 (airbase)`.
+    """
 
     number: int
     division: str
     kind: str
     airbase: str
     exact: str
-
-
-@dataclass(frozen=True)
-class InvalidLine:
-    """A line of a file and its error."""
-
-    number: int
-    text: str
+    airbase_cell: str = ""
+    exact_cell: str = ""
 
 
 def read(path: Path) -> tuple[list[MappingLine], list[InvalidLine]]:
-    """Return the valid lines of a CSV file, and the invalid ones.
+    """Return the valid lines of a file, and the invalid ones.
 
     Raise `UserError` when it is not such a file at all.
     """
-    numbered = read_rows(path)
-    number, header = next(numbered, (1, []))
-    columns = [cell.strip().casefold() for cell in header]
-    if missing := [name for name in _REQUIRED if columns.count(name) != 1]:
-        needed = ",".join(COLUMNS)
-        what = f"needs each of the columns {needed} once; check {', '.join(missing)}"
-        raise file_error(path, [InvalidLine(number, what)])
     lines, invalid = [], []
-    for number, row in numbered:
-        if len(row) == len(columns):
-            cells = dict(zip(columns, map(unescaped, row), strict=True))
-            known = (cells[name] for name in _REQUIRED)
-            lines.append(MappingLine(number, *known))
+    for row in read_table(path, _NEEDED):
+        if isinstance(row, TableRow):
+            division, kind, airbase, exact = (row.cells[name] for name in _NEEDED)
+            cells = row.where("airbase"), row.where("exact")
+            lines.append(MappingLine(row.number, division, kind, airbase, exact, *cells))
         else:
-            what = f"has {len(row)} cells, the header has {len(columns)}"
-            invalid.append(InvalidLine(number, what))
+            invalid.append(row)
     return lines, invalid
-
-
-def write(rows: Iterable[Sequence[object]]) -> str:
-    """Return the CSV text of rows in the order of `COLUMNS`."""
-    out = io.StringIO(newline="")
-    writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    writer.writerows(map(escaped, row) for row in rows)
-    return out.getvalue()
-
-
-def file_error(path: Path, invalid: Iterable[InvalidLine]) -> UserError:
-    """Return the error of a file: one line for each invalid line."""
-    found = sorted(invalid, key=lambda one: one.number)
-    return UserError(*safe_lines(*(f"{path.name}, line {w.number}: {w.text}" for w in found)))

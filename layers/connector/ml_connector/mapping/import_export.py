@@ -1,24 +1,28 @@
 """Show, export and import mappings."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ml_connector.connections import manage as connections
 from ml_connector.domain.ids import Actor, Division
 from ml_connector.infrastructure.ledger import Conflict
+from ml_connector.input_files import lines_error
 from ml_connector.mapping import files
+from ml_connector.mapping.airbase_codes import AirbaseCodes
 from ml_connector.mapping.changes import MappingChange, MappingChanges
 from ml_connector.mapping.kinds import KINDS, SUBSIDIARIES
 from ml_connector.mapping.loaded_data import LoadedDivisionData
 from ml_connector.mapping.overview import AUTOMATIC, MappingOverview, MappingRow
 from ml_connector.mapping.usage import find_usage
+from ml_connector.output_files import check_list_path, write_list
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.settings.division_names import find_division
 from ml_connector.stack import Stack
 from ml_connector.sweep.due_records import queue_reviews_of_division, queue_reviews_without_division
-from ml_connector.user_errors import UserError
+from ml_connector.user_errors import UserError, safe_lines
 
 _AUDITED_AT_ONCE = 5_000
 """Changes in one entry of the audit trail, which holds some megabytes."""
@@ -45,14 +49,19 @@ class MappingListing:
 
 @dataclass(frozen=True)
 class MappingImport:
-    """What an import changed, or would change, and how many orders were queued."""
+    """What an import changed, or would change, and how many orders were queued.
+
+    `notes` name the cells that were read otherwise than written, or that Airbase has never shown.
+    """
 
     changes: list[MappingChange]
+    notes: list[str]
     queued: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable form."""
-        return {"changes": [each.as_dict() for each in self.changes], "queued": self.queued}
+        changes = [each.as_dict() for each in self.changes]
+        return {"changes": changes, "notes": self.notes, "queued": self.queued}
 
 
 def show(
@@ -91,14 +100,17 @@ def show(
 def export(services: Services, out: Path) -> int:
     """Write all mappings, and unmapped values with an empty `exact`; return the number of lines.
 
+    An .xlsx keeps leading zeros in Excel, which a CSV file does not.
+
     Raise `UserError` when the file cannot be written.
     """
+    check_list_path(out)
     rows = [row for row in show(services).rows if row.state != AUTOMATIC]
-    text = files.write(
+    lines = (
         (row.division or "", row.kind, row.airbase, row.exact, row.name or row.exact_name)
         for row in rows
     )
-    _write(out, text)
+    write_list(out, files.COLUMNS, lines)
     return len(rows)
 
 
@@ -123,14 +135,17 @@ def import_(
         return loaded.setdefault(division, _division_data(services, division))
 
     lines, invalid = files.read(path)
-    draft = MappingChanges(connection, division_data, invalid)
+    airbase = AirbaseCodes(partial(find_usage, services.airbase(), connection))
+    draft = MappingChanges(connection, division_data, airbase, invalid)
     draft.read(lines)
     if draft.result is None:
-        raise files.file_error(path, draft.errors)
+        raise lines_error(path, draft.errors)
+    notes = [f"{path.name}, line {each.number}: {each.text}" for each in draft.notes]
+    notes = safe_lines(*notes, *draft.more_unknown, *airbase.why_unknown)
     if dry_run or not draft.changes:
-        return MappingImport(draft.changes)
+        return MappingImport(draft.changes, notes)
     _save(stack, actor, draft.result, version, draft.changes)
-    return MappingImport(draft.changes, _queue(services, draft.changes))
+    return MappingImport(draft.changes, notes, _queue(services, draft.changes))
 
 
 def _save(
@@ -161,14 +176,3 @@ def _division_data(services: Services, division: Division) -> LoadedDivisionData
 
 def _concerns(row: MappingRow, division: Division) -> bool:
     return division in {row.division, row.exact}
-
-
-def _write(path: Path, text: str) -> None:
-    """Write the full file, or keep the previous one."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8", newline="")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise UserError(f"{path}: {error.strerror or 'cannot be written'}") from None

@@ -1,7 +1,7 @@
 """A division's reference data loaded at once, to check hundreds of mappings."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property, partial
 from typing import get_args
 
@@ -10,7 +10,9 @@ from ml_connector.domain.orders.order import Reference
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item, Supplier
 from ml_connector.infrastructure.reference_store import ReferenceStore, StoredDivisionData
 from ml_connector.infrastructure.vendor_links import Link, VendorLinks
+from ml_connector.mapping.kinds import CODE_KINDS, GL_ACCOUNTS, ITEMS, SUPPLIERS
 from ml_connector.reference_data.refresh import fresh_since
+from ml_connector.spreadsheet_codes import KnownCodes
 
 _FEW_SUPPLIERS = 50
 
@@ -24,6 +26,7 @@ class LoadedDivisionData(StoredDivisionData):
         self._store = data
         self._all_links = partial(links.all, division)
         self._asked = 0
+        self._codes_of: dict[str, KnownCodes] = {}
 
     @cached_property
     def is_read(self) -> bool:
@@ -45,6 +48,21 @@ class LoadedDivisionData(StoredDivisionData):
         """Return all codes, by kind and code."""
         kinds: tuple[CodeKind, ...] = get_args(CodeKind)
         return {kind: {c.code: c for c in self._store.all(kind, Code)} for kind in kinds}
+
+    def codes_of(self, kind: str) -> KnownCodes:
+        """Return the codes in Exact that a kind of mapping may lead to."""
+        if kind not in self._codes_of:
+            self._codes_of[kind] = KnownCodes(self._read_codes_of(kind))
+        return self._codes_of[kind]
+
+    def _read_codes_of(self, kind: str) -> Iterable[str]:
+        if kind == GL_ACCOUNTS:
+            return (each.code for each in self.accounts)
+        if kind == ITEMS:
+            return self._items_by_code
+        if kind == SUPPLIERS:
+            return (each.code for each in self._suppliers_by_key.values())
+        return self.codes[CODE_KINDS[kind]]
 
     @cached_property
     def _accounts_by_key(self) -> dict[str, GLAccount]:

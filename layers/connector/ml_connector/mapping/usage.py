@@ -42,6 +42,10 @@ class AirbaseUsage:
     orders: int = 0
     _by_key: dict[tuple[UsageKey, str], AirbaseValue] = field(default_factory=dict, repr=False)
 
+    def shown(self, division: Division | None, kind: str) -> set[str]:
+        """Return every id, code and name of a kind."""
+        return {key for usage_key, key in self._by_key if usage_key == (division, kind)}
+
     def note(self, usage_key: UsageKey, wanted: Reference) -> AirbaseValue | None:
         """Return the value, added if it is new; None if it has no id, code or name."""
         if not wanted.keys:

@@ -1,7 +1,5 @@
-"""Write a month's report: CSV for a spreadsheet, HTML for printing."""
+"""Write a month's report: a list for a spreadsheet, HTML for printing."""
 
-import csv
-import io
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -9,7 +7,7 @@ from typing import Any
 
 from ml_connector.month_end.reconcile import MonthReport
 from ml_connector.month_end.report_lines import CATEGORIES, CATEGORY_TITLES, ReportLine, Totals
-from ml_connector.output_files import atomic_file, escaped
+from ml_connector.output_files import atomic_file, write_list
 
 COLUMNS = (
     "category", "division", "order", "title", "day", "vendor", "airbase_currency",
@@ -31,14 +29,9 @@ tr.sum td { font-weight: bold; border-top: 2px solid #111; }
 """
 
 
-def write_csv(report: MonthReport, path: Path) -> None:
+def write_orders(report: MonthReport, path: Path) -> None:
     """Write one row for each order; raise `UserError` if the file cannot be written."""
-    text = io.StringIO(newline="")
-    rows = csv.writer(text, lineterminator="\r\n")
-    rows.writerow(COLUMNS)
-    rows.writerows([escaped(cell) for cell in _cells(line)] for line in report.lines)
-    with atomic_file(path) as file:
-        file.write(text.getvalue().encode("utf-8-sig"))
+    write_list(path, COLUMNS, (tuple(_cells(line)) for line in report.lines))
 
 
 def write_html(report: MonthReport, path: Path) -> None:

@@ -1,11 +1,11 @@
 """Read the two lists of an offline match, and write the decisions."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ml_connector.domain.matching.party import MatchDecision, Party
-from ml_connector.input_files import line_error, read_rows
-from ml_connector.vendors.review.csv_files import as_text, write_rows
+from ml_connector.input_files import InvalidLine, TableRow, line_error, lines_error, read_table
+from ml_connector.output_files import write_list
 
 _NEEDED = ("id", "name")
 _KNOWN = (
@@ -35,7 +35,7 @@ def write_decisions(
     vendor_names = {each.id: each.name for each in vendors}
     supplier_names = {each.id: each.name for each in suppliers}
     rows = (_row(each, vendor_names, supplier_names) for each in decisions)
-    write_rows(path, _COLUMNS, rows)
+    write_list(path, _COLUMNS, rows)
 
 
 def _row(
@@ -50,51 +50,33 @@ def _row(
         f"{decision.score:.4f}",
         decision.rule,
         _SEPARATOR.join(offered),
-        as_text(vendors[decision.vendor_id]),
-        as_text(suppliers.get(decision.supplier_id, "")),
-        as_text(_SEPARATOR.join(suppliers[id] for id in offered)),
+        vendors[decision.vendor_id],
+        suppliers.get(decision.supplier_id, ""),
+        _SEPARATOR.join(suppliers[id] for id in offered),
         "; ".join(decision.evidence),
         "; ".join(decision.doubts),
     )
 
 
 def _parties(file: Path) -> Iterator[Party]:
-    columns: Sequence[str] = ()
     seen: dict[str, int] = {}
-    for line, row in read_rows(file):
-        if not columns:
-            columns = _columns(file, line, row)
-            continue
-        party = _party(file, line, columns, row)
+    for row in read_table(file, _NEEDED, (*_KNOWN, _REFERENCE), plain=["id"]):
+        if isinstance(row, InvalidLine):
+            raise lines_error(file, [row])
+        party = _party(file, row)
         if party.id in seen:
-            raise line_error(file, line, f"id {party.id} is on line {seen[party.id]} already")
-        seen[party.id] = line
+            raise line_error(file, row.number, f"id {party.id} is on line {seen[party.id]} already")
+        seen[party.id] = row.number
         yield party
-    if not columns:
-        raise line_error(
-            file, 1, "is empty; the first line names the columns, at least id and name"
-        )
 
 
-def _columns(file: Path, line: int, row: Sequence[str]) -> list[str]:
-    columns = [cell.strip().casefold() for cell in row]
-    if missing := [name for name in _NEEDED if name not in columns]:
-        raise line_error(file, line, f"lacks the column {' and '.join(missing)}")
-    known = [name for name in columns if name in (*_KNOWN, _REFERENCE)]
-    if doubled := sorted({name for name in known if known.count(name) > 1}):
-        raise line_error(file, line, f"has the column {doubled[0]} twice")
-    return columns
-
-
-def _party(file: Path, line: int, columns: Sequence[str], row: Sequence[str]) -> Party:
-    if len(row) != len(columns):
-        raise line_error(file, line, f"has {len(row)} cells, the header has {len(columns)}")
-    cells = {name: cell.strip() for name, cell in zip(columns, row, strict=True)}
+def _party(file: Path, row: TableRow) -> Party:
+    cells = {name: cell.strip() for name, cell in row.cells.items()}
     if not cells["id"]:
-        raise line_error(file, line, "has no id")
+        raise line_error(file, row.number, "has no id")
     if _SEPARATOR in cells["id"]:
         raise line_error(
-            file, line, f"has a {_SEPARATOR} in its id, which separates the ids in the result"
+            file, row.number, f"has a {_SEPARATOR} in its id, which separates the ids in the result"
         )
     known = {name: cells.get(name, "") for name in _KNOWN}
     return Party(**known, external_id=cells.get(_REFERENCE, ""), is_usable=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ml_connector.domain.ids import Division, VendorId
-from ml_connector.input_files import line_error, read_rows
+from ml_connector.input_files import InvalidLine, TableRow, line_error, read_table
+from ml_connector.output_files import check_list_path, write_list
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.settings.division_names import find_division
 from ml_connector.user_errors import UserError, safe_lines
-from ml_connector.vendors.review.csv_files import as_text, from_text, write_rows
 from ml_connector.vendors.review.find import as_key
 from ml_connector.vendors.review.vendor_states import SupplierLookup, VendorInDivision, VendorStates
 
@@ -32,7 +32,8 @@ class SpreadsheetRow:
     """One row of a file. `decision` is one of `DECISIONS`, or empty.
 
     `exact_id` and `exact_code` name the supplier, either may be empty; `decided_at` is the time of
-    the last decision when the file was written.
+    the last decision when the file was written. The cells are named as a spreadsheet does:
+    `E3 (exact_code)`.
     """
 
     line: int
@@ -42,6 +43,8 @@ class SpreadsheetRow:
     exact_code: str
     decision: str
     decided_at: datetime | None
+    vendor_cell: str
+    code_cell: str
 
     @property
     def names_a_supplier(self) -> bool:
@@ -54,8 +57,7 @@ def export(services: Services, out: Path) -> dict[str, Any]:
 
     Raise `UserError` when the file cannot be written.
     """
-    if not out.parent.is_dir():
-        raise UserError(f"{out.parent}: no such folder")
+    check_list_path(out)
     counts = {"link": 0, "review": 0, "none": 0}
     states = VendorStates(services)
 
@@ -64,9 +66,9 @@ def export(services: Services, out: Path) -> dict[str, Any]:
             suppliers = states.suppliers(division.division)
             for each in states.of(division.division):
                 counts[each.decision] += 1
-                yield tuple(map(as_text, _cells(each, suppliers)))
+                yield _cells(each, suppliers)
 
-    write_rows(out, COLUMNS, rows())
+    write_list(out, COLUMNS, rows())
     return {"connection": services.id, "file": str(out), **counts}
 
 
@@ -74,28 +76,17 @@ def read_spreadsheet(path: Path, connection: Connection) -> list[SpreadsheetRow]
     """Return the rows of a file about a connection; raise `UserError` with all invalid lines."""
     rows: list[SpreadsheetRow] = []
     errors: list[str] = []
-    columns: list[str] = []
-    for line, cells in read_rows(path):
+    for row in read_table(path, NEEDED):
         try:
-            if not columns:
-                columns = _columns(path, line, cells)
-            else:
-                rows.append(_row(path, line, columns, cells, connection))
+            if isinstance(row, InvalidLine):
+                raise line_error(path, row.number, row.text)
+            rows.append(_row(path, row, connection))
         except UserError as error:
-            if not columns:
-                raise
             errors += error.lines
-    if not columns:
-        raise line_error(path, 1, f"is empty; the first line names the columns {', '.join(NEEDED)}")
     errors += _doubled(path, rows)
     if errors:
         raise UserError(*errors)
     return rows
-
-
-def same_code(one: str, other: str) -> bool:
-    """Tell whether two account codes are the same, apart from zeros that a spreadsheet removes."""
-    return one.strip().lstrip("0").casefold() == other.strip().lstrip("0").casefold()
 
 
 def _cells(state: VendorInDivision, suppliers: SupplierLookup) -> tuple[str, ...]:
@@ -125,25 +116,9 @@ def _cells(state: VendorInDivision, suppliers: SupplierLookup) -> tuple[str, ...
     )
 
 
-def _columns(path: Path, line: int, cells: list[str]) -> list[str]:
-    columns = [cell.strip().casefold() for cell in cells]
-    if missing := [name for name in NEEDED if name not in columns]:
-        raise line_error(path, line, f"lacks the column {' and '.join(missing)}")
-    if doubled := [name for name in NEEDED if columns.count(name) > 1]:
-        raise line_error(path, line, f"has the column {doubled[0]} twice")
-    return columns
-
-
-def _row(
-    path: Path, line: int, columns: list[str], cells: list[str], connection: Connection
-) -> SpreadsheetRow:
-    if len(cells) != len(columns):
-        raise line_error(path, line, f"has {len(cells)} cells, the header has {len(columns)}")
-    given = dict(zip(columns, cells, strict=True))
-    for name in NEEDED:
-        if given[name].lstrip().startswith("="):
-            raise line_error(path, line, f"{name} is a formula: give the value itself")
-    found = {name: from_text(given[name]).strip() for name in NEEDED}
+def _row(path: Path, row: TableRow, connection: Connection) -> SpreadsheetRow:
+    line = row.number
+    found = {name: row.cells[name].strip() for name in NEEDED}
     if not found["airbase_id"]:
         raise line_error(path, line, "has no airbase_id")
     if not _DIVISION.fullmatch(found["division"]):
@@ -162,6 +137,8 @@ def _row(
         found["exact_code"],
         decision if decision in DECISIONS else "",
         _moment(path, line, found["decided_at"]),
+        row.where("airbase_id"),
+        row.where("exact_code"),
     )
 
 

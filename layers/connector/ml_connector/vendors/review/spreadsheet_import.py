@@ -19,6 +19,7 @@ from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.ledger import Conflict, Ledger
 from ml_connector.infrastructure.vendor_links import SupplierProposals
 from ml_connector.services import Services
+from ml_connector.spreadsheet_codes import KnownCodes, same_code
 from ml_connector.stack import Stack
 from ml_connector.user_errors import ServiceError, UserError, safe_lines
 from ml_connector.vendors.review import decisions
@@ -26,7 +27,6 @@ from ml_connector.vendors.review.spreadsheet import (
     DECISIONS,
     SpreadsheetRow,
     read_spreadsheet,
-    same_code,
 )
 from ml_connector.vendors.review.vendor_states import VendorInDivision, VendorStates
 
@@ -41,6 +41,14 @@ class RowDecision:
     state: VendorInDivision
     supplier: Guid
     shown: Supplier | None
+
+    @property
+    def notes(self) -> Iterator[str]:
+        """Yield which cell was read otherwise than written."""
+        written, code = self.row.exact_code.strip(), self.shown.code if self.shown else ""
+        if written and written.casefold() != code.casefold() and same_code(written, code):
+            cell = f"line {self.row.line}, cell {self.row.code_cell}"
+            yield f"{cell}: {written!r} is read as {code!r}, of which a spreadsheet has made it"
 
     @property
     def link_key(self) -> tuple[Division, Guid]:
@@ -87,6 +95,7 @@ def import_spreadsheet(
         "dry_run": dry_run,
         **counts,
         "unchanged": len(rows) - len(found),
+        "notes": safe_lines(*(f"{file.name}, {note}" for each in found for note in each.notes)),
         "decisions": [each.as_dict() for each in found],
     }
 
@@ -124,7 +133,7 @@ class _SpreadsheetChecker:
         state = self._of(row.division).get(row.vendor)
         if state is None:
             if row.decision:
-                raise _RowError(str(problem("VENDOR_UNKNOWN", row.vendor)))
+                raise self._unknown_vendor(row)
             return
         is_fresh = row.decided_at == (state.last_decision[0] if state.last_decision else None)
         if not row.decision:
@@ -209,13 +218,20 @@ class _SpreadsheetChecker:
         )
         if found is None:
             name = row.exact_id or row.exact_code
-            raise _RowError(_in_division("SUPPLIER_UNKNOWN", name, row.division))
+            text = _in_division("SUPPLIER_UNKNOWN", name, row.division)
+            likely = suppliers.possible_codes(row.exact_code) if not row.exact_id else []
+            raise _RowError(f"{text}{_is_it(row.code_cell, likely)}")
         if row.exact_code and not same_code(row.exact_code, found.code):
             raise _RowError(
                 f"exact_id is {found.code} {found.name}, exact_code is {row.exact_code}: "
                 "clear the wrong one"
             )
         return found
+
+    def _unknown_vendor(self, row: SpreadsheetRow) -> _RowError:
+        likely = KnownCodes(self._of(row.division)).possible(row.vendor)
+        text = str(problem("VENDOR_UNKNOWN", row.vendor))
+        return _RowError(f"{text}{_is_it(row.vendor_cell, likely)}")
 
     def _in_order(self, found: Sequence[RowDecision]) -> tuple[list[RowDecision], dict[int, str]]:
         """Return the decisions in an order that works, and the errors of the others.
@@ -265,6 +281,11 @@ class _SpreadsheetChecker:
 
 def _in_division(code: str, record: str, division: Division) -> str:
     return str(problem(code, record, "division", division=division))
+
+
+def _is_it(cell: str, likely: Sequence[str]) -> str:
+    names = " or ".join(map(repr, likely[:3]))
+    return f" Cell {cell}: is it {names}, which a spreadsheet changed?" if likely else ""
 
 
 def _stale(state: VendorInDivision) -> str:

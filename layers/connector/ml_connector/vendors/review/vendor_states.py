@@ -19,6 +19,7 @@ from ml_connector.infrastructure.vendor_links import (
     SupplierProposal,
 )
 from ml_connector.services import Services
+from ml_connector.spreadsheet_codes import KnownCodes
 from ml_connector.vendors.parties import supplier_party, vendors_of
 from ml_connector.vendors.waiting_orders import waiting_for_link
 
@@ -118,14 +119,27 @@ class SupplierLookup:
         for each in self._by_id.values():
             self._by_code[each.code].append(each)
 
+    @cached_property
+    def _known(self) -> KnownCodes:
+        return KnownCodes(self._by_code)
+
     def get(self, id: Guid | None) -> Supplier | None:
         """Return the supplier with this GUID."""
         return self._by_id.get(id) if id else None
 
     def with_code(self, code: str) -> Supplier | None:
-        """Return the supplier with this account code, None if several have it."""
-        found = self._by_code.get(code, [])
+        """Return the supplier with this account code, or with the one that a spreadsheet changed.
+
+        None if several have it.
+        """
+        found = self._by_code.get(code)
+        if found is None:
+            found = [each for known in self._known.same(code) for each in self._by_code[known]]
         return found[0] if len(found) == 1 else None
+
+    def possible_codes(self, code: str) -> list[str]:
+        """Return the account codes of which a spreadsheet may have made this one."""
+        return self._known.possible(code)
 
 
 def waiting_by_vendor(ledger: Ledger) -> Waiting:
