@@ -145,7 +145,7 @@ def test_a_bad_file_is_refused_line_by_line(terminal: Terminal, tmp_path: Path) 
         (("map", "show", FIRM, "--kind", "colours"), "is not a kind"),
         (("map", "show", FIRM, "--division", "7"), "has no division 7"),
         (("map", "import", FIRM, "none.csv"), "No such file"),
-        (("map", "export", FIRM, "--out", "/nonexistent/map.csv"), "No such file"),
+        (("map", "export", FIRM, "--out", "/nonexistent/map.csv"), "there is no folder"),
     ],
 )
 def test_wrong_use_gets_one_clear_line(

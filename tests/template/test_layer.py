@@ -28,6 +28,7 @@ def test_every_package_that_the_layer_imports_is_in_it() -> None:
     imported = {
         name.partition(".")[0]
         for path in source.rglob("*.py")
+        if path.name != "workbooks.py"  # what only people use, on their machines
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         for name in _modules(node)
     }
