@@ -99,7 +99,7 @@ mutants: $(READY) ## change each of the most important lines, and see a test fai
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 .PHONY: rights
-rights: $(READY) ## take away each right of the template, and see the story fail (an hour)
+rights: $(READY) ## take away each right of the template, and see the story fail (hours)
 	@$(BIN)/python -m tests.rights $(ARGS)
 
 .PHONY: build

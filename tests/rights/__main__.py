@@ -1,20 +1,20 @@
 """`make rights`: play the story without each right of the template; it must fail every time.
 
 `ARGS=WorkerPolicy` plays only those whose name contains the text. `tests/rights/test_story.py`
-asks the decider the same in seconds; this is the proof that the answers are enforced.
+asks the decider the same in seconds; this is the proof that the answers are enforced. Each story
+has a process of its own: what a local stack leaves behind takes tens of megabytes.
 """
 
-import logging
+import multiprocessing
 import os
 import sys
-import tempfile
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
 
 from rich.console import Console
 
 from local.rights.aws_alone import USED_BY_AWS_ALONE
+from tests.rights.played import be_silent, failure_without
 from tests.rights.taken_away import Right, every_right
-from tests.rights.test_story import plays_without
 from tests.template.deployed import deployed
 
 _console = Console(highlight=False, soft_wrap=True)
@@ -22,24 +22,28 @@ _console = Console(highlight=False, soft_wrap=True)
 
 def main(wanted: str = "") -> int:
     """Play each story; return 1 if one did not fail."""
-    os.environ["LOG_LEVEL"] = "CRITICAL"
-    os.environ["POWERTOOLS_METRICS_DISABLED"] = "true"
-    logging.disable(logging.CRITICAL)
     rights = [right for right in every_right(deployed().cloudformation) if wanted in str(right)]
-    needless = [right for right in rights if not _fails_without(right)]
+    played = [right for right in rights if not _is_used_by_aws_alone(right)]
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.rights.played"])
+    needless = []
+    with ProcessPoolExecutor(
+        os.cpu_count(), context, initializer=be_silent, max_tasks_per_child=1
+    ) as processes:
+        for right, failure in zip(played, processes.map(failure_without, played), strict=True):
+            _console.print(f"{right}: {failure or 'plays on'}", markup=False)
+            needless += [] if failure else [right]
     for right in needless:
         _console.print(f"[red]nothing fails without[/red] {right}")
+    _console.print(f"{len(played)} stories, {len(needless)} of them played on")
     return 1 if needless else 0
 
 
-def _fails_without(right: Right) -> bool:
-    if reason := USED_BY_AWS_ALONE.get((right.sid, right.text)):
+def _is_used_by_aws_alone(right: Right) -> bool:
+    reason = USED_BY_AWS_ALONE.get((right.sid, right.text))
+    if reason:
         _console.print(f"[yellow]not seen here[/yellow] {right}: {reason}")
-        return True
-    with tempfile.TemporaryDirectory() as folder:
-        failure = plays_without(right, Path(folder))
-    _console.print(f"{right}: {failure.partition('(')[2][:200] or 'plays on'}")
-    return bool(failure)
+    return bool(reason)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from local.rights.policies import Principal
 from local.rights.stack_policies import StackPolicies
 from local.rights.stack_rights import StackRights
 from local.stack import PEOPLE, LocalStack
+from tests.rights.played import plays_without
 from tests.rights.story import Story
 from tests.rights.taken_away import Right, every_right, for_each_role, without
 from tests.template.deployed import deployed
@@ -105,18 +106,3 @@ def test_without_a_right_the_stack_fails(tmp_path: Path, holder: str, text: str)
     template = deployed().cloudformation
     right = next(r for r in every_right(template) if (r.holder, r.text) == (holder, text))
     assert plays_without(right, tmp_path)
-
-
-def plays_without(right: Right, folder: Path) -> str:
-    """Play the story without a right; return how it failed, empty if it did not."""
-    demo = DemoEnvironment()
-    demo.stack.template.use(without(demo.stack.template.cloudformation, right))
-    try:
-        with demo:
-            for chapter in Story(demo, folder).chapters():
-                chapter()
-                if demo.stack.rights.refusals:  # the stack fails when its context ends
-                    break
-    except Exception as error:  # noqa: BLE001  however it fails
-        return repr(error)
-    return ""
