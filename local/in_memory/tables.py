@@ -138,6 +138,10 @@ class InMemoryTable:
             keys = sorted((sk for sk in part if sk.startswith(prefix)), reverse=backwards)
             return iter([dict(part[sk]) for sk in keys if not is_expired(part[sk])])
 
+    def page(self, pk: str, after: str, most: int) -> list[Item]:
+        """See `Table.page`."""
+        return [item for item in self.query(pk) if str(item["sk"]) > (after or " ")][:most]
+
     def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
         """See `Table.query_index`."""
         table_used("Query", self.name, group, index=index)

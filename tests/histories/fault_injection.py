@@ -152,6 +152,10 @@ class FaultyTable(InMemoryTable):
         """See `Table.query`."""
         return self._faults.aws(lambda: self._reliable.query(pk, prefix, backwards=backwards))
 
+    def page(self, pk: str, after: str, most: int) -> list[Item]:
+        """See `Table.page`."""
+        return self._faults.aws(lambda: self._reliable.page(pk, after, most))
+
     def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
         """See `Table.query_index`."""
         return self._faults.aws(lambda: self._reliable.query_index(index, group, until))

@@ -133,7 +133,9 @@ class Story:
     def console(self) -> None:
         """Somebody signs in, looks at everything, asks for a retry, and signs out."""
         browser = browser_of(self.demo, "u-clerk")
-        assert browser.get("/").status == browser.get("/health").status == 200
+        inbox = browser.get("/")
+        assert inbox.status == browser.get("/health").status == 200
+        assert browser.get(inbox.links("/group")[0]).status == 200
         self.demo.clock.move(61)
         page = browser.get(f"/record?of={CONNECTION_ID}&key=order%23{self.in_review}")
         assert browser.post("/record/retry", page.form("/record/retry")).status == 303

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
@@ -26,13 +26,9 @@ def amount(text: str | None, locale: Locale) -> str:
     return locale.money.format(currency=found[1], number=number)
 
 
-def sums(totals: Iterable[str | None]) -> list[str]:
-    """Return the sum for each currency, as `EUR 5000.00`; never one across currencies."""
-    by_currency: dict[str, Decimal] = {}
-    for text in totals:
-        if found := _AMOUNT.fullmatch(text or ""):
-            by_currency[found[1]] = by_currency.get(found[1], Decimal()) + Decimal(found[2])
-    return [f"{currency} {total}" for currency, total in sorted(by_currency.items())]
+def amounts(sums: Mapping[str, Decimal]) -> list[str]:
+    """Return the sum of each currency, as `EUR 5000.00`."""
+    return [f"{currency} {total:f}" for currency, total in sorted(sums.items())]
 
 
 def day(value: date | str, locale: Locale) -> str:
@@ -81,10 +77,19 @@ def record_address(connection: str, key: str, **more: str) -> str:
     return "/record?" + urlencode({"of": connection, "key": key, **more})
 
 
+def group_address(connection: str, group: str, **more: str) -> str:
+    """Return the address of a group's page."""
+    return "/group?" + urlencode({"of": connection, "group": group, **more})
+
+
+def query_of(query: Mapping[str, str | None]) -> str:
+    """Return a query, without what is not given."""
+    return urlencode({name: value for name, value in query.items() if value is not None})
+
+
 def paged(query: Mapping[str, str | None], begin: int) -> str:
     """Return the query of another page of the same list."""
-    kept = {name: value for name, value in query.items() if value is not None}
-    return urlencode({**kept, "from": max(0, begin)})
+    return query_of({**query, "from": str(max(0, begin))})
 
 
 def filters(locale: Locale) -> dict[str, Callable[..., Any]]:

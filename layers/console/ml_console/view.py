@@ -31,7 +31,11 @@ def environment(language: str = SOURCE) -> Environment:
     )
     made.globals["file"] = address_of
     made.globals["record_address"] = formats.record_address
+    made.globals["group_address"] = formats.group_address
+    made.globals["query_of"] = formats.query_of
     made.globals["paged"] = formats.paged
+    made.globals["sorts"] = words.SORTS
+    made.globals["sort_words"] = words.SORT_WORDS
     made.globals["role_words"] = words.ROLES
     made.globals["headings"] = words.HEADINGS
     made.globals["locales"] = LOCALES

@@ -2,14 +2,14 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ml_connector.domain.console_access import Access, Role
 from ml_connector.domain.ids import ConnectionId, RecordKey
+from ml_connector.domain.open_groups import divisions_of as domain_divisions_of
 from ml_connector.domain.people import Person
-from ml_connector.domain.records import OrderFacts, VendorFacts
 from ml_connector.infrastructure.ledger import AnyRecord, UnreadableRecord
 from ml_connector.secret import Secret
 from ml_console.texts import Texts
@@ -64,10 +64,14 @@ class Visit:
         """Return whether they may see this division, by its key."""
         return self.access.role_for([division]) is not None
 
+    def sees_divisions(self, divisions: Iterable[str]) -> bool:
+        """Return whether they may see what belongs to these divisions; none: to all of them."""
+        return self.access.role_for(divisions) is not None
+
 
 def divisions_of(record: AnyRecord | UnreadableRecord) -> list[str]:
     """Return the keys of the divisions that a record belongs to; none: to all of them."""
-    return [*_divisions(record.key, getattr(record, "facts", None))]
+    return [*domain_divisions_of(record.key, getattr(record, "facts", None))]
 
 
 def form_token(session: Secret) -> str:
@@ -80,19 +84,16 @@ def is_same(one: str, other: str) -> bool:
     return secrets.compare_digest(one.encode(), other.encode())
 
 
+def connection_in(values: Any) -> ConnectionId:
+    """Return which connection a query or form names; raises `NotFoundError` without one."""
+    if not (of := str(values.get("of", ""))):
+        raise NotFoundError
+    return ConnectionId(of)
+
+
 def connection_and_key(values: Any) -> tuple[ConnectionId, RecordKey]:
     """Return which record a query or a form names; raises `NotFoundError` when it names none."""
-    of, key = str(values.get("of", "")), str(values.get("key", ""))
-    if not of or not key:
+    of, key = connection_in(values), str(values.get("key", ""))
+    if not key:
         raise NotFoundError
-    return ConnectionId(of), RecordKey(key)
-
-
-def _divisions(key: str, facts: Any) -> Iterator[str]:
-    kind, _, id = key.partition("#")
-    if kind == "division":
-        yield id
-    elif isinstance(facts, OrderFacts) and facts.division is not None:
-        yield facts.division
-    elif isinstance(facts, VendorFacts):
-        yield from filter(None, facts.divisions)
+    return of, RecordKey(key)

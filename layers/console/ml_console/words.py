@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ml_connector.domain.audit_chain import Entry
+from ml_connector.domain.open_groups import Matter
 from ml_console.formats import heading
 from ml_console.texts import Texts
 
@@ -92,6 +93,32 @@ HEADINGS: Mapping[str, str] = {
     "failed": _marked("That did not work"),
 }
 """Of the pages that only say something."""
+
+SORT_WORDS: Mapping[str, str] = {
+    "money": _marked("holds up most"),
+    "age": _marked("is open longest"),
+}
+SORTS = (*SORT_WORDS,)
+"""By what the inbox may be ordered; the first one unless somebody asks for another."""
+
+_HALTED = _marked("nothing goes through there until it is repaired; orders wait and none is lost.")
+_HOLDS_UP = _marked("these orders stay out of Exact. They are checked again every day.")
+_IN_EXACT = _marked("what is in Exact stays as it is, and is compared again every day.")
+_BY_KIND: Mapping[str, str] = {
+    "order": _IN_EXACT,
+    "vendor": _marked("the vendor is not linked, and its orders wait."),
+    "division": _marked("orders go through with what was read before, which may be out of date."),
+    "event": _marked("this message is read again every hour, and nothing else waits for it."),
+    "vendors": _marked("vendors are compared again tomorrow."),
+    "connection": _marked("orders go through as before."),
+}
+
+
+def consequence(matter: Matter, *, holds_up: bool) -> str:
+    """Return what happens if nobody decides, to be translated."""
+    if matter.stops is not None:
+        return _HALTED
+    return _HOLDS_UP if holds_up else _BY_KIND.get(matter.kind, _IN_EXACT)
 
 
 def state_in_words(texts: Texts, state: str) -> str:

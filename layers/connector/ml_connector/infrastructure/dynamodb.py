@@ -9,6 +9,7 @@ because DynamoDB deletes them only within days.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
@@ -138,6 +139,10 @@ class Table(Protocol):
 
     def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
         """Yield the items under `pk` whose `sk` starts with `prefix`, in key order."""
+        ...
+
+    def page(self, pk: str, after: str, most: int) -> list[Item]:
+        """Return up to `most` items under `pk`, in key order: those that come after this `sk`."""
         ...
 
     def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
@@ -380,6 +385,16 @@ class DynamoTable:
             ScanIndexForward=not backwards,
             ConsistentRead=True,
         )
+
+    def page(self, pk: str, after: str, most: int) -> list[Item]:
+        """See `Table.page`."""
+        found = self._pages(
+            KeyConditionExpression="pk = :pk AND sk > :after",
+            ExpressionAttributeValues=to_wire({":pk": pk, ":after": after or " "}),
+            ConsistentRead=True,
+            Limit=most,
+        )
+        return list(islice(found, most))
 
     def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
         """See `Table.query_index`."""

@@ -26,6 +26,7 @@ from ml_connector.domain.ids import (
     VendorId,
 )
 from ml_connector.domain.open_exceptions import tidied
+from ml_connector.domain.open_groups import by_id, memberships
 from ml_connector.domain.records import (
     ComparisonFacts,
     ConnectionFacts,
@@ -61,6 +62,7 @@ from ml_connector.infrastructure.dynamodb import (
     transaction_size,
 )
 from ml_connector.infrastructure.notification_outbox import outbox_item
+from ml_connector.infrastructure.open_groups import Memberships, OpenGroups
 from ml_connector.infrastructure.order_names import keys_named, name_writes, names_of
 from ml_connector.infrastructure.record_codec import (
     NewerDataError,
@@ -213,6 +215,7 @@ class Ledger:
         self._audit = audit
         self.actor = actor
         self.id = id
+        self.groups = OpenGroups(ledger, id)
         self._site = site
 
     def read(self, key: RecordKey) -> AnyRecord:
@@ -255,6 +258,7 @@ class Ledger:
 
         The trail gets the facts that changed, and `detail`. Problems are dated, and dismissals of
         what is gone dropped (`open_exceptions.tidied`). `also` is written in the same transaction.
+        Afterwards the groups of open exceptions are counted (`open_groups`).
         Raises `Conflict` when the record was changed by another since it was read, `Review` when
         DynamoDB cannot store so much at once, `IllegalTransitionError` for a state that cannot
         follow, `ValueError` for another connection's record.
@@ -284,9 +288,14 @@ class Ledger:
         )
         if row := outbox_item(record.connection, before.facts, record.facts):
             writes.append(Insert(self._ledger, row))
+        was_in, is_in = _memberships(before), _memberships(stored)
+        writes += self.groups.writes(was_in, is_in)
         _refuse_too_large(stored, writes)
         if not self._ledger.transact(writes):
             raise Conflict(_trail(record))
+        self.groups.count(was_in, is_in, now)
+        if through := _went_through(before, stored):
+            self.groups.count_through(stored.key, through.division)
         return stored
 
     def postpone(self, record: Record[AnyFacts], until: datetime | None) -> Record[AnyFacts]:
@@ -455,6 +464,17 @@ class Ledger:
     def _refuse_another(self, record: AnyRecord) -> None:
         if record.connection != self.id:
             raise ValueError(f"{_trail(record)} is no record of connection {self.id}")
+
+
+def _memberships(record: AnyRecord) -> Memberships:
+    return by_id(memberships(record.key, record.received_at, record.facts))
+
+
+def _went_through(before: AnyRecord, after: AnyRecord) -> OrderFacts | None:
+    """Return the facts of an order that was not in Exact and is there now, None for any other."""
+    old, new = before.facts, after.facts
+    is_order = isinstance(old, OrderFacts) and isinstance(new, OrderFacts)
+    return new if is_order and old.exact is None and new.exact is not None else None
 
 
 def _trail(record: AnyRecord) -> str:

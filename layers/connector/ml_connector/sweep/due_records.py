@@ -28,6 +28,7 @@ from ml_connector.reference_data.refresh import is_due
 from ml_connector.services import Services, StackServices
 from ml_connector.settings.connection import Connection
 from ml_connector.sweep.capacity import CallCapacity, division_of, has_to_be_told
+from ml_connector.sweep.group_counts import count_groups
 from ml_connector.sweep.long_outages import report_outages
 from ml_connector.sweep.missed_approvals import queue_listing
 from ml_connector.sweep.outages import Outages, read_outages
@@ -61,6 +62,7 @@ def sweep(services: StackServices) -> None:
             if clock.epoch() // 60 % _WEBHOOKS_EVERY == 0:
                 check_refused_webhooks(each.webhook_senders, each.ledger)
             sweep_connection(each)
+            count_groups(each)
         except Exception:  # noqa: BLE001  counted
             failures += 1
             logger().exception("connection not swept", connection=each.id)

@@ -13,6 +13,7 @@ ROUTES = Routes(
     },
     private={
         ("GET", "/"): (Role.READER, inbox.inbox),
+        ("GET", "/group"): (Role.READER, inbox.group),
         ("GET", "/record"): (Role.READER, record.record),
         ("GET", "/health"): (Role.READER, health.health),
         ("POST", "/record/retry"): (Role.CLERK, deeds.retry),

@@ -1,56 +1,61 @@
-"""The first page: what a person has to decide, the same causes together."""
+"""The first page: what a person has to decide, each cause once, and a page for each group."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from decimal import Decimal
 
+from ml_connector import clock
 from ml_connector.domain.exception_codes import CATALOGUE, Severity
-from ml_connector.exceptions.open_rows import open_rows, with_exceptions
+from ml_connector.domain.open_groups import Group, GroupId, Matter
 from ml_connector.infrastructure.connection_views import ConnectionView
-from ml_connector.infrastructure.ledger import AnyRecord, UnreadableRecord
-from ml_connector.record_lookup import order_facts
 from ml_console.console import Console
-from ml_console.formats import sums
+from ml_console.formats import amounts
 from ml_console.view import page
-from ml_console.visits import Visit, divisions_of
+from ml_console.visits import NotFoundError, Visit, connection_in
 from ml_console.web import Answer
+from ml_console.words import SORTS, consequence
 
-_A_PAGE = 40
-"""So many exceptions are on one page: it stays small, however many are open."""
+_CARDS, _MEMBERS = 20, 40
+"""So many are on one page: it stays small, however many there are."""
 _FIRST = {Severity.HALT: 0, Severity.EXCEPTION: 1}
 
 
 @dataclass(frozen=True)
-class OpenCase:
-    """One open exception, as the list shows it."""
+class Card:
+    """A group, as the page shows it."""
 
     connection: ConnectionView
-    division: str
-    """The division's key, empty when it belongs to none in particular."""
-    key: str
-    code: str
-    title: str
-    vendor: str
-    total: str | None
-    cause: str
-    opened_at: str
-    assignee: str | None
-    is_in_exact: bool
+    group: Group
+
+    @property
+    def matter(self) -> Matter:
+        """Return what its members have in common."""
+        return self.group.matter
+
+    @property
+    def division(self) -> str:
+        """Return the key of its division; empty when it belongs to none, or to several."""
+        return self.matter.divisions[0] if len(self.matter.divisions) == 1 else ""
 
     @property
     def place(self) -> str:
         """Return how people call the division, or the connection."""
         return self.connection.names.get(self.division, self.connection.name)
 
+    @property
+    def held_up(self) -> list[str]:
+        """Return what it holds up in all, for each currency."""
+        return amounts(self.group.sums)
 
-@dataclass(frozen=True)
-class Group:
-    """The open exceptions with one code that are on the page, and what they hold up in all."""
+    @property
+    def opened_at(self) -> str:
+        """Return since when it is open."""
+        return min((each.opened_at for each in self.group.oldest), default="")
 
-    code: str
-    cases: list[OpenCase]
-    number: int
-    held_up: list[str]
+    @property
+    def if_nothing_is_done(self) -> str:
+        """Return in one line what happens then, to be translated."""
+        return consequence(self.matter, holds_up=bool(self.group.sums))
 
 
 @dataclass(frozen=True)
@@ -64,85 +69,99 @@ class Place:
 
 
 def inbox(console: Console, visit: Visit) -> Answer:
-    """Show what is open, the oldest of each code first."""
-    cases = [case for each in console.connections() for case in _cases(console, visit, each)]
-    places = list(_places(cases))
-    wanted = visit.request.query.get("of"), visit.request.query.get("division")
-    chosen = [case for case in cases if _is_wanted(case, *wanted)]
-    begin = _number(visit.request.query.get("from", ""))
-    groups = list(_groups(chosen, begin))
+    """Show what is open: what stops everything first, then by money held up or by age."""
+    connections = list(console.connections())
+    cards = [card for each in connections for card in _cards(console, visit, each)]
+    query = visit.request.query
+    wanted = query.get("of"), query.get("division")
+    sort = query["sort"] if query.get("sort") in SORTS else SORTS[0]
+    chosen = _sorted([card for card in cards if _is_wanted(card, *wanted)], sort)
+    begin = _number(query.get("from", ""))
+    shown = chosen[begin : begin + _CARDS]
     return page(
         "inbox.html",
         visit.texts,
         visit=visit,
-        groups=groups,
-        places=places,
+        cards=shown,
+        places=list(_places(cards)),
         wanted=wanted,
+        sort=sort,
         number=len(chosen),
-        everything=len(cases),
-        held_up=_held_up(chosen),
+        everything=sum(card.group.count for card in cards),
+        through=sum(_went_through(console, visit, each) for each in connections),
         begin=begin,
-        end=begin + sum(len(group.cases) for group in groups),
+        end=begin + len(shown),
+        page_size=_CARDS,
     )
 
 
-def _cases(console: Console, visit: Visit, connection: ConnectionView) -> Iterator[OpenCase]:
-    for record in with_exceptions(console.ledger_of(connection)):
-        if visit.sees(record):
-            yield from _cases_of(connection, record)
+def group(console: Console, visit: Visit) -> Answer:
+    """Show the members of a group, page by page."""
+    card = find_card(console, visit)
+    after = visit.request.query.get("after", "")
+    groups = console.ledger_of(card.connection).groups
+    found = groups.members(card.group.id, after, _MEMBERS + 1)
+    return page(
+        "group.html",
+        visit.texts,
+        visit=visit,
+        card=card,
+        members=found[:_MEMBERS],
+        is_first=not after,
+        next=found[_MEMBERS - 1].place if len(found) > _MEMBERS else "",
+    )
 
 
-def _cases_of(
-    connection: ConnectionView, record: AnyRecord | UnreadableRecord
-) -> Iterator[OpenCase]:
-    order = None if isinstance(record, UnreadableRecord) else order_facts(record)
-    for row in open_rows(record):
-        yield OpenCase(
-            connection=connection,
-            division=next(iter(divisions_of(record)), ""),
-            key=record.key,
-            code=row["code"],
-            title=row["title"],
-            vendor=order.vendor if order else "",
-            total=row["total"],
-            cause=row["cause"],
-            opened_at=row["opened_at"],
-            assignee=row["assignee"],
-            is_in_exact=order is not None and order.exact is not None,
-        )
+def find_card(console: Console, visit: Visit) -> Card:
+    """Return the group that the call names; raises `NotFoundError`, for one that is empty too."""
+    given = visit.request.form or visit.request.query
+    connection = console.connection(connection_in(given))
+    found = console.ledger_of(connection).groups.get(GroupId(str(given.get("group", ""))[:16]))
+    if found is None or not visit.sees_divisions(found.matter.divisions):
+        raise NotFoundError
+    return Card(connection, found)
 
 
-def _groups(cases: list[OpenCase], begin: int) -> Iterator[Group]:
-    """Yield the groups on the page that begins with the case of this number."""
-    ordered = sorted(cases, key=lambda case: (_urgency(case.code), case.code, case.opened_at))
-    numbers = {code: list(each) for code, each in groupby(ordered, key=lambda case: case.code)}
-    shown = ordered[begin : begin + _A_PAGE]
-    for code, on_page in groupby(shown, key=lambda case: case.code):
-        every = numbers[code]
-        yield Group(code, list(on_page), len(every), _held_up(every))
+def _cards(console: Console, visit: Visit, connection: ConnectionView) -> Iterator[Card]:
+    for each in console.ledger_of(connection).groups.all():
+        if visit.sees_divisions(each.matter.divisions):
+            yield Card(connection, each)
+
+
+def _sorted(cards: list[Card], sort: str) -> list[Card]:
+    """Return them in order; amounts of two currencies are compared by figure, and never added."""
+    by_age = sorted(cards, key=lambda card: (card.opened_at, card.group.id))
+    if sort == "age":
+        return sorted(by_age, key=lambda card: _urgency(card.matter.code))
+    return sorted(by_age, key=lambda card: (_urgency(card.matter.code), -_most(card.group)))
+
+
+def _most(group: Group) -> Decimal:
+    return max(group.sums.values(), default=Decimal())
 
 
 def _urgency(code: str) -> int:
-    return _FIRST.get(CATALOGUE[code].severity, 2)
+    known = CATALOGUE.get(code)
+    return _FIRST.get(known.severity, 2) if known else 2
 
 
-def _held_up(cases: Iterable[OpenCase]) -> list[str]:
-    """Return the sum of the orders that are not in Exact, for each currency."""
-    waiting = {(each.connection.id, each.key): each.total for each in cases if not each.is_in_exact}
-    return sums(waiting.values())
+def _went_through(console: Console, visit: Visit, connection: ConnectionView) -> int:
+    found = console.ledger_of(connection).groups.went_through(clock.now())
+    return sum(number for division, number in found.items() if visit.sees_division(division))
 
 
-def _places(cases: list[OpenCase]) -> Iterator[Place]:
-    ordered = sorted(cases, key=lambda case: (case.place, case.connection.id, case.division))
-    for (name, id, division), each in groupby(
-        ordered, key=lambda case: (case.place, case.connection.id, case.division)
-    ):
-        yield Place(name, id, division, len(list(each)))
+def _places(cards: Iterable[Card]) -> Iterator[Place]:
+    numbers: dict[tuple[str, str, str], int] = {}
+    for card in cards:
+        place = card.place, str(card.connection.id), card.division
+        numbers[place] = numbers.get(place, 0) + card.group.count
+    for (name, id, division), number in sorted(numbers.items()):
+        yield Place(name, id, division, number)
 
 
-def _is_wanted(case: OpenCase, connection: str | None, division: str | None) -> bool:
-    return (connection is None or case.connection.id == connection) and (
-        division is None or case.division == division
+def _is_wanted(card: Card, connection: str | None, division: str | None) -> bool:
+    return (connection is None or card.connection.id == connection) and (
+        division is None or card.division == division
     )
 
 

@@ -1,0 +1,73 @@
+"""Count the groups of open exceptions anew: marked ones at once, all of them every night.
+
+The night's count begins with the records, of which rows may be missing: an older version stored
+them without. It goes on where the sweep before has stopped, and each does only a part of it.
+"""
+
+from contextlib import suppress
+from datetime import timedelta
+
+from msgspec import Struct, json
+
+from ml_connector import clock
+from ml_connector.domain.ids import RecordKey
+from ml_connector.domain.open_groups import GroupId
+from ml_connector.infrastructure.coordination import SharedValues
+from ml_connector.infrastructure.ledger import CONNECTION, Ledger
+from ml_connector.infrastructure.record_codec import NewerDataError
+from ml_connector.services import Services
+
+_MARKED_AT_ONCE, _RECORDS_AT_ONCE, _GROUPS_AT_ONCE = 25, 200, 100
+_HOUR = 2  # UTC
+_REMEMBERED = timedelta(days=7)
+_PROGRESS = "group-counts"
+
+
+class _Progress(Struct, frozen=True):
+    """How far the count of a day has come: through which records, then which groups."""
+
+    day: str = ""
+    records_after: str = ""
+    has_records: bool = False
+    groups_after: str = ""
+    is_done: bool = False
+
+
+def count_groups(services: Services) -> None:
+    """Count what is marked, and a part of what the night's count has not come to yet."""
+    groups = services.ledger.groups
+    for id in groups.marked(_MARKED_AT_ONCE):
+        groups.recount(id)
+    progress = _read(services.shared_values)
+    if not progress.is_done:
+        _keep(services.shared_values, _go_on(services.ledger, progress))
+
+
+def _go_on(ledger: Ledger, progress: _Progress) -> _Progress:
+    if not progress.has_records:
+        rows = (str(row["sk"]) for row in ledger.unfinished() if row["codes"])
+        left = sorted(key for key in rows if key > progress.records_after)
+        some = [RecordKey(key) for key in left[:_RECORDS_AT_ONCE]]
+        for key in [CONNECTION, *some]:
+            with suppress(NewerDataError):
+                record = ledger.read(key)
+                ledger.groups.complete(key, record.received_at, record.facts)
+        is_end = len(left) <= _RECORDS_AT_ONCE
+        return _Progress(progress.day, max(some, default=""), is_end)
+    ids = ledger.groups.ids(GroupId(progress.groups_after), _GROUPS_AT_ONCE)
+    for id in ids:
+        ledger.groups.recount(id)
+    after = max(ids, default="")
+    return _Progress(progress.day, "", True, after, len(ids) < _GROUPS_AT_ONCE)  # noqa: FBT003  a struct
+
+
+def _read(values: SharedValues) -> _Progress:
+    """Return how far today's count has come; before its hour, yesterday's counts."""
+    day = f"{clock.now() - timedelta(hours=_HOUR):%Y-%m-%d}"
+    text = values.get(_PROGRESS)
+    known = json.decode(text, type=_Progress) if text else _Progress()
+    return known if known.day == day else _Progress(day)
+
+
+def _keep(values: SharedValues, progress: _Progress) -> None:
+    values.set(_PROGRESS, json.encode(progress).decode(), clock.now() + _REMEMBERED)
