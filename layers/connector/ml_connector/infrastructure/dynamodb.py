@@ -388,11 +388,10 @@ class DynamoTable:
 
     def page(self, pk: str, after: str, most: int) -> list[Item]:
         """See `Table.page`."""
+        values = to_wire({":pk": pk, ":after": after or " "})
+        condition = "pk = :pk AND sk > :after"
         found = self._pages(
-            KeyConditionExpression="pk = :pk AND sk > :after",
-            ExpressionAttributeValues=to_wire({":pk": pk, ":after": after or " "}),
-            ConsistentRead=True,
-            Limit=most,
+            KeyConditionExpression=condition, ExpressionAttributeValues=values, Limit=most
         )
         return list(islice(found, most))
 
