@@ -87,7 +87,7 @@ def test_a_bad_setting_is_named_with_its_place(
 
 
 def test_every_error_has_a_line_of_its_own(terminal: Terminal, tmp_path: Path) -> None:
-    bad = GOOD | {"id": "NO", "colour": "red", "divisions": [{"division": "x", "subsidiaries": []}]}
+    bad = GOOD | {"id": "NO", "colour": "red", "divisions": [{"division": "x", "subsidiaries": 1}]}
     assert len(add(terminal, write(tmp_path, json.dumps(bad)))) == 4
 
 

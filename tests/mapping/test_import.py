@@ -299,6 +299,20 @@ def test_a_subsidiary_gets_a_division_and_its_orders_are_posted(
     assert fresh.connection(FIRM).divisions[0].subsidiaries == ("sub-nl",)
 
 
+def test_a_subsidiary_that_is_served_elsewhere_gets_no_division(
+    fresh: PersonStack, write_file: Write
+) -> None:
+    settings = fresh.connection(FIRM).model_dump(mode="json")
+    settings["served_elsewhere"] = [{"subsidiary": "sub-new", "where": "by hand"}]
+    fresh.services.connections.save(Connection.model_validate(settings))
+    (error,) = refused(fresh, write_file(",subsidiaries,sub-new,2101,"))
+    assert "sub-new is served by a division and elsewhere" in error
+    (row,) = [
+        each for each in verbs.show(fresh.services_of(FIRM)).rows if each.airbase == "sub-new"
+    ]
+    assert (row.state, row.exact_name.endswith("is served elsewhere: by hand")) == ("mapped", True)
+
+
 def test_two_divisions_may_swap_their_subsidiaries(fresh: PersonStack, write_file: Write) -> None:
     verbs.import_(
         fresh,

@@ -34,7 +34,8 @@ def orders(
     state: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only orders in this state, for example posted, review or set_aside; repeatable."
+            help="Only orders in this state, for example posted, review, set_aside or "
+            "served_elsewhere; repeatable."
         ),
     ] = None,
     as_json: Json = False,
@@ -164,6 +165,8 @@ def _why(found: Mapping[str, Any]) -> str:
         return "\n".join(f"{each['code']}: {each['cause']}" for each in found["exceptions"])
     if decision := found["set_aside"]:
         return f"{decision['by']}: {decision['reason']}"
+    if found["served_elsewhere"]:
+        return f"{found['served_elsewhere']}."
     if found["waiting_for"]:
         until = str(found["waiting_until"] or "")[:19].replace("T", " ")
         return f"{found['waiting_for']} until {until} UTC" if until else str(found["waiting_for"])

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -79,10 +79,8 @@ def _print(found: Mapping[str, Any]) -> None:
     print_line(
         f"  State: {_in_words(found['state'])}. It {_WORDS[found['act']]}{_exact_number(found)}."
     )
-    for note in found["notes"]:
-        print_line(f"  Delayed: {note['code']}: {note['cause']}")
-    if waiting := found["waiting"]:
-        print_line(f"  {waiting['code']} until {_moment(waiting['until'])}: {waiting['cause']}")
+    for line in _why_not_now(found):
+        print_line(f"  {line}")
     for each in found["exceptions"]:
         print_line(f"  {each['code']}  {each['record']}")
         print_line(f"    Cause: {each['cause']}")
@@ -107,6 +105,15 @@ def _print(found: Mapping[str, Any]) -> None:
             _print_body(each["body"])
 
 
+def _why_not_now(found: Mapping[str, Any]) -> Iterator[str]:
+    if found["served_elsewhere"]:
+        yield f"It is not posted here: {found['served_elsewhere']}."
+    for note in found["notes"]:
+        yield f"Delayed: {note['code']}: {note['cause']}"
+    if waiting := found["waiting"]:
+        yield f"{waiting['code']} until {_moment(waiting['until'])}: {waiting['cause']}"
+
+
 def _print_body(body: Mapping[str, Any] | None) -> None:
     if body is not None:
         for line in json.dumps(body, indent=2, ensure_ascii=False).splitlines():
@@ -116,6 +123,7 @@ def _print_body(body: Mapping[str, Any] | None) -> None:
 def _row(found: Mapping[str, Any]) -> tuple[object, ...]:
     parts = [_WORDS[found["act"]] + _exact_number(found)]
     parts += [f"{each['code']}: {each['cause']}" for each in found["exceptions"]]
+    parts += [str(found["served_elsewhere"])] if found["served_elsewhere"] else []
     if waiting := found["waiting"]:
         parts.append(f"{waiting['code']} until {_moment(waiting['until'])}")
     parts += [f"delayed: {note['code']}" for note in found["notes"]]

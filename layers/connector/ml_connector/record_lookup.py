@@ -76,6 +76,13 @@ def set_aside(record: AnyRecord) -> dict[str, Any] | None:
     return aside.as_dict() if aside and record.state == OrderState.SET_ASIDE else None
 
 
+def served_elsewhere(record: AnyRecord) -> str | None:
+    """Return in words why an order is not posted here; None for other orders."""
+    elsewhere = order_facts(record).elsewhere
+    is_resting = record.state == OrderState.SERVED_ELSEWHERE
+    return str(elsewhere) if elsewhere and is_resting else None
+
+
 def order_facts(record: AnyRecord) -> OrderFacts:
     """Return the facts of an order; for another kind of record those of an unknown order."""
     return record.facts if isinstance(record.facts, OrderFacts) else OrderFacts()

@@ -31,6 +31,7 @@ STATES: Mapping[str, str] = {
     "archived": _marked("Archived in Airbase"),
     "cancelled": _marked("Cancelled in Airbase"),
     "closed": _marked("Closed in Airbase"),
+    "served_elsewhere": _marked("Served elsewhere"),
     "proposed": _marked("A supplier is proposed"),
     "linked": _marked("Linked"),
     "unmatched": _marked("No supplier found"),

@@ -443,7 +443,8 @@ def test_an_unserved_subsidiary_is_an_exception() -> None:
         "UNKNOWN_SUBSIDIARY",
         "PO-1",
         "No division of this connection serves the subsidiary Firm FR.",
-        "Add the subsidiary to a division of the connection.",
+        "Add the subsidiary to a division of the connection, or under `served_elsewhere` if its "
+        "orders are not posted here.",
         evidence={"subsidiary": "Firm FR"},
     )
 

@@ -445,13 +445,29 @@ class TestAnOrderThatIsInExact:
     @pytest.mark.parametrize("by_hand", [False, True])
     def test_another_division_waits_until_the_old_order_is_gone(self, by_hand: bool) -> None:
         connection = any_connection(
+            any_division(), any_division(division=102, subsidiaries=["sub-be"])
+        )
+        start = self.start(posted(is_changed_in_exact=True), connection=connection, by_hand=by_hand)
+        moved = any_order(subsidiary=Reference("sub-be", "", "Firm BE"))
+        step = step_of(start, World(order=moved, found=in_exact()))
+        assert codes(step) == ["DIVISION_CHANGED"]
+        gone = step_of(start, World(order=moved))
+        assert isinstance(gone, Move) if by_hand else codes(gone) == ["DIVISION_CHANGED"]
+
+    def test_it_stays_in_its_division_when_the_settings_move_its_subsidiary(self) -> None:
+        connection = any_connection(
             any_division(subsidiaries=["sub-be"]),
             any_division(division=102, subsidiaries=["sub-nl"]),
         )
-        start = self.start(posted(is_changed_in_exact=True), connection=connection, by_hand=by_hand)
-        assert codes(step_of(start, World(found=in_exact()))) == ["DIVISION_CHANGED"]
-        gone = step_of(start)
-        assert isinstance(gone, Move) if by_hand else codes(gone) == ["DIVISION_CHANGED"]
+        start = self.start(posted(is_changed_in_exact=True), connection=connection)
+        step = step_of(start, World(found=in_exact()))
+        assert isinstance(step, Move)
+        assert (step.step, step.facts.division) == ("as_approved", posted().division)
+
+    def test_its_division_was_taken_out_of_the_settings(self) -> None:
+        connection = any_connection(any_division(division=102, subsidiaries=["sub-nl"]))
+        start = self.start(posted(is_changed_in_exact=True), connection=connection)
+        assert codes(step_of(start, World(found=in_exact()))) == ["DIVISION_TAKEN_OUT"]
 
     @pytest.mark.parametrize("when_cancelled", ["report", "delete"])
     def test_a_cancelled_order_is_reported_or_removed(self, when_cancelled: str) -> None:

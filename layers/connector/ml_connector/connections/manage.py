@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from ml_connector import clock
 from ml_connector.connections import secrets as connection_secrets
+from ml_connector.connections.moved_orders import queue_moved
 from ml_connector.connections.secrets import WEBHOOK_KINDS, GivenSecrets
 from ml_connector.connections.shared_use import refuse_overlap, refuse_while_shared
 from ml_connector.domain.faults import Halt
@@ -69,7 +70,8 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     _refuse_unmigrated(stack.services, connection)
     if missing := connection_secrets.missing_names(stack.secret_store, connection, given):
         raise UserError(*(f"input needed: set {name}" for name in missing))
-    is_new = stack.services.connections.get(id) is None
+    before = stack.services.connections.get(id)
+    is_new = before is None
     stack.begin(actor)
     step = "connection_added" if is_new else "connection_changed"
     record_step(
@@ -83,8 +85,9 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     except LongMappingError as error:
         raise UserError(*safe_lines(str(error))) from None
     resume(stack, actor, connection)
-    if not is_new:  # a changed policy or link takes effect now, not with the daily comparison
+    if before:  # a changed policy, link or subsidiary takes effect now, not at the next try
         stack.send(reconcile_message(id), f"asked {clock.epoch()}")
+        queue_moved(stack.send, stack.services.ledger_of(id), before, connection)
     has_consent = connection_secrets.have_tokens(stack, connection)
     return Added(
         connection, is_new, webhook_urls(stack.addresses, connection, made), made, has_consent

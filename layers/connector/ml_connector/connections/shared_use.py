@@ -18,8 +18,12 @@ from ml_connector.user_errors import UserError
 
 
 def refuse_overlap(stack: Stack, connection: Connection, given: GivenSecrets) -> None:
-    """Raise `UserError` when another connection serves one of the divisions or subsidiaries."""
-    lines = [
+    """Raise `UserError` when another connection serves one of the divisions or subsidiaries.
+
+    So does this one's own file when it says of a subsidiary, by two names, what cannot both be.
+    """
+    lines = [*_here_and_elsewhere(stack, connection, given)]
+    lines += [
         line
         for other in _others(stack.services.connections, connection)
         for line in (
@@ -111,6 +115,28 @@ def _shared_subsidiaries(
                 f"subsidiary {wanted} is served by {where}: its orders would be posted twice; "
                 "leave it out of one of the two"
             )
+
+
+def _here_and_elsewhere(stack: Stack, connection: Connection, given: GivenSecrets) -> Iterator[str]:
+    """Yield what is said of one subsidiary by different names; of equal ones, the settings do."""
+    entries = connection.served_elsewhere
+    names = _names_of_subsidiaries(stack, connection, given) if entries else {}
+    served = {name: d.division for d in connection.divisions for name in d.subsidiaries}
+    for number, entry in enumerate(entries):
+        known = names.get(entry.subsidiary, set())
+        for name in sorted(known & served.keys() - {entry.subsidiary}):
+            if not entry.is_bounded:
+                yield (
+                    f"subsidiary {entry.subsidiary} is served elsewhere, and as {name} by division "
+                    f"{served[name]}: name the days from or until which it is served elsewhere, "
+                    "or leave it out of one of both"
+                )
+        for other in entries[:number]:
+            if other.subsidiary in known - {entry.subsidiary} and other.overlaps(entry):
+                yield (
+                    f"subsidiary {entry.subsidiary} is served elsewhere twice on the same day, "
+                    f"also as {other.subsidiary}: leave out one of both"
+                )
 
 
 def _names_of_subsidiaries(

@@ -44,6 +44,9 @@ class OrderState(StrEnum):
     ARCHIVED = "archived"
     CANCELLED = "cancelled"
     CLOSED = "closed"
+    SERVED_ELSEWHERE = "served_elsewhere"
+    """Another system, or somebody by hand, takes care of its subsidiary: it rests until a person
+    asks for it."""
 
 
 _UNWANTED = frozenset({
@@ -55,11 +58,14 @@ _UNWANTED = frozenset({
 ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     OrderState.NEW: frozenset({OrderState.RECEIVED}),
     OrderState.RECEIVED: _UNWANTED
-    | {OrderState.REVIEW, OrderState.SET_ASIDE, OrderState.POSTING, OrderState.AMENDING},
+    | {
+        OrderState.REVIEW, OrderState.SET_ASIDE, OrderState.POSTING, OrderState.AMENDING,
+        OrderState.SERVED_ELSEWHERE,
+    },
     OrderState.REVIEW: _UNWANTED
     | {
         OrderState.RECEIVED, OrderState.SET_ASIDE, OrderState.POSTING, OrderState.POSTED,
-        OrderState.AMENDING,
+        OrderState.AMENDING, OrderState.SERVED_ELSEWHERE,
     },
     # Before anything is sent again, an order with an intent is looked up in Exact.
     OrderState.SET_ASIDE: frozenset({OrderState.RECEIVED, OrderState.POSTING}),
@@ -70,10 +76,11 @@ ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
         unwanted: _UNWANTED
         | {
             OrderState.RECEIVED, OrderState.REVIEW, OrderState.SET_ASIDE, OrderState.POSTING,
-            OrderState.POSTED, OrderState.AMENDING,
+            OrderState.POSTED, OrderState.AMENDING, OrderState.SERVED_ELSEWHERE,
         }
         for unwanted in _UNWANTED
     },
+    OrderState.SERVED_ELSEWHERE: _UNWANTED | {OrderState.RECEIVED, OrderState.REVIEW},
 }  # fmt: skip
 """Where an order may go from each state; it may always stay."""
 
@@ -232,6 +239,18 @@ class UnclearRefusal(Struct, frozen=True):
     text: str = ""
 
 
+class Elsewhere(Struct, frozen=True):
+    """Which subsidiary of an order is served elsewhere, and where, as people said."""
+
+    subsidiary: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        served = f"{self.subsidiary} is served elsewhere"
+        return f"{served}: {self.where}" if self.where else served
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrderFacts(Facts):
     """What is known of one Airbase order."""
@@ -246,6 +265,10 @@ class OrderFacts(Facts):
     total: str = ""
     """Amount and currency as people read it."""
     division: Division | None = None
+    subsidiary: tuple[str, ...] = ()
+    """The keys of the subsidiary that was approved last, the most reliable first."""
+    elsewhere: Elsewhere | None = None
+    """Why the order is not posted here: until a person asks for it, whatever the settings say."""
     fingerprint: str = ""
     """Of everything that Airbase approved, as it was posted or amended last."""
     intent: Intent | None = None

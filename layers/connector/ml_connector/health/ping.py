@@ -3,6 +3,7 @@
 The calls count towards Exact's limits, and an expired access token is renewed as before any call.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
 from ml_connector.settings.connection import Dimension, ExactSite
+from ml_connector.settings.served_elsewhere import ServedElsewhere
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -50,6 +52,8 @@ def ping_connection(services: Services) -> list[Check]:
         _check_running(checklist, services.ledger)
     with checklist.guarding("data_form"):
         _check_data_form(checklist, services.data_form)
+    if elsewhere := services.connection.served_elsewhere:
+        checklist.green("served_elsewhere", _served_elsewhere(elsewhere))
     with ExitStack() as ignored:  # find out whether a system is up, whatever the breakers say
         ignored.enter_context(services.airbase_breaker.bypassed())
         with checklist.guarding("airbase_key"):
@@ -71,6 +75,11 @@ def _check_running(checklist: Checklist, ledger: Ledger) -> None:
         cause = f"{halt.cause} {detail}"
         found = Problem(halt.code, halt.record, cause, halt.remedy)
         checklist.red("running", Halt(found))
+
+
+def _served_elsewhere(entries: Sequence[ServedElsewhere]) -> str:
+    parts = (filter(None, (each.subsidiary, each.where, each.period)) for each in entries)
+    return f"Not posted here: {'; '.join(', '.join(part) for part in parts)}."
 
 
 def _check_data_form(checklist: Checklist, data_form: DataForm) -> None:

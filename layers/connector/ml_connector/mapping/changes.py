@@ -218,12 +218,20 @@ class MappingChanges:
                 self.errors += _errors_of(change, checkers[change.division])
 
     def _changed(self, changes: Sequence[MappingChange]) -> Connection:
-        """Return the changed connection, unless a division would be left without a subsidiary."""
+        """Return the changed connection, unless a division would be left without a subsidiary.
+
+        A subsidiary that is served elsewhere is refused, too.
+        """
         changed = self.connection.with_divisions(lambda each: _with_changes(each, changes))
-        for each in changed.divisions:
-            if not each.subsidiaries:
-                self._report_without_subsidiary(each.division)
+        for before, after in zip(self.connection.divisions, changed.divisions, strict=True):
+            if before.subsidiaries and not after.subsidiaries:
+                self._report_without_subsidiary(after.division)
                 return self.connection
+        try:
+            changed.refuse_unserved()
+        except ValueError as error:
+            self._error(self._lines_of_subsidiaries[-1], str(error))
+            return self.connection
         return Connection.model_validate(changed.model_dump(mode="json"), context=STORED)
 
     def _report_without_subsidiary(self, division: Division) -> None:
@@ -232,7 +240,15 @@ class MappingChanges:
             for change in self.changes
             if change.kind == SUBSIDIARIES and change.before == division
         ]
-        self._error(left[-1], f"division {division} would be left without a subsidiary")
+        self._error(
+            left[-1],
+            f"division {division} would be left without a subsidiary: if that is meant, say so "
+            "with `subsidiaries = []` in the connection's file",
+        )
+
+    @property
+    def _lines_of_subsidiaries(self) -> list[int]:
+        return [each.line for each in self.changes if each.kind == SUBSIDIARIES]
 
     def _error(self, number: int, what: str) -> None:
         self.errors.append(InvalidLine(number, what))

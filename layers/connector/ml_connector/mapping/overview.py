@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ml_connector import clock
 from ml_connector.domain.ids import Division
+from ml_connector.domain.orders.mapping import elsewhere_for
 from ml_connector.domain.orders.order import Reference
 from ml_connector.mapping.checker import MappingChecker, MappingResult, serving_division
 from ml_connector.mapping.kinds import (
@@ -92,6 +94,11 @@ class MappingOverview:
         if division:
             key = next(key for key in wanted.keys if key in division.subsidiaries)
             return _subsidiary_row(division, key, wanted.name, value.orders)
+        if elsewhere := elsewhere_for(wanted, clock.now().date(), self._connection):
+            return MappingRow(
+                None, SUBSIDIARIES, wanted.keys[0], wanted.name, "", str(elsewhere), MAPPED,
+                value.orders,
+            )  # fmt: skip
         cause = "No division of this connection serves the subsidiary."
         proposals = tuple(propose_division(wanted, self._connection))
         return MappingRow(

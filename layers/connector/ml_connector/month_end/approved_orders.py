@@ -11,7 +11,9 @@ from ml_connector.airbase.purchase_orders import FieldReader
 from ml_connector.domain.faults import Problem, Review
 from ml_connector.domain.ids import Division, OrderId
 from ml_connector.domain.money import Money
+from ml_connector.domain.orders.mapping import elsewhere_for, serving_division
 from ml_connector.domain.orders.order import Reference
+from ml_connector.domain.records import Elsewhere
 from ml_connector.domain.states import ApprovalState, RequestOutcome
 from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.settings.airbase_profile import AirbaseProfile
@@ -46,12 +48,13 @@ class ApprovedOrder:
         return self.number or self.id
 
     def division(self, connection: Connection) -> Division | None:
-        """Return the division that serves its subsidiary."""
-        for key in self.subsidiary.keys:
-            for division in connection.divisions:
-                if key in division.subsidiaries:
-                    return division.division
-        return None
+        """Return the division that serves its subsidiary; None if it is served elsewhere."""
+        found = serving_division(self.subsidiary, connection)
+        return found.division if found and not self.elsewhere(connection) else None
+
+    def elsewhere(self, connection: Connection) -> Elsewhere | None:
+        """Return why the order is not posted here, according to the settings."""
+        return elsewhere_for(self.subsidiary, self.day, connection)
 
 
 @dataclass

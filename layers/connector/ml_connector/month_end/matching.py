@@ -109,7 +109,11 @@ class MonthMatching:
     def missing_lines(self) -> Iterator[ReportLine]:
         """Yield the lines of the month's orders that are not in the ledger."""
         for order in self._without_record.values():
-            if self._is_of_month(order, None):
+            if not self._is_of_month(order, None):
+                continue
+            if elsewhere := order.elsewhere(self.connection):
+                yield self._line("served_elsewhere", order, None, why=f"{elsewhere}.")
+            else:
                 yield self._line(
                     "missing",
                     order,
@@ -145,6 +149,8 @@ class MonthMatching:
         if record.state == OrderState.SET_ASIDE:
             why = f"{facts.aside.by}: {facts.aside.reason}" if facts.aside else ""
             return self._line("set_aside", order, record, why=why)
+        if record.state == OrderState.SERVED_ELSEWHERE:
+            return self._line("served_elsewhere", order, record, why=f"{facts.elsewhere}.")
         problems = record.problems
         codes = [each.code for each in problems]
         if problems:
@@ -266,12 +272,13 @@ class MonthMatching:
     def _line(
         self, category: Category, order: ApprovedOrder, record: OrderRecord | None, **more: Any
     ) -> ReportLine:
+        is_here = category != "served_elsewhere"
         placed = record.facts.division if record else None
         return ReportLine(
             category=category,
             title=order.title,
             order=order.id,
-            division=placed or order.division(self.connection),
+            division=placed or (order.division(self.connection) if is_here else None),
             day=order_day(order, record, self.month.zone),
             vendor=order.vendor,
             airbase=order.total,

@@ -11,8 +11,8 @@ from ml_connector.domain.ids import Division
 from ml_connector.domain.money import Money
 
 Category = Literal[
-    "equal", "different", "possible_duplicate", "not_compared", "waiting", "set_aside", "missing",
-    "only_in_exact",
+    "equal", "different", "possible_duplicate", "not_compared", "waiting", "set_aside",
+    "served_elsewhere", "missing", "only_in_exact",
 ]  # fmt: skip
 CATEGORIES: tuple[Category, ...] = get_args(Category)
 CATEGORY_TITLES: Mapping[Category, str] = {
@@ -22,6 +22,7 @@ CATEGORY_TITLES: Mapping[Category, str] = {
     "not_compared": "Posted since Exact was read",
     "waiting": "Waiting",
     "set_aside": "Set aside",
+    "served_elsewhere": "Served elsewhere",
     "missing": "Missing",
     "only_in_exact": "Only in Exact",
 }

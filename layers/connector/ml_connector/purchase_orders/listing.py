@@ -6,7 +6,7 @@ from ml_connector import record_lookup as records
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.open_exceptions import brief
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord, UnreadableRecord, new_order
-from ml_connector.record_lookup import set_aside
+from ml_connector.record_lookup import served_elsewhere, set_aside
 
 _ORDERS = "order#"
 
@@ -39,6 +39,7 @@ def _order(record: OrderRecord | UnreadableRecord) -> dict[str, Any]:
         "waiting_for": facts.waiting_for or None,
         "waiting_until": _until(record) if facts.waiting else None,
         "set_aside": set_aside(record),
+        "served_elsewhere": served_elsewhere(record),
         "exceptions": [brief(problem) for problem in record.problems],
     }
 

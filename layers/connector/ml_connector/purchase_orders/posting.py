@@ -259,10 +259,10 @@ class _Posting:
             if later.outcome_unknown:
                 until = clock.now() + SETTLE
                 raise delay("OUTCOME_UNKNOWN", until, "reason", reason=later.cause) from later
-            self.tracked.step(OrderState.RECEIVED, "not_sent", retry_in=SETTLE)
+            self._give_up("not_sent")
             raise
         except (Review, Halt):
-            self.tracked.step(OrderState.RECEIVED, "refused", retry_in=SETTLE)
+            self._give_up("refused")
             raise
         found = read_header(RowReader(created))
         self._confirm(
@@ -271,6 +271,11 @@ class _Posting:
                 self.services.connection, self.tracked.title, self.tracked.facts, found, clock.now()
             ),
         )
+
+    def _give_up(self, step: str) -> None:
+        """Record that nothing was posted: the order is not bound to its division any more."""
+        facts = replace(self.tracked.facts, intent=None)
+        self.tracked.step(OrderState.RECEIVED, step, facts, retry_in=SETTLE)
 
     def _send(self, division: Division, body: Body) -> Row:
         def is_ours(row: Row) -> bool:

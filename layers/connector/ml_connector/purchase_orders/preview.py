@@ -47,6 +47,7 @@ from ml_connector.purchase_orders.exact_requests import ExactWrite, header_write
 from ml_connector.purchase_orders.line_changes import LineChanges
 from ml_connector.purchase_orders.planned_prerequisites import PlannedPrerequisites
 from ml_connector.purchase_orders.reader import OrderReader
+from ml_connector.record_lookup import served_elsewhere
 from ml_connector.services import Services
 from ml_connector.sweep.missed_approvals import LISTING, first_day, may_be_posted
 from ml_connector.tracked_record import state_in_review
@@ -84,6 +85,7 @@ class Preview:
     title: str = ""
     vendor: str = ""
     total: str = ""
+    elsewhere: str = ""
     notes: list[Later] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -100,6 +102,7 @@ class Preview:
             "state": self.record.state,
             "act": self.action,
             "becomes": self.becomes or self.record.state,
+            "served_elsewhere": self.elsewhere or None,
             "exact_number": self.exact_number or None,
             "needs": list(self.prerequisites),
             "placeholders": list(self.placeholders),
@@ -208,7 +211,7 @@ class _PreviewRun:
                 id = posted_facts(self.known.facts).exact.id
                 self._show_writes("remove", unposted_state(order), [removal(id, order.title)])
             case LeaveAside() | Rest():
-                pass
+                self.result.elsewhere = served_elsewhere(self.result.record) or ""
             case _:
                 assert_never(step)
 
@@ -219,6 +222,8 @@ class _PreviewRun:
             result.exact_number = ""
         if step.is_last:
             result.becomes, result.problems = step.state, step.facts.problems
+            is_elsewhere = step.state is OrderState.SERVED_ELSEWHERE
+            result.elsewhere = str(step.facts.elsewhere or "") if is_elsewhere else ""
         if step.step == "ended":
             result.action = "end"
         elif step.step == "as_approved" and result.action != "adopt":

@@ -28,6 +28,7 @@ from ml_connector.domain.ids import (
 )
 from ml_connector.settings.airbase_profile import AirbaseProfile, NoVerification, StrictModel
 from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES, HOST, site_at
+from ml_connector.settings.served_elsewhere import ServedElsewhere, refuse_contradictions
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -133,8 +134,9 @@ class ExactDivision(StrictModel):
 
     division: DivisionOfSite
     name: str = ""
-    subsidiaries: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Airbase's id, ERP code or name of each subsidiary."""
+    subsidiaries: tuple[str, ...]
+    """Airbase's id, ERP code or name of each subsidiary. None when all were moved to another
+    division: orders that are in this one are still followed."""
     country: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
     """The division's country, as in `DE`; empty: that of its site."""
     currency: Currency = "EUR"
@@ -306,6 +308,8 @@ class Connection(StrictModel):
     airbase_base_url: BaseUrl = "https://api.airbase.io"
     sites: Annotated[tuple[ExactSite, ...], Field(min_length=1)]
     """A file with one site may have the site's settings beside the others, without `sites`."""
+    served_elsewhere: tuple[ServedElsewhere, ...] = ()
+    """Subsidiaries whose orders are not posted here, and whose orders are no exceptions."""
     tag_dimensions: dict[str, Dimension] = {
         "Department": "cost_centre",
         "Cost centre": "cost_centre",
@@ -359,10 +363,17 @@ class Connection(StrictModel):
         _refuse_doubled("subsidiary", served)
         return sites
 
+    @model_validator(mode="after")
+    def _each_served_once(self) -> Self:
+        self.refuse_unserved()
+        return self
+
     @model_serializer(mode="wrap")
     def _flat_with_one_site(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `sites` where a file may: older versions can read it."""
+        """Leave out what a file may leave out: older versions can read it."""
         data: dict[str, Any] = handler(self)
+        if not self.served_elsewhere:
+            del data["served_elsewhere"]
         if len(self.sites) > 1 or self.sites[0].id != self.id:
             return data
         (site,) = data.pop("sites")
@@ -377,6 +388,13 @@ class Connection(StrictModel):
             if self.profile.order_source == "event":
                 raise ValueError("order_source 'event' needs verified webhooks")
         return self
+
+    def refuse_unserved(self) -> None:
+        """Raise `ValueError` if there is nothing to serve, or a subsidiary has two places."""
+        served = [name for each in self.divisions for name in each.subsidiaries]
+        if not served and not self.served_elsewhere:
+            raise ValueError("no division serves a subsidiary")
+        refuse_contradictions(self.served_elsewhere, served)
 
     @property
     def divisions(self) -> tuple[ExactDivision, ...]:

@@ -175,8 +175,10 @@ def _queue_due(services: Services, halted: Collection[str], outages: Outages) ->
             return
         if not (record.key.startswith(_EVENTS) or capacity.take(record)):
             continue
-        if waits_for_exact(record) and not has_to_be_told(record):
-            run(division_of(record))
+        division = division_of(record)
+        is_served = division is not None and services.connection.division(division) is not None
+        if is_served and waits_for_exact(record) and not has_to_be_told(record):
+            run(division)
         elif claim(services.ledger, record):
             _queue(services, record)
             queued += 1

@@ -75,6 +75,14 @@ CHANGES: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "DIVISION_TAKEN_OUT",
+        Severity.EXCEPTION,
+        "The order is, or may be, in Exact in division {division}, which the connection's file "
+        "names no more.",
+        "Name the division in the file again, with `subsidiaries = []` if it serves none any "
+        "more: then its orders are followed, and no new ones posted there.",
+    ),
+    CatalogueEntry(
         "CANCELLED_AFTER_POSTING",
         Severity.EXCEPTION,
         "The order was cancelled in Airbase after it was posted.",

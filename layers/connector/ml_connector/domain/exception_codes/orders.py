@@ -6,6 +6,14 @@ _CORRECT = "Correct the order in Airbase, or the field map of the connection's p
 
 ORDERS: tuple[CatalogueEntry, ...] = (
     CatalogueEntry(
+        "SUBSIDIARY_SERVED_TWICE",
+        Severity.EXCEPTION,
+        "Division {division} serves the subsidiary {subsidiary}, which another entry of the "
+        "connection's file, by another of its names, says to be served elsewhere.",
+        "Remove it from the division or from `served_elsewhere`, or name there the days from or "
+        "until which it is served elsewhere.",
+    ),
+    CatalogueEntry(
         "REMOTE_AWAY",
         Severity.EXCEPTION,
         "One of the two systems has not answered for hours, and orders wait for it.",

@@ -13,7 +13,8 @@ VALIDATION: tuple[CatalogueEntry, ...] = (
         "UNKNOWN_SUBSIDIARY",
         Severity.EXCEPTION,
         "No division of this connection serves the subsidiary {subsidiary}.",
-        "Add the subsidiary to a division of the connection.",
+        "Add the subsidiary to a division of the connection, or under `served_elsewhere` if its "
+        "orders are not posted here.",
     ),
     CatalogueEntry(
         "TOTAL_MISMATCH",

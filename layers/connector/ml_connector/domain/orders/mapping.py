@@ -15,10 +15,11 @@ from ml_connector.domain.orders.carrier_items import (
 )
 from ml_connector.domain.orders.dimensions import dimensions, payment_condition, vat_code
 from ml_connector.domain.orders.marker import marker, your_ref
-from ml_connector.domain.orders.order import Order, OrderLine
+from ml_connector.domain.orders.order import Order, OrderLine, Reference
 from ml_connector.domain.orders.reference_data import DivisionData, GLAccount, Item, Supplier
 from ml_connector.domain.orders.supplier import choose_supplier
 from ml_connector.domain.orders.validation import MappingContext, Problems
+from ml_connector.domain.records import Elsewhere
 from ml_connector.domain.texts import cut, in_one_line, length
 from ml_connector.settings.connection import Connection, ExactDivision
 
@@ -38,13 +39,45 @@ def pick_division(order: Order, connection: Connection) -> ExactDivision:
 
     Raises `Review` when none does: Exact's own "current division" is never used.
     """
-    for key in order.subsidiary.keys:
+    found = serving_division(order.subsidiary, connection)
+    if found is None:
+        problems = Problems(order.title)
+        problems.add("UNKNOWN_SUBSIDIARY", subsidiary=str(order.subsidiary))
+        raise problems.as_review(order.read_part)
+    return found
+
+
+def serving_division(subsidiary: Reference, connection: Connection) -> ExactDivision | None:
+    """Return the division that serves a subsidiary, by its most reliable key; None without one."""
+    for key in subsidiary.keys:
         for division in connection.divisions:
             if key in division.subsidiaries:
                 return division
-    problems = Problems(order.title)
-    problems.add("UNKNOWN_SUBSIDIARY", subsidiary=str(order.subsidiary))
-    raise problems.as_review(order.read_part)
+    return None
+
+
+def elsewhere_for(
+    subsidiary: Reference, day: date | None, connection: Connection
+) -> Elsewhere | None:
+    """Return why an order of this subsidiary and day of approval is not posted here, or None."""
+    for key in subsidiary.keys:
+        for each in connection.served_elsewhere:
+            if each.subsidiary == key and each.includes(day):
+                return Elsewhere(str(subsidiary), each.where)
+    return None
+
+
+def refuse_contradiction(order: Order, connection: Connection) -> None:
+    """Raise `Review` when a division serves the subsidiary that is always served elsewhere.
+
+    Only by another of its names: the settings refuse an equal one.
+    """
+    division = serving_division(order.subsidiary, connection)
+    is_always = elsewhere_for(order.subsidiary, None, connection) is not None
+    if division and is_always:
+        problems, at = Problems(order.title), division.division
+        problems.add("SUBSIDIARY_SERVED_TWICE", subsidiary=str(order.subsidiary), division=at)
+        raise problems.as_review(order.read_part)
 
 
 def map_order(

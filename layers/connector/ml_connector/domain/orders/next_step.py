@@ -21,7 +21,14 @@ from ml_connector.domain.orders.edits import is_same
 from ml_connector.domain.orders.exact_order import UNTOUCHED, ExactOrder
 from ml_connector.domain.orders.known_data import KnownDivisionData
 from ml_connector.domain.orders.look_alikes import find_unrecorded, only_one, refuse_look_alikes
-from ml_connector.domain.orders.mapping import MappedOrder, asked_mappings, map_order, pick_division
+from ml_connector.domain.orders.mapping import (
+    MappedOrder,
+    asked_mappings,
+    elsewhere_for,
+    map_order,
+    pick_division,
+    refuse_contradiction,
+)
 from ml_connector.domain.orders.marker import your_ref
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.orders.outcome import (
@@ -72,6 +79,7 @@ from ml_connector.domain.records import (
     SETTLE,
     Body,
     Change,
+    Elsewhere,
     Intent,
     OrderState,
     posted_facts,
@@ -119,16 +127,23 @@ def unposted_state(order: Order) -> OrderState:
 def _next_step(known: Known) -> Step:
     if known.state is OrderState.SET_ASIDE:
         return LeaveAside()
+    if known.facts.elsewhere and known.by_hand:
+        taken_up = replace(known.facts, elsewhere=None)
+        return Move(OrderState.RECEIVED, "taken_up", taken_up)
     _wait_while_halted(known)
     if known.state is OrderState.POSTING:
         return _resolve_intent(known)
-    if known.state is not OrderState.POSTED and known.facts.division:
-        _wait_for_exact(known, known.facts.division)  # before Airbase is called in vain
+    division = _expected_division(known)
+    if known.state is not OrderState.POSTED and division:
+        _wait_for_exact(known, division)  # before Airbase is called in vain
     order = known.ask(AirbaseOrder())
     if known.facts.exact:
         return _bring_in_line(known, order)
     if order.is_wanted:
-        return _post(known, order, pick_division(order, known.connection))
+        elsewhere = _elsewhere(known, order)
+        if elsewhere:
+            return _rest_elsewhere(known, order, elsewhere)
+        return _post(known, order, _division_to_post(known, order))
     state = unposted_state(order)
     facts = replace(known.facts, order=order.title, problems=(), waiting=None)
     return Move(state, state, facts, is_last=True)
@@ -183,12 +198,82 @@ def _wait_until_settled(known: Known, intent_or_change: Intent | Change, what: s
         raise _TakeFirst(Wait(delay("OUTCOME_UNKNOWN", settled_at, what)))
 
 
+# Where an order belongs
+
+
+def _expected_division(known: Known) -> Division | None:
+    """Return the division of the record, unless its subsidiary has been moved from there."""
+    facts = known.facts
+    if facts.division is None or facts.exact or facts.intent or not facts.subsidiary:
+        return facts.division
+    settings = known.connection.division(facts.division)
+    is_there = settings is not None and not {*facts.subsidiary}.isdisjoint(settings.subsidiaries)
+    return facts.division if is_there else None
+
+
+def _named_division(known: Known, division: Division) -> ExactDivision:
+    """Return the settings of the division of an order that is, or may be, in Exact.
+
+    Raises `Review` when the connection names it no more.
+    """
+    found = known.connection.division(division)
+    if found is None:
+        raise Review([problem("DIVISION_TAKEN_OUT", known.title, division=division)])
+    return found
+
+
+def _is_of_same_subsidiary(known: Known, order: Order) -> bool:
+    """Return whether Airbase names the subsidiary that was approved before.
+
+    Older versions did not record it: then only an order that is still as approved shows it.
+    """
+    before = known.facts.subsidiary
+    if not before:
+        return order.fingerprint == known.facts.fingerprint
+    return before[0] in order.subsidiary.keys
+
+
+def _division_to_post(known: Known, order: Order) -> ExactDivision:
+    """Return the division in which an order is posted.
+
+    One that was about to be posted stays in the division of its intent, although nothing was found
+    there: its subsidiary may have been moved meanwhile, and what was sent may still arrive.
+    """
+    intent = known.facts.intent
+    if intent and _is_of_same_subsidiary(known, order):
+        return _named_division(known, intent.division)
+    return pick_division(order, known.connection)
+
+
+def _elsewhere(known: Known, order: Order) -> Elsewhere | None:
+    """Return why the order is not posted here, if it is not.
+
+    One that rests goes on only when a person asks for it: somebody else may have taken care of it.
+    """
+    refuse_contradiction(order, known.connection)
+    said = elsewhere_for(order.subsidiary, order.order_date, known.connection)
+    return said or known.facts.elsewhere
+
+
+def _rest_elsewhere(known: Known, order: Order, elsewhere: Elsewhere) -> Step:
+    before = known.facts
+    facts = replace(
+        with_approved(before, order), division=None, intent=None, elsewhere=elsewhere,
+        problems=(), waiting=None,
+    )  # fmt: skip
+    if known.state is OrderState.SERVED_ELSEWHERE and facts == before:
+        return Move(known.state, "unchanged", facts, is_last=True) if known.due_at else Rest()
+    detail = {"subsidiary": elsewhere.subsidiary, "where": elsewhere.where}
+    return Move(OrderState.SERVED_ELSEWHERE, "served_elsewhere", facts, is_last=True, detail=detail)
+
+
 # An order that may have been posted
 
 
 def _resolve_intent(known: Known) -> Step:
     """Find out the outcome of an intent: adopt the order if it is in Exact, else go on."""
     intent = intent_of(known.facts)
+    _named_division(known, intent.division)
     asked_before = _outcome_of(intent, None)
     question = asked_before if asked_before in known.answers else _outcome_of(intent, intent.at)
     if question not in known.answers:  # asked just before the intent, it had not been sent yet
@@ -306,10 +391,11 @@ def _bring_in_line(known: Known, order: Order) -> Step:
         _wait_until_settled(known, facts.change, "change")
     if order.state is ApprovalState.PENDING and not _is_unresolved(known):
         return _leave_as_approved(known)
-    if order.is_wanted:
-        division = pick_division(order, known.connection)
-        if division.division != posted_facts(facts).division:
-            return _refuse_other_division(known, order, division.division)
+    own = _named_division(known, posted_facts(facts).division)
+    if order.is_wanted and not _is_of_same_subsidiary(known, order):
+        moved_to = _moved_to(known, order)
+        if moved_to != own.division:
+            return _refuse_other_division(known, order, moved_to)
     wanted = _wanted_order(known, order)
     found = known.ask(_order_in_exact(known))
     decision = decide(wanted, posted_facts(facts).body, found)
@@ -339,12 +425,18 @@ def _leave_as_approved(known: Known) -> Step:
     return Move(known.state, "approval_pending", facts, is_last=True)
 
 
-def _refuse_other_division(known: Known, order: Order, now: Division) -> Step:
+def _moved_to(known: Known, order: Order) -> str:
+    """Return where an order belongs that has another subsidiary than when it was posted."""
+    elsewhere = elsewhere_for(order.subsidiary, order.order_date, known.connection)
+    return str(elsewhere or pick_division(order, known.connection).division)
+
+
+def _refuse_other_division(known: Known, order: Order, now: str) -> Step:
     """Post to the other division on request, once the old order is gone from Exact."""
     found = known.ask(_order_in_exact(known))
     if found is None and known.by_hand:
         return _post_anew(known)
-    values = {"before": str(posted_facts(known.facts).division), "now": str(now)}
+    values = {"before": str(posted_facts(known.facts).division), "now": now}
     decision = Decision("report", "DIVISION_CHANGED", detail="divisions", values=values)
     return _report(known, order, decision, found)
 
@@ -380,7 +472,8 @@ def _wanted_state_and_body(known: Known, order: Order) -> tuple[ApprovalState, B
         change = known.facts.change
         return ApprovalState.APPROVED, change.body if change else last_written
     if order.is_wanted:
-        body = _mapped(known, order, pick_division(order, known.connection)).body
+        own = _named_division(known, posted_facts(known.facts).division)
+        body = _mapped(known, order, own).body
         adopted = known.facts.adopted_as
         if adopted and is_same(body, adopted):  # it stays as people entered it in Exact
             body = last_written

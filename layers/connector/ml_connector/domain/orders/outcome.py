@@ -113,7 +113,7 @@ def recovered(
 
 def unlinked(facts: OrderFacts) -> OrderFacts:
     """Return the facts of an order that is in Exact no longer."""
-    return replace(settled(facts), exact=None, removed=facts.exact, adopted_as=None)
+    return replace(settled(facts), exact=None, intent=None, removed=facts.exact, adopted_as=None)
 
 
 def as_found(facts: OrderFacts, found: ExactOrder, like: Body) -> OrderFacts:
@@ -145,6 +145,7 @@ def with_approved(facts: OrderFacts, order: Order) -> OrderFacts:
         fingerprint=order.fingerprint,
         title=order.title,
         total=str(order.total),
+        subsidiary=order.subsidiary.keys,
     )
 
 
