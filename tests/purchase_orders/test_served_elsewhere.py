@@ -10,7 +10,7 @@ from ml_connector.connections import manage
 from ml_connector.connections.secrets import API_KEY, GivenSecrets
 from ml_connector.exceptions import retry as retries
 from ml_connector.health.ping import ping_connection
-from ml_connector.month_end.report_files import write_csv
+from ml_connector.month_end.report_files import write_orders
 from ml_connector.purchase_orders.listing import list_orders
 from ml_connector.purchase_orders.preview import preview
 from ml_connector.secret import Secret
@@ -212,7 +212,7 @@ def test_the_month_counts_them_by_themselves_known_or_not(
         "USD": {"orders": 1, "airbase": "1250.00", "exact": "0"},
     }
     assert report.counts["served_elsewhere"] == 3
-    write_csv(report, tmp_path / "month.csv")
+    write_orders(report, tmp_path / "month.csv")
     assert (tmp_path / "month.csv").read_text().count("served_elsewhere,") == 3
 
 
