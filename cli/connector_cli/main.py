@@ -19,6 +19,7 @@ from connector_cli.commands import (
     orders,
     ping,
     preview,
+    rehearsal,
     webhooks,
 )
 from connector_cli.commands.common import Options
@@ -68,6 +69,7 @@ for _verb in (
     orders.codes,
     ping.ping,
     preview.preview,
+    rehearsal.rehearse,
     month_end.reconcile,
     operations.redrive,
     operations.restored,

@@ -200,6 +200,7 @@ class Story:
         month = f"{clock.now():%Y-%m}"
         yield "reconcile", firm, "--month", month, "--no-refresh"
         yield "reconcile", firm, "--month", month, "--wait", "1"
+        yield "rehearse", firm, "--month", month
         yield "notify", "test", firm
         yield "notify", "slack", firm, "--remove"
         yield "console", "configure", "--admin", "u-second", "--grant", "reader=auditors"

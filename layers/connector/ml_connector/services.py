@@ -41,6 +41,7 @@ from ml_connector.telemetry import Measure
 if TYPE_CHECKING:
     from ml_connector.infrastructure.match_index import MatchIndexes
     from ml_connector.infrastructure.reconciliation_progress import ReconciliationProgress
+    from ml_connector.infrastructure.rehearsals import Rehearsals
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,14 @@ class Services:
     def shared_values(self) -> SharedValues:
         """Return the short-lived values that the connection's workers share."""
         return SharedValues(self._tables.coordination, self.id)
+
+    @property
+    def rehearsals(self) -> "Rehearsals":
+        """Return the rehearsals of the connection."""
+        # Imported by the one who rehearses: a worker starts without them.
+        from ml_connector.infrastructure.rehearsals import Rehearsals  # noqa: PLC0415
+
+        return Rehearsals(self._tables.coordination, self.id)
 
     @property
     def last_runs(self) -> LastRuns:

@@ -72,8 +72,8 @@ class AirbaseListing:
         """
         if self.profile.orders_path is None:
             raise UserError(
-                "this tenant has no listing of its orders (profile.orders_path): it cannot be "
-                "reconciled"
+                "this tenant has no listing of its orders (profile.orders_path): its months can "
+                "be neither rehearsed nor reconciled"
             )
         for row in self.client.orders():
             found = read_row(row, self.profile)

@@ -35,10 +35,12 @@ def fetch_order(
     id: OrderId,
     record: OrderRecord,
     note: Callable[[ReadPart], None] | None = None,
+    join: Callable[[Order], Order] | None = None,
 ) -> Order:
     """Return the order as Airbase has it now, with its vendor if it should be in Exact.
 
-    `note` is told first what lists show of the order. Raises `Later`, `Review` or `Halt` as the
+    `note` is told first what lists show of the order; `join` adds the vendor, by default as it is
+    read now. Raises `Later`, `Review` or `Halt` as the
     Airbase client does; `Review` when it is unreadable.
     """
     profile = services.connection.profile
@@ -50,11 +52,17 @@ def fetch_order(
     if order.id != id:
         found = problem("NOT_THE_ORDER", id, "order", found=order.id)
         raise Review([found], order.read_part)
-    if not order.is_wanted or not order.vendor.id:
+    if not order.is_wanted:
+        return order
+    return join(order) if join else joined(order, profile, services.airbase().vendor)
+
+
+def joined(order: Order, profile: AirbaseProfile, vendor_of: Callable[[VendorId], Any]) -> Order:
+    """Return the order with its vendor, as `vendor_of` reads it; raises as `fetch_order`."""
+    if not order.vendor.id:
         return order
     try:
-        vendor = services.airbase().vendor(VendorId(order.vendor.id))
-        return with_vendor(order, vendor, profile)
+        return with_vendor(order, vendor_of(VendorId(order.vendor.id)), profile)
     except Review as review:
         raise Review(review.problems, order.read_part) from review
 

@@ -5,7 +5,7 @@ changed; `next_step` decides, as for the worker. Reads count against Exact's lim
 access token is renewed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, assert_never
 
@@ -87,6 +87,8 @@ class Preview:
     total: str = ""
     elsewhere: str = ""
     notes: list[Later] = field(default_factory=list)
+    order: Order | None = None
+    """The order as Airbase has it; None when it could not be read."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable form, of a stable shape."""
@@ -115,9 +117,19 @@ class Preview:
         }
 
 
-def preview(services: Services, record: OrderRecord, *, by_hand: bool = False) -> Preview:
-    """Return the preview of the order of `record`; `by_hand`: as if a person retried it."""
-    return _PreviewRun(services, record, by_hand=by_hand).run()
+def preview(
+    services: Services,
+    record: OrderRecord,
+    *,
+    by_hand: bool = False,
+    reader_of: Callable[[OrderRecord], OrderReader] | None = None,
+) -> Preview:
+    """Return the preview of the order of `record`; `by_hand`: as if a person retried it.
+
+    `reader_of` makes what answers the questions about it; by default both systems are asked.
+    """
+    made = reader_of or (lambda each: OrderReader(services, each, stores=False))
+    return _PreviewRun(services, record, made, by_hand=by_hand).run()
 
 
 def preview_open(services: Services) -> Iterator[Preview]:
@@ -142,13 +154,20 @@ def preview_open(services: Services) -> Iterator[Preview]:
 class _PreviewRun:
     """Shows the steps that the worker would take, as far as they can be known without it."""
 
-    def __init__(self, services: Services, record: OrderRecord, *, by_hand: bool) -> None:
+    def __init__(
+        self,
+        services: Services,
+        record: OrderRecord,
+        reader_of: Callable[[OrderRecord], OrderReader],
+        *,
+        by_hand: bool,
+    ) -> None:
         self.services = services
         received = OrderState.RECEIVED if record.state == OrderState.NEW else record.state
         self.result = Preview(record, exact_number=_number(record.facts))
         if not record.version:
             record = replace(record, received_at=clock.now().isoformat())
-        self.reader = OrderReader(services, record, stores=False)
+        self.reader = reader_of(record)
         self.planned = PlannedPrerequisites()
         self.known = Known(
             now=clock.now(),
@@ -286,6 +305,7 @@ class _PreviewRun:
         order: Order | None = self.known.answers.get(AirbaseOrder())
         self.result.division = self.known.facts.division
         if order:
+            self.result.order = order
             self.result.title, self.result.vendor = order.title, str(order.vendor)
             self.result.total = str(order.total)
 
