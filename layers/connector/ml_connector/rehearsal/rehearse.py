@@ -15,8 +15,8 @@ from ml_connector.connections import manage as connections
 from ml_connector.domain.ids import Actor, OrderId
 from ml_connector.domain.money import round_to_cents
 from ml_connector.domain.orders.marker import order_token, order_tokens_in
-from ml_connector.infrastructure.ledger import OrderRecord, UnreadableRecord
-from ml_connector.infrastructure.rehearsals import StoredRun
+from ml_connector.infrastructure.ledger import Ledger, OrderRecord, UnreadableRecord
+from ml_connector.infrastructure.rehearsals import Rehearsals, StoredRun
 from ml_connector.month_end import exact_refresh
 from ml_connector.month_end.approved_orders import AirbaseListing, ApprovedOrder, order_day
 from ml_connector.rehearsal.decisions import OrderDecisions, listed_digest
@@ -59,7 +59,7 @@ def rehearse(
         exact_refresh.refresh(stack.send, services, wait)
     rehearsing = _Rehearsing(services, period, actor, anew=anew)
     found = rehearsing.run(progress)
-    _audit(stack, actor, found)
+    _audit(stack.ledger_of(actor, services.id), found)
     return rehearsing.end(found)
 
 
@@ -82,7 +82,7 @@ def last_rehearsal(services: Services, period: str | None = None) -> Rehearsal:
             f"`connector rehearse {services.id} --month {period or 'MONTH'}`"
         )
     name, stored, run = max(ended, key=lambda each: str(each[2].ended_at))
-    orders = _read_orders(services, name, stored.number)
+    orders = _read_orders(kept, name, stored.number)
     return Rehearsal(services.connection, _named(name, zone), run, _sorted(orders.values()))
 
 
@@ -150,7 +150,7 @@ class _Rehearsing:
         progress: Progress,
     ) -> list[RehearsedOrder]:
         """Decide what was not decided before the interruption, and keep each at once."""
-        known = _read_orders(self.services, self.name, self.number)
+        known = _read_orders(self.kept, self.name, self.number)
         found = []
         for each in listed:
             before = known.get(each.id)
@@ -234,8 +234,8 @@ def _read_run(stored: StoredRun) -> Run:
     return msgspec.json.decode(stored.text, type=Run)
 
 
-def _read_orders(services: Services, name: str, number: int) -> dict[OrderId, RehearsedOrder]:
-    found = services.rehearsals.orders(name, number)
+def _read_orders(kept: Rehearsals, name: str, number: int) -> dict[OrderId, RehearsedOrder]:
+    found = kept.orders(name, number)
     return {id: msgspec.json.decode(text, type=RehearsedOrder) for id, text in found}
 
 
@@ -249,10 +249,10 @@ def _sorted(orders: Iterable[RehearsedOrder]) -> list[RehearsedOrder]:
     )
 
 
-def _audit(stack: Stack, actor: Actor, found: Rehearsal) -> None:
+def _audit(ledger: Ledger, found: Rehearsal) -> None:
     shown = found.as_dict()
     connections.record_step(
-        stack.ledger_of(actor, found.connection.id),
+        ledger,
         "rehearsed",
         period=str(found.period),
         orders={verdict: len(found.of_verdict(verdict)) for verdict in VERDICTS},
