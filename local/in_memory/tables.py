@@ -292,6 +292,12 @@ class InMemorySecretStore:
             return {"sealed": True} if connection in self._tokens else None
         return self._plain.get((kind, connection))
 
+    def delete(self, kind: str, connection: ConnectionId) -> None:
+        """See `AdminSecretStore.delete`."""
+        self._plain.pop((kind, connection), None)
+        if kind == secret_store.EXACT_TOKENS:
+            self._tokens.pop(connection, None)
+
     def forget(self, connection: ConnectionId) -> None:
         """See `SecretStore.forget`."""
         self._tokens.pop(connection, None)

@@ -245,6 +245,9 @@ def _print_added(added: Added) -> None:
     id = added.connection.id
     codes = ", ".join(str(each.division) for each in added.connection.divisions)
     print_line(f"{'Added' if added.is_new else 'Changed'} {id} (divisions {codes}).")
+    for site in added.taken_out:
+        print_line(f"Site {site} was taken out: its app's secrets and consent are removed here.")
+        print_line("Also remove the app's subscriptions in Exact, or the app.")
     print_webhooks(added.webhooks, added.made)
     print_next_for_exact(added)
     for step in _next_steps(added):
@@ -285,6 +288,7 @@ def _added_json(added: Added) -> dict[str, Any]:
         "webhooks": dict(added.webhooks),
         "generated": generated,
         "consent": added.has_consent,
+        "taken_out": list(added.taken_out),
         "next": _next_steps(added),
     }
 

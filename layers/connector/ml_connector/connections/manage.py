@@ -1,7 +1,7 @@
 """Add, show and remove connections, and rotate their webhook secrets."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -11,8 +11,18 @@ from ml_connector.connections import secrets as connection_secrets
 from ml_connector.connections.moved_orders import queue_moved
 from ml_connector.connections.secrets import WEBHOOK_KINDS, GivenSecrets
 from ml_connector.connections.shared_use import refuse_overlap, refuse_while_shared
+from ml_connector.connections.taken_out import forget_sites, refuse_taken_out, sites_taken_out
 from ml_connector.domain.faults import Halt
-from ml_connector.domain.ids import Actor, ConnectionId, Division, app_at, is_division, site_in
+from ml_connector.domain.ids import (
+    Actor,
+    ConnectionId,
+    Division,
+    SiteId,
+    app_at,
+    further_site_of,
+    is_division,
+    site_in,
+)
 from ml_connector.domain.records import LIFTED_BY_PEOPLE, ConnectionState
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.data_form import DIVISION_KEYS
@@ -34,7 +44,10 @@ from ml_connector.user_errors import UserError, safe_lines
 
 @dataclass(frozen=True)
 class Added:
-    """What `add` did. `made`: new webhook secrets by sender, to be shown once."""
+    """What `add` did. `made`: new webhook secrets by sender, to be shown once.
+
+    `taken_out`: the sites that the file names no more; the secrets of their apps were removed.
+    """
 
     connection: Connection
     is_new: bool
@@ -42,6 +55,7 @@ class Added:
     made: Mapping[str, Secret] = field(default_factory=dict)
     has_consent: bool = False
     is_changed: bool = True
+    taken_out: Sequence[SiteId] = ()
 
 
 def continued(connections: ConnectionStore, connection: Connection) -> Connection:
@@ -63,20 +77,24 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     """Add the connection or replace the one with its id; stored secrets stay unless given anew.
 
     Raises `UserError` when a required secret is neither given nor stored, another connection
-    serves one of its divisions or subsidiaries, or data of one site would be taken for another's.
+    serves one of its divisions or subsidiaries, data of one site would be taken for another's, or
+    orders of a division that is left out are open.
     """
     id = connection.id
+    before = stack.services.connections.get(id)
     refuse_overlap(stack, connection, given)
+    refuse_taken_out(stack, before, connection)
     _refuse_unmigrated(stack.services, connection)
     if missing := connection_secrets.missing_names(stack.secret_store, connection, given):
         raise UserError(*(f"input needed: set {name}" for name in missing))
-    before = stack.services.connections.get(id)
     is_new = before is None
     stack.begin(actor)
     step = "connection_added" if is_new else "connection_changed"
-    record_step(
-        stack.ledger_of(actor, id), step, config=_digest(connection), given=sorted(given.values)
-    )
+    gone = sites_taken_out(before, connection)
+    detail: dict[str, Any] = {"config": _digest(connection), "given": sorted(given.values)}
+    if gone:
+        detail["taken_out"] = [each.site for each in gone]
+    record_step(stack.ledger_of(actor, id), step, **detail)
     connection_secrets.store_credentials(stack.secret_store, connection, given)
     made = connection_secrets.store_webhook_settings(stack.secret_store, connection, given)
     import_consents(stack, actor, connection, given)
@@ -84,14 +102,14 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
         stack.services.connections.save(connection)
     except LongMappingError as error:
         raise UserError(*safe_lines(str(error))) from None
+    taken_out = forget_sites(stack, gone)
     resume(stack, actor, connection)
     if before:  # a changed policy, link or subsidiary takes effect now, not at the next try
         stack.send(reconcile_message(id), f"asked {clock.epoch()}")
         queue_moved(stack.send, stack.services.ledger_of(id), before, connection)
     has_consent = connection_secrets.have_tokens(stack, connection)
-    return Added(
-        connection, is_new, webhook_urls(stack.addresses, connection, made), made, has_consent
-    )
+    urls = webhook_urls(stack.addresses, connection, made)
+    return Added(connection, is_new, urls, made, has_consent, taken_out=taken_out)
 
 
 def _refuse_unmigrated(services: StackServices, connection: Connection) -> None:
@@ -181,7 +199,7 @@ def remove(stack: Stack, actor: Actor, id: str) -> None:
     Raises `UserError` while another connection uses its Exact app.
     """
     connection = stack.connection(id)
-    refuse_while_shared(stack.services.connections, connection)
+    refuse_while_shared(stack.services.connections, connection, connection.sites)
     record_step(stack.ledger_of(actor, connection.id), "connection_removed", _as_removed)
     connection_secrets.forget_all(stack, connection)
     stack.services.connections.remove(connection.id)
@@ -274,21 +292,14 @@ def import_consents(
 def _import_consent(
     stack: Stack, actor: Actor, connection: Connection, site: ExactSite, given: GivenSecrets
 ) -> None:
-    id, is_first = connection.id, site.id == connection.id
-    facts = stack.services.ledger_of(id).connection().facts
-    known = facts.consent_digest if is_first else facts.consent_digests.get(site.site)
-    taken = connection_secrets.store_tokens(stack, site.id, given, known or None)
+    id, of_site = connection.id, further_site_of(site.id)
+    known = stack.services.ledger_of(id).connection().facts.consent_digests.get(of_site)
+    taken = connection_secrets.store_tokens(stack, site.id, given, known)
     if taken:
 
         def change(record: ConnectionRecord) -> ConnectionRecord:
-            before = record.facts
-            digests = {**before.consent_digests, site.site: taken}
-            facts = (
-                replace(before, consent_digest=taken)
-                if is_first
-                else replace(before, consent_digests=digests)
-            )
-            return record.now(record.state, facts)
+            digests = {**record.facts.consent_digests, of_site: taken}
+            return record.now(record.state, replace(record.facts, consent_digests=digests))
 
         record_step(stack.ledger_of(actor, id), "consent_taken_over", change, site=site.site)
 

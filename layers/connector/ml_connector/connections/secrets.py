@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ml_connector import clock, telemetry
 from ml_connector.domain.faults import Halt
-from ml_connector.domain.ids import AppId, ConnectionId, SiteId, app_at
+from ml_connector.domain.ids import AppId, ConnectionId, SiteId, app_at, further_site_of
 from ml_connector.exact.oauth import DEFAULT_LIFETIME, Tokens
 from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.infrastructure.coordination import Leases
@@ -89,7 +89,7 @@ def variable(name: str, app: AppId) -> str:
 
     That of a site which the connection did not have first ends in the site: `..._BE`.
     """
-    site = app.partition(".")[2]
+    site = further_site_of(app)
     return f"{name}_{site.upper().replace('.', '_')}" if site else name
 
 
@@ -305,10 +305,17 @@ def consent_of(stack: Stack, app: AppId) -> dict[str, Any]:
 
 def forget_all(stack: Stack, connection: Connection) -> None:
     """Remove every secret of the connection, and the copies of its tokens."""
-    stack.secret_store.forget(connection.id)
+    for id in dict.fromkeys((connection.id, *(site.id for site in connection.sites))):
+        stack.secret_store.forget(id)
     for site in connection.sites:
-        stack.secret_store.forget(site.id)
         _pairs(stack, site.id).forget()
+
+
+def forget_app(stack: Stack, app: AppId) -> None:
+    """Remove an app's credentials, webhook secrets and tokens; the key of Airbase stays."""
+    for kind in (EXACT_APP, EXACT_WEBHOOK, EXACT_TOKENS):
+        stack.secret_store.delete(kind, app)
+    _pairs(stack, app).forget()
 
 
 def _pairs(stack: Stack, app: AppId) -> TokenPairs:

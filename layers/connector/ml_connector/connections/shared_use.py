@@ -4,7 +4,7 @@ A division has one connection, a subsidiary of a tenant too. An Exact app has on
 another connection may use it, if that is said (`ExactSite.shares_app_with`).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from ml_connector.connections.airbase_tenant import try_airbase
 from ml_connector.connections.secrets import API_KEY, CLIENT_ID, GivenSecrets, stored, variable
@@ -29,6 +29,7 @@ def refuse_overlap(stack: Stack, connection: Connection, given: GivenSecrets) ->
         for line in (
             *_shared_divisions(connection, other),
             *_shared_subsidiaries(stack, connection, other, given),
+            *_shared_contracts(connection, other),
         )
     ]
     if lines:
@@ -61,9 +62,11 @@ def share_apps(
     return connection.model_copy(update={"sites": tuple(sites)})
 
 
-def refuse_while_shared(connections: ConnectionStore, connection: Connection) -> None:
-    """Raise `UserError` while another connection uses one of this one's Exact apps."""
-    own = {site.id for site in connection.sites}
+def refuse_while_shared(
+    connections: ConnectionStore, connection: Connection, sites: Iterable[ExactSite]
+) -> None:
+    """Raise `UserError` while another connection uses the app of one of this one's `sites`."""
+    own = {site.id for site in sites}
     users = [
         other.id
         for other in _others(connections, connection)
@@ -99,6 +102,18 @@ def _shared_divisions(connection: Connection, other: Connection) -> Iterator[str
                     f"division {each.division} is served by connection {other.id}: its orders "
                     "would be posted twice; change that connection, or remove it first"
                 )
+
+
+def _shared_contracts(connection: Connection, other: Connection) -> Iterator[str]:
+    """Yield the contracts that both name with other settings: they share one count of calls."""
+    known = {site.contract.name: site.contract for site in other.sites if site.contract.name}
+    for name, contract in {site.contract.name: site.contract for site in connection.sites}.items():
+        if (theirs := known.get(name, contract)) != contract:
+            yield (
+                f"contract {name} has {contract.terms} here and {theirs.terms} in connection "
+                f"{other.id}, though both share its calls: give both the same; to change both, "
+                "take the contract's name out of one of them until the other is changed"
+            )
 
 
 def _shared_subsidiaries(

@@ -55,6 +55,11 @@ def connection_of(app: AppId) -> ConnectionId:
     return ConnectionId(app.partition(".")[0])
 
 
+def further_site_of(app: AppId) -> str:
+    """Return the site in the name of an app; empty for the one that the connection had first."""
+    return app.partition(".")[2]
+
+
 def site_of(division: Division) -> SiteId:
     """Return the site of a division."""
     return SiteId(division.rpartition(".")[0])

@@ -370,10 +370,8 @@ class ConnectionFacts(Facts):
 
     halts: Mapping[str, HaltProblem] = field(default_factory=dict)
     lifted: Mapping[str, LiftedHalt] = field(default_factory=dict)
-    consent_digest: str = ""
-    """Of the tokens that were given instead of a consent, at the connection's first site."""
     consent_digests: Mapping[str, str] = field(default_factory=dict)
-    """The same of its other sites, by site."""
+    """Of the tokens that were given instead of a consent, by `further_site_of` the app."""
     looks_first_until: datetime | None = None
     """Until then every order is looked up in Exact first: the ledger was restored."""
 

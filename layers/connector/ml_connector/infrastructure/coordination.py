@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
-from ml_connector.domain.ids import AppId, ConnectionId, Division, code_of
+from ml_connector.domain.ids import AppId, ConnectionId, Division, code_of, further_site_of
 from ml_connector.infrastructure.dynamodb import Item, Table
 
 _HOUR = timedelta(hours=1)
@@ -28,7 +28,7 @@ def care_of(app: AppId) -> str:
 
     That of a connection's first site has no addition.
     """
-    site = app.partition(".")[2]
+    site = further_site_of(app)
     return f"{CARE} {site}" if site else CARE
 
 

@@ -73,6 +73,8 @@ def encode(facts: Facts) -> dict[str, Any]:
         for name, value in known
         if value != getattr(defaults, name)
     }
+    if isinstance(facts, ConnectionFacts):
+        return _with_first_digest(said)
     return _with_codes(said) if isinstance(facts, OrderFacts) else said
 
 
@@ -89,12 +91,30 @@ def decode(stored: Mapping[str, Any], kind: type[AnyFacts]) -> AnyFacts:
     said = {name: value for name, value in stored.items() if value is not None}
     if kind is OrderFacts:
         said = _with_divisions(said)
+    if kind is ConnectionFacts:
+        said = _with_digests(said)
     if unknown := sorted(said.keys() - names.keys()):
         raise NewerDataError(f"it does not know {', '.join(unknown)}")
     try:
         return msgspec.convert({names[name]: value for name, value in said.items()}, kind)
     except msgspec.ValidationError as error:
         raise NewerDataError(str(error)) from error
+
+
+def _with_first_digest(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a connection's facts as stored: the digest of its first site apart."""
+    digests = dict(said.get("consent_digests", {}))
+    first = digests.pop("", None)
+    stored = {**said, "consent_digests": digests, "consent_digest": first}
+    return {name: value for name, value in stored.items() if value}
+
+
+def _with_digests(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo `_with_first_digest`."""
+    first = stored.get("consent_digest")
+    others = stored.get("consent_digests", {})
+    digests = {"consent_digests": {"": first, **others}} if first else {}
+    return {k: v for k, v in stored.items() if k != "consent_digest"} | digests
 
 
 def _with_codes(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from ml_connector import clock
-from ml_connector.domain.ids import AppId, ConnectionId
+from ml_connector.domain.ids import AppId, ConnectionId, further_site_of
 from ml_connector.infrastructure.dynamodb import Item, Table
 
 _NOTED_EVERY = timedelta(minutes=1)
@@ -36,8 +36,8 @@ class WebhookSenderState:
 
 def sender_name(sender: str, app: AppId) -> str:
     """Return what a sender is called: "exact", for a further site of a connection "exact.be"."""
-    _, dot, site = app.partition(".")
-    return f"{sender}{dot}{site}"
+    site = further_site_of(app)
+    return f"{sender}.{site}" if site else sender
 
 
 class WebhookSenders:

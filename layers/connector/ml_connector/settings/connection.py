@@ -61,7 +61,7 @@ def _connection_id(value: str) -> str:
 
 
 def _app_id(value: str) -> str:
-    connection, dot, site = value.partition(".")
+    connection, dot, site = value.partition(".")  # checked before it is an app's name
     if dot and site not in {*EXACT_SITES, ANOTHER_SITE}:
         raise ValueError(f"name the connection, or one of its Exact sites, as in {connection}.nl")
     _connection_id(connection)
@@ -204,6 +204,11 @@ class Contract(StrictModel):
     licence: Literal["standard", "premium"] = "standard"
     share_percent: Annotated[int, Field(ge=1, le=100)] = 50
     """How much of the contract's calls the connector may use; the rest is for other apps."""
+
+    @property
+    def terms(self) -> str:
+        """Return the settings in words."""
+        return f'licence = "{self.licence}", share_percent = {self.share_percent}'
 
     @property
     def our_calls(self) -> int:
@@ -361,6 +366,7 @@ class Connection(StrictModel):
         _refuse_doubled("app", [each.id for each in sites])
         served = [name for s in sites for d in s.divisions for name in d.subsidiaries]
         _refuse_doubled("subsidiary", served)
+        _refuse_unequal_contracts(sites)
         return sites
 
     @model_validator(mode="after")
@@ -445,6 +451,15 @@ def _with_id(site: Any, connection: str) -> Any:
         return site
     named = site.get("exact_site") or site_at(str(site.get("exact_base_url", "")))
     return {**site, "id": app_at(ConnectionId(connection), SiteId(str(named)))}
+
+
+def _refuse_unequal_contracts(sites: Sequence[ExactSite]) -> None:
+    known: dict[str, Contract] = {}
+    for contract in (each.contract for each in sites if each.contract.name):
+        if (first := known.setdefault(contract.name, contract)) != contract:
+            raise ValueError(
+                f"contract {contract.name} is named with {first.terms} and with {contract.terms}"
+            )
 
 
 def _refuse_doubled(what: str, names: Sequence[str]) -> None:
