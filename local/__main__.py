@@ -1,4 +1,4 @@
-"""`make local`: keep the stack and both simulators running on loopback.
+"""`make local`: keep the stack and the simulators running on loopback.
 
 Prints the webhook URLs, the simulators and the AWS endpoint, and writes `.connector-local/env`,
 which `connector --local` reads, and `.connector-local/functions.json`, which `sam local invoke
@@ -10,6 +10,7 @@ import json
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from rich.console import Console
 from local.demo.environment import DemoEnvironment, Ports
 from local.demo.samples import connect_with_samples
 from local.exact_simulator import notifying
-from local.firm import CONNECTION_ID
+from local.firm import ABROAD, CONNECTION_ID, Branch
 
 ENVIRONMENT = Path(".connector-local/env")
 FUNCTIONS = Path(".connector-local/functions.json")
@@ -30,21 +31,22 @@ def main() -> None:
     """Serve until interrupted."""
     arguments = _arguments()
     console = Console(highlight=False)
-    ports = Ports(*range(arguments.port, arguments.port + 6))
+    ports = Ports(*range(arguments.port, arguments.port + 8))
     if arguments.containers:
         ports = replace(ports, aws_listen="0.0.0.0")  # noqa: S104  asked for
     with ExitStack() as running:
         try:
-            demo = running.enter_context(DemoEnvironment(ports, visibility=None))
+            demo = running.enter_context(DemoEnvironment(ports, branches=ABROAD, visibility=None))
         except OSError as error:
             sys.exit(
-                f"ports {ports.webhooks} to {ports.identity}: {error.strerror}; "
+                f"ports {ports.webhooks} to {ports.exact_de}: {error.strerror}; "
                 "name others with --port"
             )
         if not arguments.bare:
             connect_with_samples(demo)
         demo.stack.run_in_background()
-        running.enter_context(notifying(demo.exact))
+        for exact in demo.sites.values():
+            running.enter_context(notifying(exact))
         _write_environment(demo, arguments.containers or "127.0.0.1")
         _print_addresses(console, demo)
         try:
@@ -61,8 +63,8 @@ def _arguments() -> argparse.Namespace:
         "--port",
         type=int,
         default=_FIRST_PORT,
-        help="first of six ports: webhooks, AWS, Exact, Airbase, console, identity provider "
-        "(default: %(default)s)",
+        help="first of eight ports: webhooks, AWS, Exact, Airbase, console, identity provider, and "
+        "Exact's Belgian and German sites (default: %(default)s)",
     )
     parser.add_argument("--bare", action="store_true", help="start without the firm of the demo")
     parser.add_argument(
@@ -98,13 +100,10 @@ def _print_addresses(console: Console, demo: DemoEnvironment) -> None:
         ("AWS endpoint", demo.stack.endpoint_url),
         ("Operator's AWS key id", demo.stack.environment()["AWS_ACCESS_KEY_ID"]),
         ("Reader's AWS key id", demo.stack.environment(person="reader")["AWS_ACCESS_KEY_ID"]),
-        ("Exact simulator", demo.exact_url),
         ("Airbase simulator", demo.airbase_url),
         ("Airbase key", demo.airbase.api_key),
         ("Airbase webhook secret", demo.airbase.outbox.secret),
-        ("Exact client id", demo.exact.client_id),
-        ("Exact client secret", demo.exact.client_secret),
-        ("Exact webhook secret", demo.exact.webhook_secret),
+        *(row for branch in demo.firm.branches for row in _of_site(demo, branch)),
         ("Connection", CONNECTION_ID),
         ("For the connector command", f"{ENVIRONMENT} (connector --local ...)"),
         ("For sam local invoke", f"--env-vars {FUNCTIONS} (started with --containers)"),
@@ -112,6 +111,15 @@ def _print_addresses(console: Console, demo: DemoEnvironment) -> None:
     for what, value in rows:
         console.print(f"{what:<26} {value}", soft_wrap=True)
     console.print("Running; Ctrl-C ends it.")
+
+
+def _of_site(demo: DemoEnvironment, branch: Branch) -> Iterator[tuple[str, str]]:
+    """Yield the address and the app of a branch's Exact site."""
+    exact, name = demo.sites[branch.site], f"Exact {branch.site}"
+    yield f"{name} simulator", demo.exact_urls[branch.site]
+    yield f"{name} client id", exact.client_id
+    yield f"{name} client secret", exact.client_secret
+    yield f"{name} webhook secret", exact.webhook_secret
 
 
 def _print_refusals(console: Console, demo: DemoEnvironment) -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from local.demo.checks import broken_invariants, calls_per_order, record_of
 from local.demo.environment import FIRM, DemoEnvironment
 from local.demo.scenario import Scenario
+from local.firm import ABROAD
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.infrastructure.ledger import OrderRecord
 
@@ -24,8 +25,8 @@ def main() -> int:
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")  # metrics are log lines too
     logging.disable(logging.CRITICAL)
     started = time.monotonic()
-    _console.print("[bold]Starting the stack of template.yaml and both simulators[/bold]")
-    with DemoEnvironment() as demo:
+    _console.print("[bold]Starting the stack of template.yaml and the simulators[/bold]")
+    with DemoEnvironment(branches=ABROAD) as demo:
         demo.connect()
         scenario = Scenario(demo, lambda line: _console.print(f"[cyan]>[/cyan] {line}"))
         scenario.play()
@@ -84,7 +85,7 @@ def _print_trail(demo: DemoEnvironment, scenario: Scenario) -> None:
 def _facts(entry: Entry) -> str:
     """Return the most important facts of a step."""
     flat = dict(entry.detail) | entry.detail.get("intent", {}) | entry.detail.get("exact", {})
-    shown = ("total", "division", "your_ref", "code", "number", "amount")
+    shown = ("total", "site", "division", "your_ref", "code", "number", "amount")
     return ", ".join(f"{name} {flat[name]}" for name in shown if flat.get(name))
 
 

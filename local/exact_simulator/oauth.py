@@ -78,6 +78,11 @@ class OAuth:
         self._calls: dict[int, int] = {}
         self._errors = ErrorLimit()
 
+    @property
+    def consents(self) -> int:
+        """Return how often consent was given."""
+        return len(self._chains)
+
     def issue(self) -> dict[str, Any]:
         """Return a new pair, as after a new consent; this invalidates every older chain."""
         self.revoked = False

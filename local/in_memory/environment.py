@@ -4,15 +4,16 @@ For tests and the bench: they move the clock, and thousands of orders take secon
 """
 
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from local.airbase_simulator import AirbaseSimulator
 from local.exact_simulator import ExactSimulator
-from local.firm import CONNECTION_ID, NL, Branch, Firm
+from local.firm import BRANCHES, CONNECTION_ID, NL, SITE, Branch, Firm
 from local.in_memory.stack import Hosts, InMemoryStack
 from ml_connector import clock
-from ml_connector.domain.ids import Actor, ConnectionId, OrderId
+from ml_connector.domain.ids import Actor, ConnectionId, OrderId, SiteId
 from ml_connector.exact.oauth import Tokens
 from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.infrastructure.ledger import OrderRecord, order_key
@@ -25,22 +26,30 @@ from ml_connector.settings.connection import Connection
 
 FIRM = ConnectionId(CONNECTION_ID)
 _MORNING = 1_790_000_000.0 // 86_400 * 86_400 + 8 * 3_600
-_URLS = "https://exact.test", "https://airbase.test", "https://callback.test"
+_AIRBASE_URL, _CALLBACK_URL = "https://airbase.test", "https://callback.test"
 
 
 class InMemoryEnvironment:
     """Both systems and the workers; nothing is connected yet."""
 
-    def __init__(self) -> None:
-        """Fill both systems with the firm's data and set the clock."""
+    def __init__(self, branches: Sequence[Branch] = BRANCHES) -> None:
+        """Fill both systems with the firm's data and set the clock.
+
+        `branches` may be on several Exact sites (`sites`, by name); `exact` is the first.
+        """
         self.clock = clock.MovableClock(_MORNING)
         clock.read_from(self.clock)
-        self.exact = ExactSimulator(clock=self.clock, rng=random.Random(1))
+        names = dict.fromkeys(branch.site for branch in branches)
+        self.sites: dict[str, ExactSimulator] = {
+            site: ExactSimulator(self.clock, random.Random(1 if site == SITE else site), site=site)
+            for site in names
+        }
+        self.exact = self.sites[branches[0].site]
         self.airbase = AirbaseSimulator(clock=self.clock, rng=random.Random(2))
-        self.firm = Firm(self.exact, self.airbase)
+        self.firm = Firm(self.sites, self.airbase, branches)
         self.firm.populate()
-        routes = {"exact.test": self.exact.transport(), "airbase.test": self.airbase.transport()}
-        self.memory = InMemoryStack(Hosts(routes))
+        routes = {host_of(site): exact.transport() for site, exact in self.sites.items()}
+        self.memory = InMemoryStack(Hosts({**routes, "airbase.test": self.airbase.transport()}))
         self.services = self.memory.services()
 
     def connect(self, id: str = CONNECTION_ID, **changes: Any) -> Connection:
@@ -48,14 +57,19 @@ class InMemoryEnvironment:
 
         `changes` override the firm's connection file.
         """
-        connection = Connection.model_validate(self.config() | changes | {"id": id})
+        return self.add(Connection.model_validate(self.config() | changes | {"id": id}))
+
+    def add(self, connection: Connection) -> Connection:
+        """Add this connection, give the consent of each site, read the reference data."""
         self.services.data_form.finish(Actor("connect"))
         self.memory.secret_store.store(
             AIRBASE_KEY, connection.id, {"api_key": self.airbase.api_key}
         )
-        app = {"client_id": self.exact.client_id, "client_secret": self.exact.client_secret}
-        self.memory.secret_store.store(EXACT_APP, connection.id, app)
-        self.consent(connection.id)
+        for site in connection.sites:
+            exact = self.sites[site.site]
+            app = {"client_id": exact.client_id, "client_secret": exact.client_secret}
+            self.memory.secret_store.store(EXACT_APP, site.id, app)
+            self.consent(site.id, site.site)
         self.services.connections.save(connection)
         for division in connection.divisions:
             message = refresh_message(connection.id, division.division)
@@ -65,15 +79,17 @@ class InMemoryEnvironment:
 
     def config(self, **division_changes: Any) -> dict[str, Any]:
         """Return the firm's connection file; the changes override each of its divisions."""
-        config = self.firm.connection(*_URLS)
-        divisions = [division | division_changes for division in config["divisions"]]
-        return config | {"divisions": divisions}
+        urls = {site: f"https://{host_of(site)}" for site in self.sites}
+        config = self.firm.connection(urls, _AIRBASE_URL, _CALLBACK_URL)
+        for site in config.get("sites", [config]):
+            site["divisions"] = [each | division_changes for each in site["divisions"]]
+        return config
 
-    def consent(self, id: ConnectionId = FIRM) -> None:
-        """Grant Exact's consent (again)."""
-        given = self.exact.issue_tokens()
+    def consent(self, app: ConnectionId = FIRM, site: SiteId = SITE) -> None:
+        """Grant the consent of an app at its Exact site (again)."""
+        given = self.sites[site].issue_tokens()
         pair = Secret(given["access_token"]), Secret(given["refresh_token"])
-        pairs = TokenPairs(id, self.memory.secret_store, self.memory.tables.coordination)
+        pairs = TokenPairs(app, self.memory.secret_store, self.memory.tables.coordination)
         number = pairs.next_number(of_new_consent=True)
         pairs.store(Tokens(*pair, clock.now(), number=number))
 
@@ -129,7 +145,7 @@ class InMemoryEnvironment:
 
     def in_exact(self, branch: Branch = NL) -> list[dict[str, Any]]:
         """Return the purchase orders of a division."""
-        return self.exact.purchase_orders(branch.division)
+        return self.sites[branch.site].purchase_orders(branch.division)
 
     def services_of(self, id: ConnectionId = FIRM) -> Services:
         """Return a connection's services; raises KeyError when it has no settings."""
@@ -150,5 +166,11 @@ class InMemoryEnvironment:
         return clock.now() + timedelta(days=1)
 
     def exact_calls(self) -> int:
-        """Return the number of calls to Exact, token calls excluded."""
-        return sum("oauth2" not in call.path for call in self.exact.calls)
+        """Return the number of calls to all Exact sites, token calls excluded."""
+        every = (call for exact in self.sites.values() for call in exact.calls)
+        return sum("oauth2" not in call.path for call in every)
+
+
+def host_of(site: str) -> str:
+    """Return the host name of an Exact site: `exact.test` is the Dutch one."""
+    return "exact.test" if site == SITE else f"exact-{site}.test"

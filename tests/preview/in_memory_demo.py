@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from local.firm import BRANCHES
+from local.demo.mailbox import Mail
+from local.demo.scenario import RECONNECT
+from local.firm import Branch
 from local.in_memory.environment import FIRM, InMemoryEnvironment
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.messages import refresh_message
 
 
@@ -17,10 +20,10 @@ class InMemoryDemo:
 
     def __post_init__(self) -> None:
         """Provide the attributes of a demo environment."""
-        self.airbase, self.exact, self.firm = (
-            self.env.airbase, self.env.exact, self.env.firm,
-        )  # fmt: skip
-        self.clock, self.stack = self.env.clock, self
+        env = self.env
+        self.airbase, self.sites, self.firm = env.airbase, env.sites, env.firm
+        self.clock, self.services = env.clock, env.services
+        self.stack = self.mailbox = self
 
     def drain(self) -> None:
         """Let the workers process every order and every change in Exact."""
@@ -28,7 +31,7 @@ class InMemoryDemo:
             if order["status"] != "pending":
                 self.env.queue(order)
         self.env.work()
-        for branch in BRANCHES:
+        for branch in self.firm.branches:
             division = branch.key
             message = refresh_message(FIRM, division, everything=True)
             self.env.memory.queues.send(message, f"{message.group} {self.clock()}")
@@ -36,6 +39,15 @@ class InMemoryDemo:
 
     def fire(self, schedule: str) -> None:
         """Do nothing: there are no subscriptions here."""
+
+    def read(self) -> list[Mail]:
+        """Return no messages: nobody is notified here."""
+        return []
+
+    def give_consent(self, branch: Branch) -> None:
+        """Give consent at the site of this branch, as the function of the redirect does."""
+        self.env.consent(branch.app, branch.site)
+        Halts(self.services.ledger_of(FIRM)).lift({branch.site: RECONNECT})
 
     def wait(self, by: timedelta) -> None:
         """Let time pass, sweep, and work."""

@@ -182,7 +182,7 @@ class Story:
 
     def operating(self) -> Iterator[Words]:
         """Yield the commands that change something, call a remote or need a secret."""
-        firm, nl, out = CONNECTION_ID, str(NL.division), str(self.folder / "map.csv")
+        firm, nl, out = CONNECTION_ID, str(NL.key), str(self.folder / "map.csv")
         yield "connection", "show", firm
         yield "ping", firm
         yield "map", "import", firm, str(self._mappings(nl))
@@ -287,7 +287,8 @@ class Story:
         """Run `connector WORDS` as this person; it must not fail because of AWS."""
         signing = self.demo.stack.environment(person=person)
         own = {"CONNECTOR_STACK": None, "CONNECTOR_WEBHOOK_BASE_URL": None}
-        typed = self._code() + "\n" if "consent" in words else ""
+        codes = map(self._code, self.demo.sites) if "consent" in words else ()
+        typed = "".join(f"{code}\n" for code in codes)
         given = {**NEEDED, "CONNECTOR_CONSOLE_CLIENT_SECRET": CLIENT_SECRET, **(env or {})}
         run = Terminal({**own, **signing}).run(*words, env=given, typed=typed)
         # No worker runs during a command, so nothing is read anew while it waits.
@@ -296,11 +297,11 @@ class Story:
         self.typed.add(words)
         return run
 
-    def _code(self) -> str:
+    def _code(self, site: str) -> str:
         """Return a code as Exact gives it after consent in a browser."""
-        id = self.demo.exact.client_id
+        id = self.demo.sites[site].client_id
         query = {"client_id": id, "response_type": "code", "redirect_uri": BACK}
-        answer = httpx.get(f"{self.demo.exact_url}/api/oauth2/auth", params=query)
+        answer = httpx.get(f"{self.demo.exact_urls[site]}/api/oauth2/auth", params=query)
         return parse_qs(urlsplit(answer.headers["Location"]).query)["code"][0]
 
     # ------------------------------------------------------------ both

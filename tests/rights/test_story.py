@@ -13,6 +13,7 @@ import typer
 
 from connector_cli.main import app
 from local.demo.environment import DemoEnvironment
+from local.firm import ABROAD
 from local.rights.aws_alone import USED_BY_AWS_ALONE
 from local.rights.calls import Need
 from local.rights.decider import Question
@@ -32,7 +33,7 @@ ALONE = {(right.sid, right.text) for right in RIGHTS} & USED_BY_AWS_ALONE.keys()
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The story, played with its rights enforced."""
-    with DemoEnvironment() as demo:
+    with DemoEnvironment(branches=ABROAD) as demo:
         story = Story(demo, tmp_path_factory.mktemp("files"))
         story.play()
         yield story
