@@ -38,7 +38,7 @@ def report(time: MovableClock) -> MonthReport:
     ]  # fmt: skip
     return MonthReport(
         connection=CONNECTION,
-        month=Month(2026, 10, "Europe/Amsterdam"),
+        month=Month(2026, 10, ("Europe/Amsterdam",)),
         made_at=datetime(2026, 10, 20, tzinfo=UTC),
         made_by="connector <b>somebody</b>",
         read_at={Division("nl.1"): datetime(2026, 10, 20, tzinfo=UTC), Division("nl.2"): None},

@@ -33,7 +33,7 @@ CONNECTION = Connection.model_validate(
     }
 )
 READ_AT = datetime(2026, 11, 2, tzinfo=UTC)
-MONTH = Month(2026, 10, "UTC")
+MONTH = Month(2026, 10, ("UTC",))
 ITEM = Guid("11111111-1111-1111-1111-111111111111")
 
 days = st.dates(date(2026, 9, 25), date(2026, 11, 5))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Problem, ReadPart, Review
-from ml_connector.domain.ids import OrderId
+from ml_connector.domain.ids import Division, OrderId, site_of
 from ml_connector.domain.money import (
     AmountError,
     Money,
@@ -21,10 +21,12 @@ from ml_connector.domain.money import (
     round_to_cents,
     round_to_step,
 )
+from ml_connector.domain.orders.mapping import serving_division
 from ml_connector.domain.orders.order import Order, OrderLine, Reference, Tag, read_part
 from ml_connector.domain.texts import cleaned, has_control_characters, in_one_line
 from ml_connector.infrastructure.json_paths import PathError, search
 from ml_connector.settings.airbase_profile import AirbaseProfile, LineMap
+from ml_connector.settings.connection import Connection
 
 _MAX_TEXT_LENGTH = 4000
 LONGEST_ID = 200
@@ -82,6 +84,23 @@ def read_order(raw: Any, profile: AirbaseProfile, fallback_date: date) -> Order:
     if reader.problems:
         raise Review(reader.problems, read_part(number or id, order.vendor, shown_total))
     return order
+
+
+def profile_for(
+    raw: Any, connection: Connection, division: Division | None = None
+) -> AirbaseProfile:
+    """Return the profile with the time zone of the site to which the order or row belongs.
+
+    That is the site of its `division`, if it is bound to one, else of the one that serves its
+    subsidiary. An order of no site is read with the zone of the connection's first one.
+    """
+    profile = connection.profile
+    if len({connection.zone_at(each.site) for each in connection.sites}) > 1 and not division:
+        subsidiary = FieldReader(raw, profile).reference(profile.order.subsidiary, "subsidiary")
+        serving = serving_division(subsidiary, connection)
+        division = serving.division if serving else None
+    zone = connection.zone_at(site_of(division) if division else None)
+    return profile.model_copy(update={"time_zone": zone}) if zone != profile.time_zone else profile
 
 
 def readable_part(raw: Any, profile: AirbaseProfile) -> ReadPart:

@@ -7,9 +7,9 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ml_connector.airbase.client import AirbaseClient
-from ml_connector.airbase.purchase_orders import FieldReader
+from ml_connector.airbase.purchase_orders import FieldReader, profile_for
 from ml_connector.domain.faults import Problem, Review
-from ml_connector.domain.ids import Division, OrderId
+from ml_connector.domain.ids import Division, OrderId, site_of
 from ml_connector.domain.money import Money
 from ml_connector.domain.orders.mapping import elsewhere_for, serving_division
 from ml_connector.domain.orders.order import Reference
@@ -26,7 +26,7 @@ APPROVED = (ApprovalState.APPROVED, ApprovalState.OPEN, ApprovalState.CLOSED)
 
 @dataclass(frozen=True)
 class ApprovedOrder:
-    """An order as it is now in Airbase. `day` is the day of approval in the tenant's time zone.
+    """An order as it is now in Airbase. `day` is the day of approval in the time zone of its site.
 
     `is_approved`: it should be in Exact, or its state cannot be read. `total` is None if it cannot
     be read; `problems` lists all fields that cannot.
@@ -62,7 +62,7 @@ class AirbaseListing:
     """Reads the tenant's orders one by one; counts rows without an id."""
 
     client: AirbaseClient
-    profile: AirbaseProfile
+    connection: Connection
     rows_without_id: int = 0
 
     def orders(self) -> Iterator[ApprovedOrder]:
@@ -70,22 +70,24 @@ class AirbaseListing:
 
         Raise `UserError` when the tenant has no listing.
         """
-        if self.profile.orders_path is None:
+        profile = self.connection.profile
+        if profile.orders_path is None:
             raise UserError(
                 "this tenant has no listing of its orders (profile.orders_path): its months can "
                 "be neither rehearsed nor reconciled"
             )
         for row in self.client.orders():
-            found = read_row(row, self.profile)
+            found = read_row(row, profile_for(row, self.connection))
             if found is None:
                 self.rows_without_id += 1
                 continue
-            is_incomplete = bool(found.problems) and self.profile.order_source == "detail"
+            is_incomplete = bool(found.problems) and profile.order_source == "detail"
             yield self._detail(found) if is_incomplete else found
 
     def _detail(self, found: ApprovedOrder) -> ApprovedOrder:
         try:
-            return read_row(self.client.order(found.id), self.profile) or found
+            raw = self.client.order(found.id)
+            return read_row(raw, profile_for(raw, self.connection)) or found
         except Review:
             return found
 
@@ -144,12 +146,22 @@ def _problem_count(reader: FieldReader) -> int:
     return len(reader.problems)
 
 
-def order_day(order: ApprovedOrder, record: OrderRecord | None, zone: str) -> date | None:
-    """Return the order's day; without one in Airbase, the day in Exact, or of receipt."""
-    if order.day or record is None:
+def order_day(
+    order: ApprovedOrder, record: OrderRecord | None, connection: Connection
+) -> date | None:
+    """Return the order's day; without one in Airbase, the day in Exact, or of receipt.
+
+    An order that is in Exact at another site than its subsidiary's now has the day it has there.
+    """
+    if record is None:
+        return order.day
+    division, now = record.facts.division, order.division(connection)
+    is_moved = bool(record.facts.exact and division and now and site_of(division) != site_of(now))
+    if order.day and not is_moved:
         return order.day
     if posted := (record.facts.body or {}).get("OrderDate"):
         return date.fromisoformat(posted)
     if not record.received_at:
         return None
+    zone = connection.zone_at(site_of(division) if division else None)
     return datetime.fromisoformat(record.received_at).astimezone(ZoneInfo(zone)).date()

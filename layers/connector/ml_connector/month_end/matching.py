@@ -70,7 +70,7 @@ class MonthMatching:
             title = record.facts.title or id
             self._titles_by_token[order_token(self.connection.id, id)] = title
             self._without_record.pop(id, None)
-            day = order_day(order, record, self.month.zone) if order else None
+            day = order_day(order, record, self.connection) if order else None
             is_of_month = (
                 order is not None and order.is_approved and self._is_of_month(order, record)
             )
@@ -139,7 +139,7 @@ class MonthMatching:
             yield self._not_found(posted)
 
     def _is_of_month(self, order: ApprovedOrder, record: OrderRecord | None) -> bool:
-        day = order_day(order, record, self.month.zone)
+        day = order_day(order, record, self.connection)
         if day is None:
             self.undated.append(order)
         return self.month.includes(day)
@@ -279,7 +279,7 @@ class MonthMatching:
             title=order.title,
             order=order.id,
             division=placed or (order.division(self.connection) if is_here else None),
-            day=order_day(order, record, self.month.zone),
+            day=order_day(order, record, self.connection),
             vendor=order.vendor,
             airbase=order.total,
             **more,

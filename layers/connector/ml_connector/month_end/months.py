@@ -1,4 +1,4 @@
-"""A calendar month in the tenant's time zone."""
+"""A calendar month in the time zones of a connection's sites."""
 
 import calendar
 import re
@@ -14,11 +14,16 @@ _FORM = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 @dataclass(frozen=True)
 class Month:
-    """The days of one month in a time zone."""
+    """The days of one month, each in the time zone of the site where it is counted."""
 
     year: int
     month: int
-    zone: str
+    zones: tuple[str, ...]
+
+    @property
+    def zone(self) -> str:
+        """Return the names of the zones, each once."""
+        return ", ".join(dict.fromkeys(self.zones))
 
     def __str__(self) -> str:
         """Return the month as `2026-10`."""
@@ -36,22 +41,22 @@ class Month:
 
     @property
     def is_over(self) -> bool:
-        """Return whether its last day has passed in the zone."""
-        return today(self.zone) > self.last
+        """Return whether its last day has passed in every zone."""
+        return min(map(today, self.zones)) > self.last
 
     def includes(self, day: date | None) -> bool:
         """Return whether the day is in the month."""
         return day is not None and (day.year, day.month) == (self.year, self.month)
 
 
-def read_month(text: str, zone: str) -> Month:
+def read_month(text: str, *zones: str) -> Month:
     """Read a month such as `2026-10`; raise `UserError` if it is invalid or in the future."""
     found = _FORM.fullmatch(text.strip())
     if found is None or int(found[1]) == 0:
         raise UserError(f"--month {text!r} is not a month: write it like 2026-10")
-    month = Month(int(found[1]), int(found[2]), zone)
-    if month.first > today(zone):
-        raise UserError(f"{month} has not begun yet in {zone}")
+    month = Month(int(found[1]), int(found[2]), zones)
+    if month.first > max(map(today, zones)):
+        raise UserError(f"{month} has not begun yet in {month.zone}")
     return month
 
 

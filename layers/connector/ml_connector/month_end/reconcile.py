@@ -92,8 +92,8 @@ def reconcile(
     """
     services = stack.services_of(id)
     connection = services.connection
-    asked = read_month(month, connection.profile.time_zone)
-    listing = AirbaseListing(services.airbase(), connection.profile)
+    asked = read_month(month, *(connection.zone_at(each.site) for each in connection.sites))
+    listing = AirbaseListing(services.airbase(), connection)
     orders = list(listing.orders())
     if is_fresh:
         exact_refresh.refresh(stack.send, services, wait)

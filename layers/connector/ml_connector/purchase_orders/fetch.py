@@ -3,11 +3,12 @@
 import json
 import shlex
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from ml_connector.airbase.purchase_orders import FieldReader, read_order, readable_part
+from ml_connector.airbase.purchase_orders import FieldReader, profile_for, read_order, readable_part
 from ml_connector.airbase.vendors import with_vendor
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import ReadPart, Review
@@ -44,11 +45,10 @@ def fetch_order(
     Airbase client does; `Review` when it is unreadable.
     """
     profile = services.connection.profile
-    day = datetime.fromisoformat(record.received_at).date()
     raw = _raw_order(services, id, record)
     if note:
         note(readable_part(raw, profile))
-    order = _read(services, id, raw, day)
+    order = _read(services, id, raw, record)
     if order.id != id:
         found = problem("NOT_THE_ORDER", id, "order", found=order.id)
         raise Review([found], order.read_part)
@@ -67,10 +67,13 @@ def joined(order: Order, profile: AirbaseProfile, vendor_of: Callable[[VendorId]
         raise Review(review.problems, order.read_part) from review
 
 
-def _read(services: Services, id: OrderId, raw: Any, day: date) -> Order:
-    profile = services.connection.profile
+def _read(services: Services, id: OrderId, raw: Any, record: OrderRecord) -> Order:
+    facts = record.facts
+    bound = facts.division if facts.exact or facts.intent else None
+    profile = profile_for(raw, services.connection, bound)
+    received_at = datetime.fromisoformat(record.received_at)
     try:
-        return read_order(raw, profile, day)
+        return read_order(raw, profile, received_at.astimezone(ZoneInfo(profile.time_zone)).date())
     except Review:
         raise
     except Exception as error:  # a bug, but reading it again would end the same way

@@ -49,7 +49,7 @@ from ml_connector.purchase_orders.planned_prerequisites import PlannedPrerequisi
 from ml_connector.purchase_orders.reader import OrderReader
 from ml_connector.record_lookup import served_elsewhere
 from ml_connector.services import Services
-from ml_connector.sweep.missed_approvals import LISTING, first_day, may_be_posted
+from ml_connector.sweep.missed_approvals import LISTING, is_from_before, may_be_posted
 from ml_connector.tracked_record import state_in_review
 
 PreviewAction = Literal[
@@ -323,16 +323,15 @@ def _is_open(record: OrderRecord) -> bool:
 
 def _approved(services: Services) -> Iterable[OrderId]:
     """Yield the orders of Airbase's listing that the sweep would post."""
-    since = first_day(services)
+    profile, added_at = services.connection.profile, services.notes.added_at()
     for row in services.airbase().orders():
-        reader = FieldReader(row, services.connection.profile, LISTING)
-        id = reader.required_text(services.connection.profile.order.id, "id")
-        day = reader.day(services.connection.profile.order.order_date, "order date")
-        is_readable = not reader.problems
+        reader = FieldReader(row, profile, LISTING)
+        id = reader.required_text(profile.order.id, "id")
+        reader.day(profile.order.order_date, "order date")
         if (
-            is_readable
-            and (day is None or day >= since)
-            and may_be_posted(row, services.connection.profile)
+            not reader.problems
+            and not is_from_before(services.connection, added_at, row)
+            and may_be_posted(row, profile)
         ):
             yield OrderId(id)
 

@@ -83,9 +83,13 @@ _SAMPLES: tuple[Any, ...] = ({}, {"id": None, "data": None, "type": None}, {"dat
 def _zone_exists(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"unknown time zone {name!r}") from None
     return name
+
+
+TimeZone = Annotated[str, AfterValidator(_zone_exists)]
+"""A name of the tz database, as in `Europe/Amsterdam`."""
 
 
 def _takes_an_id(path: str) -> str:
@@ -283,8 +287,8 @@ class AirbaseProfile(StrictModel):
     }
     outcome_when_absent: RequestOutcome | None = None
     """None: an order without an outcome is an exception."""
-    time_zone: Annotated[str, AfterValidator(_zone_exists)] = "UTC"
-    """The zone of times without one."""
+    time_zone: TimeZone = "UTC"
+    """In which zone a moment is a day, for sites without a zone of their own."""
     money_form: MoneyForm = MoneyForm.DECIMAL
     order: OrderMap = Field(default_factory=OrderMap)
     vendor: VendorMap = Field(default_factory=VendorMap)

@@ -26,8 +26,13 @@ from ml_connector.domain.ids import (
     code_of,
     site_of,
 )
-from ml_connector.settings.airbase_profile import AirbaseProfile, NoVerification, StrictModel
-from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES, HOST, site_at
+from ml_connector.settings.airbase_profile import (
+    AirbaseProfile,
+    NoVerification,
+    StrictModel,
+    TimeZone,
+)
+from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES, HOST, ZONES, site_at
 from ml_connector.settings.served_elsewhere import ServedElsewhere, refuse_contradictions
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -250,6 +255,10 @@ class ExactSite(StrictModel):
         "GLAccounts",
         "Items",
     )
+    time_zone: TimeZone | None = None
+    """In which zone the moment of an approval is a day. None: that of the profile, as in files with
+    one site that were written before; under `sites`, that of the connection, of the profile if it
+    names one, or of the site's country."""
     limits: CallLimits = Field(default_factory=CallLimits)
     contract: Contract = Field(default_factory=Contract)
     calls_in_flight: Annotated[int, Field(ge=1, le=10)] = 1
@@ -352,12 +361,13 @@ class Connection(StrictModel):
             of_site = {name: data[name] for name in _OF_SITE if name in data}
             rest = {name: value for name, value in data.items() if name not in of_site}
             return {**rest, "sites": [{**of_site, "id": data.get("id")}]}
-        if both := [name for name in _OF_SITE if name in data]:
+        if both := [name for name in _OF_SITE if name in data and name != "time_zone"]:
             raise ValueError(f"belongs under one of the sites: {', '.join(both)}")
-        sites = data["sites"]
+        sites, zone = data["sites"], data.get("time_zone") or _zone_of_profile(data)
         if isinstance(sites, list | tuple):
-            data = {**data, "sites": [_with_id(each, str(data.get("id"))) for each in sites]}
-        return data
+            named = [_with_id(each, str(data.get("id"))) for each in sites]
+            data = {**data, "sites": [_with_zone(each, zone) for each in named]}
+        return {name: value for name, value in data.items() if name != "time_zone"}
 
     @field_validator("sites")
     @classmethod
@@ -384,6 +394,8 @@ class Connection(StrictModel):
             return data
         (site,) = data.pop("sites")
         del site["id"]
+        if site["time_zone"] is None:
+            del site["time_zone"]
         return {**data, **site}
 
     @model_validator(mode="after")
@@ -423,6 +435,11 @@ class Connection(StrictModel):
         """Return the settings of this site; raises `KeyError` for one it does not have."""
         return {each.site: each for each in self.sites}[site]
 
+    def zone_at(self, site: SiteId | None) -> str:
+        """Return the time zone of a site; None, or one that it does not have: of the first one."""
+        zones = {each.site: each.time_zone for each in self.sites}
+        return zones.get(site or self.first_site, zones[self.first_site]) or self.profile.time_zone
+
     @property
     def first_site(self) -> SiteId:
         """Return the site of what older versions stored without one: the only one at that time."""
@@ -451,6 +468,21 @@ def _with_id(site: Any, connection: str) -> Any:
         return site
     named = site.get("exact_site") or site_at(str(site.get("exact_base_url", "")))
     return {**site, "id": app_at(ConnectionId(connection), SiteId(str(named)))}
+
+
+def _zone_of_profile(data: Mapping[str, Any]) -> Any:
+    """Return the time zone that the profile in a file names, None if it names none."""
+    profile = data.get("profile")
+    named = profile.get("time_zone") if isinstance(profile, Mapping) else None
+    return named or getattr(profile, "time_zone", None)
+
+
+def _with_zone(site: Any, zone: Any) -> Any:
+    """Return a site's settings with its time zone: `zone` if there is one, else its country's."""
+    if not isinstance(site, Mapping) or site.get("time_zone"):
+        return site
+    named = site.get("exact_site") or site_at(str(site.get("exact_base_url", "")))
+    return {**site, "time_zone": zone or ZONES.get(str(named), "UTC")}
 
 
 def _refuse_unequal_contracts(sites: Sequence[ExactSite]) -> None:

@@ -1,5 +1,6 @@
 """Exact's sites, and which one settings name: without the models of settings."""
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ml_connector.domain.ids import SiteId
@@ -9,6 +10,17 @@ ANOTHER_SITE = SiteId("other")
 """The site of a connection to a server that is none of Exact's own."""
 HOST = "start.exactonline."
 """How the name of each of Exact's own servers begins."""
+
+
+ZONES: Mapping[str, str] = {
+    "nl": "Europe/Amsterdam",
+    "be": "Europe/Brussels",
+    "de": "Europe/Berlin",
+    "fr": "Europe/Paris",
+    "es": "Europe/Madrid",
+    "co.uk": "Europe/London",
+}
+"""The time zone of a site's country; the United States have several."""
 
 
 def site_at(base_url: str) -> SiteId:

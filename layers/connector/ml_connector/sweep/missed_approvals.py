@@ -11,7 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ml_connector import clock
-from ml_connector.airbase.purchase_orders import FieldReader
+from ml_connector.airbase.purchase_orders import FieldReader, profile_for
 from ml_connector.connections.problems import report_connection_problems
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt, Later, Review
@@ -26,6 +26,7 @@ from ml_connector.messages import listing_message, order_message
 from ml_connector.reference_data.other_connectors import stop_for_other_connector
 from ml_connector.services import Services
 from ml_connector.settings.airbase_profile import AirbaseProfile
+from ml_connector.settings.connection import Connection
 from ml_connector.sweep.long_outages import LONG
 from ml_connector.telemetry import logger
 
@@ -103,7 +104,7 @@ class _ListingReader:
         self.shared = services.shared_values
         self.started = clock.now()
         self.listed = services.notes.listed_orders()
-        self.first_day = first_day(services)
+        self.added_at = services.notes.added_at()
         self.page = int(self.shared.get(_PAGE) or 1)
         self.starts_at_first_page = self.page == 1
         interrupted = self.shared.get(_OPEN)
@@ -211,10 +212,9 @@ class _ListingReader:
         Where the listing has no order date, the orders approved at the first reading count as
         earlier, now and later.
         """
-        reader = FieldReader(row, self.profile)
-        day = reader.day(self.profile.order.order_date, "order date")
-        if day is not None:
-            return day < self.first_day
+        is_before = is_from_before(self.connection, self.added_at, row)
+        if is_before is not None:
+            return is_before
         before = self.listed.get(id)
         return before.is_skipped if before else FIRST_READING not in self.listed
 
@@ -265,14 +265,23 @@ def may_be_posted(row: Any, profile: AirbaseProfile) -> bool:
     return bool(reader.problems) or outcome is RequestOutcome.PURCHASE_ORDER
 
 
-def first_day(services: Services) -> date:
-    """Return the first day whose approvals are posted without a webhook."""
-    if services.connection.post_orders_from:
-        return services.connection.post_orders_from
-    added_at = services.notes.added_at()
+def is_from_before(connection: Connection, added_at: datetime | None, row: Any) -> bool | None:
+    """Return whether an order was approved before the first day whose approvals are posted.
+
+    None if its row has no day. Both are days of the site that serves its subsidiary; `added_at`:
+    when the connection was first added, None if that is not known.
+    """
+    profile = profile_for(row, connection)
+    day = FieldReader(row, profile).day(profile.order.order_date, "order date")
+    return None if day is None else day < _first_day(connection, added_at, profile.time_zone)
+
+
+def _first_day(connection: Connection, added_at: datetime | None, zone: str) -> date:
+    if connection.post_orders_from:
+        return connection.post_orders_from
     if added_at is None:  # saved by an older release: adding the connection again sets it
         return date.max
-    return added_at.astimezone(ZoneInfo(services.connection.profile.time_zone)).date()
+    return added_at.astimezone(ZoneInfo(zone)).date()
 
 
 def _set_done(services: Services) -> None:
