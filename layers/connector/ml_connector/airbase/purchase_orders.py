@@ -95,7 +95,7 @@ def profile_for(
     subsidiary. An order of no site is read with the zone of the connection's first one.
     """
     profile = connection.profile
-    if len({connection.zone_at(each.site) for each in connection.sites}) > 1 and not division:
+    if len(connection.zones) > 1 and not division:
         subsidiary = FieldReader(raw, profile).reference(profile.order.subsidiary, "subsidiary")
         serving = serving_division(subsidiary, connection)
         division = serving.division if serving else None

@@ -22,8 +22,8 @@ class Month:
 
     @property
     def zone(self) -> str:
-        """Return the names of the zones, each once."""
-        return ", ".join(dict.fromkeys(self.zones))
+        """Return the names of the zones."""
+        return ", ".join(self.zones)
 
     def __str__(self) -> str:
         """Return the month as `2026-10`."""

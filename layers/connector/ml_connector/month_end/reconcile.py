@@ -92,7 +92,7 @@ def reconcile(
     """
     services = stack.services_of(id)
     connection = services.connection
-    asked = read_month(month, *(connection.zone_at(each.site) for each in connection.sites))
+    asked = read_month(month, *connection.zones)
     listing = AirbaseListing(services.airbase(), connection)
     orders = list(listing.orders())
     if is_fresh:

@@ -43,8 +43,8 @@ class OrderDecisions:
         known = record or new_order(services.id, listed.id)
         self._orders_read += 1
         shown = preview(services, known, reader_of=reader_of(services, self._vendors))
-        zone = services.connection.profile.time_zone
-        found = _rehearsed(listed, known, shown, order_day(listed, record, zone))
+        day = order_day(listed, record, services.connection)
+        found = _rehearsed(listed, known, shown, day)
         order = shown.order
         if order is None:
             return found

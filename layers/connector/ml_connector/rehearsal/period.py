@@ -1,4 +1,4 @@
-"""The days of a rehearsal, in the tenant's time zone."""
+"""The days of a rehearsal, each in the time zone of its site."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -39,7 +39,7 @@ class Period:
         return day is not None and self.first - within <= day <= self.last + within
 
 
-def read_period(asked: AskedDays, zone: str) -> Period:
+def read_period(asked: AskedDays, *zones: str) -> Period:
     """Return the days of the month, or from the first to the last one, which may be today.
 
     Raises `UserError` for both or neither, for no such days, and for days that are still to come.
@@ -48,13 +48,14 @@ def read_period(asked: AskedDays, zone: str) -> Period:
     if bool(month) == bool(first) or (last and not first):
         raise UserError("pass either --month, or --from (with or without --to)")
     if month:
-        found = read_month(month, zone)
-        return Period(found.first, found.last, zone)
+        found = read_month(month, *zones)
+        return Period(found.first, found.last, found.zone)
+    now, zone = max(map(today, zones)), ", ".join(zones)
     begins = _day("--from", first or "")
-    ends = _day("--to", last) if last else max(begins, today(zone))
+    ends = _day("--to", last) if last else max(begins, now)
     if begins > ends:
         raise UserError(f"--from {begins} is later than --to {ends}")
-    if begins > today(zone):
+    if begins > now:
         raise UserError(f"{begins} has not begun yet in {zone}")
     if ends - begins > LONGEST:
         raise UserError(f"{begins} to {ends} is longer than {LONGEST.days} days")

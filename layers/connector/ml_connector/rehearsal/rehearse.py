@@ -54,7 +54,7 @@ def rehearse(
     Exact's orders were not read in time, and faults as Airbase's client does.
     """
     services = stack.services_of(id)
-    period = read_period(days, services.connection.profile.time_zone)
+    period = read_period(days, *services.connection.zones)
     if is_fresh:
         exact_refresh.refresh(stack.send, services, wait)
     rehearsing = _Rehearsing(services, period, actor, anew=anew)
@@ -69,9 +69,9 @@ def last_rehearsal(services: Services, period: str | None = None) -> Rehearsal:
     `period` is written `2026-10` or `2026-10-01..2026-10-31`. Raises `UserError` when there is
     none.
     """
-    zone = services.connection.profile.time_zone
+    zones = services.connection.zones
     kept = services.rehearsals
-    names = [str(_named(period, zone))] if period else kept.periods()
+    names = [str(_named(period, *zones))] if period else kept.periods()
     runs = ((name, kept.run(name)) for name in names)
     ended = [(name, run, _read_run(run)) for name, run in runs if run]
     ended = [each for each in ended if each[2].ended_at]
@@ -83,12 +83,12 @@ def last_rehearsal(services: Services, period: str | None = None) -> Rehearsal:
         )
     name, stored, run = max(ended, key=lambda each: str(each[2].ended_at))
     orders = _read_orders(kept, name, stored.number)
-    return Rehearsal(services.connection, _named(name, zone), run, _sorted(orders.values()))
+    return Rehearsal(services.connection, _named(name, *zones), run, _sorted(orders.values()))
 
 
-def _named(period: str, zone: str) -> Period:
+def _named(period: str, *zones: str) -> Period:
     first, dots, last = period.partition("..")
-    return read_period(AskedDays(first=first, last=last) if dots else AskedDays(period), zone)
+    return read_period(AskedDays(first=first, last=last) if dots else AskedDays(period), *zones)
 
 
 class _Rehearsing:
@@ -113,7 +113,7 @@ class _Rehearsing:
             self._save(self.state)
 
     def run(self, progress: Progress) -> Rehearsal:
-        listing = AirbaseListing(self.services.airbase(), self.connection.profile)
+        listing = AirbaseListing(self.services.airbase(), self.connection)
         listed = list(listing.orders())
         records = {
             OrderId(each.key.partition("#")[2]): each
@@ -123,8 +123,8 @@ class _Rehearsing:
         readable = {id: r for id, r in records.items() if not isinstance(r, UnreadableRecord)}
         unread_ids = records.keys() - readable.keys()
         wanted = [each for each in listed if each.is_approved and each.id not in unread_ids]
-        zone = self.period.zone
-        days = {each.id: order_day(each, readable.get(each.id), zone) for each in wanted}
+        connection = self.connection
+        days = {each.id: order_day(each, readable.get(each.id), connection) for each in wanted}
         of_period = [each for each in wanted if self.period.includes(days[each.id])]
         # The latest first: if it is interrupted, what matters most is known.
         of_period.sort(key=lambda each: (str(days[each.id]), each.id), reverse=True)

@@ -441,6 +441,11 @@ class Connection(StrictModel):
         return zones.get(site or self.first_site, zones[self.first_site]) or self.profile.time_zone
 
     @property
+    def zones(self) -> tuple[str, ...]:
+        """Return the time zones of the sites, each once."""
+        return tuple(dict.fromkeys(self.zone_at(each.site) for each in self.sites))
+
+    @property
     def first_site(self) -> SiteId:
         """Return the site of what older versions stored without one: the only one at that time."""
         of_first = (each.site for each in self.sites if each.id == self.id)
