@@ -65,6 +65,8 @@ STEPS: Mapping[str, str] = {
     "assigned": _marked("Assigned to %(to)s"),
     "unassigned": _marked("No longer assigned"),
     "left_aside": _marked("Stays set aside"),
+    "served_elsewhere": _marked("Not posted here: another system takes care of its subsidiary"),
+    "taken_up": _marked("Taken up here after all"),
     "not_sent": _marked("Not sent: %(cause)s"),
     "refused_unclearly": _marked("Exact refused it in words that are not known"),
     "failed": _marked("Processing it failed"),
