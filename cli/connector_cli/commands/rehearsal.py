@@ -1,13 +1,14 @@
 """`connector rehearse`."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_error, print_json, print_line, print_table
+from ml_connector.output_files import check_list_path
 from ml_connector.rehearsal.period import AskedDays
 from ml_connector.rehearsal.rehearse import rehearse as rehearse_
 from ml_connector.rehearsal.rehearsed_orders import VERDICT_TITLES, VERDICTS, RehearsedOrder
@@ -19,6 +20,8 @@ from ml_connector.rehearsal.report import (
     summary,
     sums,
 )
+from ml_connector.rehearsal.report_files import write_html, write_orders
+from ml_connector.user_errors import UserError
 
 _EVERY = 25  # orders from one line of progress to the next
 
@@ -34,25 +37,33 @@ def rehearse(
     refresh: Annotated[
         bool, typer.Option("--refresh", help="Have Exact's orders read anew first.")
     ] = False,
-    anew: Annotated[
-        bool, typer.Option("--anew", help="Do not go on with a run that was interrupted.")
-    ] = False,
-    wait: Annotated[int, typer.Option(min=1, help="Seconds to wait with --refresh.")] = 180,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write all orders to this file, .csv or .xlsx.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a printable page to this file.")] = None,
     as_json: Json = False,
 ) -> None:
     """Decide the orders approved in a month as posting would, without posting anything.
 
     Exit code 1 when an order needs a person, or could not be decided.
     """
+    if csv:
+        check_list_path(csv)
+    if html and not html.parent.is_dir():
+        raise UserError(f"{html}: there is no folder {html.parent}")
     stack = stack_of(context)
-    found = rehearse_(
-        stack, stack.actor, connection, AskedDays(month, first, last),
-        is_fresh=refresh, anew=anew, wait=timedelta(seconds=wait), progress=_progress,
-    )  # fmt: skip
+    asked = AskedDays(month, first, last)
+    found = rehearse_(stack, stack.actor, connection, asked, is_fresh=refresh, progress=_progress)
+    if csv:
+        write_orders(found, csv)
+    if html:
+        write_html(found, html)
     if as_json:
         print_json(found.as_dict())
     else:
         _print(found)
+        for path in filter(None, (csv, html)):
+            print_line(f"Written: {path}.")
     if found.has_findings:
         raise typer.Exit(1)
 

@@ -7,26 +7,14 @@ from typing import Any
 
 from ml_connector.month_end.reconcile import MonthReport
 from ml_connector.month_end.report_lines import CATEGORIES, CATEGORY_TITLES, ReportLine, Totals
-from ml_connector.output_files import atomic_file, write_list
+from ml_connector.output_files import write_list
+from ml_connector.printed_pages import table_row, write_page
 
 COLUMNS = (
     "category", "division", "order", "title", "day", "vendor", "airbase_currency",
     "airbase_amount", "exact_number", "exact_currency", "exact_amount", "codes", "why", "until",
     "to_do", "differences",
 )  # fmt: skip
-
-_STYLE = """
-body { font: 10pt/1.35 system-ui, sans-serif; margin: 1.5cm; color: #111; }
-h1 { font-size: 16pt; margin: 0 0 .2em; } h2 { font-size: 12pt; margin: 1.5em 0 .3em; }
-table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid #bbb; padding: .2em .5em; text-align: left; vertical-align: top; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-tr.sum td { font-weight: bold; border-top: 2px solid #111; }
-.warn { font-weight: bold; }
-@page { size: A4 landscape; margin: 1.2cm; }
-@media print { body { margin: 0; } thead { display: table-header-group; }
-  tr { break-inside: avoid; } h2 { break-after: avoid; } }
-"""
 
 
 def write_orders(report: MonthReport, path: Path) -> None:
@@ -36,8 +24,8 @@ def write_orders(report: MonthReport, path: Path) -> None:
 
 def write_html(report: MonthReport, path: Path) -> None:
     """Write a self-contained page; raise `UserError` if the file cannot be written."""
-    with atomic_file(path) as file:
-        file.write("\n".join(_page(report)).encode())
+    name = report.connection.name or report.connection.id
+    write_page(path, f"Purchase orders {report.month}: {name}", _page(report))
 
 
 def differences_text(line: ReportLine) -> str:
@@ -56,13 +44,6 @@ def _cells(line: ReportLine) -> Iterator[str]:
 
 
 def _page(report: MonthReport) -> Iterator[str]:
-    name = report.connection.name or report.connection.id
-    title = f"Purchase orders {report.month}: {name}"
-    yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-    yield '<meta http-equiv="Content-Security-Policy" '
-    yield "content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-    yield f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
-    yield f"<h1>{escape(title)}</h1>"
     made = f"{report.made_at:%Y-%m-%d %H:%M} UTC by {report.made_by}"
     days = f"{report.month.first} to {report.month.last}, days in {report.month.zone}"
     yield f"<p>{escape(days)}. Made {escape(made)}.</p>"
@@ -75,7 +56,6 @@ def _page(report: MonthReport) -> Iterator[str]:
             yield from _totals(f"All divisions, {totals.currency or 'no currency'}", totals)
     for division in dict.fromkeys(line.division for line in report.lines):
         yield from _division(report, division)
-    yield "</body></html>"
 
 
 def warnings(report: MonthReport) -> Iterator[str]:
@@ -121,11 +101,11 @@ def _totals(title: str, totals: Totals) -> Iterator[str]:
     for category in CATEGORIES:
         found = totals.by_category.get(category)
         if found:
-            yield _row(
+            yield table_row(
                 (CATEGORY_TITLES[category], found.orders, found.airbase, found.exact), numbers=3
             )
     total = ("Total", totals.airbase.orders, totals.airbase.airbase, totals.exact.exact)
-    yield _row(total, numbers=3, style="sum")
+    yield table_row(total, numbers=3, style="sum")
     yield "</tbody></table>"
 
 
@@ -136,12 +116,5 @@ def _orders(lines: list[ReportLine]) -> Iterator[str]:
         why = " ".join(filter(None, (" ".join(line.codes), line.why, differences_text(line))))
         day, number = line.day or "", line.exact_number
         cells = (line.title, day, line.vendor, number, why, line.airbase or "", line.exact or "")
-        yield _row(cells, numbers=2)
+        yield table_row(cells, numbers=2)
     yield "</tbody></table>"
-
-
-def _row(cells: tuple[object, ...], *, numbers: int, style: str = "") -> str:
-    first = len(cells) - numbers
-    kinds = ("" if at < first else ' class="n"' for at in range(len(cells)))
-    marked = (f"<td{k}>{escape(str(c))}</td>" for k, c in zip(kinds, cells, strict=True))
-    return f'<tr class="{style}">{"".join(marked)}</tr>'

@@ -43,13 +43,12 @@ def rehearse(
     days: AskedDays,
     *,
     is_fresh: bool = False,
-    anew: bool = False,
     wait: timedelta = WAIT,
     progress: Progress = lambda _done, _all: None,
 ) -> Rehearsal:
     """Rehearse the orders approved on these days; a run that was interrupted goes on.
 
-    `is_fresh`: the workers read Exact's orders first, within `wait`. `anew`: begin from the start.
+    `is_fresh`: the workers read Exact's orders first, within `wait`.
     Raises `UserError` for an invalid period or a tenant without a listing, `ServiceError` when
     Exact's orders were not read in time, and faults as Airbase's client does.
     """
@@ -57,7 +56,7 @@ def rehearse(
     period = read_period(days, *services.connection.zones)
     if is_fresh:
         exact_refresh.refresh(stack.send, services, wait)
-    rehearsing = _Rehearsing(services, period, actor, anew=anew)
+    rehearsing = _Rehearsing(services, period, actor)
     found = rehearsing.run(progress)
     _audit(stack.ledger_of(actor, services.id), found)
     return rehearsing.end(found)
@@ -94,7 +93,7 @@ def _named(period: str, *zones: str) -> Period:
 class _Rehearsing:
     """One run, from where it was interrupted."""
 
-    def __init__(self, services: Services, period: Period, actor: Actor, *, anew: bool) -> None:
+    def __init__(self, services: Services, period: Period, actor: Actor) -> None:
         self.services = services
         self.connection = services.connection
         self.period = period
@@ -105,7 +104,7 @@ class _Rehearsing:
         known = _read_run(stored) if stored else None
         self.number = stored.number if stored else 0
         version = services.ledger.connection().version
-        if known and not anew and _may_go_on(known, version):
+        if known and _may_go_on(known, version):
             self.state = known
         else:
             self.number += 1
