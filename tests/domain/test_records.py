@@ -138,6 +138,19 @@ def test_nothing_is_posted_without_an_intent() -> None:
     assert OrderState.NEW not in set().union(*ORDER_TRANSITIONS.values())
 
 
+@pytest.mark.parametrize("before", list(OrderState))
+def test_a_person_may_adopt_what_was_never_sent(before: OrderState) -> None:
+    may_be = {OrderState.NEW, OrderState.RECEIVED, OrderState.POSTED}
+    if before in may_be or OrderState.POSTED in ORDER_TRANSITIONS[before]:
+        check_transition(before, OrderState.POSTED, is_adopted=True)
+    else:
+        with pytest.raises(IllegalTransitionError, match=f"{before} cannot become posted"):
+            check_transition(before, OrderState.POSTED, is_adopted=True)
+    if before is OrderState.NEW:
+        with pytest.raises(IllegalTransitionError, match="new cannot become posted"):
+            check_transition(before, OrderState.POSTED)
+
+
 def test_an_order_that_was_not_posted_has_no_posted_facts() -> None:
     with pytest.raises(ValueError, match="PO-1 is not in Exact"):
         posted_facts(OrderFacts(title="PO-1"))

@@ -200,7 +200,11 @@ class Story:
         month = f"{clock.now():%Y-%m}"
         yield "reconcile", firm, "--month", month, "--no-refresh"
         yield "reconcile", firm, "--month", month, "--wait", "1"
+        type_in(self.demo, 666.0)
+        yield "refresh", firm, nl
+        approve(self.demo, "PO-TYPED", "666.00")
         yield "rehearse", firm, "--month", month
+        yield "adopt", firm, "--rehearsed", month, "--all"
         yield "notify", "test", firm
         yield "notify", "slack", firm, "--remove"
         yield "console", "configure", "--admin", "u-second", "--grant", "reader=auditors"

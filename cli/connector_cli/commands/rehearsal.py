@@ -53,7 +53,9 @@ def rehearse(
         raise UserError(f"{html}: there is no folder {html.parent}")
     stack = stack_of(context)
     asked = AskedDays(month, first, last)
-    found = rehearse_(stack, stack.actor, connection, asked, is_fresh=refresh, progress=_progress)
+    found = rehearse_(
+        stack, stack.actor, connection, asked, is_fresh=refresh, progress=show_progress
+    )
     if csv:
         write_orders(found, csv)
     if html:
@@ -68,9 +70,10 @@ def rehearse(
         raise typer.Exit(1)
 
 
-def _progress(done: int, every: int) -> None:
+def show_progress(done: int, every: int) -> None:
+    """Print from time to time how many orders are done, to standard error."""
     if done % _EVERY == 0 or done == every:
-        print_error(f"{done} of {every} orders decided")
+        print_error(f"{done} of {every} orders")
 
 
 def _print(found: Rehearsal) -> None:

@@ -84,6 +84,9 @@ ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
 }  # fmt: skip
 """Where an order may go from each state; it may always stay."""
 
+ADOPTED_FROM = frozenset({OrderState.NEW, OrderState.RECEIVED})
+"""From where a person may also have an order adopted, so that it is never posted."""
+
 
 class VendorState(StrEnum):
     """Where a vendor stands in the division that needs a person most."""
@@ -136,9 +139,14 @@ class IllegalTransitionError(Exception):
     """A bug: an order was to be moved to a state that does not follow from the one it is in."""
 
 
-def check_transition(before: str, after: str) -> None:
-    """Raise `IllegalTransitionError` unless an order may go from one state to the other."""
+def check_transition(before: str, after: str, *, is_adopted: bool = False) -> None:
+    """Raise `IllegalTransitionError` unless an order may go from one state to the other.
+
+    `is_adopted`: people had typed it in Exact.
+    """
     old, new = OrderState(before), OrderState(after)
+    if is_adopted and new is OrderState.POSTED and old in ADOPTED_FROM:
+        return
     if old != new and new not in ORDER_TRANSITIONS[old]:
         raise IllegalTransitionError(f"an order that is {old} cannot become {new}")
 

@@ -1,6 +1,6 @@
 """Resolve a possible duplicate: the order in Exact is another one, or it is adopted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -61,16 +61,50 @@ def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[s
     record = records.find_order(ledger, name)
     _candidates(record)
     order = fetch_order(services, OrderId(records.airbase_id(record)), record)
+    refuse_unwanted(order)
+    division = pick_division(order, services.connection)
+    found = _find(services, division.division, number.strip())
+    after = link(services, ledger, record, order, found, _candidates)
+    return {
+        "connection": id,
+        "order": order.id,
+        "title": order.title,
+        "division": division.division,
+        "exact_number": found.number,
+        "state": after.state,
+        "exceptions": [{"code": p.code, "cause": p.cause} for p in after.problems],
+    }
+
+
+def refuse_unwanted(order: Order) -> None:
+    """Raise `UserError` unless the order is an approved purchase order."""
     if not order.is_wanted:
         raise UserError(f"{order.title} is no longer an approved purchase order in Airbase")
+
+
+def link(
+    services: Services,
+    ledger: Ledger,
+    record: OrderRecord,
+    order: Order,
+    found: ExactOrder,
+    check: Callable[[OrderRecord], object],
+    detail: Mapping[str, Any] | None = None,
+) -> OrderRecord:
+    """Link an approved order to the one that is `found` in Exact; return its record.
+
+    `check` raises when the record, as it is just before it is written, may not be linked; `detail`
+    goes into its trail. Raises `UserError` unless both have the same supplier and currency, and the
+    one in Exact is not cancelled and not linked to another order; `Review` when the order cannot be
+    mapped. After a crash at any point it can be repeated.
+    """
     division = pick_division(order, services.connection)
     mapped = map_with_stored_data(services, order, division)
-    found = _find(services, division.division, number.strip())
     owner = services.notes.order_of(found.id)
     _refuse_other_order(services.ledger, order, mapped, found, owner)
 
     def write(record: OrderRecord) -> OrderRecord:
-        _candidates(record)
+        check(record)
         _claim(services.notes, order, found, owner)
         facts = adopted(
             record.facts,
@@ -81,19 +115,9 @@ def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[s
             found,
             clock.now(),
         )
-        after = record.now(OrderState.POSTED, facts)
-        return ledger.write(after, "adopted_by_hand")
+        return ledger.write(record.now(OrderState.POSTED, facts), "adopted_by_hand", detail=detail)
 
-    after = _write_repeatedly(ledger, record, write)
-    return {
-        "connection": id,
-        "order": order.id,
-        "title": order.title,
-        "division": division.division,
-        "exact_number": found.number,
-        "state": after.state,
-        "exceptions": [{"code": p.code, "cause": p.cause} for p in after.problems],
-    }
+    return _write_repeatedly(ledger, record, write)
 
 
 def _candidates(record: OrderRecord) -> list[dict[str, Any]]:

@@ -267,7 +267,7 @@ class Ledger:
         now = clock.now()
         before = record.stored or new_record(record.connection, record.key)
         if record.key.startswith(_ORDERS):
-            check_transition(before.state, record.state)
+            check_transition(before.state, record.state, is_adopted=_is_adopted(record))
         said = {**changed(before.facts, record.facts), **(detail or {})}
         entry = seal(_trail(record), record.anchor, now, self.actor, step, said)
         stored = _as_stored(
@@ -475,6 +475,11 @@ def _went_through(before: AnyRecord, after: AnyRecord) -> OrderFacts | None:
     old, new = before.facts, after.facts
     is_order = isinstance(old, OrderFacts) and isinstance(new, OrderFacts)
     return new if is_order and old.exact is None and new.exact is not None else None
+
+
+def _is_adopted(record: AnyRecord) -> bool:
+    facts = record.facts
+    return isinstance(facts, OrderFacts) and facts.adopted_at is not None
 
 
 def _trail(record: AnyRecord) -> str:
