@@ -141,6 +141,25 @@ class Story:
         assert browser.post("/record/retry", page.form("/record/retry")).status == 303
         self.demo.stack.drain()
         assert browser.post("/sign-out", page.form("/sign-out")).status == 303
+        self.link_in_the_console()
+
+    def link_in_the_console(self) -> None:
+        """An administrator has a vendor linked for all its orders, from the inbox."""
+        demo = self.demo
+        vendor = demo.airbase.add_vendor("Fresh Paint B.V.")
+        lines = [demo.airbase.line("4100", "10.00")]
+        demo.airbase.approve(demo.airbase.add_order("PO-4711", NL.subsidiary, vendor, lines))
+        demo.stack.drain()
+        browser = browser_of(demo, "u-admin")
+        groups = dict.fromkeys(browser.get("/").links("/group"))
+        address = next(each for each in groups if "Fresh Paint" in browser.get(each).text)
+        page = browser.get(f"{address}&q=Cloudwerk")
+        supplier = page.html.partition('name="exact" value="')[2].partition('"')[0]
+        form = page.form("/group/decide") | {"deed": "decide", "exact": supplier, "scope": "all"}
+        assert browser.post("/group/decide", form).status == 303
+        demo.stack.drain()
+        demo.clock.move(11)
+        demo.sweep()
 
     # ------------------------------------------------------------ people
 

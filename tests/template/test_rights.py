@@ -185,6 +185,7 @@ def test_the_console_writes_sessions_and_nothing_else() -> None:
         "LedgerTable",
         "AuditTable",
         "MappingsTable",
+        "ReferenceTable",
     }
     queries = [
         s.condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]

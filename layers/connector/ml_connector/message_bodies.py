@@ -9,7 +9,7 @@ site, which older messages do not name, nor webhooks of a connection's first sit
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, final
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, final, get_args
 
 from msgspec import Struct
 
@@ -27,11 +27,14 @@ from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS
 Recoverable = Literal["exact", "airbase", "halts", "tokens"]
 """What can stop a connection (an outage of one system, or halts), and token stores that differ."""
 
-DeedName = Literal["retry", "dismiss"]
-"""What a person asks for on a page of the console."""
+DeedName = Literal["retry", "dismiss", "decide", "try", "assign", "snooze", "comment", "go", "undo"]
+"""What a person asks for on a page of the console.
+
+`go` and `undo` are about what was asked for before and does not act yet.
+"""
 
 _T = TypeVar("_T")
-_DEEDS: tuple[DeedName, ...] = ("retry", "dismiss")
+_DEEDS: tuple[DeedName, ...] = get_args(DeedName)
 _RECOVERABLE: tuple[Recoverable, ...] = ("exact", "airbase", "halts", "tokens")
 _LONGEST_TEXT = 500
 # They differ between copies that ask for the same.
@@ -153,6 +156,9 @@ class PersonDeed(ForPurchaseOrders, frozen=True):
 
     The `person` (a name) is identified by `issuer` and `subject`. `problem`: the digest of the
     exception that is dismissed, with the `reason`.
+
+    A deed about a `group` of exceptions is a record itself (`deed#<id>`). It is for the `records`
+    that were chosen, or all of the group. `exact`: what is decided; `for_all`: for later ones, too.
     """
 
     kind: ClassVar[str] = "deed"
@@ -163,6 +169,10 @@ class PersonDeed(ForPurchaseOrders, frozen=True):
     person: str
     problem: str | None = None
     reason: str | None = None
+    group: str | None = None
+    records: tuple[str, ...] | None = None
+    exact: str | None = None
+    for_all: bool = False
 
 
 @final
@@ -393,6 +403,11 @@ def _recoverable(value: Any) -> Recoverable | None:
     return next((each for each in _RECOVERABLE if each == value), None)
 
 
+def _keys(value: Any) -> tuple[str, ...] | None:
+    is_list = isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return tuple(value) if is_list else None
+
+
 def _deed_name(value: Any) -> DeedName | None:
     return next((each for each in _DEEDS if each == value), None)
 
@@ -445,6 +460,10 @@ def _deed(of: _Fields) -> KnownMessage:
         person=of.id("person"),
         problem=of.optional("problem", _readable),
         reason=of.optional("reason", _text),
+        group=of.optional("group", _readable),
+        records=of.optional("records", _keys),
+        exact=of.optional("exact", _text),
+        for_all=of.flag("for_all"),
         **of.shared(),
     )
 

@@ -6,11 +6,13 @@ from ml_connector.domain.ids import (
     ConnectionId,
     Division,
     OrderId,
+    RecordKey,
     SiteId,
     VendorId,
     code_of,
     site_of,
 )
+from ml_connector.domain.people import Person
 from ml_connector.infrastructure.queues import Message
 from ml_connector.message_bodies import (
     CompareOrder,
@@ -77,6 +79,20 @@ def deed_message(deed: PersonDeed) -> Message:
     """Do what a person asked for; an order's deeds are in its group, in order with its messages."""
     kind, _, id = deed.record.partition("#")
     return _message(f"{deed.connection}#{id if kind == 'order' else deed.record}", deed)
+
+
+def deed_again(connection: ConnectionId, record: RecordKey, person: Person) -> Message:
+    """Go on with what this person has asked for before."""
+    return deed_message(
+        PersonDeed(
+            connection=connection,
+            deed="go",
+            record=record,
+            issuer=person.issuer,
+            subject=person.subject,
+            person=person.name,
+        )
+    )
 
 
 def vendor_message(

@@ -8,14 +8,17 @@ from urllib.parse import quote
 
 from ml_connector import telemetry
 from ml_connector.domain.console_access import Role
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.infrastructure.connection_views import ConnectionView, ConnectionViews
 from ml_connector.infrastructure.console_rules import ConsoleRules
 from ml_connector.infrastructure.console_sessions import ConsoleSessions, Session
+from ml_connector.infrastructure.data_form import DIVISION_KEYS
 from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.record_codec import NewerDataError, is_record_key
+from ml_connector.infrastructure.reference_store import ReferenceStore
+from ml_connector.infrastructure.site_keys import SiteKeys
 from ml_connector.secret import Secret
 from ml_console.files import FILES
 from ml_console.settings import Settings
@@ -44,6 +47,7 @@ class ConsoleTables:
     audit: Table
     mappings: Table
     console: Table
+    reference: Table
 
 
 class Console:
@@ -78,6 +82,14 @@ class Console:
         return Ledger(
             self.tables.ledger, self.tables.audit, ACTOR, connection.id, connection.first_site
         )
+
+    def reference_of(self, connection: ConnectionView, division: Division) -> ReferenceStore:
+        """Return the reference data of a division, for reading."""
+        ledger = self.ledger_of(connection)
+        keys = SiteKeys(
+            connection.id, connection.first_site, lambda: ledger.has_form(DIVISION_KEYS)
+        )
+        return ReferenceStore(self.tables.reference, keys, division)
 
     def connection(self, id: ConnectionId) -> ConnectionView:
         """Return a connection; raises `NotFoundError`."""

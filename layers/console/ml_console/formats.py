@@ -82,6 +82,11 @@ def group_address(connection: str, group: str, **more: str) -> str:
     return "/group?" + urlencode({"of": connection, "group": group, **more})
 
 
+def deed_address(connection: str, key: str) -> str:
+    """Return the address of the page of something that was asked for."""
+    return "/deed?" + urlencode({"of": connection, "deed": key.partition("#")[2]})
+
+
 def query_of(query: Mapping[str, str | None]) -> str:
     """Return a query, without what is not given."""
     return urlencode({name: value for name, value in query.items() if value is not None})

@@ -35,7 +35,7 @@ class Texts:
         """Return how the language writes numbers and days."""
         return LOCALES[self.language]
 
-    def say(self, text: str, **values: Any) -> str:
+    def say(self, text: str, /, **values: Any) -> str:
         """Return the text with its `%(name)s` filled in."""
         translated = self._catalogue.gettext(text) if text else ""
         return translated % values if values else translated

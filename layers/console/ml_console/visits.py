@@ -60,6 +60,10 @@ class Visit:
         found = self.access.role_for(divisions_of(record))
         return found is not None and found >= role
 
+    def role_for(self, divisions: Iterable[str]) -> Role | None:
+        """Return their role for what belongs to these divisions, None when they see nothing."""
+        return self.access.role_for(divisions)
+
     def sees_division(self, division: str) -> bool:
         """Return whether they may see this division, by its key."""
         return self.access.role_for([division]) is not None

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
+CHOSEN = "chosen"
 LARGEST_FORM = 64 * 1024
 """Bytes of a form."""
-_MOST_FIELDS = 50
+_MOST_FIELDS = 80
 _FORM = "application/x-www-form-urlencoded"
 
 HEADERS: Mapping[str, str] = {
@@ -40,6 +41,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     cookies: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str] = field(default_factory=dict)
+    chosen: tuple[str, ...] = ()
+    """The values of the boxes that were ticked in a form."""
     source_ip: str = ""
 
     @property
@@ -89,7 +92,8 @@ def read_request(event: Mapping[str, Any], url: str) -> Request:
         query=_pairs(str(event.get("rawQueryString") or "")),
         headers=headers,
         cookies={name.strip(): value.strip() for name, _, value in cookies},
-        form=_pairs(_form_text(event, headers)),
+        form=_pairs(form := _form_text(event, headers)),
+        chosen=tuple(value for name, value in parse_qsl(form) if name == CHOSEN),
         source_ip=str(context["http"].get("sourceIp", "")),
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.open_groups import Matter
+from ml_connector.message_bodies import DeedName
 from ml_console.formats import heading
 from ml_console.texts import Texts
 
@@ -42,6 +43,9 @@ STATES: Mapping[str, str] = {
     "reconciled": _marked("Compared"),
     "read": _marked("Read"),
     "handled": _marked("Handled"),
+    "parked": _marked("Acts in a moment"),
+    "done": _marked("Done"),
+    "undone": _marked("Taken back"),
 }
 
 STEPS: Mapping[str, str] = {
@@ -63,6 +67,12 @@ STEPS: Mapping[str, str] = {
     "dismissed": _marked("Dismissed: %(reason)s"),
     "deed_refused": _marked("Asked for, and not done: %(why)s"),
     "assigned": _marked("Assigned to %(to)s"),
+    "decided": _marked("Decided for this order: %(airbase)s is %(to)s"),
+    "commented": _marked("Comment: %(comment)s"),
+    "asked": _marked("Asked for"),
+    "undone": _marked("Taken back"),
+    "went_on": _marked("Done in part"),
+    "done": _marked("Done"),
     "unassigned": _marked("No longer assigned"),
     "left_aside": _marked("Stays set aside"),
     "served_elsewhere": _marked("Not posted here: another system takes care of its subsidiary"),
@@ -92,6 +102,8 @@ HEADINGS: Mapping[str, str] = {
     "signed_out_meanwhile": _marked("You were signed out"),
     "another_site": _marked("Not accepted"),
     "reason_needed": _marked("A reason is needed"),
+    "choice_needed": _marked("Nothing was chosen"),
+    "decided_meanwhile": _marked("Decided meanwhile"),
     "bad_request": _marked("Not understood"),
     "failed": _marked("That did not work"),
 }
@@ -103,6 +115,17 @@ SORT_WORDS: Mapping[str, str] = {
 }
 SORTS = (*SORT_WORDS,)
 """By what the inbox may be ordered; the first one unless somebody asks for another."""
+
+DEEDS: Mapping[DeedName, str] = {
+    "decide": _marked("Decide"),
+    "try": _marked("Try it first"),
+    "retry": _marked("Try again now"),
+    "dismiss": _marked("Dismiss"),
+    "assign": _marked("Assign"),
+    "snooze": _marked("Snooze"),
+    "comment": _marked("Comment"),
+}
+"""What a person may ask for about a group."""
 
 _HALTED = _marked("nothing goes through there until it is repaired; orders wait and none is lost.")
 _HOLDS_UP = _marked("these orders stay out of Exact. They are checked again every day.")

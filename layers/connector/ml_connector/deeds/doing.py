@@ -1,8 +1,8 @@
 """Do what a person asked for, through the functions of the command, in the person's name."""
 
 from dataclasses import dataclass
-from typing import assert_never
 
+from ml_connector.deeds import groups
 from ml_connector.domain.ids import Actor
 from ml_connector.domain.people import Person
 from ml_connector.exceptions.decisions import dismiss
@@ -13,6 +13,8 @@ from ml_connector.services import StackServices
 from ml_connector.stack import RecordStack
 from ml_connector.telemetry import logger
 from ml_connector.user_errors import UserError
+
+_DEEDS = "deed#"
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,9 @@ def do(deed: PersonDeed, services: StackServices) -> None:
     """Do it; what is not possible any more is told in the record's audit trail."""
     actor = Person(deed.issuer, deed.subject, deed.person).actor
     stack = _OfWorker(services)
+    if deed.record.startswith(_DEEDS):
+        groups.handle(stack, actor, deed)
+        return
     ledger = stack.ledger_of(actor, deed.connection)
     record = ledger.read(deed.record)
     if not record.version:
@@ -52,7 +57,7 @@ def _do(stack: RecordStack, actor: Actor, deed: PersonDeed) -> None:
             digest = deed.problem or ""
             dismiss(stack, actor, deed.connection, deed.record, deed.reason or "", digest=digest)
         case _:
-            assert_never(deed.deed)
+            raise UserError(f"{deed.deed} is asked for about a group of exceptions")
 
 
 def _is_done(record: AnyRecord, deed: PersonDeed, actor: Actor) -> bool:

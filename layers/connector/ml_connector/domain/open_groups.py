@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Division, RecordKey, is_division
-from ml_connector.domain.records import ConnectionFacts, Facts, OrderFacts, VendorFacts
+from ml_connector.domain.orders.decided import ASKED
+from ml_connector.domain.records import ConnectionFacts, DeedFacts, Facts, OrderFacts, VendorFacts
 
 GroupId = NewType("GroupId", str)
 """16 hexadecimal digits, from what the members of a group have in common."""
@@ -44,11 +45,14 @@ class Matter(Struct, frozen=True):
     divisions: tuple[str, ...] = ()
     stops: str | None = None
     vendor: str = ""
+    airbase: str = ""
+    """The Airbase value of which a person can say what it stands for in Exact."""
 
     @property
     def id(self) -> GroupId:
         """Return the identity of the group."""
         named = [self.code, self.cause, self.kind, self.divisions, self.stops, self.vendor]
+        named += [self.airbase] if self.airbase else []
         return GroupId(sha256(json.dumps(named).encode()).hexdigest()[:16])
 
 
@@ -116,7 +120,7 @@ def divisions_of(key: str, facts: Facts | None) -> Iterator[str]:
         yield id
     elif isinstance(facts, OrderFacts) and facts.division is not None:
         yield facts.division
-    elif isinstance(facts, VendorFacts):
+    elif isinstance(facts, VendorFacts | DeedFacts):
         yield from filter(None, facts.divisions)
 
 
@@ -136,6 +140,11 @@ def memberships(key: RecordKey, received_at: str, facts: Facts) -> dict[Matter, 
     return found
 
 
+def digests_in(group: GroupId, key: RecordKey, facts: Facts) -> list[str]:
+    """Return the digests of a record's open problems that are in this group."""
+    return [each.digest for matter, each in _matters(key, facts) if matter.id == group]
+
+
 def _matters(key: RecordKey, facts: Facts) -> Iterator[tuple[Matter, Problem]]:
     kind, divisions = key.partition("#")[0], tuple(divisions_of(key, facts))
     if isinstance(facts, ConnectionFacts):
@@ -150,7 +159,8 @@ def _matters(key: RecordKey, facts: Facts) -> Iterator[tuple[Matter, Problem]]:
 
 def _matter(problem: Problem, kind: str, divisions: tuple[str, ...], **more: Any) -> Matter:
     cause, remedy = problem.cause[:_LONGEST_CAUSE], problem.remedy[:_LONGEST_CAUSE]
-    return Matter(problem.code, cause, remedy, kind, divisions, **more)
+    airbase = str(problem.evidence.get("airbase") or "") if problem.code in ASKED else ""
+    return Matter(problem.code, cause, remedy, kind, divisions, airbase=airbase, **more)
 
 
 def _stopped(where: str) -> tuple[str, ...]:

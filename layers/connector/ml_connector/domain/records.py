@@ -123,6 +123,15 @@ class ReadingState(StrEnum):
     READ = "read"
 
 
+class DeedState(StrEnum):
+    """What became of what a person asked for: until it acts, they can take it back."""
+
+    NEW = "new"
+    PARKED = "parked"
+    DONE = "done"
+    UNDONE = "undone"
+
+
 class EventState(StrEnum):
     """What became of an event that could not be handled at once."""
 
@@ -259,6 +268,21 @@ class Elsewhere(Struct, frozen=True):
         return f"{served}: {self.where}" if self.where else served
 
 
+class OrderDecision(Struct, frozen=True):
+    """What a person said that an Airbase value of one order stands for in Exact.
+
+    It holds for what was `approved` then (a fingerprint): a later revision asks again. `kind` and
+    `airbase` are those of a mapping; `airbase` names the account if that demands a code.
+    """
+
+    kind: str
+    airbase: str
+    exact: str
+    approved: str
+    by: Actor
+    at: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class OrderFacts(Facts):
     """What is known of one Airbase order."""
@@ -306,6 +330,7 @@ class OrderFacts(Facts):
     """Something has asked for the order since it was set aside."""
     order: str = ""
     """What people call an order that is not wanted in Exact."""
+    decisions: tuple[OrderDecision, ...] = ()
 
 
 class PostedFacts(Struct, frozen=True):
@@ -457,6 +482,42 @@ class DivisionFacts(Facts):
     """How many more there are than `odd_rows` lists, by path."""
     rechecked: Mapping[str, datetime] = field(default_factory=dict)
     """When the rows set aside were last read again, by path."""
+
+
+class DeedResult(Struct, frozen=True):
+    """What a deed did with a record: it goes on, or `why` not."""
+
+    record: str
+    title: str
+    why: str = ""
+    shown: str = ""
+    """What would be sent, of a trial with one order: JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeedFacts(Facts):
+    """What a person asked for about a group of exceptions, and what came of it.
+
+    `records` are those that were chosen, all of the group's unless some were. `exact` is what is
+    decided: see `OrderDecision`; `for_all`: not only for these orders. `left` are still to be done.
+    """
+
+    deed: str = ""
+    by: str = ""
+    group: str = ""
+    divisions: tuple[str, ...] = ()
+    records: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    code: str = ""
+    cause: str = ""
+    vendor: str = ""
+    kind: str = ""
+    airbase: str = ""
+    exact: str = ""
+    for_all: bool = False
+    reason: str = ""
+    acts_from: datetime | None = None
+    done: tuple[DeedResult, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,15 @@ from ml_connector import record_lookup as records
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Actor
 from ml_connector.domain.people import name_of
-from ml_connector.domain.records import ConnectionFacts, HaltProblem, Note, OrderState
+from ml_connector.domain.records import (
+    ConnectionFacts,
+    HaltProblem,
+    Note,
+    OrderDecision,
+    OrderState,
+)
 from ml_connector.exceptions.open_rows import open_rows
+from ml_connector.exceptions.retry import send_by_hand
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict
 from ml_connector.stack import RecordStack
 from ml_connector.user_errors import UserError
@@ -89,6 +96,48 @@ def assign(stack: RecordStack, actor: Actor, id: str, name: str, who: str | None
         "title": records.title(after),
         "assignee": assignee,
     }
+
+
+def comment(stack: RecordStack, actor: Actor, id: str, name: str, text: str) -> dict[str, Any]:
+    """Write a remark into the record's story; it changes nothing else."""
+    said = _text("a comment", text, _LONGEST_REASON)
+
+    def change(record: AnyRecord) -> tuple[AnyRecord, str, dict[str, Any]]:
+        return record, "commented", {"comment": said}
+
+    _, after = _change(stack, actor, id, name, change)
+    return {"connection": after.connection, "key": after.key, "title": records.title(after)}
+
+
+def decide(
+    stack: RecordStack, actor: Actor, id: str, name: str, kind: str, airbase: str, exact: str
+) -> dict[str, Any]:
+    """Say what an Airbase value of this order stands for in Exact, and queue the order.
+
+    It holds for the order as Airbase has it now: a later revision asks again. `kind` is that of a
+    mapping. Raises `UserError` for an order that is in Exact or was not fetched yet, and when
+    somebody else has decided it otherwise.
+    """
+
+    def change(record: AnyRecord) -> tuple[AnyRecord, str, dict[str, Any]]:
+        facts = records.order_facts(record)
+        title, approved = records.title(record), facts.fingerprint
+        if facts.exact or not approved:
+            why = "is in Exact already" if facts.exact else "was not read in Airbase yet: retry it"
+            raise UserError(f"{title} {why}")
+        current = [each for each in facts.decisions if each.approved == approved]
+        for each in current:
+            if (each.kind, each.airbase) == (kind, airbase) and each.by != actor:
+                raise UserError(f"{name_of(each.by)} has decided {title} meanwhile: {each.exact}")
+        others = (each for each in current if (each.kind, each.airbase) != (kind, airbase))
+        made = OrderDecision(kind, airbase, exact, approved, actor, clock.now())
+        after = replace(facts, decisions=(*others, made))
+        detail = {"kind": kind, "airbase": airbase, "to": exact}
+        return record.now(record.state, after).due(clock.now()), "decided", detail
+
+    _, after = _change(stack, actor, id, name, change)
+    send_by_hand(stack.send, after)
+    return {"connection": after.connection, "key": after.key, "title": records.title(after)}
 
 
 def _change(

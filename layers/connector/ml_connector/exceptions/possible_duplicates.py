@@ -99,7 +99,7 @@ def link(
     mapped. After a crash at any point it can be repeated.
     """
     division = pick_division(order, services.connection)
-    mapped = map_with_stored_data(services, order, division)
+    mapped = map_with_stored_data(services, order, division, record.facts)
     owner = services.notes.order_of(found.id)
     _refuse_other_order(services.ledger, order, mapped, found, owner)
 

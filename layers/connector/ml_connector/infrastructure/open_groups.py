@@ -10,6 +10,7 @@ Under keys of their own: whoever lists records never meets them.
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
@@ -30,12 +31,19 @@ from ml_connector.infrastructure.dynamodb import Item, Put, Table, Write
 from ml_connector.telemetry import logger
 
 _TRIES = 4
-_MARK, _GROUP = "!", "g#"
+_MARK, _GROUP, _SNOOZED = "!", "g#", "s#"
 _KEPT_FOR = timedelta(days=3)
 _SHARDS = 8
 """Rows in which the orders of a day are counted: workers that post at once seldom meet."""
 
 Memberships = dict[GroupId, tuple[Matter, Member]]
+
+
+class Snooze(NamedTuple):
+    """Until when (in ISO form) a group is left out of the list, and who asked for it."""
+
+    until: str
+    by: str
 
 
 class OpenGroups:
@@ -63,6 +71,25 @@ class OpenGroups:
         """Return up to `most` members, the oldest first: those after this `Member.place`."""
         rows = self._table.page(self._members(id), after, most)
         return [msgspec.json.decode(str(row["body"]), type=Member) for row in rows]
+
+    def snooze(self, id: GroupId, until: datetime, by: str) -> None:
+        """Leave a group out of the list until then; `by` is the name of who asks for it."""
+        row: Item = {"pk": self._pk, "sk": f"{_SNOOZED}{id}", "until": until.isoformat(), "by": by}
+        self._table.put(row | {"expires_at": int(until.timestamp())})
+
+    def wake(self, id: GroupId) -> None:
+        """List a group again that was left out."""
+        row: Item = {"pk": self._pk, "sk": f"{_SNOOZED}{id}", "until": "", "by": ""}
+        self._table.put(row | {"expires_at": int(clock.epoch())})
+
+    def snoozed(self) -> dict[GroupId, Snooze]:
+        """Return the groups that are left out of the list."""
+        return {
+            GroupId(str(row["sk"]).removeprefix(_SNOOZED)): Snooze(
+                str(row["until"]), str(row["by"])
+            )
+            for row in self._table.query(self._pk, _SNOOZED)
+        }
 
     def writes(self, before: Memberships, after: Memberships) -> list[Write]:
         """Return the rows to write with a change of a record."""
@@ -126,8 +153,8 @@ class OpenGroups:
 
     def ids(self, after: str, most: int) -> list[GroupId]:
         """Return up to `most` groups that come after this one, whatever they hold."""
-        rows = self._table.page(self._pk, f"{_GROUP}{after}", most)
-        return [GroupId(str(row["sk"]).removeprefix(_GROUP)) for row in rows]
+        keys = [str(row["sk"]) for row in self._table.page(self._pk, f"{_GROUP}{after}", most)]
+        return [GroupId(key.removeprefix(_GROUP)) for key in keys if key.startswith(_GROUP)]
 
     def recount(self, id: GroupId) -> None:
         """Count a group by its members."""

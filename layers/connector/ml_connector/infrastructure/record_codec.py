@@ -21,6 +21,7 @@ from ml_connector.domain.ids import (
 from ml_connector.domain.records import (
     ComparisonFacts,
     ConnectionFacts,
+    DeedFacts,
     DivisionFacts,
     EventFacts,
     Facts,
@@ -38,6 +39,7 @@ _BY_KIND: Mapping[str, type[Facts]] = {
     "connection": ConnectionFacts,
     "vendors": ComparisonFacts,
     "division": DivisionFacts,
+    "deed": DeedFacts,
 }
 _DEFAULTS: Mapping[type[Facts], Facts] = {kind: kind() for kind in _BY_KIND.values()}
 # Stored under an older name.

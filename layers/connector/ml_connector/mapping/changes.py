@@ -80,6 +80,14 @@ class MappingChanges:
                 self._check_repeated(line, change, *known)
             elif change.before != change.after:
                 self.changes.append(change)
+        self._finish()
+
+    def take(self, change: MappingChange) -> None:
+        """Check one change that no file holds, and set the result if there are no errors."""
+        self.changes += [change] if change.before != change.after else []
+        self._finish()
+
+    def _finish(self) -> None:
         self._check()
         result = self._changed(self.changes)
         self.result = result if not self.errors else None

@@ -1,7 +1,7 @@
 """Show, export and import mappings."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from ml_connector.output_files import check_list_path, write_list
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.settings.division_names import find_division
-from ml_connector.stack import Stack
+from ml_connector.stack import RecordStack, Stack
 from ml_connector.sweep.due_records import queue_reviews_of_division, queue_reviews_without_division
 from ml_connector.user_errors import UserError, safe_lines
 
@@ -148,8 +148,48 @@ def import_(
     return MappingImport(draft.changes, notes, _queue(services, draft.changes))
 
 
+def set_one(
+    stack: RecordStack,
+    actor: Actor,
+    id: str,
+    division: Division,
+    kind: str,
+    airbase: str,
+    exact: str,
+) -> MappingImport:
+    """Map one Airbase value; it is checked as a line of a file is.
+
+    Raises:
+        UserError: the value cannot be mapped so.
+        Conflict: the connection was changed meanwhile; nothing was changed.
+    """
+    read = stack.services.connections.versioned(stack.connection(id).id)
+    if read is None:
+        raise UserError(f"there is no connection {id!r}; see `connector connection list`")
+    stored, version = read
+    services = stack.services.bound(stored)
+    connection = services.mapping_rows.whole(stored)
+    found = connection.division(division)
+    before = getattr(found.mappings, kind).get(airbase, "") if found else ""
+    draft = MappingChanges(
+        connection,
+        cache(partial(_division_data, services)),
+        AirbaseCodes(partial(find_usage, services.airbase(), connection)),
+    )
+    draft.take(MappingChange(1, division, kind, airbase, before, exact))
+    if draft.result is None:
+        raise UserError("; ".join(each.text for each in draft.errors))
+    if draft.changes:
+        _save(stack, actor, draft.result, version, draft.changes)
+    return MappingImport(draft.changes, [], _queue(services, draft.changes))
+
+
 def _save(
-    stack: Stack, actor: Actor, connection: Connection, version: int, changes: list[MappingChange]
+    stack: RecordStack,
+    actor: Actor,
+    connection: Connection,
+    version: int,
+    changes: list[MappingChange],
 ) -> None:
     ledger = stack.ledger_of(actor, connection.id)
     for start in range(0, len(changes), _AUDITED_AT_ONCE):

@@ -16,9 +16,11 @@ from ml_connector.domain.orders.carrier_items import (
     MissingSupplierItem,
     Prerequisite,
 )
+from ml_connector.domain.orders.decided import decided
 from ml_connector.domain.orders.mapping import MappedOrder, map_order
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.orders.reference_data import Code, GLAccount, Item
+from ml_connector.domain.records import OrderFacts
 from ml_connector.domain.texts import cut
 from ml_connector.exact.errors import not_about
 from ml_connector.exact.odata import int64_literal, text_literal
@@ -156,8 +158,9 @@ def carrier_body(division: ExactDivision, account: GLAccount) -> dict[str, Any]:
     return body
 
 
-def map_with_stored_data(services: Services, order: Order, division: ExactDivision) -> MappedOrder:
+def map_with_stored_data(
+    services: Services, order: Order, division: ExactDivision, facts: OrderFacts
+) -> MappedOrder:
     """Return what to send and what is missing first; Exact is not called, nothing is written."""
-    return map_order(
-        order, services.connection, division, services.division_data(division.division)
-    )
+    data = services.division_data(division.division)
+    return map_order(order, services.connection, division, data, decided(facts, order))

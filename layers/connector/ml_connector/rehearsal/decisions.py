@@ -72,7 +72,8 @@ class OrderDecisions:
         codes = {each.code for each in shown.problems}
         if codes == {POSSIBLE_DUPLICATE}:
             division = pick_division(order, self._services.connection)
-            return dict(map_with_stored_data(self._services, order, division).body)
+            facts = shown.record.facts
+            return dict(map_with_stored_data(self._services, order, division, facts).body)
         return _unmapped(order)
 
 

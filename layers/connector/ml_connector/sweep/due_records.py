@@ -11,6 +11,7 @@ from functools import cache, partial
 from ml_connector import clock
 from ml_connector.connections.token_stores import token_stores_need_care
 from ml_connector.domain.ids import Division, OrderId, VendorId, halting_keys, site_of
+from ml_connector.domain.people import person_of
 from ml_connector.domain.records import OrderFacts
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
 from ml_connector.infrastructure.halts import Halts
@@ -18,6 +19,7 @@ from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger, park
 from ml_connector.infrastructure.queues import MessageTooLargeError
 from ml_connector.message_outcome import kept_message
 from ml_connector.messages import (
+    deed_again,
     order_message,
     reconcile_message,
     recover_message,
@@ -40,7 +42,7 @@ _LOST_AFTER = timedelta(minutes=2)
 _QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout
 _MOST_AT_ONCE = 500
 _WEBHOOKS_EVERY = 5  # minutes: a sweep reads little
-_EVENTS = "event#"
+_WITHOUT_CALLS = ("event#", "deed#")
 FOR_CALLS = {
     "EXACT_TURN_TAKEN", "EXACT_MINUTE_LIMIT", "EXACT_DAY_LIMIT", "EXACT_RATE_LIMITED", "EXACT_AWAY",
     "EXACT_CONTRACT_DAY", "HALTED", "REFERENCE_DATA_OLD",
@@ -173,7 +175,7 @@ def _queue_due(services: Services, halted: Collection[str], outages: Outages) ->
     for record in _due(services.ledger, _reasons_over(services.connection, halted, outages)):
         if queued >= _MOST_AT_ONCE or capacity.is_used_up:
             return
-        if not (record.key.startswith(_EVENTS) or capacity.take(record)):
+        if not (record.key.startswith(_WITHOUT_CALLS) or capacity.take(record)):
             continue
         division = division_of(record)
         is_served = division is not None and services.connection.division(division) is not None
@@ -247,6 +249,10 @@ def _queue(services: Services, record: AnyRecord) -> None:
         connection = record.connection
         message = vendor_message(connection, VendorId(id)) if id else reconcile_message(connection)
         services.queues.send(message, f"{message.group} {record.key} {record.version}")
+    elif kind == "deed":
+        if person := person_of(record.facts.by):
+            message = deed_again(record.connection, record.key, person)
+            services.queues.send(message, f"{message.group} {record.version}")
     elif kind == "event" and (kept := kept_message(services.inbox, record)):
         try:
             services.queues.send(kept, f"{kept.group} {record.key} {record.version}")

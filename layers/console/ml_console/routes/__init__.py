@@ -2,7 +2,7 @@
 
 from ml_connector.domain.console_access import Role
 from ml_console.console import Routes
-from ml_console.routes import deeds, health, inbox, language, record, signing
+from ml_console.routes import deeds, group_deeds, health, inbox, language, record, signing
 
 ROUTES = Routes(
     public={
@@ -14,6 +14,10 @@ ROUTES = Routes(
     private={
         ("GET", "/"): (Role.READER, inbox.inbox),
         ("GET", "/group"): (Role.READER, inbox.group),
+        ("POST", "/group/decide"): (Role.CLERK, group_deeds.ask),
+        ("GET", "/deed"): (Role.READER, group_deeds.deed),
+        ("POST", "/deed/go"): (Role.CLERK, group_deeds.go_or_undo),
+        ("POST", "/deed/undo"): (Role.CLERK, group_deeds.go_or_undo),
         ("GET", "/record"): (Role.READER, record.record),
         ("GET", "/health"): (Role.READER, health.health),
         ("POST", "/record/retry"): (Role.CLERK, deeds.retry),

@@ -1,13 +1,19 @@
 """The first page: what a person has to decide, each cause once, and a page for each group."""
 
+import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 from ml_connector import clock
+from ml_connector.domain.console_access import Role
 from ml_connector.domain.exception_codes import CATALOGUE, Severity
-from ml_connector.domain.open_groups import Group, GroupId, Matter
+from ml_connector.domain.ids import Division
+from ml_connector.domain.open_groups import Group, GroupId, Matter, Member
+from ml_connector.domain.orders.decided import ASKED, ONLY_ORDERS
 from ml_connector.infrastructure.connection_views import ConnectionView
+from ml_connector.infrastructure.open_groups import Snooze
+from ml_connector.reference_data.choices import Choice, find_choices, is_certain
 from ml_console.console import Console
 from ml_console.formats import amounts
 from ml_console.view import page
@@ -16,6 +22,7 @@ from ml_console.web import Answer
 from ml_console.words import SORTS, consequence
 
 _CARDS, _MEMBERS = 20, 40
+_DAYS = (1, 3, 7, 14)
 """So many are on one page: it stays small, however many there are."""
 _FIRST = {Severity.HALT: 0, Severity.EXCEPTION: 1}
 
@@ -26,6 +33,7 @@ class Card:
 
     connection: ConnectionView
     group: Group
+    snoozed: Snooze | None = None
 
     @property
     def matter(self) -> Matter:
@@ -71,8 +79,10 @@ class Place:
 def inbox(console: Console, visit: Visit) -> Answer:
     """Show what is open: what stops everything first, then by money held up or by age."""
     connections = list(console.connections())
-    cards = [card for each in connections for card in _cards(console, visit, each)]
     query = visit.request.query
+    seen = [card for each in connections for card in _cards(console, visit, each)]
+    shows_snoozed = "snoozed" in query
+    cards = [card for card in seen if (card.snoozed is not None) == shows_snoozed]
     wanted = query.get("of"), query.get("division")
     sort = query["sort"] if query.get("sort") in SORTS else SORTS[0]
     chosen = _sorted([card for card in cards if _is_wanted(card, *wanted)], sort)
@@ -87,6 +97,8 @@ def inbox(console: Console, visit: Visit) -> Answer:
         wanted=wanted,
         sort=sort,
         number=len(chosen),
+        snoozed=sum(card.snoozed is not None for card in seen),
+        shows_snoozed=shows_snoozed,
         everything=sum(card.group.count for card in cards),
         through=sum(_went_through(console, visit, each) for each in connections),
         begin=begin,
@@ -96,11 +108,16 @@ def inbox(console: Console, visit: Visit) -> Answer:
 
 
 def group(console: Console, visit: Visit) -> Answer:
-    """Show the members of a group, page by page."""
+    """Show the members of a group, page by page, and what can be decided about them."""
     card = find_card(console, visit)
-    after = visit.request.query.get("after", "")
+    query = visit.request.query
+    after, typed = query.get("after", ""), query.get("q", "")[:100]
     groups = console.ledger_of(card.connection).groups
     found = groups.members(card.group.id, after, _MEMBERS + 1)
+    role = visit.role_for(card.matter.divisions)
+    may_decide = role is not None and role >= Role.CLERK
+    choices = _choices(console, card, typed, found) if may_decide else []
+    like = _like(card, found)
     return page(
         "group.html",
         visit.texts,
@@ -109,7 +126,33 @@ def group(console: Console, visit: Visit) -> Answer:
         members=found[:_MEMBERS],
         is_first=not after,
         next=found[_MEMBERS - 1].place if len(found) > _MEMBERS else "",
+        may_decide=may_decide,
+        may_rule=role is not None and role >= Role.APPROVER and card.matter.code not in ONLY_ORDERS,
+        asked=ASKED.get(card.matter.code, "") if card.matter.airbase else "",
+        choices=choices,
+        chosen=next((each.exact for each in choices if is_certain(typed or like, each)), ""),
+        typed=typed,
+        once=secrets.token_urlsafe(12),
+        days=_DAYS,
     )
+
+
+def _choices(console: Console, card: Card, typed: str, members: list[Member]) -> list[Choice]:
+    """Return what may be chosen for the group's Airbase value, in its division."""
+    kind = ASKED.get(card.matter.code)
+    if not (kind and card.division and card.matter.airbase):
+        return []
+    store = console.reference_of(card.connection, Division(card.division))
+    return find_choices(store, kind, typed, _like(card, members), clock.now().date())
+
+
+def _like(card: Card, members: list[Member]) -> str:
+    """Return by which words a choice is looked for as long as nobody has typed any."""
+    if ASKED.get(card.matter.code) == "suppliers" and members:
+        return members[0].vendor
+    if card.matter.code in ONLY_ORDERS:
+        return ""
+    return card.matter.airbase
 
 
 def find_card(console: Console, visit: Visit) -> Card:
@@ -123,9 +166,11 @@ def find_card(console: Console, visit: Visit) -> Card:
 
 
 def _cards(console: Console, visit: Visit, connection: ConnectionView) -> Iterator[Card]:
-    for each in console.ledger_of(connection).groups.all():
+    groups = console.ledger_of(connection).groups
+    snoozed = groups.snoozed()
+    for each in groups.all():
         if visit.sees_divisions(each.matter.divisions):
-            yield Card(connection, each)
+            yield Card(connection, each, snoozed.get(each.id))
 
 
 def _sorted(cards: list[Card], sort: str) -> list[Card]:

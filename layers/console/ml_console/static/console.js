@@ -44,6 +44,11 @@ for (const form of document.forms) {
   });
 }
 
+// What acts a moment later is sent on by its own page; without it, the connector does so within a minute.
+for (const form of document.querySelectorAll("form[data-after]")) {
+  setTimeout(() => form.submit(), Number(form.dataset.after) * 1000);
+}
+
 // Back from the browser's memory, a page would still say that it is busy.
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();

@@ -47,13 +47,16 @@ def find_gl_account(context: MappingContext, line: OrderLine, where: str) -> GLA
     requested = line.gl_account
     code = context.mapped("gl_accounts", *requested.keys) or requested.code or requested.name
     account = context.division_data.gl_account(code) if code else None
+    key = next(iter(requested.keys), "")
     if account is None:
-        context.report("UNKNOWN_GL_ACCOUNT", where=where, account=str(requested), code=code)
+        context.report(
+            "UNKNOWN_GL_ACCOUNT", where=where, account=str(requested), code=code, airbase=key
+        )
     elif account.unreadable:
         name = f"GL account {_title(account)}"
         context.report("EXACT_RECORD_UNREADABLE", where=where, what=name, wrong=account.unreadable)
     elif account.is_blocked:
-        context.report("GL_ACCOUNT_BLOCKED", where=where, account=_title(account))
+        context.report("GL_ACCOUNT_BLOCKED", where=where, account=_title(account), airbase=key)
     return account
 
 
@@ -70,11 +73,13 @@ def find_carrier(
         return found[0]
     if found:
         candidates = [{"id": i.id, "code": i.code, "name": i.description} for i in found]
-        context.report("SEVERAL_CARRIER_ITEMS", candidates, where=where, account=account.code)
+        code = account.code
+        context.report("SEVERAL_CARRIER_ITEMS", candidates, where=where, account=code, airbase=code)
     elif context.division.create_items:
         return MissingCarrierItem(account)
     else:
-        context.report("NO_CARRIER_ITEM", where=where, account=_title(account))
+        name = _title(account)
+        context.report("NO_CARRIER_ITEM", where=where, account=name, airbase=account.code)
     return None
 
 
@@ -93,7 +98,8 @@ def _mapped_item(context: MappingContext, id: Guid, account: GLAccount, where: s
     is_usable = item is not None and item.is_carrier_on(context.order.order_date)
     if item is None or not is_usable or item.gl_costs != account.id:
         name = item.code if item else id
-        context.report("MAPPED_ITEM_UNUSABLE", where=where, account=account.code, item=name)
+        code = account.code
+        context.report("MAPPED_ITEM_UNUSABLE", where=where, account=code, item=name, airbase=code)
         return None
     _refuse_unreadable(context, item, where)
     return item

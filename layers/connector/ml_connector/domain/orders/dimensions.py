@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ml_connector.domain.ids import site_of
+from ml_connector.domain.orders.decided import demanded_by
 from ml_connector.domain.orders.order import OrderLine, Tag
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Supplier, is_active
 from ml_connector.domain.orders.validation import MappingContext
@@ -45,7 +46,7 @@ def payment_condition(context: MappingContext, supplier: Supplier | None) -> str
         or context.division.default_payment_condition
     )
     if code:
-        _find_code(context, "payment_condition", code, "", requested or code)
+        _find_code(context, "payment_condition", code, "", requested or code, requested)
     elif supplier and (country := _DEMANDING_PAYMENT_CONDITION.get(_country(context))):
         name = f"{supplier.code} {supplier.name}".strip()
         context.report("PAYMENT_CONDITION_MISSING", country=country, supplier=name)
@@ -78,7 +79,7 @@ def vat_code(
     )
     if not code:
         return ""
-    vat = _find_code(context, "vat_code", code, where, line.vat_code or code)
+    vat = _find_code(context, "vat_code", code, where, line.vat_code or code, line.vat_code)
     if vat and vat.percentage_is_included != context.connection.amounts_include_vat:
         context.report("VAT_CODE_BASIS", where=where, code=code)
     if vat and not vat.is_for_purchase:
@@ -117,7 +118,11 @@ def _apply_account_rules(
     )
     for kind, use, missing in uses:
         if use == _MANDATORY and kind not in found:
-            context.report(missing, where=where, account=account.code)
+            asked = demanded_by(account.code)
+            if said := context.mapped(f"{kind}s", asked):
+                found[kind] = _find_code(context, kind, said, where, said, asked)
+            else:
+                context.report(missing, where=where, account=account.code, airbase=asked)
         if use == _NOT_USED:
             found.pop(kind, None)
 
@@ -150,7 +155,7 @@ def _one_code(
         context.report("SEVERAL_VALUES", where=where, what=_IN_WORDS[kind], values=", ".join(tags))
         return None
     text, tag = next(iter(values.items()))
-    return _find_code(context, kind, text, where, str(tag.value))
+    return _find_code(context, kind, text, where, str(tag.value), next(iter(tag.value.keys), ""))
 
 
 def _meant(context: MappingContext, kind: CodeKind, text: str) -> str:
@@ -160,15 +165,15 @@ def _meant(context: MappingContext, kind: CodeKind, text: str) -> str:
 
 
 def _find_code(
-    context: MappingContext, kind: CodeKind, code: str, where: str, name: str
+    context: MappingContext, kind: CodeKind, code: str, where: str, name: str, airbase: str
 ) -> Code | None:
     """Return the code in the division; one that is unknown or cannot be used is reported."""
     found = context.division_data.code(kind, code) if code else None
     if found is None:
-        context.report(_UNKNOWN[kind], where=where, name=name, code=code)
+        context.report(_UNKNOWN[kind], where=where, name=name, code=code, airbase=airbase)
     elif found.unreadable:
         what = f"{kind.replace('_', ' ').capitalize()} {found.code}"
         context.report("EXACT_RECORD_UNREADABLE", where=where, what=what, wrong=found.unreadable)
     elif found.is_blocked or not is_active(None, found.end, context.order.order_date):
-        context.report(_BLOCKED[kind], where=where, code=found.code)
+        context.report(_BLOCKED[kind], where=where, code=found.code, airbase=airbase)
     return found

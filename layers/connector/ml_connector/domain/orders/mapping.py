@@ -13,6 +13,7 @@ from ml_connector.domain.orders.carrier_items import (
     find_gl_account,
     find_missing_link,
 )
+from ml_connector.domain.orders.decided import Decided
 from ml_connector.domain.orders.dimensions import dimensions, payment_condition, vat_code
 from ml_connector.domain.orders.marker import marker, your_ref
 from ml_connector.domain.orders.order import Order, OrderLine, Reference
@@ -81,10 +82,18 @@ def refuse_contradiction(order: Order, connection: Connection) -> None:
 
 
 def map_order(
-    order: Order, connection: Connection, division: ExactDivision, division_data: DivisionData
+    order: Order,
+    connection: Connection,
+    division: ExactDivision,
+    division_data: DivisionData,
+    decided: Decided | None = None,
 ) -> MappedOrder:
-    """Return what to send; raises `Review` with all problems of header and lines together."""
-    context = MappingContext(order, connection, division, division_data, Problems(order.title))
+    """Return what to send; raises `Review` with all problems of header and lines together.
+
+    `decided`: what a person has said about this order alone.
+    """
+    problems = Problems(order.title)
+    context = MappingContext(order, connection, division, division_data, problems, decided or {})
     _check_total(context)
     _check_currency(context)
     supplier = choose_supplier(context)

@@ -15,6 +15,7 @@ from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import Division, halting_keys, site_of
 from ml_connector.domain.orders.carrier_items import MissingCarrierItem, Prerequisite
+from ml_connector.domain.orders.decided import decided
 from ml_connector.domain.orders.decision import Decision, WantedOrder, decide
 from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.orders.edits import is_same
@@ -351,7 +352,9 @@ def _mapped(known: Known, order: Order, division: ExactDivision) -> MappedOrder:
     known.need(*(Lookup(code, "mapped", each) for each in mappings))
     division_data = KnownDivisionData(known, code)
     try:
-        mapped = map_order(order, known.connection, division, division_data)
+        mapped = map_order(
+            order, known.connection, division, division_data, decided(known.facts, order)
+        )
     except Review:
         division_data.refuse_if_unanswered()  # then it does not count
         raise

@@ -7,17 +7,19 @@ from ml_connector.domain.orders.validation import MappingContext
 def choose_supplier(context: MappingContext) -> Supplier | None:
     """Return the vendor's supplier; None, with a problem reported, when there is none."""
     vendor = context.order.vendor
+    airbase = next(iter(vendor.keys), "")
     by_mapping = context.mapped("suppliers", *vendor.keys)
     linked = by_mapping or context.division_data.linked_supplier(vendor)
     supplier = context.division_data.supplier(linked) if linked else None
     if supplier is None:
         code = "SUPPLIER_GONE" if linked else "UNKNOWN_VENDOR"
-        context.report(code, _candidates(context), vendor=str(vendor))
+        context.report(code, _candidates(context), vendor=str(vendor), airbase=airbase)
     elif supplier.unreadable:
         name = f"Supplier {supplier.code} {supplier.name}".strip()
         context.report("EXACT_RECORD_UNREADABLE", what=name, wrong=supplier.unreadable)
     elif code := _unusable(supplier, context):
-        context.report(code, vendor=str(vendor), supplier=f"{supplier.code} {supplier.name}")
+        name = f"{supplier.code} {supplier.name}"
+        context.report(code, vendor=str(vendor), supplier=name, airbase=airbase)
     elif doubt := context.division_data.doubt(vendor, supplier.id):
         context.report("VENDOR_LINK_IN_DOUBT", vendor=str(vendor), doubt=doubt)
     return supplier

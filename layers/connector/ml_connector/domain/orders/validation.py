@@ -1,11 +1,12 @@
 """Collect everything that prevents an order from being posted, in words for a person."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Problem, ReadPart, Review
+from ml_connector.domain.orders.decided import Decided
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.orders.reference_data import DivisionData
 from ml_connector.settings.connection import Connection, ExactDivision
@@ -54,9 +55,14 @@ class MappingContext:
     division: ExactDivision
     division_data: DivisionData
     problems: Problems
+    decided: Decided = field(default_factory=dict)
+    """What a person has said for this order alone: it goes before what is mapped."""
 
     def mapped(self, kind: str, *keys: str) -> str | None:
         """Return the Exact code for the first key of an Airbase value that is mapped."""
+        for key in keys:
+            if (kind, key) in self.decided:
+                return self.decided[kind, key]
         mappings = self.division.mappings
         table: Mapping[str, str] = getattr(mappings, kind)
         found = next((table[key] for key in keys if key in table), None)
