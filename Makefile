@@ -10,7 +10,12 @@ LAMBDA_PYTHON ?= $(shell for python in python3.13 \
 	$$HOME/.local/share/uv/python/cpython-3.13*/bin/python3.13; do \
 	$$python -c 'import pip, sys; print(sys.executable)' 2>/dev/null && break; done)
 BIN := .venv/bin
+# One environment in parts: what the command, the demo and the local stack need; then what tests,
+# lint and types add to it.
 READY := .venv/.ready
+TESTS := .venv/.tests
+LINT := .venv/.lint
+TYPES := .venv/.types
 SAM := .venv-sam/bin/sam
 SAM_READY := .venv-sam/.ready
 # What the matcher is compared with, and the package that carries GLEIF's list of legal forms.
@@ -36,7 +41,7 @@ demo: $(READY) ## run the demo: approvals become orders in Exact, on the local s
 	@$(BIN)/python -m local.demo
 
 .PHONY: test
-test: $(READY) ## run the tests
+test: $(TESTS) ## run the tests
 	$(BIN)/python -m pytest -q -n $(WORKERS)
 
 .PHONY: local
@@ -47,21 +52,53 @@ local: $(READY) ## run the stack and both simulators on loopback until interrupt
 check: lint types imports test ## lint, types, imports and test
 
 .PHONY: lint
-lint: $(READY) ## ruff: rules and format
+lint: $(LINT) ## ruff: rules and format
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 
 .PHONY: types
-types: $(READY) ## mypy, strict
+types: $(TYPES) ## mypy, strict
 	$(BIN)/mypy
 
 .PHONY: imports
-imports: $(READY) ## check the import contracts
+imports: $(LINT) ## check the import contracts
 	$(BIN)/lint-imports --no-cache
 
 .PHONY: exceptions-page
 exceptions-page: $(READY) ## write the tables of docs/exceptions.md from the catalogue
 	$(BIN)/python docs/exceptions_page.py
+
+.PHONY: licences
+licences: $(READY) ## write docs/licences.md from the pinned packages
+	$(BIN)/python docs/licences_page.py
+
+.PHONY: wheel
+wheel: $(READY) ## build the wheel into dist/
+	rm -rf build/lib dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--wheel-dir dist .
+
+.PHONY: wheel-test
+wheel-test: wheel ## install the wheel into an empty environment, and use it
+	rm -rf build/empty
+	$(PYTHON) -m venv build/empty
+	build/empty/bin/python $(PIP) --no-deps --require-hashes -r requirements/connector.txt
+	build/empty/bin/python $(PIP) --no-deps dist/*.whl
+	$(BIN)/python .ci/use_wheel.py build/empty/bin
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+
+.PHONY: release
+release: ## check the version and the changelog, run all checks, build the wheel, make the tag
+	@test -z "$$(git status --porcelain)" || { echo "commit your changes first" >&2; exit 1; }
+	@! git rev-parse -q --verify "refs/tags/v$(VERSION)" >/dev/null || { \
+		echo "there is a tag v$(VERSION): set another version in pyproject.toml" >&2; exit 1; }
+	@grep -Eq '^## $(VERSION) \([0-9]{4}-[0-9]{2}-[0-9]{2}\)$$' CHANGELOG.md || { \
+		echo "CHANGELOG.md: give this version a heading with its date, ## $(VERSION) (2026-11-30)" >&2; \
+		exit 1; }
+	$(MAKE) --no-print-directory check wheel-test
+	git tag -a "v$(VERSION)" -m "Version $(VERSION)"
+	@echo "Tagged v$(VERSION), built $$(ls dist/*.whl). To publish: git push origin v$(VERSION)"
 
 .PHONY: legal-forms
 legal-forms: $(BENCH_READY) ## renew the table of legal forms from the package with GLEIF's list
@@ -70,7 +107,7 @@ legal-forms: $(BENCH_READY) ## renew the table of legal forms from the package w
 		$(BIN)/python docs/legal_form_codes.py
 
 .PHONY: bench
-bench: $(READY) $(BENCH_READY) ## measure speed and size; fails beyond a limit
+bench: $(TYPES) $(BENCH_READY) ## measure speed and size; fails beyond a limit
 	$(if $(LAMBDA_PYTHON),$(MAKE) --no-print-directory build/runtime/.ready build \
 		ARCH=$(MACHINE_ARCH) BUILD_DIR=build/sam)
 	LAMBDA_PYTHON="$(LAMBDA_PYTHON)" $(BIN)/python -m bench
@@ -87,19 +124,19 @@ build/runtime/.ready: requirements/runtime.txt
 	@touch $@
 
 .PHONY: fuzz
-fuzz: $(READY) ## run seeded histories, RUNS=20000; HISTORY_SEED=42 replays one
+fuzz: $(TESTS) ## run seeded histories, RUNS=20000; HISTORY_SEED=42 replays one
 	HISTORY_RUNS=$(RUNS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist load tests/histories tests/hostile_remote
 
 .PHONY: explore
-explore: $(READY) ## play every schedule of a protocol, without end; WORLD=posting or tokens
+explore: $(TESTS) ## play every schedule of a protocol, without end; WORLD=posting or tokens
 	@WORLD=$(WORLD) SCHEDULE=$(SCHEDULE) $(BIN)/python -m tests.exploration
 
 .PHONY: mutants
-mutants: $(READY) ## change each of the most important lines, and see a test fail
+mutants: $(TESTS) ## change each of the most important lines, and see a test fail
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 .PHONY: rights
-rights: $(READY) ## take away each right of the template, and see the story fail (hours)
+rights: $(TESTS) ## take away each right of the template, and see the story fail (hours)
 	@$(BIN)/python -m tests.rights $(ARGS)
 
 .PHONY: build
@@ -139,7 +176,10 @@ kept: $(READY) ## write the files that bring kept tables and key into a new stac
 .PHONY: requirements
 requirements: ## recompile the pinned requirements (needs uv)
 	$(COMPILE) --python-version 3.11 requirements/dev.in -o requirements/dev.txt
-	# The layer gets the versions that the tests ran with.
+	# All others get the versions that the tests ran with.
+	for part in connector demo test lint types measure; do \
+		$(COMPILE) --python-version 3.11 -c requirements/dev.txt requirements/$$part.in \
+			-o requirements/$$part.txt || exit 1; done
 	$(COMPILE) --python-version 3.11 -c requirements/dev.txt requirements/layer.in \
 		-o layers/connector/requirements.txt
 	$(COMPILE) --python-version 3.11 -c requirements/dev.txt requirements/console.in \
@@ -151,11 +191,23 @@ requirements: ## recompile the pinned requirements (needs uv)
 .PHONY: setup
 setup: $(READY) ## create .venv with the connector command
 
-$(READY): requirements/dev.txt pyproject.toml
+$(READY): requirements/demo.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "a python3 of 3.11 or later, with venv, is needed" >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python $(PIP) --no-deps --require-hashes -r requirements/dev.txt
+	$(BIN)/python $(PIP) --no-deps --require-hashes -r requirements/demo.txt
 	$(BIN)/python $(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(TESTS): requirements/test.txt $(READY)
+	$(BIN)/python $(PIP) --no-deps --require-hashes -r $<
+	@touch $@
+
+$(LINT): requirements/lint.txt $(READY)
+	$(BIN)/python $(PIP) --no-deps --require-hashes -r $<
+	@touch $@
+
+$(TYPES): requirements/types.txt requirements/measure.txt $(TESTS)
+	$(BIN)/python $(PIP) --no-deps --require-hashes -r $< -r requirements/measure.txt
 	@touch $@
 
 $(SAM_READY): requirements/sam.txt
@@ -170,5 +222,5 @@ $(BENCH_READY): requirements/bench.txt
 
 .PHONY: clean
 clean: ## remove everything that was built or set up
-	rm -rf .venv .venv-sam .venv-bench .aws-sam .connector-local build *.egg-info .mypy_cache .ruff_cache \
+	rm -rf .venv .venv-sam .venv-bench .aws-sam .connector-local build dist *.egg-info .mypy_cache .ruff_cache \
 		.pytest_cache .hypothesis .import_linter_cache

@@ -2,22 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import httpx
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,  # noqa: A004  botocore's own
-    HTTPClientError,
-    NoCredentialsError,
-    NoRegionError,
-    ProfileNotFound,
-)
-
-from ml_connector.domain.faults import Halt, Later, Review
-from ml_connector.infrastructure.ledger import Conflict
-from ml_connector.infrastructure.record_codec import NewerDataError
 from ml_connector.user_errors import ServiceError, UserError, safe_lines
+
+if TYPE_CHECKING:
+    from botocore.exceptions import BotoCoreError, ClientError
 
 _DENIED = {
     "AccessDenied",
@@ -44,11 +34,11 @@ _NOT_FOUND = {
     "AWS.SimpleQueueService.NonExistentQueue",
     "QueueDoesNotExist",
 }
-_BOTOCORE_MESSAGES: dict[type[BotoCoreError], str] = {
-    NoCredentialsError: "no AWS credentials: sign in (aws sso login), or set AWS_PROFILE, "
+_BOTOCORE_MESSAGES = {
+    "NoCredentialsError": "no AWS credentials: sign in (aws sso login), or set AWS_PROFILE, "
     "or run `make local` and pass --local",
-    NoRegionError: "no AWS region: pass --region or set AWS_DEFAULT_REGION",
-    ProfileNotFound: "AWS_PROFILE names a profile that is not configured",
+    "NoRegionError": "no AWS region: pass --region or set AWS_DEFAULT_REGION",
+    "ProfileNotFound": "AWS_PROFILE names a profile that is not configured",
 }
 
 
@@ -57,23 +47,40 @@ def translated_errors() -> Iterator[None]:
     """Raise known errors as `UserError` or `ServiceError`; let a bug pass unchanged."""
     try:
         yield
-    except ClientError as error:
-        raise ServiceError(_aws_message(error)) from error
-    except BotoCoreError as error:
-        raise ServiceError(_botocore_message(error)) from error
-    except (Halt, Review) as fault:
-        raise UserError(*safe_lines(str(fault))) from fault
-    except (Later, httpx.HTTPError) as fault:
-        raise ServiceError(*safe_lines(str(fault))) from fault
-    except NewerDataError as error:
-        raise ServiceError(str(error)) from error
-    except Conflict as conflict:
-        raise ServiceError(
-            f"somebody else has just changed {conflict}: run this again"
-        ) from conflict
+    except UserError:
+        raise
+    except Exception as error:
+        known = _translated(error)
+        if known is None:
+            raise
+        raise known from error
 
 
-def _aws_message(error: ClientError) -> str:
+def _translated(error: Exception) -> UserError | None:
+    """Return what to say, None for a bug. Only an error pays for importing what may raise it."""
+    import httpx  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    from ml_connector.domain.faults import Halt, Later, Review  # noqa: PLC0415
+    from ml_connector.infrastructure.ledger import Conflict  # noqa: PLC0415
+    from ml_connector.infrastructure.record_codec import NewerDataError  # noqa: PLC0415
+
+    if isinstance(error, ClientError):
+        return ServiceError(_aws_message(error))
+    if isinstance(error, BotoCoreError):
+        return ServiceError(_botocore_message(error))
+    if isinstance(error, Halt | Review):
+        return UserError(*safe_lines(str(error)))
+    if isinstance(error, Later | httpx.HTTPError):
+        return ServiceError(*safe_lines(str(error)))
+    if isinstance(error, NewerDataError):
+        return ServiceError(str(error))
+    if isinstance(error, Conflict):
+        return ServiceError(f"somebody else has just changed {error}: run this again")
+    return None
+
+
+def _aws_message(error: "ClientError") -> str:
     """Name only the code and the call: AWS may repeat what it was sent in its message."""
     code, call = error.response.get("Error", {}).get("Code", ""), error.operation_name
     if code in _DENIED:
@@ -85,10 +92,15 @@ def _aws_message(error: ClientError) -> str:
     return f"AWS refused {call} ({code}): run this again; if it persists, see the AWS status page"
 
 
-def _botocore_message(error: BotoCoreError) -> str:
-    for kind, text in _BOTOCORE_MESSAGES.items():
-        if isinstance(error, kind):
-            return text
-    if isinstance(error, ConnectionError | HTTPClientError):
+def _botocore_message(error: "BotoCoreError") -> str:
+    from botocore.exceptions import ConnectionError as AwsConnectionError  # noqa: PLC0415
+    from botocore.exceptions import HTTPClientError  # noqa: PLC0415
+
+    kinds = (kind.__name__ for kind in type(error).__mro__)
+    if known := next(
+        (_BOTOCORE_MESSAGES[kind] for kind in kinds if kind in _BOTOCORE_MESSAGES), ""
+    ):
+        return known
+    if isinstance(error, AwsConnectionError | HTTPClientError):
         return "AWS cannot be reached: check the network; --local needs `make local` running"
     return f"the AWS SDK failed ({type(error).__name__}): check your AWS settings"

@@ -3,34 +3,15 @@
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from connector_cli.commands import (
-    adopt,
-    audit,
-    bills,
-    connection,
-    console,
-    exceptions,
-    mapping,
-    month_end,
-    notifications,
-    operations,
-    orders,
-    ping,
-    preview,
-    rehearsal,
-    webhooks,
-)
-from connector_cli.commands.common import Options
-from connector_cli.commands.connect import command as connect
-from connector_cli.commands.vendors import app as vendors
 from connector_cli.errors import translated_errors
+from connector_cli.options import Options
 from connector_cli.printing import print_error
+from connector_cli.verbs import VerbGroup
 from ml_connector.user_errors import ServiceError, UserError
 
 
-class _ErrorReportingGroup(TyperGroup):
+class _ErrorReportingGroup(VerbGroup):
     def invoke(self, ctx: Any) -> Any:
         """Print a known error as lines on standard error; a bug keeps its traceback."""
         try:
@@ -49,33 +30,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-app.add_typer(connection.app, name="connection")
-app.add_typer(audit.app, name="audit")
-app.add_typer(vendors.app, name="vendors")
-app.add_typer(exceptions.app, name="exception")
-app.add_typer(mapping.app, name="map")
-app.add_typer(notifications.app, name="notify")
-app.add_typer(console.app, name="console")
-for _verb in (
-    connect.connect,
-    orders.orders,
-    exceptions.exceptions,
-    orders.retry,
-    adopt.adopt,
-    orders.fetch,
-    orders.refresh,
-    bills.bills,
-    webhooks.webhooks,
-    orders.codes,
-    ping.ping,
-    preview.preview,
-    rehearsal.rehearse,
-    month_end.reconcile,
-    operations.redrive,
-    operations.restored,
-    operations.migrate,
-):
-    app.command()(_verb)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version  # noqa: PLC0415  no other verb needs it
+
+        typer.echo(f"connector {version('airbase-exact-connector')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -92,6 +54,12 @@ def _options(
     ] = None,
     local: Annotated[
         bool, typer.Option("--local", help="Use the stack started by `make local`.")
+    ] = False,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Create approved Airbase purchase orders in Exact Online, exactly once."""

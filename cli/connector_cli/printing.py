@@ -7,9 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 _WIDTH_IN_A_PIPE = 160
 
@@ -31,6 +28,10 @@ def print_json(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """Print a table; control characters in cells cannot affect the terminal."""
+    from rich.console import Console  # noqa: PLC0415  most verbs print lines
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     table = Table(*columns, title=title or None)
     for row in rows:
         table.add_row(*(Text(_clean("" if cell is None else str(cell))) for cell in row))

@@ -74,10 +74,12 @@ def test_every_verb_is_in_the_story(story: Story) -> None:
 
 
 def _verbs(command: Any, above: str = "") -> Iterator[str]:
-    for name, inner in getattr(command, "commands", {}).items():
-        yield from _verbs(inner, f"{above} {name}".strip())
-    if not hasattr(command, "commands"):
+    if not isinstance(command, typer.core.TyperGroup):
         yield above
+        return
+    for name in command.list_commands(typer.Context(command)):
+        inner = command.get_command(typer.Context(command), name)
+        yield from _verbs(inner, f"{above} {name}".strip())
 
 
 def test_all_of_it_is_allowed_again(story: Story, asked: list[Question]) -> None:

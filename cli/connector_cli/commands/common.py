@@ -1,12 +1,12 @@
 """What all verbs share: the stack, the JSON option, and questions to a person."""
 
 import warnings
-from dataclasses import dataclass
 from getpass import GetPassWarning
 from typing import Annotated
 
 import typer
 
+from connector_cli.options import Options
 from connector_cli.stack import OpenedStack, open_stack
 from connector_cli.target import local_target, remote_target
 from ml_connector.user_errors import UserError
@@ -23,15 +23,6 @@ SharedApp = Annotated[
     ),
 ]
 SET_IT = "set it, or run this in a terminal"
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options before the verb."""
-
-    stack: str | None = None
-    region: str | None = None
-    local: bool = False
 
 
 def stack_of(context: typer.Context) -> OpenedStack:

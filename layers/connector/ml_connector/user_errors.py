@@ -2,8 +2,6 @@
 
 import re
 
-from ml_connector import telemetry
-
 _USER_INFO = re.compile(r"//[^/@\s]*@")
 
 
@@ -22,4 +20,6 @@ class ServiceError(UserError):
 
 def safe_lines(*texts: str) -> list[str]:
     """Return the texts without secrets, each on one line."""
+    from ml_connector import telemetry  # noqa: PLC0415  help needs no logging
+
     return [_USER_INFO.sub("//", telemetry.redact_text(" ".join(text.split()))) for text in texts]

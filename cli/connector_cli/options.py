@@ -1,0 +1,12 @@
+"""The options before the verb."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which stack to use."""
+
+    stack: str | None = None
+    region: str | None = None
+    local: bool = False

@@ -1,0 +1,149 @@
+"""All verbs by name. What one needs is imported when it is run, so that help is there at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+_SET_UP = "Set up a company"
+_EVERY_DAY = "Every day"
+_LOOK_UP = "Look up and check"
+_OPERATE = "Operate the stack"
+
+
+@dataclass(frozen=True)
+class Verb:
+    """Where a verb is, the group in the help where it is listed, and its first line of help."""
+
+    module: str
+    attribute: str
+    group: str
+    help: str
+
+
+VERBS: Mapping[str, Verb] = {
+    "connect": Verb(
+        "connect.command", "connect", _SET_UP,
+        "Connect a company, step by step. Every step can be repeated.",
+    ),
+    "connection": Verb(
+        "connection", "app", _SET_UP, "Add, show, change and remove connections.",
+    ),
+    "map": Verb("mapping", "app", _SET_UP, "Map Airbase values to Exact codes."),
+    "vendors": Verb("vendors.app", "app", _SET_UP, "Link Airbase vendors to Exact suppliers."),
+    "notify": Verb(
+        "notifications", "app", _SET_UP,
+        "Set up and test notifications of new exceptions and halts.",
+    ),
+    "console": Verb(
+        "console", "app", _SET_UP, "Say who has access to the finance console, and end sessions.",
+    ),
+    "exceptions": Verb(
+        "exceptions", "exceptions", _EVERY_DAY,
+        "List open exceptions, oldest first, with their causes and remedies.",
+    ),
+    "exception": Verb(
+        "exceptions", "app", _EVERY_DAY, "Show, dismiss or assign a record's exceptions.",
+    ),
+    "orders": Verb(
+        "orders", "orders", _EVERY_DAY, "List the orders of a connection and their states.",
+    ),
+    "retry": Verb(
+        "orders", "retry", _EVERY_DAY,
+        "Retry an order, or all orders with certain exceptions; nothing is posted twice.",
+    ),
+    "adopt": Verb(
+        "adopt", "adopt", _EVERY_DAY,
+        "Link to an order already in Exact; it is not posted again.",
+    ),
+    "fetch": Verb(
+        "orders", "fetch", _EVERY_DAY, "Import an approved order whose webhook never arrived.",
+    ),
+    "reconcile": Verb(
+        "month_end", "reconcile", _EVERY_DAY,
+        "Compare a month's approved orders with Exact, with totals by currency.",
+    ),
+    "preview": Verb(
+        "preview", "preview", _LOOK_UP,
+        "Show what would be sent to Exact, or which exceptions the order would raise.",
+    ),
+    "rehearse": Verb(
+        "rehearsal", "rehearse", _LOOK_UP,
+        "Decide the orders approved in a month as posting would, without posting anything.",
+    ),
+    "codes": Verb(
+        "orders", "codes", _LOOK_UP, "Explain an exception code: its cause and remedy.",
+    ),
+    "bills": Verb(
+        "bills", "bills", _LOOK_UP,
+        "List the Airbase bills of an order's vendor, for reference; bills are never posted.",
+    ),
+    "audit": Verb("audit", "app", _LOOK_UP, "Show, verify and export audit trails."),
+    "ping": Verb(
+        "ping", "ping", _LOOK_UP,
+        "Check that both systems work: keys, permissions, call limits, clocks, webhooks.",
+    ),
+    "refresh": Verb(
+        "orders", "refresh", _OPERATE,
+        "Read Exact's reference data now instead of at the next scheduled time.",
+    ),
+    "webhooks": Verb(
+        "webhooks", "webhooks", _OPERATE,
+        "List the webhook subscriptions in Exact that notify the connector of changes.",
+    ),
+    "redrive": Verb(
+        "operations", "redrive", _OPERATE,
+        "Send messages from the dead-letter queues back; no order is posted twice.",
+    ),
+    "restored": Verb(
+        "operations", "restored", _OPERATE,
+        "Run after restoring the ledger and audit tables, so that nothing is posted twice.",
+    ),
+    "migrate": Verb(
+        "operations", "migrate", _OPERATE,
+        "Bring stored data into the form of this version; workers keep running.",
+    ),
+}  # fmt: skip
+
+
+class VerbGroup(TyperGroup):
+    """The verbs of `VERBS`; a list of them imports none."""
+
+    _is_listing = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all verbs, in the order of the help."""
+        del ctx
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return the verb, or for a list its name and help alone."""
+        del ctx
+        verb = VERBS.get(cmd_name)
+        if verb is None:
+            return None
+        if self._is_listing:
+            return TyperCommand(cmd_name, help=verb.help, rich_help_panel=verb.group)
+        return _loaded(cmd_name, verb)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help."""
+        self._is_listing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._is_listing = False
+
+
+def _loaded(name: str, verb: Verb) -> Any:
+    found: Any = getattr(import_module(f"connector_cli.commands.{verb.module}"), verb.attribute)
+    around = typer.Typer()
+    around.callback()(lambda: None)
+    if isinstance(found, typer.Typer):
+        around.add_typer(found, name=name)
+    else:
+        around.command(name)(found)
+    return typer.main.get_group(around).commands[name]
