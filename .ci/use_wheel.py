@@ -11,8 +11,8 @@ from pathlib import Path
 
 GROUPS = ("connection", "map", "vendors", "notify", "console", "exception", "audit")
 VERBS = (
-    "connect", "exceptions", "orders", "retry", "adopt", "fetch", "reconcile", "preview", "rehearse", "codes",
-    "bills", "ping", "refresh", "webhooks", "redrive", "restored", "migrate",
+    "connect", "exceptions", "orders", "retry", "adopt", "fetch", "reconcile", "preview",
+    "rehearse", "codes", "bills", "ping", "refresh", "webhooks", "redrive", "restored", "migrate",
 )  # fmt: skip
 
 
