@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-GROUPS = ("connection", "map", "vendors", "notify", "console", "exception", "audit")
+GROUPS = ("connection", "profile", "map", "vendors", "notify", "console", "exception", "audit")
 VERBS = (
     "connect", "exceptions", "orders", "retry", "adopt", "fetch", "reconcile", "preview",
     "rehearse", "codes", "bills", "ping", "refresh", "webhooks", "redrive", "restored", "migrate",

@@ -32,6 +32,7 @@ VERBS: Mapping[str, Verb] = {
     "connection": Verb(
         "connection", "app", _SET_UP, "Add, show, change and remove connections.",
     ),
+    "profile": Verb("profile", "app", _SET_UP, "Try and learn an Airbase profile, offline."),
     "map": Verb("mapping", "app", _SET_UP, "Map Airbase values to Exact codes."),
     "vendors": Verb("vendors.app", "app", _SET_UP, "Link Airbase vendors to Exact suppliers."),
     "notify": Verb(

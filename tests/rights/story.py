@@ -35,6 +35,7 @@ from tests.operations.test_redrive import put as put_dead_letter
 from tests.site import SITE
 
 BACK = "https://connector.example/back"
+_PROFILE = Path(__file__).parents[2] / "profiles" / "default"
 _DEAD = (PURCHASE_ORDERS, VENDORS)
 Words = tuple[str, ...]
 
@@ -189,6 +190,13 @@ class Story:
             ("vendors", "show", firm, "Cloudwerk"),
             ("vendors", "export", firm, "--out", out + ".csv"),
             ("vendors", "match", *match),
+            ("profile", "learn", str(_PROFILE / "order.json")),
+            (
+                "profile",
+                "try",
+                f"--profile={_PROFILE / 'profile.toml'}",
+                f"--body={_PROFILE / 'body.json'}",
+            ),
             ("codes",),
         ]
 

@@ -233,7 +233,7 @@ def store_signing(
     """
     value: dict[str, Any] = {"secrets": texts}
     if sender == "airbase":
-        value = _airbase_settings(connection.profile) | value
+        value = airbase_settings(connection.profile) | value
     try:
         parse = (
             airbase_webhook.parse_settings if sender == "airbase" else exact_webhook.parse_settings
@@ -329,7 +329,8 @@ def _tokens(refresh: Secret, access: Secret | None) -> Tokens:
     return Tokens(access, refresh, clock.now(), DEFAULT_LIFETIME)
 
 
-def _airbase_settings(profile: AirbaseProfile) -> dict[str, Any]:
+def airbase_settings(profile: AirbaseProfile) -> dict[str, Any]:
+    """Return how the webhook verifies and reads events, as it is stored with their secrets."""
     return {
         "verification": profile.verification.model_dump(),
         "order_id": profile.event_order_id,
