@@ -58,7 +58,7 @@ VERBS: Mapping[str, Verb] = {
     ),
     "adopt": Verb(
         "adopt", "adopt", _EVERY_DAY,
-        "Link to an order already in Exact; it is not posted again.",
+        "Link to orders already in Exact; they are not posted again.",
     ),
     "fetch": Verb(
         "orders", "fetch", _EVERY_DAY, "Import an approved order whose webhook never arrived.",
@@ -74,6 +74,10 @@ VERBS: Mapping[str, Verb] = {
     "rehearse": Verb(
         "rehearsal", "rehearse", _LOOK_UP,
         "Decide the orders approved in a month as posting would, without posting anything.",
+    ),
+    "ready": Verb(
+        "ready", "ready", _SET_UP,
+        "Say whether a connection is ready to go live, and what is to be repaired first.",
     ),
     "codes": Verb(
         "orders", "codes", _LOOK_UP, "Explain an exception code: its cause and remedy.",

@@ -232,6 +232,7 @@ class Story:
         approve(self.demo, "PO-TYPED", "666.00")
         yield "rehearse", firm, "--month", month
         yield "adopt", firm, "--rehearsed", month, "--all"
+        yield "ready", firm
         yield "notify", "test", firm
         yield "notify", "slack", firm, "--remove"
         yield "console", "configure", "--admin", "u-second", "--grant", "reader=auditors"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ml_connector.output_files import write_list
 from ml_connector.printed_pages import paragraph, table, write_page
+from ml_connector.rehearsal.readiness import Readiness
 from ml_connector.rehearsal.rehearsed_orders import (
     VERDICT_TITLES,
     VERDICTS,
@@ -144,3 +145,31 @@ def _why(order: RehearsedOrder) -> str:
         sure = "" if twin.is_sure else " (another one fits as well)"
         parts = [f"Same {', '.join(twin.matched_by)}{sure}.", *parts, differences_text(twin)]
     return "\n".join(filter(None, [*parts, order.waits_for]))
+
+
+READY_COLUMNS = ("area", "where", "ok", "what", "remedy")
+_VERDICTS = {True: "ready", False: "NOT READY", None: "look"}
+
+
+def write_readiness(found: Readiness, path: Path) -> None:
+    """Write one row for each line; raises `UserError` if the file cannot be written."""
+    rows = ((e.area, e.where, _VERDICTS[e.ok], e.what, e.remedy) for e in found.lines)
+    write_list(path, READY_COLUMNS, rows)
+
+
+def write_sign_off(found: Readiness, path: Path) -> None:
+    """Write a page to be signed; raises `UserError` if the file cannot be written."""
+    name = found.connection.name or found.connection.id
+    write_page(path, f"Ready to go live: {name}", _sign_off(found))
+
+
+def _sign_off(found: Readiness) -> Iterator[str]:
+    yield paragraph(f"Checked {found.checked_at:%Y-%m-%d %H:%M} UTC by {found.checked_by}.")
+    if found.is_ready:
+        yield paragraph("Verdict: ready to go live.", "warn")
+    else:
+        yield paragraph(f"Verdict: not ready, {len(found.red)} things to repair.", "warn")
+    rows = ((e.area, e.where, _VERDICTS[e.ok], e.what, e.remedy) for e in found.lines)
+    yield from table("What was checked", ("Area", "Where", "", "Finding", "To do"), rows)
+    signed = [("Finance", "", ""), ("Systems", "", "")]
+    yield from table("Signed off", ("For", "Name and date", "Signature"), signed)
