@@ -11,12 +11,12 @@ from ml_connector.infrastructure.vendor_links import Link
 from ml_connector.reference_data.refresh import refresh
 from ml_connector.rehearsal.readiness import Readiness, check_readiness
 from ml_connector.rehearsal.report_files import write_readiness, write_sign_off
-from tests.person_stack import PERSON, PersonStack
+from tests.person_stack import PERSON
 from tests.rehearsal.test_rehearse import october, rehearsed, type_in
 
 
 def verdict(env: InMemoryEnvironment) -> Readiness:
-    found = check_readiness(PersonStack(env), PERSON, FIRM)
+    found = check_readiness(env.services_of(), PERSON)
     json.dumps(found.as_dict())
     assert all(each.remedy for each in found.red), found.red
     return found

@@ -35,7 +35,7 @@ def ready(
     if html and not html.parent.is_dir():
         raise UserError(f"{html}: there is no folder {html.parent}")
     stack = stack_of(context)
-    found = check_readiness(stack, stack.actor, connection)
+    found = check_readiness(stack.services_of(connection), stack.actor)
     if csv:
         write_readiness(found, csv)
     if html:

@@ -17,7 +17,6 @@ from ml_connector.rehearsal.rehearse import last_rehearsal
 from ml_connector.rehearsal.report import FreeingDecision, Rehearsal, share_percent
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
-from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
 Area = Literal["ping", "consent", "mappings", "vendors", "limits", "webhooks", "rehearsal"]
@@ -84,12 +83,11 @@ class Readiness:
         }
 
 
-def check_readiness(stack: Stack, actor: Actor, id: str) -> Readiness:
-    """Return the verdict on a connection; raises `UserError` for an unknown one.
+def check_readiness(services: Services, actor: Actor) -> Readiness:
+    """Return the verdict on a connection.
 
     Both systems are pinged. The rest is what is stored, the last rehearsal among it.
     """
-    services = stack.services_of(id)
     try:
         rehearsal = last_rehearsal(services)
     except UserError:
