@@ -13,14 +13,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from local.demo.environment import DemoEnvironment, Ports
 from local.demo.samples import connect_with_samples
 from local.exact_simulator import notifying
-from local.firm import ABROAD, CONNECTION_ID, Branch
+from local.firm import ABROAD, CONNECTION_ID, NL, Branch
 
 ENVIRONMENT = Path(".connector-local/env")
 FUNCTIONS = Path(".connector-local/functions.json")
@@ -42,19 +44,56 @@ def main() -> None:
                 f"ports {ports.webhooks} to {ports.exact_de}: {error.strerror}; "
                 "name others with --port"
             )
+        pending = ""
         if not arguments.bare:
             connect_with_samples(demo)
+            pending = add_orders(demo)
         demo.stack.run_in_background()
         for exact in demo.sites.values():
             running.enter_context(notifying(exact))
-        _write_environment(demo, arguments.containers or "127.0.0.1")
+        write_environment(demo, arguments.containers or "127.0.0.1")
         _print_addresses(console, demo)
+        if not arguments.bare:
+            _print_lesson(console, demo, pending)
+        console.print("Running; Ctrl-C ends it.")
         try:
             _wait_for_interrupt()
         finally:
             _print_refusals(console, demo)
             ENVIRONMENT.unlink(missing_ok=True)
             FUNCTIONS.unlink(missing_ok=True)
+
+
+def add_orders(demo: DemoEnvironment) -> str:
+    """Add an order that is posted, one that needs a person and one to approve; return its id."""
+
+    def order(number: str, vendor: str, amount: str) -> dict[str, Any]:
+        line = demo.airbase.line("4100", amount, f"From {vendor}")
+        vendors = demo.firm.vendors
+        return demo.airbase.add_order(number, NL.subsidiary, vendors[vendor], [line])
+
+    demo.airbase.approve(order("PO-1001", "Cloudwerk", "1200.00"))
+    demo.airbase.approve(order("PO-1002", "Nieuwkomer Catering", "310.50"))
+    demo.stack.drain()
+    demo.wait(timedelta(minutes=1))
+    demo.stack.fire("TokenRefreshFunctionEverySixHours")  # subscribes to Exact's webhooks
+    return str(order("PO-1003", "Cloudwerk", "89.95")["id"])
+
+
+def _print_lesson(console: Console, demo: DemoEnvironment, pending: str) -> None:
+    approve = f'curl -d \'{{"order": "{pending}"}}\' {demo.airbase_url}/_control/approve'
+    lesson = (
+        "",
+        "Three things to try, in another terminal:",
+        f"1. See what needs a person, and why:   connector --local exceptions {CONNECTION_ID}",
+        f"2. Approve an order, see it in Exact:  {approve}",
+        f"                                       connector --local orders {CONNECTION_ID}",
+        f"3. Check that all of it works:         connector --local ping {CONNECTION_ID}",
+        f"What else the simulators can do:       curl {demo.airbase_url}/_control/",
+        "",
+    )
+    for line in lesson:
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def _arguments() -> argparse.Namespace:
@@ -78,14 +117,17 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _write_environment(demo: DemoEnvironment, host: str) -> None:
+def write_environment(demo: DemoEnvironment, host: str) -> None:
+    """Write how the command and `sam local invoke` reach the stack; it holds keys."""
     variables = {
         **demo.stack.environment(),
         "CONNECTOR_STACK": demo.stack.name,
         "CONNECTOR_WEBHOOK_BASE_URL": demo.stack.url,
+        "CONNECTOR_LOCAL_CLOCK": f"{demo.exact_url}/_control/clock",
     }
     ENVIRONMENT.parent.mkdir(exist_ok=True)
     lines = (f"{name}={value}\n" for name, value in variables.items())
+    ENVIRONMENT.touch(0o600)
     ENVIRONMENT.write_text("".join(lines))
     functions = {name: demo.stack.environment(name) for name in demo.stack.functions}
     FUNCTIONS.write_text(json.dumps(functions, indent=2).replace("127.0.0.1", host))
@@ -110,7 +152,6 @@ def _print_addresses(console: Console, demo: DemoEnvironment) -> None:
     )
     for what, value in rows:
         console.print(f"{what:<26} {value}", soft_wrap=True)
-    console.print("Running; Ctrl-C ends it.")
 
 
 def _of_site(demo: DemoEnvironment, branch: Branch) -> Iterator[tuple[str, str]]:

@@ -1,14 +1,18 @@
 """Which stack to use: from options and environment, or from the file of `make local`."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
 
+from ml_connector import clock
 from ml_connector.user_errors import UserError
 
 LOCAL_FILE = Path(".connector-local/env")
 DEFAULT_STACK = "connector"
+_CLOCK_TIMEOUT = 5
 _NEEDED = (
     "AWS_ENDPOINT_URL",
     "AWS_DEFAULT_REGION",
@@ -29,6 +33,8 @@ class Target:
     key_id: str | None = None
     key: str | None = None
     webhook_base_url: str | None = None
+    clock_url: str | None = None
+    """Where the time of a local stack is asked for: its clock can be moved."""
 
     def __repr__(self) -> str:
         """Show only the name: the other fields may hold a key."""
@@ -74,4 +80,20 @@ def _target(found: Mapping[str, str]) -> Target:
         key_id=found["AWS_ACCESS_KEY_ID"],
         key=found["AWS_SECRET_ACCESS_KEY"],
         webhook_base_url=found["CONNECTOR_WEBHOOK_BASE_URL"],
+        clock_url=found.get("CONNECTOR_LOCAL_CLOCK"),
     )
+
+
+def follow_clock(target: Target) -> None:
+    """Take the time from the target's own clock, if it has one that answers."""
+    if target.clock_url is None:
+        return
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(target.clock_url, timeout=_CLOCK_TIMEOUT) as answer:
+            theirs = float(json.load(answer)["now"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # a stack that does not run is reported by its first call
+    moved = clock.MovableClock()
+    moved.move(max(theirs - moved(), 0.0))
+    clock.read_from(moved)

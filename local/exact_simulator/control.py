@@ -1,23 +1,22 @@
 """Control routes under `/_control/`, to be called with curl: JSON in, JSON out.
 
-`GET calls`, `GET purchase-orders/{division}`, `GET state`; `POST add` ({"what": "supplier",
-...}), `fault`, `clock` ({"seconds": n}), `revoke-consent`, `tokens`, `change`, `remove`,
-`webhooks` ({"drop": n, "duplicate": n, "reorder": bool}), `policy`, `language`, `contract`
-({"per_day": n, "is_premium": bool, "spend": n}), `redirects` ({"accepts_loopback": bool}).
+`GET /_control/` lists them, with an example of what each is called with.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import fields
+from functools import partial
 from typing import Any
 
-from local.exact_simulator.faults import ExactFault
+from local.control_routes import PREFIX, ControlRoute, answer_route, json_answer
+from local.exact_simulator.context import Policy
+from local.exact_simulator.faults import KINDS, ExactFault
 from local.exact_simulator.refusals import BusinessError
 from local.exact_simulator.simulator import ExactSimulator
 from local.exact_simulator.texts import LANGUAGES, say
 from local.exact_simulator.world import Division
 from local.simulator import Handler, Request, Response
 
-_PREFIX = "/_control/"
 _ADDABLE = frozenset(
     [
         "division",
@@ -34,13 +33,15 @@ _ADDABLE = frozenset(
     ]
 )
 _SHOWN_CALLS = 200
+_SWITCHES = ", ".join(each.name for each in fields(Policy))
+_LONGEST_MOVE = 10 * 366 * 86_400
 
 
 def with_control_routes(simulator: ExactSimulator) -> Handler:
     """Return a handler for the control routes and for the simulator's own calls."""
 
     def handle(request: Request) -> Response:
-        if not request.path.startswith(_PREFIX):
+        if not request.path.startswith(PREFIX):
             return simulator.handle(request)
         with simulator.lock:
             return _answer_route(simulator, request)
@@ -49,26 +50,15 @@ def with_control_routes(simulator: ExactSimulator) -> Handler:
 
 
 def _answer_route(simulator: ExactSimulator, request: Request) -> Response:
-    name, _, rest = request.path.removeprefix(_PREFIX).strip("/").partition("/")
-    route = _ROUTES.get((request.method, name))
-    if route is None:
-        return _answer(404, {"error": "no such control route", "routes": sorted(_names())})
+    routes = {
+        key: ControlRoute(does, example, partial(call, simulator))
+        for key, (call, example, does) in _ROUTES.items()
+    }
     try:
-        sent = json.loads(request.body or b"{}")
-        return _answer(200, route(simulator, {**sent, **({"rest": rest} if rest else {})}))
+        return answer_route(request, routes, rest_of="purchase-orders")
     except BusinessError as refused:
-        return _answer(400, {"error": [say("EN", *problem) for problem in refused.problems]})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        return _answer(400, {"error": f"{type(error).__name__}: {error}"})
-
-
-def _names() -> list[str]:
-    return [f"{method} {_PREFIX}{name}" for method, name in _ROUTES]
-
-
-def _answer(status: int, content: Any) -> Response:
-    body = json.dumps(content, indent=1, default=str, ensure_ascii=False).encode()
-    return Response(status, {"Content-Type": "application/json"}, body + b"\n")
+        texts = [say("EN", *problem) for problem in refused.problems]
+        return json_answer(400, {"error": "; ".join(texts)})
 
 
 def _add(simulator: ExactSimulator, sent: dict[str, Any]) -> Any:
@@ -90,6 +80,8 @@ def _remove(simulator: ExactSimulator, sent: dict[str, Any]) -> Any:
 
 
 def _fault(simulator: ExactSimulator, sent: dict[str, Any]) -> Any:
+    if sent["kind"] not in KINDS:
+        raise ValueError(f"'kind' is one of {', '.join(sorted(KINDS))}")
     simulator.faults.append(ExactFault(**sent))
     return {"waiting": len(simulator.faults)}
 
@@ -98,7 +90,14 @@ def _clock(simulator: ExactSimulator, sent: dict[str, Any]) -> Any:
     move = getattr(simulator.world.clock, "move", None)
     if move is None:
         raise ValueError("this simulator's clock cannot be moved")
-    move(float(sent["seconds"]))
+    seconds = float(sent["seconds"])
+    if not 0 <= seconds < _LONGEST_MOVE:
+        raise ValueError(f"'seconds' is from 0 to {_LONGEST_MOVE}: the clock goes forward only")
+    move(seconds)
+    return {"now": simulator.world.clock()}
+
+
+def _time(simulator: ExactSimulator, _sent: dict[str, Any]) -> Any:
     return {"now": simulator.world.clock()}
 
 
@@ -178,20 +177,38 @@ def _state(simulator: ExactSimulator, _sent: dict[str, Any]) -> Any:
 
 
 _Route = Callable[[ExactSimulator, dict[str, Any]], Any]
-_ROUTES: Mapping[tuple[str, str], _Route] = {
-    ("GET", "state"): _state,
-    ("GET", "calls"): _calls,
-    ("GET", "purchase-orders"): _orders,
-    ("POST", "add"): _add,
-    ("POST", "change"): _change,
-    ("POST", "remove"): _remove,
-    ("POST", "fault"): _fault,
-    ("POST", "clock"): _clock,
-    ("POST", "revoke-consent"): _revoke,
-    ("POST", "tokens"): _tokens,
-    ("POST", "webhooks"): _webhooks,
-    ("POST", "policy"): _policy,
-    ("POST", "language"): _language,
-    ("POST", "contract"): _contract,
-    ("POST", "redirects"): _redirects,
-}
+_ROUTES: dict[tuple[str, str], tuple[_Route, str, str]] = {
+    ("GET", "state"): (_state, "", "what is in it"),
+    ("GET", "calls"): (_calls, "", "the last calls and their answers"),
+    ("GET", "purchase-orders"): (_orders, "/2101", "the purchase orders of a division"),
+    ("GET", "clock"): (_time, "", "its time, in seconds since 1970"),
+    ("POST", "add"): (
+        _add, '{"what": "supplier", "division": 2101, "name": "Vos", "code": "300"}',
+        f"add one of {', '.join(sorted(_ADDABLE))}",
+    ),
+    ("POST", "change"): (
+        _change,
+        '{"division": 2101, "endpoint": "crm/Accounts", "id": "GUID", "fields": {"Name": "New"}}',
+        "change a row, as somebody would in Exact",
+    ),
+    ("POST", "remove"): (
+        _remove, '{"division": 2101, "endpoint": "crm/Accounts", "id": "GUID"}', "delete a row",
+    ),
+    ("POST", "fault"): (_fault, '{"kind": "slow", "seconds": 3}', "let the next call fail"),
+    ("POST", "clock"): (_clock, '{"seconds": 3600}', "move the clock of the whole stack forward"),
+    ("POST", "revoke-consent"): (_revoke, "", "take the consent back"),
+    ("POST", "tokens"): (_tokens, "", "issue tokens, and show the app's credentials"),
+    ("POST", "webhooks"): (
+        _webhooks, '{"drop": 1, "duplicate": 0, "reorder": false}', "disturb notifications",
+    ),
+    ("POST", "policy"): (
+        _policy, '{"line_updates": false}', f"what this Exact allows: {_SWITCHES}",
+    ),
+    ("POST", "language"): (_language, '{"language": "NL"}', "the language of error messages"),
+    ("POST", "contract"): (
+        _contract, '{"per_day": 5000, "is_premium": false, "spend": 100}', "the contract's calls",
+    ),
+    ("POST", "redirects"): (
+        _redirects, '{"accepts_loopback": true}', "which redirect addresses consent may have",
+    ),
+}  # fmt: skip

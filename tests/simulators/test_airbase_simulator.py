@@ -383,6 +383,13 @@ def test_control_routes_explain_errors(
     assert answer.json()["error"]
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_control_routes_list_themselves(tenant: Tenant, method: str) -> None:
+    answer = tenant.client.request(method, "/_control/")
+    assert answer.status_code == 200
+    assert 'POST /_control/approve {"order": "ID"}: approve an order' in answer.json()
+
+
 def test_the_same_seed_gives_the_same_tenant() -> None:
     first, second = Tenant(), Tenant()
     assert first.order() == second.order()

@@ -1,0 +1,49 @@
+"""`make local` has orders to look at, and `connector --local` lives in its time."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from connector_cli.target import follow_clock, local_target
+from local.__main__ import ENVIRONMENT, add_orders, write_environment
+from local.demo.environment import DemoEnvironment
+from local.demo.samples import connect_with_samples
+from local.firm import ABROAD, CONNECTION_ID
+from ml_connector import clock
+from tests.cli.terminal import Terminal
+
+
+@pytest.fixture
+def demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[DemoEnvironment]:
+    monkeypatch.chdir(tmp_path)
+    with DemoEnvironment(branches=ABROAD) as running:
+        connect_with_samples(running)
+        yield running
+
+
+def test_three_orders_and_a_green_ping(demo: DemoEnvironment) -> None:
+    pending = add_orders(demo)
+    write_environment(demo, "127.0.0.1")
+    assert ENVIRONMENT.stat().st_mode & 0o777 == 0o600
+    terminal = Terminal()
+    orders = terminal.ok("--local", "orders", CONNECTION_ID, "--json").data
+    states = {each["title"]: each["state"] for each in orders}
+    assert (states["PO-1001"], states["PO-1002"]) == ("posted", "review")
+    assert "UNKNOWN_VENDOR" in terminal.ok("--local", "exceptions", CONNECTION_ID).out
+    demo.airbase.approve(demo.airbase.orders[pending])
+    demo.stack.drain()
+    shown = terminal.ok("--local", "orders", CONNECTION_ID).out
+    assert "PO-1003" in shown
+    clock.read_from(clock.MovableClock())  # as in a process of its own
+    run = terminal.run("--local", "ping", CONNECTION_ID)
+    assert (run.exit_code, " 0 red" in run.out) == (0, True)
+
+
+def test_the_command_follows_the_clock_of_the_stack(demo: DemoEnvironment) -> None:
+    write_environment(demo, "127.0.0.1")
+    demo.clock.move(timedelta(days=40))
+    clock.read_from(clock.MovableClock())
+    follow_clock(local_target())
+    assert abs(clock.epoch() - demo.clock()) < 60
