@@ -12,9 +12,11 @@ from ml_connector.connections import manage
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division
+from ml_connector.exceptions import possible_duplicates as duplicates
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.month_end.reconcile import MonthReport
 from ml_connector.settings.connection import Connection
+from tests.exceptions.test_duplicates import enter_by_hand, waiting
 from tests.month_end.month_stack import reconcile
 from tests.person_stack import PERSON, PersonStack
 from tests.two_sites import BE_DIVISION, TwoSites
@@ -221,3 +223,31 @@ def test_an_order_that_waits_for_a_site_that_is_away_goes_on_at_the_other() -> N
     firm.move()
     assert firm.env.record(order).state == "posted"
     assert [each["YourRef"] for each in firm.new()] == ["PO-1"]
+
+
+class TestOneThatMayHaveBeenEnteredByHand:
+    @pytest.fixture
+    def order(self, firm: Firm) -> dict[str, Any]:
+        enter_by_hand(firm.env)
+        order = waiting(firm.env)
+        firm.move()
+        return order
+
+    def test_it_is_not_posted_in_the_new_division(self, firm: Firm, order: dict[str, Any]) -> None:
+        firm.env.wait(days=2)
+        assert firm.env.codes(order) == ["POSSIBLE_DUPLICATE"]
+        assert firm.places() == (1, 0)
+
+    def test_it_is_adopted_where_it_is(self, firm: Firm, order: dict[str, Any]) -> None:
+        (row,) = firm.old()
+        stack = PersonStack(firm.env)
+        done = duplicates.adopt(stack, PERSON, FIRM, "PO-1", str(row["OrderNumber"]))
+        assert (done["division"], firm.places()) == (NL.key, (1, 0))
+
+    def test_it_is_posted_in_the_new_one_once_it_is_said_to_be_another(
+        self, firm: Firm, order: dict[str, Any]
+    ) -> None:
+        duplicates.not_a_duplicate(PersonStack(firm.env), PERSON, FIRM, "PO-1")
+        firm.env.work()
+        assert firm.env.record(order).state == "posted"
+        assert firm.places() == (1, 1)

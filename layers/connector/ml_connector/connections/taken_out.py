@@ -61,6 +61,8 @@ def _open_orders(ledger: Ledger, kept: set[Division]) -> Iterable[str]:
 
 def _open_in(state: str, facts: OrderFacts) -> Division | None:
     """Return the division in which an order is, or may be, in Exact and not complete."""
+    if state == OrderState.SET_ASIDE and facts.aside_from:
+        state = facts.aside_from
     if state not in _IN_EXACT:
         return None
     if state == OrderState.POSTING:

@@ -9,6 +9,7 @@ from ml_connector import record_lookup as records
 from ml_connector.domain.ids import Actor, Division, Guid, OrderId
 from ml_connector.domain.orders.adoption import adopted
 from ml_connector.domain.orders.exact_order import ExactOrder
+from ml_connector.domain.orders.look_alikes import POSSIBLE_DUPLICATE
 from ml_connector.domain.orders.mapping import MappedOrder, pick_division
 from ml_connector.domain.orders.marker import is_marked_for, order_tokens_in
 from ml_connector.domain.orders.order import Order
@@ -20,10 +21,10 @@ from ml_connector.purchase_orders.exact_lookup import fetch_current
 from ml_connector.purchase_orders.fetch import fetch_order
 from ml_connector.purchase_orders.prerequisites import map_with_stored_data
 from ml_connector.services import Services
+from ml_connector.settings.connection import ExactDivision
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
-CODE = "POSSIBLE_DUPLICATE"
 _ATTEMPTS = 3
 
 
@@ -62,7 +63,7 @@ def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[s
     _candidates(record)
     order = fetch_order(services, OrderId(records.airbase_id(record)), record)
     refuse_unwanted(order)
-    division = pick_division(order, services.connection)
+    division = _division(services, record, order)
     found = _find(services, division.division, number.strip())
     after = link(services, ledger, record, order, found, _candidates)
     return {
@@ -74,6 +75,13 @@ def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[s
         "state": after.state,
         "exceptions": [{"code": p.code, "cause": p.cause} for p in after.problems],
     }
+
+
+def _division(services: Services, record: OrderRecord, order: Order) -> ExactDivision:
+    """Return where the candidates are, also after the subsidiary was moved from there."""
+    own = record.facts.division
+    known = services.connection.division(own) if own else None
+    return known or pick_division(order, services.connection)
 
 
 def refuse_unwanted(order: Order) -> None:
@@ -98,7 +106,7 @@ def link(
     one in Exact is not cancelled and not linked to another order; `Review` when the order cannot be
     mapped. After a crash at any point it can be repeated.
     """
-    division = pick_division(order, services.connection)
+    division = _division(services, record, order)
     mapped = map_with_stored_data(services, order, division, record.facts)
     owner = services.notes.order_of(found.id)
     _refuse_other_order(services.ledger, order, mapped, found, owner)
@@ -128,7 +136,7 @@ def _candidates(record: OrderRecord) -> list[dict[str, Any]]:
     title, exact = records.title(record), records.exact_number(record)
     if exact:
         raise UserError(f"{title} is in Exact already, as order {exact}")
-    shown = [each for each in record.problems if each.code == CODE]
+    shown = [each for each in record.problems if each.code == POSSIBLE_DUPLICATE]
     if record.state != OrderState.REVIEW or not shown:
         state = record.state.replace("_", " ")
         raise UserError(f"{title} does not wait as a possible duplicate: it is {state}")

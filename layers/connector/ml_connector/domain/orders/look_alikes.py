@@ -15,6 +15,8 @@ from ml_connector.settings.connection import Connection
 
 _MOST_SHOWN = 3
 
+POSSIBLE_DUPLICATE = "POSSIBLE_DUPLICATE"
+
 
 def only_one(found: Sequence[ExactHeader], title: str) -> ExactHeader | None:
     """Return the one order that carries our marker, None if there is none.
@@ -78,7 +80,7 @@ def _possible_duplicate(
     ]
     numbers = ", ".join(one.number for one in similar)
     return problem(
-        "POSSIBLE_DUPLICATE", order.title, "numbers", numbers=numbers, candidates=candidates,
+        POSSIBLE_DUPLICATE, order.title, "numbers", numbers=numbers, candidates=candidates,
         connection=connection.id, order=shlex.quote(order.title), number=similar[0].number,
     )  # fmt: skip
 

@@ -21,7 +21,12 @@ from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.orders.edits import is_same
 from ml_connector.domain.orders.exact_order import UNTOUCHED, ExactOrder
 from ml_connector.domain.orders.known_data import KnownDivisionData
-from ml_connector.domain.orders.look_alikes import find_unrecorded, only_one, refuse_look_alikes
+from ml_connector.domain.orders.look_alikes import (
+    POSSIBLE_DUPLICATE,
+    find_unrecorded,
+    only_one,
+    refuse_look_alikes,
+)
 from ml_connector.domain.orders.mapping import (
     MappedOrder,
     asked_mappings,
@@ -82,6 +87,7 @@ from ml_connector.domain.records import (
     Change,
     Elsewhere,
     Intent,
+    OrderFacts,
     OrderState,
     posted_facts,
 )
@@ -238,12 +244,23 @@ def _division_to_post(known: Known, order: Order) -> ExactDivision:
     """Return the division in which an order is posted.
 
     One that was about to be posted stays in the division of its intent, although nothing was found
-    there: its subsidiary may have been moved meanwhile, and what was sent may still arrive.
+    there: its subsidiary may have been moved meanwhile, and what was sent may still arrive. So does
+    one that may be in Exact already, until a person has said that it is not.
     """
-    intent = known.facts.intent
-    if intent and _is_of_same_subsidiary(known, order):
-        return _named_division(known, intent.division)
+    facts = known.facts
+    if _is_of_same_subsidiary(known, order):
+        if facts.intent:
+            return _named_division(known, facts.intent.division)
+        if facts.division and _may_be_entered(facts):
+            return _named_division(known, facts.division)
     return pick_division(order, known.connection)
+
+
+def _may_be_entered(facts: OrderFacts) -> bool:
+    """Return whether orders in Exact look like this one, of which no person has said otherwise."""
+    alike = [each for each in facts.problems if each.code == POSSIBLE_DUPLICATE]
+    shown = {found["id"] for each in alike for found in each.candidates}
+    return not shown.issubset(facts.not_duplicates)
 
 
 def _elsewhere(known: Known, order: Order) -> Elsewhere | None:
