@@ -76,6 +76,41 @@ class TestSettings:
             checked(file, "firm.toml")
 
 
+class TestLanguage:
+    def test_of_a_site_else_of_the_connection_else_english(self) -> None:
+        def languages(**more: Any) -> list[str]:
+            found = in_file(**more)
+            assert Connection.model_validate_json(found.model_dump_json()) == found
+            return [found.language_at(each.site) for each in found.sites]
+
+        assert languages() == ["en", "en"]
+        assert languages(language="nl") == ["nl", "nl"]
+        assert languages(language="nl", second={"language": "fr"}) == ["nl", "fr"]
+        with pytest.raises(ValueError, match="language"):
+            languages(second={"language": "Dutch"})
+
+    def test_one_site_has_it_beside_the_others_and_is_stored_as_before_without(
+        self, env: InMemoryEnvironment
+    ) -> None:
+        flat = env.config() | {"id": FIRM}
+        found = Connection.model_validate(flat | {"language": "de"})
+        assert found.sites[0].language == "de"
+        assert Connection.model_validate_json(found.model_dump_json()) == found
+        assert "language" not in Connection.model_validate(flat).model_dump()
+
+    def test_our_words_in_exact_are_those_of_the_site(self) -> None:
+        env = TwoSites()
+        env.connect_both()
+        file = env.file()
+        file["sites"][1]["language"] = "fr"
+        env.services.connections.save(Connection.model_validate(file))
+        notes = []
+        for branch in (NL, BE):
+            body = env.post(env.order(f"PO-{branch.country}", branch)).facts.body or {}
+            notes.append(body["PurchaseOrderLines"][0]["Notes"])
+        assert notes == ["GL account 4100.", "Compte général 4100."]
+
+
 @pytest.fixture
 def both() -> TwoSites:
     """A Dutch site, and one whose clocks are those of London."""

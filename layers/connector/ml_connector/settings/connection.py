@@ -90,6 +90,10 @@ Dimension = Literal["cost_centre", "cost_unit", "project"]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
+Language = Literal["en", "nl", "de", "fr", "es"]
+_OF_ALL_SITES = ("time_zone", "language")
+"""Settings of a site that may stand beside `sites`, for all of them."""
+
 MAPPING_KINDS = (
     "gl_accounts", "items", "cost_centres", "cost_units", "projects", "vat_codes",
     "payment_conditions", "suppliers",
@@ -259,6 +263,9 @@ class ExactSite(StrictModel):
     """In which zone the moment of an approval is a day. None: that of the profile, as in files with
     one site that were written before; under `sites`, that of the connection, of the profile if it
     names one, or of the site's country."""
+    language: Language | None = None
+    """In which words are written to Exact, for people there. None: English; under `sites`, that of
+    the connection if it names one."""
     limits: CallLimits = Field(default_factory=CallLimits)
     contract: Contract = Field(default_factory=Contract)
     calls_in_flight: Annotated[int, Field(ge=1, le=10)] = 1
@@ -361,13 +368,14 @@ class Connection(StrictModel):
             of_site = {name: data[name] for name in _OF_SITE if name in data}
             rest = {name: value for name, value in data.items() if name not in of_site}
             return {**rest, "sites": [{**of_site, "id": data.get("id")}]}
-        if both := [name for name in _OF_SITE if name in data and name != "time_zone"]:
+        if both := [name for name in _OF_SITE if name in data and name not in _OF_ALL_SITES]:
             raise ValueError(f"belongs under one of the sites: {', '.join(both)}")
         sites, zone = data["sites"], data.get("time_zone") or _zone_of_profile(data)
         if isinstance(sites, list | tuple):
             named = [_with_id(each, str(data.get("id"))) for each in sites]
-            data = {**data, "sites": [_with_zone(each, zone) for each in named]}
-        return {name: value for name, value in data.items() if name != "time_zone"}
+            said = {"language": data["language"]} if data.get("language") else {}
+            data = {**data, "sites": [_with_zone(_with(each, said), zone) for each in named]}
+        return {name: value for name, value in data.items() if name not in _OF_ALL_SITES}
 
     @field_validator("sites")
     @classmethod
@@ -388,14 +396,16 @@ class Connection(StrictModel):
     def _flat_with_one_site(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what a file may leave out: older versions can read it."""
         data: dict[str, Any] = handler(self)
+        for each in data["sites"]:
+            for name in _OF_ALL_SITES:
+                if each[name] is None:
+                    del each[name]
         if not self.served_elsewhere:
             del data["served_elsewhere"]
         if len(self.sites) > 1 or self.sites[0].id != self.id:
             return data
         (site,) = data.pop("sites")
         del site["id"]
-        if site["time_zone"] is None:
-            del site["time_zone"]
         return {**data, **site}
 
     @model_validator(mode="after")
@@ -440,6 +450,10 @@ class Connection(StrictModel):
         zones = {each.site: each.time_zone for each in self.sites}
         return zones.get(site or self.first_site, zones[self.first_site]) or self.profile.time_zone
 
+    def language_at(self, site: SiteId) -> Language:
+        """Return the language of a site of the connection."""
+        return self.site(site).language or "en"
+
     @property
     def zones(self) -> tuple[str, ...]:
         """Return the time zones of the sites, each once."""
@@ -480,6 +494,11 @@ def _zone_of_profile(data: Mapping[str, Any]) -> Any:
     profile = data.get("profile")
     named = profile.get("time_zone") if isinstance(profile, Mapping) else None
     return named or getattr(profile, "time_zone", None)
+
+
+def _with(site: Any, defaults: Mapping[str, Any]) -> Any:
+    """Return a site's settings with those of all sites that it does not have itself."""
+    return {**defaults, **site} if isinstance(site, Mapping) else site
 
 
 def _with_zone(site: Any, zone: Any) -> Any:

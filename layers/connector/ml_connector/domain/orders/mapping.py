@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from ml_connector.domain.ids import site_of
 from ml_connector.domain.money import to_wire
 from ml_connector.domain.orders.carrier_items import (
     MissingCarrierItem,
@@ -22,9 +23,16 @@ from ml_connector.domain.orders.supplier import choose_supplier
 from ml_connector.domain.orders.validation import MappingContext, Problems
 from ml_connector.domain.records import Elsewhere
 from ml_connector.domain.texts import cut, in_one_line, length
-from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.connection import Connection, ExactDivision, Language
 
 _DESCRIPTION_LENGTH = 60
+_GL_ACCOUNT: Mapping[Language, str] = {
+    "en": "GL account",
+    "nl": "Grootboekrekening",
+    "de": "Sachkonto",
+    "fr": "Compte général",
+    "es": "Cuenta contable",
+}
 
 
 @dataclass(frozen=True)
@@ -177,12 +185,21 @@ class _Lines:
                 "QuantityInPurchaseUnits": to_wire(line.quantity),
                 "UnitPrice": to_wire(line.unit_price),
                 "Description": _description(line.description),
-                "Notes": _notes(line, account),
+                "Notes": self._notes(line, account),
                 "ReceiptDate": _iso(line.receipt_date or context.order.receipt_date),
                 "VATCode": vat_code(context, line, account, self.supplier, where),
                 **dimensions(context, line, account, where),
             }
         )
+
+    def _notes(self, line: OrderLine, account: GLAccount | None) -> str:
+        """Return the requested GL account in words, since the line has no field for it."""
+        text = line.description if length(line.description) > _DESCRIPTION_LENGTH else ""
+        if account is None:
+            return text
+        connection, division = self.context.connection, self.context.division.division
+        word = _GL_ACCOUNT[connection.language_at(site_of(division))]
+        return f"{word} {account.code}. {text}".strip()
 
     def _item(self, account: GLAccount, line: OrderLine, where: str) -> Item | None:
         found = find_carrier(self.context, account, where)
@@ -199,12 +216,6 @@ class _Lines:
 def _description(text: str) -> str:
     """Return the part that fits the field: one line, counted as Exact counts."""
     return cut(in_one_line(text), _DESCRIPTION_LENGTH)
-
-
-def _notes(line: OrderLine, account: GLAccount | None) -> str:
-    """Return the requested GL account in words, since the line has no field for it."""
-    text = line.description if length(line.description) > _DESCRIPTION_LENGTH else ""
-    return f"GL account {account.code}. {text}".strip() if account else text
 
 
 def _iso(day: date | None) -> str | None:
