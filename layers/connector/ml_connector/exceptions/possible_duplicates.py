@@ -65,7 +65,7 @@ def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[s
     refuse_unwanted(order)
     division = _division(services, record, order)
     found = _find(services, division.division, number.strip())
-    after = link(services, ledger, record, order, found, _candidates)
+    after = link(services, ledger, record, order, division, found, _candidates)
     return {
         "connection": id,
         "order": order.id,
@@ -95,6 +95,7 @@ def link(
     ledger: Ledger,
     record: OrderRecord,
     order: Order,
+    division: ExactDivision,
     found: ExactOrder,
     check: Callable[[OrderRecord], object],
     detail: Mapping[str, Any] | None = None,
@@ -106,7 +107,6 @@ def link(
     one in Exact is not cancelled and not linked to another order; `Review` when the order cannot be
     mapped. After a crash at any point it can be repeated.
     """
-    division = _division(services, record, order)
     mapped = map_with_stored_data(services, order, division, record.facts)
     owner = services.notes.order_of(found.id)
     _refuse_other_order(services.ledger, order, mapped, found, owner)

@@ -128,9 +128,11 @@ class _Adopting:
             join=lambda each: joined(each, profile, self._vendors.get),
         )  # fmt: skip
         refuse_unwanted(order)
-        serving = pick_division(order, self._services.connection).division
-        if serving != twin.division:
-            raise UserError(f"division {serving} serves it, and the order in Exact is elsewhere")
+        serving = pick_division(order, self._services.connection)
+        if serving.division != twin.division:
+            raise UserError(
+                f"division {serving.division} serves it, and the order in Exact is elsewhere"
+            )
         found = self._services.exact_orders(twin.division).get(twin.id)
         if found is None:
             raise UserError(f"Exact no longer has order {twin.number}")
@@ -140,7 +142,9 @@ class _Adopting:
             "matched_by": list(twin.matched_by),
             "is_sure": twin.is_sure,
         }
-        return link(self._services, self._ledger, record, order, found, _refuse_other_state, detail)
+        return link(
+            self._services, self._ledger, record, order, serving, found, _refuse_other_state, detail
+        )
 
 
 def _refuse_other_state(record: OrderRecord) -> None:
