@@ -9,11 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-GROUPS = ("connection", "profile", "map", "vendors", "notify", "console", "exception", "audit")
-VERBS = (
-    "connect", "exceptions", "orders", "retry", "adopt", "fetch", "reconcile", "preview",
-    "rehearse", "codes", "bills", "ping", "refresh", "webhooks", "redrive", "restored", "migrate",
-)  # fmt: skip
+from connector_cli.verbs import VERBS
 
 
 def main(scripts: Path) -> None:
@@ -21,7 +17,7 @@ def main(scripts: Path) -> None:
     check("pip", scripts, "check", said="No broken requirements found")
     check("connector", scripts, "--version", said="connector 0.")
     check("connector", scripts, "--help", said="Every day")
-    for verb in (*GROUPS, *VERBS):
+    for verb in VERBS:
         check("connector", scripts, verb, "--help", said=f"connector {verb}")
     check("connector", scripts, "codes", "SUPPLIER_UNKNOWN", said="SUPPLIER_UNKNOWN")
     write_lists(scripts)

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -14,7 +15,7 @@ from ml_connector.domain.ids import Division
 from ml_connector.domain.money import Money
 from ml_connector.month_end.months import Month
 from ml_connector.month_end.reconcile import MonthReport
-from ml_connector.month_end.report_files import COLUMNS, write_html, write_orders
+from ml_connector.month_end.report_files import COLUMNS, figure, write_html, write_orders
 from ml_connector.month_end.report_lines import ReportLine, totals_of
 from ml_connector.user_errors import UserError
 from tests.month_end.test_totals import CONNECTION
@@ -72,7 +73,7 @@ class _Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         assert not [name for name, _ in attrs if name.startswith("on") or name in {"src", "href"}]
-        if tag != "meta":
+        if tag not in {"meta", "col"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -99,10 +100,72 @@ def test_a_page_is_complete_escaped_and_without_scripts(
     assert "connector <b>somebody</b>" in shown
     assert "This month is not over" in shown
     assert "division nl.2 were never read" in shown
-    assert shown.count("EUR 100.00") == 3
+    assert shown.count("EUR 100.00") == 4
 
 
 def test_a_file_that_cannot_be_written_is_an_error(report: MonthReport, tmp_path: Path) -> None:
     for write in (write_orders, write_html):
         with pytest.raises(UserError, match=r"No such file|no folder"):
             write(report, tmp_path / "nowhere" / "month")
+
+
+def page_of(report: MonthReport, path: Path) -> str:
+    write_html(report, path)
+    return path.read_text("utf-8")
+
+
+def test_a_page_begins_with_the_month_in_sentences(report: MonthReport, tmp_path: Path) -> None:
+    euros = Money(Decimal("1234567.5"), "EUR")
+    twin = ReportLine(
+        "possible_duplicate", "PO-1", "", Division("nl.1"), date(2026, 10, 3), "V", None, euros,
+        "11", why="It was entered in Exact; it has the reference of PO-1, Exact order 7.",
+    )  # fmt: skip
+    lines = [*report.lines, twin]
+    month = replace(report, lines=lines, totals=totals_of(lines))
+    page = _Page()
+    page.feed(page_of(month, tmp_path / "month.html"))
+    text = " ".join(" ".join(page.text).split())
+    assert "Airbase approved 3 orders in 2026-10; 1 is in Exact as approved." in text
+    assert (
+        "Approved are EUR 200.00; in Exact are EUR 1,234,667.50, a difference of "
+        "EUR 1,234,467.50." in text
+    )
+    assert "1 order in Exact may be a duplicate of what was posted" in text
+    assert (
+        "2 orders need somebody before the month is closed: 1 different in Exact, 1 missing here."
+        in text
+    )
+    assert text.index("Possible duplicates (1)") < text.index("Division nl.1")
+    assert text.count("EUR 1,234,567.50") == 1
+    assert "If both are one purchase, delete one of them in Exact." in text
+    assert "Import it with `connector fetch`." in text
+
+
+def test_a_month_without_findings_says_so(report: MonthReport, tmp_path: Path) -> None:
+    lines = report.lines[:1]
+    month = replace(report, lines=lines, totals=totals_of(lines))
+    text = page_of(month, tmp_path / "month.html")
+    assert "Airbase approved 1 order in 2026-10; 1 is in Exact as approved." in text
+    assert "Approved are EUR 100.00; the same amount is in Exact." in text
+    assert "Nothing is left to do for this month." in text
+
+
+def test_columns_are_aligned_across_groups_and_people_have_names(
+    report: MonthReport, tmp_path: Path
+) -> None:
+    who = "connector arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_x/jo@example.com"
+    text = page_of(replace(report, made_by=who), tmp_path / "month.html")
+    assert "UTC by jo@example.com." in text
+    groups = re.findall(r"<colgroup>.*?</colgroup>", text)
+    assert len(set(groups)) == 2
+    assert groups.count(groups[-1]) == 3
+    widths = [sum(map(int, re.findall(r"width: (\d+)%", each))) for each in groups]
+    assert set(widths) == {100}
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [("0", "0.00"), ("1290", "1,290.00"), ("-1234567.5", "-1,234,567.50"), ("0.125", "0.125")],
+)
+def test_figures_have_separators(amount: str, shown: str) -> None:
+    assert figure(Decimal(amount)) == shown

@@ -13,6 +13,10 @@ from ml_connector.month_end.reconcile import MonthReport
 from ml_connector.month_end.reconcile import reconcile as reconcile_
 from ml_connector.month_end.report_files import (
     differences_text,
+    figure,
+    shown_amount,
+    summary,
+    to_do,
     warnings,
     write_html,
     write_orders,
@@ -69,6 +73,8 @@ def _print(report: MonthReport) -> None:
     print_table(
         ("Division", "Currency", "Category", "Orders", "Airbase", "Exact"), _totals(report), title
     )
+    for sentence in summary(report):
+        print_line(sentence)
     if not report.month.is_over:
         print_line("This month is not over: the figures are not final.")
     for warning in warnings(report):
@@ -82,13 +88,13 @@ def _print(report: MonthReport) -> None:
 
 def _row(line: ReportLine) -> tuple[object, ...]:
     parts = [*line.codes, line.why, differences_text(line)]
-    exact = " ".join(filter(None, (line.exact_number, str(line.exact or ""))))
-    words = "\n".join(filter(None, parts))
+    exact = " ".join(filter(None, (line.exact_number, shown_amount(line.exact))))
+    words = "\n".join(filter(None, (*parts, f"To do: {to_do(line)}" if to_do(line) else "")))
     return (
         line.division,
         CATEGORY_TITLES[line.category],
         line.title,
-        line.airbase or "",
+        shown_amount(line.airbase),
         exact,
         words,
     )
@@ -104,5 +110,7 @@ def _total_rows(totals: Totals) -> Iterable[tuple[object, ...]]:
     first = (division, totals.currency or "none")
     for category in CATEGORIES:
         if found := totals.by_category.get(category):
-            yield (*first, CATEGORY_TITLES[category], found.orders, found.airbase, found.exact)
-    yield (*first, "Total", totals.airbase.orders, totals.airbase.airbase, totals.exact.exact)
+            figures = figure(found.airbase), figure(found.exact)
+            yield (*first, CATEGORY_TITLES[category], found.orders, *figures)
+    ours, theirs = figure(totals.airbase.airbase), figure(totals.exact.exact)
+    yield (*first, "Total", totals.airbase.orders, ours, theirs)

@@ -11,6 +11,7 @@ body { font: 10pt/1.35 system-ui, sans-serif; margin: 1.5cm; color: #111; }
 h1 { font-size: 16pt; margin: 0 0 .2em; } h2 { font-size: 12pt; margin: 1.5em 0 .3em; }
 table { border-collapse: collapse; width: 100%; }
 th, td { border-bottom: 1px solid #bbb; padding: .2em .5em; text-align: left; vertical-align: top; }
+table.aligned { table-layout: fixed; } table.aligned td { overflow-wrap: anywhere; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.sum td { font-weight: bold; border-top: 2px solid #111; }
 .warn { font-weight: bold; }
@@ -43,6 +44,15 @@ def table(
     yield "</thead><tbody>"
     yield from (table_row(each, numbers=numbers) for each in rows)
     yield "</tbody></table>"
+
+
+def columns_of(widths: Sequence[int]) -> str:
+    """Return the beginning of a table whose columns have these widths, in percent.
+
+    Tables that begin alike are aligned with each other.
+    """
+    columns = "".join(f'<col style="width: {each}%">' for each in widths)
+    return f'<table class="aligned"><colgroup>{columns}</colgroup>'
 
 
 def table_row(cells: Sequence[object], *, numbers: int, style: str = "") -> str:

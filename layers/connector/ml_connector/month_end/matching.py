@@ -11,6 +11,7 @@ from ml_connector.domain.money import Money, round_to_cents
 from ml_connector.domain.orders.edits import drift
 from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.marker import order_token, order_tokens_in
+from ml_connector.domain.people import name_of
 from ml_connector.domain.records import OrderState, posted_facts
 from ml_connector.infrastructure.ledger import OrderRecord, UnreadableRecord
 from ml_connector.month_end.approved_orders import ApprovedOrder, order_day
@@ -147,7 +148,7 @@ class MonthMatching:
     def _not_posted(self, order: ApprovedOrder, record: OrderRecord) -> ReportLine:
         facts = record.facts
         if record.state == OrderState.SET_ASIDE:
-            why = f"{facts.aside.by}: {facts.aside.reason}" if facts.aside else ""
+            why = f"{name_of(facts.aside.by)}: {facts.aside.reason}" if facts.aside else ""
             return self._line("set_aside", order, record, why=why)
         if record.state == OrderState.SERVED_ELSEWHERE:
             return self._line("served_elsewhere", order, record, why=f"{facts.elsewhere}.")
@@ -239,6 +240,7 @@ class MonthMatching:
             if each in self._titles_by_token
         ]
         if not why and copied:
+            category = "possible_duplicate"
             why = f"It carries the marker of {copied[0]}, which is another order in Exact or none."
             to_do = "If both exist, delete the one that was not received or invoiced."
         twin = self._by_reference.get((division, found.your_ref.casefold()))

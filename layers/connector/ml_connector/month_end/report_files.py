@@ -1,20 +1,52 @@
 """Write a month's report: a list for a spreadsheet, HTML for printing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from ml_connector.domain.money import Money, minor_digits
+from ml_connector.domain.people import name_of
 from ml_connector.month_end.reconcile import MonthReport
-from ml_connector.month_end.report_lines import CATEGORIES, CATEGORY_TITLES, ReportLine, Totals
+from ml_connector.month_end.report_lines import (
+    CATEGORIES,
+    CATEGORY_TITLES,
+    Category,
+    ReportLine,
+    Totals,
+)
 from ml_connector.output_files import write_list
-from ml_connector.printed_pages import table_row, write_page
+from ml_connector.printed_pages import columns_of, paragraph, table_row, write_page
 
 COLUMNS = (
     "category", "division", "order", "title", "day", "vendor", "airbase_currency",
     "airbase_amount", "exact_number", "exact_currency", "exact_amount", "codes", "why", "until",
     "to_do", "differences",
 )  # fmt: skip
+
+_IN_TURN: tuple[Category, ...] = (
+    "different", "missing", "waiting", "not_compared", "only_in_exact", "set_aside",
+    "served_elsewhere", "equal",
+)  # fmt: skip
+"""The groups of a division on the page; possible duplicates stand above all divisions."""
+_OPEN: tuple[Category, ...] = ("different", "missing", "waiting", "not_compared")
+_WORDS: Mapping[Category, str] = {
+    "different": "different in Exact",
+    "missing": "missing here",
+    "waiting": "not posted yet",
+    "not_compared": "not compared",
+}
+_TO_DO: Mapping[Category, str] = {
+    "different": "Make both sides equal, or dismiss the difference with a reason.",
+    "possible_duplicate": "If both are one purchase, delete one of them in Exact.",
+    "not_compared": "Make this report again, once Exact was read.",
+    "waiting": "Nothing, if it is posted by itself in time; else see its exceptions.",
+    "missing": "Import it with `connector fetch`.",
+    "only_in_exact": "Nothing, if it was meant to be entered by hand.",
+}
+_WIDTHS = (11, 8, 13, 8, 24, 18, 9, 9)
+_WIDTHS_OF_TOTALS = (64, 12, 12, 12)
 
 
 def write_orders(report: MonthReport, path: Path) -> None:
@@ -26,6 +58,69 @@ def write_html(report: MonthReport, path: Path) -> None:
     """Write a self-contained page; raise `UserError` if the file cannot be written."""
     name = report.connection.name or report.connection.id
     write_page(path, f"Purchase orders {report.month}: {name}", _page(report))
+
+
+def summary(report: MonthReport) -> Iterator[str]:
+    """Yield what a reader has to know first, in sentences."""
+    counts = report.counts
+    approved = sum(counts.values()) - counts["only_in_exact"] - counts["possible_duplicate"]
+    equal = counts["equal"]
+    yield (
+        f"Airbase approved {_orders_of(approved)} in {report.month}; "
+        f"{equal} {_is(equal)} in Exact as approved."
+    )
+    for totals in report.totals:
+        if totals.is_all and totals.currency:
+            ours, theirs = totals.airbase.airbase, totals.exact.exact
+            rest = (
+                "the same amount is in Exact."
+                if ours == theirs
+                else f"in Exact are {totals.currency} {figure(theirs)}, a difference of "
+                f"{totals.currency} {figure(theirs - ours)}."
+            )
+            yield f"Approved are {totals.currency} {figure(ours)}; {rest}"
+    if twins := counts["possible_duplicate"]:
+        yield (
+            f"{_orders_of(twins)} in Exact may be {'a duplicate' if twins == 1 else 'duplicates'} "
+            "of what was posted: check before anything is paid."
+        )
+    open_ = {each: counts[each] for each in _OPEN if counts[each]}
+    if open_:
+        parts = (f"{number} {_WORDS[category]}" for category, number in open_.items())
+        total = sum(open_.values())
+        need = f"{_orders_of(total)} {'needs' if total == 1 else 'need'} somebody"
+        yield f"{need} before the month is closed: {', '.join(parts)}."
+    elif not report.has_findings:
+        yield "Nothing is left to do for this month."
+    if set_aside := counts["set_aside"]:
+        yield f"{_orders_of(set_aside)} {_is(set_aside)} set aside by somebody's decision."
+
+
+def to_do(line: ReportLine) -> str:
+    """Return what somebody has to do about an order; empty if nothing."""
+    return line.to_do or _TO_DO.get(line.category, "")
+
+
+def figure(amount: Decimal) -> str:
+    """Return an amount with two decimals at least and separators of thousands: `1,290.00`."""
+    exponent = amount.as_tuple().exponent
+    digits = -exponent if isinstance(exponent, int) else 0
+    return f"{amount:,.{max(digits, 2)}f}"
+
+
+def shown_amount(amount: Money | None) -> str:
+    """Return an amount with its currency and separators of thousands; empty without one."""
+    if amount is None:
+        return ""
+    return f"{amount.currency} {amount.amount:,.{minor_digits(amount.currency)}f}"
+
+
+def _orders_of(number: int) -> str:
+    return f"{number:,} order" if number == 1 else f"{number:,} orders"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def differences_text(line: ReportLine) -> str:
@@ -44,16 +139,23 @@ def _cells(line: ReportLine) -> Iterator[str]:
 
 
 def _page(report: MonthReport) -> Iterator[str]:
-    made = f"{report.made_at:%Y-%m-%d %H:%M} UTC by {report.made_by}"
+    made = f"{report.made_at:%Y-%m-%d %H:%M} UTC by {name_of(report.made_by)}"
     days = f"{report.month.first} to {report.month.last}, days in {report.month.zone}"
-    yield f"<p>{escape(days)}. Made {escape(made)}.</p>"
+    yield paragraph(f"{days}. Made {made}.")
     if not report.month.is_over:
-        yield '<p class="warn">This month is not over: the figures are not final.</p>'
+        yield paragraph("This month is not over: the figures are not final.", "warn")
+    for sentence in summary(report):
+        yield paragraph(sentence)
     for warning in warnings(report):
-        yield f'<p class="warn">{escape(warning)}</p>'
+        yield paragraph(warning, "warn")
     for totals in report.totals:
         if totals.is_all:
             yield from _totals(f"All divisions, {totals.currency or 'no currency'}", totals)
+    twins = [line for line in report.lines if line.category == "possible_duplicate"]
+    if twins:
+        yield f"<h2>{CATEGORY_TITLES['possible_duplicate']} ({len(twins)})</h2>"
+        yield paragraph("Somebody may receive and pay these twice: check them first.", "warn")
+        yield from _orders(twins)
     for division in dict.fromkeys(line.division for line in report.lines):
         yield from _division(report, division)
 
@@ -87,7 +189,7 @@ def _division(report: MonthReport, division: Any) -> Iterator[str]:
         if not totals.is_all and totals.division == division:
             yield from _totals(totals.currency or "no currency", totals)
     lines = [line for line in report.lines if line.division == division]
-    for category in CATEGORIES:
+    for category in _IN_TURN:
         in_category = [line for line in lines if line.category == category]
         if in_category:
             yield f"<h2>{escape(CATEGORY_TITLES[category])} ({len(in_category)})</h2>"
@@ -95,26 +197,28 @@ def _division(report: MonthReport, division: Any) -> Iterator[str]:
 
 
 def _totals(title: str, totals: Totals) -> Iterator[str]:
-    yield f"<h2>{escape(title)}</h2><table><thead><tr><th></th>"
+    yield f"<h2>{escape(title)}</h2>{columns_of(_WIDTHS_OF_TOTALS)}<thead><tr><th></th>"
     yield '<th class="n">Orders</th><th class="n">Airbase</th><th class="n">Exact</th></tr></thead>'
     yield "<tbody>"
     for category in CATEGORIES:
         found = totals.by_category.get(category)
         if found:
-            yield table_row(
-                (CATEGORY_TITLES[category], found.orders, found.airbase, found.exact), numbers=3
-            )
-    total = ("Total", totals.airbase.orders, totals.airbase.airbase, totals.exact.exact)
-    yield table_row(total, numbers=3, style="sum")
+            figures = found.orders, figure(found.airbase), figure(found.exact)
+            yield table_row((CATEGORY_TITLES[category], *figures), numbers=3)
+    ours, theirs = figure(totals.airbase.airbase), figure(totals.exact.exact)
+    yield table_row(("Total", totals.airbase.orders, ours, theirs), numbers=3, style="sum")
     yield "</tbody></table>"
 
 
 def _orders(lines: list[ReportLine]) -> Iterator[str]:
-    yield "<table><thead><tr><th>Order</th><th>Day</th><th>Vendor</th><th>Exact order</th>"
-    yield '<th>Why</th><th class="n">Airbase</th><th class="n">Exact</th></tr></thead><tbody>'
+    yield f"{columns_of(_WIDTHS)}<thead><tr><th>Order</th><th>Day</th><th>Vendor</th>"
+    yield "<th>Exact order</th><th>Why</th><th>To do</th>"
+    yield '<th class="n">Airbase</th><th class="n">Exact</th></tr></thead><tbody>'
     for line in lines:
         why = " ".join(filter(None, (" ".join(line.codes), line.why, differences_text(line))))
-        day, number = line.day or "", line.exact_number
-        cells = (line.title, day, line.vendor, number, why, line.airbase or "", line.exact or "")
+        cells = (
+            line.title, line.day or "", line.vendor, line.exact_number, why, to_do(line),
+            shown_amount(line.airbase), shown_amount(line.exact),
+        )  # fmt: skip
         yield table_row(cells, numbers=2)
     yield "</tbody></table>"
