@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader
 
-FILTERS = ("amount", "day", "moment", "age", "heading", "indented", "shown")
+FILTERS = ("amount", "day", "month", "moment", "age", "number", "heading", "indented", "shown")
 """The filters of `ml_console.formats.filters`: only their names are compiled in."""
 
 

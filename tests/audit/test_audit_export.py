@@ -19,7 +19,9 @@ from local.in_memory.tables import InMemoryTable
 from ml_connector import clock
 from ml_connector.audit import export_files as audit_files
 from ml_connector.audit import export_rows as audit_exports
-from ml_connector.audit.export_rows import ExportPeriod, read_period
+from ml_connector.audit import record_rows
+from ml_connector.audit.export_rows import read_period
+from ml_connector.audit.record_rows import ExportPeriod
 from ml_connector.clock import MovableClock
 from ml_connector.domain.audit_chain import Anchor, seal
 from ml_connector.domain.ids import ConnectionId, OrderId, RecordKey
@@ -223,8 +225,8 @@ def reframed(lines: list[bytes]) -> bytes:
     found = [json.loads(line) for line in lines[:-1]]
     kinds = Counter(row["kind"] for row in found)
     digest = sha256(b"".join(lines[:-1])).hexdigest()
-    end = audit_exports.end_row(FIRM, kinds["entry"], kinds["anchor"], digest)
-    return b"".join(lines[:-1]) + audit_files._json_line(end).encode()
+    end = record_rows.end_row(FIRM, kinds["entry"], kinds["anchor"], digest)
+    return b"".join(lines[:-1]) + record_rows.json_line(end).encode()
 
 
 @pytest.mark.parametrize("change", [drop, swap, duplicate])
@@ -261,7 +263,7 @@ def test_a_forged_entry_is_found(firm: Firm, tmp_path: Path, place: int, expecte
     before = Anchor(row["seq"] - 1, row["previous"])
     at = datetime.fromisoformat(row["at"])
     forged = seal(row["record"], before, at, "somebody", row["step"], {"n": 2})
-    lines[place] = audit_files._json_line({"kind": "entry", **forged.as_dict()}).encode()
+    lines[place] = record_rows.json_line({"kind": "entry", **forged.as_dict()}).encode()
     path.write_bytes(reframed(lines))
     (fault,) = faults(path)
     assert expected in fault

@@ -13,7 +13,7 @@ from tests.console.orders import address_of, record_of
 
 PEOPLE = ("u-reader", "u-clerk", "u-clerk-nl", "u-approver", "u-admin")
 DECIDING = ("u-clerk", "u-clerk-nl", "u-approver", "u-admin")
-PAGES = ("/", "/health")
+PAGES = ("/", "/vendors", "/mappings", "/month", "/health", "/audit")
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from ml_connector.message_bodies import (
     ExactNotification,
     KnownMessage,
     PersonDeed,
+    PersonRequest,
     ProcessOrder,
     ProcessSuppliers,
     ProcessVendor,
@@ -71,6 +72,10 @@ QUEUED_BEFORE: list[tuple[dict[str, Any], KnownMessage]] = [
     (
         {"kind": "deed", "deed": "dismiss", "record": "order#po-1"} | BY | WHY,
         PersonDeed(FIRM, "dismiss", RecordKey("order#po-1"), **BY, **WHY),
+    ),
+    (
+        {"kind": "request", "request": "month", "id": "a1", "values": {"month": "2026-11"}} | BY,
+        PersonRequest(FIRM, "month", "a1", values={"month": "2026-11"}, **BY),
     ),
     ({"kind": "unreadable"} | EXACT_EVENT, UnreadableEvent(FIRM, **EXACT_EVENT)),
     ({"kind": "vendor", "vendor": "v-1"}, ProcessVendor(FIRM, VendorId("v-1"))),
@@ -137,6 +142,9 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     "records": st.none() | st.lists(ids, min_size=1).map(tuple),
     "exact": st.none() | st.text(),
     "for_all": st.booleans(),
+    "request": st.sampled_from(["vendors", "mappings_imported"]),
+    "id": shown,
+    "values": st.dictionaries(shown, st.text()),
     "record": shown.map(RecordKey),
     "problem": st.none() | shown,
     "reason": st.none() | st.text(),

@@ -39,6 +39,14 @@ _PROFILE = Path(__file__).parents[2] / "profiles" / "default"
 _DEAD = (PURCHASE_ORDERS, VENDORS)
 Words = tuple[str, ...]
 
+_ASKED = {
+    "/vendors": "/vendors/read",
+    "/mappings": "/mappings/read",
+    "/month": "/month/read",
+    "/health": "/health/ping",
+}
+"""The pages of the console that ask a worker to read something, and by which form."""
+
 
 class Story:
     """Plays all of it in one environment, one chapter after another."""
@@ -141,7 +149,16 @@ class Story:
         page = browser.get(f"/record?of={CONNECTION_ID}&key=order%23{self.in_review}")
         assert browser.post("/record/retry", page.form("/record/retry")).status == 303
         self.demo.stack.drain()
+        read = page.form("/record/read")
+        assert browser.post("/record/read", read).status == 303
+        for path, deed in _ASKED.items():
+            assert browser.post(deed, browser.get(path).form(deed)).status == 303
+        self.demo.stack.drain()
+        assert browser.get(f"/audit?name={self.in_review}").status == 303
         assert browser.post("/sign-out", page.form("/sign-out")).status == 303
+        admin = browser_of(self.demo, "u-admin")
+        ended = admin.post("/people/end", admin.get("/people").form("/people/end"))
+        assert ended.status == 303
         self.link_in_the_console()
 
     def link_in_the_console(self) -> None:

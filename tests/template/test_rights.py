@@ -192,7 +192,7 @@ def test_the_console_writes_sessions_and_nothing_else() -> None:
         for s in rights(CONSOLE)
         if s.reaches("LedgerTable") and "dynamodb:Query" in s.actions and s.condition
     ]
-    assert queries == [["*#groups", "*#group#*", "*#through"]], "it lists no records"
+    assert queries == [["*#groups", "*#group#*", "*#through", "*#names"]], "it lists no records"
 
 
 def test_the_console_can_neither_seal_nor_unseal_a_token() -> None:

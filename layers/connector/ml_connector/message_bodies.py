@@ -33,8 +33,15 @@ DeedName = Literal["retry", "dismiss", "decide", "try", "assign", "snooze", "com
 `go` and `undo` are about what was asked for before and does not act yet.
 """
 
+RequestName = Literal[
+    "vendors", "mappings", "month", "ping", "order",
+    "vendor_accepted", "vendor_linked", "vendor_rejected", "mappings_imported",
+]  # fmt: skip
+"""What a person asks for that is about no one record: something to be read, or a deed."""
+
 _T = TypeVar("_T")
 _DEEDS: tuple[DeedName, ...] = get_args(DeedName)
+_REQUESTS: tuple[RequestName, ...] = get_args(RequestName)
 _RECOVERABLE: tuple[Recoverable, ...] = ("exact", "airbase", "halts", "tokens")
 _LONGEST_TEXT = 500
 # They differ between copies that ask for the same.
@@ -176,6 +183,22 @@ class PersonDeed(ForPurchaseOrders, frozen=True):
 
 
 @final
+class PersonRequest(ForPurchaseOrders, frozen=True):
+    """What a person asked for on a page; the page finds what came of it by `id`.
+
+    `values` are those of the form, by name.
+    """
+
+    kind: ClassVar[str] = "request"
+    request: RequestName
+    id: str
+    issuer: str
+    subject: str
+    person: str
+    values: Mapping[str, str]
+
+
+@final
 class ProcessVendor(ForVendors, frozen=True):
     """Match a vendor and check its link.
 
@@ -264,12 +287,17 @@ PurchaseOrderMessage: TypeAlias = (
 )
 VendorMessage: TypeAlias = ProcessVendor | AccountNotification | ProcessSuppliers | ReconcileVendors
 KnownMessage: TypeAlias = (
-    PurchaseOrderMessage | PersonDeed | VendorMessage | ReconcileEveryConnection | Sweep
+    PurchaseOrderMessage
+    | PersonDeed
+    | PersonRequest
+    | VendorMessage
+    | ReconcileEveryConnection
+    | Sweep
 )
 WorkerMessage: TypeAlias = (
     PurchaseOrderMessage | VendorMessage | ReconcileEveryConnection | Sweep | UnknownMessage
 )
-AnyMessage: TypeAlias = WorkerMessage | PersonDeed
+AnyMessage: TypeAlias = WorkerMessage | PersonDeed | PersonRequest
 EventMessage: TypeAlias = (
     ProcessOrder | ProcessVendor | ExactNotification | AccountNotification | UnreadableEvent
 )
@@ -412,6 +440,15 @@ def _deed_name(value: Any) -> DeedName | None:
     return next((each for each in _DEEDS if each == value), None)
 
 
+def _request_name(value: Any) -> RequestName | None:
+    return next((each for each in _REQUESTS if each == value), None)
+
+
+def _texts(value: Any) -> Mapping[str, str] | None:
+    is_fit = isinstance(value, Mapping) and all(isinstance(each, str) for each in value.values())
+    return value if is_fit else None
+
+
 def _order(of: _Fields) -> KnownMessage:
     return ProcessOrder(order=OrderId(of.id("order")), by_hand=of.flag("by_hand"), **of.shared())
 
@@ -468,6 +505,18 @@ def _deed(of: _Fields) -> KnownMessage:
     )
 
 
+def _request(of: _Fields) -> KnownMessage:
+    return PersonRequest(
+        request=of.required("request", _request_name),
+        id=of.required("id", _readable),
+        issuer=of.id("issuer"),
+        subject=of.id("subject"),
+        person=of.id("person"),
+        values=of.required("values", _texts),
+        **of.shared(),
+    )
+
+
 def _vendor(of: _Fields) -> KnownMessage:
     return ProcessVendor(
         vendor=VendorId(of.id("vendor")),
@@ -512,6 +561,7 @@ _READERS: dict[str, Callable[[_Fields], KnownMessage]] = {
     ExactNotification.kind: _exact,
     UnreadableEvent.kind: _unreadable,
     PersonDeed.kind: _deed,
+    PersonRequest.kind: _request,
     ProcessVendor.kind: _vendor,
     AccountNotification.kind: _account,
     ProcessSuppliers.kind: _suppliers,

@@ -17,6 +17,7 @@ from ml_connector.infrastructure.queues import Message
 from ml_connector.message_bodies import (
     CompareOrder,
     PersonDeed,
+    PersonRequest,
     ProcessOrder,
     ProcessSuppliers,
     ProcessVendor,
@@ -95,6 +96,11 @@ def deed_again(connection: ConnectionId, record: RecordKey, person: Person) -> M
     )
 
 
+def request_message(request: PersonRequest) -> Message:
+    """Do what a person asked for; each person's requests are done one after the other."""
+    return _message(f"{request.connection}#{request.issuer}#{request.subject}", request)
+
+
 def vendor_message(
     connection: ConnectionId,
     vendor: VendorId,
@@ -134,5 +140,7 @@ def vendor_group(connection: ConnectionId) -> str:
     return f"{connection}#vendors"
 
 
-def _message(group: str, body: PurchaseOrderMessage | PersonDeed | VendorMessage) -> Message:
+def _message(
+    group: str, body: PurchaseOrderMessage | PersonDeed | PersonRequest | VendorMessage
+) -> Message:
     return Message(body.queue, group, encode(body))

@@ -133,6 +133,10 @@ class RecordStack(ABC):
             raise UserError(f"there is no connection {id!r}; see `connector connection list`")
         return found
 
+    def services_of(self, id: str) -> Services:
+        """Return a connection's services; raises `UserError` when it has no settings."""
+        return self.services.bound(self.connection(id))
+
     def known_id(self, id: str) -> ConnectionId:
         """Return the id of a current or removed connection, whose ledger and audit trail stay.
 
@@ -228,10 +232,6 @@ class Stack(RecordStack):
             known = ", ".join(site.site for site in every)
             raise UserError(f"connection {connection} has no site {named}; it has {known}")
         return found
-
-    def services_of(self, id: str) -> Services:
-        """Return a connection's services; raises `UserError` when it has no settings."""
-        return self.services.bound(self.connection(id))
 
     def known_ledger(self, id: str) -> Ledger:
         """Return the ledger of a current or removed connection, for reading.

@@ -9,11 +9,14 @@ from urllib.parse import quote
 from ml_connector import telemetry
 from ml_connector.domain.console_access import Role
 from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.orders.exact_order import ExactOrder
+from ml_connector.domain.records import OrderFacts
 from ml_connector.infrastructure.connection_views import ConnectionView, ConnectionViews
 from ml_connector.infrastructure.console_rules import ConsoleRules
 from ml_connector.infrastructure.console_sessions import ConsoleSessions, Session
 from ml_connector.infrastructure.data_form import DIVISION_KEYS
 from ml_connector.infrastructure.dynamodb import Table
+from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.record_codec import NewerDataError, is_record_key
@@ -97,6 +100,13 @@ class Console:
         if found is None:
             raise NotFoundError
         return found
+
+    def held_in_exact(self, connection: ConnectionView, order: OrderFacts) -> ExactOrder | None:
+        """Return an order as Exact reported it last, from what is stored."""
+        if order.exact is None or order.division is None:
+            return None
+        keys = SiteKeys(connection.id, connection.first_site)
+        return ExactOrders(self.tables.reference, keys, order.division).get(order.exact.id)
 
     def record(self, visit: Visit, values: Mapping[str, str]) -> tuple[Ledger, AnyRecord]:
         """Return the record that a query or form names; raises `NotFoundError`."""

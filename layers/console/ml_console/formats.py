@@ -38,6 +38,12 @@ def day(value: date | str, locale: Locale) -> str:
     return locale.day.format(day=on.day, month=on.month, name=name, year=on.year)
 
 
+def month(value: str, locale: Locale) -> str:
+    """Return a month such as `2026-11`: `Nov 2026`."""
+    year, _, number = value.partition("-")
+    return f"{locale.months[int(number) - 1]} {year}"
+
+
 def moment(value: datetime | str, locale: Locale) -> str:
     """Return a moment in UTC: `30 Nov 2026, 09:05`."""
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
@@ -99,9 +105,16 @@ def paged(query: Mapping[str, str | None], begin: int) -> str:
 
 def filters(locale: Locale) -> dict[str, Callable[..., Any]]:
     """Return the filters of the templates in a language, by name."""
-    by_locale = {"amount": amount, "day": day, "moment": moment, "age": age}
+    by_locale: dict[str, Callable[..., Any]] = {
+        "amount": amount,
+        "day": day,
+        "month": month,
+        "moment": moment,
+        "age": age,
+    }
     return {
         **{name: partial(each, locale=locale) for name, each in by_locale.items()},
+        "number": locale.number,
         "heading": heading,
         "indented": indented,
         "shown": shown,

@@ -1,12 +1,12 @@
 """Make pages of templates: everything that is filled in is escaped."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, ModuleLoader, StrictUndefined
 
-from ml_console import formats, words
+from ml_console import exception_texts, formats, report_words, words
 from ml_console.files import address_of
 from ml_console.locales import LOCALES
 from ml_console.texts import SOURCE, Texts
@@ -41,6 +41,16 @@ def environment(language: str = SOURCE) -> Environment:
     made.globals["role_words"] = words.ROLES
     made.globals["headings"] = words.HEADINGS
     made.globals["locales"] = LOCALES
+    made.globals |= {
+        "field_words": report_words.FIELDS,
+        "mark_words": report_words.MARKS,
+        "kind_words": report_words.KINDS,
+        "mapping_state_words": report_words.MAPPING_STATES,
+        "evidence_words": report_words.EVIDENCE,
+        "check_words": report_words.CHECKS,
+        "compared_words": report_words.COMPARED,
+        "progress_words": report_words.PROGRESS,
+    }
     made.filters |= formats.filters(LOCALES[language])
     return made
 
@@ -50,6 +60,12 @@ def page(template: str, texts: Texts, status: int = 200, **values: Any) -> Answe
     body = (
         environment(texts.language)
         .get_template(template)
-        .render(_=texts.say, _n=texts.count, language=texts.language, **values)
+        .render(
+            _=texts.say,
+            _n=texts.count,
+            in_words=partial(exception_texts.in_words, texts),
+            language=texts.language,
+            **values,
+        )
     )
     return Answer(status, body, {"content-type": "text/html; charset=utf-8"})

@@ -72,6 +72,11 @@ class Visit:
         """Return whether they may see what belongs to these divisions; none: to all of them."""
         return self.access.role_for(divisions) is not None
 
+    def number(self, name: str) -> int:
+        """Return a number of the query, 0 for anything else."""
+        text = self.request.query.get(name, "")
+        return int(text) if text.isdecimal() and len(text) < 7 else 0
+
 
 def divisions_of(record: AnyRecord | UnreadableRecord) -> list[str]:
     """Return the keys of the divisions that a record belongs to; none: to all of them."""

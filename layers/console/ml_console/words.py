@@ -84,6 +84,16 @@ STEPS: Mapping[str, str] = {
     "halted": _marked("Stopped"),
     "lifted": _marked("Goes on again"),
     "consent_given": _marked("Consent was given in Exact"),
+    "fetched": _marked("Fetched from Airbase"),
+    "linked": _marked("Linked to a supplier"),
+    "unlinked": _marked("No longer linked to its supplier"),
+    "rejected": _marked("Said to be another company than a supplier"),
+    "proposed": _marked("A supplier was proposed"),
+    "unmatched": _marked("No supplier was found"),
+    "creating": _marked("Its supplier is about to be created in Exact"),
+    "doubted": _marked("Its link is in doubt"),
+    "mappings_changed": _marked("Mappings were changed"),
+    "reconciled": _marked("The month %(month)s was reconciled"),
     "console_access_set": _marked("Access to the console was changed"),
 }
 """What happened, by the step of the audit trail."""

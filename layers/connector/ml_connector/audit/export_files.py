@@ -6,7 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
-from ml_connector.audit.export_rows import FIELDS, ExportPeriod, ExportRow, end_row, rows
+from ml_connector.audit.export_rows import rows
+from ml_connector.audit.record_rows import FIELDS, ExportPeriod, ExportRow, end_row, json_line
 from ml_connector.domain.ids import Actor
 from ml_connector.output_files import atomic_file, csv_line
 from ml_connector.stack import Stack
@@ -60,10 +61,6 @@ def _write(
     return {"records": counts["anchor"], "entries": counts["entry"], "left_out": left_out}
 
 
-def _json_line(row: ExportRow) -> str:
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
 def _csv_line(row: ExportRow) -> str:
     detail = json.dumps(row["detail"], ensure_ascii=False, separators=(",", ":"))
     cells = row | {"detail": detail}
@@ -75,4 +72,4 @@ def _cells(values: Iterable[object]) -> str:
     return csv_line(values, "\n", is_quoted=True)
 
 
-_WRITERS: dict[str, Callable[[ExportRow], str]] = {"jsonl": _json_line, "csv": _csv_line}
+_WRITERS: dict[str, Callable[[ExportRow], str]] = {"jsonl": json_line, "csv": _csv_line}

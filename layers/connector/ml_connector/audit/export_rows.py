@@ -3,46 +3,25 @@
 docs/audit-export.md describes the format; docs/verify_audit.py verifies it.
 """
 
-import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from ml_connector import clock
 from ml_connector import record_lookup as records
+from ml_connector.audit.record_rows import (
+    FORMAT,
+    ExportPeriod,
+    ExportRow,
+    entries_of,
+    entry_row,
+    of_record,
+    row,
+)
 from ml_connector.audit.trails import orphaned_trails
-from ml_connector.domain.audit_chain import START, Anchor, Entry
 from ml_connector.domain.ids import Actor, RecordKey
-from ml_connector.infrastructure.ledger import AnyRecord, Ledger, UnreadableRecord
+from ml_connector.infrastructure.ledger import Ledger, UnreadableRecord
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
-
-FORMAT = 1
-FIELDS = ("kind", "record", "seq", "at", "actor", "step", "detail", "previous", "hash")
-
-_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, zlib.error)
-
-ExportRow = dict[str, Any]
-"""One line of the file: all of `FIELDS`, `detail` an object."""
-
-
-@dataclass(frozen=True)
-class ExportPeriod:
-    """From `start` up to but excluding `end` (UTC); None is open."""
-
-    start: datetime | None = None
-    end: datetime | None = None
-
-    @property
-    def is_all(self) -> bool:
-        """Return whether the period has no limits."""
-        return self.start is None and self.end is None
-
-    def includes(self, entry: Entry) -> bool:
-        """Return whether the entry was made in the period."""
-        at = datetime.fromisoformat(entry.at)
-        return (self.start is None or at >= self.start) and (self.end is None or at < self.end)
 
 
 def read_period(start: str | None, end: str | None) -> ExportPeriod:
@@ -70,82 +49,18 @@ def rows(
         "to": _text(asked.end),
         **({"left_out": left_out} if left_out else {}),
     }
-    yield _row("export", ledger.id, FORMAT, clock.now().isoformat(), actor, detail=scope)
+    yield row("export", ledger.id, FORMAT, clock.now().isoformat(), actor, detail=scope)
     for record in ledger.readable_or_not() if only is None else [only]:
         if not isinstance(record, UnreadableRecord):
-            yield from _of_record(ledger, record, asked)
+            yield from of_record(ledger, record, asked)
     if only is None:
         for key in orphaned_trails(stack, ledger.id):
-            yield from map(_entry_row, _entries(ledger, RecordKey(key), asked))
+            yield from map(entry_row, entries_of(ledger, RecordKey(key), asked))
 
 
 def _unreadable(ledger: Ledger) -> Iterator[str]:
     found = ledger.readable_or_not()
     return (each.key for each in found if isinstance(each, UnreadableRecord))
-
-
-def _of_record(ledger: Ledger, record: AnyRecord, asked: ExportPeriod) -> Iterator[ExportRow]:
-    """Yield a record's rows; if it changes meanwhile, read its anchor again."""
-    anchor, first, last = record.anchor, None, Anchor()
-    for entry in _entries(ledger, record.key, asked):
-        first = first or entry
-        last = Anchor(entry.seq, entry.hash)
-        if entry.seq > anchor.seq:
-            anchor = ledger.read(record.key).anchor
-        yield _entry_row(entry)
-    if first is None and not asked.is_all:
-        return
-    before = Anchor(first.seq - 1, first.previous) if first and not asked.is_all else Anchor()
-    until = anchor.seq if asked.is_all else last.seq
-    yield _row(
-        "anchor",
-        f"{record.connection}#{record.key}",
-        anchor.seq,
-        detail={"after": before.seq, "until": until},
-        previous=before.hash,
-        hash=anchor.hash,
-    )
-
-
-def _entries(ledger: Ledger, key: RecordKey, asked: ExportPeriod) -> Iterator[Entry]:
-    """Yield the entries of the period, and those between them: clocks may differ."""
-    between: list[Entry] = []
-    has_begun = False
-    try:
-        for entry in ledger.entries(key):
-            if asked.is_all or asked.includes(entry):
-                yield from between
-                yield entry
-                between, has_begun = [], True
-            elif has_begun:
-                between.append(entry)
-    except _UNREADABLE:
-        raise UserError(f"an entry of {key} cannot be read: see `connector audit verify`") from None
-
-
-def _entry_row(entry: Entry) -> ExportRow:
-    return {"kind": "entry", **entry.as_dict()}
-
-
-def _row(
-    kind: str,
-    record: str,
-    seq: int,
-    at: str = "",
-    actor: str = "",
-    *,
-    detail: dict[str, Any],
-    previous: str = START,
-    hash: str = START,
-) -> ExportRow:
-    values = (kind, record, seq, at, actor, "", detail, previous, hash)
-    return dict(zip(FIELDS, values, strict=True))
-
-
-def end_row(connection: str, entries: int, anchors: int, digest: str) -> ExportRow:
-    """Return the last row: the counts, and the SHA-256 of every line before it."""
-    counted = {"entries": entries, "anchors": anchors}
-    return _row("end", connection, entries + anchors, detail=counted, hash=digest)
 
 
 def _moment(option: str, text: str | None) -> datetime | None:

@@ -1,8 +1,7 @@
 """Do what a person asked for, through the functions of the command, in the person's name."""
 
-from dataclasses import dataclass
-
 from ml_connector.deeds import groups
+from ml_connector.deeds.worker_stack import WorkerStack
 from ml_connector.domain.ids import Actor
 from ml_connector.domain.people import Person
 from ml_connector.exceptions.decisions import dismiss
@@ -17,22 +16,10 @@ from ml_connector.user_errors import UserError
 _DEEDS = "deed#"
 
 
-@dataclass(frozen=True)
-class _OfWorker(RecordStack):
-    """The records of the stack, through the services of a worker."""
-
-    given: StackServices
-
-    @property
-    def services(self) -> StackServices:
-        """See `RecordStack.services`."""
-        return self.given
-
-
 def do(deed: PersonDeed, services: StackServices) -> None:
     """Do it; what is not possible any more is told in the record's audit trail."""
     actor = Person(deed.issuer, deed.subject, deed.person).actor
-    stack = _OfWorker(services)
+    stack = WorkerStack(services)
     if deed.record.startswith(_DEEDS):
         groups.handle(stack, actor, deed)
         return

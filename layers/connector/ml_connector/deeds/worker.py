@@ -1,6 +1,6 @@
 """The messages of the purchase order queue: people's deeds, and what the posting worker does."""
 
-from ml_connector.message_bodies import PersonDeed, parse
+from ml_connector.message_bodies import PersonDeed, PersonRequest, parse
 from ml_connector.message_outcome import finish
 from ml_connector.purchase_orders import worker as posting_worker
 from ml_connector.services import StackServices
@@ -14,6 +14,11 @@ def handle(body: object, services: StackServices) -> None:
         from ml_connector.deeds.doing import do  # noqa: PLC0415
 
         do(message, services)
+        finish(services, message)
+    elif isinstance(message, PersonRequest):
+        from ml_connector.deeds.requests import answer  # noqa: PLC0415
+
+        answer(message, services)
         finish(services, message)
     else:
         posting_worker.handle(message, services)

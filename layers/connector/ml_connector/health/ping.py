@@ -24,15 +24,15 @@ from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
 from ml_connector.settings.connection import Dimension, ExactSite
 from ml_connector.settings.served_elsewhere import ServedElsewhere
-from ml_connector.stack import Stack
+from ml_connector.stack import RecordStack
 from ml_connector.user_errors import UserError
 
-_TOKEN_LIFETIME = timedelta(days=30)
+TOKEN_LIFETIME = timedelta(days=30)
 _DAY = timedelta(days=1)
 _IF_IT_STAYS = "If this stays for ten minutes: `connector connection consent {}`."
 
 
-def ping(stack: Stack, id: str | None = None) -> list[dict[str, Any]]:
+def ping(stack: RecordStack, id: str | None = None) -> list[dict[str, Any]]:
     """Return the checks (see `Check.as_dict`) of one connection, or of all."""
     every = stack.services.connections.all
     connections = list(every()) if id is None else [stack.connection(id)]
@@ -123,7 +123,7 @@ def _check_consent(checklist: Checklist, exact_client: ExactClient, site: ExactS
     if age is None:
         exact_client.tokens.access_token()  # raises the reason
         return
-    rest = max(_TOKEN_LIFETIME - age, timedelta(0))
+    rest = max(TOKEN_LIFETIME - age, timedelta(0))
     days, left = f"{age / _DAY:.1f}", f"{rest / _DAY:.1f}"
     if age >= WARN_AFTER:
         record = f"Connection {checklist.connection}"

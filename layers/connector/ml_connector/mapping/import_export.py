@@ -20,7 +20,7 @@ from ml_connector.output_files import check_list_path, write_list
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.settings.division_names import find_division
-from ml_connector.stack import RecordStack, Stack
+from ml_connector.stack import RecordStack
 from ml_connector.sweep.due_records import queue_reviews_of_division, queue_reviews_without_division
 from ml_connector.user_errors import UserError, safe_lines
 
@@ -115,7 +115,7 @@ def export(services: Services, out: Path) -> int:
 
 
 def import_(
-    stack: Stack, actor: Actor, id: str, path: Path, *, dry_run: bool = False
+    stack: RecordStack, actor: Actor, id: str, path: Path, *, dry_run: bool = False
 ) -> MappingImport:
     """Change the mappings as in a file: all of it or nothing.
 

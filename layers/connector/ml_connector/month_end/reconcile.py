@@ -20,7 +20,7 @@ from ml_connector.month_end.months import Month, read_month
 from ml_connector.month_end.report_lines import CATEGORIES, FINDINGS, ReportLine, Totals, totals_of
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
-from ml_connector.stack import Stack
+from ml_connector.stack import RecordStack
 
 WAIT = timedelta(seconds=180)
 
@@ -76,7 +76,7 @@ class MonthReport:
 
 
 def reconcile(
-    stack: Stack,
+    stack: RecordStack,
     actor: Actor,
     id: str,
     month: str,

@@ -51,7 +51,12 @@ _WIDTHS_OF_TOTALS = (64, 12, 12, 12)
 
 def write_orders(report: MonthReport, path: Path) -> None:
     """Write one row for each order; raise `UserError` if the file cannot be written."""
-    write_list(path, COLUMNS, (tuple(_cells(line)) for line in report.lines))
+    write_list(path, COLUMNS, orders_table(report))
+
+
+def orders_table(report: MonthReport) -> list[tuple[str, ...]]:
+    """Return the cells of each order, in the order of `COLUMNS`."""
+    return [tuple(_cells(line)) for line in report.lines]
 
 
 def write_html(report: MonthReport, path: Path) -> None:

@@ -2,7 +2,20 @@
 
 from ml_connector.domain.console_access import Role
 from ml_console.console import Routes
-from ml_console.routes import deeds, group_deeds, health, inbox, language, record, signing
+from ml_console.routes import (
+    audit,
+    deeds,
+    group_deeds,
+    health,
+    inbox,
+    language,
+    mappings,
+    month,
+    people,
+    record,
+    signing,
+    vendors,
+)
 
 ROUTES = Routes(
     public={
@@ -20,8 +33,27 @@ ROUTES = Routes(
         ("POST", "/deed/undo"): (Role.CLERK, group_deeds.go_or_undo),
         ("GET", "/record"): (Role.READER, record.record),
         ("GET", "/health"): (Role.READER, health.health),
+        ("POST", "/record/read"): (Role.CLERK, record.read),
         ("POST", "/record/retry"): (Role.CLERK, deeds.retry),
         ("POST", "/record/dismiss"): (Role.CLERK, deeds.dismiss),
+        ("GET", "/vendors"): (Role.READER, vendors.vendors),
+        ("POST", "/vendors/read"): (Role.CLERK, vendors.read),
+        ("POST", "/vendors/accept"): (Role.CLERK, vendors.accept),
+        ("POST", "/vendors/link"): (Role.CLERK, vendors.link),
+        ("POST", "/vendors/reject"): (Role.CLERK, vendors.reject),
+        ("GET", "/mappings"): (Role.READER, mappings.mappings),
+        ("GET", "/mappings.csv"): (Role.READER, mappings.download),
+        ("POST", "/mappings/read"): (Role.CLERK, mappings.read),
+        ("POST", "/mappings/map"): (Role.CLERK, mappings.map_one),
+        ("POST", "/mappings/import"): (Role.CLERK, mappings.import_),
+        ("GET", "/month"): (Role.READER, month.month),
+        ("GET", "/month.csv"): (Role.READER, month.download),
+        ("POST", "/month/read"): (Role.CLERK, month.read),
+        ("POST", "/health/ping"): (Role.CLERK, health.ping),
+        ("GET", "/audit"): (Role.READER, audit.audit),
+        ("GET", "/audit.jsonl"): (Role.READER, audit.download),
+        ("GET", "/people"): (Role.ADMIN, people.people),
+        ("POST", "/people/end"): (Role.ADMIN, people.end),
         ("POST", "/sign-out"): (Role.READER, signing.sign_out),
     },
 )

@@ -4,11 +4,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ml_connector import clock
+from ml_connector.domain.console_access import Role
 from ml_connector.domain.ids import Division, site_of
 from ml_connector.domain.records import DivisionFacts
+from ml_connector.domain.reports import PingReport
 from ml_connector.infrastructure.connection_views import ConnectionView
 from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger, parked_under
 from ml_console.console import Console
+from ml_console.routes import asking
+from ml_console.routes.asking import Notice
 from ml_console.view import page
 from ml_console.visits import Visit
 from ml_console.web import Answer
@@ -52,6 +56,9 @@ class ConnectionHealth:
     open: int | None
     """None, like no waiting order, for somebody who sees only some of the divisions."""
     divisions: list[DivisionHealth]
+    ping: PingReport | None
+    told: Notice | None
+    may_ask: bool
 
     @property
     def is_well(self) -> bool:
@@ -62,14 +69,20 @@ class ConnectionHealth:
 def health(console: Console, visit: Visit) -> Answer:
     """Show how every connection fares of which the person sees a division."""
     found = [
-        _health(console.ledger_of(each), each, visit)
-        for each in console.connections()
-        if list(_seen(each, visit))
+        _health(console, each, visit) for each in console.connections() if list(_seen(each, visit))
     ]
-    return page("health.html", visit.texts, visit=visit, connections=found)
+    return page("health.html", visit.texts, visit=visit, connections=found, new_id=asking.new_id)
 
 
-def _health(ledger: Ledger, connection: ConnectionView, visit: Visit) -> ConnectionHealth:
+def ping(console: Console, visit: Visit) -> Answer:
+    """Have both systems asked whether they work."""
+    on = asking.chosen(console, visit, visit.request.form)
+    asking.require(visit, Role.CLERK, [key for key, _ in on.divisions][:1])
+    return asking.ask(console, visit, on.connection, "ping", "/health")
+
+
+def _health(console: Console, connection: ConnectionView, visit: Visit) -> ConnectionHealth:
+    ledger, reports = console.ledger_of(connection), asking.reports_of(console, connection)
     sees_all = visit.access.everywhere is not None
     unfinished = list(ledger.unfinished()) if sees_all else []
     waiting = [str(row["open_at"]) for row in unfinished if row["waits"]]
@@ -83,6 +96,13 @@ def _health(ledger: Ledger, connection: ConnectionView, visit: Visit) -> Connect
         oldest=min(waiting, default=""),
         open=sum(bool(row["codes"]) for row in unfinished) if sees_all else None,
         divisions=[_division(ledger, key, name) for key, name in _seen(connection, visit)],
+        ping=reports.read("ping", PingReport),
+        told=asking.notice(visit, reports)
+        if visit.request.query.get("of") == connection.id
+        else None,
+        may_ask=any(
+            (visit.access.role_for([key]) or 0) >= Role.CLERK for key, _ in _seen(connection, visit)
+        ),
     )
 
 

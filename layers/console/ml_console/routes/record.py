@@ -9,16 +9,20 @@ from ml_connector.audit import trail_checks
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.console_access import Role
 from ml_connector.domain.people import name_of
+from ml_connector.domain.reports import ApprovedOrder
 from ml_connector.exceptions.open_rows import open_rows
 from ml_connector.infrastructure.ledger import AnyRecord
 from ml_connector.user_errors import UserError
 from ml_console.console import Console
+from ml_console.routes import asking
+from ml_console.routes.comparison import compared
 from ml_console.view import page
-from ml_console.visits import Visit, divisions_of
+from ml_console.visits import NotFoundError, Visit, divisions_of
 from ml_console.web import Answer
 from ml_console.words import state_in_words, step_in_words
 
 _STEPS_SHOWN = 30
+ORDER = "order#"
 _RETRIED = ("order", "vendor", "event")
 
 
@@ -44,6 +48,9 @@ def record(console: Console, visit: Visit) -> Answer:
     except UserError as error:
         entries, broken = [], str(error)
     order = records.order_facts(found)
+    reports = asking.reports_of(console, connection)
+    approved = reports.read(found.key, ApprovedOrder) if found.key.startswith(ORDER) else None
+    held = console.held_in_exact(connection, order)
     return page(
         "record.html",
         visit.texts,
@@ -57,12 +64,31 @@ def record(console: Console, visit: Visit) -> Answer:
         places=[names.get(each, each) for each in divisions_of(found)],
         rows=[{**row, "evidence": evidence[row["id"]]} for row in open_rows(found)],
         dismissed=_dismissed(found),
-        steps=list(_story(visit, entries)),
+        steps=list(story_of(visit, entries)),
         entries=len(entries),
         broken=broken,
         may_decide=visit.may(Role.CLERK, found),
         may_retry=found.key.partition("#")[0] in _RETRIED,
         notice=_notice(visit, found),
+        parts=compared(order, approved, held, visit.texts.locale),
+        approved=approved,
+        held=held,
+        told=asking.notice(visit, reports),
+        may_read=found.key.startswith(ORDER) and visit.may(Role.CLERK, found),
+        new_id=asking.new_id,
+    )
+
+
+def read(console: Console, visit: Visit) -> Answer:
+    """Have the order read in Airbase, to be shown beside what was written."""
+    ledger, found = console.record(visit, visit.request.form)
+    visit.require(Role.CLERK, found)
+    if not found.key.startswith(ORDER):
+        raise NotFoundError
+    order = found.key.removeprefix(ORDER)
+    connection = console.connection(ledger.id)
+    return asking.ask(
+        console, visit, connection, "order", "/record", {"order": order}, {"key": found.key}
     )
 
 
@@ -74,7 +100,7 @@ def _notice(visit: Visit, found: AnyRecord) -> str:
     return "in_progress" if query.get("since") == str(found.version) else "answered"
 
 
-def _story(visit: Visit, entries: list[Entry]) -> Iterator[Step]:
+def story_of(visit: Visit, entries: list[Entry]) -> Iterator[Step]:
     """Yield the last steps, or all that the address asks for; the latest first."""
     shown = entries if "all" in visit.request.query else entries[-_STEPS_SHOWN:]
     for entry in reversed(shown):

@@ -9,7 +9,7 @@ from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.vendor_links import ProposedSupplier, SupplierProposals
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
-from ml_connector.stack import Stack
+from ml_connector.stack import RecordStack
 from ml_connector.user_errors import UserError, safe_lines
 from ml_connector.vendors.review import decisions
 from ml_connector.vendors.review.find import (
@@ -23,7 +23,7 @@ from ml_connector.vendors.review.vendor_states import waiting_by_vendor
 
 
 def accept(
-    stack: Stack,
+    stack: RecordStack,
     actor: Actor,
     id: str,
     vendor: str,
@@ -58,7 +58,7 @@ def accept(
 
 
 def reject(
-    stack: Stack,
+    stack: RecordStack,
     actor: Actor,
     id: str,
     vendor: str,
@@ -90,7 +90,7 @@ def reject(
 
 
 def link(
-    stack: Stack,
+    stack: RecordStack,
     actor: Actor,
     id: str,
     vendor: str,
@@ -118,7 +118,7 @@ def link(
 
 
 def unlink(
-    stack: Stack, actor: Actor, id: str, vendor: str, reason: str, division: str | None = None
+    stack: RecordStack, actor: Actor, id: str, vendor: str, reason: str, division: str | None = None
 ) -> dict[str, Any]:
     """Remove the vendor's link and reject the pair; its orders wait.
 

@@ -1,0 +1,124 @@
+"""Do what a person asked for on a page, and tell the page what came of it."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, assert_never
+
+from ml_connector.deeds.reports import ReportMaker
+from ml_connector.deeds.worker_stack import WorkerStack
+from ml_connector.domain.faults import Fault, Halt, Later, Review
+from ml_connector.domain.ids import Actor
+from ml_connector.domain.people import Person
+from ml_connector.domain.reports import Outcome
+from ml_connector.infrastructure.kept_reports import KeptReports, ReportTooLargeError
+from ml_connector.infrastructure.ledger import Conflict
+from ml_connector.mapping.import_export import import_
+from ml_connector.message_bodies import PersonRequest
+from ml_connector.services import StackServices
+from ml_connector.telemetry import logger
+from ml_connector.user_errors import UserError
+from ml_connector.vendors.review import decide_by_name as vendors
+
+_MOST_CHANGES_SHOWN = 100
+
+
+def answer(request: PersonRequest, services: StackServices) -> None:
+    """Do it; what is not possible is told to the page. What was done already is not done again."""
+    kept = KeptReports(services.tables.mappings, request.connection)
+    if kept.outcome(request.id) is not None:
+        return
+    actor = Person(request.issuer, request.subject, request.person).actor
+    try:
+        values = _do(WorkerStack(services), actor, request)
+        outcome = Outcome(is_done=True, request=request.request, values=values)
+    except (UserError, Fault, Conflict, ReportTooLargeError) as error:
+        logger().warning("a request was not done", request=request.request, cause=str(error))
+        outcome = Outcome(is_done=False, request=request.request, values={"why": _why(error)})
+    kept.note(request.id, outcome)
+
+
+def _do(stack: WorkerStack, actor: Actor, request: PersonRequest) -> Mapping[str, Any]:
+    reports = ReportMaker(stack, actor, request.connection)
+    match request.request:
+        case "vendors":
+            reports.vendors()
+        case "mappings":
+            reports.mappings()
+        case "month":
+            reports.month(request.values.get("month", ""))
+        case "ping":
+            reports.ping()
+        case "order":
+            reports.order(request.values.get("order", ""))
+        case "mappings_imported":
+            return _import(stack, actor, request, reports)
+        case "vendor_accepted" | "vendor_linked" | "vendor_rejected":
+            return _decide(stack, actor, request, reports)
+        case _:
+            assert_never(request.request)
+    return {}
+
+
+def _decide(
+    stack: WorkerStack, actor: Actor, request: PersonRequest, reports: ReportMaker
+) -> Mapping[str, Any]:
+    """Decide in each division that is named; the vendors are read again afterwards."""
+    values = request.values
+    vendor, supplier = values.get("vendor", ""), values.get("supplier", "")
+    done: list[dict[str, Any]] = []
+    try:
+        for division in values.get("divisions", "").split():
+            of = (stack, actor, request.connection, vendor)
+            match request.request:
+                case "vendor_accepted":
+                    done.append(vendors.accept(*of, division, supplier))
+                case "vendor_linked":
+                    done.append(vendors.link(*of, supplier, values.get("reason", ""), division))
+                case _:
+                    done.append(vendors.reject(*of, supplier, values.get("reason", ""), division))
+    finally:
+        if done:
+            reports.vendors()
+    if not done:
+        raise UserError("no division was named")
+    linked = done[-1]["supplier"]
+    orders = sum(len(each.get("orders", ())) for each in done)
+    to = f"{linked['code']} {linked['name']}".strip()
+    return {"vendor": done[-1]["name"], "supplier": to, "orders": orders}
+
+
+def _import(
+    stack: WorkerStack, actor: Actor, request: PersonRequest, reports: ReportMaker
+) -> Mapping[str, Any]:
+    text, is_dry = request.values.get("csv", ""), request.values.get("dry_run", "") == "1"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "mappings.csv")
+        path.write_text(text, encoding="utf-8")
+        made = import_(stack, actor, request.connection, path, dry_run=is_dry)
+    if not is_dry and made.changes:
+        reports.mappings()
+    return {
+        "is_dry": is_dry,
+        "number": len(made.changes),
+        "queued": made.queued,
+        "changes": [each.as_dict() for each in made.changes[:_MOST_CHANGES_SHOWN]],
+        "csv": text if is_dry and made.changes else "",
+    }
+
+
+def _why(error: Exception) -> str:
+    """Return why it was not done, as people read it."""
+    match error:
+        case Review():
+            return " ".join(f"{each.cause} {each.remedy}" for each in error.problems)
+        case Halt():
+            return f"{error.problem.cause} {error.problem.remedy}"
+        case Later():
+            return error.cause
+        case Conflict():
+            return "It was changed by somebody else at the same moment. Try again."
+        case ReportTooLargeError():
+            return "There is too much of it for a page: use the command."
+        case _:
+            return str(error)

@@ -1,0 +1,156 @@
+"""What the worker reads for pages of the console, which cannot reach the systems themselves."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+
+
+class Side(Struct, frozen=True):
+    """A vendor in Airbase, or a supplier in Exact; a text is empty where its system has none."""
+
+    id: str
+    code: str = ""
+    name: str = ""
+    email: str = ""
+    vat_number: str = ""
+    chamber_of_commerce: str = ""
+    country: str = ""
+    city: str = ""
+    is_usable: bool = True
+
+
+class Candidate(Struct, frozen=True):
+    """A proposed supplier, and how similar it is, 0 to 1."""
+
+    supplier: Side
+    score: float
+
+
+class VendorCase(Struct, frozen=True):
+    """A vendor to decide about in a division; `orders` and `held_up` (totals) wait for it."""
+
+    division: str
+    vendor: Side
+    rule: str
+    evidence: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    linked_to: Side | None
+    doubt: str
+    orders: tuple[str, ...]
+    held_up: tuple[str, ...]
+
+
+class VendorsReport(Struct, frozen=True):
+    """The vendors to decide about, those that orders wait for first; `left`: how many more."""
+
+    at: datetime
+    cases: tuple[VendorCase, ...]
+    left: int = 0
+
+
+class MappingProposal(Struct, frozen=True):
+    """What to enter for a value, its name, and why."""
+
+    exact: str
+    name: str
+    why: str
+
+
+class MappingCase(Struct, frozen=True):
+    """One value in one division: as `mapping.overview.MappingRow`."""
+
+    division: str | None
+    kind: str
+    airbase: str
+    name: str
+    exact: str
+    exact_name: str
+    state: str
+    orders: int = 0
+    code: str = ""
+    cause: str = ""
+    remedy: str = ""
+    proposals: tuple[MappingProposal, ...] = ()
+
+
+class MappingsReport(Struct, frozen=True):
+    """The values that are mapped or used, unmapped ones first; `not_read`: divisions without."""
+
+    at: datetime
+    cases: tuple[MappingCase, ...]
+    orders: int
+    not_read: tuple[str, ...]
+
+
+class MonthReport(Struct, frozen=True):
+    """A reconciled month, as `reconcile.MonthReport.as_dict`; and as a table for spreadsheets."""
+
+    at: datetime
+    report: Mapping[str, Any]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class DivisionCalls(Struct, frozen=True):
+    """How many calls a division has left, this minute and today."""
+
+    division: str
+    minute: int
+    day: int
+
+
+class SiteFigures(Struct, frozen=True):
+    """Of one Exact site: how long its consent lasts, and what of the contract's day is used.
+
+    `consent_days`: None when there is no consent.
+    """
+
+    site: str
+    consent_days: float | None
+    contract: str
+    used: int
+    share: int
+
+
+class PingReport(Struct, frozen=True):
+    """The checks of both systems, each as `checks.Check.as_dict`, and what is left of limits."""
+
+    at: datetime
+    checks: tuple[Mapping[str, Any], ...]
+    calls: tuple[DivisionCalls, ...] = ()
+    sites: tuple[SiteFigures, ...] = ()
+
+
+class ApprovedLine(Struct, frozen=True):
+    """A line as Airbase approved it; amounts without currency."""
+
+    description: str
+    account: str
+    quantity: str
+    unit_price: str
+    amount: str
+    vat_code: str
+    cost_centre: str
+
+
+class ApprovedOrder(Struct, frozen=True):
+    """An order as Airbase has it: the total with its currency, days as ISO."""
+
+    at: datetime
+    title: str
+    vendor: str
+    total: str
+    description: str
+    order_date: str
+    payment_condition: str
+    lines: tuple[ApprovedLine, ...]
+
+
+class Outcome(Struct, frozen=True):
+    """What came of a request: done, or why not; `values` are filled into the page's words."""
+
+    is_done: bool
+    request: str
+    values: Mapping[str, Any]

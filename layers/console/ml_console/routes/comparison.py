@@ -1,0 +1,167 @@
+"""An order on three sides: as Airbase has it, as it was written last, and as Exact holds it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from msgspec import Struct
+
+from ml_connector.domain.orders.diff import LINES
+from ml_connector.domain.orders.exact_order import ExactLine, ExactOrder
+from ml_connector.domain.records import OrderFacts
+from ml_connector.domain.reports import ApprovedLine, ApprovedOrder
+from ml_console.formats import amount, day
+from ml_console.locales import Locale
+
+_HEADER = ("description", "order_date", "payment_condition", "sum")
+_LINE = ("description", "quantity", "unit_price", "vat_code", "cost_centre")
+
+
+class Cell(Struct, frozen=True):
+    """One value on each side; None where a side has no such line, or was not read.
+
+    `changed`: Exact holds another value than was written.
+    """
+
+    name: str
+    airbase: str | None
+    written: str | None
+    exact: str | None
+    changed: bool
+
+
+class Part(Struct, frozen=True):
+    """The header (`number` 0) or one line, value by value; `received` and `invoiced` are in Exact.
+
+    `sign`: "+" for a line that only Exact has, "-" for one that Exact has no more.
+    """
+
+    number: int
+    cells: list[Cell]
+    sign: str = ""
+    received: str = ""
+    invoiced: str = ""
+
+
+def compared(
+    facts: OrderFacts, approved: ApprovedOrder | None, held: ExactOrder | None, locale: Locale
+) -> list[Part]:
+    """Return header and lines of an order; empty when nothing was written or read."""
+    if not (facts.body or approved or held):
+        return []
+    return [_header(facts, approved, held, locale), *_lines(facts.body, approved, held, locale)]
+
+
+def _header(
+    facts: OrderFacts, approved: ApprovedOrder | None, held: ExactOrder | None, locale: Locale
+) -> Part:
+    body = facts.body or {}
+    left: Mapping[str, Any] | None = None
+    if approved:
+        left = {name: getattr(approved, name) for name in _HEADER[:-1]}
+        currency = approved.total.partition(" ")[0] or approved.total.rpartition(" ")[2]
+        left = {**left, "sum": _sum(currency, (Decimal(line.amount) for line in approved.lines))}
+    middle = {
+        "description": body.get("Description"),
+        "order_date": str(body.get("OrderDate") or "")[:10],
+        "payment_condition": body.get("PaymentCondition"),
+        "sum": _sum(body.get("Currency"), map(_amount_of, body.get(LINES, ()))),
+    }
+    right: Mapping[str, Any] | None = None
+    if held:
+        names = ("description", "order_date", "payment_condition")
+        right = {name: getattr(held, name) for name in names}
+        lines = (line.quantity * line.unit_price for line in held.lines)
+        right = {**right, "sum": _sum(held.currency, lines)}
+    return Part(0, _cells(_HEADER, left, middle if body else None, right, locale))
+
+
+def _lines(
+    body: Mapping[str, Any] | None,
+    approved: ApprovedOrder | None,
+    held: ExactOrder | None,
+    locale: Locale,
+) -> Iterator[Part]:
+    written: Sequence[Mapping[str, Any]] = (body or {}).get(LINES, ())
+    airbase = approved.lines if approved else ()
+    exact = held.lines if held else ()
+    for at in range(max(len(written), len(airbase), len(exact))):
+        left = airbase[at] if at < len(airbase) else None
+        middle = written[at] if at < len(written) else None
+        right = exact[at] if at < len(exact) else None
+        is_added, is_removed = right and body and not middle, held and middle and not right
+        sign = "+" if is_added else "-" if is_removed else ""
+        values = _airbase_line(left), _written_line(middle), _exact_line(right)
+        cells = _cells(_LINE, *values, locale)
+        received = locale.number(_plain(right.received)) if right and right.received else ""
+        invoiced = locale.number(_plain(right.invoiced)) if right and right.invoiced else ""
+        yield Part(at + 1, cells, sign, received, invoiced)
+
+
+def _airbase_line(line: ApprovedLine | None) -> Mapping[str, Any] | None:
+    return None if line is None else {name: getattr(line, name) for name in _LINE}
+
+
+def _written_line(line: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    return line and {
+        "description": line.get("Description"),
+        "quantity": line.get("QuantityInPurchaseUnits"),
+        "unit_price": line.get("UnitPrice"),
+        "vat_code": line.get("VATCode"),
+        "cost_centre": line.get("CostCenter"),
+    }
+
+
+def _exact_line(line: ExactLine | None) -> Mapping[str, Any] | None:
+    return None if line is None else {name: getattr(line, name) for name in _LINE}
+
+
+def _cells(
+    names: Sequence[str],
+    airbase: Mapping[str, Any] | None,
+    written: Mapping[str, Any] | None,
+    exact: Mapping[str, Any] | None,
+    locale: Locale,
+) -> list[Cell]:
+    made = []
+    for name in names:
+        left, middle, right = (
+            None if side is None else _shown(name, side.get(name), locale)
+            for side in (airbase, written, exact)
+        )
+        changed = middle is not None and right is not None and middle != right
+        if any((left, middle, right)):
+            made.append(Cell(name, left, middle, right, changed))
+    return made
+
+
+def _shown(name: str, value: Any, locale: Locale) -> str:
+    if value is None or value == "":
+        return ""
+    if name in {"quantity", "unit_price"}:
+        try:
+            return locale.number(_plain(Decimal(str(value))))
+        except InvalidOperation:
+            return str(value)
+    if name == "order_date":
+        return day(value if isinstance(value, date) else str(value), locale)
+    if name == "sum":
+        return amount(str(value), locale)
+    return str(value).strip()
+
+
+def _plain(value: Decimal) -> Decimal:
+    """Return a number without needless zeros, and not as a power of ten."""
+    return Decimal(f"{value.normalize():f}")
+
+
+def _amount_of(line: Mapping[str, Any]) -> Decimal:
+    values = (line.get(name) or 0 for name in ("QuantityInPurchaseUnits", "UnitPrice"))
+    quantity, price = (Decimal(str(each)) for each in values)
+    return quantity * price
+
+
+def _sum(currency: str | None, amounts: Iterable[Decimal]) -> str:
+    """Return the sum of the lines: it is the same on each side, with VAT or without."""
+    return f"{currency} {sum(amounts, Decimal()):.2f}" if currency else ""

@@ -1,0 +1,79 @@
+"""The machine's Chromium at the console of the demo firm; it fails without one, and never skips."""
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from local.demo.environment import FIRM, DemoEnvironment
+from local.demo.scenario import Scenario
+from ml_connector.infrastructure.ledger import OrderRecord
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_CLERK = "u-clerk"
+
+Open = Callable[..., Page]
+
+
+def chromium_path() -> str:
+    """Return where Chromium is; CHROMIUM names another. Raises `RuntimeError` without one."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+    if found is None:
+        raise RuntimeError("the browser tests need Chromium: apt-get install chromium")
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        # Containers give Chromium no sandbox of its own; it only opens our own pages.
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[DemoEnvironment]:
+    """The demo firm after its month, with what the worker reads for the pages."""
+    logging.disable(logging.CRITICAL)
+    with DemoEnvironment() as demo:
+        demo.connect()
+        Scenario(demo, lambda _: None).play()
+        demo.stack.rights.refusals.clear()
+        yield demo
+
+
+@pytest.fixture
+def open_page(chromium: Browser, demo: DemoEnvironment) -> Iterator[Open]:
+    """Return a function that opens a page as somebody: a new browser for each call."""
+    contexts: list[BrowserContext] = []
+
+    def opened(path: str, who: str = _CLERK, **options: object) -> Page:
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(demo.stack.console_url + path)
+        if "/sign-in" in urlsplit(page.url).path:
+            page.locator("a.button").click()
+            page.locator(f"a[href*='person={who}']").first.click()
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def changed_order(demo: DemoEnvironment) -> str:
+    """Return the address of the order that somebody has changed in Exact."""
+    key = _order_with(demo, "CHANGED_IN_EXACT").key
+    return f"/record?of={FIRM}&key=order%23{key.partition('#')[2]}"
+
+
+def _order_with(demo: DemoEnvironment, code: str) -> OrderRecord:
+    orders = demo.services.ledger_of(FIRM).orders()
+    return next(each for each in orders if code in {one.code for one in each.problems})

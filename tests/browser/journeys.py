@@ -1,0 +1,182 @@
+"""Journeys in a real browser: by mouse, by keyboard alone, without JavaScript; and what axe finds.
+
+Run by `make browser-test`; the name keeps it out of `make test`, which needs no browser.
+"""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from local.demo.environment import DemoEnvironment
+from tests.browser.conftest import Open
+
+PAGES = ("/", "/vendors", "/mappings", "/month", "/health", "/audit?name=connection&trail=1")
+READ = {
+    "/vendors": "Read both lists again",
+    "/mappings": "Read both systems again",
+    "/month": "Reconcile it now",
+    "/health": "Ask both systems now",
+}
+_WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+_LARGEST = 100_000
+_NARROW = {"width": 320, "height": 640}
+
+
+def findings(page: Page) -> list[str]:
+    """Return what axe-core finds against WCAG 2.2 A and AA."""
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": _WCAG}})
+    return [
+        f"{each['id']}: {node['html'][:200]}"
+        for each in found.response["violations"]
+        for node in each["nodes"]
+    ]
+
+
+def asked(page: Page, demo: DemoEnvironment) -> str:
+    """Let the worker do what was asked for; return what the page says of it."""
+    demo.stack.drain()
+    page.goto(page.url)
+    return str(page.locator("[role=status]").first.inner_text())
+
+
+@pytest.mark.parametrize("path", READ)
+def test_what_a_page_shows_is_read_on_a_button(
+    open_page: Open, demo: DemoEnvironment, path: str
+) -> None:
+    page = open_page(path)
+    page.get_by_role("button", name=READ[path]).click()
+    expect(page.get_by_text("In progress")).to_be_visible()
+    asked(page, demo)
+    expect(page.get_by_text("As of")).to_be_visible()
+    expect(page.get_by_text("In progress")).to_have_count(0)
+
+
+def test_the_answer_appears_without_loading_the_page_again(
+    open_page: Open, demo: DemoEnvironment
+) -> None:
+    page = open_page("/vendors")
+    page.get_by_role("button", name=READ["/vendors"]).click()
+    expect(page.get_by_text("In progress")).to_be_visible()
+    demo.stack.drain()
+    expect(page.get_by_role("status").get_by_text("Both lists were read again")).to_be_visible()
+
+
+def test_an_order_shows_all_sides_and_marks_what_exact_changed(
+    open_page: Open, demo: DemoEnvironment, changed_order: str
+) -> None:
+    page = open_page(changed_order)
+    page.get_by_role("button", name="Read it in Airbase").click()
+    asked(page, demo)
+    changed = page.locator("td.changed").filter(has_text="≠")
+    assert {each.inner_text().split("\n")[0].strip()[:1] for each in changed.all()} == {"≠"}
+    expect(changed.first).to_contain_text("changed in Exact")
+    expect(page.get_by_text("The audit trail is intact")).to_be_visible()
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="Save it for an auditor").click()
+    assert saved.value.suggested_filename.endswith(".jsonl")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(
+    open_page: Open, demo: DemoEnvironment, changed_order: str, scheme: str
+) -> None:
+    page = open_page("/people", "u-admin", color_scheme=scheme)
+    for path in (*PAGES, changed_order, "/people", "/nowhere"):
+        page.goto(demo.stack.console_url + path)
+        for each in page.locator("main details").all():
+            each.evaluate("details => { details.open = true; }")
+        assert findings(page) == [], path
+    door = open_page("/sign-in", color_scheme=scheme)
+    door.goto(demo.stack.console_url + "/sign-in")
+    assert findings(door) == []
+
+
+@pytest.mark.parametrize("language", ["en", "nl", "de", "fr"])
+def test_nothing_is_cut_at_320_pixels_in_any_language(
+    open_page: Open, demo: DemoEnvironment, changed_order: str, language: str
+) -> None:
+    page = open_page("/", "u-admin", viewport=_NARROW, locale=language)
+    for path in (*PAGES, changed_order, "/people"):
+        answer = page.goto(demo.stack.console_url + path)
+        assert answer is not None
+        assert answer.ok, path
+        assert page.evaluate("document.documentElement.scrollWidth") <= _NARROW["width"], path
+        assert page.locator("html").get_attribute("lang") == language
+
+
+def test_every_page_without_cache_is_small(
+    open_page: Open, demo: DemoEnvironment, changed_order: str
+) -> None:
+    page = open_page("/", "u-admin")
+    for path in (*PAGES, changed_order, "/people"):
+        sizes: list[int] = []
+        fresh = page.context.browser
+        assert fresh is not None
+        context = fresh.new_context(storage_state=page.context.storage_state())
+        tab = context.new_page()
+        tab.on("response", lambda answer, sizes=sizes: sizes.append(len(answer.body())))
+        tab.goto(demo.stack.console_url + path, wait_until="networkidle")
+        assert 0 < sum(sizes) < _LARGEST, path
+        context.close()
+
+
+def test_without_javascript_a_vendor_is_linked(open_page: Open, demo: DemoEnvironment) -> None:
+    page = open_page("/vendors", java_script_enabled=False)
+    page.get_by_role("button", name=READ["/vendors"]).click()
+    asked(page, demo)
+    card = page.get_by_role("article", name="Nieuwkomer Catering")
+    card.get_by_text("Link it to a supplier").click()
+    card.get_by_label("Its account code in Exact").fill("102")
+    card.get_by_label("Why it is this supplier").fill("The same company")
+    card.get_by_role("button", name="Link it").click()
+    said = asked(page, demo)
+    assert "Nieuwkomer Catering is linked to 102 Cloudwerk now. 1 order goes on." in said
+
+
+def test_by_keyboard_alone_a_month_is_reconciled(open_page: Open, demo: DemoEnvironment) -> None:
+    page = open_page("/month")
+    reach(page, "Reconcile it now")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("In progress")).to_be_visible()
+    asked(page, demo)
+    reach(page, "Posted and equal")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("category=equal"))
+
+
+def test_a_session_that_ends_in_the_middle_of_a_form(
+    open_page: Open, demo: DemoEnvironment
+) -> None:
+    page = open_page("/vendors")
+    page.context.clear_cookies(name="__Host-console")
+    page.get_by_role("button", name=READ["/vendors"]).click()
+    expect(page.get_by_role("heading", name="You were signed out")).to_be_visible()
+    assert demo.stack.drain() == 0, "nothing was asked for"
+
+
+def test_a_language_is_chosen_and_kept(open_page: Open, demo: DemoEnvironment) -> None:
+    page = open_page("/health")
+    page.get_by_role("button", name="Nederlands").click()
+    expect(page.get_by_role("heading", name="Toestand")).to_be_visible()
+    page.goto(demo.stack.console_url + "/month")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Maand")
+
+
+def test_a_reader_decides_nothing(open_page: Open, demo: DemoEnvironment) -> None:
+    page = open_page("/", "u-reader")
+    for path in (*READ, "/audit"):
+        page.goto(demo.stack.console_url + path)
+        assert page.locator("main form[method=post]").locator("button").count() == 0, path
+
+
+def reach(page: Page, name: str) -> None:
+    """Press Tab until the button or link with this name has the focus, as people see it."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        if focused.count() and name in focused.inner_text():
+            expect(focused).to_be_visible()
+            return
+    raise AssertionError(f"the keyboard does not reach {name!r}")
