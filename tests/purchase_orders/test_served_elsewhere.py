@@ -10,9 +10,12 @@ from ml_connector.connections import manage
 from ml_connector.connections.secrets import API_KEY, GivenSecrets
 from ml_connector.exceptions import retry as retries
 from ml_connector.health.ping import ping_connection
+from ml_connector.mapping.import_export import show
 from ml_connector.month_end.report_files import write_orders
 from ml_connector.purchase_orders.listing import list_orders
 from ml_connector.purchase_orders.preview import preview
+from ml_connector.rehearsal.period import AskedDays
+from ml_connector.rehearsal.rehearse import rehearse
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
@@ -214,6 +217,22 @@ def test_the_month_counts_them_by_themselves_known_or_not(
     assert report.counts["served_elsewhere"] == 3
     write_orders(report, tmp_path / "month.csv")
     assert (tmp_path / "month.csv").read_text().count("served_elsewhere,") == 3
+
+
+def test_a_rehearsal_has_nothing_to_do_for_them(iberia: InMemoryEnvironment) -> None:
+    iberia.connect(served_elsewhere=[elsewhere()])
+    order_of(iberia, "PO-1")
+    found = rehearse(PersonStack(iberia), PERSON, FIRM, AskedDays("2026-09"))
+    assert [(each.verdict, each.division) for each in found.orders] == [("nothing_to_do", None)]
+
+
+def test_a_mapping_of_it_is_not_missing(iberia: InMemoryEnvironment) -> None:
+    iberia.connect(served_elsewhere=[elsewhere()])
+    order_of(iberia, "PO-1")
+    assert not show(iberia.services_of(), unmapped=True).rows
+    iberia.services.connections.save(settings(iberia))
+    (row,) = show(iberia.services_of(), unmapped=True).rows
+    assert (row.airbase, row.code) == (IBERIA, "UNKNOWN_SUBSIDIARY")
 
 
 class TestWhatIsRefused:

@@ -9,7 +9,6 @@ from ml_connector.domain.ids import OrderId
 from ml_connector.domain.money import Money
 from ml_connector.domain.orders.carrier_items import find_carrier, find_gl_account
 from ml_connector.domain.orders.dimensions import dimensions, payment_condition, vat_code
-from ml_connector.domain.orders.mapping import pick_division
 from ml_connector.domain.orders.order import Order, OrderLine, Reference, Tag
 from ml_connector.domain.orders.reference_data import Item
 from ml_connector.domain.orders.supplier import choose_supplier
@@ -101,29 +100,21 @@ class MappingChecker:
         self, problems: Problems, vendor: Reference | None = None, payment_condition: str = ""
     ) -> MappingContext:
         order = replace(
-            _order(Reference()),
+            _order(),
             vendor=vendor or Reference(),
             payment_condition=payment_condition,
         )
         return MappingContext(order, self._connection, self._division, self.division_data, problems)
 
 
-def serving_division(connection: Connection, subsidiary: Reference) -> ExactDivision | None:
-    """Return the division that serves an Airbase subsidiary, or None."""
-    try:
-        return pick_division(_order(subsidiary), connection)
-    except Review:
-        return None
-
-
-def _order(subsidiary: Reference) -> Order:
+def _order() -> Order:
     return Order(
         id=OrderId(""),
         number="",
         state=ApprovalState.APPROVED,
         outcome=RequestOutcome.PURCHASE_ORDER,
         revision="",
-        subsidiary=subsidiary,
+        subsidiary=Reference(),
         vendor=Reference(),
         total=Money(_ONE, "EUR"),
         description="",

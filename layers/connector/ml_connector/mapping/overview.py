@@ -6,9 +6,9 @@ from typing import Any
 
 from ml_connector import clock
 from ml_connector.domain.ids import Division
-from ml_connector.domain.orders.mapping import elsewhere_for
+from ml_connector.domain.orders.mapping import elsewhere_for, serving_division
 from ml_connector.domain.orders.order import Reference
-from ml_connector.mapping.checker import MappingChecker, MappingResult, serving_division
+from ml_connector.mapping.checker import MappingChecker, MappingResult
 from ml_connector.mapping.kinds import (
     GL_ACCOUNTS,
     ITEMS,
@@ -90,7 +90,7 @@ class MappingOverview:
 
     def _subsidiary(self, value: AirbaseValue) -> MappingRow:
         wanted = value.wanted
-        division = serving_division(self._connection, wanted)
+        division = serving_division(wanted, self._connection)
         if division:
             key = next(key for key in wanted.keys if key in division.subsidiaries)
             return _subsidiary_row(division, key, wanted.name, value.orders)

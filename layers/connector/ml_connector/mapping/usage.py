@@ -7,9 +7,9 @@ from typing import Any
 from ml_connector.airbase.client import AirbaseClient
 from ml_connector.airbase.purchase_orders import FieldReader
 from ml_connector.domain.ids import Division
+from ml_connector.domain.orders.mapping import serving_division
 from ml_connector.domain.orders.order import Reference, Tag
 from ml_connector.domain.states import ApprovalState
-from ml_connector.mapping.checker import serving_division
 from ml_connector.mapping.kinds import (
     GL_ACCOUNTS,
     PAYMENT_CONDITIONS,
@@ -83,7 +83,7 @@ def _note_order(usage: AirbaseUsage, raw: Any, connection: Connection) -> None:
         return
     usage.orders += 1
     subsidiary = reader.reference(profile.order.subsidiary, "subsidiary")
-    division = serving_division(connection, subsidiary)
+    division = serving_division(subsidiary, connection)
     found: list[tuple[UsageKey, Reference]] = [((None, SUBSIDIARIES), subsidiary)]
     if division:
         found += _used(usage, reader, connection, division.division)
@@ -126,7 +126,7 @@ def _divisions_of(row: Any, connection: Connection) -> list[Division]:
     named = row.get("subsidiary_reference_ids") if isinstance(row, Mapping) else None
     if not isinstance(named, list) or not named:
         return [each.division for each in connection.divisions]
-    served = (serving_division(connection, _reference(each)) for each in named)
+    served = (serving_division(_reference(each), connection) for each in named)
     return list(dict.fromkeys(each.division for each in served if each))
 
 
