@@ -79,6 +79,10 @@ VERBS: Mapping[str, Verb] = {
         "ready", "ready", _SET_UP,
         "Say whether a connection is ready to go live, and what is to be repaired first.",
     ),
+    "explain": Verb(
+        "explain", "explain", _LOOK_UP,
+        "Explain why a record is as it is: each decision, with its evidence, who and when.",
+    ),
     "codes": Verb(
         "orders", "codes", _LOOK_UP, "Explain an exception code: its cause and remedy.",
     ),

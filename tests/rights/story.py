@@ -198,6 +198,8 @@ class Story:
             ("exceptions", firm),
             ("exception", "show", firm, order),
             ("audit", "show", firm, order),
+            ("explain", firm, order),
+            ("explain", firm, order, "--as-of", clock.now().isoformat()),
             ("audit", "verify", firm),
             ("audit", "export", firm, "--out", out + ".jsonl"),
             ("connection", "list"),

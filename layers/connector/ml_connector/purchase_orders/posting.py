@@ -251,7 +251,8 @@ class _Posting:
     def _post(self, step: Post) -> None:
         """Record what will be sent, then send it; who finds the intent searches Exact first."""
         facts = intended(self.tracked.facts, step.intent, step.body)
-        self.tracked.step(OrderState.POSTING, "intent", facts, retry_in=SETTLE)
+        said = {"mappings": list(step.mappings)}
+        self.tracked.step(OrderState.POSTING, "intent", facts, retry_in=SETTLE, detail=said)
         try:
             created = self._send(step.intent.division, step.body)
         except Later as later:

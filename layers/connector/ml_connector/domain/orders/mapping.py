@@ -41,6 +41,8 @@ class MappedOrder:
 
     body: Mapping[str, Any]
     missing: tuple[Prerequisite, ...]
+    used: tuple[Mapping[str, str], ...] = ()
+    """The mappings and the link that were used: `kind`, `airbase` and `exact` of each."""
 
 
 def pick_division(order: Order, connection: Connection) -> ExactDivision:
@@ -109,7 +111,8 @@ def map_order(
     lines = _Lines(context, supplier)
     body = header | {"PurchaseOrderLines": [lines.map(line) for line in order.lines]}
     context.problems.raise_if_any()
-    return MappedOrder(body, tuple(lines.missing.values()))
+    used = ({"kind": k, "airbase": a, "exact": e} for (k, a), e in context.used.items())
+    return MappedOrder(body, tuple(lines.missing.values()), tuple(used))
 
 
 def asked_mappings(

@@ -321,7 +321,8 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
     )
     _wait_while_halted(known, code)
     _wait_for_exact(known, code)
-    body = _mapped(known, order, division).body
+    mapped = _mapped(known, order, division)
+    body = mapped.body
     if unrecorded := find_unrecorded(known, order, code):
         facts = recovered(known.facts, unrecorded, code, body, known.now)
         return Adopt(OrderState.AMENDING, "found_again", facts)
@@ -333,7 +334,7 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
         question = _outcome_of(intent, None)
         if only_one(known.ask(question), known.title):
             return Move(OrderState.POSTING, "intent", intended(known.facts, intent, body))
-    return Post(intent, body)
+    return Post(intent, body, mapped.used)
 
 
 def _intent(known: Known, order: Order, division: Division, body: Body) -> Intent:

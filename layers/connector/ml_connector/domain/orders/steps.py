@@ -50,10 +50,14 @@ class Create(Struct, frozen=True):
 
 
 class Post(Struct, frozen=True):
-    """Record the intent, then create the order in Exact."""
+    """Record the intent, then create the order in Exact.
+
+    `mappings`: those that the body was made with; see `MappedOrder.used`.
+    """
 
     intent: Intent
     body: Body
+    mappings: Sequence[Mapping[str, str]] = ()
 
 
 class Amend(Struct, frozen=True):

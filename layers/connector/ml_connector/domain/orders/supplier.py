@@ -11,6 +11,8 @@ def choose_supplier(context: MappingContext) -> Supplier | None:
     by_mapping = context.mapped("suppliers", *vendor.keys)
     linked = by_mapping or context.division_data.linked_supplier(vendor)
     supplier = context.division_data.supplier(linked) if linked else None
+    if supplier and not by_mapping:
+        context.used["vendor link", str(vendor)] = f"{supplier.code} {supplier.name}"
     if supplier is None:
         code = "SUPPLIER_GONE" if linked else "UNKNOWN_VENDOR"
         context.report(code, _candidates(context), vendor=str(vendor), airbase=airbase)

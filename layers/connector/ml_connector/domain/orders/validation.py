@@ -57,9 +57,17 @@ class MappingContext:
     problems: Problems
     decided: Decided = field(default_factory=dict)
     """What a person has said for this order alone: it goes before what is mapped."""
+    used: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The mappings and the link that were used: what an Airbase value, by kind, is in Exact."""
 
     def mapped(self, kind: str, *keys: str) -> str | None:
         """Return the Exact code for the first key of an Airbase value that is mapped."""
+        found = self._find(kind, keys)
+        if found is not None:
+            self.used[kind, " / ".join(filter(None, keys))] = found
+        return found
+
+    def _find(self, kind: str, keys: Sequence[str]) -> str | None:
         for key in keys:
             if (kind, key) in self.decided:
                 return self.decided[kind, key]

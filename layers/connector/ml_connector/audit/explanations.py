@@ -1,0 +1,278 @@
+"""Why a record is as it is: each decision as a sentence with its evidence, from its own entry.
+
+Nothing is decided again: what an entry does not say is not known, and is said to be so.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from ml_connector.domain.audit_chain import Entry
+
+DecisionKind = Literal[
+    "posted", "linked", "adopted", "refused", "waiting", "amended", "removed", "set_aside",
+    "changed", "asked",
+]  # fmt: skip
+DECISION_KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
+
+_OLDER = "The version of the connector that recorded this did not record {}."
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One decision. `evidence` is what the entry says for it.
+
+    `is_complete`: the entry says all that entries of this version do.
+    """
+
+    seq: int
+    at: str
+    actor: str
+    step: str
+    kind: DecisionKind
+    sentence: str
+    evidence: Sequence[str] = ()
+    is_complete: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable form, of a stable shape."""
+        return {
+            "seq": self.seq,
+            "at": self.at,
+            "actor": self.actor,
+            "step": self.step,
+            "decision": self.kind,
+            "sentence": self.sentence,
+            "evidence": list(self.evidence),
+            "complete": self.is_complete,
+        }
+
+
+class _Said:
+    """What an entry says; remembers what it should have said and does not."""
+
+    def __init__(self, entry: Entry) -> None:
+        self.detail = entry.detail
+        self.evidence: list[str] = []
+        self.is_complete = True
+
+    def text(self, *names: str, absent: str = "") -> str:
+        """Return a value of the detail, or of an object in it; `absent` when it does not say."""
+        found: Any = self.detail
+        for name in names:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return absent if found in (None, "") else str(found)
+
+    def rows(self, name: str) -> list[Mapping[str, Any]]:
+        """Return a list of objects of the detail."""
+        found = self.detail.get(name)
+        return [each for each in found or () if isinstance(each, Mapping)]
+
+    def missing(self, what: str) -> None:
+        """Note that the entry was written by a version that did not record something."""
+        self.is_complete = False
+        self.evidence.append(_OLDER.format(what))
+
+
+def explain(entries: Sequence[Entry]) -> Iterator[Explanation]:
+    """Yield the decisions of a trail, oldest first; what decides nothing is left out."""
+    for entry in entries:
+        found = STEPS.get(entry.step)
+        if found is None:
+            continue
+        kind, sentence_of = found
+        said = _Said(entry)
+        sentence = sentence_of(said)
+        yield Explanation(
+            seq=entry.seq,
+            at=entry.at,
+            actor=entry.actor,
+            step=entry.step,
+            kind=kind,
+            sentence=sentence,
+            evidence=tuple(said.evidence),
+            is_complete=said.is_complete,
+        )
+
+
+def upto(entries: Sequence[Entry], moment: datetime) -> list[Entry]:
+    """Return the entries that were written at that moment or before."""
+    return [each for each in entries if datetime.fromisoformat(each.at) <= moment]
+
+
+def after(entries: Sequence[Entry], moment: datetime) -> list[Entry]:
+    """Return the entries that were written later."""
+    return [each for each in entries if datetime.fromisoformat(each.at) > moment]
+
+
+# Orders
+
+
+def _intent(said: _Said) -> str:
+    body = said.detail.get("body")
+    lines = body.get("PurchaseOrderLines", ()) if isinstance(body, Mapping) else ()
+    if "mappings" in said.detail:
+        said.evidence += [_mapping(each) for each in said.rows("mappings")]
+    else:
+        said.missing("by which mappings and link")
+    amount = said.text("intent", "amount")
+    of = f", {len(lines)} lines" if lines else ""
+    return f"It was mapped and was to be posted{of}{f', for {amount}' if amount else ''}."
+
+
+def _mapping(used: Mapping[str, Any]) -> str:
+    kind = str(used.get("kind", "")).replace("_", " ")
+    return f"{kind}: {used.get('airbase')} is {used.get('exact')} in Exact"
+
+
+def _posted(said: _Said) -> str:
+    number, amount = said.text("exact", "number", absent="?"), said.text("exact", "amount")
+    _add_problems(said)
+    return f"Exact created it as order {number}{f', total {amount}' if amount else ''}."
+
+
+def _found(said: _Said) -> str:
+    _add_problems(said)
+    number = said.text("exact", "number", absent="?")
+    return f"Exact order {number} carries its marker, so it was linked and not posted again."
+
+
+def _adopted(said: _Said) -> str:
+    number = said.text("exact", "number") or said.text("exact_number", absent="?")
+    matched = said.detail.get("matched_by")
+    if isinstance(matched, list):
+        same = f"Same {', '.join(map(str, matched))}, by the rehearsal {said.text('rehearsal')}"
+        said.evidence.append(same)
+        if said.detail.get("is_sure") is False:
+            said.evidence.append("Another order in Exact fitted as well; this one was chosen.")
+    _add_problems(said)
+    return f"A person linked it to Exact order {number}, which had been typed in by hand."
+
+
+def _refused(said: _Said) -> str:
+    problems = said.rows("problems") or said.rows("problem")
+    single = said.detail.get("problem")
+    if isinstance(single, Mapping):
+        problems = [single]
+    if not problems:
+        said.missing("why")
+        return "A person has to decide."
+    said.evidence += [f"{each.get('record')}: {each.get('cause')}" for each in problems]
+    codes = ", ".join(dict.fromkeys(str(each.get("code")) for each in problems))
+    return f"It was refused for {codes}: a person has to decide."
+
+
+def _add_problems(said: _Said) -> None:
+    said.evidence += [f"{e.get('code')}: {e.get('cause')}" for e in said.rows("problems")]
+
+
+def _waiting(said: _Said) -> str:
+    code = said.text("code") or said.text("waiting", "code", absent="an unknown reason")
+    if cause := said.text("cause"):
+        said.evidence.append(cause)
+    else:
+        said.missing("the cause")
+    until = said.text("until")[:19].replace("T", " ")
+    return f"It waits by itself for {code}{f', until {until} UTC' if until else ''}."
+
+
+def _amending(said: _Said) -> str:
+    for each in said.rows("differences"):
+        where = f"{each.get('where')}, " if each.get("where") else ""
+        said.evidence.append(
+            f"{where}{each.get('field')}: {each.get('found') or 'nothing'} becomes "
+            f"{each.get('expected') or 'nothing'}"
+        )
+    if not said.evidence:
+        said.missing("what was to be changed")
+    return "Airbase has changed it, so the order in Exact was to be changed."
+
+
+def _fixed(sentence: str, *names: str) -> Callable[[_Said], str]:
+    """Return what makes a sentence with these values of the entry, each as evidence."""
+
+    def make(said: _Said) -> str:
+        for name in names:
+            if value := said.text(name):
+                said.evidence.append(f"{name.replace('_', ' ')}: {value}")
+        return sentence
+
+    return make
+
+
+def _note(sentence: str) -> Callable[[_Said], str]:
+    """Return what makes a sentence with the reason that a person gave."""
+
+    def make(said: _Said) -> str:
+        if reason := said.text("reason") or said.text("aside", "reason"):
+            said.evidence.append(f"Reason: {reason}")
+        return sentence
+
+    return make
+
+
+# Vendors
+
+
+def _linked(said: _Said) -> str:
+    rule = said.text("rule")
+    if rule:
+        said.evidence += map(str, said.detail.get("evidence") or ())
+    else:
+        said.missing("by which rule")
+    by = f" by the rule {rule.replace('_', ' ')}" if rule else ""
+    division = said.text("division", absent="a division")
+    return f"It was linked to supplier {said.text('supplier', absent='?')} in {division}{by}."
+
+
+def _proposed(said: _Said) -> str:
+    names = [str(each.get("name")) for each in said.rows("candidates")]
+    said.evidence += map(str, said.detail.get("evidence") or ())
+    rule = said.text("rule").replace("_", " ")
+    by = f" by the rule {rule}" if rule else ""
+    return f"Suppliers were proposed{by}: {', '.join(names) or 'none is recorded'}."
+
+
+STEPS: Mapping[str, tuple[DecisionKind, Callable[[_Said], str]]] = {
+    "intent": ("posted", _intent),
+    "posted": ("posted", _posted),
+    "adopted": ("adopted", _found),
+    "found_again": ("adopted", _found),
+    "adopted_by_hand": ("adopted", _adopted),
+    "review": ("refused", _refused),
+    "exception": ("refused", _refused),
+    "doubted": ("refused", _refused),
+    "waiting": ("waiting", _waiting),
+    "amendment_intent": ("amended", _amending),
+    "amended": ("amended", _fixed("Exact holds the change as approved.")),
+    "not_amended": ("amended", _fixed("Exact accepted the change, but did not apply all of it.")),
+    "change_refused": ("amended", _fixed("Exact refused the change.")),
+    "change_given_up": ("amended", _fixed("The change was given up, for a person to decide.")),
+    "as_approved": ("amended", _fixed("The order in Exact is as approved: nothing to change.")),
+    "removal_intent": ("removed", _fixed("It is no longer wanted, so it was to be deleted.")),
+    "removed": ("removed", _fixed("It was deleted in Exact.")),
+    "ended": ("removed", _fixed("It has ended in both systems.")),
+    "posted_anew": ("changed", _fixed("Its order in Exact is gone; it was to be posted again.")),
+    "changed_in_exact": ("changed", _fixed("Somebody changed it in Exact.")),
+    "vendor_changed": ("changed", _fixed("Airbase gave it another vendor.", "vendor")),
+    "approval_pending": ("changed", _fixed("A change waits for approval: Exact keeps the last.")),
+    "served_elsewhere": ("changed", _fixed("Its subsidiary is served elsewhere: not posted here.")),
+    "looked": ("posted", _fixed("Exact was searched for it after a lost answer: nothing found.")),
+    "refused": ("refused", _fixed("Exact refused it.")),
+    "refused_unclearly": ("refused", _fixed("Exact refused it in words that are not known.")),
+    "not_sent": ("waiting", _fixed("It was not sent.", "cause")),
+    "dismissed": ("set_aside", _note("A person dismissed its exceptions.")),
+    "left_aside": ("set_aside", _fixed("It stays set aside, as a person decided.")),
+    "not_a_duplicate": ("asked", _fixed("A person said that it is no duplicate.", "exact_numbers")),
+    "retry_asked": ("asked", _fixed("A person asked for it to be tried again.")),
+    "fetch_asked": ("asked", _fixed("A person asked for it to be fetched from Airbase.")),
+    "linked": ("linked", _linked),
+    "accepted": ("linked", _linked),
+    "proposed": ("linked", _proposed),
+    "withdrawn": ("linked", _fixed("Nothing is proposed any more.", "division")),
+    "unlinked": ("linked", _note("Its link was removed.")),
+    "rejected": ("linked", _note("A person said that it is not the proposed supplier.")),
+    "settled": ("linked", _fixed("The doubt about its link is settled.", "division")),
+}
+"""What a step decides; steps that are not here only record how far something has come."""

@@ -1,0 +1,179 @@
+"""Each decision is explained from its own entry, and a record can be seen as it was."""
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from local.firm import NL
+from local.in_memory.environment import FIRM, InMemoryEnvironment
+from ml_connector import clock
+from ml_connector.audit.as_of import Explained, explain_record, was
+from ml_connector.audit.explanations import DECISION_KINDS, STEPS, explain
+from ml_connector.connections import manage
+from ml_connector.domain.audit_chain import Entry
+from ml_connector.domain.ids import VendorId
+from ml_connector.exceptions import possible_duplicates
+from ml_connector.user_errors import UserError
+from tests.exceptions.test_duplicates import enter_by_hand, waiting
+from tests.person_stack import PERSON, PersonStack
+
+
+def explained(env: InMemoryEnvironment, name: str, as_of: datetime | None = None) -> Explained:
+    found = explain_record(env.services.ledger_of(FIRM), name, as_of)
+    json.dumps(found.as_dict())
+    return found
+
+
+def kinds(found: Explained) -> list[str]:
+    return [each.kind for each in found.decisions]
+
+
+def later(env: InMemoryEnvironment) -> datetime:
+    """Return now, and let a minute pass."""
+    now = clock.now()
+    env.clock.move(60)
+    return now
+
+
+def test_an_order_that_was_posted(at_rest: InMemoryEnvironment) -> None:
+    at_rest.post(at_rest.order("PO-1"))
+    found = explained(at_rest, "PO-1")
+    assert kinds(found) == ["posted", "posted"]
+    decided, done = found.decisions
+    assert decided.sentence == "It was mapped and was to be posted, 1 lines, for 1250.00."
+    assert any(each.startswith("vendor link: Cloudwerk is 102 ") for each in decided.evidence)
+    assert done.sentence.startswith("Exact created it as order ")
+    assert (decided.actor, found.is_complete) == ("po_posting", True)
+
+
+def test_by_which_mapping_it_was_posted(at_rest: InMemoryEnvironment) -> None:
+    mappings = {"gl_accounts": {"Travel": "4100"}}
+    at_rest.connect(divisions=at_rest.config(mappings=mappings)["divisions"])
+    lines = [at_rest.airbase.line("Travel", "100.00")]
+    at_rest.post(at_rest.order("PO-1", lines=lines))
+    evidence = explained(at_rest, "PO-1").decisions[0].evidence
+    assert [each for each in evidence if "Travel" in each] == [
+        "gl accounts: Travel / Category Travel is 4100 in Exact"
+    ]
+
+
+def test_an_order_that_was_refused_and_then_waits(at_rest: InMemoryEnvironment) -> None:
+    order = at_rest.order("PO-1", vendor="Nieuwkomer Catering")
+    at_rest.post(order)
+    (refused,) = explained(at_rest, "PO-1").decisions
+    assert refused.kind == "refused"
+    assert "UNKNOWN_VENDOR" in refused.sentence
+    assert any("Nieuwkomer Catering is not linked" in each for each in refused.evidence)
+
+
+def test_an_order_that_was_adopted(env: InMemoryEnvironment) -> None:
+    env.connect()
+    there = enter_by_hand(env)
+    waiting(env)
+    possible_duplicates.adopt(PersonStack(env), PERSON, FIRM, "PO-1", str(there["OrderNumber"]))
+    refused, adopted = explained(env, "PO-1").decisions
+    assert refused.kind == "refused"
+    assert (adopted.kind, adopted.actor) == ("adopted", PERSON)
+    assert f"Exact order {there['OrderNumber']}" in adopted.sentence
+
+
+def test_by_which_rule_a_vendor_was_linked(at_rest: InMemoryEnvironment) -> None:
+    id = VendorId(at_rest.firm.vendors["Cloudwerk"]["id"])
+    found = explained(at_rest, f"vendor#{id}")
+    linked = [each for each in found.decisions if each.kind == "linked"]
+    assert linked
+    assert all(" by the rule " in each.sentence and each.evidence for each in linked)
+
+
+def test_an_older_entry_says_what_it_does_not_know(at_rest: InMemoryEnvironment) -> None:
+    at_rest.post(at_rest.order("PO-1"))
+    record = at_rest.services.ledger_of(FIRM).order(next(iter(at_rest.airbase.orders)))  # type: ignore[arg-type]
+    trail = at_rest.services.ledger_of(FIRM).trail(record.key)
+    older = [without(each, "mappings", "rule") for each in trail]
+    decided = next(each for each in explain(older) if each.step == "intent")
+    assert not decided.is_complete
+    (evidence,) = decided.evidence
+    assert evidence.endswith("recorded this did not record by which mappings and link.")
+
+
+def without(entry: Entry, *names: str) -> Entry:
+    return replace(entry, detail={k: v for k, v in entry.detail.items() if k not in names})
+
+
+class TestAsOf:
+    def test_the_figures_are_those_of_that_moment(self, at_rest: InMemoryEnvironment) -> None:
+        """Whatever happens to an order: at each moment it is shown as it was stored then."""
+        env = at_rest
+        order = env.order("PO-1", vendor="Nieuwkomer Catering")
+        seen: list[tuple[datetime, dict[str, Any]]] = []
+
+        def note() -> None:
+            seen.append((later(env), was(env.record(order).facts)))
+
+        env.post(order)
+        note()
+        vendor = env.firm.vendors["Cloudwerk"]
+        order["vendor"] = {
+            "airbase_id": vendor["id"],
+            "erp_reference_id": "102",
+            "name": "Cloudwerk",
+        }
+        env.retry(order)
+        note()
+        order["expense_list"][0]["amount"] = "1300.00"
+        order |= {"total_amount": "1300.00", "revision": 2}
+        env.post(order)
+        note()
+        order["status"] = "cancelled"
+        env.post(order)
+        note()
+        assert len({str(facts) for _, facts in seen}) == 4
+        for moment, facts in seen:
+            assert explained(env, order["id"], moment).as_dict()["was"] == facts
+        assert env.services.ledger_of(FIRM).find_break(env.record(order)) is None
+
+    def test_who_has_changed_it_since(self, at_rest: InMemoryEnvironment) -> None:
+        env = at_rest
+        order = env.order("PO-1")
+        env.post(order)
+        moment = later(env)
+        before = explained(env, "PO-1", moment)
+        assert before.later == []
+        assert "by the rule" in before.link
+        order["status"] = "cancelled"
+        env.post(order)
+        env.connect(notify={"details": False})
+        found = explained(env, "PO-1", moment)
+        assert [each.kind for each in found.decisions] == ["posted", "posted"]
+        assert "It was deleted in Exact." in {each.what for each in found.later}
+
+    def test_a_later_mapping_names_who_changed_it(self, at_rest: InMemoryEnvironment) -> None:
+        env = at_rest
+        env.post(env.order("PO-1"))
+        moment = later(env)
+        change = {
+            "division": NL.key, "kind": "gl_accounts", "airbase": "4100", "before": "",
+            "after": "4200",
+        }  # fmt: skip
+        ledger = PersonStack(env).ledger_of(PERSON, FIRM)
+        manage.record_step(ledger, "mappings_changed", changes=[change])
+        (found,) = explained(env, "PO-1", moment).later
+        assert (found.actor, found.what) == (
+            PERSON, "Mapping of gl accounts: 4100 was nothing, and became 4200.",
+        )  # fmt: skip
+
+    def test_before_it_was_known_there_is_nothing(self, at_rest: InMemoryEnvironment) -> None:
+        before = later(at_rest)
+        at_rest.post(at_rest.order("PO-1"))
+        with pytest.raises(UserError, match="nothing was known of PO-1 yet"):
+            explained(at_rest, "PO-1", before)
+
+
+def test_every_kind_of_decision_has_a_step() -> None:
+    entry = Entry("a#order#1", 1, "2026-11-02T09:00:00+00:00", "po-posting", "", {}, "", "")
+    found = [next(explain([replace(entry, step=step)])) for step in STEPS]
+    assert {each.kind for each in found} == set(DECISION_KINDS)
+    assert all(each.sentence.endswith(".") for each in found)
