@@ -134,6 +134,10 @@ class TestAsOf:
         for moment, facts in seen:
             assert explained(env, order["id"], moment).as_dict()["was"] == facts
         assert env.services.ledger_of(FIRM).find_break(env.record(order)) is None
+        told = {each.step: each for each in explained(env, order["id"]).decisions}
+        change = "line 1, UnitPrice: 1250 becomes 1300"
+        assert change in told["amendment_intent"].evidence
+        assert told["removed"].kind == "removed"
 
     def test_who_has_changed_it_since(self, at_rest: InMemoryEnvironment) -> None:
         env = at_rest

@@ -189,6 +189,11 @@ def _amending(said: _Said) -> str:
     return "Airbase has changed it, so the order in Exact was to be changed."
 
 
+def _decided(said: _Said) -> str:
+    said.evidence.append(f"{said.text('airbase', absent='?')} is {said.text('to', absent='?')}")
+    return "A person decided this for the order alone."
+
+
 def _fixed(sentence: str, *names: str) -> Callable[[_Said], str]:
     """Return what makes a sentence with these values of the entry, each as evidence."""
 
@@ -258,6 +263,8 @@ STEPS: Mapping[str, tuple[DecisionKind, Callable[[_Said], str]]] = {
     "vendor_changed": ("changed", _fixed("Airbase gave it another vendor.", "vendor")),
     "approval_pending": ("changed", _fixed("A change waits for approval: Exact keeps the last.")),
     "served_elsewhere": ("changed", _fixed("Its subsidiary is served elsewhere: not posted here.")),
+    "taken_up": ("changed", _fixed("Its subsidiary is served here: it was taken up after all.")),
+    "decided": ("asked", _decided),
     "looked": ("posted", _fixed("Exact was searched for it after a lost answer: nothing found.")),
     "refused": ("refused", _fixed("Exact refused it.")),
     "refused_unclearly": ("refused", _fixed("Exact refused it in words that are not known.")),
