@@ -17,6 +17,18 @@ _ADDRESSES = Addresses(
 PERSON = Actor("connector arn:aws:iam::000000000000:user/bookkeeper")
 
 
+class _Topic:
+    """The stack's topic, with one confirmed subscriber."""
+
+    name = "topic"
+
+    def send(self, subject: str, text: str) -> None:
+        """Deliver it to nobody."""
+
+    def subscribers(self) -> tuple[int, int]:
+        return 1, 0
+
+
 class PersonStack(OpenedStack):
     """A stack over an in-memory environment, opened by one person."""
 
@@ -29,6 +41,7 @@ class PersonStack(OpenedStack):
             "actor": PERSON,
             "secret_store": env.memory.secret_store,
             "addresses": _ADDRESSES,
+            "topic": _Topic(),
             "http": http_clients.client(env.memory.transport),
         }
         vars(self).update(opened)

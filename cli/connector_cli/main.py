@@ -1,11 +1,14 @@
-"""The `connector` command. Exit codes: 0 done, 1 findings, 2 wrong use, 3 AWS or Exact failed."""
+"""The `connector` command. Exit codes: 0 done, 1 findings, 2 wrong use, 3 AWS or Exact failed.
+
+After Ctrl-C it is 130.
+"""
 
 from typing import Annotated, Any
 
 import typer
 
 from connector_cli.errors import translated_errors
-from connector_cli.options import Options
+from connector_cli.options import INTERRUPTED, Options
 from connector_cli.printing import print_error
 from connector_cli.verbs import VerbGroup
 from ml_connector.user_errors import ServiceError, UserError
@@ -17,6 +20,9 @@ class _ErrorReportingGroup(VerbGroup):
         try:
             with translated_errors():
                 return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print_error("interrupted")
+            raise typer.Exit(INTERRUPTED) from None
         except UserError as error:
             for line in error.lines:
                 print_error(line)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
+
 
 @dataclass(frozen=True)
 class Options:

@@ -231,12 +231,22 @@ class InMemorySecretStore:
         self._tokens: dict[ConnectionId, Secret] = {}
         self._versions = SecretVersions()
 
-    def app(self, connection: ConnectionId) -> secret_store.AppCredentials:
+    def app(
+        self,
+        connection: ConnectionId,
+        *,
+        is_fresh: bool = False,  # noqa: ARG002  nothing is cached
+    ) -> secret_store.AppCredentials:
         """See `SecretStore.app`."""
         value = self._read(secret_store.EXACT_APP, connection, "APP_CREDENTIALS_MISSING")
         return secret_store.app_credentials(value, connection)
 
-    def airbase_key(self, connection: ConnectionId) -> Secret:
+    def airbase_key(
+        self,
+        connection: ConnectionId,
+        *,
+        is_fresh: bool = False,  # noqa: ARG002  nothing is cached
+    ) -> Secret:
         """See `SecretStore.airbase_key`."""
         value = self._read(secret_store.AIRBASE_KEY, connection, "AIRBASE_KEY_MISSING")
         return secret_store.airbase_key(value, connection)
@@ -290,7 +300,11 @@ class InMemorySecretStore:
         """See `AdminSecretStore.read_plain`."""
         if kind == secret_store.EXACT_TOKENS:
             return {"sealed": True} if connection in self._tokens else None
-        return self._plain.get((kind, connection))
+        found = self._plain.get((kind, connection))
+        return None if found is None else dict(found)
+
+    def create_token_secret(self, connection: ConnectionId) -> None:
+        """See `AdminSecretStore.create_token_secret`: nothing has to exist here."""
 
     def delete(self, kind: str, connection: ConnectionId) -> None:
         """See `AdminSecretStore.delete`."""

@@ -632,3 +632,23 @@ def test_garbage_after_a_write_leaves_its_outcome_unknown(body: Any) -> None:
     with pytest.raises(Later) as raised:
         site(body=body).client.upsert_vendor(ROW, "Kanimo")
     assert raised.value.outcome_unknown
+
+
+def test_a_corrected_key_is_used_at_once_where_the_wrong_one_was_read_before() -> None:
+    keys: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        keys.append(request.headers["Authorization"].rpartition(" ")[2])
+        return httpx.Response(200 if keys[-1] == "right" else 401, json={"id": "po-1"})
+
+    http = http_clients.client(httpx.MockTransport(answer))
+    breaker = CircuitBreaker(InMemoryTable(), ConnectionId("firm"), AIRBASE)
+    newest = iter([Secret(KEY), Secret("right")])
+    client = AirbaseClient(
+        BASE, AirbaseProfile(), Secret(KEY), http, FixedPace(), breaker, lambda: next(newest)
+    )
+    with pytest.raises(Halt, match="AIRBASE_KEY_REFUSED"):
+        client.order(OrderId("po-1"))
+    assert keys == [KEY], "the same key is not sent twice"
+    assert client.order(OrderId("po-1")) == {"id": "po-1"}
+    assert keys[1:] == [KEY, "right"]

@@ -147,10 +147,12 @@ def test_a_silent_run_lists_what_is_missing_step_by_step(
     third = terminal.run(*words, env=given)
     assert third.exit_code == 1
     assert "--division" in third.data["missing"][0]
-    assert third.data["consented_by"] == "Connector"
-    assert [d["division"] for d in third.data["divisions"]] == [2101, 2102, 2103]
+    assert third.data["sites"] == [{"site": "other", "consented_by": "Connector"}]
+    assert [d["division"] for d in third.data["divisions"]] == [
+        "other.2101", "other.2102", "other.2103",
+    ]  # fmt: skip
     proposed = [(s["subsidiary"], s["division"], s["why"]) for s in third.data["subsidiaries"]]
-    assert proposed[0] == ("sub-nl", 2101, "name")
+    assert proposed[0] == ("sub-nl", "other.2101", "name")
     assert config_of(demo, "silent") is None, "nothing is half connected"
 
     last = terminal.ok(*words, "--division", "2102=sub-be,sub-de", env=given).data
@@ -160,7 +162,8 @@ def test_a_silent_run_lists_what_is_missing_step_by_step(
         for d in config_of(demo, "silent")["divisions"]
     ] == [(2102, "Noorderlicht Belgium", ["sub-be", "sub-de"])]
     assert steps(demo, "silent") == [
-        "app_credentials_stored", "consent_brought", "consent_given", "connection_added",
+        "airbase_key_stored", "app_credentials_stored", "consent_brought", "consent_given",
+        "connection_added",
     ]  # fmt: skip
 
 
@@ -176,7 +179,9 @@ def test_what_cannot_be_used_is_said(
     try:
         demo.exact.faults.append(odd)
         found = terminal.run(*words, "--json", env=given).data
-        assert [d["division"] for d in found["divisions"]] == [2102, 2103, hq.code]
+        assert [d["division"] for d in found["divisions"]] == [
+            "other.2102", "other.2103", f"other.{hq.code}",
+        ]  # fmt: skip
         assert found["divisions"][-1]["status"] == "virtual"
         assert "Code is " in found["unreadable_divisions"][0]
         demo.exact.faults.append(odd)
@@ -288,7 +293,7 @@ def test_divisions_come_from_all_pages_and_blocked_ones_are_shown_as_such(
     monkeypatch.setattr(connected.exact.world.divisions[2103], "blocked", True)
     found = terminal.ok("connect", FIRM, "--json").data["divisions"]
     assert [(d["division"], d["status"]) for d in found] == [
-        (2101, "open"), (2102, "open"), (2103, "blocked"),
+        ("other.2101", "open"), ("other.2102", "open"), ("other.2103", "blocked"),
     ]  # fmt: skip
     assert found[0] | {"country": "NL", "currency": "EUR"} == found[0]
     connected.clock.move(61)
@@ -403,7 +408,7 @@ def test_a_person_is_guided_through_all_steps(
 ) -> None:
     exact, airbase = demo.exact, demo.airbase
     typed = [airbase.api_key, exact.client_id, exact.client_secret, "", "", "2101, 2102"]
-    typed += ["", "", "-", "", "y"]
+    typed += ["", "", "-", NL.vat_code, "30", "-", "-", "", "", "", "y"]
     lines = "\n".join(typed) + "\n"
     run = terminal.ok("connect", "typed", *servers, "--browser", typed=lines)
     assert "under 'Register and manage API keys'" in run.err
@@ -417,8 +422,14 @@ def test_a_person_is_guided_through_all_steps(
     assert "Subscribed to Exact's notifications" in run.out or "WEBHOOK_ELSEWHERE" in run.out
     assert f"{demo.stack.url}/webhooks/airbase/typed" in run.out
     assert "shown only once" in run.out
-    served = {d["division"]: d["subsidiaries"] for d in config_of(demo, "typed")["divisions"]}
+    divisions = config_of(demo, "typed")["divisions"]
+    served = {d["division"]: d["subsidiaries"] for d in divisions}
     assert served == {2101: ["sub-nl"], 2102: ["sub-be"]}
+    chosen = [(d["default_vat_code"], d["default_payment_condition"]) for d in divisions]
+    assert chosen == [(NL.vat_code, "30"), (None, None)]
+    assert "goes out without VAT" in run.err
+    assert "Next, 2: see that everything works: connector ping typed" in run.out
+    assert "connection set typed other.2102.default_vat_code=CODE" in run.out
     assert not [t for t in (airbase.api_key, exact.client_secret) if t in run.out + run.err]
 
     again = terminal.ok("connect", "typed")
@@ -429,10 +440,10 @@ def test_a_person_is_guided_through_all_steps(
 def test_an_aborted_run_saves_no_connection(
     demo: DemoEnvironment, terminal: Terminal, browser: Any, given: dict[str, str], servers: Any
 ) -> None:
-    run = terminal.run(
-        "connect", "aborted", *servers, "--browser", env=given, typed="\n\n\n\n\nn\n"
-    )
-    assert (run.exit_code, "aborted was not saved" in run.err) == (2, True)
+    typed = "\n" * 13 + "n\n"
+    run = terminal.run("connect", "aborted", *servers, "--browser", env=given, typed=typed)
+    assert (run.exit_code, "aborted was not saved" in run.err) == (2, True), run.err
+    assert "Kept: your answers, Airbase's key (tested), the Exact app of other" in run.err
     assert config_of(demo, "aborted") is None
     assert "connection_added" not in steps(demo, "aborted")
     found = terminal.ok("connect", "aborted", *servers, "--yes", "--json", env=given).data

@@ -6,8 +6,9 @@ import pytest
 
 from local.exact_simulator import ExactFault
 from local.firm import BE, NL
-from local.in_memory.environment import FIRM
+from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.connections import manage, setup
+from ml_connector.connections.drafts import Drafts
 from ml_connector.connections.secrets import (
     API_KEY,
     CLIENT_ID,
@@ -128,12 +129,35 @@ def test_a_division_is_named_with_its_site_where_two_have_its_code() -> None:
         manage.accept_other_connector(stack, PERSON, connection.id, "be.2101")
 
 
-@pytest.mark.parametrize("site", ["be", None])
-def test_connect_leads_through_one_site_and_says_how_several_are_added(site: str | None) -> None:
+def test_connect_goes_on_with_the_stored_sites_a_draft_and_those_that_are_named() -> None:
     env = TwoSites()
-    connection = env.connect_both() if site is None else env.connect()
-    with pytest.raises(UserError, match="connector connection add FILE"):
-        setup.begin(PersonStack(env), connection.id, None, exact_site=site)
+    stack = PersonStack(env)
+    stored = env.connect_both()
+    assert [s["id"] for s in setup.begin(stack, FIRM, None)["sites"]] == [FIRM, BE_APP]
+    begun = setup.begin(stack, FIRM, None, {"de": ""}, name="Another name")
+    assert [site["id"] for site in begun["sites"]] == [FIRM, BE_APP, f"{FIRM}.de"]
+    assert begun["sites"][2]["exact_callback_url"].endswith(f"/{FIRM}.de")
+
+    Drafts(stack.tables.coordination).save(FIRM, begun)
+    again = setup.begin(stack, FIRM, None)
+    assert [setup.site_named(site) for site in again["sites"]] == ["nl", "be", "de"]
+    assert again["name"] == stored.name, "of a connection that is stored, a draft only adds sites"
+    assert Connection.model_validate(
+        {**again, "sites": again["sites"][:2]}
+    ) == env.services.connections.whole(stored)
+    with pytest.raises(UserError, match=r"name the site of https://x\.test"):
+        setup.begin(stack, FIRM, None, {"": "https://x.test"})
+
+
+def test_a_file_for_connect_names_its_site_beside_the_others_or_leaves_it_to_be_asked() -> None:
+    env = InMemoryEnvironment()
+    stack = PersonStack(env)
+    with pytest.raises(setup.NoSiteError):
+        setup.begin(stack, "new", {"id": "new", "limits": {"calls_per_day": 100}})
+    file = {"id": "new", "limits": {"calls_per_day": 100}}
+    (site,) = setup.begin(stack, "new", file, {"nl": ""})["sites"]
+    assert (site["id"], site["exact_site"]) == ("new", "nl")
+    assert site["limits"] == {"calls_per_day": 100}
 
 
 def without_belgium(env: TwoSites) -> Connection:

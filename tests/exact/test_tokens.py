@@ -17,6 +17,7 @@ from ml_connector.domain.ids import ConnectionId
 from ml_connector.exact.oauth import Tokens
 from ml_connector.exact.tokens import CALLS_A_DAY, TokenProvider
 from ml_connector.infrastructure.coordination import ErrorWindow, Leases
+from ml_connector.infrastructure.secret_store import AppCredentials
 from ml_connector.secret import Secret
 from tests.exact.token_site import BASE, FIRM, TokenSite
 from tests.site import APP, SITE
@@ -319,6 +320,74 @@ def test_a_wrong_client_secret_halts_with_its_own_code(
     assert site.calls["refresh_token"] == 1
     secret_store.store("exact-app", FIRM, {"client_id": "app", "client_secret": "right"})
     assert token(make_provider()) == "access-1"
+
+
+class CachingStore(InMemorySecretStore):
+    """Returns the app's credentials as first read, unless they have to be fresh."""
+
+    first: AppCredentials | None = None
+
+    def app(self, connection: ConnectionId, *, is_fresh: bool = False) -> AppCredentials:
+        newest = super().app(connection)
+        self.first = newest if is_fresh or self.first is None else self.first
+        return self.first
+
+
+@pytest.fixture
+def corrected(site: TokenSite, secret_store: InMemorySecretStore) -> TokenProvider:
+    """A process that has read a secret which was wrong and is corrected since."""
+    store = CachingStore()
+    vars(store).update(vars(secret_store))
+    http = httpx.Client(transport=httpx.MockTransport(site))
+    provider = TokenProvider(APP, SITE, BASE, http, store, InMemoryTable("coordination"))
+    store.app(FIRM)
+    store.store("exact-app", FIRM, {"client_id": "app", "client_secret": "right"})
+    return provider
+
+
+def test_a_corrected_secret_is_used_at_once_where_the_wrong_one_was_read_before(
+    corrected: TokenProvider, site: TokenSite, time: MovableClock
+) -> None:
+    time.move(700)
+    site.answers = [failed(400, "invalid_client", "Client authentication failed")]
+    assert token(corrected) == "access-1"
+    assert site.secrets[-2:] == ["app-secret", "right"]
+
+
+def test_a_consent_is_exchanged_with_the_secret_as_it_is_stored_now(
+    corrected: TokenProvider, site: TokenSite
+) -> None:
+    corrected.exchange_code(Secret("code"), "https://back.test")
+    assert site.secrets == ["right"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        ((400, "invalid_grant", "Token is not allowed"), True),
+        ((400, "invalid_client", "Client authentication failed"), False),
+        ((400, "invalid_request", "Something else"), None),
+        ((503, "", ""), None),
+    ],
+)
+def test_credentials_are_tested_three_times_an_hour(
+    make_provider: MakeProvider,
+    site: TokenSite,
+    time: MovableClock,
+    answer: tuple[int, str, str],
+    verdict: bool | None,
+) -> None:
+    site.answers = [failed(*answer) for _ in range(4)]
+    test = Secret("secret"), "https://back.test"
+    for _ in range(3):
+        assert make_provider().accepts("client", *test) is verdict
+        time.move(60)
+    with pytest.raises(Later):
+        make_provider().accepts("another", *test)
+    assert site.calls["authorization_code"] == 3
+    time.move(3600)
+    assert make_provider().accepts("client", *test) is verdict
+    assert token(make_provider()) == "access-1", "a test does not touch the tokens"
 
 
 def test_an_unknown_refusal_halts_with_its_text(

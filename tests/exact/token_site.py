@@ -33,6 +33,8 @@ class TokenSite:
     issued_at: float = NOON
     issued: int = 0
     calls: Counter[str] = field(default_factory=Counter)
+    secrets: list[str] = field(default_factory=list)
+    """The app's secret in each call."""
     answers: list[httpx.Response | Exception] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -40,6 +42,7 @@ class TokenSite:
         with self.lock:
             form = {k: v[0] for k, v in parse_qs(request.content.decode()).items()}
             self.calls[form["grant_type"]] += 1
+            self.secrets.append(form["client_secret"])
             if self.answers:
                 return self._given()
             return self._refresh(form) if "refresh_token" in form else self.issue()

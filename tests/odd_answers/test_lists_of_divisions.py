@@ -11,6 +11,7 @@ from local.in_memory.environment import InMemoryEnvironment
 from local.simulator import Request, Response
 from ml_connector.connections import setup
 from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
 from tests.odd_answers.hostile import answer_by, exceptions, refusal
 from tests.odd_answers.premium import renumbered
@@ -204,7 +205,7 @@ def test_a_user_with_only_the_virtual_division_open_is_told_to_open_another(
     for branch in (NL, BE):
         env.exact.world.divisions[branch.division].in_scope = False
     settings = env.config() | {"divisions": [{"division": 0, "subsidiaries": ["x"]}]}
-    new = env.services.bound(setup.provisional(settings))
+    new = env.services.bound(Connection.model_validate(settings))
     with pytest.raises(UserError, match=rf"has HQ \({HQ}\) open"):
         listed(new)
 

@@ -12,7 +12,6 @@ from local.firm import CONNECTION_ID, NL
 from local.simulator import Request, Response, serve
 from ml_connector.domain.exception_codes import problem
 from ml_connector.infrastructure.halts import Halts
-from ml_connector.settings.connection import NotificationSettings
 from tests.cli.terminal import Terminal
 
 PATH = "/services/T000/B000/canary-of-slack-4711"
@@ -59,9 +58,7 @@ def slack(slack_at: tuple[Slack, str], demo: DemoEnvironment, terminal: Terminal
     terminal.ok("notify", "slack", CONNECTION_ID, env={"CONNECTOR_SLACK_WEBHOOK_URL": url})
     connection = demo.services.connections.get(FIRM)
     assert connection is not None
-    demo.services.connections.save(
-        connection.model_copy(update={"notify": NotificationSettings(slack=True)})
-    )
+    assert connection.notify.slack, "a stored address is used"
     demo.clock.move(3600)
     found.status = 200
     found.posts.clear()
@@ -120,7 +117,9 @@ def test_a_halt_arrives_at_once_and_is_retried_for_a_failing_slack(
     written = capfd.readouterr().out
     assert '"NotifyFailed"' in written
     assert "canary-of-slack" not in written
-    assert terminal.run("notify", "test", CONNECTION_ID).exit_code == 1
+    tried = terminal.run("notify", "test", CONNECTION_ID)
+    assert tried.exit_code == 1
+    assert "topic: sent (1 confirmed subscriber)" in tried.out
     received(demo, mailbox)
     slack.status = 200
     slack.posts.clear()
@@ -143,7 +142,7 @@ def test_a_connection_without_its_own_url_uses_the_stacks(
 ) -> None:
     terminal.ok("notify", "slack", CONNECTION_ID, "--remove")
     said = terminal.run("notify", "test", CONNECTION_ID)
-    assert "no Slack webhook is stored" in said.out
+    assert "slack" not in said.out, "it is off without an address"
     terminal.ok("notify", "slack", env={"CONNECTOR_SLACK_WEBHOOK_URL": slack_at[1]})
     terminal.ok("notify", "test", CONNECTION_ID)
     assert len(slack.texts) == 1

@@ -1,6 +1,9 @@
 """What all verbs share: the stack, the JSON option, and questions to a person."""
 
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from getpass import GetPassWarning
 from typing import Annotated
 
@@ -35,34 +38,46 @@ def stack_of(context: typer.Context) -> OpenedStack:
     return open_stack(remote_target(options.stack, options.region))
 
 
-def ask_secret(question: str, no_input: str) -> str:
-    """Ask for a secret without showing it; raise `UserError(no_input)` without a terminal."""
+class NoInputError(UserError):
+    """A person has to answer, and there is none."""
+
+
+def is_at_terminal() -> bool:
+    """Return whether a person types the answers, and can be asked again."""
+    return sys.stdin.isatty()
+
+
+@contextmanager
+def _asking(no_input: str) -> Iterator[None]:
+    """Raise `NoInputError(no_input)` at the end of input, `KeyboardInterrupt` for Ctrl-C.
+
+    The library raises one error for both.
+    """
     try:
-        with warnings.catch_warnings():
-            # A terminal that would show the secret is treated as no terminal.
-            warnings.simplefilter("error", GetPassWarning)
-            answer = typer.prompt(
-                question, hide_input=True, default="", show_default=False, err=True
-            )
-    except (typer.Abort, GetPassWarning):
+        yield
+    except (typer.Abort, GetPassWarning) as error:
         typer.echo(err=True)
-        raise UserError(no_input) from None
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise NoInputError(no_input) from None
+
+
+def ask_secret(question: str, no_input: str) -> str:
+    """Ask for a secret without showing it; raise `NoInputError(no_input)` without a terminal."""
+    with _asking(no_input), warnings.catch_warnings():
+        # A terminal that would show the secret is treated as no terminal.
+        warnings.simplefilter("error", GetPassWarning)
+        answer = typer.prompt(question, hide_input=True, default="", show_default=False, err=True)
     return str(answer)
 
 
 def ask(question: str, no_input: str, default: str = "") -> str:
-    """Ask for a text; raise `UserError(no_input)` without input."""
-    try:
+    """Ask for a text; raise `NoInputError(no_input)` without input."""
+    with _asking(no_input):
         return str(typer.prompt(question, default=default, show_default=bool(default), err=True))
-    except typer.Abort:
-        typer.echo(err=True)
-        raise UserError(no_input) from None
 
 
 def is_confirmed(question: str, no_input: str, *, default: bool = False) -> bool:
-    """Ask for a yes or a no; raise `UserError(no_input)` without input."""
-    try:
+    """Ask for a yes or a no; raise `NoInputError(no_input)` without input."""
+    with _asking(no_input):
         return typer.confirm(question, default=default, err=True)
-    except typer.Abort:
-        typer.echo(err=True)
-        raise UserError(no_input) from None

@@ -30,10 +30,12 @@ def slack(
 ) -> None:
     """Store the URL of a Slack incoming webhook, as a secret.
 
-    The URL comes from CONNECTOR_SLACK_WEBHOOK_URL or is asked for without being shown. Also set
-    `slack = true` in the notify section of the connection file.
+    The URL comes from CONNECTOR_SLACK_WEBHOOK_URL or is asked for without being shown. It is used
+    from now on: `slack = true` is set in the connection's notify section.
     """
     stack = stack_of(context)
+    if connection:
+        stack.connection(connection)  # before a secret is asked for
     if remove:
         setup.remove_slack(stack, stack.actor, connection)
     else:
@@ -51,12 +53,18 @@ def slack(
 
 @app.command("test")
 def try_(context: typer.Context, connection: ConnectionArgument, as_json: Json = False) -> None:
-    """Send a test message through each channel of a connection; exit code 1 when one fails."""
+    """Send a test message through each channel of a connection.
+
+    Exit code 1 when one fails, or when nobody is reached.
+    """
     found = setup.try_channels(stack_of(context), connection)
     if as_json:
         print_json(found)
     else:
         for each in found:
-            print_line(f"{each['channel']}: {'sent' if each['sent'] else each['failure']}")
-    if not all(each["sent"] for each in found):
+            result = "sent" if each["sent"] else each["failure"]
+            to = f" ({each['subscribers']})" if each["subscribers"] else ""
+            print_line(f"{each['channel']}: {result}{to}")
+    is_heard = any(each["reaches"] != 0 for each in found)
+    if not (is_heard and all(each["sent"] for each in found)):
         raise typer.Exit(1)

@@ -129,7 +129,8 @@ def build_services(
         pace = SharedAirbasePace(tables.coordination, connection.id)
         key = secret_store.airbase_key(connection.id)
         base, profile = connection.airbase_base_url, connection.profile
-        return AirbaseClient(base, profile, key, http, pace, circuit_breaker)
+        newest = partial(secret_store.airbase_key, connection.id, is_fresh=True)
+        return AirbaseClient(base, profile, key, http, pace, circuit_breaker, newest)
 
     def exact(id: ConnectionId, site: ExactSite) -> ExactClient:
         return open_exact_client(id, site, http, secret_store, tables.coordination)

@@ -169,7 +169,7 @@ class Stack(RecordStack):
         self.queue_urls = {queue: outputs[output] for queue, output in _QUEUES.items()}
         self.dead_letter_urls = {queue: outputs[output] for queue, output in _DEAD_LETTERS.items()}
         self.queues = Queues(self.sqs, self.queue_urls)
-        self._topic = SnsTopic(lambda: clients.client("sns"), outputs[_TOPIC])
+        self.topic = SnsTopic(lambda: clients.client("sns"), outputs[_TOPIC])
         secrets, kms = clients.client("secretsmanager"), clients.client("kms")
         self.secret_store = AdminSecretStore(secrets, kms, name, outputs[_KEY])
         self._http = http
@@ -193,7 +193,7 @@ class Stack(RecordStack):
     def services(self) -> StackServices:
         """See `RecordStack.services`."""
         return build_services(
-            "connector", self.tables, self.queues, self.secret_store, self.http, [self._topic]
+            "connector", self.tables, self.queues, self.secret_store, self.http, [self.topic]
         )
 
     @cached_property

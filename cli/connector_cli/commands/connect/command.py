@@ -1,5 +1,6 @@
 """`connector connect`: set up a connection step by step."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -24,7 +25,8 @@ from connector_cli.commands.consent import (
 )
 from connector_cli.printing import print_json
 from ml_connector.connections.files import read_settings
-from ml_connector.settings.exact_sites import EXACT_SITES
+from ml_connector.domain.faults import Fault
+from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES
 from ml_connector.user_errors import UserError
 
 
@@ -41,18 +43,25 @@ def connect(  # noqa: PLR0913, PLR0917  each is an option
         typer.Option(help="Connection file, .toml or .json; divisions may be left out."),
     ] = None,
     exact_site: Annotated[
-        str | None,
-        typer.Option(help=f"Exact country site of the app: {', '.join(EXACT_SITES)}."),
+        list[str] | None,
+        typer.Option(
+            metavar="SITE",
+            help=f"Exact country site of an app: {', '.join(EXACT_SITES)}; repeatable. Adds a site "
+            "to a connected company.",
+        ),
     ] = None,
     exact_url: Annotated[
-        str | None, typer.Option(help="Another Exact server, instead of --exact-site.")
+        list[str] | None,
+        typer.Option(
+            metavar="[SITE=]URL", help="Another Exact server, instead of a site's own; repeatable."
+        ),
     ] = None,
     airbase_url: Annotated[str | None, typer.Option(help="Airbase's base URL.")] = None,
     name: Annotated[str | None, typer.Option(help="The company's name, for people.")] = None,
     division: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="CODE=SUBSIDIARY,...",
+            metavar="DIVISION=SUBSIDIARY,...",
             help="An Exact division and the Airbase subsidiaries it serves; repeatable.",
         ),
     ] = None,
@@ -74,10 +83,11 @@ def connect(  # noqa: PLR0913, PLR0917  each is an option
 ) -> None:
     """Connect a company, step by step. Every step can be repeated.
 
-    Asks for what is missing: secrets, Exact's consent, the divisions, and the Airbase
-    subsidiaries that each serves. Secrets are read from the variables listed in `connector
-    connection add --help`, or asked for without being shown. With --json nothing is asked:
-    the output lists what is missing.
+    Leads through one or several Exact sites. Asks for what is missing: secrets, Exact's consent,
+    the divisions, the Airbase subsidiaries and the codes of each, and notifications. What was
+    answered is kept for the next run. Secrets are read from the variables listed in `connector
+    connection add --help`, or asked for without being shown; those of a further site end in it, as
+    in ..._BE. With --json nothing is asked: the output lists what is missing.
     """
     if as_json and show_secrets:
         raise UserError("secrets are never part of --json: leave out one of the two")
@@ -91,25 +101,40 @@ def connect(  # noqa: PLR0913, PLR0917  each is an option
     options = ConnectOptions(
         divisions, consent, yes, show_secrets, shares_app=shared_app, is_silent=as_json
     )
-    changes = {
-        "exact_site": exact_site,
-        "exact_base_url": exact_url,
-        "airbase_base_url": airbase_url,
-        "name": name,
-    }
+    sites = _read_sites(exact_site or (), exact_url or ())
     report = ConnectReport(id)
-    steps = ConnectSteps(stack, ConnectSession(options, report))
+    session = ConnectSession(options, report)
+    steps = ConnectSteps(stack, session)
     try:
         if reconnect:
-            steps.reconnect(stack.connection(id))
+            steps.reconnect(stack.connection(id), tuple(sites))
         else:
-            steps.connect(id, file, changes)
+            changes = {"airbase_base_url": airbase_url, "name": name}
+            steps.connect(id, file, sites, changes)
         report.complete = True
     except MissingInputError as missing:
+        session.explain_kept()
         if not as_json:
             raise
         report.missing = list(missing.lines)
+    except (UserError, Fault, KeyboardInterrupt):
+        session.explain_kept()
+        raise
     if as_json:
         print_json(vars(report))
         if report.missing:
             raise typer.Exit(1)
+
+
+def _read_sites(names: Sequence[str], urls: Sequence[str]) -> dict[str, str]:
+    """Return the address of each named site, empty for Exact's own; "" names the only site."""
+    sites = {name.strip().lower(): "" for name in names}
+    for text in urls:
+        name, _, url = text.partition("=")
+        is_named = "://" not in name
+        sites[name.strip().lower() if is_named else ""] = url if is_named else text
+    if unknown := sites.keys() - {"", ANOTHER_SITE, *EXACT_SITES}:
+        raise UserError(
+            f"{', '.join(sorted(unknown))} is none of Exact's sites: {', '.join(EXACT_SITES)}"
+        )
+    return sites

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
@@ -67,11 +67,16 @@ class AirbaseClient:
         http: httpx.Client,
         pace: AirbasePace,
         circuit_breaker: CircuitBreaker,
+        newest_key: Callable[[], Secret] | None = None,
     ) -> None:
-        """Call `base_url` with the paths and fields of `profile`."""
+        """Call `base_url` with the paths and fields of `profile`.
+
+        `newest_key` reads the stored key, after `key` was refused: it may have been corrected.
+        """
         self._base_url = base_url
         self._profile = profile
         self._key = key
+        self._newest_key = newest_key
         self._http = http
         self._pace = pace
         self.headers: Mapping[str, str] = {}
@@ -206,7 +211,18 @@ class AirbaseClient:
         if (until := self._pace.wait_until()) and until > clock.now():
             raise delay("AIRBASE_BUSY", until)
         with self.circuit_breaker.calling(path):
-            return self._interpret(self._send(request), path, record)
+            response = self._send(request)
+            if response.status_code in _REFUSED and self._has_other_key():
+                request.headers.update(self._headers())
+                response = self._send(request)
+            return self._interpret(response, path, record)
+
+    def _has_other_key(self) -> bool:
+        """Read the stored key; return whether it is another one than was refused."""
+        newest = self._newest_key() if self._newest_key else self._key
+        is_other = newest != self._key
+        self._key = newest
+        return is_other
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         try:

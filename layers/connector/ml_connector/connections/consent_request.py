@@ -18,6 +18,16 @@ from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
 
+class ConsentRefusedError(UserError):
+    """The consent was not given, or cannot be used; `reason` is a key of `PAGES`."""
+
+    def __init__(self, reason: str) -> None:
+        """Say what the page says."""
+        page = PAGES[reason]
+        super().__init__(f"{page.heading[0].lower()}{page.heading[1:]}: {page.text}")
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class ConsentRequest:
     """A started consent: where to give it, and the state that the redirect must contain.
@@ -100,7 +110,7 @@ def enter_code(stack: Stack, actor: Actor, request: ConsentRequest, pasted: str)
         stack.exchange_of(actor).redeem(request.state, code)
     except CodeRejected as error:
         if error.reason != "given":
-            raise _error(error.reason) from None
+            raise ConsentRefusedError(error.reason) from None
     return None
 
 
@@ -109,12 +119,7 @@ def _check_given(consents: Consents, request: ConsentRequest) -> None:
     if status["state"] == "waiting":
         raise UserError("nothing was pasted: consent was not given")
     if status["state"] != "given":
-        raise _error(status["why"] or status["state"])
-
-
-def _error(reason: str) -> UserError:
-    page = PAGES[reason]
-    return UserError(f"{page.heading[0].lower()}{page.heading[1:]}: {page.text}")
+        raise ConsentRefusedError(status["why"] or status["state"])
 
 
 def _read_code(exchange: CodeExchange, request: ConsentRequest, text: str) -> Secret:

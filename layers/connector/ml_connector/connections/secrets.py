@@ -43,6 +43,9 @@ NEEDED: Mapping[str, str] = {
 """The required variables, with what they hold. Webhook secrets can be generated."""
 NAMES = (*NEEDED, AIRBASE_SIGNING, EXACT_SIGNING, REFRESH_TOKEN, ACCESS_TOKEN)
 SIGNING = {"airbase": AIRBASE_SIGNING, "exact": EXACT_SIGNING}
+UNTESTED, REFUSED = "untested", "refused"
+"""Names in a secret's JSON: of parts that have not proved themselves, and of why
+(`kept_credentials`)."""
 WEBHOOK_KINDS = {"airbase": AIRBASE_WEBHOOK, "exact": EXACT_WEBHOOK}
 
 _OF_APP = (CLIENT_ID, CLIENT_SECRET, EXACT_SIGNING, REFRESH_TOKEN, ACCESS_TOKEN)
@@ -78,6 +81,12 @@ class GivenSecrets:
         names = (CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, ACCESS_TOKEN)
         of_app = {variable(name, app) for name in names}
         return GivenSecrets({n: each for n, each in self.values.items() if n not in of_app})
+
+    @property
+    def webhook_secrets(self) -> "GivenSecrets":
+        """Return the webhook secrets alone."""
+        names = (AIRBASE_SIGNING, EXACT_SIGNING)
+        return GivenSecrets({n: each for n, each in self.values.items() if n.startswith(names)})
 
     def get(self, name: str) -> Secret | None:
         """Return the secret with this name, or None."""
@@ -171,6 +180,7 @@ def store_credentials(
     for each in _places(connection):
         if secret := given.get(each.variable):
             known = stored(secret_store, each.kind, each.kept_under)
+            known = {part: text for part, text in known.items() if part not in (UNTESTED, REFUSED)}
             value = {**known, each.part: secret.reveal()}
             secret_store.store(each.kind, each.kept_under, value)
 

@@ -1,8 +1,9 @@
 """The steps of connecting a company; each can be repeated and then changes nothing.
 
-`begin`, `store_app`, consent (`consent_request`), `list_divisions`, `airbase_tenant`, assigning
-subsidiaries (`subsidiaries`), `save`, `subscribe`. There is no connection until `save`: what was
-stored before (the app's credentials, a consent) is overwritten by the next attempt.
+`begin`, credentials (`kept_credentials`), consent (`consent_request`), `list_divisions`,
+`airbase_tenant`, assigning subsidiaries (`subsidiaries`), `save`, `subscribe`. There is no
+connection until `save`: what was answered before is kept as a draft (`drafts`), and its
+credentials as they were given; the next run goes on with them.
 
 A division that moved to another database (`DivisionMoveDate`) is handled by
 `reference_data.refresh`, which reads all its reference data again.
@@ -13,26 +14,43 @@ from typing import Any
 
 from ml_connector.connections import manage as connections
 from ml_connector.connections import secrets as connection_secrets
+from ml_connector.connections.drafts import Drafts
 from ml_connector.connections.files import checked
 from ml_connector.connections.manage import Added
-from ml_connector.connections.secrets import CLIENT_ID, CLIENT_SECRET, GivenSecrets
+from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.subsidiaries import Settings
 from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
 from ml_connector.domain.faults import Halt, Review
-from ml_connector.domain.ids import Actor, ConnectionId, code_of, division_at
+from ml_connector.domain.ids import (
+    Actor,
+    ConnectionId,
+    Division,
+    SiteId,
+    app_at,
+    code_of,
+    division_at,
+)
+from ml_connector.domain.orders.reference_data import Code, CodeKind
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.divisions import list_divisions as list_of_divisions
 from ml_connector.exact.divisions import may_be_virtual
-from ml_connector.exact.reference_data import DIVISIONS_PATH, HRM_DIVISIONS_PATH
+from ml_connector.exact.reference_data import DIVISIONS_PATH, HRM_DIVISIONS_PATH, LISTINGS
 from ml_connector.exact.rows import RowReader, read_listed
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.settings.connection import Connection, ExactSite
-from ml_connector.stack import Stack
+from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES, site_at
+from ml_connector.stack import Addresses, Stack
 from ml_connector.user_errors import UserError
+
+
+class NoSiteError(UserError):
+    """The settings name no Exact site."""
+
 
 HALTS_NEEDING_CONSENT = frozenset({"NOT_CONNECTED", "RECONNECT_NEEDED", "EXACT_TOKEN_REFUSED"})
 """Halts that only a new consent ends."""
 
+_OF_SITE = tuple(name for name in ExactSite.model_fields if name != "id")
 _FIELDS = {"$select": "Code,Description,Country,Currency,BlockingStatus,Status"}
 _LISTS = {DIVISIONS_PATH: _FIELDS, HRM_DIVISIONS_PATH: _FIELDS}
 _HQ = {"division": 0, "name": "HQ", "country": "", "currency": "", "status": "virtual"}
@@ -40,32 +58,105 @@ _HQ = {"division": 0, "name": "HQ", "country": "", "currency": "", "status": "vi
 _STATUS = {0: "upcoming", 1: "open", 2: "archived"}
 
 
-def begin(stack: Stack, id: str, given: Settings | None, **changes: str | None) -> Settings:
-    """Return the settings to start from: the file's, else the stored ones, else a new connection's.
+def begin(
+    stack: Stack,
+    id: str,
+    given: Settings | None,
+    sites: Mapping[str, str] | None = None,
+    **changes: str | None,
+) -> Settings:
+    """Return the settings to start from, with `sites`: of a file, a draft, or what is stored.
 
-    `changes` that are not None override them. Raises `UserError` for invalid settings.
+    `sites` are added, with their address if it is another one than Exact's own; `changes` that are
+    not None override. Raises `UserError` for invalid settings, or when no site is named.
     """
-    found = _stored(stack.services.connections, ConnectionId(id))
-    _refuse_sites(found, given or {}, changes.get("exact_site"))
-    callback = stack.addresses.of(ConnectionId(id))["exact"]
-    stored = found.model_dump(mode="json") if found else {"exact_callback_url": callback}
-    settings = dict(stored) if given is None else _filled(given, stored)
+    connection = ConnectionId(id)
+    found = _stored(stack.services.connections, connection)
+    stored = _by_site(found.model_dump(mode="json")) if found else {}
+    known = _continued(stored, _by_site(Drafts(stack.tables.coordination).get(connection) or {}))
+    settings = dict(known) if given is None else _filled(_by_site(given), known)
     settings |= {name: text for name, text in changes.items() if text} | {"id": id}
-    if changes.get("exact_site"):
-        settings.pop("exact_base_url", None)
+    settings["sites"] = _with_sites(settings.get("sites", []), sites or {})
+    _name_apps(settings, known, stack.addresses)
     provisional(settings)
     return settings
 
 
-def _refuse_sites(found: Connection | None, given: Settings, site: str | None) -> None:
-    """Refuse what these steps do not do: they lead through one Exact site."""
-    is_further = found is not None and site not in {None, *(each.site for each in found.sites)}
-    if "sites" in given or (found and len(found.sites) > 1) or is_further:
-        raise UserError(
-            "`connector connect` leads through one Exact site; with several, name them under "
-            "[[sites]] in a file: `connector connection add FILE`, then give consent at each, "
-            "as in `connector connection consent my-firm.be`"
-        )
+def site_named(site: Settings) -> SiteId:
+    """Return which Exact site the settings of one are of."""
+    named = site.get("exact_site")
+    return SiteId(str(named)) if named else site_at(str(site.get("exact_base_url", "")))
+
+
+def _by_site(settings: Settings) -> Settings:
+    """Return the settings with `sites`, also those of a file that has only one."""
+    if "sites" in settings or not settings:
+        return dict(settings)
+    of_site = {name: settings[name] for name in _OF_SITE if name in settings}
+    rest = {name: value for name, value in settings.items() if name not in of_site}
+    return {**rest, "sites": [of_site] if of_site else []}
+
+
+def _continued(stored: Settings, draft: Settings) -> Settings:
+    """Return what is stored, with the sites that are only in the draft.
+
+    All else in a draft is older than what is stored.
+    """
+    if not stored:
+        return draft
+    known = {site_named(site) for site in stored["sites"]}
+    new = [site for site in draft.get("sites", ()) if site_named(site) not in known]
+    return {**stored, "sites": [*stored["sites"], *new]}
+
+
+def _with_sites(known: Any, sites: Mapping[str, str]) -> Any:
+    """Return the settings of sites with these as well, and with the addresses given for them.
+
+    An address without a name is of the only site.
+    """
+    if not isinstance(known, list) or not all(isinstance(each, Mapping) for each in known):
+        return known
+    found = [dict(each) for each in known]
+    for name, url in sites.items():
+        own = _site_to_set(found, name, url)
+        if name and name != ANOTHER_SITE:
+            own["exact_site"] = name
+        if url:
+            own["exact_base_url"] = url
+    return found
+
+
+def _site_to_set(found: list[Settings], name: str, url: str) -> Settings:
+    """Return the site of this name, or one that has none yet; the only one for no name."""
+    if not name and len(found) > 1:
+        raise UserError(f"name the site of {url}: --exact-url SITE={url}")
+    named = [each for each in found if site_named(each) == name and _is_named(each)]
+    nameless = [each for each in found if not (name and _is_named(each))]
+    if own := next(iter([*named, *nameless]), None):
+        return own
+    found.append({})
+    return found[-1]
+
+
+def _is_named(site: Settings) -> bool:
+    return bool(site.get("exact_site") or site.get("exact_base_url"))
+
+
+def _name_apps(settings: Settings, known: Settings, addresses: Addresses) -> None:
+    """Name each site's app, the first by the connection, and say where Exact's calls go."""
+    sites = settings["sites"]
+    if not isinstance(sites, list):
+        return
+    names = {site_named(each): each.get("id") for each in known.get("sites", ())}
+    for site in (each for each in sites if isinstance(each, dict)):
+        site["id"] = names.get(site_named(site)) or site.get("id")
+    for site in (each for each in sites if isinstance(each, dict) and not each["id"]):
+        taken = {*names.values(), *(each["id"] for each in sites)} - {None}
+        id = ConnectionId(str(settings["id"]))
+        site["id"] = app_at(id, site_named(site)) if taken else id
+    for site in (each for each in sites if isinstance(each, dict)):
+        app = ConnectionId(str(site["id"]))
+        site.setdefault("exact_callback_url", addresses.of(app)["exact"])
 
 
 def _stored(connections: ConnectionStore, id: ConnectionId) -> Connection | None:
@@ -74,16 +165,26 @@ def _stored(connections: ConnectionStore, id: ConnectionId) -> Connection | None
     return connections.whole(found) if found else None
 
 
-def _filled(given: Settings, stored: Settings) -> Settings:
+def _filled(given: Settings, known: Settings) -> Settings:
     """Return a file's settings, completed with what an earlier run found."""
-    settings = {"exact_callback_url": stored["exact_callback_url"]} | given
-    before = {str(each["division"]): each for each in stored.get("divisions", ())}
-    divisions = settings.get("divisions")
+    sites = given.get("sites")
+    if not isinstance(sites, list) or not all(isinstance(each, Mapping) for each in sites):
+        return given
+    before = {site_named(each): each for each in known.get("sites", ())}
+    filled = [_filled_site(dict(each), before.get(site_named(each), {})) for each in sites]
+    return {**given, "sites": filled}
+
+
+def _filled_site(site: Settings, known: Settings) -> Settings:
+    if "exact_callback_url" in known:
+        site.setdefault("exact_callback_url", known["exact_callback_url"])
+    before = {str(each["division"]): each for each in known.get("divisions", ())}
+    divisions = site.get("divisions")
     if not divisions:
-        return settings | {"divisions": list(before.values())}
+        return site | {"divisions": list(before.values())}
     if isinstance(divisions, list) and all(isinstance(each, Mapping) for each in divisions):
-        settings["divisions"] = [_with_subsidiaries(each, before) for each in divisions]
-    return settings
+        site["divisions"] = [_with_subsidiaries(each, before) for each in divisions]
+    return site
 
 
 def _with_subsidiaries(
@@ -94,32 +195,34 @@ def _with_subsidiaries(
 
 
 def provisional(settings: Settings) -> Connection:
-    """Return a connection for calls to both systems before its divisions are known."""
-    divisions = settings.get("divisions") or [{"division": 0}]
+    """Return a connection for calls to both systems before its divisions are known.
+
+    Raises `UserError` for settings that cannot be used, or that name no site.
+    """
+    sites = settings["sites"]
+    if sites == [] or (isinstance(sites, list) and not all(map(_may_be_named, sites))):
+        raise NoSiteError(
+            f"name the Exact site: --exact-site ({', '.join(EXACT_SITES)}) or --exact-url"
+        )
+    if isinstance(sites, list):
+        sites = [_with_any_division(each, number) for number, each in enumerate(sites)]
+    return checked({**settings, "sites": sites}, "the settings")
+
+
+def _may_be_named(site: Any) -> bool:
+    return not isinstance(site, dict) or _is_named(site)
+
+
+def _with_any_division(site: Any, number: int) -> Any:
+    """Return a site's settings with a stand-in for each division or subsidiary that is missing."""
+    divisions = (site.get("divisions") or [{"division": 0}]) if isinstance(site, Mapping) else None
     if not isinstance(divisions, list) or not all(isinstance(d, Mapping) for d in divisions):
-        return checked(settings, "the settings")
+        return site
     filled = [
-        {**division, "subsidiaries": division.get("subsidiaries") or [f"? {number}"]}
-        for number, division in enumerate(divisions)
+        {**each, "subsidiaries": each.get("subsidiaries") or [f"? {number}.{place}"]}
+        for place, each in enumerate(divisions)
     ]
-    return checked({**settings, "divisions": filled}, "the settings")
-
-
-def store_apps(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets) -> None:
-    """Store the apps' credentials, and the tokens of consents given elsewhere, if given."""
-    new = connection_secrets.not_stored_yet(stack.secret_store, connection, given)
-    names = {
-        connection_secrets.variable(name, site.id)
-        for site in connection.sites
-        for name in (CLIENT_ID, CLIENT_SECRET)
-    }
-    apps = GivenSecrets({name: each for name, each in new.values.items() if name in names})
-    if apps.values:
-        stack.begin(actor)
-        ledger = stack.ledger_of(actor, connection.id)
-        connections.record_step(ledger, "app_credentials_stored", given=sorted(apps.values))
-        connection_secrets.store_credentials(stack.secret_store, connection, apps)
-    connections.import_consents(stack, actor, connection, given)
+    return {**site, "divisions": filled}
 
 
 def list_divisions(exact_client: ExactClient, site: ExactSite) -> dict[str, Any]:
@@ -181,6 +284,26 @@ def _division(row: RowReader) -> dict[str, Any]:
         "currency": row.text("Currency"),
         "status": "blocked" if blocked else _STATUS.get(row.whole("Status", absent=1), "open"),
     }
+
+
+def usable_codes(
+    exact_client: ExactClient, division: Division, kind: CodeKind, *, amounts_include_vat: bool
+) -> list[Code]:
+    """Return the division's codes of a kind that an order may have.
+
+    Raises `Halt`, `Review` or `Later` as the Exact client does.
+    """
+    (listing,) = (each for each in LISTINGS if each.kind == kind)
+    rows = exact_client.rows(division, listing.path, {"$select": listing.select})
+    found = [each.value for each in read_listed(rows, listing.read) if not each.odd]
+    return [
+        each
+        for each in found
+        if each.code
+        and not each.is_blocked
+        and each.is_for_purchase
+        and (kind != "vat_code" or each.percentage_is_included == amounts_include_vat)
+    ]
 
 
 def is_saved(stack: Stack, connection: Connection, given: GivenSecrets) -> bool:

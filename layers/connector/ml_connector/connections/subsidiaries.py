@@ -34,15 +34,16 @@ def propose_assignments(
 ) -> list[dict[str, Any]]:
     """Return for each subsidiary the matching division; None where none or several match.
 
-    `{"subsidiary", "name", "division", "why"}`; only open divisions are proposed. `why`: code (its
-    ERP reference is the division's code) or name (equal but for the legal form).
+    `{"subsidiary", "name", "division", "why"}`, the division as it was given; only open ones are
+    proposed. `why`: code (its ERP reference is the division's code) or name (equal but for the
+    legal form).
     """
     candidates = [each for each in divisions if each["status"] == "open"]
     return [_proposal(each, candidates) for each in subsidiaries]
 
 
 def _proposal(subsidiary: Subsidiary, divisions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    by_code = [d["division"] for d in divisions if str(d["division"]) == subsidiary.code]
+    by_code = [d["division"] for d in divisions if _has_code(d["division"], subsidiary.code)]
     keys = set(read_name(subsidiary.name).keys)
     by_name = [d["division"] for d in divisions if keys & set(read_name(d["name"]).keys)]
     why, division = "", None
@@ -58,12 +59,9 @@ def _proposal(subsidiary: Subsidiary, divisions: Sequence[Mapping[str, Any]]) ->
     }
 
 
-def assigned_to(settings: Settings, subsidiary: Subsidiary) -> int | None:
-    """Return the division that serves a subsidiary according to the settings."""
-    for division in settings.get("divisions") or ():
-        if subsidiary.names & set(division.get("subsidiaries") or ()):
-            return int(division["division"])
-    return None
+def _has_code(division: str | int, code: str) -> bool:
+    """Return whether a division is meant, with its site (`nl.2101`) or without."""
+    return bool(code) and code in {str(division), str(division).rpartition(".")[2]}
 
 
 def expect_known(keys: Iterable[str], subsidiaries: Sequence[Subsidiary]) -> None:

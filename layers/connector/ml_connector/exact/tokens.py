@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ml_connector import backoff, clock, telemetry
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Halt, Later, Problem
-from ml_connector.domain.ids import AppId, SiteId
+from ml_connector.domain.ids import AppId, ConnectionId, SiteId
 from ml_connector.exact import oauth
 from ml_connector.exact.oauth import Granted, TokenOutcome, TokenRequest, Tokens
 from ml_connector.exact.rate_limit_headers import next_day
@@ -32,7 +32,9 @@ from ml_connector.secret import Secret
 
 CALLS_A_DAY = 190
 """Of the 200 that Exact allows: giving consent needs a few."""
-_ENDPOINT = "oauth2/token"
+_ENDPOINT, _TEST = "oauth2/token", "oauth2/token to test the app"
+_TESTS_AN_HOUR = 3
+_NO_CODE = Secret("a-code-that-was-never-issued")
 # Later than Exact's 570 s, so that no clock difference makes a renewal early.
 _GRACE = timedelta(seconds=5)
 # Longer than the slowest token call (see `infrastructure/http`): no other may start meanwhile.
@@ -84,6 +86,7 @@ class TokenProvider:
         self._leases = Leases(coordination, app)
         self._values = SharedValues(coordination, app)
         self._errors = ErrorWindow(coordination, app, cache_seconds=0)
+        self._coordination = coordination
         self.circuit_breaker = circuit_breaker or CircuitBreaker(coordination, app, EXACT, site)
         self._lock = threading.Lock()
         self._cached: Tokens | None = None
@@ -148,7 +151,7 @@ class TokenProvider:
         with self._lock, self._guarded(), self._leases.holding("token", _LEASE) as held:
             if held is None:
                 raise _later("TOKEN_BUSY")
-            app = self._secret_store.app(self.app)
+            app = self._secret_store.app(self.app, is_fresh=True)
             number = self.pairs.next_number(of_new_consent=True)
             self._values.clear(_REFUSED)
             self._values.clear(_PAUSE)
@@ -160,6 +163,32 @@ class TokenProvider:
             if not isinstance(outcome, Granted):
                 self._raise_for(outcome)
             self._cached = self._store(replace(outcome.tokens, number=number))
+
+    def accepts(self, client_id: str, client_secret: Secret, redirect_uri: str) -> bool | None:
+        """Return whether Exact knows these credentials; None where its answer does not tell.
+
+        Exact is asked to exchange a code that it never issued. It counts that as an error, so only
+        three tests are made in an hour, of the app's name and of a client id.
+
+        Raises:
+            Later: Exact must not be called for that now.
+        """
+        with self._lock, self._guarded():
+            windows = [self._tests_of(self.app), self._tests_of(_hashed(client_id))]
+            for window in windows:
+                window.check(None, _TEST)
+            self._count_call()
+            for window in windows:
+                window.record(None, _TEST)
+            outcome = self._send(
+                oauth.code_request(self._base_url, client_id, client_secret, _NO_CODE, redirect_uri)
+            )
+        if isinstance(outcome, oauth.InvalidGrant):
+            return True
+        return False if isinstance(outcome, oauth.InvalidClient) else None
+
+    def _tests_of(self, name: str) -> ErrorWindow:
+        return ErrorWindow(self._coordination, ConnectionId(name), _TESTS_AN_HOUR, cache_seconds=0)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -191,15 +220,19 @@ class TokenProvider:
 
     def _renew(self, stored: Tokens) -> Tokens:
         app = self._secret_store.app(self.app)
+        if self._refusal_of(app, stored):
+            app = self._secret_store.app(self.app, is_fresh=True)
         if (known := self._known_as_used(app, stored)) is not None:
             return self._successor(known, app, stored)
         self._check_allowed(app, stored)
         number = self.pairs.next_number()
-        outcome = self._send(
-            oauth.refresh_request(
-                self._base_url, app.client_id, app.client_secret, stored.refresh_token
-            )
-        )
+        outcome = self._refreshed(app, stored)
+        if isinstance(outcome, oauth.InvalidClient):
+            newest_app = self._secret_store.app(self.app, is_fresh=True)
+            if newest_app != app:  # corrected since this process read it
+                app = newest_app
+                self._check_allowed(app, stored)
+                outcome = self._refreshed(app, stored)
         if isinstance(outcome, Granted):
             newest = self._store(replace(outcome.tokens, number=number))
             if self.circuit_breaker.is_probing:
@@ -208,6 +241,18 @@ class TokenProvider:
         if isinstance(outcome, oauth.Wordless) and self._is_lasting(app, stored):
             outcome = oauth.Unknown(outcome.text)
         return self._successor(outcome, app, stored)
+
+    def _refreshed(self, app: AppCredentials, stored: Tokens) -> TokenOutcome:
+        return self._send(
+            oauth.refresh_request(
+                self._base_url, app.client_id, app.client_secret, stored.refresh_token
+            )
+        )
+
+    def _refusal_of(self, app: AppCredentials, stored: Tokens) -> str:
+        """Return the code with which Exact is known to refuse these, or nothing."""
+        code, _, fingerprint = (self._values.get(_REFUSED) or "").partition(" ")
+        return code if fingerprint == _fingerprint(app, stored) else ""
 
     def _known_as_used(self, app: AppCredentials, stored: Tokens) -> TokenOutcome | None:
         """Return what Exact said of this refresh token if it was used; it is never sent again."""
@@ -224,14 +269,17 @@ class TokenProvider:
 
     def _check_allowed(self, app: AppCredentials, stored: Tokens) -> None:
         """Avoid calls that are known to fail or that could get the key blocked."""
-        code, _, fingerprint = (self._values.get(_REFUSED) or "").partition(" ")
-        if fingerprint == _fingerprint(app, stored):
+        if code := self._refusal_of(app, stored):
             raise Halt(self._problem(code))
         self.circuit_breaker.check()
         code, _, until = (self._values.get(_PAUSE) or "").partition(" ")
         is_paused = code and not (code == _UNAVAILABLE and self.circuit_breaker.is_probing)
         if is_paused and clock.now() < datetime.fromisoformat(until):
             raise delay(code, datetime.fromisoformat(until))
+        self._count_call()
+
+    def _count_call(self) -> None:
+        """Count a call; raises `Later` when there were too many, or too many errors."""
         self._errors.check(None, _ENDPOINT)
         now = clock.now()
         if not self._values.count(f"token-calls-{now:%Y-%m-%d}", CALLS_A_DAY, next_day(now)):
@@ -327,5 +375,8 @@ def _later(code: str) -> Later:
 
 def _fingerprint(app: AppCredentials, tokens: Tokens) -> str:
     """Return a hash that identifies the credentials without revealing them."""
-    parts = (app.client_id, app.client_secret.reveal(), tokens.refresh_token.reveal())
+    return _hashed(app.client_id, app.client_secret.reveal(), tokens.refresh_token.reveal())
+
+
+def _hashed(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -52,6 +52,16 @@ class SnsTopic:
             text = raw[:_LARGEST_TEXT].decode(errors="ignore") + _CUT
         self._client().publish(TopicArn=self._arn, Subject=subject, Message=text)
 
+    def subscribers(self) -> tuple[int, int]:
+        """Return how many of the topic's subscriptions are confirmed, and how many pending."""
+        pages = self._client().get_paginator("list_subscriptions_by_topic")
+        found = [
+            str(each["SubscriptionArn"]).startswith("arn:")
+            for page in pages.paginate(TopicArn=self._arn)
+            for each in page["Subscriptions"]
+        ]
+        return found.count(True), found.count(False)
+
 
 class SlackWebhook:
     """A Slack incoming webhook; its address is a secret."""

@@ -49,12 +49,15 @@ class AppCredentials:
 class SecretStore(Protocol):
     """Stores secrets; `AwsSecretStore` is the real one."""
 
-    def app(self, connection: ConnectionId) -> AppCredentials:
-        """Return the Exact app's credentials; raises `Halt` when they are not stored."""
+    def app(self, connection: ConnectionId, *, is_fresh: bool = False) -> AppCredentials:
+        """Return the Exact app's credentials; raises `Halt` when they are not stored.
+
+        They may be some minutes old, unless `is_fresh`: for whom they were refused.
+        """
         ...
 
-    def airbase_key(self, connection: ConnectionId) -> Secret:
-        """Return the Airbase API key; raises `Halt` when it is not stored."""
+    def airbase_key(self, connection: ConnectionId, *, is_fresh: bool = False) -> Secret:
+        """Return the Airbase API key, as `app`; raises `Halt` when it is not stored."""
         ...
 
     def slack_url(self, connection: ConnectionId) -> Secret | None:
@@ -106,14 +109,14 @@ class AwsSecretStore:
         self._data_keys: dict[tuple[str, str], bytes] = {}
         self._sealing: dict[str, tuple[str, bytes]] = {}
 
-    def app(self, connection: ConnectionId) -> AppCredentials:
+    def app(self, connection: ConnectionId, *, is_fresh: bool = False) -> AppCredentials:
         """See `SecretStore.app`."""
-        value = self._cached(EXACT_APP, connection, "APP_CREDENTIALS_MISSING")
+        value = self._cached(EXACT_APP, connection, "APP_CREDENTIALS_MISSING", is_fresh=is_fresh)
         return app_credentials(value, connection)
 
-    def airbase_key(self, connection: ConnectionId) -> Secret:
+    def airbase_key(self, connection: ConnectionId, *, is_fresh: bool = False) -> Secret:
         """See `SecretStore.airbase_key`."""
-        value = self._cached(AIRBASE_KEY, connection, "AIRBASE_KEY_MISSING")
+        value = self._cached(AIRBASE_KEY, connection, "AIRBASE_KEY_MISSING", is_fresh=is_fresh)
         return airbase_key(value, connection)
 
     def slack_url(self, connection: ConnectionId) -> Secret | None:
@@ -162,10 +165,12 @@ class AwsSecretStore:
     def _name(self, kind: str, connection: ConnectionId) -> str:
         return f"{self._prefix}/{kind}/{connection}"
 
-    def _cached(self, kind: str, connection: ConnectionId, missing: str) -> Mapping[str, Any]:
+    def _cached(
+        self, kind: str, connection: ConnectionId, missing: str, *, is_fresh: bool
+    ) -> Mapping[str, Any]:
         name = self._name(kind, connection)
         read_at, value = self._plain.get(name, (float("-inf"), {}))
-        if clock.epoch() - read_at < _CACHE_SECONDS:
+        if clock.epoch() - read_at < _CACHE_SECONDS and not is_fresh:
             return value
         fresh = self._read(kind, connection)
         if fresh is None:

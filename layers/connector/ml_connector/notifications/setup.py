@@ -2,39 +2,87 @@
 
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ml_connector import telemetry
 from ml_connector.connections import manage as connections
-from ml_connector.domain.ids import Actor
+from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.infrastructure.channels import slack_url
 from ml_connector.infrastructure.secret_store import NOTIFY_SLACK, WHOLE_STACK
 from ml_connector.secret import Secret
+from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
 SLACK_URL = "CONNECTOR_SLACK_WEBHOOK_URL"
 
 
+def mail_subscribers(stack: Stack) -> tuple[int, int] | None:
+    """Return how many subscriptions of the topic are confirmed and pending; None if not known."""
+    try:
+        return stack.topic.subscribers()
+    except (BotoCoreError, ClientError):
+        return None
+
+
+def counted(subscribers: tuple[int, int] | None) -> str:
+    """Return the subscribers in words, and what to do when there is none."""
+    if subscribers is None:
+        return "the topic's subscribers cannot be counted with your rights"
+    confirmed, pending = subscribers
+    people = "1 confirmed subscriber" if confirmed == 1 else f"{confirmed} confirmed subscribers"
+    waiting = f", {pending} not confirmed yet" if pending else ""
+    how = "" if confirmed else ": deploy the stack with NotificationEmail, and confirm the e-mail"
+    return f"{people}{waiting}{how}"
+
+
+def keep_slack(stack: Stack, actor: Actor, id: ConnectionId, url: Secret) -> None:
+    """Store the address of a connection that may not be saved yet; raises as `store_slack`."""
+    _expect_usable(url)
+    connections.record_step(stack.ledger_of(actor, id), "slack_webhook_stored", whole_stack=False)
+    stack.secret_store.store(NOTIFY_SLACK, id, {"url": url.reveal()})
+
+
 def store_slack(stack: Stack, actor: Actor, id: str | None, url: Secret) -> None:
-    """Store Slack's incoming webhook URL: of a connection, or of all without their own.
+    """Store Slack's incoming webhook URL, and use it: for a connection, or all without their own.
 
     Raises `UserError` for an unusable URL, without repeating it.
     """
+    _expect_usable(url)
+    where, affected = _recorded(stack, actor, id, "slack_webhook_stored")
+    stack.secret_store.store(NOTIFY_SLACK, where, {"url": url.reveal()})
+    for connection in affected:
+        _switch(stack, connection, on=True)
+
+
+def _expect_usable(url: Secret) -> None:
     telemetry.conceal(url.reveal())
     try:
         slack_url(url.reveal())
     except ValueError as error:
         raise UserError(f"this Slack webhook cannot be used: {error}") from None
-    where = _recorded(stack, actor, id, "slack_webhook_stored")
-    stack.secret_store.store(NOTIFY_SLACK, where, {"url": url.reveal()})
 
 
 def remove_slack(stack: Stack, actor: Actor, id: str | None) -> None:
-    """Delete the URL; a connection without its own uses the stack's."""
-    stack.secret_store.delete(NOTIFY_SLACK, _recorded(stack, actor, id, "slack_webhook_removed"))
+    """Delete the URL; a connection without its own uses the stack's, or Slack no more."""
+    where, affected = _recorded(stack, actor, id, "slack_webhook_removed")
+    stack.secret_store.delete(NOTIFY_SLACK, where)
+    for connection in affected:
+        if stack.secret_store.slack_url(connection.id) is None:
+            _switch(stack, connection, on=False)
+
+
+def _switch(stack: Stack, connection: Connection, *, on: bool) -> None:
+    notify = connection.notify.model_copy(update={"slack": on})
+    if notify != connection.notify:
+        stack.services.connections.save(connection.model_copy(update={"notify": notify}))
 
 
 def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
-    """Send a test message through every channel of a connection; return the results."""
+    """Send a test message through every channel of a connection; return the results.
+
+    `{"channel", "sent", "failure", "reaches"}`: how many people it reaches where that is known.
+    """
     connection = stack.connection(id)
     subject = f"Connector {connection.id}: a test"
     text = f"This is a test. New exceptions and halts of {connection.id} are sent here."
@@ -45,13 +93,23 @@ def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
             failure = None
         except Exception as error:  # noqa: BLE001  the person wants to see any error
             failure = telemetry.redact_text(str(error))
-        found.append({"channel": channel.name, "sent": failure is None, "failure": failure})
+        result = {"channel": channel.name, "sent": failure is None, "failure": failure}
+        found.append(result | _reached(stack, channel.name))
     return found
 
 
-def _recorded(stack: Stack, actor: Actor, id: str | None, step: str) -> Any:
-    """Record the step in every affected audit trail; return the secret's connection."""
+def _reached(stack: Stack, channel: str) -> dict[str, Any]:
+    if channel != stack.topic.name:
+        return {"reaches": None, "subscribers": ""}
+    known = mail_subscribers(stack)
+    return {"reaches": known[0] if known else None, "subscribers": counted(known)}
+
+
+def _recorded(
+    stack: Stack, actor: Actor, id: str | None, step: str
+) -> tuple[ConnectionId, list[Connection]]:
+    """Record the step in every affected audit trail; return the secret's place, and who uses it."""
     affected = [stack.connection(id)] if id else list(stack.services.connections.all())
     for connection in affected:
         connections.record_step(stack.ledger_of(actor, connection.id), step, whole_stack=id is None)
-    return affected[0].id if id else WHOLE_STACK
+    return (affected[0].id if id else WHOLE_STACK), affected
