@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from local.demo.scenario import Scenario
+from local.exact_simulator import ExactFault
 from local.firm import BE, BRANCHES, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.simulator import SimulatedFault
@@ -19,8 +20,11 @@ from ml_connector.rehearsal.rehearse import last_rehearsal, rehearse
 from ml_connector.rehearsal.rehearsed_orders import RehearsedOrder, Twin
 from ml_connector.rehearsal.report import Rehearsal, share_percent, sums
 from ml_connector.user_errors import UserError
+from tests.month_end.month_stack import MonthStack
+from tests.month_end.test_months import at
 from tests.person_stack import PERSON, PersonStack
 from tests.preview.in_memory_demo import InMemoryDemo
+from tests.two_sites import BE_DIVISION, TwoSites
 
 OCTOBER, MONTH = "2026-10-15T10:00:00Z", "2026-10"
 _ORDERS = "purchaseorder/PurchaseOrders"
@@ -49,7 +53,9 @@ def twins_of(found: Rehearsal) -> dict[str, Twin]:
     return {each.title: each.twin for each in found.orders if each.twin}
 
 
-def type_in(env: InMemoryEnvironment, amount: str, **more: Any) -> dict[str, Any]:
+def type_in(
+    env: InMemoryEnvironment, amount: str, *, is_read: bool = True, **more: Any
+) -> dict[str, Any]:
     """Enter an order in Exact by hand, and let the worker read it."""
     place = env.exact.world.divisions[NL.division]
     name = more.pop("supplier", "Cloudwerk")
@@ -59,7 +65,8 @@ def type_in(env: InMemoryEnvironment, amount: str, **more: Any) -> dict[str, Any
     line = {"Item": item, "QuantityInPurchaseUnits": 1, "UnitPrice": float(amount)}
     body = {"Supplier": supplier, "OrderDate": "2026-10-16", "PurchaseOrderLines": [line], **more}
     made = env.services_of().exact(NL.key).create(NL.key, _ORDERS, body)
-    refresh(env.services_of(), NL.key, everything=True)
+    if is_read:
+        refresh(env.services_of(), NL.key, everything=True)
     return made
 
 
@@ -111,6 +118,73 @@ class TestTheDemo:
                 assert record.facts.body == said.body
         assert {e.verdict for e in found.orders} >= {"posts", "needs_vendor", "exception"}
 
+    def test_so_it_is_throughout_the_month(self, env: InMemoryEnvironment) -> None:
+        """Rehearsed before the workers see anything of an order; then everything happens to it."""
+        env.connect()
+        demo = InMemoryDemo(env)
+        first: dict[str, RehearsedOrder] = {}
+        drain = demo.drain
+
+        def rehearse_and_drain() -> None:
+            for each in rehearsed(env, month=f"{clock.now():%Y-%m}").orders:
+                if not env.record({"id": each.id}).version:
+                    first.setdefault(each.id, each)
+            drain()
+
+        demo.drain = rehearse_and_drain  # type: ignore[method-assign]
+        scenario = Scenario(demo, lambda _text: None)  # type: ignore[arg-type]
+        scenario.play()
+        for _ in range(3):  # what waited for a consent goes on
+            env.wait(minutes=16)
+        assert first.keys() == set(env.airbase.orders) - {o["id"] for o in scenario.not_orders}
+        for id, said in first.items():
+            trail = env.services.ledger_of(FIRM).trail(env.record({"id": id}).key)
+            decided = next(each for each in trail if each.step in {"intent", "review"})
+            assert decided.step == {"post": "intent", "review": "review"}[said.action]
+            if said.action == "post":
+                assert decided.detail["body"] == said.body
+            else:
+                codes = [each["code"] for each in decided.detail["problems"]]
+                assert codes == [each.code for each in said.needs]
+        assert {each.action for each in first.values()} == {"post", "review"}
+
+
+def test_each_site_is_rehearsed_with_its_own_data() -> None:
+    env = TwoSites()
+    at(env.clock, "2026-11-03T09:00:00+00:00")
+    env.connect_both()
+    dutch, belgian = env.firm.branches
+    october(env, "PO-NL", branch=dutch)
+    october(env, "PO-BE", branch=belgian)
+    october(env, "PO-BE-9", branch=belgian, account="9999")
+    calls = len(env.exact.calls), len(env.belgium.calls)
+    found = rehearsed(env)
+    assert {each.title: (each.division, each.verdict) for each in found.orders} == {
+        "PO-NL": (NL.key, "posts"),
+        "PO-BE": (BE_DIVISION, "posts"),
+        "PO-BE-9": (BE_DIVISION, "needs_mapping"),
+    }
+    assert {each.division: each.orders for each in found.calls} == {NL.key: 1, BE_DIVISION: 1}
+    assert (len(env.exact.calls), len(env.belgium.calls)) == calls
+
+
+def test_what_was_just_typed_in_is_seen_once_it_is_read(firm: InMemoryEnvironment) -> None:
+    october(firm, "PO-1", "80.00")
+    type_in(firm, "80.00", is_read=False)
+    assert verdicts(rehearsed(firm)) == {"PO-1": "posts"}
+    firm.clock.move(61)
+    found = rehearse(MonthStack(firm), PERSON, FIRM, AskedDays(MONTH), is_fresh=True)
+    assert verdicts(found) == {"PO-1": "typed_by_hand"}
+
+
+def test_a_tenant_without_a_call_for_one_order_is_rehearsed_from_its_listing(
+    firm: InMemoryEnvironment,
+) -> None:
+    firm.connect(profile={"order_source": "event", "event_order": "data"})
+    october(firm, "PO-1")
+    october(firm, "PO-2", account="9999")
+    assert verdicts(rehearsed(firm)) == {"PO-1": "posts", "PO-2": "needs_mapping"}
+
 
 class TestNothingIsWritten:
     def test_only_the_connections_own_record_gets_an_entry(self, firm: InMemoryEnvironment) -> None:
@@ -131,6 +205,27 @@ class TestNothingIsWritten:
             each["ledger"][FIRM].pop(CONNECTION, None)
         assert after == before
         assert (writes(firm), firm.exact_calls()) == (writes_before, calls)
+
+    def test_orders_that_are_in_exact_cost_no_call_either(self, firm: InMemoryEnvironment) -> None:
+        """One has changed in Airbase, the outcome of another is not known, one is new there."""
+        changed, lost = october(firm, "PO-1"), october(firm, "PO-2", "200.00")
+        firm.post(changed)
+        firm.exact.faults.append(ExactFault("timeout_after_commit", "POST", _ORDERS))
+        firm.post(lost)
+        assert firm.record(lost).state == "posting"
+        refresh(firm.services_of(), NL.key, everything=True)
+        firm.post(october(firm, "PO-3", "300.00"))
+        for order in (changed, lost):
+            order["expense_list"][0]["amount"] = order["total_amount"] = "123.00"
+            order["revision"] = 2
+        calls = firm.exact_calls()
+        firm.clock.move(600)
+        found = rehearsed(firm)
+        assert firm.exact_calls() == calls
+        actions = {each.title: (each.action, each.verdict) for each in found.orders}
+        assert actions["PO-1"] == ("amend", "linked")
+        assert actions["PO-2"][1] == "linked"
+        assert actions["PO-3"][1] == "linked"
 
     def test_four_hundred_orders_in_three_divisions_cost_exact_no_call(
         self, firm: InMemoryEnvironment

@@ -1,7 +1,7 @@
 """Read the approved orders of a month from the tenant's order listing in Airbase."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,6 +41,8 @@ class ApprovedOrder:
     vendor: str
     subsidiary: Reference
     problems: tuple[Problem, ...] = ()
+    row: Any = field(default=None, compare=False, repr=False)
+    """Airbase's own JSON."""
 
     @property
     def title(self) -> str:
@@ -115,6 +117,7 @@ def read_row(row: Any, profile: AirbaseProfile) -> ApprovedOrder | None:
         vendor=str(optional.reference(fields.vendor, "vendor")),
         subsidiary=optional.reference(fields.subsidiary, "subsidiary"),
         problems=tuple(reader.problems),
+        row=row,
     )
 
 

@@ -37,15 +37,16 @@ def fetch_order(
     record: OrderRecord,
     note: Callable[[ReadPart], None] | None = None,
     join: Callable[[Order], Order] | None = None,
+    raw: Any = None,
 ) -> Order:
     """Return the order as Airbase has it now, with its vendor if it should be in Exact.
 
     `note` is told first what lists show of the order; `join` adds the vendor, by default as it is
-    read now. Raises `Later`, `Review` or `Halt` as the
-    Airbase client does; `Review` when it is unreadable.
+    read now; `raw` is Airbase's JSON if it is known already. Raises `Later`, `Review` or `Halt` as
+    the Airbase client does; `Review` when the order is unreadable.
     """
     profile = services.connection.profile
-    raw = _raw_order(services, id, record)
+    raw = _raw_order(services, id, record) if raw is None else raw
     if note:
         note(readable_part(raw, profile))
     order = _read(services, id, raw, record)

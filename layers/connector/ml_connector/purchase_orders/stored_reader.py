@@ -64,11 +64,18 @@ class StoredReader(OrderReader):
     would have been posted.
     """
 
-    def __init__(self, services: Services, record: OrderRecord, vendors: VendorsOnce) -> None:
-        """Read for the order of `record`."""
+    def __init__(
+        self, services: Services, record: OrderRecord, vendors: VendorsOnce, row: Any
+    ) -> None:
+        """Read for the order of `record`; `row` is how Airbase's listing shows it.
+
+        The row counts where the tenant has no call for one order, and no event has brought it.
+        """
         super().__init__(services, record, stores=False)
         self._vendors = vendors
         self._is_in_exact = bool(record.facts.exact)
+        is_asked = services.connection.profile.order_source == "detail"
+        self._raw = None if is_asked or record.facts.events else row
 
     def _answer(self, question: AnyQuestion) -> Any:
         match question:
@@ -80,7 +87,7 @@ class StoredReader(OrderReader):
                 return super()._answer(question)
 
     def _order(self) -> Order:
-        order = fetch_order(self._services, self._id, self._record, join=self._join)
+        order = fetch_order(self._services, self._id, self._record, join=self._join, raw=self._raw)
         is_closed = order.state is ApprovalState.CLOSED and not self._is_in_exact
         if is_closed and order.outcome is RequestOutcome.PURCHASE_ORDER:
             return self._join(replace(order, state=ApprovalState.APPROVED))
@@ -106,6 +113,8 @@ class StoredReader(OrderReader):
         return found
 
 
-def reader_of(services: Services, vendors: VendorsOnce) -> Callable[[OrderRecord], OrderReader]:
-    """Return what makes the reader of an order."""
-    return lambda record: StoredReader(services, record, vendors)
+def reader_of(
+    services: Services, vendors: VendorsOnce, row: Any
+) -> Callable[[OrderRecord], OrderReader]:
+    """Return what makes the reader of the order that is listed as `row`."""
+    return lambda record: StoredReader(services, record, vendors, row)

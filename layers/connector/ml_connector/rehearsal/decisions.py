@@ -9,11 +9,12 @@ from msgspec import structs
 from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import Guid
 from ml_connector.domain.money import to_wire
+from ml_connector.domain.orders.decided import decided
 from ml_connector.domain.orders.digest import digest
 from ml_connector.domain.orders.mapping import pick_division
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.orders.validation import MappingContext, Problems
-from ml_connector.domain.records import Body
+from ml_connector.domain.records import Body, OrderFacts
 from ml_connector.infrastructure.ledger import OrderRecord, new_order
 from ml_connector.month_end.approved_orders import ApprovedOrder, order_day
 from ml_connector.purchase_orders.prerequisites import map_with_stored_data
@@ -42,16 +43,16 @@ class OrderDecisions:
         services = self._services
         known = record or new_order(services.id, listed.id)
         self._orders_read += 1
-        shown = preview(services, known, reader_of=reader_of(services, self._vendors))
+        shown = preview(services, known, reader_of=reader_of(services, self._vendors, listed.row))
         day = order_day(listed, record, services.connection)
         found = _rehearsed(listed, known, shown, day)
         order = shown.order
         if order is None:
             return found
-        supplier, body = self._supplier(order), self._body(order, shown)
+        supplier, body = self._supplier(order, known.facts), self._body(order, shown)
         return structs.replace(found, supplier=supplier, body=body)
 
-    def _supplier(self, order: Order) -> Guid | None:
+    def _supplier(self, order: Order, facts: OrderFacts) -> Guid | None:
         """Return the supplier that the order's vendor is linked to, usable or not."""
         connection = self._services.connection
         try:
@@ -59,7 +60,9 @@ class OrderDecisions:
         except Review:
             return None
         data = self._services.division_data(division.division)
-        context = MappingContext(order, connection, division, data, Problems(order.title))
+        context = MappingContext(
+            order, connection, division, data, Problems(order.title), decided(facts, order)
+        )
         mapped = context.mapped("suppliers", *order.vendor.keys)
         code = mapped or data.linked_supplier(order.vendor)
         supplier = data.supplier(code) if code else None

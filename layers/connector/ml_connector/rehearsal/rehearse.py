@@ -170,14 +170,16 @@ class _Rehearsing:
         for each in typed:
             if not order_tokens_in(each.order.remarks):
                 search.add(each)
-        open_ = [each for each in decided if not each.is_linked and each.action != "adopt"]
+        open_ = [each for each in decided if each.verdict != "linked"]
         twins = {order.id: twin for order, twin in search.pair(open_)}
         paired = [structs.replace(each, twin=twins.get(each.id)) for each in decided]
         for before, after in zip(decided, paired, strict=True):
             if before != after:
                 self._keep(after)
         taken = {twin.id for twin in twins.values()}
-        found_again = {order_token(self.services.id, e.id) for e in decided if e.action == "adopt"}
+        found_again = {
+            order_token(self.services.id, e.id) for e in decided if e.verdict == "linked"
+        }
         return paired, [
             self._only_in_exact(each, names)
             for each in typed

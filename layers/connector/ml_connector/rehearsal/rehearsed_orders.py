@@ -138,7 +138,7 @@ class RehearsedOrder(Struct, frozen=True):
         match self.action:
             case "post":
                 return "posts"
-            case "adopt":
+            case "adopt" | "amend" | "remove" | "keep" | "end":
                 return "linked"
             case "review":
                 return _needing(each.kind for each in self.needs)
