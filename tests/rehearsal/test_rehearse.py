@@ -344,8 +344,10 @@ class TestTypedByHand:
 
     def test_equal_orders_of_other_months_are_other_orders(self, firm: InMemoryEnvironment) -> None:
         october(firm, "PO-1", "80.00")
+        october(firm, "PO-2", "90.00", approved_date="2026-10-30T10:00:00Z")
         type_in(firm, "80.00", OrderDate="2026-08-20")
-        assert verdicts(rehearsed(firm)) == {"PO-1": "posts"}
+        type_in(firm, "90.00", OrderDate="2026-09-10")
+        assert verdicts(rehearsed(firm)) == {"PO-1": "posts", "PO-2": "posts"}
 
 
 class TestResuming:
