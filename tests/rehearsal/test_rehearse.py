@@ -347,7 +347,11 @@ class TestTypedByHand:
         october(firm, "PO-2", "90.00", approved_date="2026-10-30T10:00:00Z")
         type_in(firm, "80.00", OrderDate="2026-08-20")
         type_in(firm, "90.00", OrderDate="2026-09-10")
-        assert verdicts(rehearsed(firm)) == {"PO-1": "posts", "PO-2": "posts"}
+        found = rehearsed(firm)
+        assert twins_of(found) == {}
+        # Posting itself asks about what is in a neighbouring month.
+        assert verdicts(found) == {"PO-1": "posts", "PO-2": "exception"}
+        assert [each.code for each in the(found, "PO-2").needs] == ["POSSIBLE_DUPLICATE"]
 
 
 class TestResuming:
