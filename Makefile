@@ -15,6 +15,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 TESTS := .venv/.tests
 LINT := .venv/.lint
+# The browser tests have an environment of their own; the browser is the machine's Chromium.
+BROWSER := .venv-browser/bin
+BROWSER_READY := .venv-browser/.ready
 TYPES := .venv/.types
 SAM := .venv-sam/bin/sam
 SAM_READY := .venv-sam/.ready
@@ -43,6 +46,18 @@ demo: $(READY) ## run the demo: approvals become orders in Exact, on the local s
 .PHONY: test
 test: $(TESTS) ## run the tests
 	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+.PHONY: browser-test
+browser-test: $(BROWSER_READY) ## journeys through the console in the machine's Chromium, and axe-core
+	$(BROWSER)/python -m pytest -q tests/browser/journeys.py
+
+.PHONY: pictures
+pictures: $(BROWSER_READY) ## write docs/pictures from the demo's data, in the machine's Chromium
+	$(BROWSER)/python -m tests.browser.pictures
+
+.PHONY: catalogues
+catalogues: $(READY) ## add new texts to the catalogues of the console's languages
+	$(BIN)/python layers/console/catalogues.py
 
 .PHONY: local
 local: $(READY) ## run the stack and both simulators on loopback until interrupted
@@ -180,6 +195,8 @@ requirements: ## recompile the pinned requirements (needs uv)
 	for part in connector demo test lint types measure; do \
 		$(COMPILE) --python-version 3.11 -c requirements/dev.txt requirements/$$part.in \
 			-o requirements/$$part.txt || exit 1; done
+	$(COMPILE) --python-version 3.11 -c requirements/dev.txt requirements/browser.in \
+		-o requirements/browser.txt
 	$(COMPILE) --python-version 3.11 -c requirements/dev.txt requirements/layer.in \
 		-o layers/connector/requirements.txt
 	$(COMPILE) --python-version 3.11 -c requirements/dev.txt requirements/console.in \
@@ -208,6 +225,12 @@ $(LINT): requirements/lint.txt $(READY)
 
 $(TYPES): requirements/types.txt requirements/measure.txt $(TESTS)
 	$(BIN)/python $(PIP) --no-deps --require-hashes -r $< -r requirements/measure.txt
+	@touch $@
+
+$(BROWSER_READY): requirements/browser.txt pyproject.toml
+	$(PYTHON) -m venv .venv-browser
+	$(BROWSER)/python $(PIP) --no-deps --require-hashes -r requirements/browser.txt
+	$(BROWSER)/python $(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(SAM_READY): requirements/sam.txt

@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from local.demo.environment import FIRM, DemoEnvironment
 from local.demo.scenario import Scenario
-from ml_connector.infrastructure.ledger import OrderRecord
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _CLERK = "u-clerk"
@@ -28,7 +27,8 @@ def chromium_path() -> str:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium(demo: DemoEnvironment) -> Iterator[Browser]:
+    """Start after the stack: Playwright's event loop runs in this thread."""
     with sync_playwright() as playwright:
         # Containers give Chromium no sandbox of its own; it only opens our own pages.
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
@@ -70,10 +70,11 @@ def open_page(chromium: Browser, demo: DemoEnvironment) -> Iterator[Open]:
 @pytest.fixture(scope="session")
 def changed_order(demo: DemoEnvironment) -> str:
     """Return the address of the order that somebody has changed in Exact."""
-    key = _order_with(demo, "CHANGED_IN_EXACT").key
-    return f"/record?of={FIRM}&key=order%23{key.partition('#')[2]}"
+    return order_address(demo, "CHANGED_IN_EXACT")
 
 
-def _order_with(demo: DemoEnvironment, code: str) -> OrderRecord:
+def order_address(demo: DemoEnvironment, code: str) -> str:
+    """Return the address of the order that has this exception."""
     orders = demo.services.ledger_of(FIRM).orders()
-    return next(each for each in orders if code in {one.code for one in each.problems})
+    found = next(each for each in orders if code in {one.code for one in each.problems})
+    return f"/record?of={FIRM}&key=order%23{found.key.partition('#')[2]}"
