@@ -13,6 +13,7 @@ from bench import (
     cold_start,
     drain,
     in_turn,
+    inbox,
     own_code,
     posting,
     quiet_day,
@@ -28,6 +29,7 @@ _MODULES = (
     quiet_day,
     drain,
     own_code,
+    inbox,
     vendor_matching,
 )
 _console = Console(highlight=False)

@@ -12,7 +12,8 @@ from local.firm import DE, NL
 from ml_connector.domain.people import name_of
 from ml_connector.domain.records import OrderState
 from tests.console.browser import Browser, Page, browser_of
-from tests.console.orders import approve, record_of
+from tests.console.orders import address_of, approve, record_of
+from tests.exceptions.test_duplicates import enter_by_hand
 
 NUMBERS = count(7001)
 
@@ -426,3 +427,43 @@ def test_what_is_snoozed_comes_back_by_itself(demo: DemoEnvironment) -> None:
     demo.clock.move(3 * 86_400)
     browser = browser_of(demo, "u-clerk")
     assert number in browser.get("/").text
+
+
+# ------------------------------------------------------------ possible duplicates, and who cares
+
+
+def twin(demo: DemoEnvironment) -> tuple[str, str]:
+    """Return an order that waits because Exact may have it, and the number of that one."""
+    number = f"PO-{next(NUMBERS)}"
+    amount = f"{number[-4:]}.00"
+    made = enter_by_hand(demo, amount, YourRef=number)  # type: ignore[arg-type]
+    approve(demo, number, "4100", amount)
+    assert {each.code for each in record_of(demo, number).problems} == {"POSSIBLE_DUPLICATE"}
+    return number, str(made["OrderNumber"])
+
+
+def test_another_purchase_is_posted_and_the_same_is_taken_over(demo: DemoEnvironment) -> None:
+    browser = browser_of(demo, "u-clerk")
+    for deed in ("not_duplicate", "adopt"):
+        number, in_exact = twin(demo)
+        page = browser.get(group_page(browser, number))
+        assert values_of(page, "exact") == [in_exact], "the order in Exact is shown"
+        done = let_act(demo, browser, send(browser, page, deed=deed, exact=in_exact))
+        assert number in done.text
+        assert "Not these" not in done.text
+        record = record_of(demo, number)
+        assert record.state == OrderState.POSTED
+        assert record.facts.exact
+        assert (str(record.facts.exact.number) == in_exact) == (deed == "adopt")
+
+
+def test_a_page_that_is_too_late_names_who_has_decided(demo: DemoEnvironment) -> None:
+    (number,) = unmapped(demo, "8890")
+    clerk, approver = browser_of(demo, "u-clerk"), browser_of(demo, "u-approver")
+    page = approver.get(address_of(demo, number))
+    group = clerk.get(group_page(clerk, "8890"))
+    let_act(demo, clerk, send(clerk, group, deed="comment", comment="mine"))
+    answer = approver.post("/record/retry", page.form("/record/retry"))
+    text = approver.get(answer.to).text
+    assert "this has changed since you opened it" in text
+    assert f"The last who decided was {browser_name(demo, 'u-clerk')}." in text

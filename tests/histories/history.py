@@ -267,7 +267,7 @@ class History:
         while unsent:
             self._call_webhook(unsent)
         for step in range(_CALM_ROUNDS):
-            if Halts(self._ledger).is_stopped():
+            if Halts(self._ledger).all():
                 self._consent()
                 Halts(self._ledger).lift_all()
                 self._new_process()

@@ -27,7 +27,19 @@ from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS
 Recoverable = Literal["exact", "airbase", "halts", "tokens"]
 """What can stop a connection (an outage of one system, or halts), and token stores that differ."""
 
-DeedName = Literal["retry", "dismiss", "decide", "try", "assign", "snooze", "comment", "go", "undo"]
+DeedName = Literal[
+    "retry",
+    "dismiss",
+    "decide",
+    "try",
+    "not_duplicate",
+    "adopt",
+    "assign",
+    "snooze",
+    "comment",
+    "go",
+    "undo",
+]
 """What a person asks for on a page of the console.
 
 `go` and `undo` are about what was asked for before and does not act yet.

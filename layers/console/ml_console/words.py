@@ -131,6 +131,8 @@ DEEDS: Mapping[DeedName, str] = {
     "try": _marked("Try it first"),
     "retry": _marked("Try again now"),
     "dismiss": _marked("Dismiss"),
+    "not_duplicate": _marked("It is another purchase: post it"),
+    "adopt": _marked("It is the same: take it over"),
     "assign": _marked("Assign"),
     "snooze": _marked("Snooze"),
     "comment": _marked("Comment"),

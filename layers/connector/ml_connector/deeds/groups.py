@@ -12,13 +12,14 @@ from datetime import timedelta
 
 from ml_connector import clock
 from ml_connector import record_lookup as records
-from ml_connector.domain.faults import Halt, Later, Review
+from ml_connector.domain.faults import Fault, Halt, Later
 from ml_connector.domain.ids import Actor, Division, RecordKey, VendorId
 from ml_connector.domain.open_groups import GroupId, digests_in
 from ml_connector.domain.orders.decided import ASKED, ONLY_ORDERS
 from ml_connector.domain.people import name_of, person_of
 from ml_connector.domain.records import DeedFacts, DeedResult, DeedState, OrderDecision, OrderFacts
 from ml_connector.exceptions.decisions import assign, comment, decide, dismiss
+from ml_connector.exceptions.possible_duplicates import adopt, not_a_duplicate
 from ml_connector.exceptions.retry import retry
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger, Record
 from ml_connector.infrastructure.record_codec import is_record_key
@@ -93,7 +94,7 @@ def _go_on(stack: RecordStack, record: DeedRecord) -> None:
     try:
         done = [*facts.done, *_first(stack, ledger, facts), *_results(stack, ledger, facts)]
         left = facts.left[_AT_ONCE:]
-    except (UserError, Review, Conflict) as error:
+    except (UserError, Fault, Conflict) as error:
         done, left = [*facts.done, *_none(ledger, facts.left, str(error))], ()
     after = replace(facts, done=tuple(done), left=left)
     if not left:
@@ -145,7 +146,7 @@ def _results(stack: RecordStack, ledger: Ledger, facts: DeedFacts) -> Iterator[D
             continue
         try:
             yield _DOERS[facts.deed](stack, ledger, facts, record)
-        except (UserError, Review, Conflict) as error:
+        except (UserError, Fault, Conflict) as error:
             yield DeedResult(key, title, str(error))
 
 
@@ -184,6 +185,20 @@ def _dismiss(stack: RecordStack, ledger: Ledger, facts: DeedFacts, record: AnyRe
     for digest in digests_in(GroupId(facts.group), record.key, record.facts):
         actor = Actor(facts.by)
         dismiss(stack, actor, ledger.id, record.key, facts.reason, digest=digest)
+    return DeedResult(record.key, records.title(record))
+
+
+def _not_duplicate(
+    stack: RecordStack, ledger: Ledger, facts: DeedFacts, record: AnyRecord
+) -> DeedResult:
+    not_a_duplicate(stack, Actor(facts.by), ledger.id, record.key)
+    return DeedResult(record.key, records.title(record))
+
+
+def _adopt(stack: RecordStack, ledger: Ledger, facts: DeedFacts, record: AnyRecord) -> DeedResult:
+    if len(facts.records) != 1:
+        raise UserError("an order in Exact is taken over for one order at a time")
+    adopt(stack, Actor(facts.by), ledger.id, record.key, facts.exact)
     return DeedResult(record.key, records.title(record))
 
 
@@ -230,6 +245,8 @@ _DOERS: dict[str, Callable[[RecordStack, Ledger, DeedFacts, AnyRecord], DeedResu
     "decide": _decide,
     "retry": _retry,
     "dismiss": _dismiss,
+    "not_duplicate": _not_duplicate,
+    "adopt": _adopt,
     "assign": _assign,
     "comment": _comment,
     "snooze": _snoozed,

@@ -22,19 +22,20 @@ from ml_connector.purchase_orders.fetch import fetch_order
 from ml_connector.purchase_orders.prerequisites import map_with_stored_data
 from ml_connector.services import Services
 from ml_connector.settings.connection import ExactDivision
-from ml_connector.stack import Stack
+from ml_connector.stack import RecordStack
 from ml_connector.user_errors import UserError
 
+_ORDERS = "order#"
 _ATTEMPTS = 3
 
 
-def not_a_duplicate(stack: Stack, actor: Actor, id: str, name: str) -> dict[str, Any]:
+def not_a_duplicate(stack: RecordStack, actor: Actor, id: str, name: str) -> dict[str, Any]:
     """Record that the candidates in Exact are other orders, and queue the order to be posted.
 
     Raises `UserError` unless the order waits as a possible duplicate.
     """
     ledger = stack.ledger_of(actor, stack.connection(id).id)
-    record = records.find_order(ledger, name)
+    record = _order(ledger, name)
 
     def write(record: OrderRecord) -> OrderRecord:
         shown = [Guid(each["id"]) for each in _candidates(record)]
@@ -51,7 +52,7 @@ def not_a_duplicate(stack: Stack, actor: Actor, id: str, name: str) -> dict[str,
     return {"connection": id, "queued": [records.title(record)], "not_duplicates": numbers}
 
 
-def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[str, Any]:
+def adopt(stack: RecordStack, actor: Actor, id: str, name: str, number: str) -> dict[str, Any]:
     """Link the order to the Exact order with this number; nothing is sent to Exact.
 
     Raises `UserError` unless the order waits as a possible duplicate, and the one in Exact has the
@@ -59,7 +60,7 @@ def adopt(stack: Stack, actor: Actor, id: str, name: str, number: str) -> dict[s
     """
     services = stack.services_of(id)
     ledger = stack.ledger_of(actor, services.id)
-    record = records.find_order(ledger, name)
+    record = _order(ledger, name)
     _candidates(record)
     order = fetch_order(services, OrderId(records.airbase_id(record)), record)
     refuse_unwanted(order)
@@ -126,6 +127,14 @@ def link(
         return ledger.write(record.now(OrderState.POSTED, facts), "adopted_by_hand", detail=detail)
 
     return _write_repeatedly(ledger, record, write)
+
+
+def _order(ledger: Ledger, name: str) -> OrderRecord:
+    """Return the order with this name, or the key of its record; raises `UserError`."""
+    record = records.find_record(ledger, name)
+    if not record.key.startswith(_ORDERS):
+        raise UserError(f"{name!r} is not an order")
+    return record
 
 
 def _candidates(record: OrderRecord) -> list[dict[str, Any]]:

@@ -20,12 +20,12 @@ from ml_connector.infrastructure.dynamodb import Item, Table
 
 KEPT_FOR = timedelta(days=7)
 
-Kind = Literal["exception", "halt", "lifted"]
+Kind = Literal["exception", "halt", "lifted", "assigned"]
 _MAX_LENGTH = 120
 
 
 class Notification(NamedTuple):
-    """One exception that was opened, or one halt that began or was lifted.
+    """One exception that was opened or assigned, or one halt that began or was lifted.
 
     `name`, `vendor` and `total` are what people recognise the record by; `division` is the halted
     one, empty for the whole connection. `remedy` is the exception's.
@@ -38,6 +38,7 @@ class Notification(NamedTuple):
     total: str = ""
     division: str = ""
     remedy: str = ""
+    assignee: str = ""
 
 
 class OutboxItem(NamedTuple):
@@ -68,7 +69,7 @@ class NotificationOutbox:
 
 def outbox_item(connection: ConnectionId, before: Facts, after: Facts) -> Item | None:
     """Return the item to write with this change of a record's facts; None without notifications."""
-    found = [*_halts(before, after), *_opened(before, after)]
+    found = [*_halts(before, after), *_opened(before, after), *_assigned(before, after)]
     if not found:
         return None
     now = clock.now()
@@ -82,7 +83,8 @@ def outbox_item(connection: ConnectionId, before: Facts, after: Facts) -> Item |
 
 def _news(found: Sequence[Notification]) -> str:
     """Return the text of all of them; of thousands that do not fit into an item, the first."""
-    packed = pack(json.dumps([each._asdict() for each in found], ensure_ascii=False))
+    said = [{name: v for name, v in each._asdict().items() if v} for each in found]
+    packed = pack(json.dumps([{"code": "", **each} for each in said], ensure_ascii=False))
     return _news(found[: len(found) // 2]) if packed.parts else packed.value
 
 
@@ -106,6 +108,25 @@ def _opened(before: Facts, after: Facts) -> list[Notification]:
         )
         for (code, record), problem in fresh.items()
         if (code, record) not in known
+    ]
+
+
+def _assigned(before: Facts, after: Facts) -> list[Notification]:
+    """Return that somebody is to take care of a record: they are told by their name."""
+    if not after.assignee or after.assignee == before.assignee or not after.open_problems:
+        return []
+    first = after.open_problems[0]
+    order = after if isinstance(after, OrderFacts) else OrderFacts()
+    return [
+        Notification(
+            "assigned",
+            first.code,
+            (after.title or first.record)[:_MAX_LENGTH],
+            order.vendor[:_MAX_LENGTH],
+            order.total,
+            remedy=first.remedy,
+            assignee=after.assignee[:_MAX_LENGTH],
+        )
     ]
 
 

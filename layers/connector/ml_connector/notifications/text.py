@@ -11,6 +11,7 @@ from ml_connector.telemetry import redact_text
 
 _EXAMPLES = 3
 _MAX_GROUPS = _MAX_HALTS = 20
+_LONGEST_NAMES = 60
 
 
 def compose(connection: Connection, items: Sequence[OutboxItem]) -> tuple[str, str]:
@@ -18,11 +19,13 @@ def compose(connection: Connection, items: Sequence[OutboxItem]) -> tuple[str, s
     found = [each for item in items for each in item.notifications]
     opened = [each for each in found if each.kind == "exception"]
     lines = [_opening(connection, items[0])]
-    halts = [each for each in found if each.kind != "exception"]
+    assigned = [each for each in found if each.kind == "assigned"]
+    halts = [each for each in found if each.kind in {"halt", "lifted"}]
     lines += [line for each in halts[-_MAX_HALTS:] for line in _halt(each, connection)]
     if opened:
         lines += ["", f"New exceptions: {len(opened)}"]
         lines += _groups(opened, connection)
+    lines += _assignments(assigned, connection)
     lines += ["", f"All open exceptions:  connector exceptions {connection.id}"]
     return _subject(connection, found, len(opened)), redact_text("\n".join(map(_clean, lines)))
 
@@ -49,6 +52,8 @@ def _subject(connection: Connection, found: Sequence[Notification], opened: int)
         parts.append("resumed")
     if opened:
         parts.append(f"{opened} new exception{'s' if opened > 1 else ''}")
+    if names := dict.fromkeys(each.assignee for each in found if each.kind == "assigned"):
+        parts.append(f"assigned to {_clean(', '.join(names))[:_LONGEST_NAMES]}")
     return f"Connector {connection.id}: {', '.join(parts)}"
 
 
@@ -68,6 +73,20 @@ def _halt(found: Notification, connection: Connection) -> Iterator[str]:
     else:
         yield ""
         yield f"{where} has resumed: {found.code} is solved."
+
+
+def _assignments(found: Sequence[Notification], connection: Connection) -> Iterator[str]:
+    """Yield who is to take care of what."""
+    names = dict.fromkeys(each.assignee for each in found)
+    for name in names:
+        theirs = [each for each in found if each.assignee == name]
+        yield ""
+        yield f"Assigned to {name}: {len(theirs)}"
+        if connection.notify.details:
+            shown = theirs[:_MAX_GROUPS]
+            yield from (f"  - {_title(each)}: {each.code}" for each in shown)
+            if len(theirs) > len(shown):
+                yield f"  - and {len(theirs) - len(shown)} more"
 
 
 def _groups(opened: Sequence[Notification], connection: Connection) -> Iterator[str]:

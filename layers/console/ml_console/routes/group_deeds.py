@@ -43,7 +43,7 @@ def ask(console: Console, visit: Visit) -> Answer:
     if deed is None or (deed in _SAID and not said):
         return page("message.html", visit.texts, 400, message="reason_needed", visit=visit)
     exact = form.get("exact", "")[:100]
-    if deed == "decide" and not exact:
+    if deed in {"decide", "adopt"} and not exact:
         return page("message.html", visit.texts, 400, message="choice_needed", visit=visit)
     key = _key(visit, form.get("once", ""), deed)
     _send(

@@ -13,6 +13,7 @@ from ml_connector.domain.open_groups import Group, GroupId, Matter, Member
 from ml_connector.domain.orders.decided import ASKED, ONLY_ORDERS
 from ml_connector.infrastructure.connection_views import ConnectionView
 from ml_connector.infrastructure.open_groups import Snooze
+from ml_connector.infrastructure.record_codec import NewerDataError
 from ml_connector.reference_data.choices import Choice, find_choices, is_certain
 from ml_console.console import Console
 from ml_console.formats import amounts
@@ -128,6 +129,7 @@ def group(console: Console, visit: Visit) -> Answer:
         next=found[_MEMBERS - 1].place if len(found) > _MEMBERS else "",
         may_decide=may_decide,
         may_rule=role is not None and role >= Role.APPROVER and card.matter.code not in ONLY_ORDERS,
+        twins=_twins(console, card, found),
         asked=ASKED.get(card.matter.code, "") if card.matter.airbase else "",
         choices=choices,
         chosen=next((each.exact for each in choices if is_certain(typed or like, each)), ""),
@@ -144,6 +146,18 @@ def _choices(console: Console, card: Card, typed: str, members: list[Member]) ->
         return []
     store = console.reference_of(card.connection, Division(card.division))
     return find_choices(store, kind, typed, _like(card, members), clock.now().date())
+
+
+def _twins(console: Console, card: Card, members: list[Member]) -> list[dict[str, str]]:
+    """Return the orders in Exact that the only order of a group may be the same as."""
+    if card.matter.code != "POSSIBLE_DUPLICATE" or len(members) != 1:
+        return []
+    try:
+        record = console.ledger_of(card.connection).read(members[0].record)
+    except NewerDataError:
+        return []
+    shown = [each for each in record.problems if each.code == card.matter.code]
+    return [dict(each) for problem in shown for each in problem.candidates]
 
 
 def _like(card: Card, members: list[Member]) -> str:

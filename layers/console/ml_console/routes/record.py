@@ -8,7 +8,7 @@ from ml_connector import record_lookup as records
 from ml_connector.audit import trail_checks
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.console_access import Role
-from ml_connector.domain.people import name_of
+from ml_connector.domain.people import name_of, person_of
 from ml_connector.domain.reports import ApprovedOrder
 from ml_connector.exceptions.open_rows import open_rows
 from ml_connector.infrastructure.ledger import AnyRecord
@@ -70,6 +70,7 @@ def record(console: Console, visit: Visit) -> Answer:
         may_decide=visit.may(Role.CLERK, found),
         may_retry=found.key.partition("#")[0] in _RETRIED,
         notice=_notice(visit, found),
+        changed_by=next((name_of(e.actor) for e in reversed(entries) if person_of(e.actor)), ""),
         parts=compared(order, approved, held, visit.texts.locale),
         approved=approved,
         held=held,

@@ -1,7 +1,9 @@
 // Keyboard, and buttons that are pressed once. Every page works without it.
 "use strict";
 
-const cases = [...document.querySelectorAll("[data-case] a.title")];
+const cases = [...document.querySelectorAll("[data-case]")]
+  .map((each) => each.querySelector("a.title"))
+  .filter(Boolean);
 const keys = document.getElementById("keys");
 
 function areOn() {
@@ -20,6 +22,32 @@ function move(by) {
   cases[Math.min(Math.max(next, 0), cases.length - 1)]?.focus();
 }
 
+const deeds = { d: "decide", t: "try", r: "retry", i: "dismiss", a: "assign", s: "snooze", c: "comment" };
+
+function focusOn(event, field) {
+  if (!field) return;
+  event.preventDefault();
+  field.focus();
+}
+
+function tick() {
+  document.activeElement.closest("[data-case]")?.querySelector("input[type=checkbox]")?.click();
+}
+
+function choose(number) {
+  document.querySelectorAll('input[type=radio][name="exact"]')[number]?.click();
+}
+
+// A deed that needs words opens its fields; any other is done.
+function press(event, deed) {
+  const button = document.querySelector(`button[name="deed"][value="${deed}"]`);
+  if (!button) return;
+  const folded = button.closest("details");
+  if (!folded) return button.click();
+  folded.open = true;
+  focusOn(event, folded.querySelector("textarea, input, select"));
+}
+
 if (keys) {
   showKeys();
   keys.addEventListener("click", () => {
@@ -27,10 +55,14 @@ if (keys) {
     showKeys();
   });
   document.addEventListener("keydown", (event) => {
-    const isTyping = event.target.matches("input, textarea, select");
+    const isTyping = event.target.matches("input:not([type=radio], [type=checkbox]), textarea, select");
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !areOn()) return;
     if (event.key === "j") move(1);
     if (event.key === "k") move(-1);
+    if (event.key === "/") focusOn(event, document.getElementById("q"));
+    if (event.key === "x") tick();
+    if (/^[1-9]$/.test(event.key)) choose(Number(event.key) - 1);
+    if (deeds[event.key]) press(event, deeds[event.key]);
   });
 }
 
