@@ -5,6 +5,7 @@ from typing import Any
 
 from ml_connector.domain.ids import Division, Guid
 from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.exact.rows import ReadRow
 from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.messages import suppliers_message, unique_id
@@ -32,9 +33,14 @@ def note_deleted(data: ReferenceStore, id: Guid, version: int) -> None:
 
 
 def queue_supplier_changes(services: Services, division: Division) -> None:
-    """Queue a message if suppliers changed; after the first reading, always."""
+    """Queue a message if suppliers changed; after the first reading, always.
+
+    Not before that is stored as finished: the worker that compares them would find none.
+    """
     data = services.reference_store(division)
     is_first = data.noted_at(_FOLLOWED) is None
+    if is_first and data.cursor(ACCOUNTS_PATH).read_at is None:
+        return
     if is_first:
         data.note(_FOLLOWED)
     if is_first or next(data.supplier_changes(), None):

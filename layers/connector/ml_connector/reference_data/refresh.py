@@ -197,6 +197,8 @@ class _Reader:
         if stream.kind == "supplier":
             queue_supplier_changes(self.services, self.division)
         self.ended(stream.path)
+        if stream.kind == "supplier" and cursor.read_at is None:
+            queue_supplier_changes(self.services, self.division)
         return has_changed
 
     def _new(

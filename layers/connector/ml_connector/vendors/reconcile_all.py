@@ -22,9 +22,9 @@ from ml_connector.domain.matching import rules
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.domain.records import ComparisonFacts, ComparisonProgress, ComparisonState
+from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.infrastructure.coordination import COMPARISON
 from ml_connector.infrastructure.reconciliation_progress import ReconciliationProgress
-from ml_connector.reference_data.refresh import fresh_since
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.tracked_record import TrackedRecord
@@ -270,7 +270,7 @@ class _ReconciliationRun:
     def _read_divisions(self) -> Iterator[Division]:
         for division in self.context.connection.divisions:
             data = self.services.reference_store(division.division)
-            if fresh_since(data):
+            if data.cursor(ACCOUNTS_PATH).read_at:  # what else is read does not matter here
                 yield division.division
 
     def _count(self, name: str, number: int) -> None:
