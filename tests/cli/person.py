@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer._click import termui
 
-from connector_cli.commands import common
+from connector_cli.commands import common, connection
 from connector_cli.commands.connect import session
 from connector_cli.main import app
 from local.in_memory.environment import InMemoryEnvironment
@@ -42,7 +42,8 @@ class Person:
 
     def __post_init__(self) -> None:
         self.patch.setattr(common, "open_stack", lambda _: PersonStack(self.env))
-        self.patch.setattr(session, "is_at_terminal", lambda: True)
+        for each in (session, connection):
+            self.patch.setattr(each, "is_at_terminal", lambda: True)
         self.patch.setattr(typer, "launch", self._browse)
 
     def run(

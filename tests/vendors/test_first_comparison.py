@@ -40,7 +40,8 @@ def test_a_worker_that_is_faster_than_the_reader_finds_the_suppliers(
 ) -> None:
     """Messages for vendors are handled while the reader of Exact's streams goes on."""
     queues = env.memory.queues
-    send, is_busy = queues.send, []
+    send = queues.send
+    is_busy: list[Message] = []
 
     def at_once(message: Message, once: str | None = None) -> None:
         if message.queue != VENDORS or is_busy:

@@ -14,6 +14,7 @@ from connector_cli.commands.common import (
     Json,
     SharedApp,
     ask_secret,
+    is_at_terminal,
     is_confirmed,
     stack_of,
 )
@@ -26,17 +27,20 @@ from connector_cli.commands.consent import (
     Wait,
 )
 from connector_cli.printing import print_error, print_json, print_line, print_table
-from ml_connector.connections import manage, manage_subscriptions
+from connector_cli.stack import OpenedStack
+from ml_connector.connections import changes, manage, manage_subscriptions
 from ml_connector.connections import secrets as given_secrets
 from ml_connector.connections.files import read_connection
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.shared_use import share_apps
 from ml_connector.secret import Secret
+from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Add, show, change and remove connections.")
 _WEBHOOK_SECRETS = {"airbase": "Airbase webhook secret", "exact": "Exact webhook secret"}
+_Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 _Ask = Annotated[
     bool, typer.Option("--ask", help="Ask for the webhook secret instead of generating one.")
 ]
@@ -48,9 +52,12 @@ def add(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Connection file, .toml or .json.")],
     ask: _Ask = False,
     shared_app: SharedApp = False,
+    yes: _Yes = False,
     as_json: Json = False,
 ) -> None:
     """Add a connection from a file, or replace the one with the same id.
+
+    What changes is shown; what would be dropped, such as mappings, has to be confirmed.
 
     Secrets come from CONNECTOR_AIRBASE_API_KEY, CONNECTOR_EXACT_CLIENT_ID,
     CONNECTOR_EXACT_CLIENT_SECRET, CONNECTOR_AIRBASE_WEBHOOK_SECRET,
@@ -62,6 +69,7 @@ def add(
     given = GivenSecrets.from_environment(os.environ)
     stack = stack_of(context)
     connection = manage.continued(stack.services.connections, connection)
+    _accept_differences(stack, connection, yes=yes, is_silent=as_json)
     for name in given_secrets.missing_names(stack.secret_store, connection, given):
         question = f"{given_secrets.question(name)} (not shown)"
         given = given.plus({name: ask_secret(question, f"{name} is not set; {SET_IT}")})
@@ -79,6 +87,66 @@ def add(
     else:
         _print_added(added)
         _print_problems(problems)
+
+
+@app.command("set")
+def set_(
+    context: typer.Context,
+    connection: ConnectionArgument,
+    assignments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="KEY=VALUE...",
+            help="A setting as in a file, after its site or division: notify.slack=true, "
+            "nl.2101.default_vat_code=5. An empty value takes it out.",
+        ),
+    ],
+    yes: _Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Change single settings of a connection; the difference is shown first."""
+    stack = stack_of(context)
+    before = stack.services.connections.whole(stack.connection(connection))
+    after = changes.changed(before, assignments)
+    found = changes.differences(before, after)
+    if found and not as_json:
+        _print_differences(found)
+        if not yes and not is_confirmed(f"Change {before.id}?", "pass --yes", default=True):
+            raise UserError(f"{before.id} was not changed")
+    if found:
+        manage.add(stack, stack.actor, after, GivenSecrets())
+    if as_json:
+        print_json({"connection": before.id, "changed": [each.text for each in found]})
+    else:
+        print_line(f"Changed {before.id}." if found else f"Nothing to change in {before.id}.")
+
+
+def _accept_differences(
+    stack: OpenedStack, after: Connection, *, yes: bool, is_silent: bool
+) -> None:
+    """Show what a file changes; raise `UserError` unless what it drops is confirmed."""
+    known = stack.services.connections.get(after.id)
+    if known is None:
+        return
+    found = changes.differences(stack.services.connections.whole(known), after)
+    if not is_silent:
+        _print_differences(found)
+    dropped = [each for each in found if each.is_dropped]
+    if not dropped or yes:
+        return
+    refused = UserError(
+        f"the file would drop something of {after.id}: pass --yes, or put it into the file",
+        *(each.text for each in dropped),
+    )
+    if is_silent or not is_at_terminal():
+        raise refused
+    if not is_confirmed(f"Drop what the file does not have, of {after.id}?", "pass --yes"):
+        raise refused
+
+
+def _print_differences(found: Sequence[changes.Difference]) -> None:
+    for each in found:
+        print_line(f"  {each.text}")
 
 
 @app.command("list")

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from ml_connector import clock
 from ml_connector.connections import secrets as connection_secrets
+from ml_connector.connections.changes import differences
 from ml_connector.connections.moved_orders import queue_moved
 from ml_connector.connections.secrets import WEBHOOK_KINDS, GivenSecrets
 from ml_connector.connections.shared_use import refuse_overlap, refuse_while_shared
@@ -40,6 +41,9 @@ from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.settings.division_names import find_division
 from ml_connector.stack import Addresses, AdminSecretStore, Send, Stack
 from ml_connector.user_errors import UserError, safe_lines
+
+_MOST_CHANGES = 100
+"""So many changed settings are named in the audit trail."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +98,9 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     detail: dict[str, Any] = {"config": _digest(connection), "given": sorted(given.values)}
     if gone:
         detail["taken_out"] = [each.site for each in gone]
+    if before:
+        found = differences(stack.services.connections.whole(before), connection)
+        detail["changed"] = [each.text for each in found[:_MOST_CHANGES]]
     record_step(stack.ledger_of(actor, id), step, **detail)
     connection_secrets.store_credentials(stack.secret_store, connection, given)
     made = connection_secrets.store_webhook_settings(stack.secret_store, connection, given)

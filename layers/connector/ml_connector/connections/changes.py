@@ -1,0 +1,157 @@
+"""What a change of a connection's settings is: by dotted keys, and as a difference for people."""
+
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ml_connector.connections.files import checked
+from ml_connector.connections.subsidiaries import Settings
+from ml_connector.domain.ids import code_of
+from ml_connector.settings.connection import MAPPING_KINDS, Connection, ExactSite
+from ml_connector.user_errors import UserError
+
+_NOT_SET = ("id", "sites", "divisions", "division", "mappings")
+_LONGEST = 60
+
+
+class Difference(NamedTuple):
+    """A setting that changes: its dotted key, and its value before and after, None without one.
+
+    The mappings of a kind are one setting: what changes is how many entries there are.
+    """
+
+    key: str
+    before: Any
+    after: Any
+    is_dropped: bool = False
+    """Something that was there is not there any more."""
+
+    @property
+    def text(self) -> str:
+        """Return it in words."""
+        return f"{self.key}: {_shown(self.before)} -> {_shown(self.after)}"
+
+
+def changed(connection: Connection, assignments: Sequence[str]) -> Connection:
+    """Return the connection with `KEY=VALUE` applied; an empty value takes a setting out.
+
+    A key is a setting as in a file (`notify.slack`), after the name of a site or division where it
+    belongs to one: `nl.limits.calls_per_minute`, `nl.2101.default_vat_code`. Raises `UserError`.
+    """
+    for text in assignments:
+        key, is_assignment, value = text.partition("=")
+        if not is_assignment or not key.strip():
+            raise UserError(f"{text!r}: write it as KEY=VALUE")
+        connection = _with(connection, key.strip(), value.strip())
+    return connection
+
+
+def _with(connection: Connection, key: str, text: str) -> Connection:
+    refusal: UserError | None = None
+    for value in _meanings(text):
+        settings = _by_site(connection)
+        place, name = _place(settings, connection, key)
+        place[name] = value
+        try:
+            return checked(settings, key)
+        except UserError as error:
+            refusal = refusal or error
+    raise refusal or UserError(f"{key} cannot be set")
+
+
+def _meanings(text: str) -> Iterator[Any]:
+    """Yield what the text may mean: itself, or a value as a TOML file has it."""
+    yield text or None
+    try:
+        yield tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return
+
+
+def _place(settings: Settings, connection: Connection, key: str) -> tuple[Settings, str]:
+    """Return the table that a key is in, and its name there."""
+    place, rest = _root(settings, connection, key)
+    *tables, name = rest.split(".")
+    if set(tables[:1] or [name]) & set(_NOT_SET):
+        raise UserError(
+            f"{key} is not set here: `connector map import` changes mappings, `connector connect` "
+            "sites and divisions"
+        )
+    for each in tables:
+        place = place.get(each)  # type: ignore[assignment]
+        if not isinstance(place, dict):
+            raise UserError(f"{key}: there is no table {each} here")
+    return place, name
+
+
+def _root(settings: Settings, connection: Connection, key: str) -> tuple[Settings, str]:
+    codes = [str(code_of(each.division)) for each in connection.divisions]
+    if codes.count(code := key.partition(".")[0]) > 1:
+        raise UserError(f"{code} is a division of several sites: write its site before it")
+    for site, found in zip(connection.sites, settings["sites"], strict=True):
+        for division, entry in zip(site.divisions, found["divisions"], strict=True):
+            for name in (f"{division.division}.", f"{code_of(division.division)}."):
+                if key.startswith(name):
+                    return entry, key.removeprefix(name)
+        if key.startswith(f"{site.site}."):
+            return found, key.removeprefix(f"{site.site}.")
+    first = key.partition(".")[0]
+    is_of_site = first in ExactSite.model_fields and first not in _NOT_SET
+    if is_of_site and len(connection.sites) > 1:
+        sites = " or ".join(site.site for site in connection.sites)
+        raise UserError(f"{key} belongs to a site: write {sites} and a dot before it")
+    return (settings["sites"][0] if is_of_site else settings), key
+
+
+def _by_site(connection: Connection) -> Settings:
+    dumped = connection.model_dump(mode="json")
+    sites = [site.model_dump(mode="json") for site in connection.sites]
+    rest = {name: value for name, value in dumped.items() if name not in ExactSite.model_fields}
+    return {**rest, "id": connection.id, "sites": sites}
+
+
+def differences(before: Connection, after: Connection) -> list[Difference]:
+    """Return what changes, in the order of the settings; both with all their mappings."""
+    old, new = _flat(before), _flat(after)
+    return [
+        _difference(key, old.get(key), new.get(key))
+        for key in dict.fromkeys([*old, *new])
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _difference(key: str, before: Any, after: Any) -> Difference:
+    if isinstance(before, dict) or isinstance(after, dict):
+        is_dropped = bool((before or {}).keys() - (after or {}).keys())
+        return Difference(key, before or {}, after or {}, is_dropped)
+    is_dropped = before is not None and after is None and not key.startswith("profile.")
+    return Difference(key, before, after, is_dropped)  # another scheme has other settings
+
+
+def _flat(connection: Connection) -> dict[str, Any]:
+    settings = _by_site(connection)
+    sites = settings.pop("sites")
+    found = dict(_leaves("", settings))
+    for site, values in zip(connection.sites, sites, strict=True):
+        divisions = values.pop("divisions")
+        found |= _leaves(f"{site.site}.", values)
+        for division, entry in zip(site.divisions, divisions, strict=True):
+            found |= _leaves(f"{division.division}.", entry)
+    return found
+
+
+def _leaves(prefix: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in settings.items():
+        if isinstance(value, dict) and name not in {*MAPPING_KINDS, "tag_dimensions"}:
+            yield from _leaves(f"{prefix}{name}.", value)
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "1 entry" if len(value) == 1 else f"{len(value)} entries"
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
