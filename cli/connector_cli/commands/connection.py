@@ -325,9 +325,15 @@ def _print_added(added: Added) -> None:
 def print_webhooks(urls: Mapping[str, str], made: Mapping[str, Secret]) -> None:
     """Print the webhook URLs, and the secrets that were generated for them."""
     for sender, url in urls.items():
-        print_line(f"{sender.title()} webhook URL: {url}")
+        print_line(f"{_named(sender)} webhook URL: {url}")
     for sender, secret in made.items():
-        print_line(f"{_WEBHOOK_SECRETS[sender]}, shown only once: {secret.reveal()}")
+        print_line(f"{_named(sender)} webhook secret, shown only once: {secret.reveal()}")
+
+
+def _named(sender: str) -> str:
+    """Return a sender as people call it: "Airbase", "Exact", "Exact be"."""
+    system, _, site = sender.partition(".")
+    return f"{system.title()} {site}".strip()
 
 
 def print_next_for_exact(added: Added) -> None:
