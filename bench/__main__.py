@@ -11,6 +11,7 @@ from rich.table import Table
 from bench import (
     blind_retry,
     cold_start,
+    command_line,
     drain,
     in_turn,
     inbox,
@@ -30,6 +31,7 @@ _MODULES = (
     drain,
     own_code,
     inbox,
+    command_line,
     vendor_matching,
 )
 _console = Console(highlight=False)

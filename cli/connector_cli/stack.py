@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
-import httpx
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -13,6 +12,9 @@ from connector_cli.target import Target
 from ml_connector.domain.ids import Actor
 from ml_connector.stack import AIRBASE_URL, EXACT_URL, NEEDED_OUTPUTS, REDIRECT_URI, Stack
 from ml_connector.user_errors import UserError
+
+if TYPE_CHECKING:
+    import httpx
 
 _TIMEOUTS: dict[str, Any] = {
     "connect_timeout": 5,
@@ -51,7 +53,7 @@ class OpenedStack(Stack):
         clients: AwsClients,
         name: str,
         outputs: Mapping[str, str],
-        http: httpx.Client | None = None,
+        http: "httpx.Client | None" = None,
     ) -> None:
         """See `Stack`."""
         super().__init__(clients, name, outputs, http)
@@ -69,7 +71,7 @@ class OpenedStack(Stack):
             return ""
 
 
-def open_stack(target: Target, http: httpx.Client | None = None) -> OpenedStack:
+def open_stack(target: Target, http: "httpx.Client | None" = None) -> OpenedStack:
     """Open the stack; raise `UserError` when it does not exist or is not a connector.
 
     Raises `NewerDataError` when its data were written by a newer version.

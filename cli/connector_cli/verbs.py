@@ -53,7 +53,7 @@ VERBS: Mapping[str, Verb] = {
         "orders", "orders", _EVERY_DAY, "List the orders of a connection and their states.",
     ),
     "retry": Verb(
-        "orders", "retry", _EVERY_DAY,
+        "retrying", "retry", _EVERY_DAY,
         "Retry an order, or all orders with certain exceptions; nothing is posted twice.",
     ),
     "adopt": Verb(
@@ -61,7 +61,7 @@ VERBS: Mapping[str, Verb] = {
         "Link to orders already in Exact; they are not posted again.",
     ),
     "fetch": Verb(
-        "orders", "fetch", _EVERY_DAY, "Import an approved order whose webhook never arrived.",
+        "retrying", "fetch", _EVERY_DAY, "Import an approved order whose webhook never arrived.",
     ),
     "reconcile": Verb(
         "month_end", "reconcile", _EVERY_DAY,
@@ -84,7 +84,7 @@ VERBS: Mapping[str, Verb] = {
         "Explain why a record is as it is: each decision, with its evidence, who and when.",
     ),
     "codes": Verb(
-        "orders", "codes", _LOOK_UP, "Explain an exception code: its cause and remedy.",
+        "retrying", "codes", _LOOK_UP, "Explain an exception code: its cause and remedy.",
     ),
     "bills": Verb(
         "bills", "bills", _LOOK_UP,
@@ -96,7 +96,7 @@ VERBS: Mapping[str, Verb] = {
         "Check that both systems work: keys, permissions, call limits, clocks, webhooks.",
     ),
     "refresh": Verb(
-        "orders", "refresh", _OPERATE,
+        "retrying", "refresh", _OPERATE,
         "Read Exact's reference data now instead of at the next scheduled time.",
     ),
     "webhooks": Verb(

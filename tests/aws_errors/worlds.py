@@ -18,7 +18,7 @@ from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import IncomingEvent
 from ml_connector.infrastructure.ledger import order_key
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
-from ml_connector.services import Tables
+from ml_connector.infrastructure.tables import Tables
 from tests.aws_errors import model
 from tests.aws_errors.faulty import (
     Aws,

@@ -21,8 +21,9 @@ from ml_connector.exact.oauth import Tokens
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.infrastructure.queues import Queues
+from ml_connector.infrastructure.tables import Tables
 from ml_connector.secret import Secret
-from ml_connector.services import StackServices, Tables
+from ml_connector.services import StackServices
 from ml_connector.settings.connection import Connection
 
 NL, BE = Division("nl.111"), Division("nl.222")

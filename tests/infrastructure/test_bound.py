@@ -18,8 +18,9 @@ from ml_connector.infrastructure.connection_store import ListedOrder
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import IncomingEvent
 from ml_connector.infrastructure.ledger import new_order
+from ml_connector.infrastructure.tables import Tables
 from ml_connector.infrastructure.vendor_links import Link, SupplierProposal
-from ml_connector.services import Services, StackServices, Tables
+from ml_connector.services import Services, StackServices
 from tests.domain.orders.builders import another_guid, any_connection
 from tests.site import SITE
 

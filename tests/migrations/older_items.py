@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from ml_connector.infrastructure.dynamodb import Item, Table
-from ml_connector.services import Tables
+from ml_connector.infrastructure.tables import Tables
 
 DIVISION = 2101
 S1, S2, S3 = (f"{n}{n}{n}{n}{n}{n}{n}{n}-0000-4000-8000-000000000000" for n in "123")

@@ -27,12 +27,13 @@ from ml_connector.infrastructure.dynamodb import Item, Write
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.reference_store import ReferenceStore, StreamCursor
 from ml_connector.infrastructure.site_keys import SiteKeys
+from ml_connector.infrastructure.tables import Tables
 from ml_connector.infrastructure.vendor_links import Link, SupplierProposal, VendorLinks
 from ml_connector.message_bodies import UnknownMessage, parse
 from ml_connector.migrations import division_keys
 from ml_connector.migrations.division_keys import STEP
 from ml_connector.migrations.step import Change
-from ml_connector.services import Services, StackServices, Tables
+from ml_connector.services import Services, StackServices
 from ml_connector.stack import Stack
 from tests.domain.orders.builders import any_connection, any_division
 from tests.migrations.older_items import AT, DIVISION, ITEM, S1, S2, S3, fill, messages

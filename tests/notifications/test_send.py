@@ -21,8 +21,8 @@ from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Conflict, Ledger, new_order, order_key
 from ml_connector.infrastructure.notification_outbox import KEPT_FOR, NotificationOutbox, OutboxItem
+from ml_connector.infrastructure.tables import Tables
 from ml_connector.notifications import send
-from ml_connector.services import Tables
 from ml_connector.settings.connection import Connection
 
 

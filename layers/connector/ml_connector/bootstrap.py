@@ -18,10 +18,11 @@ from ml_connector.infrastructure.channels import Channel, SlackWebhook, SnsTopic
 from ml_connector.infrastructure.circuit_breaker import CircuitBreaker
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.coordination import SharedValues
-from ml_connector.infrastructure.dynamodb import DynamoTable, Table
+from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Queues
 from ml_connector.infrastructure.secret_store import AwsSecretStore, SecretStore
-from ml_connector.services import Openers, StackServices, Tables
+from ml_connector.infrastructure.tables import Tables, open_tables
+from ml_connector.services import Openers, StackServices
 from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.telemetry import Measure, emit
 
@@ -98,16 +99,6 @@ def open_services(
     http = http or http_clients.client()
     queues = Queues(sqs, urls)
     return build_services(actor, tables, queues, secret_store, http, topics, emit, alarms)
-
-
-def open_tables(dynamodb: Any, environment: Mapping[str, str]) -> Tables:
-    """Return the stack's tables; those that the function does not use have no name."""
-    return Tables(
-        *(
-            DynamoTable(dynamodb, environment.get(f"{name.upper()}_TABLE", ""))
-            for name in Tables.__dataclass_fields__
-        )
-    )
 
 
 def build_services(

@@ -24,7 +24,6 @@ from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
 from ml_connector.infrastructure.connection_store import ConnectionNotes, ConnectionStore
 from ml_connector.infrastructure.coordination import LastRuns, Leases, SharedValues
 from ml_connector.infrastructure.data_form import DIVISION_KEYS, DataForm
-from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.ledger import Ledger
@@ -33,6 +32,7 @@ from ml_connector.infrastructure.notification_outbox import NotificationOutbox
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.reference_store import ReferenceStore, StoredDivisionData
 from ml_connector.infrastructure.site_keys import SiteKeys
+from ml_connector.infrastructure.tables import Tables
 from ml_connector.infrastructure.vendor_links import SupplierProposals, VendorLinks
 from ml_connector.infrastructure.webhook_senders import WebhookSenders
 from ml_connector.settings.connection import Connection, ExactSite
@@ -42,18 +42,6 @@ if TYPE_CHECKING:
     from ml_connector.infrastructure.match_index import MatchIndexes
     from ml_connector.infrastructure.reconciliation_progress import ReconciliationProgress
     from ml_connector.infrastructure.rehearsals import Rehearsals
-
-
-@dataclass(frozen=True)
-class Tables:
-    """The stack's tables, under the names of their environment variables."""
-
-    inbox: Table
-    ledger: Table
-    audit: Table
-    mappings: Table
-    reference: Table
-    coordination: Table
 
 
 @dataclass(frozen=True)

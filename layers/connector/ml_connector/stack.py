@@ -2,28 +2,29 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-import httpx
-
-from ml_connector.bootstrap import build_services, open_tables
-from ml_connector.consent.bootstrap import build_exchange
-from ml_connector.consent.exchange import CodeExchange
 from ml_connector.domain.ids import Actor, AppId, ConnectionId, connection_of
-from ml_connector.infrastructure import http as http_clients
-from ml_connector.infrastructure.channels import SnsTopic
-from ml_connector.infrastructure.consents import Consents
-from ml_connector.infrastructure.data_form import StackForm
+from ml_connector.infrastructure.connection_views import ConnectionViews
+from ml_connector.infrastructure.data_form import DataForm, StackForm
 from ml_connector.infrastructure.dynamodb import DynamoTable, Table
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
-from ml_connector.infrastructure.secret_store import EXACT_TOKENS, AwsSecretStore
-from ml_connector.services import Services, StackServices, Tables
-from ml_connector.settings.connection import Connection, ExactSite
+from ml_connector.infrastructure.tables import Tables, open_tables
 from ml_connector.user_errors import UserError
+
+# A list needs no model and no client of a remote: they are imported by what uses them.
+if TYPE_CHECKING:
+    import httpx
+
+    from ml_connector.consent.exchange import CodeExchange
+    from ml_connector.infrastructure.admin_secret_store import AdminSecretStore
+    from ml_connector.infrastructure.channels import SnsTopic
+    from ml_connector.infrastructure.consents import Consents
+    from ml_connector.services import Services, StackServices
+    from ml_connector.settings.connection import Connection, ExactSite
 
 AIRBASE_URL, EXACT_URL, REDIRECT_URI = "AirbaseWebhookUrl", "ExactWebhookUrl", "ExactRedirectUri"
 _TABLES = {f"{name.upper()}_TABLE": f"{name.title()}Table" for name in Tables.__dataclass_fields__}
@@ -61,30 +62,6 @@ class AwsClientFactory(Protocol):
         """Return a client of an AWS service by botocore's name of it."""
 
 
-class AdminSecretStore(AwsSecretStore):
-    """The secret store with what only an administrator's command may do."""
-
-    def read_plain(self, kind: str, connection: ConnectionId) -> dict[str, Any] | None:
-        """Return the JSON of a secret, None when it is not stored; `Halt` when it is not JSON."""
-        found = self._read(kind, connection)
-        return None if found is None else dict(found)
-
-    def create_token_secret(self, connection: ConnectionId) -> None:
-        """Create the secret for the sealed tokens: functions may not create secrets."""
-        name = self._name(EXACT_TOKENS, connection)
-        with suppress(self._manager.exceptions.ResourceExistsException):
-            self._manager.create_secret(Name=name, KmsKeyId=self._key_id)
-
-    def delete(self, kind: str, connection: ConnectionId) -> None:
-        """Delete one plain secret; absent is fine."""
-        try:
-            self._manager.delete_secret(
-                SecretId=self._name(kind, connection), ForceDeleteWithoutRecovery=True
-            )
-        except self._manager.exceptions.ResourceNotFoundException:
-            return
-
-
 @dataclass(frozen=True)
 class Addresses:
     """The webhook URLs of both senders; `{connection}` stands for the id.
@@ -109,7 +86,7 @@ class RecordStack(ABC):
 
     @property
     @abstractmethod
-    def services(self) -> StackServices:
+    def services(self) -> "StackServices":
         """Return the services, for reading: people's changes are written through `ledger_of`."""
 
     def ledger_of(self, actor: Actor, id: ConnectionId) -> Ledger:
@@ -123,7 +100,7 @@ class RecordStack(ABC):
         """Queue a message; SQS drops another with the same `once` within five minutes."""
         self.services.queues.send(message, f"{message.group} {once}")
 
-    def connection(self, id: str) -> Connection:
+    def connection(self, id: str) -> "Connection":
         """Return a connection's settings; `firm.be`, a site of it, names it as well.
 
         Raises `UserError` when there are none of this name.
@@ -133,7 +110,7 @@ class RecordStack(ABC):
             raise UserError(f"there is no connection {id!r}; see `connector connection list`")
         return found
 
-    def services_of(self, id: str) -> Services:
+    def services_of(self, id: str) -> "Services":
         """Return a connection's services; raises `UserError` when it has no settings."""
         return self.services.bound(self.connection(id))
 
@@ -157,7 +134,7 @@ class Stack(RecordStack):
         clients: AwsClientFactory,
         name: str,
         outputs: Mapping[str, str],
-        http: httpx.Client | None = None,
+        http: "httpx.Client | None" = None,
     ) -> None:
         """Open the stack `name` with these outputs; `http` replaces the client for Exact."""
         self._clients = clients
@@ -169,11 +146,18 @@ class Stack(RecordStack):
         self.queue_urls = {queue: outputs[output] for queue, output in _QUEUES.items()}
         self.dead_letter_urls = {queue: outputs[output] for queue, output in _DEAD_LETTERS.items()}
         self.queues = Queues(self.sqs, self.queue_urls)
-        self.topic = SnsTopic(lambda: clients.client("sns"), outputs[_TOPIC])
-        secrets, kms = clients.client("secretsmanager"), clients.client("kms")
-        self.secret_store = AdminSecretStore(secrets, kms, name, outputs[_KEY])
+        self._topic_arn = outputs[_TOPIC]
+        self._secrets = clients.client("secretsmanager"), clients.client("kms")
+        self._key = outputs[_KEY]
         self._http = http
         self._console = outputs.get(CONSOLE_TABLE)
+
+    @cached_property
+    def topic(self) -> "SnsTopic":
+        """Return the topic of notifications to people."""
+        from ml_connector.infrastructure.channels import SnsTopic  # noqa: PLC0415
+
+        return SnsTopic(lambda: self._clients.client("sns"), self._topic_arn)
 
     @property
     def console_table(self) -> Table:
@@ -185,13 +169,24 @@ class Stack(RecordStack):
         return DynamoTable(self._clients.client("dynamodb"), self._console)
 
     @cached_property
-    def http(self) -> httpx.Client:
+    def secret_store(self) -> "AdminSecretStore":
+        """Return the secrets of all connections."""
+        from ml_connector.infrastructure.admin_secret_store import AdminSecretStore  # noqa: PLC0415
+
+        return AdminSecretStore(*self._secrets, self.name, self._key)
+
+    @cached_property
+    def http(self) -> "httpx.Client":
         """Return the client for Airbase and Exact."""
+        from ml_connector.infrastructure import http as http_clients  # noqa: PLC0415
+
         return self._http or http_clients.client()
 
     @cached_property
-    def services(self) -> StackServices:
+    def services(self) -> "StackServices":
         """See `RecordStack.services`."""
+        from ml_connector.bootstrap import build_services  # noqa: PLC0415
+
         return build_services(
             "connector", self.tables, self.queues, self.secret_store, self.http, [self.topic]
         )
@@ -199,7 +194,7 @@ class Stack(RecordStack):
     @cached_property
     def form(self) -> StackForm:
         """Return the form of the stored data, as first read."""
-        return self.services.data_form.of_stack()
+        return DataForm(self.tables.ledger).of_stack()
 
     def begin(self, actor: Actor) -> None:
         """Give a stack without any connection the newest form: there is nothing to migrate."""
@@ -210,17 +205,21 @@ class Stack(RecordStack):
         del self.form
 
     @cached_property
-    def consents(self) -> Consents:
+    def consents(self) -> "Consents":
         """Return the requested consents."""
+        from ml_connector.infrastructure.consents import Consents  # noqa: PLC0415
+
         return Consents(self.tables.coordination)
 
-    def exchange_of(self, actor: Actor) -> CodeExchange:
+    def exchange_of(self, actor: Actor) -> "CodeExchange":
         """Return the exchange of consent codes for tokens, audited as `actor`."""
+        from ml_connector.consent.bootstrap import build_exchange  # noqa: PLC0415
+
         return build_exchange(
             self.tables.coordination, partial(self.ledger_of, actor), self.secret_store, self.http
         )
 
-    def sites_of(self, id: str) -> list[ExactSite]:
+    def sites_of(self, id: str) -> "list[ExactSite]":
         """Return the sites of a connection, or the one that is named, as in `firm.be`.
 
         Raises `UserError` when there is none.
@@ -238,4 +237,8 @@ class Stack(RecordStack):
 
         Raises `UserError` for an unknown one.
         """
+        known = ConnectionId(id)
+        ledger = Ledger(self.tables.ledger, self.tables.audit, Actor("connector"), known)
+        if ConnectionViews(self.tables.mappings).get(known) or ledger.connection().version:
+            return ledger
         return self.services.ledger_of(self.known_id(id))

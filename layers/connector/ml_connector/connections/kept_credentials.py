@@ -19,12 +19,13 @@ from ml_connector.connections.secrets import (
     stored,
 )
 from ml_connector.domain.ids import Actor, AppId, ConnectionId, Division, connection_of, site_in
+from ml_connector.infrastructure.admin_secret_store import AdminSecretStore
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import despite_conflicts
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import ExactSite
-from ml_connector.stack import AdminSecretStore, Stack
+from ml_connector.stack import Stack
 
 _VARIABLES = {"api_key": API_KEY, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 _STEPS = {AIRBASE_KEY: "airbase_key_stored", EXACT_APP: "app_credentials_stored"}

@@ -25,6 +25,7 @@ from ml_connector.domain.ids import (
     site_in,
 )
 from ml_connector.domain.records import LIFTED_BY_PEOPLE, ConnectionState
+from ml_connector.infrastructure.admin_secret_store import AdminSecretStore
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.data_form import DIVISION_KEYS
 from ml_connector.infrastructure.halts import Halts
@@ -39,7 +40,7 @@ from ml_connector.services import StackServices
 from ml_connector.settings.airbase_profile import NoVerification, UrlSecret
 from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.settings.division_names import find_division
-from ml_connector.stack import Addresses, AdminSecretStore, Send, Stack
+from ml_connector.stack import Addresses, Send, Stack
 from ml_connector.user_errors import UserError, safe_lines
 
 _MOST_CHANGES = 100

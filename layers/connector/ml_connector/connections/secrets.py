@@ -13,6 +13,7 @@ from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import AppId, ConnectionId, SiteId, app_at, further_site_of
 from ml_connector.exact.oauth import DEFAULT_LIFETIME, Tokens
 from ml_connector.exact.token_pairs import TokenPairs
+from ml_connector.infrastructure.admin_secret_store import AdminSecretStore
 from ml_connector.infrastructure.coordination import Leases
 from ml_connector.infrastructure.secret_store import (
     AIRBASE_KEY,
@@ -26,7 +27,7 @@ from ml_connector.secret import Secret
 from ml_connector.settings.airbase_profile import AirbaseProfile, NoVerification, StandardWebhooks
 from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES
-from ml_connector.stack import AdminSecretStore, Stack
+from ml_connector.stack import Stack
 from ml_connector.user_errors import ServiceError, UserError
 from ml_connector.webhooks import airbase as airbase_webhook
 from ml_connector.webhooks import exact as exact_webhook

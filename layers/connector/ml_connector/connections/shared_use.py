@@ -10,10 +10,11 @@ from ml_connector.connections.airbase_tenant import try_airbase
 from ml_connector.connections.secrets import API_KEY, CLIENT_ID, GivenSecrets, stored, variable
 from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import AppId, ConnectionId, code_of
+from ml_connector.infrastructure.admin_secret_store import AdminSecretStore
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
 from ml_connector.settings.connection import Connection, ExactSite
-from ml_connector.stack import AdminSecretStore, Stack
+from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
 
