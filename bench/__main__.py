@@ -1,9 +1,14 @@
-"""`make bench`: measure, print the figures, and fail when a limit is missed."""
+"""`make bench`: measure, print the figures, and fail when a limit is missed.
 
+`python -m bench drain in_turn` takes these measurements alone.
+"""
+
+import argparse
 import os
 import platform
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from rich.console import Console
 from rich.table import Table
@@ -38,14 +43,23 @@ _console = Console(highlight=False)
 
 
 def main() -> int:
-    """Take every measurement; return 1 when a limit is missed."""
+    """Take every measurement, or those named; return 1 when a limit is missed."""
+    named = _named()
     _console.print(_machine())
     results: list[Result] = []
-    for module in _MODULES:
+    for module in named:
         _console.print(f"[cyan]>[/cyan] {(module.__doc__ or '').splitlines()[0]}")
         results += module.measure()
     _console.print(_table(results))
     return 1 if any(result.holds is False for result in results) else 0
+
+
+def _named() -> list[ModuleType]:
+    by_name = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
+    parser = argparse.ArgumentParser(prog="python -m bench", description=main.__doc__)
+    parser.add_argument("names", nargs="*", choices=[*by_name, []], metavar="NAME")
+    names = parser.parse_args().names or by_name
+    return [by_name[name] for name in names]
 
 
 def _machine() -> str:

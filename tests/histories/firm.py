@@ -1,4 +1,4 @@
-"""The firm of the histories: two divisions, and its purchase orders in Airbase."""
+"""The firm of the histories: two divisions, on one Exact site or two, and its orders in Airbase."""
 
 import random
 from collections.abc import Mapping
@@ -8,22 +8,23 @@ from ml_connector.domain.ids import ConnectionId, Division, code_of
 from ml_connector.settings.connection import Connection
 
 NL, BE = Division("nl.101"), Division("nl.102")
+BE_ABROAD = Division("be.101")
+"""The Belgian division on a site of its own, with the code of the Dutch one."""
 FIRM = ConnectionId("firm")
+_SHARED = {"id": FIRM, "airbase_base_url": "https://airbase.test", "when_cancelled": "delete"}
+_SITE = {"exact_site": "nl", "exact_base_url": "https://exact.test"}
+_SITE_ABROAD = {"exact_site": "be", "exact_base_url": "https://exact-be.test"}
+_DUTCH = {"division": code_of(NL), "subsidiaries": ["sub-nl"], "link_supplier_items": True}
+_BELGIAN = {"subsidiaries": ["sub-be"], "create_items": True, "item_unit": "pc"}
 CONNECTION = Connection.model_validate(
+    {**_SHARED, **_SITE, "divisions": [_DUTCH, {**_BELGIAN, "division": code_of(BE)}]}
+)
+CONNECTION_OF_TWO_SITES = Connection.model_validate(
     {
-        "id": FIRM,
-        "exact_site": "nl",
-        "exact_base_url": "https://exact.test",
-        "airbase_base_url": "https://airbase.test",
-        "when_cancelled": "delete",
-        "divisions": [
-            {"division": code_of(NL), "subsidiaries": ["sub-nl"], "link_supplier_items": True},
-            {
-                "division": code_of(BE),
-                "subsidiaries": ["sub-be"],
-                "create_items": True,
-                "item_unit": "pc",
-            },
+        **_SHARED,
+        "sites": [
+            {**_SITE, "id": FIRM, "divisions": [_DUTCH]},
+            {**_SITE_ABROAD, "divisions": [{**_BELGIAN, "division": code_of(BE_ABROAD)}]},
         ],
     }
 )

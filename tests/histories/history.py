@@ -8,17 +8,20 @@ import json
 import random
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from botocore.exceptions import ClientError
 
 from local.exact_simulator import ExactSimulator
+from local.exact_simulator.world import Division as SimulatedDivision
 from local.in_memory.stack import Hosts, InMemoryStack, QueuedMessage
 from ml_connector import clock
-from ml_connector.domain.ids import OrderId, code_of
+from ml_connector.domain.ids import Division, OrderId, SiteId, code_of, site_of
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.domain.records import posted_facts
 from ml_connector.exact.oauth import Tokens
+from ml_connector.exact.purchase_orders import ORDERS_PATH
 from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.halts import Halts
@@ -29,6 +32,7 @@ from ml_connector.infrastructure.tables import Tables
 from ml_connector.messages import refresh_message
 from ml_connector.purchase_orders.posting import advance_order
 from ml_connector.secret import Secret
+from ml_connector.settings.connection import ExactSite
 from tests.histories.fault_injection import (
     FaultInjector,
     FaultyQueues,
@@ -37,11 +41,24 @@ from tests.histories.fault_injection import (
     FaultyTransport,
     ProcessKilled,
 )
-from tests.histories.firm import BE, CONNECTION, FINAL, FIRM, NL, kind_of, make_order
+from tests.histories.firm import (
+    BE,
+    BE_ABROAD,
+    CONNECTION,
+    CONNECTION_OF_TWO_SITES,
+    FINAL,
+    FIRM,
+    NL,
+    kind_of,
+    make_order,
+)
+from tests.histories.one_site_away import OneSiteAway
 from tests.histories.people import People
 
 PEOPLE_EVERY = 10
 """One in so many histories has changes after the posting."""
+TWO_SITES_EVERY = 5
+"""One in so many has its divisions, of equal codes, on two Exact sites."""
 _START = 1_790_000_000.0
 _CALM_ROUNDS = 80
 _DAY = 86_500
@@ -56,6 +73,11 @@ VENDORS = {
 _SHARES = (0.005, 0.015, 0.05)  # of all calls fail
 
 
+def has_two_sites(seed: int) -> bool:
+    """Return whether the firm of this history has two sites; none of those has `People`."""
+    return seed % TWO_SITES_EVERY == 1
+
+
 class History:
     """Plays one seed."""
 
@@ -66,7 +88,14 @@ class History:
         self.clock = clock.MovableClock(_START + self.rng.randrange(86_400))
         clock.read_from(self.clock)
         self.faults = FaultInjector(random.Random(seed + 1), _SHARES[seed % len(_SHARES)])
-        self.exact = ExactSimulator(clock=self.clock, rng=random.Random(seed + 2))
+        self.has_two_sites = has_two_sites(seed)
+        self.connection = CONNECTION_OF_TWO_SITES if self.has_two_sites else CONNECTION
+        self.divisions = (NL, BE_ABROAD if self.has_two_sites else BE)
+        self.sites = {
+            each.site: ExactSimulator(self.clock, random.Random(seed + 2 + place), site=each.site)
+            for place, each in enumerate(self.connection.sites)
+        }
+        self.exact = self.sites[site_of(NL)]
         self.orders: dict[str, dict[str, Any]] = {}
         self.memory = self._in_memory_stack()
         self.services = self.memory.services()
@@ -77,9 +106,12 @@ class History:
 
     def _in_memory_stack(self) -> InMemoryStack:
         airbase = httpx.MockTransport(self._airbase)
-        hosts = Hosts({"exact.test": self.exact.transport(), "airbase.test": airbase})
+        hosts = {
+            str(urlsplit(each.exact_base_url).hostname): self.sites[each.site].transport()
+            for each in self.connection.sites
+        }
         tables = Tables(*(FaultyTable(n, self.faults) for n in Tables.__dataclass_fields__))
-        transport = FaultyTransport(hosts, self.faults)
+        transport = FaultyTransport(Hosts({**hosts, "airbase.test": airbase}), self.faults)
         return InMemoryStack(
             transport, tables, FaultyQueues(self.faults), FaultySecretStore(self.faults)
         )
@@ -95,28 +127,41 @@ class History:
         return httpx.Response(200, json=self.orders[id])
 
     def _fill(self) -> None:
-        for code, country in ((NL, "NL"), (BE, "BE")):
-            self.exact.add_division(code_of(code), country, requires_supplier_items=code == NL)
-            self.exact.add_supplier(code_of(code), "Papier BV", code="7")
-            gl_account = self.exact.add_gl_account(code_of(code), "4406", "Office")
-            if code == NL:
-                self.exact.add_item(code_of(code), "C4406", "Office", gl_account)
+        for division, country in zip(self.divisions, ("NL", "BE"), strict=True):
+            code, exact = code_of(division), self.exact_of(division)
+            exact.add_division(code, country, requires_supplier_items=division == NL)
+            exact.add_supplier(code, "Papier BV", code="7")
+            gl_account = exact.add_gl_account(code, "4406", "Office")
+            if division == NL:
+                exact.add_item(code, "C4406", "Office", gl_account)
         self.memory.secret_store.store("airbase-key", FIRM, {"api_key": "key-of-the-history"})
-        app = {
-            "client_id": self.exact.client_id,
-            "client_secret": self.exact.client_secret,
-        }
-        self.memory.secret_store.store("exact-app", FIRM, app)
-        self._consent()
-        ConnectionStore(self.memory.tables.mappings).save(CONNECTION)
-        for division in CONNECTION.divisions:
-            message = refresh_message(FIRM, division.division)
-            self.memory.queues.send(message)
+        for site in self.connection.sites:
+            exact = self.sites[site.site]
+            app = {"client_id": exact.client_id, "client_secret": exact.client_secret}
+            self.memory.secret_store.store("exact-app", site.id, app)
+            self._consent(site)
+        ConnectionStore(self.memory.tables.mappings).save(self.connection)
+        for division in self.divisions:
+            self.memory.queues.send(refresh_message(FIRM, division))
 
-    def _consent(self) -> None:
-        given = self.exact.issue_tokens()
+    def exact_of(self, division: Division) -> ExactSimulator:
+        """Return the Exact site of a division."""
+        return self.sites[site_of(division)]
+
+    def give_consent(self, site: SiteId) -> None:
+        """Give consent at a site again, and lift its halt."""
+        self._consent(self.connection.site(site))
+        Halts(self._ledger).lift_all()
+
+    def sweep_and_work(self) -> None:
+        """Sweep, and process the queues."""
+        self._sweep()
+        self.memory.drain(self.services)
+
+    def _consent(self, site: ExactSite) -> None:
+        given = self.sites[site.site].issue_tokens()
         pair = Secret(given["access_token"]), Secret(given["refresh_token"])
-        pairs = TokenPairs(FIRM, self.memory.secret_store, self.memory.tables.coordination)
+        pairs = TokenPairs(site.id, self.memory.secret_store, self.memory.tables.coordination)
         number = pairs.next_number(of_new_consent=True)
         pairs.store(Tokens(*pair, clock.now(), number=number))
 
@@ -127,7 +172,7 @@ class History:
         ):
             rng = random.Random(self.seed + 3)
             self.people = People(
-                self.exact, self.orders, self._reliable_record, FIRM, (NL, BE), rng
+                self.exact, self.orders, self._reliable_record, FIRM, self.divisions, rng
             )
 
     def _reliable_record(self, id: str) -> OrderRecord:
@@ -164,6 +209,8 @@ class History:
             unsent += self.people.decide_what_is_pending()
         self._calm(unsent)
         self._check()
+        if self.has_two_sites:
+            OneSiteAway(self).run()
 
     def _webhooks(self, id: str) -> int:
         """Return how often the webhook is sent; if never, the sweep finds the order."""
@@ -233,7 +280,7 @@ class History:
     def _other_worker(self) -> None:
         """Let another worker process an order in the middle of the first one's work."""
         with suppress(Exception):
-            services = self.memory.services().bound(CONNECTION)
+            services = self.memory.services().bound(self.connection)
             advance_order(services, OrderId(self.rng.choice(list(self.orders))))
 
     def _deliver(self, one: QueuedMessage) -> None:
@@ -268,7 +315,8 @@ class History:
             self._call_webhook(unsent)
         for step in range(_CALM_ROUNDS):
             if Halts(self._ledger).all():
-                self._consent()
+                for site in self.connection.sites:
+                    self._consent(site)
                 Halts(self._ledger).lift_all()
                 self._new_process()
             self.faults.catch_up()
@@ -311,11 +359,13 @@ class History:
         assert not self.memory.queues.dead, f"seed {self.seed}: {self.memory.queues.dead}"
         forgotten = list(self.services.inbox_of(FIRM).open_events(clock.now()))
         assert not forgotten, f"seed {self.seed}: events still open: {forgotten}"
-        codes = [
-            item["Code"]
-            for item in self.exact.world.divisions[code_of(BE)].table("logistics/Items").values()
-        ]
+        codes = [item["Code"] for item in self._belgian.table("logistics/Items").values()]
         assert len(codes) == len(set(codes)), f"seed {self.seed}: items created twice: {codes}"
+
+    @property
+    def _belgian(self) -> SimulatedDivision:
+        division = self.divisions[1]
+        return self.exact_of(division).world.divisions[code_of(division)]
 
     def _check_order(self, id: OrderId, kind: str) -> None:
         record = self._record(id)
@@ -326,8 +376,8 @@ class History:
             return
         found = [
             order
-            for division in (NL, BE)
-            for order in self.exact.purchase_orders(code_of(division))
+            for division in self.divisions
+            for order in self.exact_of(division).purchase_orders(code_of(division))
             if is_marked_for(order["Remarks"], FIRM, id)
         ]
         assert len(found) == (1 if kind == "good" else 0), f"{where}: {len(found)} in Exact"
@@ -335,6 +385,11 @@ class History:
         steps = [entry.step for entry in self._ledger.trail(record.key)]
         assert steps[0] == "received", f"{where}: {steps}"
         if kind == "good":
-            assert posted_facts(record.facts).exact.id == found[0]["PurchaseOrderID"], where
+            own = self.divisions[self.orders[id]["subsidiary"]["airbase_id"] == "sub-be"]
+            code = code_of(own)
+            key = found[0]["PurchaseOrderID"]
+            assert record.facts.division == own, where
+            assert key in self.exact_of(own).world.divisions[code].table(ORDERS_PATH), where
+            assert posted_facts(record.facts).exact.id == key, where
             assert steps.count("posted") + steps.count("adopted") == 1, f"{where}: {steps}"
             assert "intent" in steps, f"{where}: {steps}"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -134,23 +135,43 @@ def test_remotes_and_connections_are_independent(
     CircuitBreaker(table, ConnectionId("other"), EXACT).check()
 
 
-def test_probes_become_rarer_down_to_one_in_ten_minutes(
+def probed(breakers: list[CircuitBreaker], time: MovableClock, minutes: int) -> list[list[int]]:
+    """Sweep every minute; return the minutes in which each was probed, without an answer."""
+    found: list[list[int]] = [[] for _ in breakers]
+    for minute in range(1, minutes + 1):
+        time.move(60)
+        for place, each in enumerate(breakers):
+            if each.outage().probe_is_due(place, len(breakers)):
+                found[place].append(minute)
+                with each.probing() as outage:
+                    assert outage is not None
+                    call(each, silence())
+    return found
+
+
+def test_the_longer_it_is_open_the_rarer_are_probes(
     worker: Callable[[], CircuitBreaker], time: MovableClock
 ) -> None:
-    circuit_breaker = opened(worker)
-    waits = []
-    for _ in range(8):
-        at = circuit_breaker.outage().probe_at
-        assert at is not None
-        waits.append(at - clock.now())
-        time.move(waits[-1])
-        with circuit_breaker.probing() as outage:
-            assert outage is not None
-            assert outage.probe_is_due
-            call(circuit_breaker, silence())
-    assert timedelta(seconds=54) <= waits[0] <= timedelta(minutes=1)
-    assert timedelta(seconds=108) <= waits[1] <= timedelta(minutes=2)
-    assert all(timedelta(minutes=9) <= wait <= timedelta(minutes=10) for wait in waits[4:])
+    (minutes,) = probed([opened(worker)], time, 24 * 60)
+    pauses = {later: later - earlier for earlier, later in pairwise(minutes)}
+    assert minutes[:10] == list(range(1, 11))
+    assert all(pause <= max(at / 8, 1) for at, pause in pauses.items()), "an eighth of the outage"
+    assert max(pauses.values()) == 20
+    assert len(minutes) <= 120
+
+
+def test_sites_that_are_away_at_once_are_probed_in_turn(
+    table: InMemoryTable, time: MovableClock
+) -> None:
+    sites = [CircuitBreaker(table, ConnectionId(f"firm.{name}"), EXACT) for name in "abc"]
+    for each in sites:
+        for _ in range(FAILURES_TO_OPEN):
+            call(each, silence())
+    minutes = probed(sites, time, 24 * 60)
+    every = sorted(minute for of_site in minutes for minute in of_site)
+    assert len(every) <= 120, "together as often as one"
+    assert all(later - earlier <= 70 for each in minutes for earlier, later in pairwise(each))
+    assert all(later - earlier <= 20 for earlier, later in pairwise(every))
 
 
 @pytest.mark.parametrize(

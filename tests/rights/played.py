@@ -6,13 +6,14 @@ import tempfile
 from pathlib import Path
 
 from local.demo.environment import DemoEnvironment
+from local.firm import ABROAD
 from tests.rights.story import Story
 from tests.rights.taken_away import Right, without
 
 
 def plays_without(right: Right, folder: Path) -> str:
     """Play the story without a right; return how it failed, empty if it did not."""
-    demo = DemoEnvironment()
+    demo = DemoEnvironment(branches=ABROAD)
     demo.stack.template.use(without(demo.stack.template.cloudformation, right))
     try:
         with demo:

@@ -34,11 +34,11 @@ def test_an_hour_down(at_rest: InMemoryEnvironment, remote: Remote, kind: str) -
     take_down(at_rest, remote, kind)
     log = CallLog(at_rest, remote)
     orders = run_minutes(at_rest, 60, approve_each=2)
-    assert len(log.calls) <= 3 + 2 * 10, "three faults, then probes: a token and an API call"
-    assert log.site_checks <= 60
+    assert len(log.calls) <= 3 + 2 * 36, "three faults, then probes: a token and an API call"
+    assert log.site_checks <= 36
     assert "posted" not in states(at_rest, orders)
     bring_back(at_rest)
-    for _ in range(11 if kind == "garbage" else 4):  # a site that answers garbage is up
+    for _ in range(8):
         at_rest.wait(minutes=1)
     assert states(at_rest, orders) == {"posted": 30}
     assert sum(len(at_rest.in_exact(branch)) for branch in BRANCHES) == 30
@@ -51,11 +51,10 @@ def test_a_day_down(at_rest: InMemoryEnvironment, remote: Remote) -> None:
     take_down(at_rest, remote)
     log = CallLog(at_rest, remote)
     orders = run_minutes(at_rest, _DAY, approve_each=20)
-    # Probes ten minutes apart; Exact's token calls are among them (200 a day).
-    assert len(log.calls) <= 3 + 24 * 7
-    assert log.site_checks <= _DAY
+    assert len(log.calls) + log.site_checks <= 200
     bring_back(at_rest)
-    at_rest.wait(minutes=1)  # reference data that are too old by now are read first
+    for _ in range(21):  # reference data that are too old by now are read first
+        at_rest.wait(minutes=1)
     assert states(at_rest, orders) == {"posted": len(orders)}
     assert posted_in_order(at_rest, orders[3:])
     assert at_rest.memory.queues.dead == []
@@ -105,8 +104,9 @@ def test_one_worker_probes_and_then_all_orders_continue_at_full_speed(
     orders = run_minutes(at_rest, 200, approve_each=1)
     bring_back(at_rest)
     log = CallLog(at_rest, EXACT)
-    at_rest.wait(minutes=1)
-    first, *rest = [call for call in log.calls if "oauth2" not in call.path]
+    while not (calls := [call for call in log.calls if "oauth2" not in call.path]):
+        at_rest.wait(minutes=1)
+    first, *rest = calls
     assert first.path.endswith("current/Me")
     assert len(rest) == 3 * 59, "every call that the minute allows, in the minute of the probe"
     assert posted_in_order(at_rest, orders[3:])
@@ -141,9 +141,10 @@ def test_an_outage_that_the_site_does_not_show_is_probed(at_rest: InMemoryEnviro
     at_rest.exact.on_call = lambda r: ExactFault("unavailable") if "/api/" in r.path else None
     log = CallLog(at_rest, EXACT)
     orders = run_minutes(at_rest, 60, approve_each=10)
-    assert len(log.calls) <= 3 + 2 * 10
+    assert len(log.calls) <= 3 + 2 * 36
+    assert log.site_checks == 1, "it says nothing"
     bring_back(at_rest)
-    for _ in range(11):
+    for _ in range(8):
         at_rest.wait(minutes=1)
     assert states(at_rest, orders) == {"posted": 6}
 
@@ -153,10 +154,10 @@ def test_a_token_endpoint_that_is_down_is_an_outage_too(at_rest: InMemoryEnviron
     at_rest.exact.on_call = lambda r: ExactFault("unavailable") if "oauth2" in r.path else None
     log = CallLog(at_rest, EXACT)
     orders = run_minutes(at_rest, _DAY, approve_each=60)
-    assert len(log.calls) <= 3 + 24 * 7, "190 token calls are what a day has"
+    assert len(log.calls) <= 3 + 120, "190 token calls are what a day has"
     assert {call.fault for call in log.calls} == {"unavailable"}
     bring_back(at_rest)
-    for _ in range(12):
+    for _ in range(22):
         at_rest.wait(minutes=1)
     assert states(at_rest, orders) == {"posted": 24}
 
@@ -169,7 +170,7 @@ def test_a_pause_of_the_token_calls_ends_with_the_outage(
     take_down(at_rest, EXACT)
     run_minutes(at_rest, 3 * 60, approve_each=60)
     bring_back(at_rest)
-    at_rest.wait(minutes=1)
+    at_rest.wait(minutes=21)
     for minute in range(31):
         assert at_rest.post(at_rest.order(f"PO-later-{minute}")).state == "posted"
         at_rest.wait(minutes=1)
@@ -225,10 +226,10 @@ def test_a_sweep_reads_little_when_nothing_is_due(
         )
     at_rest.memory.work(Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"}), at_rest.services)
     assert items["query_index"] == 0, "records parked by an outage are not read"
-    assert reads.total() <= 11
+    assert reads.total() <= 13
     bring_back(at_rest)
     monkeypatch.undo()
-    at_rest.wait(minutes=1)
+    at_rest.wait(minutes=5)
     at_rest.wait(minutes=1)
     for name in ("query_index", "query", "get"):
         monkeypatch.setattr(

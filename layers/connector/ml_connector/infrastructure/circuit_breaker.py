@@ -6,7 +6,6 @@ limits are answers: they show that the remote is up. Where the calls have paths,
 ones have to fail: an order or a listing that fails again and again shows nothing about the others.
 """
 
-import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,8 +22,10 @@ from ml_connector.infrastructure.coordination import Leases
 from ml_connector.infrastructure.dynamodb import Item, Table
 
 FAILURES_TO_OPEN = 3
-_FIRST_PROBE, _SLOWEST_PROBE = timedelta(minutes=1), timedelta(minutes=10)
-_JITTER = 0.9  # little jitter: a probe may cost one of the 200 token calls a day
+_PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 20))
+"""Between probes: the longest that is at most an eighth of how long the remote has been away."""
+_OF_THE_OUTAGE = 8
+_EARLY = timedelta(seconds=10)  # sweeps come every minute, though not to the second
 # Longer than a worker lives: no second prober while the first one's call is under way.
 _LEASE = timedelta(seconds=90)
 _KEPT = timedelta(days=7)
@@ -74,7 +75,7 @@ class Outage:
 
     `failing`: each path that failed once, and a number for each failure without a path.
     `discounted`: the paths that opened it before: should they still fail, they open it no more.
-    `site_answers`: whether the remote's site was up at the last check.
+    `site_answers`: whether the remote's site was up when it was last checked.
     """
 
     failing: tuple[str, ...] = ()
@@ -91,9 +92,20 @@ class Outage:
         return self.opened_at is not None
 
     @property
-    def probe_is_due(self) -> bool:
-        """Return whether it is time for the next probe."""
-        return self.probe_at is not None and clock.now() >= self.probe_at
+    def pause(self) -> timedelta:
+        """Return how long to wait between probes by now."""
+        away = clock.now() - (self.opened_at or clock.now())
+        return max((each for each in _PAUSES if each * _OF_THE_OUTAGE <= away), default=_PAUSES[0])
+
+    def probe_is_due(self, place: int = 0, among: int = 1) -> bool:
+        """Return whether it is time for the next probe.
+
+        Several remotes that are away at once (`among`, this one at `place`) take turns: together
+        they are probed as often as one.
+        """
+        if self.probe_at is None or clock.now() < self.probe_at:
+            return False
+        return clock.epoch() // self.pause.total_seconds() % among == place
 
 
 Change = Callable[[Outage], Outage]
@@ -232,13 +244,13 @@ def _after_failure(path: str, known: Outage) -> Outage:
     counted = replace(known, failing=(*known.failing, path or str(len(known.failing))))
     if len(counted.failing) < FAILURES_TO_OPEN:
         return counted
-    return replace(counted, opened_at=clock.now(), probe_at=_probe_at(0))
+    return replace(counted, opened_at=clock.now(), probe_at=_after(_PAUSES[0]))
 
 
 def _after_failed_probe(known: Outage) -> Outage:
     if not known.is_open:
         return known
-    return replace(known, probes=known.probes + 1, probe_at=_probe_at(known.probes + 1))
+    return replace(known, probes=known.probes + 1, probe_at=_after(known.pause))
 
 
 def _closed(known: Outage) -> Outage:
@@ -249,10 +261,8 @@ def _closed(known: Outage) -> Outage:
     return Outage(version=known.version, discounted=discounted)
 
 
-def _probe_at(probes: int) -> datetime:
-    """Return when to probe next: after a minute, then twice as long each time, up to ten."""
-    most: timedelta = min(_FIRST_PROBE * 2 ** min(probes, 10), _SLOWEST_PROBE)
-    return clock.now() + most * random.uniform(_JITTER, 1)  # noqa: S311  spreads load
+def _after(pause: timedelta) -> datetime:
+    return clock.now() + pause - _EARLY
 
 
 def _item(key: tuple[str, str], outage: Outage) -> Item:

@@ -116,7 +116,9 @@ def sweep_connection(services: Services) -> None:
     halts = connection.facts.halts
     outages = read_outages(services)
     report_outages(services.ledger, connection, outages)
-    checks = [recover_message(services.id, each.remote.name, each.site) for each in outages]
+    checks = [
+        recover_message(services.id, each.remote.name, each.site) for each in outages.to_probe
+    ]
     if halts:
         checks.append(recover_message(services.id, "halts"))
     if token_stores_need_care(services, connection):

@@ -1,10 +1,11 @@
 """Recover from an outage: one check at a time, then full speed, the oldest order first.
 
-Each minute a request without credentials checks whether the remote's site is up: it uses no API
-call and no token. An API call follows when the site answers again, and in any case when the
-circuit breaker says so, for an outage that the site does not show. Airbase is then asked for one of
-the records that wait for it, another one each time: its listing may fail when orders are answered,
-and be answered when they fail.
+The longer a remote is away, the rarer it is probed (`Outage.pause`). A request without credentials
+shows whether its site is up: it uses no API call and no token. An API call follows when the site
+answers, and at every sixth probe although it does not. Once the site was seen to be up, the API
+alone is asked. Exact sites that are away at once are probed in turn; when one is back, the others
+are probed as well. Airbase is asked for one of the records that wait for it, another one each time:
+its listing may fail when orders are answered, and be answered when they fail.
 """
 
 from collections.abc import Callable
@@ -21,12 +22,16 @@ from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker,
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.message_bodies import Recoverable
+from ml_connector.messages import recover_message
 from ml_connector.services import Services
 from ml_connector.sweep.due_records import sweep_connection
 from ml_connector.sweep.halt_recovery import lift_halts
+from ml_connector.sweep.outages import read_outages
 
 _MOST_PROBED = 50
 """Of the longest waiting records; each probe asks for the next of them."""
+_API_AS_WELL = 6
+"""The API is called at one of so many probes although the site is down."""
 
 Checks: TypeAlias = tuple[Callable[[], object], Callable[[], bool]]
 """A harmless API call of a remote, and the check whether its site is up."""
@@ -44,6 +49,16 @@ def recover(services: Services, what: Recoverable, site: SiteId | None) -> None:
     elif _is_over(services, what, site or services.connection.first_site):
         telemetry.logger().info("continuing", connection=services.id, after=what)
         sweep_connection(services)
+        if what == "exact":
+            _probe_other_sites(services)
+
+
+def _probe_other_sites(services: Services) -> None:
+    """Queue a probe of each Exact site that is still away: it may be back as well."""
+    for away in read_outages(services):
+        if away.site:
+            message = recover_message(services.id, "exact", away.site)
+            services.queues.send(message, f"{message.group} after another {clock.epoch() // 60}")
 
 
 def _is_over(services: Services, what: Recoverable, site: SiteId) -> bool:
@@ -85,12 +100,15 @@ def _probe(
     ask: Callable[[], object],
     site_answers: Callable[[], bool],
 ) -> None:
-    """Check whether the site is up, and call the API if there is a reason to."""
-    answers = site_answers()
-    if answers != outage.site_answers:
-        circuit_breaker.record_site_check(site_answers=answers)
-    if outage.probe_is_due or (answers and not outage.site_answers):
+    """Call the API, unless the site is found to be down."""
+    is_up = outage.site_answers and outage.probes > 0
+    if not is_up:
+        is_up = site_answers()
+        circuit_breaker.record_site_check(site_answers=is_up)
+    if is_up or outage.probes % _API_AS_WELL == 0:
         ask()
+    else:
+        circuit_breaker.record_failure()
 
 
 def _airbase_checks(services: Services, probes: int) -> Checks:

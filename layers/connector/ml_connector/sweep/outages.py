@@ -37,6 +37,15 @@ class Outages:
         """Return whether Airbase is away."""
         return any(each.site is None for each in self.every)
 
+    @property
+    def to_probe(self) -> Iterator[Away]:
+        """Yield those that are to be probed now; Exact sites that are away at once take turns."""
+        sites = [each for each in self.every if each.site]
+        for each in self.every:
+            turn = (sites.index(each), len(sites)) if each.site else (0, 1)
+            if each.outage.probe_is_due(*turn):
+                yield each
+
     def of_site(self, site: SiteId) -> bool:
         """Return whether this Exact site is away."""
         return any(each.site == site for each in self.every)
