@@ -146,7 +146,7 @@ def _accept_differences(
 
 def _print_differences(found: Sequence[changes.Difference]) -> None:
     for each in found:
-        print_line(f"  {each.text}")
+        typer.echo(f"  {each.text}", err=True)  # beside the question about it
 
 
 @app.command("list")
