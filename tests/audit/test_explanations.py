@@ -43,7 +43,7 @@ def test_an_order_that_was_posted(at_rest: InMemoryEnvironment) -> None:
     found = explained(at_rest, "PO-1")
     assert kinds(found) == ["posted", "posted"]
     decided, done = found.decisions
-    assert decided.sentence == "It was mapped and was to be posted, 1 lines, for 1250.00."
+    assert decided.sentence == "It was mapped and was to be posted, 1 line, for 1250.00."
     assert any(each.startswith("vendor link: Cloudwerk is 102 ") for each in decided.evidence)
     assert done.sentence.startswith("Exact created it as order ")
     assert (decided.actor, found.is_complete) == ("po_posting", True)

@@ -117,7 +117,7 @@ def _intent(said: _Said) -> str:
     else:
         said.missing("by which mappings and link")
     amount = said.text("intent", "amount")
-    of = f", {len(lines)} lines" if lines else ""
+    of = f", {len(lines)} {'line' if len(lines) == 1 else 'lines'}" if lines else ""
     return f"It was mapped and was to be posted{of}{f', for {amount}' if amount else ''}."
 
 
