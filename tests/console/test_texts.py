@@ -1,5 +1,6 @@
 """Pages and exceptions in every language: no text is missing, and what is filled in fits."""
 
+import html
 import importlib.util
 import re
 from pathlib import Path
@@ -17,7 +18,8 @@ from tests.console.browser import browser_of
 
 PACKAGE = Path(ml_console.__file__ or "").parent
 OTHERS = [language for language in LOCALES if language != "en"]
-_FIELDS = re.compile(r"%\(\w+\)s|\{\w+\}")
+_KEPT = re.compile(r"%\(\w+\)s|\{\w+\}|`[^`]*`|\b[a-z]+(?:_[a-z]+)+\b")
+"""What is filled in, commands, and names of settings: the same in every language."""
 
 
 def catalogues() -> Any:
@@ -35,7 +37,7 @@ def entries(kind: str, language: str) -> list[po_files.Entry]:
     return po_files.read((PACKAGE / "locales" / f"{kind}.{language}.po").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("kind", ["pages"])
+@pytest.mark.parametrize("kind", ["pages", "exceptions"])
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_text_is_translated(kind: str, language: str) -> None:
     found = {(each.text, each.plural) for each in entries(kind, language) if each.is_translated}
@@ -45,13 +47,13 @@ def test_every_text_is_translated(kind: str, language: str) -> None:
 
 @pytest.mark.parametrize("kind", ["pages", "exceptions"])
 @pytest.mark.parametrize("language", OTHERS)
-def test_a_translation_fills_in_what_its_text_does(kind: str, language: str) -> None:
+def test_a_translation_keeps_what_is_filled_in_and_commands(kind: str, language: str) -> None:
     for each in entries(kind, language):
         if each.text and each.is_translated:
             for source, translation in zip(
                 (each.text, each.plural), each.translations, strict=False
             ):
-                assert set(_FIELDS.findall(translation)) == set(_FIELDS.findall(source)), each
+                assert set(_KEPT.findall(translation)) == set(_KEPT.findall(source)), each
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -111,3 +113,18 @@ def test_a_person_chooses_a_language_and_keeps_it(demo: DemoEnvironment) -> None
     assert "Se déconnecter" in page.text
     assert browser.post("/language", {"language": "xx", "to": "/"}).status == 400
     assert browser.post("/language", {"language": "nl", "to": "//evil.example"}).to == "/"
+
+
+def test_the_inbox_and_a_group_say_causes_and_remedies_in_the_readers_language(
+    demo: DemoEnvironment,
+) -> None:
+    browser = browser_of(demo, "u-clerk")
+    dutch = {"accept-language": "nl-NL"}
+    inbox = browser.get("/", **dutch)
+    assert "is geblokkeerd in administratie" in inbox.text
+    assert "is blocked in" not in inbox.text
+    address = html.unescape(re.findall(r'href="(/group\?[^"]+)"', inbox.html)[0])
+    group = browser.get(address, **dutch).text
+    assert "is geblokkeerd in administratie" in group
+    assert "Deblokkeer" in group
+    assert "Unblock" not in group
