@@ -552,3 +552,35 @@ def test_a_ping_waits_a_moment_for_its_turn_and_then_says_so(
     assert {c.check for c in unknown} >= {"division", "package"}
     assert all("Ping again in a minute" in str(c.detail) for c in unknown)
     assert NL.division not in {call.division for call in firm.exact.calls[before:]}
+
+
+def test_a_division_without_any_vat_code_is_named_and_nothing_is_red(
+    firm: InMemoryEnvironment,
+) -> None:
+    """Its order would go out at 1,290.00 where 1,560.90 was meant."""
+    bare = firm.connection().with_divisions(
+        lambda each: each.model_copy(update={"default_vat_code": None})
+    )
+    checks = [each for each in ping(firm, bare) if each.check == "vat_code"]
+    assert {each.scope for each in checks} == {branch.key for branch in BRANCHES}
+    assert all((each.ok, each.code) == (None, "NO_VAT_CODE") for each in checks)
+    at_home = next(each for each in checks if each.scope == NL.key)
+    assert f"connection set {FIRM} {NL.key}.default_vat_code=CODE" in at_home.remedy
+
+
+def test_a_vat_mapping_is_enough_wherever_it_is_stored(firm: InMemoryEnvironment) -> None:
+    mapped = firm.connection().with_divisions(
+        lambda each: each.model_copy(
+            update={
+                "default_vat_code": None,
+                "mappings": each.mappings.model_copy(update={"vat_codes": {"high": "21"}}),
+            }
+        )
+    )
+    firm.services.connections.save(mapped)
+    stored = firm.connection()
+    assert all(each.mappings.other_rows for each in stored.divisions), "in rows"
+    checks = [each for each in ping(firm, stored) if each.check == "vat_code"]
+    assert [(each.ok, each.detail) for each in checks] == [
+        (True, "No default; mapped tax codes: 1.")
+    ] * len(BRANCHES)

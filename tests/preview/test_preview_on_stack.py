@@ -18,7 +18,7 @@ from tests.preview.preview_check import PreviewCheck
 SHAPE = {
     "connection", "order", "title", "vendor", "total", "division", "state", "act", "becomes",
     "exact_number", "needs", "placeholders", "requests", "otherwise", "differences", "exceptions",
-    "waiting", "notes", "served_elsewhere",
+    "warnings", "waiting", "notes", "served_elsewhere",
 }  # fmt: skip
 _TABLES = ("Inbox", "Ledger", "Audit", "Mappings", "Reference")
 

@@ -1,7 +1,7 @@
 """`connector exceptions`, the list, and `connector exception ...`, about one record."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -9,7 +9,10 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from connector_cli.stack import OpenedStack
 from ml_connector import clock
+from ml_connector.connections.half_made import half_made
+from ml_connector.domain.ids import ConnectionId
 from ml_connector.exceptions import decisions as exceptions_
 from ml_connector.exceptions import listing as lists
 from ml_connector.exceptions import showing
@@ -59,16 +62,30 @@ def exceptions(
     wanted = lists.read_filter(
         code or (), older_than, newer_than, min_amount, assigned_to, unassigned=unassigned
     )
-    found = lists.list_open(stack_of(context), connection, wanted)
+    stack = stack_of(context)
+    found = lists.list_open(stack, connection, wanted)
     if as_json:
         print_json(found)
     elif not found:
-        print_line("No open exceptions.")
+        for line in _why_none(stack, connection):
+            print_line(line)
     else:
         for each in found:
             _print_exception(each)
         print_line()
         print_table(("Code", "Open"), Counter(str(each["code"]) for each in found).most_common())
+
+
+def _why_none(stack: OpenedStack, connection: str | None) -> Sequence[str]:
+    """Return what is true when nothing is listed: that may not mean that nothing is wrong."""
+    others = lists.list_open(stack, connection, lists.ExceptionFilter())
+    if len(others) == 1:
+        return ["The one open exception does not match."]
+    if others:
+        return [f"None of the {len(others)} open exceptions matches."]
+    is_current = connection is None or stack.services.connections.get(ConnectionId(connection))
+    missing = half_made(stack, connection) if is_current else []
+    return missing or ["No open exceptions."]
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`connector redrive`, `restored` and `migrate`, for those who operate the stack."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -15,6 +16,7 @@ from ml_connector.user_errors import UserError
 _Connection = Annotated[
     str | None, typer.Argument(metavar="CONNECTION", help="The connection's id.")
 ]
+_DAY_OF_UTC = re.compile(r"\d{4}-\d{2}-\d{2}Z")
 _Every = Annotated[bool, typer.Option("--all", help="All connections of the stack.")]
 
 
@@ -106,10 +108,15 @@ def _selected(connection: str | None, every: bool) -> str | None:
 
 
 def _read_time(text: str) -> datetime:
+    """Return a moment in UTC; what a `UserError` proposes instead can be given as it stands."""
+    written = text.strip().upper()
+    if _DAY_OF_UTC.fullmatch(written):
+        written = written.replace("Z", "T00:00Z")
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(written)
     except ValueError:
         raise UserError(f"{text!r} is not a time: write it like 2026-11-20T10:00Z") from None
     if moment.tzinfo is None:
-        raise UserError(f"{text!r} has no time zone: write {text}Z for UTC")
+        proposed = moment.isoformat().removesuffix(":00")
+        raise UserError(f"{text!r} has no time zone: write {proposed}Z for UTC")
     return moment.astimezone(UTC)

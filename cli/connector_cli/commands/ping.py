@@ -60,7 +60,7 @@ def _row(each: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _result(each: Mapping[str, Any]) -> str:
-    if each["ok"] is not False:
+    if not each["cause"]:
         return str(each["detail"])
     cause = f"{each['code']}: {each['cause']}" if each["code"] else str(each["cause"])
     return f"{cause}\nTo do: {each['remedy']}"

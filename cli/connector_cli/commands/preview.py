@@ -85,6 +85,9 @@ def _print(found: Mapping[str, Any]) -> None:
         print_line(f"  {each['code']}  {each['record']}")
         print_line(f"    Cause: {each['cause']}")
         print_line(f"    To do: {each['remedy']}")
+    for each in found["warnings"]:
+        print_line(f"  Look at this first: {each['cause']}")
+        print_line(f"    To do: {each['remedy']}")
     for each in found["differences"]:
         where = f"{each['where']}, " if each["where"] else ""
         print_line(
@@ -123,6 +126,7 @@ def _print_body(body: Mapping[str, Any] | None) -> None:
 def _row(found: Mapping[str, Any]) -> tuple[object, ...]:
     parts = [_WORDS[found["act"]] + _exact_number(found)]
     parts += [f"{each['code']}: {each['cause']}" for each in found["exceptions"]]
+    parts += [each["cause"] for each in found["warnings"]]
     parts += [str(found["served_elsewhere"])] if found["served_elsewhere"] else []
     if waiting := found["waiting"]:
         parts.append(f"{waiting['code']} until {_moment(waiting['until'])}")

@@ -17,6 +17,7 @@ from connector_cli.printing import print_json, print_line, print_table
 from ml_connector.exceptions import codes as codes_
 from ml_connector.exceptions import listing, possible_duplicates
 from ml_connector.exceptions import retry as retry_
+from ml_connector.purchase_orders import fetch_by_name
 from ml_connector.reference_data import refresh_request
 from ml_connector.user_errors import UserError
 
@@ -90,9 +91,10 @@ def fetch(
 ) -> None:
     """Import an approved order whose webhook never arrived."""
     stack = stack_of(context)
-    retry_.fetch(stack, stack.actor, connection, order)
+    id = fetch_by_name.id_of(stack.services_of(connection), order)
+    retry_.fetch(stack, stack.actor, connection, id)
     if as_json:
-        print_json({"connection": connection, "queued": [order]})
+        print_json({"connection": connection, "queued": [id]})
     else:
         print_line(f"Queued {order}.")
 

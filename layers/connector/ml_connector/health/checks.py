@@ -27,7 +27,8 @@ class Check:
 
     `ok`: true, false, or None when it could not be checked.
 
-    `detail` is the finding; a red check has `code`, `cause` and `remedy` instead.
+    `detail` is the finding; a red check has `code`, `cause` and `remedy` instead, and so has one
+    that is no fault but that a person should look at: its `ok` is None.
     """
 
     connection: ConnectionId
@@ -62,6 +63,10 @@ class Checklist:
     def unknown(self, check: str, why: str, scope: Scope = None) -> None:
         """Add a check that could not be made."""
         self._add(check, scope, why, ok=None)
+
+    def warn(self, check: str, found: Problem, scope: Scope = None) -> None:
+        """Add what a person should look at."""
+        self._add(check, scope, "", found.code, found.cause, found.remedy, ok=None)
 
     def red(self, check: str, fault: Fault, scope: Scope = None, hint: str = "") -> None:
         """Add a failed check; `hint` is appended to the remedy."""

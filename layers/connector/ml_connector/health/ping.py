@@ -22,7 +22,7 @@ from ml_connector.infrastructure.data_form import NEWEST, DataForm
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.services import Services
-from ml_connector.settings.connection import Dimension, ExactSite
+from ml_connector.settings.connection import Dimension, ExactDivision, ExactSite
 from ml_connector.settings.served_elsewhere import ServedElsewhere
 from ml_connector.stack import RecordStack
 from ml_connector.user_errors import UserError
@@ -54,6 +54,9 @@ def ping_connection(services: Services) -> list[Check]:
         _check_data_form(checklist, services.data_form)
     if elsewhere := services.connection.served_elsewhere:
         checklist.green("served_elsewhere", _served_elsewhere(elsewhere))
+    for division in services.mapping_rows.whole(services.connection).divisions:
+        with checklist.guarding("vat_code", division.division):
+            _check_vat_code(checklist, division)
     with ExitStack() as ignored:  # find out whether a system is up, whatever the breakers say
         ignored.enter_context(services.airbase_breaker.bypassed())
         with checklist.guarding("airbase_key"):
@@ -75,6 +78,22 @@ def _check_running(checklist: Checklist, ledger: Ledger) -> None:
         cause = f"{halt.cause} {detail}"
         found = Problem(halt.code, halt.record, cause, halt.remedy)
         checklist.red("running", Halt(found))
+
+
+def _check_vat_code(checklist: Checklist, division: ExactDivision) -> None:
+    scope, default = division.division, division.default_vat_code
+    if default:
+        checklist.green("vat_code", f"{default} is used where nothing else names one.", scope)
+    elif mapped := len(division.mappings.vat_codes):
+        checklist.green("vat_code", f"No default; mapped tax codes: {mapped}.", scope)
+    elif not division.subsidiaries:
+        checklist.green("vat_code", "No default, and no new orders.", scope)
+    else:
+        found = problem(
+            "NO_VAT_CODE", f"Division {scope}", "division",
+            connection=checklist.connection, division=scope,
+        )  # fmt: skip
+        checklist.warn("vat_code", found, scope)
 
 
 def _served_elsewhere(entries: Sequence[ServedElsewhere]) -> str:

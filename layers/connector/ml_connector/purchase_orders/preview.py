@@ -11,6 +11,7 @@ from typing import Any, Literal, assert_never
 
 from ml_connector import clock
 from ml_connector.airbase.purchase_orders import FieldReader
+from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Halt, Later, Problem, Review
 from ml_connector.domain.ids import Division, OrderId
 from ml_connector.domain.orders.next_step import next_step, unposted_state
@@ -67,6 +68,7 @@ class Preview:
     """What would happen to one order; `becomes` is its state afterwards.
 
     `requests` are sent in turn; `otherwise` replaces those for lines where Exact refuses them.
+    `warnings` do not keep it from being sent, but a person may have meant something else.
     `notes` say what would delay all this: a halt, calls used up, an outage.
     """
 
@@ -78,6 +80,7 @@ class Preview:
     otherwise: Sequence[ExactWrite] = ()
     differences: Sequence[Mapping[str, str]] = ()
     problems: Sequence[Problem] = ()
+    warnings: Sequence[Problem] = ()
     waiting: Later | None = None
     prerequisites: Sequence[Mapping[str, Any]] = ()
     placeholders: Sequence[str] = ()
@@ -112,6 +115,7 @@ class Preview:
             "otherwise": [each.as_dict() for each in self.otherwise],
             "differences": list(self.differences),
             "exceptions": [each.as_dict() for each in self.problems],
+            "warnings": [each.as_dict() for each in self.warnings],
             "waiting": _later(self.waiting) if self.waiting else None,
             "notes": [_later(each) for each in self.notes],
         }
@@ -222,6 +226,7 @@ class _PreviewRun:
         match step:
             case Post(_, body):
                 self._show_prerequisites()
+                self._warn_of_vat(body)
                 write = ExactWrite("POST", ORDERS_PATH, body)
                 self._show_writes("post", OrderState.POSTED, [write])
             case Amend():
@@ -280,6 +285,7 @@ class _PreviewRun:
     def _show_amendment(self, step: Amend) -> None:
         posted, order = posted_facts(self.known.facts), step.order
         self._show_prerequisites()
+        self._warn_of_vat(step.body)
         header = header_write(step.edits, step.body, posted.exact.id, order.title)
         writes = [header] if header else []
         if step.edits.changes_lines:
@@ -296,6 +302,18 @@ class _PreviewRun:
         result = self.result
         result.action, result.becomes, result.requests = action, becomes, writes
         result.problems = ()
+
+    def _warn_of_vat(self, body: Mapping[str, Any]) -> None:
+        """Name the lines that go to Exact without a VAT code."""
+        lines = enumerate(body["PurchaseOrderLines"], start=1)
+        bare = [str(number) for number, line in lines if "VATCode" not in line]
+        if bare:
+            order: Order = self.known.answers[AirbaseOrder()]
+            found = problem(
+                "NO_VAT_CODE", order.title, "lines", lines=", ".join(bare), order=order.title,
+                connection=self.services.id, division=self.known.facts.division,
+            )  # fmt: skip
+            self.result.warnings = [found]
 
     def _show_prerequisites(self) -> None:
         self.result.prerequisites = self.planned.shown

@@ -22,6 +22,20 @@ PING: tuple[CatalogueEntry, ...] = (
         },
     ),
     CatalogueEntry(
+        "NO_VAT_CODE",
+        Severity.NOTE,
+        "Without a VAT code, an amount goes to Exact without VAT.",
+        "If the purchases have VAT, run `connector connection set {connection} "
+        "{division}.default_vat_code=CODE` with a code of the division; "
+        "`connector map` says what a tax code of Airbase stands for.",
+        {
+            "division": "Division {division} has neither a default VAT code nor a VAT mapping; "
+            "only an order's own code, or that of its GL account or supplier, is used.",
+            "lines": "No VAT code is found for line {lines} of {order}, and division {division} "
+            "has no default.",
+        },
+    ),
+    CatalogueEntry(
         "CLOCK_DIFFERS",
         Severity.NOTE,
         "The clock of this machine and the clock of the other system differ.",
