@@ -27,13 +27,13 @@ from connector_cli.commands.consent import (
     Wait,
 )
 from connector_cli.printing import print_error, print_json, print_line, print_table
-from connector_cli.stack import OpenedStack
 from ml_connector.connections import changes, manage, manage_subscriptions
 from ml_connector.connections import secrets as given_secrets
 from ml_connector.connections.files import read_connection
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.shared_use import share_apps
+from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
@@ -69,7 +69,7 @@ def add(
     given = GivenSecrets.from_environment(os.environ)
     stack = stack_of(context)
     connection = manage.continued(stack.services.connections, connection)
-    _accept_differences(stack, connection, yes=yes, is_silent=as_json)
+    _accept_differences(stack.services.connections, connection, yes=yes, is_silent=as_json)
     for name in given_secrets.missing_names(stack.secret_store, connection, given):
         question = f"{given_secrets.question(name)} (not shown)"
         given = given.plus({name: ask_secret(question, f"{name} is not set; {SET_IT}")})
@@ -122,13 +122,13 @@ def set_(
 
 
 def _accept_differences(
-    stack: OpenedStack, after: Connection, *, yes: bool, is_silent: bool
+    connections: ConnectionStore, after: Connection, *, yes: bool, is_silent: bool
 ) -> None:
     """Show what a file changes; raise `UserError` unless what it drops is confirmed."""
-    known = stack.services.connections.get(after.id)
+    known = connections.get(after.id)
     if known is None:
         return
-    found = changes.differences(stack.services.connections.whole(known), after)
+    found = changes.differences(connections.whole(known), after)
     if not is_silent:
         _print_differences(found)
     dropped = [each for each in found if each.is_dropped]

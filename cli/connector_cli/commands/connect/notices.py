@@ -38,7 +38,7 @@ class NoticeStep:
         return site
 
     def _people(self, settings: Settings) -> Settings:
-        subscribers = notifications.mail_subscribers(self.stack)
+        subscribers = notifications.mail_subscribers(self.stack.topic)
         self.session.print_line(f"E-mail: {notifications.counted(subscribers)}.")
         if not settings.get("notify", {}).get("slack"):
             settings = self._slack(settings)

@@ -88,7 +88,7 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     id = connection.id
     before = stack.services.connections.get(id)
     refuse_overlap(stack, connection, given)
-    refuse_taken_out(stack, before, connection)
+    refuse_taken_out(stack.services, before, connection)
     _refuse_unmigrated(stack.services, connection)
     if missing := connection_secrets.missing_names(stack.secret_store, connection, given):
         raise UserError(*(f"input needed: set {name}" for name in missing))

@@ -9,6 +9,7 @@ from ml_connector.domain.orders.exact_order import CANCELLED, COMPLETE, STATUS_W
 from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.ledger import Ledger, UnreadableRecord
 from ml_connector.record_lookup import order_facts, title
+from ml_connector.services import StackServices
 from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
@@ -18,18 +19,18 @@ _ENDED = {STATUS_WORDS[COMPLETE], STATUS_WORDS[CANCELLED]}
 _IN_EXACT = {OrderState.POSTING, OrderState.POSTED, OrderState.AMENDING}
 
 
-def refuse_taken_out(stack: Stack, before: Connection | None, after: Connection) -> None:
+def refuse_taken_out(services: StackServices, before: Connection | None, after: Connection) -> None:
     """Raise `UserError` when the file leaves out a division of which orders are open in Exact.
 
     Nobody would follow their changes, and the outcome of what was sent would never be known. Or
     when it leaves out a site whose app another connection uses.
     """
     for site in sites_taken_out(before, after):
-        refuse_while_shared(stack.services.connections, after, [site])
+        refuse_while_shared(services.connections, after, [site])
     kept = {each.division for each in after.divisions}
     if before and kept.issuperset(each.division for each in before.divisions):
         return
-    lines = list(_open_orders(stack.services.bound(before or after).ledger, kept))
+    lines = list(_open_orders(services.bound(before or after).ledger, kept))
     if lines:
         raise UserError(*lines)
 

@@ -27,6 +27,7 @@ from ml_connector.mapping.import_export import set_one
 from ml_connector.message_bodies import PersonDeed
 from ml_connector.messages import deed_again
 from ml_connector.purchase_orders.preview import preview
+from ml_connector.services import Services
 from ml_connector.stack import RecordStack
 from ml_connector.user_errors import UserError
 from ml_connector.vendors.review import decisions as vendor_decisions
@@ -216,9 +217,9 @@ def _snoozed(_: RecordStack, __: Ledger, ___: DeedFacts, record: AnyRecord) -> D
     return DeedResult(record.key, records.title(record))
 
 
-def _try(stack: RecordStack, ledger: Ledger, facts: DeedFacts, record: AnyRecord) -> DeedResult:
+def _try(services: Services | None, facts: DeedFacts, record: AnyRecord) -> DeedResult:
     """Preview the order as it would be decided, by the posting's own code; nothing is written."""
-    services, title = stack.services.of(ledger.id), records.title(record)
+    title = records.title(record)
     order = records.order_facts(record)
     if services is None or not order.fingerprint:
         raise UserError("only an order that was read in Airbase can be tried")
@@ -250,5 +251,5 @@ _DOERS: dict[str, Callable[[RecordStack, Ledger, DeedFacts, AnyRecord], DeedResu
     "assign": _assign,
     "comment": _comment,
     "snooze": _snoozed,
-    "try": _try,
+    "try": lambda stack, ledger, *what: _try(stack.services.of(ledger.id), *what),
 }

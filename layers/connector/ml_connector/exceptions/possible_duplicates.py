@@ -21,7 +21,7 @@ from ml_connector.purchase_orders.exact_lookup import fetch_current
 from ml_connector.purchase_orders.fetch import fetch_order
 from ml_connector.purchase_orders.prerequisites import map_with_stored_data
 from ml_connector.services import Services
-from ml_connector.settings.connection import ExactDivision
+from ml_connector.settings.connection import Connection, ExactDivision
 from ml_connector.stack import RecordStack
 from ml_connector.user_errors import UserError
 
@@ -64,7 +64,7 @@ def adopt(stack: RecordStack, actor: Actor, id: str, name: str, number: str) -> 
     _candidates(record)
     order = fetch_order(services, OrderId(records.airbase_id(record)), record)
     refuse_unwanted(order)
-    division = _division(services, record, order)
+    division = _division(services.connection, record, order)
     found = _find(services, division.division, number.strip())
     after = link(services, ledger, record, order, division, found, _candidates)
     return {
@@ -78,11 +78,11 @@ def adopt(stack: RecordStack, actor: Actor, id: str, name: str, number: str) -> 
     }
 
 
-def _division(services: Services, record: OrderRecord, order: Order) -> ExactDivision:
+def _division(connection: Connection, record: OrderRecord, order: Order) -> ExactDivision:
     """Return where the candidates are, also after the subsidiary was moved from there."""
     own = record.facts.division
-    known = services.connection.division(own) if own else None
-    return known or pick_division(order, services.connection)
+    known = connection.division(own) if own else None
+    return known or pick_division(order, connection)
 
 
 def refuse_unwanted(order: Order) -> None:

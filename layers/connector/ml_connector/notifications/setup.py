@@ -7,7 +7,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ml_connector import telemetry
 from ml_connector.connections import manage as connections
 from ml_connector.domain.ids import Actor, ConnectionId
-from ml_connector.infrastructure.channels import slack_url
+from ml_connector.infrastructure.channels import SnsTopic, slack_url
+from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.secret_store import NOTIFY_SLACK, WHOLE_STACK
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection
@@ -17,10 +18,10 @@ from ml_connector.user_errors import UserError
 SLACK_URL = "CONNECTOR_SLACK_WEBHOOK_URL"
 
 
-def mail_subscribers(stack: Stack) -> tuple[int, int] | None:
+def mail_subscribers(topic: SnsTopic) -> tuple[int, int] | None:
     """Return how many subscriptions of the topic are confirmed and pending; None if not known."""
     try:
-        return stack.topic.subscribers()
+        return topic.subscribers()
     except (BotoCoreError, ClientError):
         return None
 
@@ -52,7 +53,7 @@ def store_slack(stack: Stack, actor: Actor, id: str | None, url: Secret) -> None
     where, affected = _recorded(stack, actor, id, "slack_webhook_stored")
     stack.secret_store.store(NOTIFY_SLACK, where, {"url": url.reveal()})
     for connection in affected:
-        _switch(stack, connection, on=True)
+        _switch(stack.services.connections, connection, on=True)
 
 
 def _expect_usable(url: Secret) -> None:
@@ -69,13 +70,13 @@ def remove_slack(stack: Stack, actor: Actor, id: str | None) -> None:
     stack.secret_store.delete(NOTIFY_SLACK, where)
     for connection in affected:
         if stack.secret_store.slack_url(connection.id) is None:
-            _switch(stack, connection, on=False)
+            _switch(stack.services.connections, connection, on=False)
 
 
-def _switch(stack: Stack, connection: Connection, *, on: bool) -> None:
+def _switch(store: ConnectionStore, connection: Connection, *, on: bool) -> None:
     notify = connection.notify.model_copy(update={"slack": on})
     if notify != connection.notify:
-        stack.services.connections.save(connection.model_copy(update={"notify": notify}))
+        store.save(connection.model_copy(update={"notify": notify}))
 
 
 def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
@@ -94,14 +95,14 @@ def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
         except Exception as error:  # noqa: BLE001  the person wants to see any error
             failure = telemetry.redact_text(str(error))
         result = {"channel": channel.name, "sent": failure is None, "failure": failure}
-        found.append(result | _reached(stack, channel.name))
+        found.append(result | _reached(stack.topic, channel.name))
     return found
 
 
-def _reached(stack: Stack, channel: str) -> dict[str, Any]:
-    if channel != stack.topic.name:
+def _reached(topic: SnsTopic, channel: str) -> dict[str, Any]:
+    if channel != topic.name:
         return {"reaches": None, "subscribers": ""}
-    known = mail_subscribers(stack)
+    known = mail_subscribers(topic)
     return {"reaches": known[0] if known else None, "subscribers": counted(known)}
 
 
