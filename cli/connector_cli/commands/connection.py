@@ -33,9 +33,7 @@ from ml_connector.connections.files import read_connection
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.shared_use import share_apps
-from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.secret import Secret
-from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Add, show, change and remove connections.")
@@ -69,7 +67,8 @@ def add(
     given = GivenSecrets.from_environment(os.environ)
     stack = stack_of(context)
     connection = manage.continued(stack.services.connections, connection)
-    _accept_differences(stack.services.connections, connection, yes=yes, is_silent=as_json)
+    found = changes.from_stored(stack.services.connections, connection)
+    _accept_differences(connection.id, found, yes=yes, is_silent=as_json)
     for name in given_secrets.missing_names(stack.secret_store, connection, given):
         question = f"{given_secrets.question(name)} (not shown)"
         given = given.plus({name: ask_secret(question, f"{name} is not set; {SET_IT}")})
@@ -122,25 +121,21 @@ def set_(
 
 
 def _accept_differences(
-    connections: ConnectionStore, after: Connection, *, yes: bool, is_silent: bool
+    id: str, found: Sequence[changes.Difference], *, yes: bool, is_silent: bool
 ) -> None:
     """Show what a file changes; raise `UserError` unless what it drops is confirmed."""
-    known = connections.get(after.id)
-    if known is None:
-        return
-    found = changes.differences(connections.whole(known), after)
     if not is_silent:
         _print_differences(found)
     dropped = [each for each in found if each.is_dropped]
     if not dropped or yes:
         return
     refused = UserError(
-        f"the file would drop something of {after.id}: pass --yes, or put it into the file",
+        f"the file would drop something of {id}: pass --yes, or put it into the file",
         *(each.text for each in dropped),
     )
     if is_silent or not is_at_terminal():
         raise refused
-    if not is_confirmed(f"Drop what the file does not have, of {after.id}?", "pass --yes"):
+    if not is_confirmed(f"Drop what the file does not have, of {id}?", "pass --yes"):
         raise refused
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ml_connector.connections.files import checked
 from ml_connector.connections.subsidiaries import Settings
 from ml_connector.domain.ids import code_of
+from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.settings.connection import MAPPING_KINDS, Connection, ExactSite
 from ml_connector.user_errors import UserError
 
@@ -108,6 +109,12 @@ def _by_site(connection: Connection) -> Settings:
     sites = [site.model_dump(mode="json") for site in connection.sites]
     rest = {name: value for name, value in dumped.items() if name not in ExactSite.model_fields}
     return {**rest, "id": connection.id, "sites": sites}
+
+
+def from_stored(connections: ConnectionStore, after: Connection) -> list[Difference]:
+    """Return what changes of a stored connection, nothing if it is new; see `differences`."""
+    known = connections.get(after.id)
+    return differences(connections.whole(known), after) if known else []
 
 
 def differences(before: Connection, after: Connection) -> list[Difference]:
