@@ -34,6 +34,14 @@ def findings(page: Page) -> list[str]:
     ]
 
 
+def groups(inbox: Page) -> list[str]:
+    """Return the address of each group that the inbox shows."""
+    found = inbox.locator("a.title[href^='/group']").all()
+    addresses = [str(each.get_attribute("href")) for each in found]
+    assert addresses
+    return addresses
+
+
 def asked(page: Page, demo: DemoEnvironment) -> str:
     """Let the worker do what was asked for; return what the page says of it."""
     demo.stack.drain()
@@ -82,8 +90,8 @@ def test_an_order_shows_all_sides_and_marks_what_exact_changed(
 def test_axe_finds_nothing(
     open_page: Open, demo: DemoEnvironment, changed_order: str, scheme: str
 ) -> None:
-    page = open_page("/people", "u-admin", color_scheme=scheme)
-    for path in (*PAGES, changed_order, "/people", "/nowhere"):
+    page = open_page("/", "u-admin", color_scheme=scheme)
+    for path in (*PAGES, *groups(page), changed_order, "/people", "/nowhere"):
         page.goto(demo.stack.console_url + path)
         for each in page.locator("main details").all():
             each.evaluate("details => { details.open = true; }")
@@ -98,7 +106,7 @@ def test_nothing_is_cut_at_320_pixels_in_any_language(
     open_page: Open, demo: DemoEnvironment, changed_order: str, language: str
 ) -> None:
     page = open_page("/", "u-admin", viewport=_NARROW, locale=language)
-    for path in (*PAGES, changed_order, "/people"):
+    for path in (*PAGES, *groups(page), changed_order, "/people"):
         answer = page.goto(demo.stack.console_url + path)
         assert answer is not None
         assert answer.ok, path
@@ -110,7 +118,7 @@ def test_every_page_without_cache_is_small(
     open_page: Open, demo: DemoEnvironment, changed_order: str
 ) -> None:
     page = open_page("/", "u-admin")
-    for path in (*PAGES, changed_order, "/people"):
+    for path in (*PAGES, *groups(page), changed_order, "/people"):
         sizes: list[int] = []
         fresh = page.context.browser
         assert fresh is not None
@@ -146,6 +154,37 @@ def test_by_keyboard_alone_a_month_is_reconciled(open_page: Open, demo: DemoEnvi
     expect(page).to_have_url(re.compile("category=equal"))
 
 
+def test_by_keyboard_alone_a_decision_is_made_and_taken_back(
+    open_page: Open, demo: DemoEnvironment
+) -> None:
+    page = open_page("/")
+    titles = page.locator("article a.title[href^='/group']")
+    page.keyboard.press("j")
+    expect(titles.first).to_be_focused()
+    page.keyboard.press("j")
+    expect(titles.first).not_to_be_focused()
+    page.keyboard.press("k")
+    expect(titles.first).to_be_focused()
+    for _ in range(20):
+        if "Cost centre" in page.locator(":focus").inner_text():
+            break
+        page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Cost centre")
+    page.keyboard.press("1")
+    choices = page.locator("input[type=radio][name=exact]")
+    expect(choices.first).to_be_checked()
+    page.keyboard.press("2")
+    expect(choices.nth(1)).to_be_checked()
+    page.keyboard.press("d")
+    expect(page.get_by_text("In progress")).to_be_visible()
+    assert "It acts for 1 case" in asked(page, demo)
+    assert findings(page) == []
+    reach(page, "Take it back")
+    page.keyboard.press("Enter")
+    assert "Taken back: nothing was done." in asked(page, demo)
+
+
 def test_a_session_that_ends_in_the_middle_of_a_form(
     open_page: Open, demo: DemoEnvironment
 ) -> None:
@@ -175,7 +214,7 @@ def reach(page: Page, name: str) -> None:
     """Press Tab until the button or link with this name has the focus, as people see it."""
     for _ in range(80):
         page.keyboard.press("Tab")
-        focused = page.locator(":focus")
+        focused = page.locator(":is(a, button, summary):focus")
         if focused.count() and name in focused.inner_text():
             expect(focused).to_be_visible()
             return

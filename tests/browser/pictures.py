@@ -6,7 +6,7 @@ Run by `make pictures`.
 import logging
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from local.demo.environment import DemoEnvironment
 from local.demo.scenario import Scenario
@@ -25,24 +25,29 @@ def main() -> None:
         demo.connect()
         Scenario(demo, lambda _: None).play()
         demo.stack.rights.refusals.clear()
-        _propose(demo)
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
-        page = browser.new_page(viewport=_SIZE)
-        page.goto(demo.stack.console_url)
-        page.locator("a.button").click()
-        page.locator("a[href*='person=u-clerk']").first.click()
-        order = order_address(demo, "CHANGED_IN_EXACT")
-        for path, button in (
-            ("/vendors", "Read both lists again"),
-            ("/month", "Reconcile it now"),
-            (order, "Read it in Airbase"),
-        ):
-            _ask(demo, page, path, button)
-        pages = {"inbox": "/", "order": order, "vendors": "/vendors", "month": "/month"}
-        for name, path in pages.items():
-            page.goto(demo.stack.console_url + path)
-            page.screenshot(path=OUT / f"{name}.png")
+        take(demo, browser)
         browser.close()
+
+
+def take(demo: DemoEnvironment, browser: Browser) -> None:
+    """Sign in, have all read that the pages show, and write a picture of each."""
+    _propose(demo)
+    page = browser.new_page(viewport=_SIZE)
+    page.goto(demo.stack.console_url)
+    page.locator("a.button").click()
+    page.locator("a[href*='person=u-clerk']").first.click()
+    order = order_address(demo, "CHANGED_IN_EXACT")
+    for path, button in (
+        ("/vendors", "Read both lists again"),
+        ("/month", "Reconcile it now"),
+        (order, "Read it in Airbase"),
+    ):
+        _ask(demo, page, path, button)
+    pages = {"inbox": "/", "order": f"{order}#sides", "vendors": "/vendors", "month": "/month"}
+    for name, path in pages.items():
+        page.goto(demo.stack.console_url + path)
+        page.screenshot(path=OUT / f"{name}.png")
 
 
 def _propose(demo: DemoEnvironment) -> None:
