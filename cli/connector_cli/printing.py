@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -24,6 +25,11 @@ def print_error(text: str) -> None:
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_written(rows: int, path: Path) -> None:
+    """Print how long the list is that was written to a file."""
+    print_line(f"{rows} {'line' if rows == 1 else 'lines'} written to {path}.")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:

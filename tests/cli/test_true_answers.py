@@ -1,8 +1,10 @@
 """An answer of the command line is true: a filter without a match is not good news."""
 
+import csv
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -150,3 +152,48 @@ def test_a_preview_names_the_lines_that_would_go_without_vat(
     assert "No VAT code is found for line 1 of PO-1, and division nl.2101 has no default" in shown
     assert f"connector connection set {FIRM} nl.2101.default_vat_code=CODE" in shown
     assert "No VAT code is found" in person.run("preview", FIRM, "--open")[1]
+
+
+def titles(person: Person, *words: str) -> list[str]:
+    person.capsys.readouterr()  # what workers logged meanwhile
+    code, shown = person.run("orders", FIRM, *words, "--json")
+    assert code == 0, shown
+    return [each["title"] for each in json.loads(shown)]
+
+
+def test_orders_are_searched_limited_and_listed_since(
+    person: Person, env: InMemoryEnvironment
+) -> None:
+    env.post(env.order("PO-1"))
+    env.wait(hours=50)
+    day = f"{clock.now():%Y-%m-%d}"
+    env.post(env.order("PO-2", vendor="Expo Partners"))
+    env.post(env.order("PO-3", currency="USD"))
+    assert titles(person) == ["PO-1", "PO-2", "PO-3"]
+    assert titles(person, "--limit", "2") == ["PO-2", "PO-3"], "the newest, the oldest first"
+    assert titles(person, "--since", "1d") == ["PO-2", "PO-3"]
+    assert titles(person, "--since", day) == ["PO-2", "PO-3"]
+    assert titles(person, "--since", "9w", "--limit", "1") == ["PO-3"]
+    assert titles(person, "--search", "expo part") == ["PO-2"]
+    assert titles(person, "--search", "po-3", "--state", "posted") == []
+    assert titles(person, "--search", "usd") == ["PO-3"]
+    for words in (("--limit", "0"), ("--since", "yesterday"), ("--since", "")):
+        assert person.run("orders", FIRM, *words)[0] == 2
+
+
+def test_lists_are_written_for_a_spreadsheet(
+    person: Person, env: InMemoryEnvironment, tmp_path: Path
+) -> None:
+    env.post(env.order("PO-1", currency="USD"))
+    env.post(env.order("=1+1"))
+    for verb, count in (("orders", "2 lines"), ("exceptions", "1 line")):
+        path = tmp_path / f"{verb}.csv"
+        assert person.run(verb, FIRM, "--csv", str(path)) == (0, f"{count} written to {path}.\n")
+        assert path.stat().st_mode & 0o777 == 0o600
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert "CURRENCY_NOT_ACTIVE" in str(rows[0])
+        assert rows[0]["title"] == "PO-1"
+        assert all(row["title"] != "=1+1" for row in rows), "no formula"
+        said = person.run(verb, FIRM, "--csv", str(tmp_path / "none" / "x.csv"))
+        assert (said[0], "there is no folder" in said[1]) == (2, True)

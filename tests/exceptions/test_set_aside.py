@@ -18,7 +18,7 @@ from ml_connector.exceptions import decisions as exceptions
 from ml_connector.exceptions import retry as retries
 from ml_connector.infrastructure.ledger import Conflict, Ledger, order_key
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
-from ml_connector.purchase_orders.listing import list_orders
+from ml_connector.purchase_orders.listing import list_orders, read_filter
 from ml_connector.user_errors import UserError
 from tests.person_stack import PERSON, PersonStack, actors
 
@@ -197,7 +197,7 @@ def test_a_set_aside_order_says_so_in_the_list(
 ) -> None:
     blocked(env)
     exceptions.dismiss(stack, stack.actor, FIRM, "PO-1", "a  duplicate\nof PO-9")
-    (listed,) = list_orders(stack.known_ledger(FIRM), ("set_aside",))
+    (listed,) = list_orders(stack.known_ledger(FIRM), read_filter(("set_aside",)))
     assert listed["set_aside"] == {
         "reason": "a duplicate of PO-9",
         "by": PERSON,

@@ -568,6 +568,34 @@ def test_a_division_without_any_vat_code_is_named_and_nothing_is_red(
     assert f"connection set {FIRM} {NL.key}.default_vat_code=CODE" in at_home.remedy
 
 
+def test_the_last_accepted_and_the_last_refused_call_are_shown_with_the_reason(
+    firm: InMemoryEnvironment,
+) -> None:
+    def calls() -> dict[str | None, Check]:
+        return {each.scope: each for each in ping(firm) if each.check == "webhook_calls"}
+
+    senders, why = firm.services_of(FIRM).webhook_senders, "not signed by a valid secret"
+    assert calls()[None].detail == "Airbase has not called yet."
+    accepted = f"{clock.now():%Y-%m-%d %H:%M} UTC"
+    senders.note_accepted("airbase")
+    assert calls()[None].detail == f"Airbase: last accepted {accepted}, last refused never."
+    firm.clock.move(61)
+    senders.note_refused("airbase", why)
+    refused = f"{clock.now():%Y-%m-%d %H:%M} UTC"
+    detail = f"Airbase: last accepted {accepted}, last refused {refused} ({why})."
+    assert (calls()[None].ok, calls()[None].detail) == (None, detail)
+    for _ in range(4):
+        firm.wait(minutes=8)
+        senders.note_refused("airbase", why)
+    firm.wait(minutes=1)
+    told = calls()[None]
+    assert (told.ok, told.code) == (False, "WEBHOOKS_REFUSED")
+    assert why in told.cause
+    senders.note_accepted("airbase")
+    assert calls()[None].ok is True, "at once, before the exception is closed"
+    assert calls()[SITE].detail == "Exact has not called yet."
+
+
 def test_a_vat_mapping_is_enough_wherever_it_is_stored(firm: InMemoryEnvironment) -> None:
     mapped = firm.connection().with_divisions(
         lambda each: each.model_copy(

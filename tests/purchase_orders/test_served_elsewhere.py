@@ -12,7 +12,7 @@ from ml_connector.exceptions import retry as retries
 from ml_connector.health.ping import ping_connection
 from ml_connector.mapping.import_export import show
 from ml_connector.month_end.report_files import write_orders
-from ml_connector.purchase_orders.listing import list_orders
+from ml_connector.purchase_orders.listing import list_orders, read_filter
 from ml_connector.purchase_orders.preview import preview
 from ml_connector.rehearsal.period import AskedDays
 from ml_connector.rehearsal.rehearse import rehearse
@@ -174,7 +174,7 @@ def test_orders_preview_and_ping_say_where_it_is_served(iberia: InMemoryEnvironm
     iberia.post(order)
     words = "Noorderlicht Iberia is served elsewhere: SAP in Madrid"
     services = iberia.services_of()
-    (listed,) = list_orders(services.ledger, ("served_elsewhere",))
+    (listed,) = list_orders(services.ledger, read_filter(("served_elsewhere",)))
     assert (listed["served_elsewhere"], listed["division"]) == (words, None)
     new = services.ledger.order(waiting["id"])
     for record, before in ((new, "new"), (iberia.record(order), "served_elsewhere")):

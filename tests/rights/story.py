@@ -194,6 +194,9 @@ class Story:
         match = ("--airbase", str(lists), "--exact", str(lists), "--out", out + ".matches.csv")
         return [
             ("orders", firm),
+            ("orders", firm, "--search", "po", "--since", "2w", "--csv", out + ".orders.csv"),
+            ("exceptions", "--csv", out + ".exceptions.csv"),
+            ("exceptions", "--assigned-to", "nobody"),
             ("exceptions",),
             ("exceptions", firm),
             ("exception", "show", firm, order),

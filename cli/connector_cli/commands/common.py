@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from getpass import GetPassWarning
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,9 @@ from connector_cli.target import follow_clock, local_target, remote_target
 from ml_connector.user_errors import UserError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Csv = Annotated[
+    Path | None, typer.Option("--csv", help="Write the list to this file, .csv or .xlsx.")
+]
 ConnectionArgument = Annotated[
     str, typer.Argument(metavar="CONNECTION", help="The connection's id.")
 ]

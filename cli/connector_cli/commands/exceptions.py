@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from connector_cli.commands.common import ConnectionArgument, Json, stack_of
-from connector_cli.printing import print_json, print_line, print_table
+from connector_cli.commands.common import ConnectionArgument, Csv, Json, stack_of
+from connector_cli.printing import print_json, print_line, print_table, print_written
 from connector_cli.stack import OpenedStack
 from ml_connector import clock
 from ml_connector.connections.half_made import half_made
@@ -45,7 +45,7 @@ _Record = Annotated[
 _INDENT = "  "
 
 
-def exceptions(
+def exceptions(  # noqa: PLR0913, PLR0917  one for each option
     context: typer.Context,
     connection: Annotated[
         str | None, typer.Argument(metavar="CONNECTION", help="Default: all connections.")
@@ -56,6 +56,7 @@ def exceptions(
     min_amount: MinAmount = None,
     assigned_to: AssignedTo = None,
     unassigned: Unassigned = False,
+    csv: Csv = None,
     as_json: Json = False,
 ) -> None:
     """List open exceptions, oldest first, with their causes and remedies."""
@@ -64,8 +65,12 @@ def exceptions(
     )
     stack = stack_of(context)
     found = lists.list_open(stack, connection, wanted)
+    if csv:
+        lists.write_open(csv, found)
     if as_json:
         print_json(found)
+    elif csv:
+        print_written(len(found), csv)
     elif not found:
         for line in _why_none(stack, connection):
             print_line(line)

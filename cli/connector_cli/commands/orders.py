@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from connector_cli.commands.common import ConnectionArgument, Json, stack_of
-from connector_cli.printing import print_json, print_line, print_table
-from ml_connector.purchase_orders.listing import list_orders
+from connector_cli.commands.common import ConnectionArgument, Csv, Json, stack_of
+from connector_cli.printing import print_json, print_line, print_table, print_written
+from ml_connector.purchase_orders.listing import list_orders, read_filter, why, write_orders
 
 
 def orders(
@@ -20,12 +20,27 @@ def orders(
             "served_elsewhere; repeatable."
         ),
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="Only orders first heard of since then: 2026-11-20 (UTC), or 3d ago."),
+    ] = None,
+    search: Annotated[
+        str,
+        typer.Option(help="Only orders with this in number, id, vendor, total or Exact's number."),
+    ] = "",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many, the newest.")] = None,
+    csv: Csv = None,
     as_json: Json = False,
 ) -> None:
     """List the orders of a connection and their states."""
-    found = list_orders(stack_of(context).known_ledger(connection), tuple(state or ()))
+    wanted = read_filter(state or (), since, search, limit)
+    found = list_orders(stack_of(context).known_ledger(connection), wanted)
+    if csv:
+        write_orders(csv, found)
     if as_json:
         print_json(found)
+    elif csv:
+        print_written(len(found), csv)
     elif not found:
         print_line("No orders found.")
     else:
@@ -35,17 +50,4 @@ def orders(
 
 def _order_row(found: Mapping[str, Any]) -> tuple[object, ...]:
     state = str(found["state"]).replace("_", " ")
-    return found["title"], found["division"], state, found["exact_number"], _why(found)
-
-
-def _why(found: Mapping[str, Any]) -> str:
-    if found["exceptions"]:
-        return "\n".join(f"{each['code']}: {each['cause']}" for each in found["exceptions"])
-    if decision := found["set_aside"]:
-        return f"{decision['by']}: {decision['reason']}"
-    if found["served_elsewhere"]:
-        return f"{found['served_elsewhere']}."
-    if found["waiting_for"]:
-        until = str(found["waiting_until"] or "")[:19].replace("T", " ")
-        return f"{found['waiting_for']} until {until} UTC" if until else str(found["waiting_for"])
-    return ""
+    return found["title"], found["division"], state, found["exact_number"], why(found)

@@ -1,20 +1,26 @@
 """List and filter the open exceptions of one connection or of all."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
-from ml_connector import clock
+from ml_connector.ages import ago
 from ml_connector.exceptions.codes import explain
 from ml_connector.exceptions.open_rows import open_rows, with_exceptions
+from ml_connector.output_files import write_list
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
-_AGE = re.compile(r"(\d{1,5})([mhdw])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+COLUMNS = (
+    "connection", "title", "division", "total", "code", "record", "cause", "remedy", "stops",
+    "opened_at", "assignee", "key", "id",
+)  # fmt: skip
+"""Of a written list: the fields of a listed exception, without its candidates."""
+
 _AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,4})?)(?: ?([A-Za-z]{3}))?")
 
 
@@ -93,13 +99,13 @@ def list_open(stack: Stack, id: str | None, wanted: ExceptionFilter) -> list[dic
     return sorted(rows, key=lambda row: row["opened_at"])
 
 
+def write_open(path: Path, found: Iterable[Mapping[str, Any]]) -> None:
+    """Write a row for each of the listed exceptions; raises `UserError` if it cannot be done."""
+    write_list(path, COLUMNS, ([each[name] for name in COLUMNS] for each in found))
+
+
 def _ago(option: str, age: str | None) -> datetime | None:
-    if age is None:
-        return None
-    found = _AGE.fullmatch(age.strip().lower())
-    if found is None:
-        raise UserError(f"{option} {age!r} is not an age: write it like 90m, 4h, 3d or 2w")
-    return clock.now() - timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return None if age is None else ago(option, age)
 
 
 def _amount(text: str | None) -> tuple[Decimal | None, str | None]:

@@ -8,10 +8,11 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ml_connector.connections.secrets import sender_of
 from ml_connector.connections.token_refresh import WARN_AFTER
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault, Halt, Problem, Review
-from ml_connector.domain.ids import named_scope
+from ml_connector.domain.ids import Scope, named_scope
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.contract_day import ContractDay
 from ml_connector.exact.odata import parse_moment
@@ -21,10 +22,12 @@ from ml_connector.health.division import STOPS_ALL, DivisionPing
 from ml_connector.infrastructure.data_form import NEWEST, DataForm
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
+from ml_connector.infrastructure.webhook_senders import WebhookSenderState
 from ml_connector.services import Services
 from ml_connector.settings.connection import Dimension, ExactDivision, ExactSite
 from ml_connector.settings.served_elsewhere import ServedElsewhere
 from ml_connector.stack import RecordStack
+from ml_connector.sweep.refused_webhooks import refusal
 from ml_connector.user_errors import UserError
 
 TOKEN_LIFETIME = timedelta(days=30)
@@ -54,6 +57,7 @@ def ping_connection(services: Services) -> list[Check]:
         _check_data_form(checklist, services.data_form)
     if elsewhere := services.connection.served_elsewhere:
         checklist.green("served_elsewhere", _served_elsewhere(elsewhere))
+    _check_calls(checklist, services)
     for division in services.mapping_rows.whole(services.connection).divisions:
         with checklist.guarding("vat_code", division.division):
             _check_vat_code(checklist, division)
@@ -78,6 +82,38 @@ def _check_running(checklist: Checklist, ledger: Ledger) -> None:
         cause = f"{halt.cause} {detail}"
         found = Problem(halt.code, halt.record, cause, halt.remedy)
         checklist.red("running", Halt(found))
+
+
+def _check_calls(checklist: Checklist, services: Services) -> None:
+    """Say of each sender when a webhook call was last accepted and refused, and why."""
+    with checklist.guarding("webhook_calls"):
+        known = {each.sender: each for each in services.webhook_senders.all()}
+        scopes: dict[str, Scope] = {"airbase": None}
+        scopes |= {sender_of(site): site.site for site in services.connection.sites}
+        for sender, scope in scopes.items():
+            _check_sender(checklist, known.get(sender, WebhookSenderState(sender)), scope)
+
+
+def _check_sender(checklist: Checklist, state: WebhookSenderState, scope: Scope) -> None:
+    accepted, refused = _minute(state.accepted_at), _minute(state.refused_at)
+    why = f" ({state.reason})" if state.refused_at else ""
+    called = state.accepted_at or state.refused_at
+    who = state.sender.partition(".")[0].capitalize()
+    detail = (
+        f"{who} has not called yet."
+        if not called
+        else (f"{who}: last accepted {accepted}, last refused {refused}{why}.")
+    )
+    if state.is_told and state.refusals:
+        checklist.red("webhook_calls", Review([refusal(checklist.connection, state)]), scope)
+    elif state.refusals:
+        checklist.unknown("webhook_calls", detail, scope)
+    else:
+        checklist.green("webhook_calls", detail, scope)
+
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "never"
 
 
 def _check_vat_code(checklist: Checklist, division: ExactDivision) -> None:

@@ -1,27 +1,97 @@
 """List the orders of a connection and their states."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from ml_connector import ages
 from ml_connector import record_lookup as records
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.open_exceptions import brief
 from ml_connector.domain.records import OrderState
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord, UnreadableRecord, new_order
+from ml_connector.output_files import write_list
 from ml_connector.record_lookup import served_elsewhere, set_aside
 from ml_connector.user_errors import UserError
 
+COLUMNS = (
+    "order", "title", "division", "state", "exact_number", "vendor", "total", "received_at", "why",
+)  # fmt: skip
+"""Of a written list; all but the last are fields of a listed order."""
+
 _ORDERS = "order#"
+_SEARCHED = ("order", "title", "division", "exact_number", "vendor", "total")
 
 
-def list_orders(ledger: Ledger, states: tuple[str, ...] = ()) -> list[dict[str, Any]]:
-    """Return the orders of a connection, oldest first, or those in one of `states`.
+@dataclass(frozen=True)
+class OrderFilter:
+    """Selects the orders that meet every condition that is set, of those the `limit` newest."""
+
+    states: frozenset[str] = frozenset()
+    since: datetime | None = None
+    """When the connector first heard of an order, at the earliest."""
+    search: str = ""
+    """Part of a name of the order, in any case: see `_SEARCHED`."""
+    limit: int | None = None
+
+
+def read_filter(
+    states: Sequence[str] = (), since: str | None = None, search: str = "", limit: int | None = None
+) -> OrderFilter:
+    """Return the filter that a person asks for; raises `UserError`.
 
     A state is written as stored or as shown (`set aside`). Raises `UserError` for any other word.
     """
-    wanted = {_state(each) for each in states}
-    found = ledger.readable_or_not(_ORDERS)
-    oldest_first = sorted(found, key=lambda each: each.received_at)
-    return [_order(each) for each in oldest_first if not wanted or each.state in wanted]
+    return OrderFilter(
+        frozenset(map(_state, states)),
+        None if since is None else ages.since("--since", since),
+        search.strip().casefold(),
+        limit,
+    )
+
+
+def list_orders(ledger: Ledger, wanted: OrderFilter | None = None) -> list[dict[str, Any]]:
+    """Return the wanted orders of a connection, by default all, oldest first."""
+    wanted = wanted or OrderFilter()
+    found = [each for each in ledger.readable_or_not(_ORDERS) if _is_wanted(each, wanted)]
+    found.sort(key=lambda each: each.received_at)
+    shown = [shown for shown in map(_order, found) if _is_named(shown, wanted.search)]
+    return shown if wanted.limit is None else shown[-wanted.limit :]
+
+
+def write_orders(path: Path, found: Iterable[Mapping[str, Any]]) -> None:
+    """Write a row for each of the listed orders; raises `UserError` if that is not possible."""
+    write_list(path, COLUMNS, map(_cells, found))
+
+
+def _is_wanted(record: OrderRecord | UnreadableRecord, wanted: OrderFilter) -> bool:
+    if wanted.states and record.state not in wanted.states:
+        return False
+    return wanted.since is None or datetime.fromisoformat(record.received_at) >= wanted.since
+
+
+def _is_named(shown: Mapping[str, Any], search: str) -> bool:
+    return any(search in str(shown[name] or "").casefold() for name in _SEARCHED)
+
+
+def _cells(shown: Mapping[str, Any]) -> tuple[object, ...]:
+    return (*(shown[name] for name in COLUMNS[:-1]), why(shown))
+
+
+def why(shown: Mapping[str, Any]) -> str:
+    """Return in words why a listed order is as it is; empty when there is nothing to say."""
+    if shown["exceptions"]:
+        return "\n".join(f"{each['code']}: {each['cause']}" for each in shown["exceptions"])
+    if decision := shown["set_aside"]:
+        return f"{decision['by']}: {decision['reason']}"
+    if shown["served_elsewhere"]:
+        return f"{shown['served_elsewhere']}."
+    if shown["waiting_for"]:
+        until = str(shown["waiting_until"] or "")[:19].replace("T", " ")
+        return f"{shown['waiting_for']} until {until} UTC" if until else str(shown["waiting_for"])
+    return ""
 
 
 def _state(word: str) -> str:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Problem, Review
-from ml_connector.domain.ids import RecordKey
+from ml_connector.domain.ids import ConnectionId, RecordKey
 from ml_connector.domain.records import EventFacts, EventState
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.webhook_senders import WebhookSenders, WebhookSenderState
@@ -23,7 +23,7 @@ def check_refused_webhooks(senders: WebhookSenders, ledger: Ledger) -> None:
             _tracked(ledger, each).close_exceptions(EventState.HANDLED, "accepted")
             senders.note_told(each, is_told=False)
         elif not each.is_told and _goes_on(each):
-            _tracked(ledger, each).apply_fault(Review([_refused(ledger, each)]), retry_in=None)
+            _tracked(ledger, each).apply_fault(Review([refusal(ledger.id, each)]), retry_in=None)
             senders.note_told(each, is_told=True)
 
 
@@ -34,12 +34,13 @@ def _goes_on(state: WebhookSenderState) -> bool:
     return lasts and state.refusals >= MOST_REFUSALS
 
 
-def _refused(ledger: Ledger, state: WebhookSenderState) -> Problem:
+def refusal(id: ConnectionId, state: WebhookSenderState) -> Problem:
+    """Return the exception about a sender whose calls are refused."""
     sender = state.sender.capitalize()
     accepted = f"{state.accepted_at:%Y-%m-%d %H:%M} UTC" if state.accepted_at else "never"
     return problem(
         "WEBHOOKS_REFUSED", f"{sender}'s webhooks", "since",
-        sender=sender, word=state.sender, connection=ledger.id, accepted=accepted,
+        sender=sender, word=state.sender, connection=id, accepted=accepted,
         since=f"{state.refused_since:%Y-%m-%d %H:%M} UTC", reason=state.reason,
     )  # fmt: skip
 
