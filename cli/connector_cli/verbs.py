@@ -155,4 +155,15 @@ def _loaded(name: str, verb: Verb) -> Any:
         around.add_typer(found, name=name)
     else:
         around.command(name)(found)
-    return typer.main.get_group(around).commands[name]
+    command = typer.main.get_group(around).commands[name]
+    _keep_brackets(command)
+    return command
+
+
+def _keep_brackets(command: Any) -> None:
+    """Let the help of a verb, its options and its own verbs show `[table]` as it is written."""
+    for each in (command, *command.params):
+        if text := getattr(each, "help", None):
+            each.help = text.replace("[", r"\[")
+    for verb in getattr(command, "commands", {}).values():
+        _keep_brackets(verb)

@@ -38,6 +38,34 @@ def now(env: TwoSites) -> Connection:
     return env.services.connections.whole(found)
 
 
+def test_a_connection_is_shown_in_words(person: Person, env: TwoSites) -> None:
+    assert person.run("connection", "set", FIRM, "notify.slack=true", "--yes")[0] == 0
+    found = now(env)
+    mapped = found.with_divisions(
+        lambda each: each.model_copy(
+            update={
+                "default_vat_code": None,
+                "mappings": each.mappings.model_copy(
+                    update={"gl_accounts": {"a": "4100", "b": "4200"}, "vat_codes": {"h": "21"}}
+                ),
+            }
+        )
+    )
+    env.services.connections.save(mapped)
+    code, shown = person.run("connection", "show", FIRM)
+    assert code == 0, shown
+    assert f"{found.name}, with Airbase at {found.airbase_base_url}." in shown
+    assert f"{NL_DIVISION} " in shown
+    assert f"serves {found.divisions[0].subsidiaries[0]}" in shown
+    assert "VAT code only if something names one; payment condition" in shown
+    assert "Mapped: 2 GL accounts and 1 VAT code." in shown
+    assert "  notify.slack=True" in shown
+    assert "{" not in shown, "no JSON"
+    assert "rate_floor" not in shown, "what is as usual is not said"
+    config = json.loads(person.run("connection", "show", FIRM, "--json")[1])["config"]
+    assert config["notify"]["slack"] is True
+
+
 def test_single_settings_are_changed_with_their_difference(person: Person, env: TwoSites) -> None:
     keys = ("be.2101.default_vat_code=007", "nl.limits.calls_per_day=900", "notify.slack=true")
     code, shown = person.run(

@@ -56,3 +56,10 @@ def test_help_loads_no_client_and_no_model() -> None:
 def test_the_version_is_that_of_the_project(terminal: Terminal) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert terminal.ok("--version").out == f"connector {project['version']}\n"
+
+
+def test_help_keeps_its_brackets(terminal: Terminal) -> None:
+    assert (
+        "as the `[profile]` of a connection file" in terminal.ok("profile", "learn", "--help").out
+    )
+    assert "`[profile]`" in terminal.ok("profile", "--help").out

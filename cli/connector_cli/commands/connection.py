@@ -29,6 +29,7 @@ from connector_cli.commands.consent import (
 from connector_cli.printing import print_error, print_json, print_line, print_table
 from ml_connector.connections import changes, manage, manage_subscriptions
 from ml_connector.connections import secrets as given_secrets
+from ml_connector.connections.description import described
 from ml_connector.connections.files import read_connection
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
@@ -161,7 +162,8 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def show(context: typer.Context, connection: ConnectionArgument, as_json: Json = False) -> None:
     """Show a connection: settings, webhook URLs, which secrets are stored, and its halts."""
-    found = manage.show(stack_of(context), connection)
+    stack = stack_of(context)
+    found = manage.show(stack, connection)
     if as_json:
         print_json(found)
         return
@@ -174,8 +176,8 @@ def show(context: typer.Context, connection: ConnectionArgument, as_json: Json =
     print_table(("What", "State"), rows, title=connection)
     for halt in found["stopped"]:
         print_line(f"Stopped: {halt['code']}: {halt['cause']} {halt['remedy']}")
-    print_line("Settings:")
-    print_json(found["config"])
+    for line in described(stack.services.connections.whole(stack.connection(connection))):
+        print_line(line)
 
 
 @app.command()

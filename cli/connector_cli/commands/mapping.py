@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
-from connector_cli.printing import print_json, print_line, print_table
+from connector_cli.printing import print_json, print_line, print_table, print_written
 from ml_connector.mapping import import_export, listings
 from ml_connector.mapping.kinds import ITEMS
 from ml_connector.mapping.overview import MappingRow
@@ -69,7 +69,7 @@ def export(
     if as_json:
         print_json({"connection": connection, "file": str(out), "lines": written})
     else:
-        print_line(f"{written} lines written to {out}.")
+        print_written(written, out)
 
 
 @app.command("import")

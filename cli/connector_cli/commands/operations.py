@@ -60,8 +60,9 @@ def restored(
         print_json(found)
         return
     for each in found:
+        events = "1 event" if each["events_queued"] == 1 else f"{each['events_queued']} events"
         print_line(
-            f"{each['connection']}: {each['events_queued']} events queued again; orders are "
+            f"{each['connection']}: {events} queued again; orders are "
             f"looked up in Exact before posting until {each['looks_first_until']}."
         )
 

@@ -135,6 +135,28 @@ def _difference(key: str, before: Any, after: Any) -> Difference:
     return Difference(key, before, after, is_dropped)  # another scheme has other settings
 
 
+def own_settings(connection: Connection) -> dict[str, str]:
+    """Return in words what is not as usual, by the keys that `changed` takes; no mappings."""
+    settings = _by_site(connection)
+    bare = _only(settings, "id", "airbase_base_url") | {
+        "sites": [
+            _only(site, "id", "exact_site", "exact_base_url")
+            | {"divisions": [_only(each, "division", "subsidiaries") for each in site["divisions"]]}
+            for site in settings["sites"]
+        ]
+    }
+    usual = _flat(checked(bare, connection.id))
+    return {
+        key: _shown(value)
+        for key, value in _flat(connection).items()
+        if usual.get(key) != value and ".mappings." not in key
+    }
+
+
+def _only(settings: Settings, *names: str) -> Settings:
+    return {name: settings[name] for name in names}
+
+
 def _flat(connection: Connection) -> dict[str, Any]:
     settings = _by_site(connection)
     sites = settings.pop("sites")
