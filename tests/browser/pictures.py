@@ -4,6 +4,7 @@ Run by `make pictures`.
 """
 
 import logging
+import os
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -14,12 +15,13 @@ from local.firm import NL
 from tests.browser.conftest import chromium_path, order_address
 
 OUT = Path(__file__).parents[2] / "docs" / "pictures"
-_SIZE = {"width": 1120, "height": 700}
+_SIZE = {"width": 1120, "height": 780}
 
 
 def main() -> None:
     """Play the demo's month, and take the pictures as a clerk sees the pages."""
     logging.disable(logging.CRITICAL)
+    os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")  # metrics are log lines too
     OUT.mkdir(exist_ok=True)
     with DemoEnvironment() as demo, sync_playwright() as playwright:
         demo.connect()
