@@ -184,11 +184,13 @@ def test_by_keyboard_alone_a_decision_is_made_and_taken_back(
     expect(choices.nth(1)).to_be_checked()
     page.keyboard.press("d")
     expect(page.get_by_role("heading", name="In progress")).to_be_visible()
-    assert "It acts for 1 case" in asked(page, demo)
     assert findings(page) == []
+    assert "It acts for 1 case" in asked(page, demo)
     reach(page, "Take it back")
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     assert "Taken back: nothing was done." in asked(page, demo)
+    assert findings(page) == []
 
 
 def test_a_session_that_ends_in_the_middle_of_a_form(
