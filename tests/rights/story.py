@@ -343,7 +343,9 @@ class Story:
         own = {"CONNECTOR_STACK": None, "CONNECTOR_WEBHOOK_BASE_URL": None}
         codes = map(self._code, self.demo.sites) if "consent" in words else ()
         typed = "".join(f"{code}\n" for code in codes)
-        given = {**NEEDED, "CONNECTOR_CONSOLE_CLIENT_SECRET": CLIENT_SECRET, **(env or {})}
+        secrets = {"CONNECTOR_AIRBASE_API_KEY": self.demo.airbase.api_key}
+        secrets["CONNECTOR_CONSOLE_CLIENT_SECRET"] = CLIENT_SECRET
+        given = {**NEEDED, **secrets, **(env or {})}
         run = Terminal({**own, **signing}).run(*words, env=given, typed=typed)
         # No worker runs during a command, so nothing is read anew while it waits.
         is_done = run.exit_code in (0, 1) or "were not read within 1 s" in run.err
