@@ -165,6 +165,7 @@ def test_by_keyboard_alone_a_decision_is_made_and_taken_back(
 ) -> None:
     page = open_page("/")
     titles = page.locator("article a.title[href^='/group']")
+    expect(page.locator("#keys")).to_be_visible()  # the script has run
     page.keyboard.press("j")
     expect(titles.first).to_be_focused()
     page.keyboard.press("j")

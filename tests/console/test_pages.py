@@ -64,6 +64,20 @@ def test_what_there_is_not_is_not_found(browsers: dict[str, Browser], address: s
     assert "There is no such page" in page.text
 
 
+@pytest.mark.parametrize("path", ["/vendors", "/mappings", "/month"])
+def test_what_was_asked_for_is_followed_from_the_queue_to_its_answer(
+    demo: DemoEnvironment, browsers: dict[str, Browser], path: str
+) -> None:
+    browser = browsers["u-clerk"]
+    sent = browser.post(f"{path}/read", browser.get(path).form(f"{path}/read"))
+    assert "In progress" in browser.get(sent.to).text
+    demo.stack.drain()
+    done = browser.get(sent.to)
+    assert done.status == 200
+    assert "In progress" not in done.text
+    assert "As of" in done.text
+
+
 @pytest.mark.parametrize("who", PEOPLE)
 def test_an_order_says_what_is_wrong_what_to_do_and_its_story(
     demo: DemoEnvironment, browsers: dict[str, Browser], who: str
