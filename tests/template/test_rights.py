@@ -178,7 +178,7 @@ def test_the_audit_trail_is_append_only_for_every_role() -> None:
 
 
 def test_the_console_writes_sessions_and_nothing_else() -> None:
-    reading = {"dynamodb:GetItem", "dynamodb:Query"}
+    reading = {"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
     reached = {table: actions_on(CONSOLE, table) for table in TABLES}
     assert all(actions <= reading for actions in reached.values())
     assert {table for table, actions in reached.items() if actions} == {
