@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent / "ml_console"
 HEADER = "Content-Type: text/plain; charset=UTF-8\nPlural-Forms: nplurals=2; plural={};\n"
 PLURALS = {"nl": "(n != 1)", "de": "(n != 1)", "fr": "(n > 1)"}
 """The languages that are translated to, and which numbers take their plural."""
-_MARKS = {"say": 1, "_marked": 1, "count": 2}
+_MARKS = {"say": 1, "marked": 1, "count": 2}
 _IN_TEMPLATES = {"_": 1, "_n": 2}
 
 

@@ -7,9 +7,9 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import Hosts
 from ml_connector.domain.faults import Later
 from ml_connector.domain.ids import Division
+from ml_connector.domain.mapped_values import MappingRow
 from ml_connector.mapping import import_export as verbs
 from ml_connector.mapping.loaded_data import LoadedDivisionData
-from ml_connector.mapping.overview import MappingRow
 from ml_connector.user_errors import UserError
 from tests.mapping.conftest import add_mapping_data, order_to_map
 from tests.person_stack import PersonStack

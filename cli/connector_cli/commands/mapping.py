@@ -7,10 +7,9 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table, print_written
+from ml_connector.domain.mapped_values import MappingProposal, MappingRow
 from ml_connector.mapping import import_export, listings
 from ml_connector.mapping.kinds import ITEMS
-from ml_connector.mapping.overview import MappingRow
-from ml_connector.mapping.proposals import MappingProposal
 
 app = typer.Typer(no_args_is_help=True, help="Map Airbase values to Exact codes.")
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ml_connector import clock
+from ml_connector.domain.money import round_to_cents
 from ml_console.locales import Locale
 
 _AMOUNT = re.compile(r"([A-Z]{3}) (-?\d+(?:\.\d+)?)")
@@ -26,9 +27,14 @@ def amount(text: str | None, locale: Locale) -> str:
     return locale.money.format(currency=found[1], number=number)
 
 
+def money(currency: str, number: Decimal) -> str:
+    """Return `EUR 5000.00`, with the decimals of the currency."""
+    return f"{currency} {round_to_cents(number, currency):f}"
+
+
 def amounts(sums: Mapping[str, Decimal]) -> list[str]:
-    """Return the sum of each currency, as `EUR 5000.00`."""
-    return [f"{currency} {total:f}" for currency, total in sorted(sums.items())]
+    """Return the sum of each currency, as `money`."""
+    return [money(currency, total) for currency, total in sorted(sums.items())]
 
 
 def day(value: date | str, locale: Locale) -> str:

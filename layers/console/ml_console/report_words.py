@@ -3,116 +3,110 @@
 from collections.abc import Mapping
 
 from ml_connector.domain.reports import Outcome
-from ml_console.texts import Texts
-
-
-def _marked(text: str) -> str:
-    """Return the text; it is found here, and translated where it is shown."""
-    return text
-
+from ml_console.texts import Texts, marked
 
 OUTCOMES: Mapping[str, str] = {
-    "vendors": _marked("Both lists were read again."),
-    "mappings": _marked("Airbase's values and Exact's reference data were read again."),
-    "month": _marked("The month was reconciled."),
-    "ping": _marked("Both systems were asked."),
-    "order": _marked("The order was read in Airbase."),
-    "vendor_accepted": _marked("%(vendor)s is linked to %(supplier)s now."),
-    "vendor_linked": _marked("%(vendor)s is linked to %(supplier)s now."),
-    "vendor_rejected": _marked("It is noted that %(vendor)s is not %(supplier)s."),
+    "vendors": marked("Both lists were read again."),
+    "mappings": marked("Airbase's values and Exact's reference data were read again."),
+    "month": marked("The month was reconciled."),
+    "ping": marked("Both systems were asked."),
+    "order": marked("The order was read in Airbase."),
+    "vendor_accepted": marked("%(vendor)s is linked to %(supplier)s now."),
+    "vendor_linked": marked("%(vendor)s is linked to %(supplier)s now."),
+    "vendor_rejected": marked("It is noted that %(vendor)s is not %(supplier)s."),
 }
 _FORWARD = ("vendor_accepted", "vendor_linked")
 
 EVIDENCE: Mapping[str, str] = {
-    "same external id": _marked("Airbase names this account"),
-    "same account code": _marked("the same account code"),
-    "same VAT number": _marked("the same VAT number"),
-    "same chamber of commerce number": _marked("the same chamber of commerce number"),
-    "same IBAN": _marked("the same IBAN"),
-    "same name": _marked("the same name"),
-    "similar name": _marked("a similar name"),
-    "several suppliers fit": _marked("several suppliers fit"),
-    "same code": _marked("the same code"),
-    "same cost account": _marked("the same cost account"),
+    "same external id": marked("Airbase names this account"),
+    "same account code": marked("the same account code"),
+    "same VAT number": marked("the same VAT number"),
+    "same chamber of commerce number": marked("the same chamber of commerce number"),
+    "same IBAN": marked("the same IBAN"),
+    "same name": marked("the same name"),
+    "similar name": marked("a similar name"),
+    "several suppliers fit": marked("several suppliers fit"),
+    "same code": marked("the same code"),
+    "same cost account": marked("the same cost account"),
 }
 
 FIELDS: Mapping[str, str] = {
-    "code": _marked("Account code"),
-    "name": _marked("Name"),
-    "vat_number": _marked("VAT number"),
-    "chamber_of_commerce": _marked("Chamber of commerce"),
-    "email": _marked("E-mail"),
-    "country": _marked("Country"),
-    "city": _marked("City"),
+    "code": marked("Account code"),
+    "name": marked("Name"),
+    "vat_number": marked("VAT number"),
+    "chamber_of_commerce": marked("Chamber of commerce"),
+    "email": marked("E-mail"),
+    "country": marked("Country"),
+    "city": marked("City"),
 }
 
 COMPARED: Mapping[str, str] = {
-    "description": _marked("Description"),
-    "order_date": _marked("Order date"),
-    "payment_condition": _marked("Payment condition"),
-    "sum": _marked("Sum of the lines"),
-    "quantity": _marked("Quantity"),
-    "unit_price": _marked("Unit price"),
-    "vat_code": _marked("VAT code"),
-    "cost_centre": _marked("Cost centre"),
+    "description": marked("Description"),
+    "order_date": marked("Order date"),
+    "payment_condition": marked("Payment condition"),
+    "sum": marked("Sum of the lines"),
+    "quantity": marked("Quantity"),
+    "unit_price": marked("Unit price"),
+    "vat_code": marked("VAT code"),
+    "cost_centre": marked("Cost centre"),
 }
 """The values of an order, side by side."""
 
 PROGRESS: Mapping[str, str] = {
-    "order": _marked("Order"),
-    "receipt": _marked("Receipt"),
-    "invoice": _marked("Invoice"),
-    "open": _marked("open"),
-    "partial": _marked("partly done"),
-    "complete": _marked("complete"),
-    "cancelled": _marked("cancelled"),
+    "order": marked("Order"),
+    "receipt": marked("Receipt"),
+    "invoice": marked("Invoice"),
+    "open": marked("open"),
+    "partial": marked("partly done"),
+    "complete": marked("complete"),
+    "cancelled": marked("cancelled"),
 }
 """How far an order has come in Exact."""
 
-MARKS: Mapping[str, str] = {"equal": _marked("equal"), "different": _marked("different")}
+MARKS: Mapping[str, str] = {"equal": marked("equal"), "different": marked("different")}
 
 KINDS: Mapping[str, str] = {
-    "subsidiaries": _marked("Subsidiary"),
-    "gl_accounts": _marked("GL account"),
-    "items": _marked("Item"),
-    "cost_centres": _marked("Cost centre"),
-    "cost_units": _marked("Cost unit"),
-    "projects": _marked("Project"),
-    "vat_codes": _marked("VAT code"),
-    "payment_conditions": _marked("Payment condition"),
-    "suppliers": _marked("Supplier"),
+    "subsidiaries": marked("Subsidiary"),
+    "gl_accounts": marked("GL account"),
+    "items": marked("Item"),
+    "cost_centres": marked("Cost centre"),
+    "cost_units": marked("Cost unit"),
+    "projects": marked("Project"),
+    "vat_codes": marked("VAT code"),
+    "payment_conditions": marked("Payment condition"),
+    "suppliers": marked("Supplier"),
 }
 
 MAPPING_STATES: Mapping[str, str] = {
-    "unmapped": _marked("Not mapped"),
-    "unusable": _marked("Cannot be used"),
-    "mapped": _marked("Mapped"),
-    "automatic": _marked("By its own code or name"),
+    "unmapped": marked("Not mapped"),
+    "unusable": marked("Cannot be used"),
+    "mapped": marked("Mapped"),
+    "automatic": marked("By its own code or name"),
 }
 
 CATEGORIES: Mapping[str, str] = {
-    "equal": _marked("Posted and equal"),
-    "different": _marked("Posted and different"),
-    "possible_duplicate": _marked("Possible duplicates"),
-    "not_compared": _marked("Posted since Exact was read"),
-    "waiting": _marked("Waiting"),
-    "set_aside": _marked("Set aside"),
-    "missing": _marked("Missing in Exact"),
-    "only_in_exact": _marked("Only in Exact"),
+    "equal": marked("Posted and equal"),
+    "different": marked("Posted and different"),
+    "possible_duplicate": marked("Possible duplicates"),
+    "not_compared": marked("Posted since Exact was read"),
+    "waiting": marked("Waiting"),
+    "set_aside": marked("Set aside"),
+    "missing": marked("Missing in Exact"),
+    "only_in_exact": marked("Only in Exact"),
 }
 
 CHECKS: Mapping[str, str] = {
-    "running": _marked("Nothing is stopped"),
-    "data_form": _marked("Stored data"),
-    "airbase_key": _marked("Airbase's key"),
-    "airbase_clock": _marked("Airbase's clock"),
-    "consent": _marked("Exact's consent"),
-    "token_stores": _marked("Exact's tokens"),
-    "contract": _marked("Calls of the Exact contract today"),
-    "user": _marked("Exact's user"),
-    "exact_clock": _marked("Exact's clock"),
-    "limits": _marked("Calls left in the division"),
-    "subscriptions": _marked("Exact's notifications"),
+    "running": marked("Nothing is stopped"),
+    "data_form": marked("Stored data"),
+    "airbase_key": marked("Airbase's key"),
+    "airbase_clock": marked("Airbase's clock"),
+    "consent": marked("Exact's consent"),
+    "token_stores": marked("Exact's tokens"),
+    "contract": marked("Calls of the Exact contract today"),
+    "user": marked("Exact's user"),
+    "exact_clock": marked("Exact's clock"),
+    "limits": marked("Calls left in the division"),
+    "subscriptions": marked("Exact's notifications"),
 }
 
 

@@ -2,7 +2,7 @@
 
 To add a text: write it in English where it is shown, in a template as `_("…", name=value)` or
 `_n("%(number)s order", "%(number)s orders", number)`, in Python as `texts.say("…")` (or
-`_marked("…")` where it only stands in a table). Then run `python layers/console/catalogues.py`,
+`marked("…")` where it only stands in a table). Then run `python layers/console/catalogues.py`,
 which adds it to `locales/pages.LANGUAGE.po`, and translate it there; the tests fail until it is.
 What the catalogue of exceptions says is in `locales/exceptions.LANGUAGE.po`, in the same way.
 """
@@ -59,6 +59,11 @@ def best_texts(accept_language: str, chosen: str = "") -> Texts:
     given = (_LANGUAGE.fullmatch(each.strip()) for each in accept_language[:200].split(","))
     wanted = sorted((-_weight(found[2]), found[1]) for found in given if found)
     return texts_in(next((name for _, name in wanted if name in LOCALES), SOURCE))
+
+
+def marked(text: str) -> str:
+    """Return the text: one that stands in a table is found here, and translated when shown."""
+    return text
 
 
 def _catalogue(kind: str, language: str) -> gettext.NullTranslations:

@@ -4,8 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
-import msgspec
-
 from ml_connector import clock
 from ml_connector import record_lookup as records
 from ml_connector.domain.ids import Actor, ConnectionId, Division, OrderId, VendorId
@@ -17,7 +15,6 @@ from ml_connector.domain.reports import (
     ApprovedOrder,
     Candidate,
     DivisionCalls,
-    MappingCase,
     MappingsReport,
     MonthReport,
     PingReport,
@@ -77,8 +74,7 @@ class ReportMaker:
     def mappings(self) -> None:
         """Keep every value that is mapped, or used in Airbase; reads Airbase."""
         found = show(self._stack.services_of(self._id))
-        cases = msgspec.convert([row.as_dict() for row in found.rows], tuple[MappingCase, ...])
-        report = MappingsReport(clock.now(), cases, found.orders, tuple(found.not_read))
+        report = MappingsReport(clock.now(), tuple(found.rows), found.orders, tuple(found.not_read))
         self._kept.keep(MAPPINGS, report)
 
     def month(self, month: str) -> None:

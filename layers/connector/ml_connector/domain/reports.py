@@ -6,6 +6,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from ml_connector.domain.mapped_values import MappingRow
+
 
 class Side(Struct, frozen=True):
     """A vendor in Airbase, or a supplier in Exact; a text is empty where its system has none."""
@@ -50,36 +52,11 @@ class VendorsReport(Struct, frozen=True):
     left: int = 0
 
 
-class MappingProposal(Struct, frozen=True):
-    """What to enter for a value, its name, and why."""
-
-    exact: str
-    name: str
-    why: str
-
-
-class MappingCase(Struct, frozen=True):
-    """One value in one division: as `mapping.overview.MappingRow`."""
-
-    division: str | None
-    kind: str
-    airbase: str
-    name: str
-    exact: str
-    exact_name: str
-    state: str
-    orders: int = 0
-    code: str = ""
-    cause: str = ""
-    remedy: str = ""
-    proposals: tuple[MappingProposal, ...] = ()
-
-
 class MappingsReport(Struct, frozen=True):
     """The values that are mapped or used, unmapped ones first; `not_read`: divisions without."""
 
     at: datetime
-    cases: tuple[MappingCase, ...]
+    rows: tuple[MappingRow, ...]
     orders: int
     not_read: tuple[str, ...]
 

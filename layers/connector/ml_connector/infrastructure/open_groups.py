@@ -122,17 +122,16 @@ class OpenGroups:
                 expires = int((now + _KEPT_FOR).timestamp())
                 version = int(row["version"]) if row else 0
                 counted: Item = {"pk": self._through, "sk": sk, "expires_at": expires}
-                counted |= {
-                    "version": version + 1,
-                    "number": (int(row["number"]) if row else 0) + 1,
-                }
-                if self._put(counted, version):
+                if self._put(counted | {"version": version + 1}, version):
                     return
         except (ClientError, BotoCoreError):
             logger().exception("an order was not counted", connection=self._id)
 
     def went_through(self, day: datetime) -> dict[str, int]:
-        """Return how many orders went through on this day (UTC), by the key of their division."""
+        """Return how many orders went through on this day (UTC), by the key of their division.
+
+        A counter is written once for each order: its version is the number.
+        """
         found: dict[str, int] = {}
         for row in self._table.query(self._through, f"{day:%Y-%m-%d}#"):
             division = str(row["sk"]).split("#")[1]

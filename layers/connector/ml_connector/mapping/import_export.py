@@ -7,6 +7,7 @@ from typing import Any
 
 from ml_connector.connections import manage as connections
 from ml_connector.domain.ids import Actor, Division
+from ml_connector.domain.mapped_values import AUTOMATIC, MappingRow
 from ml_connector.infrastructure.ledger import Conflict
 from ml_connector.input_files import lines_error
 from ml_connector.mapping import files
@@ -14,7 +15,7 @@ from ml_connector.mapping.airbase_codes import AirbaseCodes
 from ml_connector.mapping.changes import MappingChange, MappingChanges
 from ml_connector.mapping.kinds import KINDS, SUBSIDIARIES
 from ml_connector.mapping.loaded_data import LoadedDivisionData
-from ml_connector.mapping.overview import AUTOMATIC, MappingOverview, MappingRow
+from ml_connector.mapping.overview import MappingOverview
 from ml_connector.mapping.usage import find_usage
 from ml_connector.output_files import check_list_path, write_list
 from ml_connector.services import Services

@@ -1,11 +1,11 @@
 """List every value that can be mapped in a connection, with its state."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from ml_connector import clock
 from ml_connector.domain.ids import Division
+from ml_connector.domain.mapped_values import AUTOMATIC, MAPPED, UNMAPPED, UNUSABLE, MappingRow
 from ml_connector.domain.orders.mapping import elsewhere_for, serving_division
 from ml_connector.domain.orders.order import Reference
 from ml_connector.mapping.checker import MappingChecker, MappingResult
@@ -16,43 +16,11 @@ from ml_connector.mapping.kinds import (
     SUBSIDIARIES,
 )
 from ml_connector.mapping.loaded_data import LoadedDivisionData
-from ml_connector.mapping.proposals import MappingProposal, propose, propose_division
+from ml_connector.mapping.proposals import propose, propose_division
 from ml_connector.mapping.usage import AirbaseUsage, AirbaseValue
 from ml_connector.settings.connection import Connection, ExactDivision
 
-MAPPED, AUTOMATIC, UNMAPPED, UNUSABLE = "mapped", "automatic", "unmapped", "unusable"
 _NOT_FOUND = ("UNKNOWN_", "NO_CARRIER_", "SEVERAL_CARRIER_", "SUPPLIER_GONE")
-
-
-@dataclass(frozen=True)
-class MappingRow:
-    """One value in one division; `airbase` and `exact` are as in an import.
-
-    `state`: `mapped`, `automatic` (found in Exact by its own code or name), `unmapped`, or
-    `unusable` (what it maps to cannot be used). The last two stop orders.
-    """
-
-    division: Division | None
-    kind: str
-    airbase: str
-    name: str
-    exact: str
-    exact_name: str
-    state: str
-    orders: int = 0
-    code: str = ""
-    cause: str = ""
-    remedy: str = ""
-    proposals: tuple[MappingProposal, ...] = ()
-
-    @property
-    def stops_orders(self) -> bool:
-        """Return whether an order with this value becomes an exception."""
-        return self.state in (UNMAPPED, UNUSABLE)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return a JSON-serialisable form."""
-        return asdict(self)
 
 
 class MappingOverview:

@@ -7,6 +7,7 @@ from rapidfuzz import fuzz, process
 
 from ml_connector import clock
 from ml_connector.domain.ids import code_of
+from ml_connector.domain.mapped_values import MappingProposal
 from ml_connector.domain.orders.order import Reference
 from ml_connector.domain.orders.reference_data import is_active
 from ml_connector.infrastructure.reference_store import plain_name
@@ -16,15 +17,6 @@ from ml_connector.settings.connection import Connection
 
 _MOST = 3
 _LEAST_SIMILARITY = 80.0
-
-
-@dataclass(frozen=True)
-class MappingProposal:
-    """What to enter for a value, its name, and why it is proposed."""
-
-    exact: str
-    name: str
-    why: str
 
 
 @dataclass(frozen=True)

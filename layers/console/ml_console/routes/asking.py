@@ -42,6 +42,8 @@ class Chosen(Struct, frozen=True):
     """Key and name of those that the person sees."""
     sees_all: bool
     may_ask: bool
+    may_rule: bool
+    """In any of the divisions: say what holds for all orders, as a mapping or a link does."""
 
 
 def chosen(console: Console, visit: Visit, values: Mapping[str, str]) -> Chosen:
@@ -52,9 +54,10 @@ def chosen(console: Console, visit: Visit, values: Mapping[str, str]) -> Chosen:
     if found is None:
         raise NotFoundError
     seen = _divisions(visit, found)
-    may_ask = any((visit.access.role_for([key]) or 0) >= Role.CLERK for key, _ in seen)
+    role = max((visit.access.role_for([key]) or 0 for key, _ in seen), default=0)
     sees_all = visit.access.everywhere is not None or len(seen) == len(found.divisions)
-    return Chosen(found, every, seen, sees_all, may_ask)
+    may_ask, may_rule = role >= Role.CLERK, role >= Role.APPROVER
+    return Chosen(found, every, seen, sees_all, may_ask, may_rule)
 
 
 def reports_of(console: Console, connection: ConnectionView) -> KeptReports:

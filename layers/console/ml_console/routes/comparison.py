@@ -11,7 +11,7 @@ from ml_connector.domain.orders.diff import LINES
 from ml_connector.domain.orders.exact_order import ExactLine, ExactOrder
 from ml_connector.domain.records import OrderFacts
 from ml_connector.domain.reports import ApprovedLine, ApprovedOrder
-from ml_console.formats import amount, day
+from ml_console.formats import amount, day, money
 from ml_console.locales import Locale
 
 _HEADER = ("description", "order_date", "payment_condition", "sum")
@@ -164,4 +164,4 @@ def _amount_of(line: Mapping[str, Any]) -> Decimal:
 
 def _sum(currency: str | None, amounts: Iterable[Decimal]) -> str:
     """Return the sum of the lines: it is the same on each side, with VAT or without."""
-    return f"{currency} {sum(amounts, Decimal()):.2f}" if currency else ""
+    return money(currency, sum(amounts, Decimal())) if currency else ""

@@ -1,12 +1,13 @@
 """Mappings: what is not mapped first, with proposals; one at a time, or as CSV with a dry run."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ml_connector.domain.console_access import Role
-from ml_connector.domain.reports import MappingCase, MappingsReport
-from ml_connector.output_files import csv_line
+from ml_connector.domain.mapped_values import AUTOMATIC, MappingRow
+from ml_connector.domain.reports import MappingsReport
 from ml_console.console import Console
+from ml_console.downloads import as_csv, as_text
 from ml_console.routes import asking
 from ml_console.view import page
 from ml_console.visits import NotFoundError, Visit
@@ -14,7 +15,6 @@ from ml_console.web import Answer, redirect
 
 PATH = "/mappings"
 _COLUMNS = ("division", "kind", "airbase", "exact", "name")
-_STOPPING = ("unmapped", "unusable")
 _A_PAGE = 50
 _LONGEST, _LONGEST_CSV = 300, 60_000
 
@@ -25,9 +25,9 @@ def mappings(console: Console, visit: Visit) -> Answer:
     reports = asking.reports_of(console, on.connection)
     report = reports.read("mappings", MappingsReport)
     seen = dict(on.divisions)
-    cases = [each for each in report.cases if _is_seen(each, on)] if report else []
-    stopping = [each for each in cases if each.state in _STOPPING]
-    others = [each for each in cases if each.state not in _STOPPING]
+    rows = [each for each in report.rows if _is_seen(each, on)] if report else []
+    stopping = [each for each in rows if each.stops_orders]
+    others = [each for each in rows if not each.stops_orders]
     begin = visit.number("from")
     return page(
         "mappings.html",
@@ -43,8 +43,8 @@ def mappings(console: Console, visit: Visit) -> Answer:
         begin=begin,
         a_page=_A_PAGE,
         notice=asking.notice(visit, reports),
-        may_map=on.may_ask,
-        may_import=visit.access.everywhere is not None and visit.access.everywhere >= Role.CLERK,
+        may_map=on.may_rule,
+        may_import=(visit.access.everywhere or 0) >= Role.APPROVER,
         new_id=asking.new_id,
     )
 
@@ -57,8 +57,8 @@ def download(console: Console, visit: Visit) -> Answer:
         raise NotFoundError
     rows = [
         (each.division or "", each.kind, each.airbase, each.exact, each.name or each.exact_name)
-        for each in report.cases
-        if each.state != "automatic" and _is_seen(each, on)
+        for each in report.rows
+        if each.state != AUTOMATIC and _is_seen(each, on)
     ]
     return as_csv(as_text([_COLUMNS, *rows]), f"mappings-{on.connection.id}.csv")
 
@@ -77,7 +77,7 @@ def map_one(console: Console, visit: Visit) -> Answer:
     given: Mapping[str, Any] = {name: form.get(name, "").strip() for name in _COLUMNS[:4]}
     if any(len(each) > _LONGEST for each in given.values()) or not given["exact"]:
         return redirect(f"{PATH}?of={on.connection.id}&missing=1")
-    asking.require(visit, Role.CLERK, [given["division"]] if given["division"] else [])
+    asking.require(visit, Role.APPROVER, [given["division"]] if given["division"] else [])
     text = as_text([_COLUMNS[:4], list(given.values())])
     return asking.ask(console, visit, on.connection, "mappings_imported", PATH, {"csv": text})
 
@@ -86,7 +86,7 @@ def import_(console: Console, visit: Visit) -> Answer:
     """Have a whole file checked, or its mappings changed."""
     form = visit.request.form
     on = asking.chosen(console, visit, form)
-    asking.require(visit, Role.CLERK, [])
+    asking.require(visit, Role.APPROVER, [])
     text = form.get("csv", "")
     if not text.strip() or len(text) > _LONGEST_CSV:
         return redirect(f"{PATH}?of={on.connection.id}&missing=1")
@@ -96,20 +96,5 @@ def import_(console: Console, visit: Visit) -> Answer:
     )
 
 
-def as_csv(text: str, name: str) -> Answer:
-    """Return a file to be saved."""
-    named = "".join(c for c in name if c.isalnum() or c in "-_.")
-    headers = {
-        "content-type": "text/csv; charset=utf-8",
-        "content-disposition": f'attachment; filename="{named}"',
-    }
-    return Answer(200, "\ufeff" + text, headers)
-
-
-def _is_seen(case: MappingCase, on: asking.Chosen) -> bool:
-    return case.division in dict(on.divisions) if case.division else on.sees_all
-
-
-def as_text(rows: Iterable[Sequence[object]]) -> str:
-    """Return the lines of a CSV file."""
-    return "".join(map(csv_line, rows))
+def _is_seen(row: MappingRow, on: asking.Chosen) -> bool:
+    return row.division in dict(on.divisions) if row.division else on.sees_all

@@ -10,10 +10,10 @@ from ml_connector import clock
 from ml_connector.domain.console_access import Role
 from ml_connector.domain.reports import MonthReport
 from ml_console.console import Console
-from ml_console.formats import record_address
+from ml_console.downloads import as_csv, as_text
+from ml_console.formats import money, record_address
 from ml_console.report_words import CATEGORIES
 from ml_console.routes import asking
-from ml_console.routes.mappings import as_csv, as_text
 from ml_console.view import page
 from ml_console.visits import NotFoundError, Visit
 from ml_console.web import Answer
@@ -176,4 +176,4 @@ def _lines(on: asking.Chosen, report: Mapping[str, Any]) -> Iterator[Line]:
 
 
 def _money(currency: str | None, amount: str | None) -> str:
-    return f"{currency} {Decimal(amount):.2f}" if currency and amount else ""
+    return money(currency, Decimal(amount)) if currency and amount else ""

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from ml_connector.domain.console_access import Role
 from ml_connector.domain.reports import Side, VendorCase, VendorsReport
+from ml_connector.message_bodies import RequestName
 from ml_console.console import Console
 from ml_console.formats import amounts
 from ml_console.report_words import evidence_in_words
@@ -92,38 +93,32 @@ def read(console: Console, visit: Visit) -> Answer:
 
 def accept(console: Console, visit: Visit) -> Answer:
     """Have the vendor linked to a candidate."""
-    return _decide(console, visit, "accept")
+    return _decide(console, visit, "vendor_accepted")
 
 
 def link(console: Console, visit: Visit) -> Answer:
     """Have the vendor linked to another supplier, by its code."""
-    return _decide(console, visit, "link")
+    return _decide(console, visit, "vendor_linked")
 
 
 def reject(console: Console, visit: Visit) -> Answer:
     """Have it recorded that the vendor is not this supplier."""
-    return _decide(console, visit, "reject")
+    return _decide(console, visit, "vendor_rejected")
 
 
-def _decide(console: Console, visit: Visit, what: str) -> Answer:
+def _decide(console: Console, visit: Visit, what: RequestName) -> Answer:
     form = visit.request.form
     on = asking.chosen(console, visit, form)
     divisions = form.get("divisions", "").split()
     if not divisions or not set(divisions) <= {key for key, _ in on.divisions}:
         raise NotFoundError
-    asking.require(visit, Role.CLERK, divisions)
+    asking.require(visit, Role.APPROVER, divisions)
     given = {name: form.get(name, "").strip() for name in ("vendor", "supplier", "reason")}
-    is_whole = given["supplier"] and (what == "accept" or given["reason"])
+    is_whole = given["supplier"] and (what == "vendor_accepted" or given["reason"])
     if not is_whole or any(len(each) > _LONGEST for each in given.values()):
         return redirect(f"{PATH}?of={on.connection.id}&missing=1")
     values = {**given, "divisions": " ".join(divisions)}
-    match what:
-        case "accept":
-            return asking.ask(console, visit, on.connection, "vendor_accepted", PATH, values)
-        case "link":
-            return asking.ask(console, visit, on.connection, "vendor_linked", PATH, values)
-        case _:
-            return asking.ask(console, visit, on.connection, "vendor_rejected", PATH, values)
+    return asking.ask(console, visit, on.connection, what, PATH, values)
 
 
 def _cards(visit: Visit, cases: Iterable[VendorCase], seen: dict[str, str]) -> Iterator[Card]:
@@ -152,7 +147,7 @@ def _cards(visit: Visit, cases: Iterable[VendorCase], seen: dict[str, str]) -> I
             doubt=first.doubt,
             orders=[title for each in together for title in each.orders],
             held_up=_sums(total for each in together for total in each.held_up),
-            may_decide=all((visit.access.role_for([key]) or 0) >= Role.CLERK for key in keys),
+            may_decide=all((visit.access.role_for([key]) or 0) >= Role.APPROVER for key in keys),
         )
 
 
