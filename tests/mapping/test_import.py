@@ -12,9 +12,10 @@ from local.firm import BE
 from local.in_memory.environment import FIRM
 from ml_connector.domain.ids import Division, code_of
 from ml_connector.infrastructure.ledger import CONNECTION, Conflict
+from ml_connector.lists.cells import escaped
+from ml_connector.lists.writing import write_list
 from ml_connector.mapping import files
 from ml_connector.mapping import import_export as verbs
-from ml_connector.output_files import escaped, write_list
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
 from tests.mapping.conftest import Write, order_to_map

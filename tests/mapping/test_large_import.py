@@ -13,9 +13,9 @@ from local.in_memory.tables import InMemoryTable
 from ml_connector.domain.ids import Division, code_of
 from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import CONNECTION
+from ml_connector.lists.writing import write_list
 from ml_connector.mapping import files
 from ml_connector.mapping import import_export as verbs
-from ml_connector.output_files import write_list
 from tests.person_stack import PersonStack
 
 NL = Division("nl.2101")

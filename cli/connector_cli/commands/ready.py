@@ -7,7 +7,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
-from ml_connector.output_files import check_list_path
+from ml_connector.lists.writing import check_list_path
 from ml_connector.rehearsal.readiness import check_readiness
 from ml_connector.rehearsal.report_files import write_readiness, write_sign_off
 from ml_connector.user_errors import UserError

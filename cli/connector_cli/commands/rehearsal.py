@@ -8,7 +8,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_error, print_json, print_line, print_table
-from ml_connector.output_files import check_list_path
+from ml_connector.lists.writing import check_list_path
 from ml_connector.rehearsal.period import AskedDays
 from ml_connector.rehearsal.rehearse import rehearse as rehearse_
 from ml_connector.rehearsal.rehearsed_orders import VERDICT_TITLES, VERDICTS, RehearsedOrder

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from ml_connector.output_files import csv_line
+from ml_connector.lists.cells import csv_line
 from ml_console.web import Answer
 
 

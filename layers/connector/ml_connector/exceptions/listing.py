@@ -11,7 +11,7 @@ from typing import Any
 from ml_connector.ages import ago
 from ml_connector.exceptions.codes import explain
 from ml_connector.exceptions.open_rows import open_rows, with_exceptions
-from ml_connector.output_files import write_list
+from ml_connector.lists.writing import write_list
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 

@@ -7,8 +7,8 @@ from rapidfuzz import fuzz, process
 
 from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import Division
+from ml_connector.lists.known_codes import KnownCodes, spreadsheet_form
 from ml_connector.mapping.usage import AirbaseUsage
-from ml_connector.spreadsheet_codes import KnownCodes, spreadsheet_form
 
 _LEAST_SIMILARITY = 80.0
 

@@ -8,7 +8,8 @@ from typing import Any
 from ml_connector.domain.ids import Division
 from ml_connector.domain.orders.order import Reference
 from ml_connector.infrastructure.mapping_rows import LONGEST
-from ml_connector.input_files import InvalidLine
+from ml_connector.lists.known_codes import KnownCodes, spreadsheet_form
+from ml_connector.lists.reading import InvalidLine
 from ml_connector.mapping.airbase_codes import AirbaseCodes, unknown_note
 from ml_connector.mapping.checker import MappingChecker
 from ml_connector.mapping.files import MappingLine
@@ -17,7 +18,6 @@ from ml_connector.mapping.loaded_data import LoadedDivisionData
 from ml_connector.settings.airbase_profile import STORED
 from ml_connector.settings.connection import Connection, ExactDivision
 from ml_connector.settings.division_names import find_division
-from ml_connector.spreadsheet_codes import KnownCodes, spreadsheet_form
 from ml_connector.user_errors import UserError
 
 _MOST_UNKNOWN_NAMED = 50

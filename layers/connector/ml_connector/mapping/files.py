@@ -1,13 +1,13 @@
 """Mappings as a list for a spreadsheet, CSV or xlsx: one line per mapping.
 
 Columns `division,kind,airbase,exact,name`, in any order; others are ignored, as is `name`, which is
-for people. `input_files` says what is read, `output_files` what is written.
+for people. `lists` says how lists are read and written.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from ml_connector.input_files import InvalidLine, TableRow, read_table
+from ml_connector.lists.reading import InvalidLine, TableRow, read_table
 
 COLUMNS = ("division", "kind", "airbase", "exact", "name")
 _NEEDED = COLUMNS[:4]

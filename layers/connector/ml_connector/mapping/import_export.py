@@ -9,7 +9,8 @@ from ml_connector.connections import manage as connections
 from ml_connector.domain.ids import Actor, Division
 from ml_connector.domain.mapped_values import AUTOMATIC, MappingRow
 from ml_connector.infrastructure.ledger import Conflict
-from ml_connector.input_files import lines_error
+from ml_connector.lists.reading import lines_error
+from ml_connector.lists.writing import check_list_path, write_list
 from ml_connector.mapping import files
 from ml_connector.mapping.airbase_codes import AirbaseCodes
 from ml_connector.mapping.changes import MappingChange, MappingChanges
@@ -17,7 +18,6 @@ from ml_connector.mapping.kinds import KINDS, SUBSIDIARIES
 from ml_connector.mapping.loaded_data import LoadedDivisionData
 from ml_connector.mapping.overview import MappingOverview
 from ml_connector.mapping.usage import find_usage
-from ml_connector.output_files import check_list_path, write_list
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.settings.division_names import find_division

@@ -10,9 +10,9 @@ from ml_connector.domain.orders.order import Reference
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item, Supplier
 from ml_connector.infrastructure.reference_store import ReferenceStore, StoredDivisionData
 from ml_connector.infrastructure.vendor_links import Link, VendorLinks
+from ml_connector.lists.known_codes import KnownCodes
 from ml_connector.mapping.kinds import CODE_KINDS, GL_ACCOUNTS, ITEMS, SUPPLIERS
 from ml_connector.reference_data.refresh import fresh_since
-from ml_connector.spreadsheet_codes import KnownCodes
 
 _FEW_SUPPLIERS = 50
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ml_connector.domain.money import Money, minor_digits
 from ml_connector.domain.people import name_of
+from ml_connector.lists.writing import write_list
 from ml_connector.month_end.reconcile import MonthReport
 from ml_connector.month_end.report_lines import (
     CATEGORIES,
@@ -16,7 +17,6 @@ from ml_connector.month_end.report_lines import (
     ReportLine,
     Totals,
 )
-from ml_connector.output_files import write_list
 from ml_connector.printed_pages import columns_of, paragraph, table_row, write_page
 
 COLUMNS = (

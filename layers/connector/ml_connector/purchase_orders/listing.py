@@ -12,7 +12,7 @@ from ml_connector.domain.ids import OrderId
 from ml_connector.domain.open_exceptions import brief
 from ml_connector.domain.records import OrderState
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord, UnreadableRecord, new_order
-from ml_connector.output_files import write_list
+from ml_connector.lists.writing import write_list
 from ml_connector.record_lookup import served_elsewhere, set_aside
 from ml_connector.user_errors import UserError
 

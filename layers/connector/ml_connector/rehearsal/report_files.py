@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ml_connector.output_files import write_list
+from ml_connector.lists.writing import write_list
 from ml_connector.printed_pages import paragraph, table, write_page
 from ml_connector.rehearsal.readiness import Readiness
 from ml_connector.rehearsal.rehearsed_orders import (

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ml_connector.domain.matching.party import MatchDecision, Party
-from ml_connector.input_files import InvalidLine, TableRow, line_error, lines_error, read_table
-from ml_connector.output_files import write_list
+from ml_connector.lists.reading import InvalidLine, TableRow, line_error, lines_error, read_table
+from ml_connector.lists.writing import write_list
 
 _NEEDED = ("id", "name")
 _KNOWN = (

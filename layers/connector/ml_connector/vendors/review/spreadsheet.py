@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ml_connector.domain.ids import Division, VendorId
-from ml_connector.input_files import InvalidLine, TableRow, line_error, read_table
-from ml_connector.output_files import check_list_path, write_list
+from ml_connector.lists.reading import InvalidLine, TableRow, line_error, read_table
+from ml_connector.lists.writing import check_list_path, write_list
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.settings.division_names import find_division

@@ -18,8 +18,8 @@ from ml_connector.domain.ids import Actor, Division, Guid, VendorId
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.infrastructure.ledger import Conflict, Ledger
 from ml_connector.infrastructure.vendor_links import SupplierProposals
+from ml_connector.lists.known_codes import KnownCodes, same_code
 from ml_connector.services import Services
-from ml_connector.spreadsheet_codes import KnownCodes, same_code
 from ml_connector.stack import Stack
 from ml_connector.user_errors import ServiceError, UserError, safe_lines
 from ml_connector.vendors.review import decisions

@@ -18,8 +18,8 @@ from ml_connector.infrastructure.vendor_links import (
     Rejection,
     SupplierProposal,
 )
+from ml_connector.lists.known_codes import KnownCodes
 from ml_connector.services import Services
-from ml_connector.spreadsheet_codes import KnownCodes
 from ml_connector.vendors.parties import supplier_party, vendors_of
 from ml_connector.vendors.waiting_orders import waiting_for_link
 

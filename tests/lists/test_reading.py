@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from local.in_memory.environment import InMemoryEnvironment
-from ml_connector import input_files
-from ml_connector.input_files import read_rows
+from ml_connector.lists import reading
+from ml_connector.lists.reading import read_rows
 from ml_connector.mapping import files as mapping_files
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
@@ -56,7 +56,7 @@ def test_a_file_that_is_none_of_ours_is_not_read(
 ) -> None:
     path = tmp_path / "any.csv"
     path.write_text(f"{MAPPINGS}\n1,2,3,4\n")
-    monkeypatch.setattr(input_files, "_LARGEST", 10)
+    monkeypatch.setattr(reading, "_LARGEST", 10)
     with pytest.raises(UserError, match="larger"):
         list(read_rows(path))
     with pytest.raises(UserError, match="No such file"):

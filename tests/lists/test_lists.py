@@ -15,13 +15,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ml_connector import workbooks
-from ml_connector.input_files import InvalidLine, OddCell, TableRow, read_rows, read_table
-from ml_connector.output_files import escaped, unescaped, write_list
-from ml_connector.spreadsheet_codes import KnownCodes, same_code, spreadsheet_form
+from ml_connector.lists import workbooks
+from ml_connector.lists.cells import OddCell, escaped, unescaped
+from ml_connector.lists.known_codes import KnownCodes, same_code, spreadsheet_form
+from ml_connector.lists.reading import InvalidLine, TableRow, read_rows, read_table
+from ml_connector.lists.writing import write_list
 from ml_connector.user_errors import UserError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 ROWS = [["code", "naam"], ["007", "Crème brûlée"], ["4.10", "Müller, Söhne; GmbH"]]
 
 
@@ -313,8 +314,8 @@ def test_what_a_workbook_cannot_hold_is_said(
 def test_only_a_workbook_loads_its_library(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     code = (
-        "import sys; from pathlib import Path; from ml_connector.input_files import read_rows; "
-        "from ml_connector.output_files import write_list; path = Path(sys.argv[1]); "
+        "import sys; from pathlib import Path; from ml_connector.lists.reading import read_rows; "
+        "from ml_connector.lists.writing import write_list; path = Path(sys.argv[1]); "
         "write_list(path, ['a'], [['b']]); list(read_rows(path)); print('openpyxl' in sys.modules)"
     )
     run = subprocess.run(

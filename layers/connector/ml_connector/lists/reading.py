@@ -12,9 +12,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-from ml_connector.output_files import unescaped
+from ml_connector.lists.cells import OddCell, unescaped
 from ml_connector.user_errors import UserError, safe_lines
 
 _DELIMITERS = ",;\t|"
@@ -48,19 +47,6 @@ _NO_TEXTS = (
 )
 _SAVE_AS = "save it as CSV UTF-8, or as .xlsx"
 _TEXT_AS_FORMULA = re.compile(r'\s*="((?:[^"]|"")*)"\s*')
-
-
-class OddCell(str):
-    """A cell whose text is no value that somebody entered; `why` says what it is."""
-
-    __slots__ = ("why",)
-    why: str
-
-    def __new__(cls, text: str, why: str) -> Self:
-        """Return a cell with its reason."""
-        self = super().__new__(cls, text)
-        self.why = why
-        return self
 
 
 @dataclass(frozen=True)
@@ -166,7 +152,7 @@ def _rows(path: Path) -> Iterator[tuple[int, int, list[str]]]:
     data = _read(path)
     rows: Iterator[tuple[int, int, list[str]]]
     if data.startswith(b"PK\x03\x04"):
-        from ml_connector.workbooks import workbook_rows  # noqa: PLC0415  only for a workbook
+        from ml_connector.lists.workbooks import workbook_rows  # noqa: PLC0415  only for a workbook
 
         rows = ((row, row, cells) for row, cells in workbook_rows(path.name, data))
     else:

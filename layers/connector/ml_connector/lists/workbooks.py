@@ -16,7 +16,7 @@ import openpyxl
 from defusedxml import DefusedXmlException
 from openpyxl.cell import WriteOnlyCell
 
-from ml_connector.input_files import OddCell
+from ml_connector.lists.cells import OddCell
 from ml_connector.user_errors import UserError
 
 _LARGEST = 400_000_000

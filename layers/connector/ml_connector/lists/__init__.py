@@ -1,0 +1,1 @@
+"""Lists as files: read as people and spreadsheets save them, written so that nothing is lost."""
