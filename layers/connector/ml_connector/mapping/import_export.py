@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_connector.connections import manage as connections
-from ml_connector.domain.ids import Actor, Division
+from ml_connector.domain.ids import Actor, ConnectionId, Division
 from ml_connector.domain.mapped_values import AUTOMATIC, MappingRow
 from ml_connector.infrastructure.ledger import Conflict
 from ml_connector.lists.reading import lines_error
@@ -18,7 +18,7 @@ from ml_connector.mapping.kinds import KINDS, SUBSIDIARIES
 from ml_connector.mapping.loaded_data import LoadedDivisionData
 from ml_connector.mapping.overview import MappingOverview
 from ml_connector.mapping.usage import find_usage
-from ml_connector.services import Services
+from ml_connector.services import Services, StackServices
 from ml_connector.settings.connection import Connection
 from ml_connector.settings.division_names import find_division
 from ml_connector.stack import RecordStack
@@ -124,19 +124,10 @@ def import_(
         UserError: the file is invalid; one line for each error.
         Conflict: the connection was changed meanwhile; nothing was changed.
     """
-    read = stack.services.connections.versioned(stack.connection(id).id)
-    if read is None:
-        raise UserError(f"there is no connection {id!r}; see `connector connection list`")
-    stored, version = read
-    services = stack.services.bound(stored)
-    connection = services.mapping_rows.whole(stored)
-    loaded: dict[Division, LoadedDivisionData] = {}
-
-    def division_data(division: Division) -> LoadedDivisionData:
-        return loaded.setdefault(division, _division_data(services, division))
-
+    services, connection, version = _to_change(stack.services, stack.connection(id).id)
     lines, invalid = files.read(path)
     airbase = AirbaseCodes(partial(find_usage, services.airbase(), connection))
+    division_data = cache(partial(_division_data, services))
     draft = MappingChanges(connection, division_data, airbase, invalid)
     draft.read(lines)
     if draft.result is None:
@@ -164,12 +155,7 @@ def set_one(
         UserError: the value cannot be mapped so.
         Conflict: the connection was changed meanwhile; nothing was changed.
     """
-    read = stack.services.connections.versioned(stack.connection(id).id)
-    if read is None:
-        raise UserError(f"there is no connection {id!r}; see `connector connection list`")
-    stored, version = read
-    services = stack.services.bound(stored)
-    connection = services.mapping_rows.whole(stored)
+    services, connection, version = _to_change(stack.services, stack.connection(id).id)
     found = connection.division(division)
     before = getattr(found.mappings, kind).get(airbase, "") if found else ""
     draft = MappingChanges(
@@ -183,6 +169,16 @@ def set_one(
     if draft.changes:
         _save(stack, actor, draft.result, version, draft.changes)
     return MappingImport(draft.changes, [], _queue(services, draft.changes))
+
+
+def _to_change(stack_services: StackServices, id: ConnectionId) -> tuple[Services, Connection, int]:
+    """Return a connection with all its mappings, and the version that a change is based on."""
+    read = stack_services.connections.versioned(id)
+    if read is None:
+        raise UserError(f"there is no connection {id!r}; see `connector connection list`")
+    stored, version = read
+    services = stack_services.bound(stored)
+    return services, services.mapping_rows.whole(stored), version
 
 
 def _save(
