@@ -1,7 +1,7 @@
 """Do what a person asked for on a page, and tell the page what came of it."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -21,21 +21,40 @@ from ml_connector.user_errors import UserError
 from ml_connector.vendors.review import decide_by_name as vendors
 
 _MOST_CHANGES_SHOWN = 100
+_UNFINISHED = (
+    "It did not come to its end, and may have been done in part. Look at the page again; for long "
+    "lists, use the command."
+)
+_FAILED = "It failed, and why was logged. Ask again; if it fails again, use the command."
 
 
 def answer(request: PersonRequest, services: StackServices) -> None:
-    """Do it; what is not possible is told to the page. What was done already is not done again."""
+    """Do it; what is not possible is told to the page. What was done already is not done again.
+
+    A request is tried once: whoever asked looks at the page, and can ask again.
+    """
     kept = KeptReports(services.tables.mappings, request.connection)
-    if kept.outcome(request.id) is not None:
-        return
+    if kept.outcome(request.id) is None:
+        kept.note(request.id, _outcome(request, services))
+
+
+def _outcome(request: PersonRequest, services: StackServices) -> Outcome:
+    if request.receives:  # its worker was ended, at its time limit perhaps
+        return _not_done(request, _UNFINISHED)
     actor = Person(request.issuer, request.subject, request.person).actor
     try:
         values = _do(WorkerStack(services), actor, request)
-        outcome = Outcome(is_done=True, request=request.request, values=values)
     except (UserError, Fault, Conflict, ReportTooLargeError) as error:
         logger().warning("a request was not done", request=request.request, cause=str(error))
-        outcome = Outcome(is_done=False, request=request.request, values={"why": _why(error)})
-    kept.note(request.id, outcome)
+        return _not_done(request, _why(error))
+    except Exception:  # noqa: BLE001  the page would wait for ever
+        logger().exception("a request failed", request=request.request)
+        return _not_done(request, _FAILED)
+    return Outcome(is_done=True, request=request.request, values=values)
+
+
+def _not_done(request: PersonRequest, why: str) -> Outcome:
+    return Outcome(is_done=False, request=request.request, values={"why": why})
 
 
 def _do(stack: WorkerStack, actor: Actor, request: PersonRequest) -> Mapping[str, Any]:
@@ -79,7 +98,7 @@ def _decide(
                     done.append(vendors.reject(*of, supplier, values.get("reason", ""), division))
     finally:
         if done:
-            reports.vendors()
+            _renew(reports.vendors)
     if not done:
         raise UserError("no division was named")
     linked = done[-1]["supplier"]
@@ -97,7 +116,7 @@ def _import(
         path.write_text(text, encoding="utf-8")
         made = import_(stack, actor, request.connection, path, dry_run=is_dry)
     if not is_dry and made.changes:
-        reports.mappings()
+        _renew(reports.mappings)
     return {
         "is_dry": is_dry,
         "number": len(made.changes),
@@ -105,6 +124,14 @@ def _import(
         "changes": [each.as_dict() for each in made.changes[:_MOST_CHANGES_SHOWN]],
         "csv": text if is_dry and made.changes else "",
     }
+
+
+def _renew(report: Callable[[], None]) -> None:
+    """Have the page show what was decided; it is decided even if that fails."""
+    try:
+        report()
+    except (UserError, Fault, Conflict, ReportTooLargeError) as error:
+        logger().warning("a report was not renewed", cause=str(error))
 
 
 def _why(error: Exception) -> str:

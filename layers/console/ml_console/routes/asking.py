@@ -107,6 +107,12 @@ def require(visit: Visit, role: Role, divisions: Iterable[str]) -> None:
             raise ForbiddenError(role)
 
 
+def require_to_ask(on: Chosen) -> None:
+    """Raise unless the person may have the connection read: a clerk in any of its divisions."""
+    if not on.may_ask:
+        raise ForbiddenError(Role.CLERK)
+
+
 def notice(visit: Visit, reports: KeptReports) -> Notice | None:
     """Return what became of the request that the address names."""
     id = visit.request.query.get("asked", "")

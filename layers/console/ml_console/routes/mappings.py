@@ -66,7 +66,7 @@ def download(console: Console, visit: Visit) -> Answer:
 def read(console: Console, visit: Visit) -> Answer:
     """Have Airbase's values and Exact's reference data compared again."""
     on = asking.chosen(console, visit, visit.request.form)
-    asking.require(visit, Role.CLERK, [key for key, _ in on.divisions][:1])
+    asking.require_to_ask(on)
     return asking.ask(console, visit, on.connection, "mappings", PATH)
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from msgspec import Struct
 
 from ml_connector import clock
-from ml_connector.domain.console_access import Role
 from ml_connector.domain.reports import MonthReport
 from ml_console.console import Console
 from ml_console.downloads import as_csv, as_text
@@ -110,7 +109,7 @@ def download(console: Console, visit: Visit) -> Answer:
 def read(console: Console, visit: Visit) -> Answer:
     """Have the month reconciled."""
     on = asking.chosen(console, visit, visit.request.form)
-    asking.require(visit, Role.CLERK, [key for key, _ in on.divisions][:1])
+    asking.require_to_ask(on)
     asked = _month(visit.request.form.get("month", ""))
     keep = {"month": asked}
     return asking.ask(console, visit, on.connection, "month", PATH, keep, keep)

@@ -87,7 +87,7 @@ def vendors(console: Console, visit: Visit) -> Answer:
 def read(console: Console, visit: Visit) -> Answer:
     """Have both lists read again."""
     on = asking.chosen(console, visit, visit.request.form)
-    asking.require(visit, Role.CLERK, [key for key, _ in on.divisions][:1])
+    asking.require_to_ask(on)
     return asking.ask(console, visit, on.connection, "vendors", PATH)
 
 
