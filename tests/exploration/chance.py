@@ -9,7 +9,7 @@ from zlib import crc32
 
 from ml_connector import backoff
 from ml_connector.airbase.client import AirbaseClient
-from ml_connector.infrastructure import circuit_breaker, coordination
+from ml_connector.infrastructure import coordination
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from tests.exploration.actors import DONE, call, here
 
@@ -20,7 +20,6 @@ def without_chance() -> Iterator[None]:
     longest = SimpleNamespace(uniform=lambda _, most: most)
     with (
         patch.object(backoff, "random", longest),
-        patch.object(circuit_breaker, "random", longest),
         patch.object(coordination, "secrets", _Named()),
         patch.object(AirbaseClient, "order", _read_once(AirbaseClient.order)),
         patch.object(AirbaseClient, "vendor", _read_once(AirbaseClient.vendor)),
