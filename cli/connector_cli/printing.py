@@ -9,6 +9,8 @@ from typing import Any
 
 import typer
 
+from ml_connector.domain.words import counted
+
 _WIDTH_IN_A_PIPE = 160
 
 
@@ -29,7 +31,7 @@ def print_json(value: Any) -> None:
 
 def print_written(rows: int, path: Path) -> None:
     """Print how long the list is that was written to a file."""
-    print_line(f"{rows} {'line' if rows == 1 else 'lines'} written to {path}.")
+    print_line(f"{counted(rows, 'line')} written to {path}.")
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:

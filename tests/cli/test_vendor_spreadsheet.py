@@ -151,7 +151,7 @@ def test_decisions_are_applied_and_waiting_orders_are_posted(
     printed = sheet.terminal.type("import", FIRM, str(sheet.path), "--dry-run").out
     assert "reject Lindex Nova: 903 Lindex Nova SRL (line " in printed
     assert printed.endswith(
-        "2 links, 1 rejections, 1 unlinks would be made; 6 rows change nothing.\n"
+        "2 links, 1 rejection and 1 unlink would be made; 6 rows change nothing.\n"
     )
     assert sheet.import_() == {**found, "dry_run": False}
     assert firm.supplier_of(accepted) == best

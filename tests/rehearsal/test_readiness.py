@@ -7,6 +7,7 @@ from typing import Any
 from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.ids import VendorId
+from ml_connector.health.ping import ping_connection
 from ml_connector.infrastructure.vendor_links import Link
 from ml_connector.reference_data.refresh import refresh
 from ml_connector.rehearsal.readiness import Readiness, check_readiness
@@ -52,7 +53,10 @@ def add_supplier(env: InMemoryEnvironment, name: str, code: str, **more: Any) ->
 
 def test_before_anything_was_tried_it_is_not_ready(firm: InMemoryEnvironment) -> None:
     found = red(verdict(firm))
-    assert found.keys() >= {"mappings", "vendors", "limits", "webhooks", "rehearsal"}
+    assert found["rehearsal"] == [
+        "Nothing was rehearsed: whether mappings, vendors and call limits suffice is not known."
+    ]
+    assert not found.keys() & {"mappings", "vendors", "limits"}  # one line for one cause
     assert found["webhooks"] == ["Airbase has never called.", "Exact at nl has never called."]
 
 
@@ -61,9 +65,12 @@ def test_with_everything_in_place_it_is_ready(firm: InMemoryEnvironment) -> None
     assert found.red == []
     assert found.is_ready
     shown = [each.what for each in found.lines]
-    assert "1 of 1 orders (100.0%) go through untouched." in shown
+    assert "1 of 1 order (100%) goes through untouched." in shown
+    pinged = ping_connection(firm.services_of())
+    green = sum(each.ok is True for each in pinged)  # as `ping` counts them
+    assert f"{green} of {len(pinged)} checks passed." in shown
     assert any("Renewed 0.0 days ago" in each for each in shown)
-    assert any("The busiest day takes 1 of 5000 calls a day (0%)." in each for each in shown)
+    assert "The busiest day takes 1 of the 5,000 calls that a day allows (under 0.1%)." in shown
 
 
 def test_what_the_rehearsal_lacks_is_red(firm: InMemoryEnvironment) -> None:
@@ -78,6 +85,16 @@ def test_what_the_rehearsal_lacks_is_red(firm: InMemoryEnvironment) -> None:
     assert [each.partition(":")[0] for each in red(found)["vendors"]] == ["UNKNOWN_VENDOR"]
     (typed,) = [each for each in found.lines if "typed in by hand" in each.what]
     assert f"connector adopt {FIRM} --rehearsed 2026-10-01..2026-10-31 --all" in typed.remedy
+
+
+def test_a_rehearsal_of_which_nothing_goes_through_is_red(firm: InMemoryEnvironment) -> None:
+    firm.connect()
+    october(firm, "PO-1", account="9999")
+    october(firm, "PO-2", account="9999")
+    rehearsed(firm)
+    found = verdict(firm)
+    assert "0 of 2 orders (0%) go through untouched." in red(found)["rehearsal"]
+    assert any("2 orders need it." in each for each in red(found)["mappings"])
 
 
 def test_an_old_rehearsal_does_not_count(firm: InMemoryEnvironment) -> None:

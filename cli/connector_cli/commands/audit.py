@@ -11,6 +11,7 @@ from connector_cli.printing import print_json, print_line, print_table
 from ml_connector.audit import events as event_rows
 from ml_connector.audit import export_files, export_rows, trail_checks, trails
 from ml_connector.audit.trail_checks import TrailCheck
+from ml_connector.domain.words import counted
 
 app = typer.Typer(no_args_is_help=True, help="Show, verify and export audit trails.")
 _MAX_DETAIL = 300
@@ -70,7 +71,7 @@ def verify(
         for each in (*broken, *unread):
             print_line(_summary(each))
         rest = f", {len(unread)} not verified" if unread else ""
-        print_line(f"{len(checks)} trails, {len(broken)} broken{rest}.")
+        print_line(f"{counted(len(checks), 'trail')}, {len(broken)} broken{rest}.")
     _exit_when_broken(checks)
 
 
@@ -101,8 +102,8 @@ def export(
     if as_json:
         print_json(done)
     else:
-        records = "1 record" if done["records"] == 1 else f"{done['records']} records"
-        print_line(f"Wrote {done['entries']} entries of {records} to {out}.")
+        entries = counted(done["entries"], "entry", "entries")
+        print_line(f"Wrote {entries} of {counted(done['records'], 'record')} to {out}.")
         for key in done["left_out"]:
             print_line(f"LEFT OUT {key}: a newer version of the connector has written it.")
     if done["left_out"]:
@@ -136,7 +137,7 @@ def events(
     found = event_rows.stored_event(stack, connection, event)
     if out:
         event_rows.write_body(found, out)
-        print_line(f"Wrote {len(found.body)} bytes to {out}.")
+        print_line(f"Wrote {counted(len(found.body), 'byte')} to {out}.")
         return
     for line in event_rows.lines_of(found):
         print_line(line)
@@ -152,7 +153,7 @@ def _summary(check: TrailCheck) -> str:
         return f"BROKEN {check.title} ({check.record}): {check.broken}."
     if check.not_verified:
         return f"NOT VERIFIED {check.not_verified}."
-    return f"The chain of {check.entries} entries is intact."
+    return f"The chain of {counted(check.entries, 'entry', 'entries')} is intact."
 
 
 def _detail(detail: object, full: bool) -> str:

@@ -34,6 +34,7 @@ from ml_connector.connections.files import read_connection
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.shared_use import share_apps
+from ml_connector.domain.words import counted
 from ml_connector.secret import Secret
 from ml_connector.user_errors import UserError
 
@@ -379,7 +380,7 @@ def _secret_state(value: object) -> str:
     if not isinstance(value, Mapping):
         return str(value)
     age = (
-        f", renewed {value['age_days']} days ago (expires after 30 days)"
+        f", renewed {counted(round(value['age_days']), 'day')} ago (expires after 30 days)"
         if "age_days" in value
         else ""
     )

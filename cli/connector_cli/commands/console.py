@@ -8,6 +8,7 @@ import typer
 from connector_cli.commands.common import SET_IT, Json, ask_secret, stack_of
 from connector_cli.printing import print_json, print_line, print_table
 from ml_connector.console_access import manage
+from ml_connector.domain.words import counted
 from ml_connector.secret import Secret
 
 app = typer.Typer(
@@ -83,7 +84,7 @@ def end_sessions(
     if as_json:
         print_json({"ended": ended})
     else:
-        print_line(f"{ended} session{'' if ended == 1 else 's'} ended.")
+        print_line(f"{counted(ended, 'session')} ended.")
 
 
 def _print_access(found: manage.AccessReport, *, as_json: bool) -> None:

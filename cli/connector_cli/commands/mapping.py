@@ -8,6 +8,7 @@ import typer
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table, print_written
 from ml_connector.domain.mapped_values import MappingProposal, MappingRow
+from ml_connector.domain.words import counted
 from ml_connector.mapping import import_export, listings
 from ml_connector.mapping.kinds import ITEMS
 
@@ -140,5 +141,5 @@ def accept_listing(
         return
     print_line(
         f"Accepted. {listing} of division {division} is read again now and replaced by "
-        f"{done['rows']} rows if Exact still says so."
+        f"{counted(done['rows'], 'row')} if Exact still says so."
     )

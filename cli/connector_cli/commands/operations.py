@@ -8,6 +8,7 @@ import typer
 
 from connector_cli.commands.common import Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.domain.words import counted
 from ml_connector.migrations import run as migrations
 from ml_connector.operations.redrive import redrive_messages
 from ml_connector.operations.restore import resume_after_restore
@@ -60,7 +61,7 @@ def restored(
         print_json(found)
         return
     for each in found:
-        events = "1 event" if each["events_queued"] == 1 else f"{each['events_queued']} events"
+        events = counted(each["events_queued"], "event")
         print_line(
             f"{each['connection']}: {events} queued again; orders are "
             f"looked up in Exact before posting until {each['looks_first_until']}."

@@ -8,6 +8,7 @@ import typer
 
 from connector_cli.commands.common import Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.domain.words import counted, verb
 from ml_connector.health import ping as health
 
 _WORDS = {True: "green", False: "RED", None: "unknown"}
@@ -43,7 +44,8 @@ def _shortened(found: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]
         if not _is_readable(each):
             yield each
         elif number := readable.pop(_scope(each), 0):
-            yield {**each, "check": "read", "detail": f"{number} endpoints are readable."}
+            what = f"{counted(number, 'endpoint')} {verb(number, 'is', 'are')} readable."
+            yield {**each, "check": "read", "detail": what}
 
 
 def _is_readable(each: Mapping[str, Any]) -> bool:

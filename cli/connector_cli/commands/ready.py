@@ -7,6 +7,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.domain.words import counted
 from ml_connector.lists.writing import check_list_path
 from ml_connector.rehearsal.readiness import check_readiness
 from ml_connector.rehearsal.report_files import write_readiness, write_sign_off
@@ -47,7 +48,9 @@ def ready(
             (e.area, e.where, _WORDS[e.ok], f"{e.what}\n{e.remedy}".strip()) for e in found.lines
         )
         print_table(("Area", "Where", "", "Finding, and what to do"), rows)
-        verdict = "ready to go live" if found.is_ready else f"not ready: {len(found.red)} red lines"
+        verdict = "ready to go live"
+        if not found.is_ready:
+            verdict = f"not ready: {counted(len(found.red), 'red line')}"
         print_line(f"{connection} is {verdict}.")
         for path in filter(None, (csv, html)):
             print_line(f"Written: {path}.")

@@ -8,6 +8,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_error, print_json, print_line, print_table
+from ml_connector.domain.words import counted
 from ml_connector.lists.writing import check_list_path
 from ml_connector.rehearsal.period import AskedDays
 from ml_connector.rehearsal.rehearse import rehearse as rehearse_
@@ -73,7 +74,7 @@ def rehearse(
 def show_progress(done: int, every: int) -> None:
     """Print from time to time how many orders are done, to standard error."""
     if done % _EVERY == 0 or done == every:
-        print_error(f"{done} of {every} orders")
+        print_error(f"{done:,} of {counted(every, 'order')}")
 
 
 def _print(found: Rehearsal) -> None:

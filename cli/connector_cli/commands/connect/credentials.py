@@ -22,6 +22,7 @@ from ml_connector.connections.secrets import (
 from ml_connector.connections.shared_use import share_apps
 from ml_connector.connections.subsidiaries import Subsidiary
 from ml_connector.domain.faults import Fault, Halt, Later
+from ml_connector.domain.words import counted
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.user_errors import UserError, safe_lines
@@ -69,8 +70,7 @@ class CredentialSteps:
             self.session.print_line(f"Airbase: the API key is not checked yet: {fault.cause}")
             return None
         self._keep(credentials, {_KEY: key}, verdict=True)
-        number = len(found)
-        things = "1 subsidiary" if number == 1 else f"{number} subsidiaries"
+        things = counted(len(found), "subsidiary", "subsidiaries")
         self.session.print_line(f"Airbase: the API key works; {things}.")
         return found
 

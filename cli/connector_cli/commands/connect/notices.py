@@ -39,7 +39,7 @@ class NoticeStep:
 
     def _people(self, settings: Settings) -> Settings:
         subscribers = notifications.mail_subscribers(self.stack.topic)
-        self.session.print_line(f"E-mail: {notifications.counted(subscribers)}.")
+        self.session.print_line(f"E-mail: {notifications.heard_by(subscribers)}.")
         if not settings.get("notify", {}).get("slack"):
             settings = self._slack(settings)
         return settings

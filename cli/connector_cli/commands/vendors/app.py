@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from connector_cli.commands.common import Json
 from connector_cli.commands.vendors import decisions, spreadsheet, views
 from connector_cli.printing import print_json, print_line
+from ml_connector.domain.words import counted
 from ml_connector.vendors.review import offline_match
 
 app = typer.Typer(no_args_is_help=True, help="Link Airbase vendors to Exact suppliers.")
@@ -47,7 +48,7 @@ def match(
         print_json({"file": str(out), **{each: found[each] for each in ("link", "review", "none")}})
         return
     print_line(
-        f"{found.total()} vendors: {found['link']} link, {found['review']} review, "
+        f"{counted(found.total(), 'vendor')}: {found['link']} link, {found['review']} review, "
         f"{found['none']} none; written to {out}."
     )
 

@@ -7,6 +7,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line
+from ml_connector.domain.words import counted, verb
 from ml_connector.vendors.review import spreadsheet, spreadsheet_import
 
 
@@ -56,7 +57,9 @@ def import_(
     for note in found["notes"]:
         print_line(note)
     made = "would be made" if dry_run else "made"
+    rest = found["unchanged"]
     print_line(
-        f"{found['link']} links, {found['reject']} rejections, {found['unlink']} unlinks {made}; "
-        f"{found['unchanged']} rows change nothing."
+        f"{counted(found['link'], 'link')}, {counted(found['reject'], 'rejection')} and "
+        f"{counted(found['unlink'], 'unlink')} {made}; "
+        f"{counted(rest, 'row')} {verb(rest, 'changes', 'change')} nothing."
     )

@@ -8,6 +8,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.domain.words import counted
 from ml_connector.vendors.review import shared_suppliers
 from ml_connector.vendors.review import status as vendor_status
 from ml_connector.vendors.review import views as vendor_views
@@ -28,7 +29,8 @@ def status(
     if as_json:
         print_json(found)
         return
-    print_line(f"{found['vendors']} vendors read; comparison of both lists: {found['comparison']}.")
+    vendors = counted(found["vendors"], "vendor")
+    print_line(f"{vendors} read; comparison of both lists: {found['comparison']}.")
     names = [f"{each['division']} {each['name']}".strip() for each in found["divisions"]]
     columns = [list(_figures(each)) for each in found["divisions"]]
     labels = [label for label, _ in columns[0]]

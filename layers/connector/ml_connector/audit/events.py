@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_connector import clock
+from ml_connector.domain.words import counted
 from ml_connector.infrastructure.answer_texts import decode
 from ml_connector.infrastructure.event_bodies import UnreadableBodyError, decompressed
 from ml_connector.infrastructure.inbox import KEPT_FOR, StoredEvent
@@ -45,7 +46,7 @@ def lines_of(event: StoredEvent) -> Iterator[str]:
     try:
         yield decode(decompressed(event.body, event.headers.get("content-encoding", "")))
     except UnreadableBodyError:
-        yield f"(not a text; {len(event.body)} bytes: use --out)"
+        yield f"(not a text; {counted(len(event.body), 'byte')}: use --out)"
 
 
 def _row(event: StoredEvent) -> dict[str, Any]:

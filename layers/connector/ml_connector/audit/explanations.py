@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from ml_connector.domain.audit_chain import Entry
+from ml_connector.domain.words import counted
 
 DecisionKind = Literal[
     "posted", "linked", "adopted", "refused", "waiting", "amended", "removed", "set_aside",
@@ -117,7 +118,7 @@ def _intent(said: _Said) -> str:
     else:
         said.missing("by which mappings and link")
     amount = said.text("intent", "amount")
-    of = f", {len(lines)} {'line' if len(lines) == 1 else 'lines'}" if lines else ""
+    of = f", {counted(len(lines), 'line')}" if lines else ""
     return f"It was mapped and was to be posted{of}{f', for {amount}' if amount else ''}."
 
 

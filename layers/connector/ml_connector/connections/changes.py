@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ml_connector.connections.files import checked
 from ml_connector.connections.subsidiaries import Settings
 from ml_connector.domain.ids import code_of
+from ml_connector.domain.words import counted
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.settings.connection import MAPPING_KINDS, Connection, ExactSite
 from ml_connector.user_errors import UserError
@@ -181,6 +182,6 @@ def _shown(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, dict):
-        return "1 entry" if len(value) == 1 else f"{len(value)} entries"
+        return counted(len(value), "entry", "entries")
     text = str(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

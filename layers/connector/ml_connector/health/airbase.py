@@ -15,6 +15,7 @@ from ml_connector.domain.faults import Fault, Halt, Later, Review
 from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.states import ApprovalState
+from ml_connector.domain.words import counted
 from ml_connector.health.checks import Checklist, result_or_fault
 from ml_connector.services import Services
 
@@ -124,7 +125,7 @@ class AirbasePing:
             until = clock.now() + timedelta(minutes=1)
             raise delay("AIRBASE_BUSY", until, "few_left", remaining=remaining)
         else:
-            self._list.green("airbase_rate", f"{remaining} calls left.")
+            self._list.green("airbase_rate", f"{counted(int(remaining), 'call')} left.")
 
     def _check_clock(self, headers: Mapping[str, str]) -> None:
         try:

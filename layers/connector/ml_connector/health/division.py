@@ -14,6 +14,7 @@ from ml_connector import clock
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Fault, Later, Review
 from ml_connector.domain.ids import code_of as number_of
+from ml_connector.domain.words import counted
 from ml_connector.exact import subscriptions
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.divisions import is_about_endpoint, may_be_virtual, virtual
@@ -198,7 +199,8 @@ class DivisionPing:
             self._red("budget", self._fault)
             return
         minute, day = self._exact_client.rate_limiter.minute_and_day_left(self._code)
-        self._list.green("budget", f"{minute} calls left this minute, {day} today.", self._code)
+        left = f"{counted(minute, 'call')} left this minute, {day:,} today."
+        self._list.green("budget", left, self._code)
 
     def _red(self, check: str, fault: Fault) -> None:
         self._list.red(check, fault, self._code)

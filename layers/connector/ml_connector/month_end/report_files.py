@@ -8,6 +8,7 @@ from typing import Any
 
 from ml_connector.domain.money import Money, minor_digits
 from ml_connector.domain.people import name_of
+from ml_connector.domain.words import counted, verb
 from ml_connector.lists.writing import write_list
 from ml_connector.month_end.reconcile import MonthReport
 from ml_connector.month_end.report_lines import (
@@ -71,8 +72,8 @@ def summary(report: MonthReport) -> Iterator[str]:
     approved = sum(counts.values()) - counts["only_in_exact"] - counts["possible_duplicate"]
     equal = counts["equal"]
     yield (
-        f"Airbase approved {_orders_of(approved)} in {report.month}; "
-        f"{equal} {_is(equal)} in Exact as approved."
+        f"Airbase approved {counted(approved, 'order')} in {report.month}; "
+        f"{equal} {verb(equal, 'is', 'are')} in Exact as approved."
     )
     for totals in report.totals:
         if totals.is_all and totals.currency:
@@ -85,20 +86,22 @@ def summary(report: MonthReport) -> Iterator[str]:
             )
             yield f"Approved are {totals.currency} {figure(ours)}; {rest}"
     if twins := counts["possible_duplicate"]:
+        duplicates = verb(twins, "a duplicate", "duplicates")
         yield (
-            f"{_orders_of(twins)} in Exact may be {'a duplicate' if twins == 1 else 'duplicates'} "
-            "of what was posted: check before anything is paid."
+            f"{counted(twins, 'order')} in Exact may be {duplicates} of what was posted: check "
+            "before anything is paid."
         )
     open_ = {each: counts[each] for each in _OPEN if counts[each]}
     if open_:
         parts = (f"{number} {_WORDS[category]}" for category, number in open_.items())
         total = sum(open_.values())
-        need = f"{_orders_of(total)} {'needs' if total == 1 else 'need'} somebody"
+        need = f"{counted(total, 'order')} {verb(total, 'needs', 'need')} somebody"
         yield f"{need} before the month is closed: {', '.join(parts)}."
     elif not report.has_findings:
         yield "Nothing is left to do for this month."
     if set_aside := counts["set_aside"]:
-        yield f"{_orders_of(set_aside)} {_is(set_aside)} set aside by somebody's decision."
+        orders = f"{counted(set_aside, 'order')} {verb(set_aside, 'is', 'are')}"
+        yield f"{orders} set aside by somebody's decision."
 
 
 def to_do(line: ReportLine) -> str:
@@ -118,14 +121,6 @@ def shown_amount(amount: Money | None) -> str:
     if amount is None:
         return ""
     return f"{amount.currency} {amount.amount:,.{minor_digits(amount.currency)}f}"
-
-
-def _orders_of(number: int) -> str:
-    return f"{number:,} order" if number == 1 else f"{number:,} orders"
-
-
-def _is(number: int) -> str:
-    return "is" if number == 1 else "are"
 
 
 def differences_text(line: ReportLine) -> str:

@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ml_connector import telemetry
 from ml_connector.connections import manage as connections
 from ml_connector.domain.ids import Actor, ConnectionId
+from ml_connector.domain.words import counted
 from ml_connector.infrastructure.channels import SnsTopic, slack_url
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.secret_store import NOTIFY_SLACK, WHOLE_STACK
@@ -26,12 +27,12 @@ def mail_subscribers(topic: SnsTopic) -> tuple[int, int] | None:
         return None
 
 
-def counted(subscribers: tuple[int, int] | None) -> str:
+def heard_by(subscribers: tuple[int, int] | None) -> str:
     """Return the subscribers in words, and what to do when there is none."""
     if subscribers is None:
         return "the topic's subscribers cannot be counted with your rights"
     confirmed, pending = subscribers
-    people = "1 confirmed subscriber" if confirmed == 1 else f"{confirmed} confirmed subscribers"
+    people = counted(confirmed, "confirmed subscriber")
     waiting = f", {pending} not confirmed yet" if pending else ""
     how = "" if confirmed else ": deploy the stack with NotificationEmail, and confirm the e-mail"
     return f"{people}{waiting}{how}"
@@ -103,7 +104,7 @@ def _reached(topic: SnsTopic, channel: str) -> dict[str, Any]:
     if channel != topic.name:
         return {"reaches": None, "subscribers": ""}
     known = mail_subscribers(topic)
-    return {"reaches": known[0] if known else None, "subscribers": counted(known)}
+    return {"reaches": known[0] if known else None, "subscribers": heard_by(known)}
 
 
 def _recorded(

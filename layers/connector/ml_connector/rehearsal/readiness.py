@@ -9,12 +9,14 @@ from typing import Any, Literal, get_args
 from ml_connector import clock
 from ml_connector.domain.ids import Actor, AppId, ConnectionId, Division, VendorId
 from ml_connector.domain.orders.reference_data import Supplier, is_active
+from ml_connector.domain.words import counted, moment, share, verb
 from ml_connector.health.ping import ping_connection
 from ml_connector.infrastructure.ledger import Ledger, vendor_key
 from ml_connector.infrastructure.reference_store import plain_name
 from ml_connector.infrastructure.webhook_senders import WebhookSenderState, sender_name
+from ml_connector.month_end.months import today
 from ml_connector.rehearsal.rehearse import last_rehearsal
-from ml_connector.rehearsal.report import FreeingDecision, Rehearsal, share_percent
+from ml_connector.rehearsal.report import FreeingDecision, Rehearsal
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
@@ -94,11 +96,9 @@ def check_readiness(services: Services, actor: Actor) -> Readiness:
         rehearsal = None
     lines = [
         *_ping(services),
-        *_mappings(rehearsal),
-        *_vendors(services, rehearsal),
-        *_limits(rehearsal),
+        *_vendors(services),
         *_webhooks(services.connection, services.webhook_senders.all()),
-        *_rehearsal(services.id, rehearsal),
+        *(_rehearsed(rehearsal) if rehearsal else [_nothing_rehearsed(services)]),
     ]
     lines.sort(key=lambda each: AREAS.index(each.area))
     return Readiness(services.connection, clock.now(), actor, lines)
@@ -107,23 +107,19 @@ def check_readiness(services: Services, actor: Actor) -> Readiness:
 def _ping(services: Services) -> Iterator[ReadyLine]:
     """Yield the ping's red checks; all checks about consents; the rest in one line."""
     checks = ping_connection(services)
-    passed = 0
     for each in checks:
         area: Area = "consent" if each.check == "consent" else "ping"
-        if each.ok and area == "ping":
-            passed += 1
-        elif each.ok:
-            yield ReadyLine(area, ok=True, what=each.detail, where=each.scope or "")
-        else:
+        if not each.ok:
             what = f"{each.check}: {each.code} {each.cause} {each.detail}".strip()
             yield ReadyLine(area, each.ok, " ".join(what.split()), each.remedy, each.scope or "")
-    yield ReadyLine("ping", ok=True, what=f"{passed} of {len(checks)} checks passed.")
+        elif area == "consent":
+            yield ReadyLine(area, ok=True, what=each.detail, where=each.scope or "")
+    passed = sum(each.ok is True for each in checks)
+    what = f"{passed} of {counted(len(checks), 'check')} passed."
+    yield ReadyLine("ping", ok=True if passed == len(checks) else None, what=what)
 
 
-def _mappings(rehearsal: Rehearsal | None) -> Iterator[ReadyLine]:
-    if rehearsal is None:
-        yield _not_known("mappings")
-        return
+def _mappings(rehearsal: Rehearsal) -> Iterator[ReadyLine]:
     missing = [each for each in rehearsal.decisions if each.kind == "mapping"]
     if not missing:
         what = f"No order of {rehearsal.period} lacks a mapping."
@@ -133,26 +129,18 @@ def _mappings(rehearsal: Rehearsal | None) -> Iterator[ReadyLine]:
 
 def _needed(area: Area, decisions: list[FreeingDecision]) -> Iterator[ReadyLine]:
     for each in decisions[:_MOST_SHOWN]:
-        what = f"{each.code}: {each.cause} {each.needed_by} orders need it."
+        needed = f"{counted(each.needed_by, 'order')} {verb(each.needed_by, 'needs', 'need')} it."
+        what = f"{each.code}: {each.cause} {needed}"
         yield ReadyLine(area, ok=False, what=what, remedy=each.remedy, where=each.division or "")
     if len(decisions) > _MOST_SHOWN:
         what = f"{len(decisions) - _MOST_SHOWN} more; the rehearsal lists them."
         yield ReadyLine(area, ok=False, what=what, remedy="Decide them as well.")
 
 
-def _not_known(area: Area) -> ReadyLine:
-    what = "Not known: nothing was rehearsed."
-    return ReadyLine(area, ok=False, what=what, remedy="Rehearse a month first.")
-
-
 # Vendors
 
 
-def _vendors(services: Services, rehearsal: Rehearsal | None) -> Iterator[ReadyLine]:
-    if rehearsal is None:
-        yield _not_known("vendors")
-    else:
-        yield from _needed("vendors", [d for d in rehearsal.decisions if d.kind == "vendor"])
+def _vendors(services: Services) -> Iterator[ReadyLine]:
     for division in services.connection.divisions:
         yield from _VendorsOf(services, division.division).lines()
 
@@ -173,7 +161,9 @@ class _VendorsOf:
         yield from self._doubles("VAT number", _vat_number)
         yield from self._doubles("name", lambda each: plain_name(each.name))
         if not unusable:
-            what = f"{len(self._links)} vendors are linked, each to a supplier that can be used."
+            number = len(self._links)
+            vendors = f"{counted(number, 'vendor')} {verb(number, 'is', 'are')} linked"
+            what = f"{vendors}, each to a supplier that can be used."
             yield ReadyLine("vendors", ok=True, what=what, where=self._division)
 
     def _unusable(self) -> Iterator[ReadyLine]:
@@ -206,7 +196,9 @@ class _VendorsOf:
                 where=self._division,
             )
         if len(doubled) > _MOST_SHOWN:
-            more = f"{len(doubled) - _MOST_SHOWN} more groups have the same {what}."
+            left = len(doubled) - _MOST_SHOWN
+            groups = counted(left, "more group")
+            more = f"{groups} {verb(left, 'has', 'have')} the same {what}."
             yield ReadyLine("vendors", ok=None, what=more, where=self._division)
 
 
@@ -232,18 +224,13 @@ def _title(ledger: Ledger, vendor: VendorId) -> str:
     return ledger.read(vendor_key(vendor)).facts.title or vendor
 
 
-def _limits(rehearsal: Rehearsal | None) -> Iterator[ReadyLine]:
-    if rehearsal is None:
-        yield _not_known("limits")
-        return
+def _limits(rehearsal: Rehearsal) -> Iterator[ReadyLine]:
     for each in rehearsal.calls:
-        percent = 100 * each.busiest_calls // each.day_limit
-        what = (
-            f"The busiest day takes {each.busiest_calls} of {each.day_limit} calls a day "
-            f"({percent}%)."
-        )
+        busiest, limit = each.busiest_calls, each.day_limit
+        allowed = f"the {counted(limit, 'call')} that a day allows ({share(busiest, limit)})"
+        what = f"The busiest day takes {busiest:,} of {allowed}."
         remedy = "Ask Exact for a higher limit, or spread the approvals over several days."
-        is_ok = percent <= _MOST_PERCENT
+        is_ok = 100 * busiest <= _MOST_PERCENT * limit
         yield ReadyLine("limits", is_ok, what, "" if is_ok else remedy, each.division)
 
 
@@ -262,42 +249,77 @@ def _webhooks(connection: Connection, senders: Iterable[WebhookSenderState]) -> 
 
 def _sender(who: str, name: str, state: WebhookSenderState | None, id: ConnectionId) -> ReadyLine:
     look = f"`connector webhooks {id}` shows addresses and subscriptions"
-    if state is None or (state.accepted_at is None and not state.refusals):
-        remedy = f"Change something there and look again; {look}."
-        return ReadyLine("webhooks", ok=False, what=f"{who} has never called.", remedy=remedy)
-    if state.refusals:
-        since = f"since {state.refused_since:%Y-%m-%d %H:%M} UTC" if state.refused_since else ""
-        what = f"The calls of {who} are refused {since}: {state.reason}"
+    if state and state.refusals:
+        since = f" since {moment(state.refused_since)}" if state.refused_since else ""
+        what = f"The calls of {who} are refused{since}: {state.reason}"
         remedy = f"Compare the secret of {name} on both sides; {look}."
         return ReadyLine("webhooks", ok=False, what=what, remedy=remedy)
-    at = f"{state.accepted_at:%Y-%m-%d %H:%M} UTC"
-    return ReadyLine("webhooks", ok=True, what=f"{who} has called, the last time on {at}.")
+    if state is None or state.accepted_at is None:
+        remedy = f"Change something there and look again; {look}."
+        return ReadyLine("webhooks", ok=False, what=f"{who} has never called.", remedy=remedy)
+    what = f"{who} has called, the last time on {moment(state.accepted_at)}."
+    return ReadyLine("webhooks", ok=True, what=what)
 
 
-def _rehearsal(id: ConnectionId, rehearsal: Rehearsal | None) -> Iterator[ReadyLine]:
-    again = f"Run `connector rehearse {id} --month MONTH`."
-    ended = rehearsal.run.ended_at if rehearsal else None
-    if rehearsal is None or ended is None:
-        yield ReadyLine("rehearsal", ok=False, what="Nothing was rehearsed.", remedy=again)
-        return
-    is_recent = clock.now() - ended <= _REHEARSED_WITHIN
-    when = f"{rehearsal.period} was rehearsed on {ended:%Y-%m-%d %H:%M} UTC"
-    is_right = is_recent and rehearsal.is_whole
-    why = "" if rehearsal.is_whole else "; not every order could be decided"
-    yield ReadyLine("rehearsal", is_right, f"{when}{why}.", "" if is_right else again)
-    share = share_percent(rehearsal)
-    counted = f"{len(rehearsal.untouched)} of {len(rehearsal.counted)} orders"
-    if share is None:
-        what = f"{rehearsal.period} has no orders to post."
-        yield ReadyLine("rehearsal", ok=None, what=what, remedy="Rehearse another month.")
-    else:
-        yield ReadyLine("rehearsal", ok=True, what=f"{counted} ({share}%) go through untouched.")
+def _nothing_rehearsed(services: Services) -> ReadyLine:
+    last = min(map(today, services.connection.zones)).replace(day=1) - timedelta(days=1)
+    return ReadyLine(
+        "rehearsal",
+        ok=False,
+        what="Nothing was rehearsed: whether mappings, vendors and call limits suffice is not "
+        "known.",
+        remedy=f"Run `connector rehearse {services.id} --month {last:%Y-%m}`.",
+    )
+
+
+def _rehearsed(rehearsal: Rehearsal) -> Iterator[ReadyLine]:
+    """Yield what the last rehearsal says about each area, and of itself."""
+    yield from _mappings(rehearsal)
+    yield from _needed("vendors", [d for d in rehearsal.decisions if d.kind == "vendor"])
+    yield from _limits(rehearsal)
+    yield _when(rehearsal)
+    yield _share(rehearsal)
     others = [each for each in rehearsal.decisions if each.kind == "exception"]
     for each in others[:_MOST_SHOWN]:
-        what = f"{each.code}: {each.cause} {each.needed_by} orders."
+        what = f"{each.code}: {each.cause} {counted(each.needed_by, 'order')}."
         yield ReadyLine("rehearsal", None, what, each.remedy, each.division or "")
-    typed = len(rehearsal.of_verdict("typed_by_hand"))
-    if typed:
-        remedy = f"`connector adopt {id} --rehearsed {rehearsal.period} --all` links them."
-        what = f"{typed} orders are in Exact already, typed in by hand, and not linked."
+    if typed := len(rehearsal.of_verdict("typed_by_hand")):
+        id = rehearsal.connection.id
+        links = f"links {verb(typed, 'it', 'them')}"
+        remedy = f"`connector adopt {id} --rehearsed {rehearsal.period} --all` {links}."
+        orders = f"{counted(typed, 'order')} {verb(typed, 'is', 'are')}"
+        what = f"{orders} in Exact already, typed in by hand, and not linked."
         yield ReadyLine("rehearsal", ok=None, what=what, remedy=remedy)
+
+
+def _when(rehearsal: Rehearsal) -> ReadyLine:
+    ended = rehearsal.run.ended_at
+    is_recent = ended is not None and clock.now() - ended <= _REHEARSED_WITHIN
+    is_right = is_recent and rehearsal.is_whole
+    on = f" on {moment(ended)}" if ended else ""
+    why = "" if rehearsal.is_whole else "; not every order could be decided"
+    remedy = "" if is_right else f"Run `{_again(rehearsal)}`."
+    return ReadyLine("rehearsal", is_right, f"{rehearsal.period} was rehearsed{on}{why}.", remedy)
+
+
+def _share(rehearsal: Rehearsal) -> ReadyLine:
+    """Return how much goes through: red if nothing does."""
+    through, every = len(rehearsal.untouched), len(rehearsal.counted)
+    if not every:
+        what = f"{rehearsal.period} has no orders to post."
+        return ReadyLine("rehearsal", ok=None, what=what, remedy="Rehearse another month.")
+    orders = f"{through:,} of {counted(every, 'order')} ({share(through, every)})"
+    what = f"{orders} {verb(through, 'goes', 'go')} through untouched."
+    if through:
+        return ReadyLine("rehearsal", ok=True, what=what)
+    remedy = (
+        f"Repair what is red, and run `{_again(rehearsal)}`, which names what each order needs."
+    )
+    return ReadyLine("rehearsal", ok=False, what=what, remedy=remedy)
+
+
+def _again(rehearsal: Rehearsal) -> str:
+    """Return the command that rehearses the same days again."""
+    period = rehearsal.period
+    days = f"--from {period.first} --to {period.last}"
+    return f"connector rehearse {rehearsal.connection.id} {days}"

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from ml_connector.domain.ids import Division
 from ml_connector.domain.money import Money
+from ml_connector.domain.words import counted, moment, share, verb
 from ml_connector.rehearsal.period import Period
 from ml_connector.rehearsal.rehearsed_orders import (
     POSSIBLE_DUPLICATE,
@@ -327,21 +328,23 @@ def _calls(division: Division, orders: Iterable[RehearsedOrder], limit: int) -> 
 
 def summary(found: Rehearsal) -> Iterator[str]:
     """Yield what the rehearsal comes to, and its reservations, in sentences."""
-    run, share = found.run, share_percent(found)
-    if share is None:
+    run, through, every = found.run, len(found.untouched), len(found.counted)
+    if not every:
         yield f"No order of {found.period} had to be posted."
     else:
         money = ", ".join(shown_sums(sums(found.untouched))) or "no money"
-        counted = f"{len(found.untouched)} of {len(found.counted)} orders"
-        yield f"{counted} ({share}%) would have gone through untouched: {money}."
-    yield f"Exact was not called; {run.airbase_reads} orders and vendors were read in Airbase."
+        orders = f"{through:,} of {counted(every, 'order')}"
+        yield f"{orders} ({share(through, every)}) would have gone through untouched: {money}."
+    yield f"Exact was not called; orders and vendors read in Airbase: {run.airbase_reads}."
     for division, at in run.read_at.items():
         if at is None:
             yield f"Exact's orders of division {division} were never read."
         else:
-            yield f"Exact's orders of division {division} were read on {at:%Y-%m-%d %H:%M} UTC."
+            yield f"Exact's orders of division {division} were read on {moment(at)}."
     if run.undecided:
-        yield f"{run.undecided} orders could not be decided: run this again to go on with them."
+        left = counted(run.undecided, "order")
+        them = verb(run.undecided, "it", "them")
+        yield f"{left} could not be decided: run this again to go on with {them}."
     if run.undated:
         yield f"In no period, because Airbase gives no day: {', '.join(run.undated)}."
     if run.unreadable_rows:

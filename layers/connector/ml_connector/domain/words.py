@@ -1,0 +1,30 @@
+"""Numbers and moments as people read them."""
+
+from datetime import UTC, datetime
+
+
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """Return the number with its noun, `1 order` or `1,204 orders`; the plural may be irregular."""
+    return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
+
+
+def verb(number: int, singular: str, plural: str) -> str:
+    """Return the form of a verb that goes with the number: `needs` or `need`."""
+    return singular if number == 1 else plural
+
+
+def share(part: int, whole: int) -> str:
+    """Return a part of a whole as `66.7%`; only nothing is 0%, and only all of it 100%."""
+    if part in {0, whole}:
+        return "100%" if part else "0%"
+    percent = 100 * part / whole
+    if not 0.1 <= percent <= 99.9:
+        return "under 0.1%" if percent < 1 else "over 99.9%"
+    return f"{percent:.1f}%"
+
+
+def moment(at: datetime | str) -> str:
+    """Return a moment, aware or as ISO 8601 text, as `2026-10-31 09:05 UTC`."""
+    if isinstance(at, str):
+        at = datetime.fromisoformat(at)
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
