@@ -4,22 +4,40 @@ After Ctrl-C it is 130.
 """
 
 import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 
 from connector_cli.errors import translated_errors
-from connector_cli.options import INTERRUPTED, Options
-from connector_cli.printing import print_error
+from connector_cli.options import INTERRUPTED, Options, typed_before_verb
+from connector_cli.printing import print_error, propose_commands_as
 from connector_cli.verbs import VerbGroup
 from ml_connector.user_errors import ServiceError, UserError
+
+
+@contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keep what libraries log, and warn of, out of people's output; functions do log it."""
+    import logging  # noqa: PLC0415  help needs none
+    import warnings  # noqa: PLC0415
+
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"(?!ml_connector|connector_cli)")
+            yield
+    finally:
+        logging.disable(before)
 
 
 class _ErrorReportingGroup(VerbGroup):
     def invoke(self, ctx: Any) -> Any:
         """Print a known error as lines on standard error; a bug keeps its traceback."""
         try:
-            with translated_errors():
+            with _quiet_libraries(), translated_errors():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             print_error("interrupted")
@@ -73,4 +91,7 @@ def _options(
     ] = False,
 ) -> None:
     """Create approved Airbase purchase orders in Exact Online, exactly once."""
-    context.obj = Options(stack, region, local)
+    context.obj = options = Options(stack, region, local)
+    sources = ((name, context.get_parameter_source(name)) for name in ("stack", "region"))
+    given = {name for name, source in sources if source and source.name == "COMMANDLINE"}
+    propose_commands_as(typed_before_verb(options, given))

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,13 @@ import typer
 from ml_connector.domain.words import counted
 
 _WIDTH_IN_A_PIPE = 160
+_COMMAND = "`connector "
+_TYPED: ContextVar[str] = ContextVar("typed", default="connector")
+
+
+def propose_commands_as(typed: str) -> None:
+    """Print proposed commands from now on as they work here: `connector --local`, for example."""
+    _TYPED.set(typed)
 
 
 def print_line(text: str = "") -> None:
@@ -48,4 +56,5 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
 
 
 def _clean(text: str) -> str:
+    text = text.replace(_COMMAND, f"`{_TYPED.get()} ")
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -206,7 +206,7 @@ def test_ctrl_c_says_what_was_kept_and_the_next_run_goes_on_there(
     for part in ("your answers", "Airbase's key (tested)", "the Exact app of be (tested)"):
         assert part in kept
     assert "Exact's consent at nl" in kept
-    assert f"Go on with: connector connect {FIRM}" in kept
+    assert f"Go on with: `connector connect {FIRM}`" in kept
     assert env.services.connections.get(FIRM) is None
     assert env.memory.secret_store.read_plain(EXACT_WEBHOOK, ConnectionId(f"{FIRM}.be"))
 

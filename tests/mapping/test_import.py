@@ -277,7 +277,7 @@ def test_a_division_that_was_never_read_cannot_be_checked(
 ) -> None:
     fresh.env.memory.tables.reference.delete(f"{FIRM}#nl.2101", "reading#sync/CRM/Accounts")
     (error,) = refused(fresh, write_file("2101,gl_accounts,a,4100,"))
-    assert "not read yet: `connector refresh`" in error
+    assert f"not read yet: `connector refresh {FIRM} nl.2101`" in error
 
 
 def test_a_subsidiary_gets_a_division_and_its_orders_are_posted(

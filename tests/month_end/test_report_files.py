@@ -138,7 +138,6 @@ def test_a_page_begins_with_the_month_in_sentences(report: MonthReport, tmp_path
     assert text.index("Possible duplicates (1)") < text.index("Division nl.1")
     assert text.count("EUR 1,234,567.50") == 1
     assert "If both are one purchase, delete one of them in Exact." in text
-    assert "Import it with `connector fetch`." in text
 
 
 def test_a_month_without_findings_says_so(report: MonthReport, tmp_path: Path) -> None:

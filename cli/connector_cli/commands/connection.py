@@ -34,7 +34,7 @@ from ml_connector.connections.files import read_connection
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.shared_use import share_apps
-from ml_connector.domain.words import counted
+from ml_connector.domain.words import command, counted
 from ml_connector.secret import Secret
 from ml_connector.user_errors import UserError
 
@@ -153,7 +153,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json(found)
     elif not found:
-        print_line("No connections yet: `connector connection add FILE`.")
+        print_line("No connections yet: `connector connect my-firm` makes one.")
     else:
         print_table(
             ("Connection", "Name", "Exact", "Divisions", "Stopped by"), map(_list_row, found)
@@ -260,7 +260,7 @@ def rotate(
     print_line(
         f"Both secrets are valid; the new one works within a minute. Enter it in {sender.title()},"
     )
-    print_line(f"then run: connector connection rotate {connection} {sender} --finish")
+    print_line(f"then run {command('connection', 'rotate', connection, sender, '--finish')}.")
 
 
 @app.command("consent")
@@ -337,14 +337,15 @@ def _named(sender: str) -> str:
 def print_next_for_exact(added: Added) -> None:
     """Print what to do when Exact shows a webhook secret of its own."""
     if "exact" in added.made:
-        print_line("If Exact shows a webhook secret of its own for the app, enter that one: run")
-        print_line(f"  connector connection rotate {added.connection.id} exact --ask")
+        own = command("connection", "rotate", added.connection.id, "exact", "--ask")
+        print_line("If Exact shows a webhook secret of its own for the app, enter that one:")
+        print_line(f"  {own}")
 
 
 def _next_steps(added: Added) -> list[str]:
     id, steps = added.connection.id, []
     if not added.has_consent:
-        steps.append(f"give Exact's consent: connector connection consent {id}")
+        steps.append(f"give Exact's consent: {command('connection', 'consent', id)}")
     for site in added.connection.sites:
         if site.exact_callback_url is None:
             url = added.webhooks[given_secrets.sender_of(site)]

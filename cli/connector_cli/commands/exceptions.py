@@ -13,6 +13,7 @@ from connector_cli.stack import OpenedStack
 from ml_connector import clock
 from ml_connector.connections.half_made import half_made
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.words import command
 from ml_connector.exceptions import decisions as exceptions_
 from ml_connector.exceptions import listing as lists
 from ml_connector.exceptions import showing
@@ -152,7 +153,8 @@ def dismiss(
         return
     print_line(f"Dismissed {', '.join(done['dismissed'])} of {done['title']}.")
     if done["state"] == "set_aside":
-        print_line(f"{done['title']} is set aside; to post it after all, run `connector retry`.")
+        again = command("retry", connection, record)
+        print_line(f"{done['title']} is set aside; to post it after all, run {again}.")
     elif done["open"]:
         print_line(f"Still open: {', '.join(done['open'])}.")
 

@@ -8,7 +8,7 @@ import typer
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table, print_written
 from ml_connector.domain.mapped_values import MappingProposal, MappingRow
-from ml_connector.domain.words import counted
+from ml_connector.domain.words import command, counted
 from ml_connector.mapping import import_export, listings
 from ml_connector.mapping.kinds import ITEMS
 
@@ -46,9 +46,8 @@ def show(
         print_line("Nothing is unmapped." if unmapped else "Nothing to show.")
     print_line(f"Orders checked: {found.orders}.")
     for code in found.not_read:
-        print_line(
-            f"Division {code} is left out: its data are not read yet; run `connector refresh`."
-        )
+        reading = command("refresh", connection, code)
+        print_line(f"Division {code} is left out: its data are not read yet; run {reading}.")
     if found.unknown_tags:
         labels = ", ".join(found.unknown_tags)
         print_line(f"Tags to add to tag_dimensions or ignored_tags: {labels}.")

@@ -4,6 +4,7 @@ from typing import Any
 
 from ml_connector.domain.ids import OrderId, RecordKey
 from ml_connector.domain.records import OrderFacts, OrderState
+from ml_connector.domain.words import command
 from ml_connector.infrastructure.data_form import ORDER_NAMES
 from ml_connector.infrastructure.ledger import (
     CONNECTION,
@@ -26,7 +27,7 @@ def find_order(ledger: Ledger, name: str) -> OrderRecord:
     found = find_order_or_none(ledger, name)
     if found is None:
         raise UserError(
-            f"connection {ledger.id} has no order {name!r}; see `connector orders {ledger.id}`"
+            f"connection {ledger.id} has no order {name!r}; see {command('orders', ledger.id)}"
         )
     return found
 

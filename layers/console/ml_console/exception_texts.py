@@ -5,11 +5,10 @@ made a text is found again by its words, and its translation is filled in with t
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 from ml_connector.domain.exception_codes import CATALOGUE
-from ml_connector.domain.exception_codes.templates import in_general
 from ml_console.texts import SOURCE, Texts
 
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -25,8 +24,13 @@ def in_words(texts: Texts, code: str, text: str) -> str:
         return text
     for pattern, templates in _patterns(code):
         if found := pattern.fullmatch(text):
-            return " ".join(in_general(texts.say(each), **found.groupdict()) for each in templates)
+            return " ".join(_filled(texts.say(each), found.groupdict()) for each in templates)
     return text
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    """Fill in values as they stood in the text: in a command they are quoted already."""
+    return _FIELD.sub(lambda found: values.get(found[1], found[1]), template)
 
 
 @cache

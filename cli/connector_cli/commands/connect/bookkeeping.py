@@ -10,6 +10,7 @@ from ml_connector.connections.subsidiaries import Settings
 from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import Division, SiteId, division_at, site_of
 from ml_connector.domain.orders.reference_data import Code, CodeKind
+from ml_connector.domain.words import command
 from ml_connector.exact.client import ExactClient
 from ml_connector.user_errors import UserError
 
@@ -119,5 +120,5 @@ def open_lines(id: str, left_open: Sequence[str]) -> Iterator[str]:
         division, _, setting = each.partition(": ")
         yield (
             f"{division} has no VAT code: lines whose GL account and supplier have none go out "
-            f"without VAT. Set it: connector connection set {id} {division}.{setting}=CODE"
+            f"without VAT. Set it: {command('connection', 'set', id, f'{division}.{setting}=CODE')}"
         )

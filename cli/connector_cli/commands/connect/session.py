@@ -16,6 +16,7 @@ from connector_cli.commands.common import (
 )
 from connector_cli.commands.consent import ConsentOptions
 from connector_cli.printing import print_error, print_line, print_table
+from ml_connector.domain.words import command
 from ml_connector.user_errors import UserError
 
 ATTEMPTS = 3
@@ -94,7 +95,7 @@ class ConnectSession:
             return
         id = self.report.connection
         what = f"Kept: {', '.join(self.kept.values())}." if self.kept else "Nothing was kept."
-        print_error(f"{what} Go on with: connector connect {id}")
+        print_error(f"{what} Go on with: {command('connect', id)}")
 
     def ask(self, question: str, option: str, default: str = "") -> str:
         """Ask a person; raise `MissingInputError` naming the option where nobody answers."""

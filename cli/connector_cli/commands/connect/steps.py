@@ -25,6 +25,7 @@ from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.subsidiaries import Settings, Subsidiary
 from ml_connector.domain.faults import Halt, Later
 from ml_connector.domain.ids import ConnectionId, division_at
+from ml_connector.domain.words import command
 from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.settings.exact_sites import EXACT_SITES
 from ml_connector.user_errors import ServiceError, UserError, safe_lines
@@ -254,8 +255,9 @@ class ConnectSteps:
             return
         print_webhooks(self.session.report.webhooks, {})
         for sender in added.made:
-            print_line(f"A webhook secret was generated for {sender}. To replace and show it, run")
-            print_line(f"  connector connection rotate {added.connection.id} {sender}")
+            replaced = command("connection", "rotate", added.connection.id, sender)
+            print_line(f"A webhook secret was generated for {sender}; {replaced} replaces it")
+            print_line("and shows the new one.")
         print_next_for_exact(added)
 
     def _may_show_secrets(self) -> bool:
@@ -270,8 +272,8 @@ class ConnectSteps:
         id, report = connection.id, self.session.report
         steps = [
             f"enter {report.webhooks['airbase']} and its secret as webhook in Airbase",
-            f"see that everything works: connector ping {id}",
-            f"see what would be posted: connector preview {id} --open",
+            f"see that everything works: {command('ping', id)}",
+            f"see what would be posted: {command('preview', id, '--open')}",
             *open_lines(id, report.left_open),
         ]
         report.next = steps

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_connector import clock
-from ml_connector.domain.words import counted
+from ml_connector.domain.words import command, counted
 from ml_connector.infrastructure.answer_texts import decode
 from ml_connector.infrastructure.event_bodies import UnreadableBodyError, decompressed
 from ml_connector.infrastructure.inbox import KEPT_FOR, StoredEvent
@@ -26,7 +26,7 @@ def stored_event(stack: Stack, id: str, event: str) -> StoredEvent:
     """Return one event with its whole body; raises `UserError` when it is not kept."""
     found = stack.services.inbox_of(stack.connection(id).id).find(event)
     if found is None:
-        raise UserError(f"the event {event!r} is not kept; see `connector audit events {id}`")
+        raise UserError(f"the event {event!r} is not kept; see {command('audit', 'events', id)}")
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from ml_connector import clock
 from ml_connector.domain.audit_chain import START, Anchor, Entry
 from ml_connector.domain.ids import Actor, RecordKey
+from ml_connector.domain.words import command
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger
 from ml_connector.user_errors import UserError
 
@@ -96,7 +97,8 @@ def entries_of(ledger: Ledger, key: RecordKey, asked: ExportPeriod) -> Iterator[
             elif has_begun:
                 between.append(entry)
     except _UNREADABLE:
-        raise UserError(f"an entry of {key} cannot be read: see `connector audit verify`") from None
+        see = command("audit", "verify", ledger.id)
+        raise UserError(f"an entry of {key} cannot be read: see {see}") from None
 
 
 def entry_row(entry: Entry) -> ExportRow:

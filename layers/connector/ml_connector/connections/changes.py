@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from ml_connector.connections.files import checked
 from ml_connector.connections.subsidiaries import Settings
 from ml_connector.domain.ids import code_of
-from ml_connector.domain.words import counted
+from ml_connector.domain.words import command, counted
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.settings.connection import MAPPING_KINDS, Connection, ExactSite
 from ml_connector.user_errors import UserError
@@ -75,9 +75,10 @@ def _place(settings: Settings, connection: Connection, key: str) -> tuple[Settin
     place, rest = _root(settings, connection, key)
     *tables, name = rest.split(".")
     if set(tables[:1] or [name]) & set(_NOT_SET):
+        mappings = command("map", "import", connection.id, "FILE")
         raise UserError(
-            f"{key} is not set here: `connector map import` changes mappings, `connector connect` "
-            "sites and divisions"
+            f"{key} is not set here: {mappings} changes mappings, "
+            f"{command('connect', connection.id)} sites and divisions"
         )
     for each in tables:
         place = place.get(each)  # type: ignore[assignment]

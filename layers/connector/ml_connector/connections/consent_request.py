@@ -9,6 +9,7 @@ from ml_connector.consent import redirect
 from ml_connector.consent.exchange import CodeExchange, CodeRejected
 from ml_connector.consent.pages import PAGES
 from ml_connector.domain.ids import Actor, AppId
+from ml_connector.domain.words import command
 from ml_connector.exact.oauth import authorize_url
 from ml_connector.infrastructure.consents import VALID_FOR, Consents
 from ml_connector.secret import Secret
@@ -58,9 +59,8 @@ def start_consent(stack: Stack, site: ExactSite, redirect_uri: str | None = None
     the browser's address bar, see `enter_code`. Raises `UserError` for one that Exact refuses.
     """
     if owner := site.shares_app_with:
-        raise UserError(
-            f"{site.id} uses the Exact app of {owner}: run `connector connection consent {owner}`"
-        )
+        there = command("connection", "consent", owner)
+        raise UserError(f"{site.id} uses the Exact app of {owner}: run {there}")
     redirect_to = redirect_uri or stack.addresses.redirect_uri
     try:
         safe_base_url(redirect_to)

@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 
 from ml_connector.connections.changes import own_settings
+from ml_connector.domain.words import command, counted
 from ml_connector.settings.connection import Connection, ExactDivision, ExactSite
 
-_COUNTED = {
-    "gl_accounts": ("GL account", "GL accounts"),
-    "items": ("carrier item", "carrier items"),
-    "cost_centres": ("cost centre", "cost centres"),
-    "cost_units": ("cost unit", "cost units"),
-    "projects": ("project", "projects"),
-    "vat_codes": ("VAT code", "VAT codes"),
-    "payment_conditions": ("payment condition", "payment conditions"),
-    "suppliers": ("supplier", "suppliers"),
+_NAMES = {
+    "gl_accounts": "GL account",
+    "items": "carrier item",
+    "cost_centres": "cost centre",
+    "cost_units": "cost unit",
+    "projects": "project",
+    "vat_codes": "VAT code",
+    "payment_conditions": "payment condition",
+    "suppliers": "supplier",
 }
 _SAID = ("name", "subsidiaries", "currency", "other_currencies")
 _SAID_OF_DIVISION = (*_SAID, "division", "default_vat_code", "default_payment_condition")
@@ -34,7 +35,7 @@ def described(connection: Connection) -> Iterator[str]:
     said |= {f"{each.division}.{n}" for each in connection.divisions for n in _SAID_OF_DIVISION}
     own = {key: text for key, text in own_settings(connection).items() if key not in said}
     if own:
-        yield "Also set, for `connector connection set`:"
+        yield f"Also set; {command('connection', 'set', connection.id, 'KEY=VALUE')} changes them:"
         yield from (f"  {key}={text}" for key, text in own.items())
 
 
@@ -57,9 +58,7 @@ def _division(division: ExactDivision) -> str:
 
 def _mapped(division: ExactDivision) -> str:
     counts = [
-        f"{len(table)} {_COUNTED[kind][len(table) != 1]}"
-        for kind, table in division.mappings.tables()
-        if table
+        counted(len(table), _NAMES[kind]) for kind, table in division.mappings.tables() if table
     ]
     return _listed(counts) or "nothing"
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from ml_connector.domain.words import command
 from ml_connector.reference_data.refresh import fresh_since
 from ml_connector.services import Services
 from ml_connector.stack import RecordStack
@@ -16,7 +17,7 @@ def half_made(stack: RecordStack, id: str | None) -> list[str]:
         return list(_missing(stack.services_of(id)))
     every = list(stack.services.all())
     if not every:
-        return ["There is no connection yet: `connector connect` makes one, or goes on."]
+        return ["There is no connection yet: `connector connect my-firm` makes one, or goes on."]
     return [line for each in every for line in _missing(each)]
 
 
@@ -29,5 +30,5 @@ def _missing(services: Services) -> Iterator[str]:
     if unread:
         yield (
             f"Nothing can be said of {services.id} yet: Exact was never read in "
-            f"{', '.join(unread)}. See what is missing: `connector ping {services.id}`."
+            f"{', '.join(unread)}. See what is missing: {command('ping', services.id)}."
         )

@@ -25,6 +25,7 @@ from ml_connector.domain.ids import (
     site_in,
 )
 from ml_connector.domain.records import LIFTED_BY_PEOPLE, ConnectionState
+from ml_connector.domain.words import command
 from ml_connector.infrastructure.admin_secret_store import AdminSecretStore
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.data_form import DIVISION_KEYS
@@ -224,7 +225,8 @@ def rotate(
     texts = _signing_texts(stack.secret_store, connection, sender)
     if len(texts) > 1:
         raise UserError(
-            f"two secrets are valid already: `connector connection rotate {id} {sender} --finish`"
+            f"two secrets are valid already: "
+            f"{command('connection', 'rotate', id, sender, '--finish')}"
         )
     name = connection_secrets.signing_name(connection, sender)
     wanted = given.get(name)
@@ -337,7 +339,8 @@ def _signing_texts(
     texts = connection_secrets.signing_texts(secret_store, connection, sender)
     if not texts or (sender == "airbase" and unsigned):
         raise UserError(
-            f"no webhook secret is stored for {sender}: `connector connection add` makes one"
+            f"no webhook secret is stored for {sender}: "
+            f"{command('connection', 'add', 'FILE')} with the file of {connection.id} makes one"
         )
     return texts
 

@@ -1,5 +1,6 @@
-"""Numbers and moments as people read them."""
+"""Numbers, moments and commands as people read them."""
 
+import shlex
 from datetime import UTC, datetime
 
 
@@ -28,3 +29,12 @@ def moment(at: datetime | str) -> str:
     if isinstance(at, str):
         at = datetime.fromisoformat(at)
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def command(*words: object) -> str:
+    """Return a command of the command line, to be pasted: "`connector ping my-firm`".
+
+    Every text proposes commands in this form, so that the command line can name itself and the
+    stack as they were typed.
+    """
+    return f"`connector {shlex.join(map(str, words))}`"

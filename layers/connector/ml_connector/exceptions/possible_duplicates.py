@@ -14,6 +14,7 @@ from ml_connector.domain.orders.mapping import MappedOrder, pick_division
 from ml_connector.domain.orders.marker import is_marked_for, order_tokens_in
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.records import OrderState
+from ml_connector.domain.words import command
 from ml_connector.exceptions import retry
 from ml_connector.infrastructure.connection_store import ConnectionNotes
 from ml_connector.infrastructure.ledger import Conflict, Ledger, OrderRecord
@@ -162,7 +163,7 @@ def _find(services: Services, division: Division, number: str) -> ExactOrder:
     if found is None:
         raise UserError(
             f"division {division} has no order {number!r}; if it was just entered, run "
-            f"`connector refresh {services.id} {division}` first"
+            f"{command('refresh', services.id, division)} first"
         )
     return found
 

@@ -40,7 +40,7 @@ def ping(stack: RecordStack, id: str | None = None) -> list[dict[str, Any]]:
     every = stack.services.connections.all
     connections = list(every()) if id is None else [stack.connection(id)]
     if not connections:
-        raise UserError("there is no connection yet: `connector connection add FILE`")
+        raise UserError("there is no connection yet: `connector connect my-firm` makes one")
     return [
         check.as_dict()
         for each in connections

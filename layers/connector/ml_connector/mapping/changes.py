@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ml_connector.domain.ids import Division
+from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.domain.orders.order import Reference
+from ml_connector.domain.words import command
 from ml_connector.infrastructure.mapping_rows import LONGEST
 from ml_connector.lists.known_codes import KnownCodes, spreadsheet_form
 from ml_connector.lists.reading import InvalidLine
@@ -223,7 +224,7 @@ class MappingChanges:
         }
         for change in changes:
             if change.division is not None and change.after:
-                self.errors += _errors_of(change, checkers[change.division])
+                self.errors += _errors_of(changed.id, change, checkers[change.division])
 
     def _changed(self, changes: Sequence[MappingChange]) -> Connection:
         """Return the changed connection, unless a division would be left without a subsidiary.
@@ -284,9 +285,12 @@ def _with_changes(division: ExactDivision, changes: Iterable[MappingChange]) -> 
     return division.model_copy(update={"subsidiaries": tuple(subsidiaries), "mappings": mappings})
 
 
-def _errors_of(change: MappingChange, checker: MappingChecker) -> Iterator[InvalidLine]:
+def _errors_of(
+    id: ConnectionId, change: MappingChange, checker: MappingChecker
+) -> Iterator[InvalidLine]:
     if not checker.division_data.is_read:
-        what = f"the data of division {change.division} are not read yet: `connector refresh`"
+        reading = command("refresh", id, change.division)
+        what = f"the data of division {change.division} are not read yet: {reading}"
         yield InvalidLine(change.line, what)
         return
     known = checker.division_data.codes_of(change.kind)

@@ -7,6 +7,7 @@ import stamina
 
 from ml_connector import clock
 from ml_connector.domain.ids import Division
+from ml_connector.domain.words import command
 from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.reference_data import DELETED_PATH
 from ml_connector.messages import refresh_message
@@ -47,7 +48,7 @@ def refresh(send: Send, services: Services, timeout: timedelta) -> None:
     except _NotYetError as late:
         raise ServiceError(
             f"Exact's orders of division {late} were not read within "
-            f"{timeout.total_seconds():.0f} s: see `connector exceptions {services.id}`, or use "
+            f"{timeout.total_seconds():.0f} s: see {command('exceptions', services.id)}, or use "
             "--no-refresh to compare with what was read before"
         ) from None
 

@@ -13,6 +13,7 @@ from ml_connector.domain.orders.exact_order import ExactOrder
 from ml_connector.domain.orders.marker import order_token, order_tokens_in
 from ml_connector.domain.people import name_of
 from ml_connector.domain.records import OrderState, posted_facts
+from ml_connector.domain.words import command
 from ml_connector.infrastructure.ledger import OrderRecord, UnreadableRecord
 from ml_connector.month_end.approved_orders import ApprovedOrder, order_day
 from ml_connector.month_end.months import Month
@@ -115,13 +116,14 @@ class MonthMatching:
             if elsewhere := order.elsewhere(self.connection):
                 yield self._line("served_elsewhere", order, None, why=f"{elsewhere}.")
             else:
+                by_hand = command("adopt", self.connection.id, order.id, "--exact-number", "NUMBER")
                 yield self._line(
                     "missing",
                     order,
                     None,
                     why=_problems(order) or "It is approved in Airbase, but was never received.",
-                    to_do=f"Run `connector fetch {self.connection.id} {order.id}`; if it was "
-                    "entered in Exact by hand, adopt that order.",
+                    to_do=f"Run {command('fetch', self.connection.id, order.id)}; if it was "
+                    f"entered in Exact by hand, run {by_hand} instead.",
                 )
 
     def match_exact(self, division: Division, orders: Iterable[ExactOrder]) -> Iterator[ReportLine]:
@@ -167,7 +169,8 @@ class MonthMatching:
             why = known.cause if known else ""
             return self._line("waiting", order, record, why=why, codes=[code], until=until)
         why = f"Its state is {record.state.replace('_', ' ')}."
-        to_do = f"Run `connector retry {self.connection.id} {order.id}` if that does not change."
+        again = command("retry", self.connection.id, order.id)
+        to_do = f"Run {again} if that does not change."
         return self._line("waiting", order, record, why=why, until=until, to_do=to_do)
 
     def _compared(self, posted: PostedOrder, found: ExactOrder) -> ReportLine:

@@ -43,7 +43,6 @@ _TO_DO: Mapping[Category, str] = {
     "possible_duplicate": "If both are one purchase, delete one of them in Exact.",
     "not_compared": "Make this report again, once Exact was read.",
     "waiting": "Nothing, if it is posted by itself in time; else see its exceptions.",
-    "missing": "Import it with `connector fetch`.",
     "only_in_exact": "Nothing, if it was meant to be entered by hand.",
 }
 _WIDTHS = (11, 8, 13, 8, 24, 18, 9, 9)

@@ -5,6 +5,7 @@ from typing import Any
 
 from ml_connector import record_lookup as records
 from ml_connector.domain.ids import OrderId
+from ml_connector.domain.words import command
 from ml_connector.infrastructure.ledger import new_order
 from ml_connector.purchase_orders.preview import preview as preview_order
 from ml_connector.purchase_orders.preview import preview_open
@@ -26,7 +27,7 @@ def preview(services: Services, name: str, *, by_hand: bool = False) -> dict[str
     if found is None and _UNKNOWN in {each.code for each in shown.problems}:
         raise UserError(
             f"neither connection {services.id} nor Airbase has an order {name!r}; "
-            f"see `connector orders {services.id}`"
+            f"see {command('orders', services.id)}"
         )
     if found is None and shown.waiting and not shown.title:  # it is unknown whether it exists
         raise ServiceError(f"{shown.waiting.code}: {shown.waiting.cause}")

@@ -9,13 +9,12 @@ from typing import Any, Literal, get_args
 from ml_connector import clock
 from ml_connector.domain.ids import Actor, AppId, ConnectionId, Division, VendorId
 from ml_connector.domain.orders.reference_data import Supplier, is_active
-from ml_connector.domain.words import counted, moment, share, verb
+from ml_connector.domain.words import command, counted, moment, share, verb
 from ml_connector.health.ping import ping_connection
 from ml_connector.infrastructure.ledger import Ledger, vendor_key
 from ml_connector.infrastructure.reference_store import plain_name
 from ml_connector.infrastructure.webhook_senders import WebhookSenderState, sender_name
-from ml_connector.month_end.months import today
-from ml_connector.rehearsal.rehearse import last_rehearsal
+from ml_connector.rehearsal.rehearse import last_rehearsal, rehearse_command
 from ml_connector.rehearsal.report import FreeingDecision, Rehearsal
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -248,7 +247,7 @@ def _webhooks(connection: Connection, senders: Iterable[WebhookSenderState]) -> 
 
 
 def _sender(who: str, name: str, state: WebhookSenderState | None, id: ConnectionId) -> ReadyLine:
-    look = f"`connector webhooks {id}` shows addresses and subscriptions"
+    look = f"{command('webhooks', id)} shows addresses and subscriptions"
     if state and state.refusals:
         since = f" since {moment(state.refused_since)}" if state.refused_since else ""
         what = f"The calls of {who} are refused{since}: {state.reason}"
@@ -262,13 +261,12 @@ def _sender(who: str, name: str, state: WebhookSenderState | None, id: Connectio
 
 
 def _nothing_rehearsed(services: Services) -> ReadyLine:
-    last = min(map(today, services.connection.zones)).replace(day=1) - timedelta(days=1)
     return ReadyLine(
         "rehearsal",
         ok=False,
         what="Nothing was rehearsed: whether mappings, vendors and call limits suffice is not "
         "known.",
-        remedy=f"Run `connector rehearse {services.id} --month {last:%Y-%m}`.",
+        remedy=f"Run {rehearse_command(services.connection)}.",
     )
 
 
@@ -286,7 +284,7 @@ def _rehearsed(rehearsal: Rehearsal) -> Iterator[ReadyLine]:
     if typed := len(rehearsal.of_verdict("typed_by_hand")):
         id = rehearsal.connection.id
         links = f"links {verb(typed, 'it', 'them')}"
-        remedy = f"`connector adopt {id} --rehearsed {rehearsal.period} --all` {links}."
+        remedy = f"{command('adopt', id, '--rehearsed', rehearsal.period, '--all')} {links}."
         orders = f"{counted(typed, 'order')} {verb(typed, 'is', 'are')}"
         what = f"{orders} in Exact already, typed in by hand, and not linked."
         yield ReadyLine("rehearsal", ok=None, what=what, remedy=remedy)
@@ -298,7 +296,7 @@ def _when(rehearsal: Rehearsal) -> ReadyLine:
     is_right = is_recent and rehearsal.is_whole
     on = f" on {moment(ended)}" if ended else ""
     why = "" if rehearsal.is_whole else "; not every order could be decided"
-    remedy = "" if is_right else f"Run `{_again(rehearsal)}`."
+    remedy = "" if is_right else f"Run {rehearse_command(rehearsal.connection, rehearsal.period)}."
     return ReadyLine("rehearsal", is_right, f"{rehearsal.period} was rehearsed{on}{why}.", remedy)
 
 
@@ -312,14 +310,6 @@ def _share(rehearsal: Rehearsal) -> ReadyLine:
     what = f"{orders} {verb(through, 'goes', 'go')} through untouched."
     if through:
         return ReadyLine("rehearsal", ok=True, what=what)
-    remedy = (
-        f"Repair what is red, and run `{_again(rehearsal)}`, which names what each order needs."
-    )
+    again = rehearse_command(rehearsal.connection, rehearsal.period)
+    remedy = f"Repair what is red; {again} names what each order needs."
     return ReadyLine("rehearsal", ok=False, what=what, remedy=remedy)
-
-
-def _again(rehearsal: Rehearsal) -> str:
-    """Return the command that rehearses the same days again."""
-    period = rehearsal.period
-    days = f"--from {period.first} --to {period.last}"
-    return f"connector rehearse {rehearsal.connection.id} {days}"

@@ -15,16 +15,19 @@ from ml_connector.connections import manage as connections
 from ml_connector.domain.ids import Actor, OrderId
 from ml_connector.domain.money import round_to_cents
 from ml_connector.domain.orders.marker import order_token, order_tokens_in
+from ml_connector.domain.words import command
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord, UnreadableRecord
 from ml_connector.infrastructure.rehearsals import Rehearsals, StoredRun
 from ml_connector.month_end import exact_refresh
 from ml_connector.month_end.approved_orders import AirbaseListing, ApprovedOrder, order_day
+from ml_connector.month_end.months import today
 from ml_connector.rehearsal.decisions import OrderDecisions, listed_digest
 from ml_connector.rehearsal.period import AskedDays, Period, read_period
 from ml_connector.rehearsal.rehearsed_orders import VERDICTS, OnlyInExact, RehearsedOrder
 from ml_connector.rehearsal.report import Rehearsal, Run
 from ml_connector.rehearsal.twins import NEAR, Names, TwinSearch, TypedOrder
 from ml_connector.services import Services
+from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -76,13 +79,21 @@ def last_rehearsal(services: Services, period: str | None = None) -> Rehearsal:
     ended = [each for each in ended if each[2].ended_at]
     if not ended:
         of = f" of {period}" if period else ""
+        again = rehearse_command(services.connection, _named(period, *zones) if period else None)
         raise UserError(
-            f"connection {services.id} has no rehearsal{of} that came to its end: run "
-            f"`connector rehearse {services.id} --month {period or 'MONTH'}`"
+            f"connection {services.id} has no rehearsal{of} that came to its end: run {again}"
         )
     name, stored, run = max(ended, key=lambda each: str(each[2].ended_at))
     orders = _read_orders(kept, name, stored.number)
     return Rehearsal(services.connection, _named(name, *zones), run, _sorted(orders.values()))
+
+
+def rehearse_command(connection: Connection, period: Period | None = None) -> str:
+    """Return the command that rehearses these days; by default the last month that is over."""
+    if period:
+        return command("rehearse", connection.id, "--from", period.first, "--to", period.last)
+    last = min(map(today, connection.zones)).replace(day=1) - timedelta(days=1)
+    return command("rehearse", connection.id, "--month", f"{last:%Y-%m}")
 
 
 def _named(period: str, *zones: str) -> Period:

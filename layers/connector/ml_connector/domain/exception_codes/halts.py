@@ -18,7 +18,7 @@ HALTS: tuple[CatalogueEntry, ...] = (
         "AIRBASE_KEY_REFUSED",
         Severity.HALT,
         "Airbase refuses the API key.",
-        "Make a new key in Airbase and store it with `connector connection add`.",
+        "Make a new key in Airbase and store it with `connector connection add FILE`.",
         {
             "status": "It answered {status}.",
         },
@@ -47,7 +47,7 @@ HALTS: tuple[CatalogueEntry, ...] = (
         "APP_CREDENTIALS_MISSING",
         Severity.HALT,
         "The Exact client id and secret of this connection are not stored.",
-        "Add them: run `connector connection add` with the file of {connection}, "
+        "Add them: run `connector connection add FILE` with the file of {connection}, "
         "then run `connector connection consent {connection}`.",
     ),
     CatalogueEntry(
@@ -62,13 +62,13 @@ HALTS: tuple[CatalogueEntry, ...] = (
         "AIRBASE_KEY_MISSING",
         Severity.HALT,
         "The Airbase API key of this connection is not stored.",
-        "Add it: run `connector connection add` with the file of {connection}.",
+        "Add it: run `connector connection add FILE` with the file of {connection}.",
     ),
     CatalogueEntry(
         "SECRET_UNREADABLE",
         Severity.HALT,
         "A stored secret of this connection cannot be decrypted.",
-        "Store it again: credentials with `connector connection add`, "
+        "Store it again: credentials with `connector connection add FILE`, "
         "tokens with `connector connection consent {connection}`.",
         {
             "kind": "Kind: {kind}.",
@@ -102,7 +102,7 @@ HALTS: tuple[CatalogueEntry, ...] = (
         "Another connector posts purchase orders in this division.",
         "Find out who it is: another stack, an earlier installation. Two connectors post every "
         "order twice. Once it is known and ended, run `connector connection known {connection}`; "
-        "after a restore, run `connector restored` before that.",
+        "after a restore, run `connector restored {connection} --to TIME` before that.",
         {
             "orders": "Exact order {numbers} carries the mark of a connector, for an order that "
             "this connection does not have.",

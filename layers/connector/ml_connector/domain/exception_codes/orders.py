@@ -149,7 +149,7 @@ ORDERS: tuple[CatalogueEntry, ...] = (
         "event_order_id and the other paths in the connection's profile; `connector retry "
         "{connection} {record}` then reads everything again that is kept. If a newer release is "
         "needed, deploy it: a message is read again every hour. Meanwhile look up the orders in "
-        "Airbase: `connector fetch`.",
+        "Airbase: `connector fetch {connection} ORDER`.",
         {
             "message": "{why}",
             "no_record": "The webhook names no record.",

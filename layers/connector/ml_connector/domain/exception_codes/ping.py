@@ -27,7 +27,7 @@ PING: tuple[CatalogueEntry, ...] = (
         "Without a VAT code, an amount goes to Exact without VAT.",
         "If the purchases have VAT, run `connector connection set {connection} "
         "{division}.default_vat_code=CODE` with a code of the division; "
-        "`connector map` says what a tax code of Airbase stands for.",
+        "`connector map show {connection}` says what a tax code of Airbase stands for.",
         {
             "division": "Division {division} has neither a default VAT code nor a VAT mapping; "
             "only an order's own code, or that of its GL account or supplier, is used.",

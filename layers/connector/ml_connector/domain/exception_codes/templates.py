@@ -1,11 +1,13 @@
 """Fill in the templates of the catalogue."""
 
 import re
+import shlex
 import warnings
 from collections.abc import Mapping
 from typing import Any
 
 _FIELD = re.compile(r"\{(\w+)\}")
+_COMMAND = re.compile(r"(`connector [^`]*`)")
 
 
 class MissingValueWarning(RuntimeWarning):
@@ -32,9 +34,20 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
 def in_general(template: str, **values: Any) -> str:
     """Return the text for no record in particular: fields without a value as a word in capitals.
 
-    So does the command line's help: `connector retry CONNECTION ORDER`.
+    So does the command line's help: `connector retry CONNECTION ORDER`. A value in a command is
+    quoted as a shell needs it.
     """
-    return _FIELD.sub(lambda found: str(values.get(found[1], _word(found[1]))), template)
+
+    def value(found: re.Match[str]) -> str:
+        return str(values.get(found[1], _word(found[1])))
+
+    def argument(found: re.Match[str]) -> str:
+        return shlex.quote(value(found)) if found[1] in values else value(found)
+
+    texts = _COMMAND.split(template)
+    texts[::2] = [_FIELD.sub(value, each) for each in texts[::2]]
+    texts[1::2] = [_FIELD.sub(argument, each) for each in texts[1::2]]
+    return "".join(texts)
 
 
 def _word(field: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from ml_connector.domain.ids import Actor, Division, VendorId
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.domain.words import command
 from ml_connector.infrastructure.vendor_links import ProposedSupplier, SupplierProposals
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -179,8 +180,10 @@ def _not_proposed(
 ) -> str:
     what = f"{supplier} is not proposed" if supplier else "nothing is proposed"
     where = f" in division {division}" if division else ""
-    verb = f"`connector vendors link {connection.id}`"
-    return f"{what} for {vendor.name}{where}; to link it anyway: {verb}"
+    words = [connection.id, vendor.id, supplier or "SUPPLIER", "--reason", "REASON"]
+    words += ["--division", division] if division else []
+    by_hand = command("vendors", "link", *words)
+    return f"{what} for {vendor.name}{where}; to link it anyway: {by_hand}"
 
 
 def _linked_or_proposed(
