@@ -97,7 +97,7 @@ def check_readiness(services: Services, actor: Actor) -> Readiness:
         *_ping(services),
         *_vendors(services),
         *_webhooks(services.connection, services.webhook_senders.all()),
-        *(_rehearsed(rehearsal) if rehearsal else [_nothing_rehearsed(services)]),
+        *(_rehearsed(rehearsal) if rehearsal else [_nothing_rehearsed(services.connection)]),
     ]
     lines.sort(key=lambda each: AREAS.index(each.area))
     return Readiness(services.connection, clock.now(), actor, lines)
@@ -260,13 +260,13 @@ def _sender(who: str, name: str, state: WebhookSenderState | None, id: Connectio
     return ReadyLine("webhooks", ok=True, what=what)
 
 
-def _nothing_rehearsed(services: Services) -> ReadyLine:
+def _nothing_rehearsed(connection: Connection) -> ReadyLine:
     return ReadyLine(
         "rehearsal",
         ok=False,
         what="Nothing was rehearsed: whether mappings, vendors and call limits suffice is not "
         "known.",
-        remedy=f"Run {rehearse_command(services.connection)}.",
+        remedy=f"Run {rehearse_command(connection)}.",
     )
 
 
