@@ -139,6 +139,46 @@ class TestAsOf:
         assert change in told["amendment_intent"].evidence
         assert told["removed"].kind == "removed"
 
+    def test_a_change_names_the_mappings_that_it_was_made_with(
+        self, at_rest: InMemoryEnvironment
+    ) -> None:
+        """Posted by one mapping, changed by another, then looked at once more."""
+        env = at_rest
+        env.connect(divisions=env.config(mappings={"gl_accounts": {"X": "4100"}})["divisions"])
+        order = env.order("PO-1", lines=[env.airbase.line("X", "100.00")])
+        env.post(order)
+        posted = later(env)
+        env.connect(divisions=env.config(mappings={"gl_accounts": {"X": "4200"}})["divisions"])
+        order["expense_list"][0]["amount"] = order["total_amount"] = "130.00"
+        order["revision"] = 2
+        env.post(order)
+        assert env.steps(order)[-2:] == ["amendment_intent", "amended"]
+        amended = later(env)
+        assert (
+            "gl accounts: X / Category X is 4100 in Exact"
+            in explained(env, "PO-1", posted).mappings
+        )
+        assert (
+            "gl accounts: X / Category X is 4200 in Exact"
+            in explained(env, "PO-1", amended).mappings
+        )
+        told = {each.step: each for each in explained(env, "PO-1").decisions}
+        assert "gl accounts: X / Category X is 4200 in Exact" in told["amendment_intent"].evidence
+        assert any(each.startswith("vendor link: ") for each in told["amendment_intent"].evidence)
+        assert explained(env, "PO-1").is_complete
+
+    def test_an_older_change_says_that_this_was_not_recorded(
+        self, at_rest: InMemoryEnvironment
+    ) -> None:
+        order = at_rest.order("PO-1")
+        at_rest.post(order)
+        order["expense_list"][0]["amount"] = order["total_amount"] = "130.00"
+        at_rest.post(order)
+        trail = at_rest.services.ledger_of(FIRM).trail(at_rest.record(order).key)
+        (older,) = explain([without(e, "mappings") for e in trail if e.step == "amendment_intent"])
+        assert not older.is_complete
+        assert older.evidence[-1].endswith("did not record by which mappings and link.")
+
     def test_who_has_changed_it_since(self, at_rest: InMemoryEnvironment) -> None:
         env = at_rest
         order = env.order("PO-1")

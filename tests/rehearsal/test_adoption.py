@@ -1,7 +1,7 @@
 """What a rehearsal has paired is linked once, whatever happens in between."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -9,8 +9,10 @@ import pytest
 from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.tables import InMemoryTable
+from ml_connector.audit.explanations import explain
 from ml_connector.domain.records import posted_facts
 from ml_connector.month_end.reconcile import reconcile
+from ml_connector.reference_data.refresh import refresh
 from ml_connector.rehearsal.adoption import Adoption, adopt_rehearsed
 from ml_connector.user_errors import UserError
 from tests.month_end.month_stack import MonthStack
@@ -19,6 +21,7 @@ from tests.person_stack import PERSON, PersonStack, actors
 from tests.rehearsal.test_rehearse import MONTH, october, rehearsed, type_in, writes
 
 _ORDERS = "purchaseorder/PurchaseOrders"
+_LINES = "purchaseorder/PurchaseOrderLines"
 
 
 def adopt(env: InMemoryEnvironment, *names: str) -> list[Adoption]:
@@ -29,11 +32,13 @@ def outcomes(done: list[Adoption]) -> dict[str, tuple[str, str]]:
     return {each.order.title: (each.outcome, each.why) for each in done}
 
 
-def typed_orders(env: InMemoryEnvironment, count: int = 3) -> list[tuple[Any, Any]]:
+def typed_orders(
+    env: InMemoryEnvironment, count: int = 3, account: str = "4100"
+) -> list[tuple[Any, Any]]:
     """Return orders that were typed in by hand, each with the one in Exact."""
     found = []
     for number in range(1, count + 1):
-        order = october(env, f"PO-{number}", f"{number}00.00")
+        order = october(env, f"PO-{number}", f"{number}00.00", account=account)
         found.append((order, type_in(env, f"{number}00.00", YourRef=f"PO-{number}")))
     return found
 
@@ -93,8 +98,11 @@ def post(env: InMemoryEnvironment, order: Any, there: Any) -> None:
     env.post(order)
 
 
-def unmap(env: InMemoryEnvironment, order: Any, _there: Any) -> None:
+def link_elsewhere(env: InMemoryEnvironment, order: Any, _there: Any) -> None:
+    """The order cannot be mapped, and its vendor is known to be another supplier."""
     order["expense_list"] = [{"line_number": 1} | env.airbase.line("9999", "100.00")]
+    vendor = env.firm.vendors["Expo Partners"]
+    order["vendor"] = {"airbase_id": vendor["id"], "name": "Expo Partners"}
 
 
 def remove(env: InMemoryEnvironment, _order: Any, there: Any) -> None:
@@ -107,7 +115,7 @@ def remove(env: InMemoryEnvironment, _order: Any, there: Any) -> None:
     [
         (cancel, "no longer an approved purchase order"),
         (post, "it is in Exact already, as order"),
-        (unmap, "UNKNOWN_GL_ACCOUNT"),
+        (link_elsewhere, "is of another supplier than PO-1"),
         (remove, "Exact no longer has order"),
     ],
 )
@@ -142,6 +150,116 @@ def test_a_name_that_was_not_paired_is_refused(firm: InMemoryEnvironment) -> Non
             adopt(firm, name)
 
 
+class TestWhatCannotBeMapped:
+    """It is in Exact already, so nothing has to be mapped to link it."""
+
+    def test_it_is_linked_and_what_is_missing_is_shown(self, firm: InMemoryEnvironment) -> None:
+        order = october(firm, "PO-1", account="9999")
+        there = type_in(firm, "100.00", YourRef="PO-1")
+        rehearsed(firm)
+        before = writes(firm)
+        (done,) = adopt(firm)
+        assert (done.outcome, done.codes) == ("adopted", [])
+        (missing,) = done.as_dict()["unmapped"]
+        assert (missing["code"], missing["record"]) == ("UNKNOWN_GL_ACCOUNT", "PO-1, line 1")
+        assert "9999" in missing["cause"]
+        firm.post(order)
+        firm.retry(order)
+        firm.wait(hours=25)
+        facts = firm.record(order).facts
+        assert posted_facts(facts).exact.id == there["PurchaseOrderID"]
+        assert (firm.record(order).state, firm.codes(order)) == ("posted", [])
+        assert (writes(firm), len(firm.in_exact())) == (before, 1)
+        (entry,) = firm.services.ledger_of(FIRM).trail(firm.record(order).key)
+        assert entry.detail["unmapped"] == [missing]
+        (explanation,) = explain([entry])
+        assert any("Not mapped then: PO-1, line 1" in each for each in explanation.evidence)
+
+    def test_a_mapping_made_later_does_not_change_what_was_typed(
+        self, firm: InMemoryEnvironment
+    ) -> None:
+        order = october(firm, "PO-1", account="9999")
+        there = type_in(firm, "100.00", YourRef="PO-1")
+        rehearsed(firm)
+        adopt(firm)
+        correct(firm, there, UnitPrice=1.0)
+        firm.wait(hours=5)
+        assert firm.codes(order) == ["CHANGED_IN_EXACT"]
+        map_account(firm, "9999", "4200")
+        correct(firm, there, UnitPrice=100.0)
+        before = writes(firm)
+        firm.wait(hours=5)
+        assert (writes(firm), firm.codes(order)) == (before, [])
+
+    def test_a_change_in_exact_is_noticed(self, firm: InMemoryEnvironment) -> None:
+        order = october(firm, "PO-1", account="9999")
+        there = type_in(firm, "100.00", YourRef="PO-1")
+        rehearsed(firm)
+        adopt(firm)
+        correct(firm, there, UnitPrice=1.0)
+        firm.wait(hours=5)
+        assert firm.codes(order) == ["CHANGED_IN_EXACT"]
+
+    def test_its_next_revision_has_to_be_mapped(self, firm: InMemoryEnvironment) -> None:
+        order = october(firm, "PO-1", account="9999")
+        type_in(firm, "100.00", YourRef="PO-1")
+        rehearsed(firm)
+        adopt(firm)
+        before = writes(firm)
+        order["expense_list"][0]["amount"] = order["total_amount"] = "123.00"
+        order["revision"] = 2
+        firm.post(order)
+        assert (writes(firm), firm.codes(order)) == (before, ["UNKNOWN_GL_ACCOUNT"])
+        map_account(firm, "9999", "4100")
+        firm.retry(order)
+        assert (firm.record(order).state, firm.codes(order)) == ("posted", [])
+        (there,) = firm.in_exact()
+        assert [line["UnitPrice"] for line in there["lines"]] == [123]
+
+    def test_a_vendor_that_is_not_linked(self, firm: InMemoryEnvironment) -> None:
+        """The name is the supplier's; of another name, a person has to say which order it is."""
+        for code in ("191", "192"):  # so no link is made
+            firm.exact.add_supplier(NL.division, "Nieuwkomer Catering", code=code)
+        refresh(firm.services_of(), NL.key, everything=True)
+        same = october(firm, "PO-1", "80.00", vendor="Nieuwkomer Catering")
+        other = october(firm, "PO-2", "90.00", vendor="Nieuwkomer Catering")
+        type_in(firm, "80.00", supplier="Nieuwkomer Catering")
+        type_in(firm, "90.00", YourRef="PO-2")
+        rehearsed(firm)
+        done = outcomes(adopt(firm))
+        assert done["PO-1"] == ("adopted", "")
+        assert done["PO-2"][0] == "not_adopted"
+        assert "is not linked to a supplier: name it to adopt it" in done["PO-2"][1]
+        assert firm.record(other).state == "new"
+        assert outcomes(adopt(firm, "PO-2"))["PO-2"] == ("adopted", "")
+        assert [firm.record(each).state for each in (same, other)] == ["posted", "posted"]
+
+    def test_a_subsidiary_that_no_division_serves(self, firm: InMemoryEnvironment) -> None:
+        firm.airbase.add_subsidiary("sub-x", "Nieuw")
+        order = october(firm, "PO-1", "80.00", branch=replace(NL, subsidiary="sub-x"))
+        type_in(firm, "80.00", YourRef="PO-1")
+        rehearsed(firm)
+        assert outcomes(adopt(firm))["PO-1"] == (
+            "not_adopted", "no division serves Nieuw: name it to adopt it",
+        )  # fmt: skip
+        assert outcomes(adopt(firm, "PO-1"))["PO-1"] == ("adopted", "")
+        firm.post(order)
+        firm.wait(hours=5)
+        assert (firm.record(order).state, firm.codes(order)) == ("posted", [])
+
+
+def correct(env: InMemoryEnvironment, there: dict[str, Any], **fields: Any) -> None:
+    """Change the first line in Exact, as a person does."""
+    (found,) = (each for each in env.in_exact() if each["OrderNumber"] == there["OrderNumber"])
+    env.exact.change(NL.division, _LINES, found["lines"][0]["ID"], **fields)
+    env.exact.change(NL.division, _ORDERS, found["PurchaseOrderID"])
+
+
+def map_account(env: InMemoryEnvironment, airbase: str, exact: str) -> None:
+    divisions = env.config(mappings={"gl_accounts": {airbase: exact}})["divisions"]
+    env.connect(divisions=divisions)
+
+
 class Killed(BaseException):
     """The process is gone."""
 
@@ -171,23 +289,23 @@ class Death:
         return write
 
 
+@pytest.mark.parametrize("account", ["4100", "9999"])
 @pytest.mark.parametrize("is_after", [False, True])
 def test_a_crash_at_any_write_loses_and_doubles_nothing(
-    firm: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch, *, is_after: bool
+    monkeypatch: pytest.MonkeyPatch, account: str, *, is_after: bool
 ) -> None:
-    del firm  # each run has a firm of its own
     death = Death(is_after)
     death.install(monkeypatch)
-    survived_at = next(step for step in range(1, 30) if not dies(death, step))
+    survived_at = next(step for step in range(1, 30) if not dies(death, step, account))
     assert survived_at > 4
 
 
-def dies(death: Death, step: int) -> bool:
+def dies(death: Death, step: int, account: str) -> bool:
     """Adopt with a crash at a write, let a worker come in between, adopt again, and check."""
     env = InMemoryEnvironment()
     at(env.clock, "2026-11-03T09:00:00+00:00")
     env.connect()
-    pairs = typed_orders(env, 2)
+    pairs = typed_orders(env, 2, account)
     rehearsed(env)
     before, died = writes(env), False
     death.left = step

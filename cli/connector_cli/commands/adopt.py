@@ -10,7 +10,7 @@ from connector_cli.commands.rehearsal import show_progress
 from connector_cli.printing import print_json, print_line, print_table
 from connector_cli.stack import OpenedStack
 from ml_connector.exceptions import possible_duplicates
-from ml_connector.rehearsal.adoption import adopt_rehearsed
+from ml_connector.rehearsal.adoption import Adoption, adopt_rehearsed
 from ml_connector.user_errors import UserError
 
 _WORDS = {
@@ -57,6 +57,14 @@ def adopt(
         )
 
 
+_UNMAPPED = "What is not mapped is needed once Airbase changes the order."
+
+
+def _why(done: Adoption) -> str:
+    not_mapped = (f"Not mapped: {each.cause}" for each in done.unmapped)
+    return "\n".join(filter(None, (done.why, ", ".join(done.codes), *not_mapped)))
+
+
 def _adopt_one(
     stack: OpenedStack, connection: str, order: str, exact_number: str, *, as_json: bool
 ) -> None:
@@ -67,6 +75,10 @@ def _adopt_one(
     print_line(f"{done['title']} is now linked to Exact order {done['exact_number']}.")
     for each in done["exceptions"]:
         print_line(f"{each['code']}: {each['cause']}")
+    if done["unmapped"]:
+        print_line(_UNMAPPED)
+    for each in done["unmapped"]:
+        print_line(f"{each['record']}: {each['cause']} {each['remedy']}")
 
 
 def _adopt_rehearsed(
@@ -80,12 +92,14 @@ def _adopt_rehearsed(
         rows = (
             (
                 each.order.title, each.twin.number, each.twin.division, _WORDS[each.outcome],
-                each.why or ", ".join(each.codes),
+                _why(each),
             )
             for each in done
         )  # fmt: skip
         print_table(columns, rows)
         counts = Counter(each.outcome for each in done)
         print_line(", ".join(f"{count} {_WORDS[outcome]}" for outcome, count in counts.items()))
+        if any(each.outcome == "adopted" and each.unmapped for each in done):
+            print_line(_UNMAPPED)
     if any(each.outcome == "not_adopted" for each in done):
         raise typer.Exit(1)

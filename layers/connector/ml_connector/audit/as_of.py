@@ -6,7 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from ml_connector import record_lookup as records
-from ml_connector.audit.explanations import Explanation, after, explain, upto
+from ml_connector.audit.explanations import (
+    Explanation,
+    after,
+    explain,
+    is_mapped,
+    upto,
+    used_mappings,
+)
 from ml_connector.audit.trail_checks import TrailCheck, of_record
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.ids import Division, VendorId
@@ -37,7 +44,8 @@ class LaterChange:
 class Explained:
     """A record's decisions; with `as_of`, up to that moment, and what it was then.
 
-    `link` and `mappings` are those that the last posting used, in words; `later` is who has changed
+    `mappings` are those by which it was last posted, changed or compared, in words; `link` is how
+    its vendor was linked; `later` is who has changed
     them, or the record, since. `check`: whether the trail is intact.
     """
 
@@ -138,13 +146,14 @@ def was(facts: Facts) -> dict[str, Any]:
 
 
 def _used(entries: Sequence[Entry], facts: Facts) -> tuple[list[str], Division | None]:
-    """Return the mappings that the last intent was made with, in words, and the division."""
+    """Return the mappings by which it was last decided what to send, in words, and the division.
+
+    An order that was found or is as approved was mapped to be compared; a change that only went on
+    was not mapped again (`mappings` is None).
+    """
     division = facts.division if isinstance(facts, OrderFacts) else None
-    intents = [each for each in entries if each.step == "intent"]
-    if not intents:
-        return [], division
-    (decision,) = explain(intents[-1:])
-    return list(decision.evidence), division
+    mapped = [each for each in entries if is_mapped(each)]
+    return (used_mappings(mapped[-1]) if mapped else []), division
 
 
 def _link(

@@ -109,17 +109,43 @@ def after(entries: Sequence[Entry], moment: datetime) -> list[Entry]:
 
 # Orders
 
+_SENT = {"intent", "amendment_intent"}
+_BY = "by which mappings and link"
+
+
+def is_mapped(entry: Entry) -> bool:
+    """Return whether the entry is of a decision that mapped the order, recorded or not."""
+    if "mappings" in entry.detail:
+        return entry.detail["mappings"] is not None
+    return entry.step in _SENT or "unmapped" in entry.detail
+
+
+def used_mappings(entry: Entry) -> list[str]:
+    """Return by which mappings and link a decision mapped the order, in words."""
+    said = _Said(entry)
+    if "mappings" not in entry.detail and entry.step in _SENT:
+        said.missing(_BY)
+    _add_mappings(said)
+    return said.evidence
+
 
 def _intent(said: _Said) -> str:
     body = said.detail.get("body")
     lines = body.get("PurchaseOrderLines", ()) if isinstance(body, Mapping) else ()
-    if "mappings" in said.detail:
-        said.evidence += [_mapping(each) for each in said.rows("mappings")]
-    else:
-        said.missing("by which mappings and link")
+    if "mappings" not in said.detail:
+        said.missing(_BY)
+    _add_mappings(said)
     amount = said.text("intent", "amount")
     of = f", {counted(len(lines), 'line')}" if lines else ""
     return f"It was mapped and was to be posted{of}{f', for {amount}' if amount else ''}."
+
+
+def _add_mappings(said: _Said) -> None:
+    said.evidence += [_mapping(each) for each in said.rows("mappings")]
+    said.evidence += [
+        f"Not mapped then: {each.get('record')}: {each.get('cause')}"
+        for each in said.rows("unmapped")
+    ]
 
 
 def _mapping(used: Mapping[str, Any]) -> str:
@@ -134,6 +160,7 @@ def _posted(said: _Said) -> str:
 
 
 def _found(said: _Said) -> str:
+    _add_mappings(said)
     _add_problems(said)
     number = said.text("exact", "number", absent="?")
     return f"Exact order {number} carries its marker, so it was linked and not posted again."
@@ -147,6 +174,7 @@ def _adopted(said: _Said) -> str:
         said.evidence.append(same)
         if said.detail.get("is_sure") is False:
             said.evidence.append("Another order in Exact fitted as well; this one was chosen.")
+    _add_mappings(said)
     _add_problems(said)
     return f"A person linked it to Exact order {number}, which had been typed in by hand."
 
@@ -187,7 +215,15 @@ def _amending(said: _Said) -> str:
         )
     if not said.evidence:
         said.missing("what was to be changed")
+    if "mappings" not in said.detail:
+        said.missing(_BY)
+    _add_mappings(said)
     return "Airbase has changed it, so the order in Exact was to be changed."
+
+
+def _as_approved(said: _Said) -> str:
+    _add_mappings(said)
+    return "The order in Exact is as approved: nothing to change."
 
 
 def _decided(said: _Said) -> str:
@@ -255,7 +291,7 @@ STEPS: Mapping[str, tuple[DecisionKind, Callable[[_Said], str]]] = {
     "not_amended": ("amended", _fixed("Exact accepted the change, but did not apply all of it.")),
     "change_refused": ("amended", _fixed("Exact refused the change.")),
     "change_given_up": ("amended", _fixed("The change was given up, for a person to decide.")),
-    "as_approved": ("amended", _fixed("The order in Exact is as approved: nothing to change.")),
+    "as_approved": ("amended", _as_approved),
     "removal_intent": ("removed", _fixed("It is no longer wanted, so it was to be deleted.")),
     "removed": ("removed", _fixed("It was deleted in Exact.")),
     "ended": ("removed", _fixed("It has ended in both systems.")),

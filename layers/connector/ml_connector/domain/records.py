@@ -316,7 +316,9 @@ class OrderFacts(Facts):
     """A change waits for approval in Airbase; what was approved before stays."""
     adopted_as: Body | None = None
     """What would have been posted of an order that people entered: while Airbase says the same,
-    nothing is changed in Exact."""
+    nothing is changed in Exact. None of one that could not be mapped."""
+    adopted_fingerprint: str = ""
+    """Of everything that Airbase had approved of it: while that is so, it is not even mapped."""
     adopted_at: datetime | None = None
     refusals: tuple[UnclearRefusal, ...] = ()
     """The last writes that Exact refused in unknown words; none once it accepts one."""

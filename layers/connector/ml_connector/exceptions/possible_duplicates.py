@@ -1,11 +1,12 @@
 """Resolve a possible duplicate: the order in Exact is another one, or it is adopted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_connector import clock
 from ml_connector import record_lookup as records
+from ml_connector.domain.faults import Problem, Review
 from ml_connector.domain.ids import Actor, Division, Guid, OrderId
 from ml_connector.domain.orders.adoption import adopted
 from ml_connector.domain.orders.exact_order import ExactOrder
@@ -13,14 +14,18 @@ from ml_connector.domain.orders.look_alikes import POSSIBLE_DUPLICATE
 from ml_connector.domain.orders.mapping import MappedOrder, pick_division
 from ml_connector.domain.orders.marker import is_marked_for, order_tokens_in
 from ml_connector.domain.orders.order import Order
-from ml_connector.domain.records import OrderState
+from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.domain.words import command
 from ml_connector.exceptions import retry
 from ml_connector.infrastructure.connection_store import ConnectionNotes
 from ml_connector.infrastructure.ledger import Conflict, Ledger, OrderRecord
 from ml_connector.purchase_orders.exact_lookup import fetch_current
 from ml_connector.purchase_orders.fetch import fetch_order
-from ml_connector.purchase_orders.prerequisites import map_with_stored_data
+from ml_connector.purchase_orders.prerequisites import (
+    map_with_stored_data,
+    supplier_with_stored_data,
+)
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection, ExactDivision
 from ml_connector.stack import RecordStack
@@ -67,7 +72,7 @@ def adopt(stack: RecordStack, actor: Actor, id: str, name: str, number: str) -> 
     refuse_unwanted(order)
     division = _division(services.connection, record, order)
     found = _find(services, division.division, number.strip())
-    after = link(services, ledger, record, order, division, found, _candidates)
+    after, unmapped = link(services, ledger, record, order, division, found, _candidates)
     return {
         "connection": id,
         "order": order.id,
@@ -76,6 +81,7 @@ def adopt(stack: RecordStack, actor: Actor, id: str, name: str, number: str) -> 
         "exact_number": found.number,
         "state": after.state,
         "exceptions": [{"code": p.code, "cause": p.cause} for p in after.problems],
+        "unmapped": [shown_unmapped(each) for each in unmapped],
     }
 
 
@@ -92,6 +98,20 @@ def refuse_unwanted(order: Order) -> None:
         raise UserError(f"{order.title} is no longer an approved purchase order in Airbase")
 
 
+class Linked(NamedTuple):
+    """The record of an order that was linked; `unmapped`: what keeps it from being mapped."""
+
+    record: OrderRecord
+    unmapped: Sequence[Problem]
+
+
+def shown_unmapped(found: Problem) -> dict[str, str]:
+    """Return what keeps a linked order from being mapped, as JSON."""
+    return {
+        "code": found.code, "record": found.record, "cause": found.cause, "remedy": found.remedy,
+    }  # fmt: skip
+
+
 def link(
     services: Services,
     ledger: Ledger,
@@ -101,17 +121,25 @@ def link(
     found: ExactOrder,
     check: Callable[[OrderRecord], object],
     detail: Mapping[str, Any] | None = None,
-) -> OrderRecord:
-    """Link an approved order to the one that is `found` in Exact; return its record.
+) -> Linked:
+    """Link an approved order to the one that is `found` in Exact.
 
     `check` raises when the record, as it is just before it is written, may not be linked; `detail`
-    goes into its trail. Raises `UserError` unless both have the same supplier and currency, and the
-    one in Exact is not cancelled and not linked to another order; `Review` when the order cannot be
-    mapped. After a crash at any point it can be repeated.
+    goes into its trail. An order that cannot be mapped is linked as well: what is in Exact is kept.
+    Raises `UserError` unless both have the same supplier, as far as the vendor is linked, and the
+    same currency, and the one in Exact is not cancelled and not linked to another order. After a
+    crash at any point it can be repeated.
     """
-    mapped = map_with_stored_data(services, order, division, record.facts)
     owner = services.notes.order_of(found.id)
-    _refuse_other_order(services.ledger, order, mapped, found, owner)
+    supplier = supplier_with_stored_data(services, order, division, record.facts)
+    _refuse_other_order(services.ledger, order, supplier, found, owner)
+    mapped, unmapped = _mapped(services, order, division, record.facts)
+    used = (
+        {"mappings": list(mapped.used)}
+        if mapped
+        else {"unmapped": [shown_unmapped(e) for e in unmapped]}
+    )
+    said = {**(detail or {}), **used}
 
     def write(record: OrderRecord) -> OrderRecord:
         check(record)
@@ -121,13 +149,22 @@ def link(
             services.connection,
             order,
             division.division,
-            mapped.body,
+            mapped.body if mapped else None,
             found,
             clock.now(),
         )
-        return ledger.write(record.now(OrderState.POSTED, facts), "adopted_by_hand", detail=detail)
+        return ledger.write(record.now(OrderState.POSTED, facts), "adopted_by_hand", detail=said)
 
-    return _write_repeatedly(ledger, record, write)
+    return Linked(_write_repeatedly(ledger, record, write), unmapped)
+
+
+def _mapped(
+    services: Services, order: Order, division: ExactDivision, facts: OrderFacts
+) -> tuple[MappedOrder | None, Sequence[Problem]]:
+    try:
+        return map_with_stored_data(services, order, division, facts), ()
+    except Review as review:
+        return None, review.problems
 
 
 def _order(ledger: Ledger, name: str) -> OrderRecord:
@@ -171,12 +208,12 @@ def _find(services: Services, division: Division, number: str) -> ExactOrder:
 def _refuse_other_order(
     ledger: Ledger,
     order: Order,
-    mapped: MappedOrder,
+    supplier: Supplier | None,
     found: ExactOrder,
     owner: OrderId | None,
 ) -> None:
     name = f"Exact order {found.number}"
-    if found.supplier != mapped.body["Supplier"]:
+    if supplier and found.supplier != supplier.id:
         raise UserError(f"{name} is of another supplier than {order.title}")
     if found.currency != order.total.currency:
         raise UserError(f"{name} is in {found.currency}, {order.title} in {order.total.currency}")

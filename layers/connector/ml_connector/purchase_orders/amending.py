@@ -73,7 +73,7 @@ class OrderAmender:
         self.number = posted.exact.number
         self.division = posted.division
         self.last_written = posted.body
-        self._before_intent: tuple[str, Change | None] = tracked.record.state, None
+        self._before_intent = tracked.record
 
     def remove(self, step: Remove) -> None:
         """Delete the order; one that somebody else deleted first is gone as well.
@@ -97,7 +97,7 @@ class OrderAmender:
         Raises `Review` for what was not applied, `Later` and `Halt` as the Exact client does.
         """
         shown = [each.as_dict() for each in step.differences]
-        self._record_intent("amendment", step.body, differences=shown)
+        self._record_intent("amendment", step.body, differences=shown, mappings=step.mappings)
         lines = LineChanges(self.services, self.division, step.order.title)
         try:
             after = self._write(lambda: self._write_all(lines, step), lines)
@@ -120,10 +120,10 @@ class OrderAmender:
     ) -> None:
         """Record what will be written before it is: a worker that finds this reads Exact first."""
         record = self.tracked.record
-        self._before_intent = record.state, record.facts.change
+        self._before_intent = record
         change = Change(what, clock.now(), body)
         # An order that people entered stays as it is until we write to it.
-        facts = replace(record.facts, change=change, adopted_as=None)
+        facts = replace(record.facts, change=change, adopted_as=None, adopted_fingerprint="")
         self.tracked.step(
             OrderState.AMENDING, f"{what}_intent", facts, retry_in=SETTLE, detail=detail
         )
@@ -143,9 +143,14 @@ class OrderAmender:
                 until = clock.now() + SETTLE
                 raise delay("OUTCOME_UNKNOWN", until, "reason", reason=fault.cause) from fault
             if lines is None or not lines.has_written:
-                state, change = self._before_intent
-                facts = replace(self.tracked.facts, change=change)
-                self.tracked.step(state, "not_sent", facts, retry_in=SETTLE)
+                before = self._before_intent
+                facts = replace(
+                    self.tracked.facts,
+                    change=before.facts.change,
+                    adopted_as=before.facts.adopted_as,
+                    adopted_fingerprint=before.facts.adopted_fingerprint,
+                )
+                self.tracked.step(before.state, "not_sent", facts, retry_in=SETTLE)
             raise
 
     def _has_refused_change(self) -> bool:

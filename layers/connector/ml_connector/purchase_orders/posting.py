@@ -235,7 +235,9 @@ class _Posting:
             self._confirm(step.step, step.facts)
         else:
             self._note_origin(step.facts)
-            self.tracked.step(step.state, step.step, step.facts, retry_in=SETTLE)
+            self.tracked.step(
+                step.state, step.step, step.facts, retry_in=SETTLE, detail=step.detail
+            )
         # Nobody asked for an order to be posted anew that was not known to be in Exact.
         self.known = replace(self.known, by_hand=False)
 

@@ -19,7 +19,9 @@ from ml_connector.domain.orders.carrier_items import (
 from ml_connector.domain.orders.decided import decided
 from ml_connector.domain.orders.mapping import MappedOrder, map_order
 from ml_connector.domain.orders.order import Order
-from ml_connector.domain.orders.reference_data import Code, GLAccount, Item
+from ml_connector.domain.orders.reference_data import Code, GLAccount, Item, Supplier
+from ml_connector.domain.orders.supplier import linked_supplier
+from ml_connector.domain.orders.validation import MappingContext, Problems
 from ml_connector.domain.records import OrderFacts
 from ml_connector.domain.texts import cut
 from ml_connector.exact.errors import not_about
@@ -156,6 +158,17 @@ def carrier_body(division: ExactDivision, account: GLAccount) -> dict[str, Any]:
     if division.item_unit:
         body["Unit"] = division.item_unit
     return body
+
+
+def supplier_with_stored_data(
+    services: Services, order: Order, division: ExactDivision, facts: OrderFacts
+) -> Supplier | None:
+    """Return the supplier that the order's vendor is linked to there, whatever else is missing."""
+    data, problems = services.division_data(division.division), Problems(order.title)
+    context = MappingContext(
+        order, services.connection, division, data, problems, decided(facts, order)
+    )
+    return linked_supplier(context)
 
 
 def map_with_stored_data(

@@ -9,18 +9,26 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ml_connector import clock
-from ml_connector.domain.faults import Later, Review
+from ml_connector.domain.faults import Later, Problem, Review
 from ml_connector.domain.ids import Actor
-from ml_connector.domain.orders.mapping import pick_division
+from ml_connector.domain.orders.mapping import elsewhere_for, serving_division
+from ml_connector.domain.orders.order import Order
 from ml_connector.domain.records import OrderState
-from ml_connector.exceptions.possible_duplicates import link, refuse_unwanted
+from ml_connector.exceptions.possible_duplicates import (
+    Linked,
+    link,
+    refuse_unwanted,
+    shown_unmapped,
+)
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord
 from ml_connector.purchase_orders.fetch import fetch_order, joined
+from ml_connector.purchase_orders.prerequisites import supplier_with_stored_data
 from ml_connector.purchase_orders.stored_reader import VendorsOnce
 from ml_connector.rehearsal.rehearse import Progress, last_rehearsal
 from ml_connector.rehearsal.rehearsed_orders import RehearsedOrder, Twin
 from ml_connector.rehearsal.report import Rehearsal
 from ml_connector.services import Services
+from ml_connector.settings.connection import ExactDivision
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
@@ -31,13 +39,18 @@ _ADOPTABLE = {OrderState.NEW, OrderState.RECEIVED, OrderState.REVIEW}
 
 @dataclass(frozen=True)
 class Adoption:
-    """What became of one order; `why` it was not adopted, and `codes` that it has now."""
+    """What became of one order; `why` it was not adopted, and `codes` that it has now.
+
+    `unmapped`: what would have kept it from being posted. Of an adopted order that is shown, and is
+    no exception: only its next revision in Airbase has to be mapped.
+    """
 
     order: RehearsedOrder
     twin: Twin
     outcome: Outcome
     why: str = ""
     codes: Sequence[str] = ()
+    unmapped: Sequence[Problem] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable form, of a stable shape."""
@@ -49,6 +62,7 @@ class Adoption:
             "outcome": self.outcome,
             "why": self.why or None,
             "exceptions": list(self.codes),
+            "unmapped": [shown_unmapped(each) for each in self.unmapped],
         }
 
 
@@ -62,9 +76,11 @@ def adopt_rehearsed(
 ) -> list[Adoption]:
     """Link the orders that the last rehearsal of `period` has paired, or those with these names.
 
-    Without names, those are left out that another one fits as well. Nothing is sent to Exact; what
-    the workers have last read of it counts. Raises `UserError` without such a rehearsal, or for a
-    name that it has not paired; what keeps a single order from being linked is in its `Adoption`.
+    Without names, those are left out that another one fits as well, or of which neither a link nor
+    a name says that the supplier is the vendor. An order that cannot be mapped is adopted as well.
+    Nothing is sent to Exact; what the workers have last read of it counts. Raises `UserError`
+    without such a rehearsal, or for a name that it has not paired; what keeps a single order from
+    being linked is in its `Adoption`.
     """
     services = stack.services_of(id)
     rehearsal = last_rehearsal(services, period)
@@ -110,7 +126,7 @@ class _Adopting:
         if record.facts.exact and record.facts.exact.id == twin.id:
             return Adoption(order, twin, "linked_before")
         try:
-            after = self._link(order, twin, record)
+            after, unmapped = self._link(order, twin, record, is_chosen=is_chosen)
         except UserError as error:
             return Adoption(order, twin, "not_adopted", " ".join(error.lines))
         except Review as review:
@@ -118,9 +134,12 @@ class _Adopting:
             return Adoption(order, twin, "not_adopted", why)
         except Later as later:
             return Adoption(order, twin, "not_adopted", f"{later.code}: {later.cause}")
-        return Adoption(order, twin, "adopted", codes=[each.code for each in after.problems])
+        codes = [each.code for each in after.problems]
+        return Adoption(order, twin, "adopted", codes=codes, unmapped=unmapped)
 
-    def _link(self, rehearsed: RehearsedOrder, twin: Twin, record: OrderRecord) -> OrderRecord:
+    def _link(
+        self, rehearsed: RehearsedOrder, twin: Twin, record: OrderRecord, *, is_chosen: bool
+    ) -> Linked:
         _refuse_other_state(record)
         profile = self._services.connection.profile
         order = fetch_order(
@@ -128,10 +147,13 @@ class _Adopting:
             join=lambda each: joined(each, profile, self._vendors.get),
         )  # fmt: skip
         refuse_unwanted(order)
-        serving = pick_division(order, self._services.connection)
-        if serving.division != twin.division:
+        division = self._division(order, twin, is_chosen=is_chosen)
+        is_same_vendor = is_chosen or "supplier" in twin.matched_by
+        if not is_same_vendor and not supplier_with_stored_data(
+            self._services, order, division, record.facts
+        ):
             raise UserError(
-                f"division {serving.division} serves it, and the order in Exact is elsewhere"
+                f"its vendor {order.vendor} is not linked to a supplier: name it to adopt it"
             )
         found = self._services.exact_orders(twin.division).get(twin.id)
         if found is None:
@@ -143,8 +165,29 @@ class _Adopting:
             "is_sure": twin.is_sure,
         }
         return link(
-            self._services, self._ledger, record, order, serving, found, _refuse_other_state, detail
-        )
+            self._services, self._ledger, record, order, division, found, _refuse_other_state,
+            detail,
+        )  # fmt: skip
+
+    def _division(self, order: Order, twin: Twin, *, is_chosen: bool) -> ExactDivision:
+        """Return the division in which the order was typed.
+
+        Raises `UserError` when another one serves its subsidiary, or none and nobody has named it.
+        """
+        connection = self._services.connection
+        if elsewhere := elsewhere_for(order.subsidiary, order.order_date, connection):
+            raise UserError(str(elsewhere))
+        serving = serving_division(order.subsidiary, connection)
+        typed_in = connection.division(twin.division)
+        if typed_in is None:
+            raise UserError(f"division {twin.division} is not one of the connection any more")
+        if serving is None and not is_chosen:
+            raise UserError(f"no division serves {order.subsidiary}: name it to adopt it")
+        if serving is not None and serving != typed_in:
+            raise UserError(
+                f"division {serving.division} serves it, and the order in Exact is elsewhere"
+            )
+        return typed_in
 
 
 def _refuse_other_state(record: OrderRecord) -> None:

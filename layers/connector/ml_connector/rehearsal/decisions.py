@@ -6,18 +6,18 @@ from typing import Any
 
 from msgspec import structs
 
-from ml_connector.domain.faults import Review
 from ml_connector.domain.ids import Guid
 from ml_connector.domain.money import to_wire
-from ml_connector.domain.orders.decided import decided
 from ml_connector.domain.orders.digest import digest
-from ml_connector.domain.orders.mapping import pick_division
+from ml_connector.domain.orders.mapping import pick_division, serving_division
 from ml_connector.domain.orders.order import Order
-from ml_connector.domain.orders.validation import MappingContext, Problems
 from ml_connector.domain.records import Body, OrderFacts
 from ml_connector.infrastructure.ledger import OrderRecord, new_order
 from ml_connector.month_end.approved_orders import ApprovedOrder, order_day
-from ml_connector.purchase_orders.prerequisites import map_with_stored_data
+from ml_connector.purchase_orders.prerequisites import (
+    map_with_stored_data,
+    supplier_with_stored_data,
+)
 from ml_connector.purchase_orders.preview import Preview, preview
 from ml_connector.purchase_orders.stored_reader import VendorsOnce, reader_of
 from ml_connector.rehearsal.rehearsed_orders import POSSIBLE_DUPLICATE, Need, RehearsedOrder
@@ -54,18 +54,10 @@ class OrderDecisions:
 
     def _supplier(self, order: Order, facts: OrderFacts) -> Guid | None:
         """Return the supplier that the order's vendor is linked to, usable or not."""
-        connection = self._services.connection
-        try:
-            division = pick_division(order, connection)
-        except Review:
+        division = serving_division(order.subsidiary, self._services.connection)
+        if division is None:
             return None
-        data = self._services.division_data(division.division)
-        context = MappingContext(
-            order, connection, division, data, Problems(order.title), decided(facts, order)
-        )
-        mapped = context.mapped("suppliers", *order.vendor.keys)
-        code = mapped or data.linked_supplier(order.vendor)
-        supplier = data.supplier(code) if code else None
+        supplier = supplier_with_stored_data(self._services, order, division, facts)
         return supplier.id if supplier else None
 
     def _body(self, order: Order, shown: Preview) -> Body:

@@ -6,9 +6,10 @@ depends only on what both sides hold now, so events that come late, twice or in 
 the same state.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from ml_connector.domain import unclear_refusals
 from ml_connector.domain.exception_codes import delay, problem
@@ -325,7 +326,7 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
     body = mapped.body
     if unrecorded := find_unrecorded(known, order, code):
         facts = recovered(known.facts, unrecorded, code, body, known.now)
-        return Adopt(OrderState.AMENDING, "found_again", facts)
+        return Adopt(OrderState.AMENDING, "found_again", facts, _by(mapped.used))
     refuse_look_alikes(known, order, OrdersNear(code, body["Supplier"], order.order_date))
     intent = _intent(known, order, code, body)
     _wait_after_refusals(known, intent.digest)
@@ -417,10 +418,11 @@ def _bring_in_line(known: Known, order: Order) -> Step:
         moved_to = _moved_to(known, order)
         if moved_to != own.division:
             return _refuse_other_division(known, order, moved_to)
-    wanted = _wanted_order(known, order)
+    mapped = _mapped_anew(known, order)
+    wanted = _wanted_order(known, order, mapped)
     found = known.ask(_order_in_exact(known))
     decision = decide(wanted, posted_facts(facts).body, found)
-    return _carry_out(known, order, decision, wanted.body, found)
+    return _carry_out(known, order, decision, wanted.body, found, mapped)
 
 
 def _is_unchanged(known: Known, order: Order) -> bool:
@@ -472,8 +474,18 @@ def _is_being_removed(known: Known) -> bool:
     return change is not None and change.what == "removal"
 
 
-def _wanted_order(known: Known, order: Order) -> WantedOrder:
-    state, body = _wanted_state_and_body(known, order)
+def _mapped_anew(known: Known, order: Order) -> MappedOrder | None:
+    """Return what should be in Exact, mapped as of now; None where nothing is to be mapped.
+
+    An order that people entered stays as it is while Airbase says what it did when it was adopted.
+    """
+    if not order.is_wanted or order.fingerprint == known.facts.adopted_fingerprint:
+        return None
+    return _mapped(known, order, _named_division(known, posted_facts(known.facts).division))
+
+
+def _wanted_order(known: Known, order: Order, mapped: MappedOrder | None) -> WantedOrder:
+    state, body = _wanted_state_and_body(known, order, mapped)
     return WantedOrder(
         state=state,
         body=body,
@@ -487,25 +499,30 @@ def _wanted_order(known: Known, order: Order) -> WantedOrder:
     )
 
 
-def _wanted_state_and_body(known: Known, order: Order) -> tuple[ApprovalState, Body | None]:
+def _wanted_state_and_body(
+    known: Known, order: Order, mapped: MappedOrder | None
+) -> tuple[ApprovalState, Body | None]:
     last_written = posted_facts(known.facts).body
     if order.state is ApprovalState.PENDING:  # until it is approved, the last approval counts
         change = known.facts.change
         return ApprovalState.APPROVED, change.body if change else last_written
     if order.is_wanted:
-        own = _named_division(known, posted_facts(known.facts).division)
-        body = _mapped(known, order, own).body
         adopted = known.facts.adopted_as
-        if adopted and is_same(body, adopted):  # it stays as people entered it in Exact
-            body = last_written
-        return order.state, body
+        if mapped is None or (adopted and is_same(mapped.body, adopted)):
+            return order.state, last_written  # it stays as people entered it in Exact
+        return order.state, mapped.body
     if order.state in {ApprovalState.APPROVED, ApprovalState.OPEN}:
         return ApprovalState.CANCELLED, None  # it is no longer a purchase order
     return order.state, None
 
 
 def _carry_out(
-    known: Known, order: Order, decision: Decision, body: Body | None, found: ExactOrder | None
+    known: Known,
+    order: Order,
+    decision: Decision,
+    body: Body | None,
+    found: ExactOrder | None,
+    mapped: MappedOrder | None,
 ) -> Step:
     body = body or posted_facts(known.facts).body
     if decision.action == "report":
@@ -521,9 +538,16 @@ def _carry_out(
         raise ValueError(f"{order.title} is not in Exact: it cannot be kept or amended")
     if decision.edits:
         _wait_after_refusals(known, digest(body))
-        return Amend(order, decision.edits, body, found, decision.differences)
+        used = mapped.used if mapped else None
+        return Amend(order, decision.edits, body, found, decision.differences, used)
     facts = as_approved(known.connection, known.facts, order, body, found)
-    return Move(OrderState.POSTED, "as_approved", facts, is_last=True)
+    detail = _by(mapped.used) if mapped else None
+    return Move(OrderState.POSTED, "as_approved", facts, is_last=True, detail=detail)
+
+
+def _by(mappings: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    """Return what an entry of the trail says: by which mappings and link this was decided."""
+    return {"mappings": list(mappings)}
 
 
 def _report(known: Known, order: Order, decision: Decision, found: ExactOrder | None) -> Refuse:

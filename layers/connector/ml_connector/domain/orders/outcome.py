@@ -113,7 +113,10 @@ def recovered(
 
 def unlinked(facts: OrderFacts) -> OrderFacts:
     """Return the facts of an order that is in Exact no longer."""
-    return replace(settled(facts), exact=None, intent=None, removed=facts.exact, adopted_as=None)
+    return replace(
+        settled(facts), exact=None, intent=None, removed=facts.exact, adopted_as=None,
+        adopted_fingerprint="",
+    )  # fmt: skip
 
 
 def as_found(facts: OrderFacts, found: ExactOrder, like: Body) -> OrderFacts:

@@ -40,6 +40,7 @@ class Adopt(Struct, frozen=True):
     state: OrderState
     step: str
     facts: OrderFacts
+    detail: Mapping[str, Any] | None = None
 
 
 class Create(Struct, frozen=True):
@@ -61,13 +62,17 @@ class Post(Struct, frozen=True):
 
 
 class Amend(Struct, frozen=True):
-    """Change the order in Exact from what was `found` into `body`."""
+    """Change the order in Exact from what was `found` into `body`.
+
+    `mappings`: those that the body was made with; None when it was not mapped anew.
+    """
 
     order: Order
     edits: Edits
     body: Body
     found: ExactOrder
     differences: Sequence[Difference]
+    mappings: Sequence[Mapping[str, str]] | None = None
 
 
 class Remove(Struct, frozen=True):

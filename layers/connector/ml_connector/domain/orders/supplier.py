@@ -4,6 +4,14 @@ from ml_connector.domain.orders.reference_data import Supplier, is_active
 from ml_connector.domain.orders.validation import MappingContext
 
 
+def linked_supplier(context: MappingContext) -> Supplier | None:
+    """Return the supplier that the order's vendor is mapped or linked to, usable or not."""
+    vendor = context.order.vendor
+    mapped = context.mapped("suppliers", *vendor.keys)
+    code = mapped or context.division_data.linked_supplier(vendor)
+    return context.division_data.supplier(code) if code else None
+
+
 def choose_supplier(context: MappingContext) -> Supplier | None:
     """Return the vendor's supplier; None, with a problem reported, when there is none."""
     vendor = context.order.vendor
