@@ -140,6 +140,11 @@ class Services:
         """Return the client for the site of this division; raises as `exact_at`."""
         return self.exact_at(site_of(division))
 
+    @property
+    def exact_calls(self) -> int:
+        """Return how many calls to Exact were made through these services, tokens not counted."""
+        return sum(client.calls_made for client in self._exact.values())
+
     def airbase(self) -> AirbaseClient:
         """Return a client for Airbase; raises `Halt` without a usable key."""
         return self._openers.airbase(self.connection, self.airbase_breaker)

@@ -43,7 +43,7 @@ class ExactClient:
     Every method raises `Later` (with `outcome_unknown` where a write may have been committed),
     `Review` or `Halt`; see `exact/errors.py` for which answer means what. `tokens`,
     `rate_limiter`, `contract_day` and `turns` may be used directly, for the age of the consent, the
-    calls left and the turn for a run of calls.
+    calls left and the turn for a run of calls. `calls_made` counts what was sent, answered or not.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class ExactClient:
         self.turns = turns
         self.contract_day = contract_day
         self._failures: Counter[Division] = Counter()
+        self.calls_made = 0
 
     @property
     def circuit_breaker(self) -> CircuitBreaker:
@@ -229,6 +230,7 @@ class ExactClient:
 
     def _exchange(self, sent: SentRequest, request: httpx.Request) -> ExactAnswer:
         self._reserve(sent.division)
+        self.calls_made += 1
         response = self._send(request)
         if isinstance(response, httpx.HTTPError):
             # Not chained: the request in `response` contains the token.

@@ -84,6 +84,10 @@ class RateLimiter:
         day = _day_ceiling(known) - self._used(division, _day_key(now))
         return max(minute, 0), max(day, 0)
 
+    def used_today(self, division: Division) -> int:
+        """Return how many calls of this UTC day all workers have made in the division."""
+        return self._used(division, _day_key(clock.now()))
+
     def exhausted_until(self, division: Division) -> datetime | None:
         """Return when calls are possible again, or None when they are possible now."""
         now = clock.now()

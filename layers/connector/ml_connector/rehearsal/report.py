@@ -36,6 +36,8 @@ class Run(Struct, frozen=True):
 
     `of`: the version of the connection's own record; decisions before a change of settings,
     mappings or halts do not count after it. `airbase_reads`: orders and vendors read one by one.
+    `exact_calls`: what the rehearsal has called in Exact, as its client counted; `exact_readings`:
+    what the workers called meanwhile in these divisions, when Exact's orders were read anew first.
     """
 
     begun_at: datetime
@@ -43,6 +45,8 @@ class Run(Struct, frozen=True):
     by: str = ""
     ended_at: datetime | None = None
     airbase_reads: int = 0
+    exact_calls: int = 0
+    exact_readings: int = 0
     read_at: dict[str, datetime | None] = {}
     undated: tuple[str, ...] = ()
     unreadable_rows: int = 0
@@ -209,7 +213,8 @@ class Rehearsal:
             "decisions": [each.as_dict() for each in self.decisions],
             "typed_differences": [each.as_dict() for each in self.typed_differences],
             "calls": {
-                "exact": 0,
+                "exact": run.exact_calls,
+                "exact_readings": run.exact_readings,
                 "airbase": run.airbase_reads,
                 "divisions": [each.as_dict() for each in self.calls],
             },
