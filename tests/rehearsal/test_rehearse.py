@@ -12,13 +12,15 @@ from local.firm import BE, BRANCHES, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.simulator import SimulatedFault
 from ml_connector import clock
+from ml_connector.domain.ids import Guid, SiteId, VendorId
 from ml_connector.infrastructure.ledger import CONNECTION
+from ml_connector.infrastructure.vendor_links import Link
 from ml_connector.reference_data.refresh import refresh
 from ml_connector.rehearsal.decisions import OrderDecisions
 from ml_connector.rehearsal.period import AskedDays
 from ml_connector.rehearsal.rehearse import last_rehearsal, rehearse
 from ml_connector.rehearsal.rehearsed_orders import RehearsedOrder, Twin
-from ml_connector.rehearsal.report import Rehearsal, share_percent, sums
+from ml_connector.rehearsal.report import Rehearsal, share_percent, summary, sums
 from ml_connector.user_errors import UserError
 from tests.month_end.month_stack import MonthStack
 from tests.month_end.test_months import at
@@ -235,9 +237,73 @@ class TestNothingIsWritten:
         before, airbase = firm.exact_calls(), len(firm.airbase.calls)
         found = rehearsed(firm)
         assert set(verdicts(found).values()) == {"posts"}
-        assert firm.exact_calls() - before == 0
+        assert firm.exact_calls() - before == found.as_dict()["calls"]["exact"] == 0
         assert found.run.airbase_reads == 401
         assert len(firm.airbase.calls) - airbase < 420
+
+
+class TestCalls:
+    """What a rehearsal calls is counted where it is sent, and shown beside what is allowed."""
+
+    @pytest.mark.parametrize("is_interrupted", [False, True])
+    def test_every_call_to_exact_is_counted(
+        self, firm: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch, *, is_interrupted: bool
+    ) -> None:
+        """As if deciding an order took a call."""
+        for at_ in range(3):
+            october(firm, f"PO-{at_}")
+        original = OrderDecisions.decide
+
+        def calling(self: OrderDecisions, listed: Any, record: Any) -> RehearsedOrder:
+            firm.services_of().exact(NL.key).current_user()
+            return original(self, listed, record)
+
+        def stop(done: int, _every: int) -> None:
+            if done == 2:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(OrderDecisions, "decide", calling)
+        before, read = firm.exact_calls(), len(firm.airbase.calls)
+        if is_interrupted:
+            with pytest.raises(KeyboardInterrupt):
+                rehearsed(firm, progress=stop)
+        found = rehearsed(firm)
+        calls = firm.exact_calls() - before
+        assert calls == 3
+        assert found.as_dict()["calls"]["exact"] == calls
+        assert last_rehearsal(firm.services_of()).run.exact_calls == calls
+        assert "Exact was called 3 times" in next(s for s in summary(found) if "Exact was" in s)
+        listings = 2 if is_interrupted else 1
+        assert found.run.airbase_reads == len(firm.airbase.calls) - read - listings
+
+    def test_what_workers_read_for_it_is_counted_apart(self, firm: InMemoryEnvironment) -> None:
+        october(firm, "PO-1")
+        before = firm.exact_calls()
+        found = rehearse(MonthStack(firm), PERSON, FIRM, AskedDays(MONTH), is_fresh=True)
+        counted = found.as_dict()["calls"]
+        assert (counted["exact"], counted["exact_readings"]) == (0, firm.exact_calls() - before)
+        assert counted["exact_readings"] > 0
+
+    def test_they_are_shown_beside_the_limits_of_divisions_and_contracts(self) -> None:
+        env = TwoSites()
+        at(env.clock, "2026-11-03T09:00:00+00:00")
+        env.connect_both()
+        dutch, belgian = env.firm.branches
+        for number, branch, day in (("1", dutch, 15), ("2", dutch, 15), ("3", belgian, 16)):
+            october(env, f"PO-{number}", branch=branch, approved_date=f"2026-10-{day}T10:00:00Z")
+        calls = rehearsed(env).as_dict()["calls"]
+        assert [
+            (each["division"], each["busiest_day"], each["busiest_calls"], each["day_limit"],
+             each["minute_limit"])
+            for each in calls["divisions"]
+        ] == [
+            (NL.key, "2026-10-15", 2, 5000, 60), (BE_DIVISION, "2026-10-16", 1, 5000, 60),
+        ]  # fmt: skip
+        shares = {each.site: each.contract.our_calls for each in env.connection().sites}
+        assert [
+            (each["contract"], each["busiest_calls"], each["day_limit"])
+            for each in calls["contracts"]
+        ] == [("at nl", 2, shares[SiteId("nl")]), ("at be", 1, shares[SiteId("be")])]
 
 
 class TestWhatIsNeeded:
@@ -390,6 +456,26 @@ class TestResuming:
             patch.setattr(OrderDecisions, "decide", noting)
             rehearsed(firm)
         assert decided == ["PO-NEW", "PO-OLD"]
+
+    def test_what_an_order_needed_is_asked_again_after_a_while(
+        self, firm: InMemoryEnvironment
+    ) -> None:
+        """The first was decided before its vendor was linked; the run ends after that."""
+        october(firm, "PO-2", vendor="Nieuwkomer Catering", approved_date="2026-10-16T10:00:00Z")
+        october(firm, "PO-1")
+
+        def stop(done: int, _every: int) -> None:
+            if done == 1:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            rehearsed(firm, progress=stop)
+        supplier = firm.exact.add_supplier(NL.division, "Catering", code="390")
+        firm.clock.move(15 * 60)
+        refresh(firm.services_of(), NL.key, everything=True)
+        vendor = VendorId(firm.firm.vendors["Nieuwkomer Catering"]["id"])
+        firm.services_of().vendor_links.save(Link(NL.key, vendor, Guid(supplier), "test"))
+        assert verdicts(rehearsed(firm)) == {"PO-1": "posts", "PO-2": "posts"}
 
     def test_a_finished_run_is_followed_by_a_new_one(self, firm: InMemoryEnvironment) -> None:
         order = october(firm, "PO-1", account="9999")

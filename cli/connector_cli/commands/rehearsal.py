@@ -21,7 +21,7 @@ from ml_connector.rehearsal.report import (
     summary,
     sums,
 )
-from ml_connector.rehearsal.report_files import write_html, write_orders
+from ml_connector.rehearsal.report_files import call_rows, write_html, write_orders
 from ml_connector.user_errors import UserError
 
 _EVERY = 25  # orders from one line of progress to the next
@@ -93,12 +93,8 @@ def _print(found: Rehearsal) -> None:
     if differences := found.typed_differences:
         shown = ((d.field, d.orders, "\n".join(d.examples)) for d in differences)
         print_table(("Field", "Orders", "For example"), shown, "Typed differently by hand")
-    of_calls = ("Division", "Orders", "Calls", "Busiest day", "Calls then", "Allowed a day")
-    calls = (
-        (c.division, c.orders, c.calls, c.busiest_day, c.busiest_calls, c.day_limit)
-        for c in found.calls
-    )
-    print_table(of_calls, calls, "Calls to Exact that posting would take")
+    of_calls = ("Of", "Busiest day", "Orders", "Calls", "Calls then", "Allowed a day", "A minute")
+    print_table(of_calls, call_rows(found), "Calls to Exact that posting would take")
     for line in summary(found):
         print_line(line)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from msgspec import structs
 
+from ml_connector import clock
 from ml_connector.domain.ids import Guid
 from ml_connector.domain.money import to_wire
 from ml_connector.domain.orders.digest import digest
@@ -90,6 +91,7 @@ def _rehearsed(
         action=shown.action,
         becomes=shown.becomes or record.state,
         listed=listed_digest(listed),
+        decided_at=clock.now(),
         day=day,
         vendor=shown.vendor or listed.vendor,
         division=shown.division,

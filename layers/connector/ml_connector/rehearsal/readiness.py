@@ -225,12 +225,18 @@ def _title(ledger: Ledger, vendor: VendorId) -> str:
 
 def _limits(rehearsal: Rehearsal) -> Iterator[ReadyLine]:
     for each in rehearsal.calls:
-        busiest, limit = each.busiest_calls, each.day_limit
-        allowed = f"the {counted(limit, 'call')} that a day allows ({share(busiest, limit)})"
-        what = f"The busiest day takes {busiest:,} of {allowed}."
-        remedy = "Ask Exact for a higher limit, or spread the approvals over several days."
-        is_ok = 100 * busiest <= _MOST_PERCENT * limit
-        yield ReadyLine("limits", is_ok, what, "" if is_ok else remedy, each.division)
+        yield _limit("The busiest day", each.busiest_calls, each.day_limit, each.division)
+    for contract in rehearsal.contract_calls:
+        of = f"All divisions of the contract {contract.title}: the busiest day"
+        yield _limit(of, contract.busiest_calls, contract.day_limit)
+
+
+def _limit(of: str, busiest: int, limit: int, where: str = "") -> ReadyLine:
+    allowed = f"the {counted(limit, 'call')} that a day allows ({share(busiest, limit)})"
+    what = f"{of} takes {busiest:,} of {allowed}."
+    remedy = "Ask Exact for a higher limit, or spread the approvals over several days."
+    is_ok = 100 * busiest <= _MOST_PERCENT * limit
+    return ReadyLine("limits", is_ok, what, "" if is_ok else remedy, where)
 
 
 def _webhooks(connection: Connection, senders: Iterable[WebhookSenderState]) -> Iterator[ReadyLine]:

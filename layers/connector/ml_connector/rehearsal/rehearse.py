@@ -1,10 +1,11 @@
 """Rehearse a period: decide its orders one by one, pair them with Exact's, and keep the result.
 
 Nothing is written but the progress, one audit entry, and what a call needs (a token, a budget).
-Exact is not called at all: what the workers have read of it counts.
+Exact is not called at all: what the workers have read of it counts. Its client counts the calls.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -35,6 +36,8 @@ WAIT = timedelta(seconds=180)
 _CONTINUED_WITHIN = timedelta(hours=24)
 """A run that was interrupted longer ago begins anew: its first orders are outdated."""
 
+_NEEDS_HOLD = timedelta(minutes=15)
+
 Progress = Callable[[int, int], None]
 """Told how many orders are decided, and of how many."""
 
@@ -57,12 +60,23 @@ def rehearse(
     """
     services = stack.services_of(id)
     period = read_period(days, *services.connection.zones)
-    if is_fresh:
-        exact_refresh.refresh(stack.send, services, wait)
+    readings = _read_anew(stack, services, wait) if is_fresh else 0
     rehearsing = _Rehearsing(services, period, actor)
-    found = rehearsing.run(progress)
+    found = rehearsing.run(progress, readings)
     _audit(stack.ledger_of(actor, services.id), found)
     return rehearsing.end(found)
+
+
+def _read_anew(stack: Stack, services: Services, wait: timedelta) -> int:
+    """Have Exact's orders read; return the calls that workers made meanwhile in these divisions."""
+
+    def used() -> int:
+        every = (each.division for each in services.connection.divisions)
+        return sum(services.exact(each).rate_limiter.used_today(each) for each in every)
+
+    before = used()
+    exact_refresh.refresh(stack.send, services, wait)
+    return max(used() - before, 0)  # fewer than before: a new day has begun
 
 
 def last_rehearsal(services: Services, period: str | None = None) -> Rehearsal:
@@ -122,7 +136,29 @@ class _Rehearsing:
             self.state = Run(begun_at=clock.now(), of=version, by=actor)
             self._save(self.state)
 
-    def run(self, progress: Progress) -> Rehearsal:
+    def run(self, progress: Progress, readings: int) -> Rehearsal:
+        """Decide what is left; `readings`: calls to Exact that were made for it by workers."""
+        calls_before = self.services.exact_calls
+        try:
+            found = self._run(progress)
+        finally:  # the next one goes on from here
+            self.state = structs.replace(
+                self.state,
+                airbase_reads=self.state.airbase_reads + self.decisions.airbase_reads,
+                exact_calls=self.state.exact_calls + self.services.exact_calls - calls_before,
+                exact_readings=self.state.exact_readings + readings,
+            )
+            self._save(self.state)
+        counts = self.state
+        run = structs.replace(
+            found.run,
+            airbase_reads=counts.airbase_reads,
+            exact_calls=counts.exact_calls,
+            exact_readings=counts.exact_readings,
+        )
+        return replace(found, run=run)
+
+    def _run(self, progress: Progress) -> Rehearsal:
         listing = AirbaseListing(self.services.airbase(), self.connection)
         listed = list(listing.orders())
         records = {
@@ -143,7 +179,6 @@ class _Rehearsing:
         state = structs.replace(
             self.state,
             ended_at=clock.now(),
-            airbase_reads=self.state.airbase_reads + self.decisions.airbase_reads,
             read_at={str(k): at for k, at in exact_refresh.read_at(self.services).items()},
             undated=tuple(each.title for each in wanted if days[each.id] is None),
             unreadable_rows=listing.rows_without_id,
@@ -164,7 +199,7 @@ class _Rehearsing:
         found = []
         for each in listed:
             before = known.get(each.id)
-            if before is None or before.waits_for or before.listed != listed_digest(each):
+            if before is None or not _still_holds(before, each):
                 before = self.decisions.decide(each, records.get(each.id))
                 self._keep(before)
             found.append(before)
@@ -240,6 +275,16 @@ def _may_go_on(known: Run, version: int) -> bool:
     is_open = known.ended_at is None or known.undecided > 0
     is_recent = clock.now() - known.begun_at < _CONTINUED_WITHIN
     return is_open and is_recent and known.of == version
+
+
+def _still_holds(before: RehearsedOrder, listed: ApprovedOrder) -> bool:
+    """Return whether a decision of an interrupted run still counts.
+
+    What an order needs may have been linked or repaired since.
+    """
+    if before.waits_for or before.listed != listed_digest(listed):
+        return False
+    return not before.needs or clock.now() - before.decided_at < _NEEDS_HOLD
 
 
 def _read_run(stored: StoredRun) -> Run:

@@ -1,7 +1,7 @@
 """What a rehearsal found of each order: the decision, what it needs, and its twin in Exact."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, get_args
 
@@ -92,6 +92,7 @@ class RehearsedOrder(Struct, frozen=True):
     action: str
     becomes: str
     listed: str
+    decided_at: datetime
     day: date | None = None
     vendor: str = ""
     division: Division | None = None

@@ -1,7 +1,7 @@
 """The report of a rehearsal: the share that goes through, what would free most, what differs."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ from ml_connector.rehearsal.rehearsed_orders import (
     RehearsedOrder,
     Verdict,
 )
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import CallLimits, Connection
 
 MOST_DECISIONS = 10
 _MOST_EXAMPLES = 3
@@ -105,21 +105,72 @@ class TypedDifference:
 class DivisionCalls:
     """What the period's orders would have taken of the calls that Exact allows in a division.
 
-    An order takes one call, and one for each item or supplier that is created for it.
+    An order takes one call, and one for each item or supplier that is created for it. `days`: the
+    calls of each day.
     """
 
     division: Division
     orders: int
-    calls: int
-    busiest_day: date | None
-    busiest_calls: int
+    days: Mapping[date | None, int]
+    minute_limit: int
     day_limit: int
+
+    @property
+    def calls(self) -> int:
+        """Return the calls of all days."""
+        return sum(self.days.values())
+
+    @property
+    def busiest_day(self) -> date | None:
+        """Return the day with the most calls, None without orders."""
+        return _busiest(self.days)
+
+    @property
+    def busiest_calls(self) -> int:
+        """Return the calls of that day."""
+        return self.days.get(self.busiest_day, 0)
 
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable form, of a stable shape."""
         return {
             "division": self.division,
             "orders": self.orders,
+            "calls": self.calls,
+            "busiest_day": self.busiest_day.isoformat() if self.busiest_day else None,
+            "busiest_calls": self.busiest_calls,
+            "minute_limit": self.minute_limit,
+            "day_limit": self.day_limit,
+        }
+
+
+@dataclass(frozen=True)
+class ContractCalls:
+    """What they would have taken of our share of an Exact contract, all its divisions together."""
+
+    title: str
+    divisions: frozenset[Division]
+    days: Mapping[date | None, int]
+    day_limit: int
+
+    @property
+    def calls(self) -> int:
+        """Return the calls of all days."""
+        return sum(self.days.values())
+
+    @property
+    def busiest_day(self) -> date | None:
+        """Return the day with the most calls, None without orders."""
+        return _busiest(self.days)
+
+    @property
+    def busiest_calls(self) -> int:
+        """Return the calls of that day."""
+        return self.days.get(self.busiest_day, 0)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable form, of a stable shape."""
+        return {
+            "contract": self.title,
             "calls": self.calls,
             "busiest_day": self.busiest_day.isoformat() if self.busiest_day else None,
             "busiest_calls": self.busiest_calls,
@@ -180,9 +231,23 @@ class Rehearsal:
     def calls(self) -> list[DivisionCalls]:
         """Return the calls that the orders would have taken, by division."""
         return [
-            _calls(each, self.untouched, site.limits.calls_per_day)
+            _calls(each.division, self.untouched, site.limits)
             for site in self.connection.sites
-            for each in (division.division for division in site.divisions)
+            for each in site.divisions
+        ]
+
+    @property
+    def contract_calls(self) -> list[ContractCalls]:
+        """Return the calls that they would have taken, by contract."""
+        divisions: dict[str, set[Division]] = defaultdict(set)
+        limits: dict[str, int] = {}
+        for site in self.connection.sites:
+            name = site.contract.name or f"at {site.site}"
+            limits[name] = site.contract.our_calls
+            divisions[name] |= {each.division for each in site.divisions}
+        return [
+            ContractCalls(name, frozenset(of), _sum_of_days(self.calls, of), limits[name])
+            for name, of in divisions.items()
         ]
 
     def as_dict(self) -> dict[str, Any]:
@@ -217,6 +282,7 @@ class Rehearsal:
                 "exact_readings": run.exact_readings,
                 "airbase": run.airbase_reads,
                 "divisions": [each.as_dict() for each in self.calls],
+                "contracts": [each.as_dict() for each in self.contract_calls],
             },
             "orders": [each.as_dict() for each in self.orders],
             "only_in_exact": [each.as_dict() for each in self.only_in_exact],
@@ -317,7 +383,9 @@ def _typed_differences(orders: Iterable[RehearsedOrder]) -> list[TypedDifference
     return sorted(found, key=lambda each: (-each.orders, each.field))
 
 
-def _calls(division: Division, orders: Iterable[RehearsedOrder], limit: int) -> DivisionCalls:
+def _calls(
+    division: Division, orders: Iterable[RehearsedOrder], limits: CallLimits
+) -> DivisionCalls:
     days: Counter[date | None] = Counter()
     created: set[str] = set()
     count = 0
@@ -327,8 +395,21 @@ def _calls(division: Division, orders: Iterable[RehearsedOrder], limit: int) -> 
             created |= new
             count += 1
             days[order.day] += 1 + len(new)
-    busiest = max(days, key=lambda day: (days[day], str(day)), default=None)
-    return DivisionCalls(division, count, days.total(), busiest, days[busiest], limit)
+    return DivisionCalls(division, count, days, limits.calls_per_minute, limits.calls_per_day)
+
+
+def _sum_of_days(
+    calls: Iterable[DivisionCalls], divisions: Container[Division]
+) -> Mapping[date | None, int]:
+    days: Counter[date | None] = Counter()
+    for each in calls:
+        if each.division in divisions:
+            days.update(each.days)
+    return days
+
+
+def _busiest(days: Mapping[date | None, int]) -> date | None:
+    return max(days, key=lambda day: (days[day], str(day)), default=None)
 
 
 def summary(found: Rehearsal) -> Iterator[str]:
@@ -340,7 +421,11 @@ def summary(found: Rehearsal) -> Iterator[str]:
         money = ", ".join(shown_sums(sums(found.untouched))) or "no money"
         orders = f"{through:,} of {counted(every, 'order')}"
         yield f"{orders} ({share(through, every)}) would have gone through untouched: {money}."
-    yield f"Exact was not called; orders and vendors read in Airbase: {run.airbase_reads}."
+    called = f"called {counted(run.exact_calls, 'time')}" if run.exact_calls else "not called"
+    yield f"Exact was {called}; orders and vendors read in Airbase: {run.airbase_reads}."
+    if run.exact_readings:
+        read = counted(run.exact_readings, "call")
+        yield f"The workers made {read} to Exact while its orders were read anew."
     for division, at in run.read_at.items():
         if at is None:
             yield f"Exact's orders of division {division} were never read."

@@ -107,12 +107,29 @@ def _decisions(found: Rehearsal) -> Iterator[str]:
 
 
 def _calls(found: Rehearsal) -> Iterator[str]:
-    columns = ("Division", "Busiest day", "Orders", "Calls", "Calls that day", "Allowed a day")
-    rows = (
-        (c.division, c.busiest_day, c.orders, c.calls, c.busiest_calls, c.day_limit)
-        for c in found.calls
-    )
-    yield from table("Calls to Exact that posting would take", columns, rows, numbers=4)
+    columns = (
+        "Of", "Busiest day", "Orders", "Calls", "Calls that day", "Allowed a day", "A minute",
+    )  # fmt: skip
+    yield from table("Calls to Exact that posting would take", columns, call_rows(found), numbers=5)
+
+
+def call_rows(found: Rehearsal) -> Iterator[tuple[object, ...]]:
+    """Yield the calls that posting would take of each division's limits, and of each contract's.
+
+    Of whom, the busiest day, orders, calls, calls that day, and how many are allowed a day and a
+    minute.
+    """
+    for each in found.calls:
+        yield (
+            each.division, each.busiest_day, each.orders, each.calls, each.busiest_calls,
+            each.day_limit, each.minute_limit,
+        )  # fmt: skip
+    for contract in found.contract_calls:
+        orders = sum(each.orders for each in found.calls if each.division in contract.divisions)
+        yield (
+            f"contract {contract.title}", contract.busiest_day, orders, contract.calls,
+            contract.busiest_calls, contract.day_limit, "",
+        )  # fmt: skip
 
 
 def _only_in_exact(orders: Sequence[OnlyInExact]) -> Iterator[str]:
