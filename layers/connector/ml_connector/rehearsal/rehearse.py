@@ -29,7 +29,7 @@ from ml_connector.rehearsal.report import Rehearsal, Run
 from ml_connector.rehearsal.twins import NEAR, Names, TwinSearch, TypedOrder
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
-from ml_connector.stack import Stack
+from ml_connector.stack import Send, Stack
 from ml_connector.user_errors import UserError
 
 WAIT = timedelta(seconds=180)
@@ -60,14 +60,14 @@ def rehearse(
     """
     services = stack.services_of(id)
     period = read_period(days, *services.connection.zones)
-    readings = _read_anew(stack, services, wait) if is_fresh else 0
+    readings = _read_anew(stack.send, services, wait) if is_fresh else 0
     rehearsing = _Rehearsing(services, period, actor)
     found = rehearsing.run(progress, readings)
     _audit(stack.ledger_of(actor, services.id), found)
     return rehearsing.end(found)
 
 
-def _read_anew(stack: Stack, services: Services, wait: timedelta) -> int:
+def _read_anew(send: Send, services: Services, wait: timedelta) -> int:
     """Have Exact's orders read; return the calls that workers made meanwhile in these divisions."""
 
     def used() -> int:
@@ -75,7 +75,7 @@ def _read_anew(stack: Stack, services: Services, wait: timedelta) -> int:
         return sum(services.exact(each).rate_limiter.used_today(each) for each in every)
 
     before = used()
-    exact_refresh.refresh(stack.send, services, wait)
+    exact_refresh.refresh(send, services, wait)
     return max(used() - before, 0)  # fewer than before: a new day has begun
 
 
