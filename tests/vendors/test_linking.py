@@ -11,9 +11,10 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
 from ml_connector.domain.matching import rules
 from ml_connector.domain.matching.party import Party
+from ml_connector.messages import LONGEST_CHAIN
 from ml_connector.settings.connection import Connection
 from ml_connector.vendors.context import VendorContext
-from ml_connector.vendors.reconcile_vendor import LONGEST_CHAIN, queue_vendors
+from ml_connector.vendors.reconcile_vendor import queue_vendors
 from ml_connector.vendors.review.decisions import accept, link, reject, unlink
 from tests.vendors.vendor_environment import CODE, VendorEnvironment
 

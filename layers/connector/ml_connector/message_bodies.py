@@ -177,7 +177,9 @@ class PersonDeed(ForPurchaseOrders, frozen=True):
     exception that is dismissed, with the `reason`.
 
     A deed about a `group` of exceptions is a record itself (`deed#<id>`). It is for the `records`
-    that were chosen, or all of the group. `exact`: what is decided; `for_all`: for later ones, too.
+    that were chosen, or all of the group, and `divisions` are those of the group as the person saw
+    it. `exact`: what is decided; `for_all`: for later ones, too. `chain`: how many messages went on
+    with it, each because of the one before.
     """
 
     kind: ClassVar[str] = "deed"
@@ -192,6 +194,8 @@ class PersonDeed(ForPurchaseOrders, frozen=True):
     records: tuple[str, ...] | None = None
     exact: str | None = None
     for_all: bool = False
+    divisions: tuple[str, ...] | None = None
+    chain: int | None = None
 
 
 @final
@@ -513,6 +517,8 @@ def _deed(of: _Fields) -> KnownMessage:
         records=of.optional("records", _keys),
         exact=of.optional("exact", _text),
         for_all=of.flag("for_all"),
+        divisions=of.optional("divisions", _keys),
+        chain=of.optional("chain", _number),
         **of.shared(),
     )
 

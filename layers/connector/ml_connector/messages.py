@@ -31,6 +31,10 @@ from ml_connector.message_bodies import (
     encode,
 )
 
+LONGEST_CHAIN = 10
+"""After so many messages, each sent because of the one before, the sweep begins a new chain:
+Lambda stops one of about 16 to a function's own queue."""
+
 
 def order_message(connection: ConnectionId, order: OrderId, *, by_hand: bool = False) -> Message:
     """Process an order; `by_hand`: a person asked for it."""
@@ -82,8 +86,10 @@ def deed_message(deed: PersonDeed) -> Message:
     return _message(f"{deed.connection}#{id if kind == 'order' else deed.record}", deed)
 
 
-def deed_again(connection: ConnectionId, record: RecordKey, person: Person) -> Message:
-    """Go on with what this person has asked for before."""
+def deed_again(
+    connection: ConnectionId, record: RecordKey, person: Person, chain: int | None = None
+) -> Message:
+    """Go on with what this person has asked for before; `chain` counts the messages before it."""
     return deed_message(
         PersonDeed(
             connection=connection,
@@ -92,6 +98,7 @@ def deed_again(connection: ConnectionId, record: RecordKey, person: Person) -> M
             issuer=person.issuer,
             subject=person.subject,
             person=person.name,
+            chain=chain,
         )
     )
 

@@ -1,12 +1,14 @@
 """Do what a person asked for, through the functions of the command, in the person's name."""
 
 from ml_connector.deeds import groups
+from ml_connector.deeds.refusals import REFUSALS, why
 from ml_connector.deeds.worker_stack import WorkerStack
 from ml_connector.domain.ids import Actor
 from ml_connector.domain.people import Person
 from ml_connector.exceptions.decisions import dismiss
 from ml_connector.exceptions.retry import retry
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger, despite_conflicts
+from ml_connector.infrastructure.record_codec import NewerDataError
 from ml_connector.message_bodies import PersonDeed
 from ml_connector.services import StackServices
 from ml_connector.stack import RecordStack
@@ -18,8 +20,15 @@ _DEEDS = "deed#"
 
 def do(deed: PersonDeed, services: StackServices) -> None:
     """Do it; what is not possible any more is told in the record's audit trail."""
+    try:
+        _do_readable(deed, WorkerStack(services))
+    except NewerDataError as error:  # its page says so, and that version goes on with a deed
+        why = str(error)
+        logger().warning("a deed was not done", record=deed.record, deed=deed.deed, cause=why)
+
+
+def _do_readable(deed: PersonDeed, stack: WorkerStack) -> None:
     actor = Person(deed.issuer, deed.subject, deed.person).actor
-    stack = WorkerStack(services)
     if deed.record.startswith(_DEEDS):
         groups.handle(stack, actor, deed)
         return
@@ -32,8 +41,8 @@ def do(deed: PersonDeed, services: StackServices) -> None:
         return
     try:
         _do(stack, actor, deed)
-    except UserError as error:
-        _note_refusal(ledger, deed, str(error))
+    except REFUSALS as error:
+        _note_refusal(ledger, deed, why(error))
 
 
 def _do(stack: RecordStack, actor: Actor, deed: PersonDeed) -> None:

@@ -3,64 +3,76 @@
 The deed is a record of its own (`deed#<id>`), so it is audited, done once however often it is asked
 for, and can be taken back until it acts. The page sends it on after ten seconds, or else the sweep
 does. A trial acts at once and changes nothing.
+
+A worker notes in the deed that it takes a part of it. If it comes to no end, the sweep has the part
+done again, a few times at most, record by record; `DeedLedger` knows what was done before.
 """
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ml_connector import clock
-from ml_connector import record_lookup as records
-from ml_connector.domain.faults import Fault, Halt, Later
-from ml_connector.domain.ids import Actor, Division, RecordKey, VendorId
-from ml_connector.domain.open_groups import GroupId, digests_in
-from ml_connector.domain.orders.decided import ASKED, ONLY_ORDERS
+from ml_connector.deeds import rules
+from ml_connector.deeds.deed_ledger import DeedLedger, DeedStack
+from ml_connector.deeds.refusals import FAILED, REFUSALS, why
+from ml_connector.deeds.results import Acts, name_in
+from ml_connector.deeds.worker_stack import WorkerStack
+from ml_connector.domain.ids import Actor
+from ml_connector.domain.open_groups import GroupId
+from ml_connector.domain.orders.decided import ASKED
 from ml_connector.domain.people import name_of, person_of
-from ml_connector.domain.records import DeedFacts, DeedResult, DeedState, OrderDecision, OrderFacts
-from ml_connector.exceptions.decisions import assign, comment, decide, dismiss
-from ml_connector.exceptions.possible_duplicates import adopt, not_a_duplicate
-from ml_connector.exceptions.retry import retry
-from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger, Record
+from ml_connector.domain.records import WAITING_DEEDS, DeedFacts, DeedResult, DeedState
+from ml_connector.infrastructure.aws_faults import is_of_aws
+from ml_connector.infrastructure.ledger import Conflict, Ledger, Record
 from ml_connector.infrastructure.record_codec import is_record_key
-from ml_connector.mapping.import_export import set_one
 from ml_connector.message_bodies import PersonDeed
-from ml_connector.messages import deed_again
-from ml_connector.purchase_orders.preview import preview
-from ml_connector.services import Services
-from ml_connector.stack import RecordStack
+from ml_connector.messages import LONGEST_CHAIN, deed_again
+from ml_connector.telemetry import logger
+from ml_connector.tracked_record import MOST_RECEIVES
 from ml_connector.user_errors import UserError
-from ml_connector.vendors.review import decisions as vendor_decisions
 
 ACTS_AFTER = timedelta(seconds=10)
 LONGEST_SNOOZE = timedelta(days=14)
+LONGEST = timedelta(days=1)
+"""So long after a deed was to act, what is left of it is given up."""
 _AT_ONCE, _MOST = 40, 5_000
-_GOES_ON = frozenset({"post", "adopt", "amend", "keep"})
+_LIVES = timedelta(seconds=60)
+"""How long a worker has a deed; then another may take it. The function's own limit."""
+_TURN = timedelta(seconds=20)
+"""After so long a worker begins with no other record."""
+_TOO_LATE = "It was not done within a day. Ask for it again."
 
 DeedRecord = Record[DeedFacts]
 
 
-def handle(stack: RecordStack, actor: Actor, deed: PersonDeed) -> None:
-    """Do what a message about a deed asks for."""
+def handle(stack: WorkerStack, actor: Actor, deed: PersonDeed) -> None:
+    """Do what a message about a deed asks for; raises `NewerDataError` for one of a newer version.
+
+    Whatever goes wrong once it acts is logged, and repeated by the sweep.
+    """
     ledger = stack.ledger_of(actor, deed.connection)
     record: DeedRecord = ledger.read(deed.record)
     if deed.deed == "undo":
-        if record.state == DeedState.PARKED and not record.facts.done:
+        if record.state == DeedState.PARKED and not (record.receives or record.facts.done):
             ledger.write(record.now(DeedState.UNDONE), "undone")
     elif record.version:
-        _go_on(stack, record)
+        was_ended = deed.receives and record.receives
+        if not was_ended:  # or else the sweep has it done again, and the queue is not held up
+            _go_on(stack, record, deed.chain or 0)
     elif deed.deed != "go":
         _park(stack, ledger, actor, record, deed)
 
 
 def _park(
-    stack: RecordStack, ledger: Ledger, actor: Actor, record: DeedRecord, deed: PersonDeed
+    stack: WorkerStack, ledger: Ledger, actor: Actor, record: DeedRecord, deed: PersonDeed
 ) -> None:
     """Store what is asked for, with the records that it is about as they are now."""
     id = GroupId(deed.group or "")
     group = ledger.groups.get(id)
-    given = tuple(each for each in deed.records or () if is_record_key(each))
-    chosen = given or tuple(each.record for each in ledger.groups.members(id, "", _MOST))
+    given = [each for each in deed.records or () if is_record_key(each)]
+    members = [] if given else [each.record for each in ledger.groups.members(id, "", _MOST)]
+    chosen = tuple(dict.fromkeys([*given, *members]))
     now, is_trial = clock.now(), deed.deed == "try"
     matter = group.matter if group else None
     facts = DeedFacts(
@@ -68,7 +80,7 @@ def _park(
         deed=deed.deed,
         by=actor,
         group=id,
-        divisions=matter.divisions if matter else (),
+        divisions=matter.divisions if matter else deed.divisions or (),
         records=chosen,
         left=chosen,
         code=matter.code if matter else "",
@@ -79,177 +91,146 @@ def _park(
         exact=deed.exact or "",
         for_all=deed.for_all,
         reason=deed.reason or "",
+        open_since=min((each.opened_at for each in group.oldest), default="") if group else "",
         acts_from=now if is_trial else now + ACTS_AFTER,
+        begun=deed.deed not in _BEGIN,
     )
-    stored = ledger.write(record.now(DeedState.PARKED, facts).due(facts.acts_from), "asked")
+    if deed.deed == "decide":
+        before = rules.mapped_now(stack.services.of(ledger.id), facts)
+        facts = replace(facts, before=before)
+    parked = replace(
+        record.now(DeedState.PARKED, facts), due_at=facts.acts_from, parked=WAITING_DEEDS
+    )
+    stored = ledger.write(parked, "asked")
     if is_trial:
-        _go_on(stack, stored)
+        _go_on(stack, stored, 0)
 
 
-def _go_on(stack: RecordStack, record: DeedRecord) -> None:
+def _go_on(stack: WorkerStack, record: DeedRecord, chain: int) -> None:
     """Do the next part of a deed whose time has come, in the name of who asked for it."""
-    facts = record.facts
-    if record.state != DeedState.PARKED or (facts.acts_from and clock.now() < facts.acts_from):
+    if not _may_act(record):
         return
-    ledger = stack.ledger_of(Actor(facts.by), record.connection)
+    ledger = stack.ledger_of(Actor(record.facts.by), record.connection)
     try:
-        done = [*facts.done, *_first(stack, ledger, facts), *_results(stack, ledger, facts)]
-        left = facts.left[_AT_ONCE:]
-    except (UserError, Fault, Conflict) as error:
-        done, left = [*facts.done, *_none(ledger, facts.left, str(error))], ()
-    after = replace(facts, done=tuple(done), left=left)
-    if not left:
-        ledger.write(record.now(DeedState.DONE, after), "done")
+        part = _Part(stack, ledger, _took(ledger, record))
+        part.do()
+    except Conflict:  # another worker has it
         return
-    ledger.write(record.now(DeedState.PARKED, after).due(clock.now()), "went_on")
-    if person := person_of(facts.by):
-        stack.send(deed_again(record.connection, record.key, person), f"{len(left)} left")
+    except Exception:  # noqa: BLE001  the sweep repeats it
+        logger().exception("a deed was interrupted", connection=ledger.id, deed=record.key)
+        return
+    person = person_of(record.facts.by)
+    if part.record.state == DeedState.PARKED and person and chain < LONGEST_CHAIN:
+        message = deed_again(record.connection, record.key, person, chain + 1)
+        stack.send(message, f"{len(part.facts.left)} left")
 
 
-def _first(stack: RecordStack, ledger: Ledger, facts: DeedFacts) -> Iterator[DeedResult]:
-    """Do once what is not about single records: a rule, or a snooze."""
-    if facts.deed == "snooze":
-        yield from _snooze(ledger, facts)
-    elif facts.deed == "decide" and facts.for_all and not facts.done:
-        _make_rule(stack, ledger, facts)
+def _may_act(record: DeedRecord) -> bool:
+    facts, now = record.facts, clock.now()
+    is_early = facts.acts_from is not None and now < facts.acts_from
+    has_worker = bool(record.receives and record.due_at and now < record.due_at)
+    return record.state == DeedState.PARKED and not (is_early or has_worker)
 
 
-def _make_rule(stack: RecordStack, ledger: Ledger, facts: DeedFacts) -> None:
-    """Map the value, or link the vendor: later orders follow."""
-    if facts.code in ONLY_ORDERS or len(facts.divisions) != 1 or not facts.airbase:
-        raise UserError("this can only be decided for these orders")
-    division, actor = Division(facts.divisions[0]), Actor(facts.by)
-    if facts.vendor:
-        services = stack.services.of(ledger.id)
-        if services is None:
-            raise UserError(f"there is no connection {ledger.id!r}")
-        vendor = VendorId(facts.vendor)
-        vendor_decisions.link(services, ledger, division, vendor, facts.exact, facts.reason)
-    else:
-        set_one(stack, actor, ledger.id, division, facts.kind, facts.airbase, facts.exact)
+def _took(ledger: Ledger, record: DeedRecord) -> DeedRecord:
+    """Note that a worker takes it; raises `Conflict` when another does."""
+    until = clock.now() + _LIVES
+    return _kept(ledger, replace(record, receives=record.receives + 1, due_at=until))
 
 
-def _snooze(ledger: Ledger, facts: DeedFacts) -> Iterator[DeedResult]:
+def _kept(ledger: Ledger, record: DeedRecord) -> DeedRecord:
+    """Store how far it has come; the entry of its end says all of it."""
+    return ledger.save_unaudited(replace(record, parked=WAITING_DEEDS))
+
+
+@dataclass
+class _Part:
+    """What one worker does of a deed; `record` as it has stored it last."""
+
+    stack: WorkerStack
+    ledger: Ledger
+    record: DeedRecord
+
+    def __post_init__(self) -> None:
+        self.facts = self.record.facts
+        self._receives = self.record.receives
+        self._deeds = DeedStack(self.stack.services, self.record.key)
+        self._acting = self._deeds.ledger_of(Actor(self.facts.by), self.record.connection)
+
+    def do(self) -> None:
+        """Do it and store what came of it; raises AWS's own errors, and `Conflict`."""
+        self._give_up()
+        if not self.facts.begun:
+            self._begin()
+        began = clock.now()
+        for key in self.facts.left[:_AT_ONCE]:
+            self._did(self._acts.on(key))
+            if clock.now() - began > _TURN:
+                break
+        if self.facts.left:
+            kept = replace(self.record, facts=self.facts, receives=0, due_at=clock.now())
+            self.record = _kept(self.ledger, kept)
+        else:
+            done = self.record.now(DeedState.DONE, self.facts)
+            self.record = self.ledger.write(done, "done")
+
+    @property
+    def _is_again(self) -> bool:
+        return self._receives > 1
+
+    @property
+    def _is_last(self) -> bool:
+        return self._receives >= MOST_RECEIVES
+
+    @property
+    def _acts(self) -> Acts:
+        return Acts(self._deeds, self._acting, self.facts, self._is_again, self._is_last)
+
+    def _give_up(self) -> None:
+        """Do without what no worker comes to an end with, or with all of it after too long."""
+        facts = self.facts
+        if facts.acts_from and clock.now() > facts.acts_from + LONGEST:
+            self.facts = replace(facts, begun=True, refused=facts.refused or _TOO_LATE)
+        elif self._receives > MOST_RECEIVES and not facts.begun:
+            self.facts = replace(facts, begun=True, refused=FAILED)
+        elif self._receives > MOST_RECEIVES and facts.left:
+            self._did(DeedResult(facts.left[0], name_in(facts.left[0]), FAILED))
+
+    def _begin(self) -> None:
+        """Do once what is not about single records: a rule, or a snooze."""
+        refused = ""
+        try:
+            _BEGIN[self.facts.deed](self._deeds, self._acting, self.facts)
+        except REFUSALS as error:
+            refused = why(error)
+        except Exception as error:
+            if is_of_aws(error) and not self._is_last:
+                raise
+            logger().exception("a deed failed", connection=self.ledger.id, deed=self.record.key)
+            refused = FAILED
+        self.facts = replace(self.facts, begun=True, refused=refused)
+        self._keep()
+
+    def _did(self, result: DeedResult) -> None:
+        facts = self.facts
+        self.facts = replace(facts, done=(*facts.done, result), left=facts.left[1:])
+        if self._is_again:  # a worker that does not survive the next one leaves it as the first
+            self._keep()
+
+    def _keep(self) -> None:
+        self.record = _kept(self.ledger, replace(self.record, facts=self.facts, receives=1))
+
+
+def _snooze(_: DeedStack, ledger: Ledger, facts: DeedFacts) -> None:
     days = int(facts.reason) if facts.reason.isdecimal() else 0
     if not 0 < days <= LONGEST_SNOOZE.days:
         raise UserError(f"snooze for 1 to {LONGEST_SNOOZE.days} days")
-    until = clock.now() + timedelta(days=days)
+    until = (facts.acts_from or clock.now()) + timedelta(days=days)
     ledger.groups.snooze(GroupId(facts.group), until, name_of(facts.by))
-    yield from ()
 
 
-def _results(stack: RecordStack, ledger: Ledger, facts: DeedFacts) -> Iterator[DeedResult]:
-    for key in facts.left[:_AT_ONCE]:
-        record = ledger.read(RecordKey(key))
-        title = records.title(record)
-        if not digests_in(GroupId(facts.group), record.key, record.facts):
-            yield DeedResult(key, title, _decided_by(record))
-            continue
-        try:
-            yield _DOERS[facts.deed](stack, ledger, facts, record)
-        except (UserError, Fault, Conflict) as error:
-            yield DeedResult(key, title, str(error))
-
-
-def _none(ledger: Ledger, keys: tuple[str, ...], why: str) -> Iterator[DeedResult]:
-    """Yield that nothing was done about any of them."""
-    for key in keys:
-        yield DeedResult(key, records.title(ledger.read(RecordKey(key))), why)
-
-
-def _decided_by(record: AnyRecord) -> str:
-    """Return why nothing is to be done any more: who has decided meanwhile, if somebody has."""
-    facts = record.facts
-    said = [(each.at, each.by) for each in facts.dismissed.values()]
-    if isinstance(facts, OrderFacts):
-        said += [(each.at, each.by) for each in facts.decisions]
-        said += [(facts.aside.at, facts.aside.by)] if facts.aside else []
-    return f"decided meanwhile by {name_of(max(said)[1])}" if said else "not open any more"
-
-
-def _decide(stack: RecordStack, ledger: Ledger, facts: DeedFacts, record: AnyRecord) -> DeedResult:
-    actor = Actor(facts.by)
-    if facts.for_all:
-        return _retry(stack, ledger, facts, record)
-    if not facts.airbase or not facts.exact:
-        raise UserError("choose what it stands for in Exact")
-    decide(stack, actor, ledger.id, record.key, facts.kind, facts.airbase, facts.exact)
-    return DeedResult(record.key, records.title(record))
-
-
-def _retry(stack: RecordStack, ledger: Ledger, facts: DeedFacts, record: AnyRecord) -> DeedResult:
-    retry(stack, Actor(facts.by), ledger.id, record.key)
-    return DeedResult(record.key, records.title(record))
-
-
-def _dismiss(stack: RecordStack, ledger: Ledger, facts: DeedFacts, record: AnyRecord) -> DeedResult:
-    for digest in digests_in(GroupId(facts.group), record.key, record.facts):
-        actor = Actor(facts.by)
-        dismiss(stack, actor, ledger.id, record.key, facts.reason, digest=digest)
-    return DeedResult(record.key, records.title(record))
-
-
-def _not_duplicate(
-    stack: RecordStack, ledger: Ledger, facts: DeedFacts, record: AnyRecord
-) -> DeedResult:
-    not_a_duplicate(stack, Actor(facts.by), ledger.id, record.key)
-    return DeedResult(record.key, records.title(record))
-
-
-def _adopt(stack: RecordStack, ledger: Ledger, facts: DeedFacts, record: AnyRecord) -> DeedResult:
-    if len(facts.records) != 1:
-        raise UserError("an order in Exact is taken over for one order at a time")
-    adopt(stack, Actor(facts.by), ledger.id, record.key, facts.exact)
-    return DeedResult(record.key, records.title(record))
-
-
-def _assign(stack: RecordStack, ledger: Ledger, facts: DeedFacts, record: AnyRecord) -> DeedResult:
-    assign(stack, Actor(facts.by), ledger.id, record.key, facts.reason or None)
-    return DeedResult(record.key, records.title(record))
-
-
-def _comment(stack: RecordStack, ledger: Ledger, facts: DeedFacts, record: AnyRecord) -> DeedResult:
-    comment(stack, Actor(facts.by), ledger.id, record.key, facts.reason)
-    return DeedResult(record.key, records.title(record))
-
-
-def _snoozed(_: RecordStack, __: Ledger, ___: DeedFacts, record: AnyRecord) -> DeedResult:
-    return DeedResult(record.key, records.title(record))
-
-
-def _try(services: Services | None, facts: DeedFacts, record: AnyRecord) -> DeedResult:
-    """Preview the order as it would be decided, by the posting's own code; nothing is written."""
-    title = records.title(record)
-    order = records.order_facts(record)
-    if services is None or not order.fingerprint:
-        raise UserError("only an order that was read in Airbase can be tried")
-    made = OrderDecision(
-        facts.kind, facts.airbase, facts.exact, order.fingerprint, Actor(facts.by), clock.now()
-    )
-    decided = replace(record, facts=replace(order, decisions=(*order.decisions, made)))
-    try:
-        after = preview(services, decided if facts.exact else record, by_hand=True)
-    except (Halt, Later) as fault:
-        return DeedResult(record.key, title, str(fault))
-    shown = ""
-    if len(facts.records) == 1:
-        now = preview(services, record, by_hand=True)
-        shown = json.dumps({"now": now.as_dict(), "after": after.as_dict()}, ensure_ascii=False)
-    if after.action in _GOES_ON:
-        return DeedResult(record.key, title, shown=shown)
-    reasons = [each.cause for each in after.problems]
-    reasons += [after.waiting.cause] if after.waiting else []
-    return DeedResult(record.key, title, next(iter(reasons), after.action), shown)
-
-
-_DOERS: dict[str, Callable[[RecordStack, Ledger, DeedFacts, AnyRecord], DeedResult]] = {
-    "decide": _decide,
-    "retry": _retry,
-    "dismiss": _dismiss,
-    "not_duplicate": _not_duplicate,
-    "adopt": _adopt,
-    "assign": _assign,
-    "comment": _comment,
-    "snooze": _snoozed,
-    "try": lambda stack, ledger, *what: _try(stack.services.of(ledger.id), *what),
+_BEGIN: dict[str, Callable[[DeedStack, DeedLedger, DeedFacts], None]] = {
+    "decide": rules.begin,
+    "snooze": _snooze,
 }
+"""What is done once, before the records."""

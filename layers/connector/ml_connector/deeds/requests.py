@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, assert_never
 
+from ml_connector.deeds.refusals import FAILED, REFUSALS, why
 from ml_connector.deeds.reports import ReportMaker
 from ml_connector.deeds.worker_stack import WorkerStack
-from ml_connector.domain.faults import Fault, Halt, Later, Review
 from ml_connector.domain.ids import Actor
 from ml_connector.domain.people import Person
 from ml_connector.domain.reports import Outcome
-from ml_connector.infrastructure.kept_reports import KeptReports, ReportTooLargeError
-from ml_connector.infrastructure.ledger import Conflict
+from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.mapping.import_export import import_
 from ml_connector.message_bodies import PersonRequest
 from ml_connector.services import StackServices
@@ -25,7 +24,6 @@ _UNFINISHED = (
     "It did not come to its end, and may have been done in part. Look at the page again; for long "
     "lists, use the command."
 )
-_FAILED = "It failed, and why was logged. Ask again; if it fails again, use the command."
 
 
 def answer(request: PersonRequest, services: StackServices) -> None:
@@ -44,12 +42,12 @@ def _outcome(request: PersonRequest, services: StackServices) -> Outcome:
     actor = Person(request.issuer, request.subject, request.person).actor
     try:
         values = _do(WorkerStack(services), actor, request)
-    except (UserError, Fault, Conflict, ReportTooLargeError) as error:
+    except REFUSALS as error:
         logger().warning("a request was not done", request=request.request, cause=str(error))
-        return _not_done(request, _why(error))
+        return _not_done(request, why(error))
     except Exception:  # noqa: BLE001  the page would wait for ever
         logger().exception("a request failed", request=request.request)
-        return _not_done(request, _FAILED)
+        return _not_done(request, FAILED)
     return Outcome(is_done=True, request=request.request, values=values)
 
 
@@ -130,22 +128,5 @@ def _renew(report: Callable[[], None]) -> None:
     """Have the page show what was decided; it is decided even if that fails."""
     try:
         report()
-    except (UserError, Fault, Conflict, ReportTooLargeError) as error:
+    except REFUSALS as error:
         logger().warning("a report was not renewed", cause=str(error))
-
-
-def _why(error: Exception) -> str:
-    """Return why it was not done, as people read it."""
-    match error:
-        case Review():
-            return " ".join(f"{each.cause} {each.remedy}" for each in error.problems)
-        case Halt():
-            return f"{error.problem.cause} {error.problem.remedy}"
-        case Later():
-            return error.cause
-        case Conflict():
-            return "It was changed by somebody else at the same moment. Try again."
-        case ReportTooLargeError():
-            return "There is too much of it for a page: use the command."
-        case _:
-            return str(error)

@@ -132,6 +132,10 @@ class DeedState(StrEnum):
     UNDONE = "undone"
 
 
+WAITING_DEEDS = "DEED"
+"""Under which reason they are parked: the sweep lets them go by themselves, before any order."""
+
+
 class EventState(StrEnum):
     """What became of an event that could not be handled at once."""
 
@@ -502,6 +506,8 @@ class DeedFacts(Facts):
 
     `records` are those that were chosen, all of the group's unless some were. `exact` is what is
     decided: see `OrderDecision`; `for_all`: not only for these orders. `left` are still to be done.
+    `open_since` is when the group was opened, in ISO form, and `before` what its value was mapped
+    to when this was asked for. `begun`: what is not about single records is done, or `refused`.
     """
 
     deed: str = ""
@@ -518,7 +524,11 @@ class DeedFacts(Facts):
     exact: str = ""
     for_all: bool = False
     reason: str = ""
+    open_since: str = ""
+    before: str = ""
     acts_from: datetime | None = None
+    begun: bool = False
+    refused: str = ""
     done: tuple[DeedResult, ...] = ()
 
 

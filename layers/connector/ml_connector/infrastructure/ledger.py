@@ -50,6 +50,7 @@ from ml_connector.infrastructure.compression import (
     unpack,
 )
 from ml_connector.infrastructure.data_form import DataForm
+from ml_connector.infrastructure.decided_values import DecidedValues
 from ml_connector.infrastructure.dynamodb import (
     LARGEST_TRANSACTION,
     MOST_WRITES,
@@ -216,6 +217,7 @@ class Ledger:
         self.actor = actor
         self.id = id
         self.groups = OpenGroups(ledger, id)
+        self.decided = DecidedValues(ledger, id)
         self._site = site
 
     def read(self, key: RecordKey) -> AnyRecord:

@@ -1,5 +1,6 @@
 """Show, export and import mappings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 from ml_connector.connections import manage as connections
 from ml_connector.domain.ids import Actor, ConnectionId, Division
 from ml_connector.domain.mapped_values import AUTOMATIC, MappingRow
+from ml_connector.infrastructure.decided_values import MappedValue
 from ml_connector.infrastructure.ledger import Conflict
 from ml_connector.lists.reading import lines_error
 from ml_connector.lists.writing import check_list_path, write_list
@@ -148,8 +150,12 @@ def set_one(
     kind: str,
     airbase: str,
     exact: str,
+    *,
+    check: Callable[[str], None] = lambda _: None,
 ) -> MappingImport:
     """Map one Airbase value; it is checked as a line of a file is.
+
+    `check` raises when it may not replace what the value is mapped to (empty: to nothing).
 
     Raises:
         UserError: the value cannot be mapped so.
@@ -158,6 +164,7 @@ def set_one(
     services, connection, version = _to_change(stack.services, stack.connection(id).id)
     found = connection.division(division)
     before = getattr(found.mappings, kind).get(airbase, "") if found else ""
+    check(before)
     draft = MappingChanges(
         connection,
         cache(partial(_division_data, services)),
@@ -192,6 +199,8 @@ def _save(
     for start in range(0, len(changes), _AUDITED_AT_ONCE):
         some = [change.as_dict() for change in changes[start : start + _AUDITED_AT_ONCE]]
         connections.record_step(ledger, "mappings_changed", changes=some)
+    mapped = [MappedValue(each.division, each.kind, each.airbase, each.after) for each in changes]
+    ledger.decided.note(mapped, actor)
     if not stack.services.connections.save_if_unchanged(connection, version):
         connections.record_step(ledger, "mappings_not_changed", why="changed meanwhile")
         raise Conflict(f"connection {connection.id}")

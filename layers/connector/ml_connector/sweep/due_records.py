@@ -7,12 +7,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
+from itertools import islice
 
 from ml_connector import clock
 from ml_connector.connections.token_stores import token_stores_need_care
 from ml_connector.domain.ids import Division, OrderId, VendorId, halting_keys, site_of
 from ml_connector.domain.people import person_of
-from ml_connector.domain.records import OrderFacts
+from ml_connector.domain.records import WAITING_DEEDS, OrderFacts
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger, parked_under
@@ -112,6 +113,7 @@ def _queue_where(services: Services, is_meant: Callable[[OrderFacts], bool]) -> 
 
 def sweep_connection(services: Services) -> None:
     """Queue what is due of one connection, and checks that may end an outage or a halt."""
+    queue_deeds(services)
     connection = services.ledger.connection()
     halts = connection.facts.halts
     outages = read_outages(services)
@@ -159,6 +161,15 @@ def _not_halted(connection: Connection, halted: Collection[str]) -> list[Divisio
 def _queue_lost_events(services: Services) -> None:
     for event in services.inbox.open_events(clock.now() - _LOST_AFTER):
         services.queues.send(event.message, f"{event.once} {clock.epoch() // 600}")
+
+
+def queue_deeds(services: Services) -> None:
+    """Queue what people have asked for: no halt stops it, and it needs none of the orders' calls.
+
+    What it cannot do it says to who asked. A message that was queued already is dropped by SQS.
+    """
+    for record in islice(services.ledger.due(clock.now(), WAITING_DEEDS), _MOST_AT_ONCE):
+        _queue(services, record)
 
 
 def queue_due(services: Services) -> None:

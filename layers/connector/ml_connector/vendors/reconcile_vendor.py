@@ -21,7 +21,7 @@ from ml_connector.domain.records import VendorDivision
 from ml_connector.infrastructure.aws_faults import is_of_aws
 from ml_connector.infrastructure.ledger import Conflict
 from ml_connector.infrastructure.vendor_links import Link
-from ml_connector.messages import unique_id, vendor_message
+from ml_connector.messages import LONGEST_CHAIN, unique_id, vendor_message
 from ml_connector.settings.connection import ExactDivision
 from ml_connector.telemetry import logger
 from ml_connector.vendors.alignment import LinkedPair, align
@@ -32,8 +32,6 @@ from ml_connector.vendors.linking import apply_decision, decide_vendor
 from ml_connector.vendors.parties import supplier_party
 from ml_connector.vendors.tracked_vendor import TrackedVendor
 from ml_connector.vendors.waiting_orders import divisions_needing_supplier, release_orders
-
-LONGEST_CHAIN = 10
 
 
 def reconcile_vendor(context: VendorContext, vendor: Party) -> None:

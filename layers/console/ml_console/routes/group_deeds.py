@@ -55,6 +55,7 @@ def ask(console: Console, visit: Visit) -> Answer:
             exact=exact or None,
             for_all=for_all,
             reason=said or None,
+            divisions=card.matter.divisions,
         ),
     )
     return redirect(deed_address(card.connection.id, key))

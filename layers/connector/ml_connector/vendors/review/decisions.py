@@ -4,6 +4,7 @@ Each decision is audited with its actor; an automatic decision never replaces it
 waiting orders are queued again.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ml_connector import clock
@@ -24,6 +25,9 @@ from ml_connector.vendors.parties import supplier_party
 
 BY_HAND = "by_hand"
 """The rule of a link that a person made."""
+
+LinkCheck = Callable[[Link | None], None]
+"""Raises when the link that there is, if any, may not be replaced."""
 
 
 def accept(
@@ -53,13 +57,16 @@ def link(
     vendor: VendorId,
     supplier_id_or_code: str,
     reason: str = "",
+    *,
+    check: LinkCheck = lambda _: None,
 ) -> Link:
     """Link the vendor to the supplier with this GUID or account code.
 
-    Other vendors keep the supplier: one company may stand twice in Airbase. Raise `Review` when the
-    vendor or supplier is unknown, or the supplier cannot be used.
+    Other vendors keep the supplier: one company may stand twice in Airbase. `check` raises when the
+    link that there is may not be replaced. Raise `Review` when the vendor or supplier is unknown,
+    or the supplier cannot be used.
     """
-    return _link(services, ledger, division, vendor, supplier_id_or_code, reason, None)
+    return _link(services, ledger, division, vendor, supplier_id_or_code, reason, check=check)
 
 
 def reject(
@@ -123,18 +130,21 @@ def _link(
     vendor: VendorId,
     supplier_id_or_code: str,
     reason: str,
-    proposal: SupplierProposal | None,
+    proposal: SupplierProposal | None = None,
+    *,
+    check: LinkCheck = lambda _: None,
 ) -> Link:
     known = _vendor(services.match_indexes, vendor)
     supplier = _usable_supplier(services, division, supplier_id_or_code)
     evidence = (f"proposed as {proposal.rule}", *proposal.evidence) if proposal else ()
     new_link = Link(division, vendor, supplier.id, BY_HAND, evidence, ledger.actor)
     agreed = agreed_names(known, supplier_party(supplier))
+    tracked = open_vendor(services, ledger, known)
     before = services.vendor_links.get(division, vendor)
+    check(before)  # whoever links it after this finds the record changed
     others = _sharing(services.vendor_links, new_link) | (
         _sharing(services.vendor_links, before) if before else set()
     )
-    tracked = open_vendor(services, ledger, known)
     tracked.link(new_link, agreed, reason=reason, name=supplier.name)
     for other in others - {vendor}:
         _unlink_closed_vendor(services, ledger, division, other, vendor)

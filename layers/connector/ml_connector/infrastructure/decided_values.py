@@ -1,0 +1,60 @@
+"""Who has mapped a value last: for whoever is about to map it otherwise.
+
+The audit trail says it too, but the workers cannot read it. A row is for a value and what it stands
+for, so that a change that was not saved says nothing about the one that was. Of a change of many
+values only one row is kept.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import NamedTuple
+
+from ml_connector import clock
+from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.infrastructure.dynamodb import Item, Table
+
+_MOST = 25
+_MANY = "many"
+
+
+class MappedValue(NamedTuple):
+    """An Airbase value of one kind, and the Exact code that it stands for in a division."""
+
+    division: Division | None
+    kind: str
+    airbase: str
+    exact: str
+
+
+class Decided(NamedTuple):
+    """Who has decided, and when."""
+
+    by: str
+    at: datetime
+
+
+class DecidedValues:
+    """Who has mapped the values of one connection."""
+
+    def __init__(self, ledger: Table, id: ConnectionId) -> None:
+        """Keep rows of the connection `id` in the ledger's table."""
+        self._table = ledger
+        self._pk = f"{id}#decided"
+
+    def note(self, values: Sequence[MappedValue], by: str) -> None:
+        """Keep that these values are mapped now; before they are, as with the audit trail."""
+        names = [_name(each) for each in values] if len(values) <= _MOST else [_MANY]
+        for name in names:
+            row: Item = {"pk": self._pk, "sk": name, "by": by, "at": clock.now().isoformat()}
+            self._table.put(row)
+
+    def last(self, value: MappedValue) -> Decided | None:
+        """Return who has mapped it so; if nobody is known, who has mapped many values last."""
+        row = self._table.get(self._pk, _name(value)) or self._table.get(self._pk, _MANY)
+        return Decided(str(row["by"]), datetime.fromisoformat(str(row["at"]))) if row else None
+
+
+def _name(value: MappedValue) -> str:
+    text = "\0".join(map(str, value))
+    return sha256(text.encode()).hexdigest()[:32]
