@@ -51,7 +51,7 @@ class People:
     def send(self, who: str, deed: DeedName, key: RecordKey, **more: Any) -> None:
         """Queue a message about a deed."""
         self.env.clock.move(0.001)
-        person = {"issuer": "https://idp", "subject": who, "person": who.title()}
+        person: Any = {"issuer": "https://idp", "subject": who, "person": who.title()}
         body = PersonDeed(connection=FIRM, deed=deed, record=key, **person, **more)
         message = deed_message(body)
         stored = json.loads(json.dumps(message.body))

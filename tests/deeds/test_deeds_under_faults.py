@@ -13,9 +13,11 @@ from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.ids import RecordKey
 from ml_connector.domain.records import DeedState, OrderState
 from ml_connector.exact.rate_limiter import RateLimiter
+from ml_connector.exceptions.decisions import comment
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.message_bodies import DeedName
 from tests.deeds.people import People
+from tests.lasting_tokens import let_tokens_last
 from tests.vendors.crashes import CrashInjector
 
 FAILED = "It failed, and why was logged."
@@ -63,6 +65,7 @@ class OneFails:
 def test_a_crash_after_any_write_leaves_nothing_undone_and_nothing_done_twice(
     people: People, deed: str
 ) -> None:
+    let_tokens_last(people.env)
     crashes = CrashInjector(cast("Any", people.env))
     name: DeedName = "decide" if deed == "rule" else deed  # type: ignore[assignment]
     more = {"exact": "4100", "for_all": True} if deed == "rule" else DEEDS[name]
@@ -144,7 +147,7 @@ def test_a_record_that_fails_again_and_again_stops_no_other_and_is_named(
 ) -> None:
     orders = people.unmapped("8801", 3)
     bad = OneFails(people.env.record(orders[0]).key, fails)
-    monkeypatch.setattr(results, "comment", bad.over(results.comment))
+    monkeypatch.setattr(results, "comment", bad.over(comment))
     key = people.ask("anna", "comment", people.group("8801"), **DEEDS["comment"])
     people.work(12)
     whys = people.results(key)
@@ -162,7 +165,7 @@ def test_a_record_that_ends_its_workers_is_left_out(
 
     orders = people.unmapped("8801", 4)
     bad = OneFails(people.env.record(orders[2]).key, end)
-    monkeypatch.setattr(results, "comment", bad.over(results.comment))
+    monkeypatch.setattr(results, "comment", bad.over(comment))
     key = people.ask("anna", "comment", people.group("8801"), **DEEDS["comment"])
     people.work(25)
     whys = people.results(key)

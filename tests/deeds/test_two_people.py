@@ -1,6 +1,5 @@
 """Two people decide about one group at once: the second is told who was first, and when."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,6 +8,7 @@ from local.firm import DE
 from ml_connector.deeds import results
 from ml_connector.domain.ids import Division
 from ml_connector.domain.records import DeedState, OrderState
+from ml_connector.exceptions.decisions import dismiss
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.mapping.import_export import set_one
 from tests.deeds.people import People
@@ -191,7 +191,6 @@ def test_what_has_begun_cannot_be_taken_back(
 
 
 def _end_after(monkeypatch: pytest.MonkeyPatch, records: int) -> None:
-    dismiss: Callable[..., Any] = results.dismiss
     left = [records]
 
     def ending(*given: Any, **named: Any) -> Any:
