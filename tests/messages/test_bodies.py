@@ -140,6 +140,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     "deed": st.sampled_from(get_args(DeedName)),
     "group": st.none() | shown,
     "records": st.none() | st.lists(ids, min_size=1).map(tuple),
+    "divisions": st.none() | st.lists(ids, min_size=1).map(tuple),
     "exact": st.none() | st.text(),
     "for_all": st.booleans(),
     "request": st.sampled_from(["vendors", "mappings_imported"]),
