@@ -15,6 +15,7 @@ from ml_connector.domain.people import name_of
 from ml_connector.domain.records import DeedFacts
 from ml_connector.infrastructure.decided_values import MappedValue
 from ml_connector.infrastructure.ledger import Ledger, despite_conflicts, vendor_key
+from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.infrastructure.vendor_links import Link
 from ml_connector.mapping.import_export import set_one
 from ml_connector.services import Services
@@ -45,7 +46,7 @@ def begin(stack: DeedStack, ledger: DeedLedger, facts: DeedFacts) -> None:
     elif (division := _division(facts)) and facts.code not in ONLY_ORDERS:
         if facts.vendor:
             link = services.vendor_links.get(division, VendorId(facts.vendor))
-            _link_check(services, facts)(link)
+            _link_check(services.reference_store, facts)(link)
         else:
             _mapping_check(ledger, facts)(mapped_now(services, facts))
 
@@ -60,7 +61,7 @@ def _make(stack: RecordStack, services: Services, ledger: DeedLedger, facts: Dee
         set_one(stack, Actor(facts.by), ledger.id, division, *what, check=check)
     elif not ledger.has_changed(vendor_key(VendorId(facts.vendor))):  # before a crash
         vendor = VendorId(facts.vendor)
-        check_link = _link_check(services, facts)
+        check_link = _link_check(services.reference_store, facts)
         vendor_decisions.link(
             services, ledger, division, vendor, facts.exact, facts.reason, check=check_link
         )
@@ -86,15 +87,16 @@ def _mapping_check(ledger: Ledger, facts: DeedFacts) -> Callable[[str], None]:
     return check
 
 
-def _link_check(services: Services, facts: DeedFacts) -> Callable[[Link | None], None]:
+def _link_check(
+    store_of: Callable[[Division], ReferenceStore], facts: DeedFacts
+) -> Callable[[Link | None], None]:
     """Return what raises `UserError` if a person has linked the vendor meanwhile."""
 
     def check(link: Link | None) -> None:
         if link is None or link.decided_by in {"", facts.by}:
             return
         if _is_since(facts, link.decided_at):
-            store = services.reference_store(link.division)
-            known = store.get("supplier", link.supplier, Supplier)
+            known = store_of(link.division).get("supplier", link.supplier, Supplier)
             supplier = f"{known.code} {known.name}" if known else link.supplier
             raise _decided(link.decided_by, link.decided_at, facts.airbase, supplier)
 
