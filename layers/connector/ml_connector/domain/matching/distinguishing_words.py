@@ -74,6 +74,7 @@ _PAIRS = {
     ("noord", "holland"), ("zuid", "holland"), ("real", "estate"),
 } | TWO_WORDS  # fmt: skip
 _PAIR_STARTS = {first for first, _ in _PAIRS}
+_MAY_MARK = frozenset(_WORDS).union(*_PAIRS)
 _TOWNS = frozenset(f"place:{word}" for word in _CITIES.split())
 _NUMBER = re.compile(r"\d+")
 
@@ -84,7 +85,7 @@ def split_words(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str
     A place or number in front is part of the name itself ("France Telecom", "24 Uur Service"). At
     least one core word is left.
     """
-    if len(tokens) < 2:
+    if len(tokens) < 2 or not _has_mark(tokens):
         return tokens, frozenset()
     tokens = _with_joined_pairs(tokens)
     core, distinguishing, last = [], set(), len(tokens) - 1
@@ -95,6 +96,16 @@ def split_words(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str
         else:
             core.append(token)
     return (tuple(core), frozenset(distinguishing)) if core else (tokens, frozenset())
+
+
+def are_marks(words: tuple[str, ...]) -> bool:
+    """Tell whether all these words, behind a name, would be distinguishing."""
+    return _has_mark(words[-1:]) and split_words(("x", *words))[0] == ("x",)
+
+
+def _has_mark(words: tuple[str, ...]) -> bool:
+    """Tell quickly whether any of the words may distinguish."""
+    return not _MAY_MARK.isdisjoint(words) or any(map(str.isdecimal, words))
 
 
 def _distinguishing(token: str, at: int, last: int) -> str:

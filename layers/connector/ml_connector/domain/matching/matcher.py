@@ -3,8 +3,10 @@
 The decisions do not depend on the order of either list.
 """
 
+import gc
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 from ml_connector.domain.matching.candidates import CandidateIndex
@@ -36,13 +38,13 @@ def match(
     Ids are unique on each side. `progress` is called with the number of vendors done. 100,000 by
     100,000 take about a minute and half a gigabyte.
     """
-    matcher = Matcher(vendors, suppliers)
-    results = matcher.apply()
-    decisions = []
-    for at, result in enumerate(results):
-        decisions.append(matcher.decide(at, result))
-        if progress:
-            progress(at + 1)
+    with _without_collection():
+        matcher = Matcher(vendors, suppliers)
+        decisions = []
+        for at, result in enumerate(matcher.apply()):
+            decisions.append(matcher.decide(at, result))
+            if progress:
+                progress(at + 1)
     return decisions
 
 
@@ -51,10 +53,11 @@ class Matcher:
 
     def __init__(self, vendors: Iterable[Party], suppliers: Iterable[Party]) -> None:
         """Index both lists; vendors keep their positions."""
-        self._vendors = [read_features(party) for party in vendors]
-        # Sorted by id, so that ties are always broken alike.
-        self._suppliers = sorted((read_features(party) for party in suppliers), key=_id)
-        self._rules = MatchRules(PartyIndex(self._vendors), PartyIndex(self._suppliers))
+        with _without_collection():
+            self._vendors = [read_features(party) for party in vendors]
+            # Sorted by id, so that ties are always broken alike.
+            self._suppliers = sorted((read_features(party) for party in suppliers), key=_id)
+            self._rules = MatchRules(PartyIndex(self._vendors), PartyIndex(self._suppliers))
         self._index: CandidateIndex | None = None
         self._claimed: set[str] = set()
 
@@ -130,8 +133,24 @@ class Matcher:
 
     def _names_index(self) -> CandidateIndex:
         if self._index is None:
-            self._index = CandidateIndex([each.name for each in self._suppliers])
+            with _without_collection():
+                self._index = CandidateIndex([each.name for each in self._suppliers])
         return self._index
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Pause the search for circular garbage, which would read the growing lists again and again.
+
+    They hold no circles; the search takes a fifth of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _id(features: PartyFeatures) -> str:

@@ -25,6 +25,7 @@ _LONG = 6
 # "1 23" and "12 3" stay two numbers.
 _JOINT = re.compile(r"(?<!\d) | (?!\d)")
 _KEPT_TEXTS = 400
+_in_full = ABBREVIATIONS.get
 _LONGEST_LEADING = max(map(len, LEADINGS))
 # "Rossi S.a.s. di Mario Rossi": an Italian partnership; the French SAS is a company.
 _ITALIAN_SAS = re.compile(r"\b[Ss]\.\s?a\.\s?s\b|\b[Ss]\.?[Aa]\.?[Ss]\.? di ")
@@ -110,7 +111,7 @@ class _Parts(NamedTuple):
 
 def _parts(text: str, lowered: str) -> _Parts:
     written = _words(_plain(lowered))
-    words = tuple(ABBREVIATIONS.get(word, word) for word in written)
+    words = tuple(map(_in_full, written, written))
     tokens, tail, form = _without_form(_with_one_and(_without_notes(words)))
     if form == "sas" and _ITALIAN_SAS.search(text):
         form = "sas it"
@@ -159,8 +160,7 @@ def _spellings(
     keys, families = [_joined(parts.tokens)], ["".join(core)]
     if parts.tail:
         keys.append(_joined(parts.tokens[: -len(parts.tail)]))
-    expanded = lowered.translate(_UMLAUTS)
-    if not (lowered.isascii() or expanded == lowered):
+    if not lowered.isascii() and (expanded := lowered.translate(_UMLAUTS)) != lowered:
         other = read_name(expanded)
         keys += other.keys
         families += other.families
@@ -168,7 +168,8 @@ def _spellings(
 
 
 def _joined(tokens: tuple[str, ...]) -> str:
-    return _JOINT.sub("", " ".join(tokens))
+    joined = "".join(tokens)
+    return joined if joined.isalpha() else _JOINT.sub("", " ".join(tokens))
 
 
 def _plain(text: str) -> str:
@@ -235,7 +236,7 @@ def _split_place(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, .
     """Split "Acme GmbH Deutschland" before the place, if a legal form comes before it."""
     for size in (1, 2):
         head, tail = tokens[:-size], tokens[-size:]
-        if len(head) < 2 or distinguishing.split_words(("x", *tail))[0] != ("x",):
+        if len(head) < 2 or not distinguishing.are_marks(tail):
             continue
         form_size, form = _ending(head)
         named = any(len(word) > 1 for word in head[:-form_size])  # not the initials "A.A.B."
@@ -285,7 +286,7 @@ def _with_one_and(tokens: tuple[str, ...]) -> tuple[str, ...]:
 
 def _merged_initials(tokens: tuple[str, ...]) -> tuple[str, ...]:
     """Join "a b c bouw" to "abc bouw"; a last letter alone stays, as in "Hal B"."""
-    if all(len(token) > 1 for token in tokens):
+    if 1 not in map(len, tokens):
         return tokens
     out: list[str] = []
     open_run = False

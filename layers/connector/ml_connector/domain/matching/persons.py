@@ -45,10 +45,13 @@ _GIVEN_NAMES = (
     "wouter xavier yves yvonne "
 )
 _GIVEN = frozenset(_GIVEN_NAMES.split())
+_FIRST_WORDS = _GIVEN | _TITLES
 
 
 def is_person(tokens: tuple[str, ...]) -> bool:
     """Tell whether the words are initials or a given name, and a surname, without a trade."""
+    if not tokens or (len(tokens[0]) > 1 and tokens[0] not in _FIRST_WORDS):
+        return False
     words = [token for token in tokens if token not in _TITLES]
     initials = 0
     while initials < len(words) and len(words[initials]) == 1 and words[initials].isalpha():
