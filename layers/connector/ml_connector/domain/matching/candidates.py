@@ -5,7 +5,6 @@ fixed number of suppliers share is left out, so a look-up costs the same however
 common word still counts as part of a pair.
 """
 
-from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
@@ -15,6 +14,8 @@ from ml_connector.domain.matching.names import Name
 from ml_connector.domain.matching.shortened import initials
 
 _MOST_SHARING = 120
+# The rarest features say most; of the others as many are read as come to this many names.
+_MOST_READ = 300
 _GRAM = 4
 _LONGEST_KEY = 28
 _MOST_WORDS = 7
@@ -28,7 +29,7 @@ class CandidateIndex:
 
     def __init__(self, names: Sequence[Name]) -> None:
         """Index the names, in linear time and about 1 kB a name."""
-        found: defaultdict[str, array[int]] = defaultdict(lambda: array("I"))
+        found: defaultdict[str, list[int]] = defaultdict(list)
         for at, name in enumerate(names):
             for feature in _features(name, name.tokens):
                 positions = found[feature]
@@ -41,24 +42,30 @@ class CandidateIndex:
         }
         self._vocabulary = {word for name in names for word in name.tokens}
         self._corrections = _by_deletion(self._vocabulary)
+        self._rarity = [0, *(_rarity(self._size, count) for count in range(1, _MOST_SHARING + 1))]
 
     def candidates(self, name: Name, most: int) -> list[int]:
         """Return up to `most` positions, the likeliest first."""
+        known = self._positions
+        found = [
+            (len(positions), feature, positions)
+            for feature in _features(name, self._with_corrections(name.tokens))
+            if (positions := known.get(feature))
+        ]
+        found.sort()
         weights: defaultdict[int, int] = defaultdict(int)
-        for feature in _features(name, self._with_corrections(name.tokens)):
-            positions = self._positions.get(feature)
-            if positions:
-                weight = self._weight(feature, len(positions))
-                for at in positions:
-                    weights[at] += weight
+        read = 0
+        for count, feature, positions in found:
+            weight = self._rarity[count] * (1 if feature[0] == "#" else 3)
+            for at in positions:
+                weights[at] += weight
+            read += count
+            if read > _MOST_READ:
+                break
         # One number sorts by weight, then position.
-        ranked = sorted((at - weight * self._size for at, weight in weights.items()))[:most]
-        return [each % self._size for each in ranked]
-
-    def _weight(self, feature: str, count: int) -> int:
-        """Weigh by rarity, in whole numbers so that no order of adding matters."""
-        rarity = int(4 * log2(self._size / count)) + 1
-        return rarity if feature[0] == "#" else 3 * rarity
+        size = self._size
+        ranked = sorted([at - weight * size for at, weight in weights.items()])[:most]
+        return [each % size for each in ranked]
 
     def _with_corrections(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
         """Return the words, with known words one letter away from those that no supplier has."""
@@ -70,6 +77,11 @@ class CandidateIndex:
                 }
                 found += sorted(near)[:_MOST_CORRECTIONS]
         return tuple(found)
+
+
+def _rarity(size: int, count: int) -> int:
+    """Weigh by rarity, in whole numbers so that no order of adding matters."""
+    return int(4 * log2(size / count)) + 1
 
 
 def _features(name: Name, tokens: tuple[str, ...]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Literal
 
 from stdnum import get_cc_module
@@ -28,12 +28,18 @@ _CHAMBER_SHAPES = {
 class Identifier:
     """A normalised number; `country` is empty when unknown.
 
-    An invalid number never links, but a difference still prevents a link.
+    An invalid number never links, but a difference still prevents a link. `passed` is None for an
+    IBAN, which is checked when somebody asks: that is slow, and few are in both lists.
     """
 
     value: str
     country: str
-    is_valid: bool
+    passed: bool | None
+
+    @property
+    def is_valid(self) -> bool:
+        """Tell whether the number has the right form and check digits."""
+        return _is_iban(self.value) if self.passed is None else self.passed
 
     def same_as(self, other: "Identifier") -> bool:
         """Tell whether both are the same number; an unknown country fits any."""
@@ -48,7 +54,7 @@ def read(kind: Kind, text: str, country: str) -> Identifier | None:
     if not any(c in "123456789" for c in bare):
         return None
     if kind == "iban":
-        return Identifier(bare, "", is_valid=bool(_checked(iban_, bare)))
+        return Identifier(bare, "", None)
     if kind == "vat_number":
         return _vat(bare, country.upper())
     return _chamber(bare, text, country.upper())
@@ -58,12 +64,12 @@ def _vat(bare: str, country: str) -> Identifier:
     prefix = _PREFIXES.get(bare[:2], bare[:2])
     module = _module(prefix.lower(), "vat") if prefix.isalpha() else None
     if module and (number := _checked(module, bare)):
-        return Identifier(_without_prefix(number, prefix), prefix, is_valid=True)
+        return Identifier(_without_prefix(number, prefix), prefix, passed=True)
     module = _module(country.lower(), "vat") if country else None
     if module and (number := _checked(module, bare)):
-        return Identifier(_without_prefix(number, country), country, is_valid=True)
+        return Identifier(_without_prefix(number, country), country, passed=True)
     known = prefix if prefix.isalpha() and _module(prefix.lower(), "vat") else country
-    return Identifier(_without_prefix(bare, known), known, is_valid=False)
+    return Identifier(_without_prefix(bare, known), known, passed=False)
 
 
 def _without_prefix(number: str, country: str) -> str:
@@ -87,7 +93,7 @@ def _chamber(bare: str, text: str, country: str) -> Identifier:
         bare = _checked(handelsregisternummer, text) or bare
     elif country == "FR" and _checked(siret, bare):
         bare = bare[:9]
-    return Identifier(bare, country, is_valid=_is_chamber_number(bare, country))
+    return Identifier(bare, country, passed=_is_chamber_number(bare, country))
 
 
 def _is_chamber_number(bare: str, country: str) -> bool:
@@ -106,6 +112,11 @@ def _is_chamber_number(bare: str, country: str) -> bool:
 
 def _is_long(bare: str) -> bool:
     return len(bare) >= _SHORTEST and sum(c.isdigit() for c in bare) >= _SHORTEST
+
+
+@lru_cache(maxsize=10_000)
+def _is_iban(text: str) -> bool:
+    return bool(_checked(iban_, text))
 
 
 def _checked(module: Any, text: str) -> str:

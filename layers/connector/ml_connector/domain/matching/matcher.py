@@ -26,6 +26,7 @@ _LINK_SCORES: dict[MatchRule, float] = {
     "iban": 0.99, "name": 0.98,
 }  # fmt: skip
 _LEAST_BY_NUMBER = 0.9
+_Ranked = list[tuple[float, int]]  # the negative score, for sorting, and the supplier's position
 
 
 def match(
@@ -59,7 +60,7 @@ class Matcher:
             self._suppliers = sorted((read_features(party) for party in suppliers), key=_id)
             self._rules = MatchRules(PartyIndex(self._vendors), PartyIndex(self._suppliers))
         self._index: CandidateIndex | None = None
-        self._claimed: set[str] = set()
+        self._claimed: set[int] = set()
 
     def apply(self) -> list[RuleResult]:
         """Apply the rules to every vendor; a supplier is certain for one vendor only.
@@ -71,7 +72,7 @@ class Matcher:
         for at, result in enumerate(results):
             if result.is_certain:
                 claims[result.suppliers[0]].append(at)
-        self._claimed = {self._suppliers[at].id for at in claims}
+        self._claimed = set(claims)
         return [
             replace(result, doubts=("several vendors fit this supplier",))
             if result.is_certain and self._has_rival(at, claims[result.suppliers[0]])
@@ -99,10 +100,10 @@ class Matcher:
 
     def _proposal(self, vendor: PartyFeatures, result: RuleResult) -> MatchDecision:
         ranked = self._ranked(vendor, result)
-        best = ranked[0].score if ranked else 0.0
-        proposed = [each for each in ranked if each.score >= _LEAST_TO_PROPOSE]
+        best = -ranked[0][0] if ranked else 0.0
+        proposed = _at_least(_LEAST_TO_PROPOSE, ranked)
         if not proposed and not result.suppliers:
-            alike = [each for each in ranked if each.score >= _LEAST_ALIKE]
+            alike = _at_least(_LEAST_ALIKE, ranked)
             return MatchDecision(vendor.id, "none", best, "", candidates=self._offered(alike))
         return MatchDecision(
             vendor.id,
@@ -114,22 +115,21 @@ class Matcher:
             doubts=result.doubts,
         )
 
-    def _offered(self, ranked: Sequence[Candidate]) -> tuple[Candidate, ...]:
+    def _offered(self, ranked: _Ranked) -> tuple[Candidate, ...]:
         """Return the best three; the last of them one that no other vendor has, if there is one."""
         first, others = ranked[: MOST_CANDIDATES - 1], ranked[MOST_CANDIDATES - 1 :]
-        if any(each.id not in self._claimed for each in first):
-            return (*first, *others[:1])
-        free = [each for each in others if each.id not in self._claimed]
-        return (*first, *(free or others)[:1])
+        if all(at in self._claimed for _, at in first):
+            others = [each for each in others if each[1] not in self._claimed] or others
+        offered = (*first, *others[:1])
+        return tuple(Candidate(self._suppliers[at].id, -negative) for negative, at in offered)
 
-    def _ranked(self, vendor: PartyFeatures, result: RuleResult) -> list[Candidate]:
+    def _ranked(self, vendor: PartyFeatures, result: RuleResult) -> _Ranked:
         positions: Sequence[int] = self._names_index().candidates(vendor.name, _MOST_COMPARED)
         least = 0.0 if result.rule in {"", "name"} else _LEAST_BY_NUMBER
         scores = {at: score(vendor, self._suppliers[at]) for at in positions}
         for at in result.suppliers[:_MOST_COMPARED]:
             scores[at] = max(score(vendor, self._suppliers[at]), least)
-        ranked = sorted(scores, key=lambda at: (-scores[at], at))
-        return [Candidate(self._suppliers[at].id, scores[at]) for at in ranked]
+        return sorted([(-value, at) for at, value in scores.items()])
 
     def _names_index(self) -> CandidateIndex:
         if self._index is None:
@@ -151,6 +151,10 @@ def _without_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _at_least(least: float, ranked: _Ranked) -> _Ranked:
+    return [each for each in ranked if -each[0] >= least]
 
 
 def _id(features: PartyFeatures) -> str:

@@ -11,6 +11,7 @@ from ml_connector.domain.matching.abbreviations import ABBREVIATIONS
 from ml_connector.domain.matching.generic_words import GENERIC
 from ml_connector.domain.matching.legal_forms import ENDINGS, LEADINGS, LONGEST_INITIALS, SIZES
 from ml_connector.domain.matching.persons import is_person
+from ml_connector.domain.matching.shortened import first_letters
 
 _AND = {"and", "en", "und", "et", "y"}
 _DROPPED = "'\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT SINGLE QUOTATION MARK}`\N{ACUTE ACCENT}"
@@ -37,8 +38,9 @@ class Name:
 
     `core` are the words that the companies of a family share, `families` the same as one text, in
     each spelling, and `distinguishing` those that tell this one apart; of these, `tail` stands
-    behind the legal form, as in "Acme GmbH Deutschland". `words` has all words and the form in
-    alphabetical order, `text` the words without it. `is_distinctive`: the name alone can identify
+    behind the legal form, as in "Acme GmbH Deutschland"; `own` are the core words that are not
+    common. `words` has all words and the form in alphabetical order, `text` the words without it;
+    `first_letters` are those of all words, as `shortened.first_letters` gives them. `is_distinctive`: the name alone can identify
     one company; with `has_letters` it can if its legal form is the same as well. `is_shortened`: a
     word was written as an abbreviation.
     """
@@ -46,12 +48,14 @@ class Name:
     keys: tuple[str, ...]
     tokens: tuple[str, ...]
     core: tuple[str, ...]
+    own: tuple[str, ...]
     families: tuple[str, ...]
     distinguishing: frozenset[str]
     tail: frozenset[str]
     legal_form: str
     words: str
     text: str
+    first_letters: int
     is_distinctive: bool
     has_letters: bool
     is_person: bool
@@ -76,17 +80,20 @@ def read_name(text: str) -> Name:
     core, found = distinguishing.split_words(parts.tokens)
     keys, families = _spellings(parts, core, lowered)
     tail = _marks(parts.tail) & found
-    own = _own_words(core)
+    own_words = core if GENERIC.isdisjoint(core) else tuple(w for w in core if w not in GENERIC)
+    own = "".join(word for word in own_words if word not in _AND)
     return Name(
         keys,
         parts.tokens,
         core,
+        own_words,
         families,
         found,
         tail,
         parts.form,
         _in_any_order(parts),
         " ".join(sorted(parts.tokens)),
+        first_letters(parts.tokens),
         is_distinctive=_is_distinctive(parts, own),
         has_letters=_has_letters(parts, own),
         is_person=not found and parts.is_person,
@@ -117,10 +124,6 @@ def _parts(text: str, lowered: str) -> _Parts:
         form = "sas it"
     person = is_person(tokens)
     return _Parts(_merged_initials(tokens), tail, form, person, words != written)
-
-
-def _own_words(core: tuple[str, ...]) -> str:
-    return "".join(word for word in core if word not in GENERIC and word not in _AND)
 
 
 def _is_distinctive(parts: _Parts, own: str) -> bool:

@@ -18,7 +18,11 @@ class PartyIndex:
         """Index the parties; positions are those of the sequence."""
         self.features = features
         self._numbers: dict[Kind, Positions] = {
-            kind: _grouped((at, _values(each, kind)) for at, each in enumerate(features))
+            kind: _grouped(
+                (at, (each.numbers[kind].value,))
+                for at, each in enumerate(features)
+                if kind in each.numbers
+            )
             for kind in identifiers.KINDS
         }
         self._ids = _grouped(
@@ -52,10 +56,11 @@ class PartyIndex:
     def with_number(self, kind: Kind, other: PartyFeatures) -> tuple[int, ...]:
         """Return the positions of parties with the same valid number as `other`."""
         number = other.numbers.get(kind)
-        if number is None or not number.is_valid:
+        sharing = self._numbers[kind].get(number.value) if number else None
+        if not number or not sharing or not number.is_valid:
             return _NONE
-        sharing = self._numbers[kind].get(number.value, _NONE)
-        return tuple(at for at in sharing if self.features[at].numbers[kind].same_as(number))
+        numbers = ((at, self.features[at].numbers[kind]) for at in sharing)
+        return tuple(at for at, each in numbers if each.is_valid and each.same_as(number))
 
     def with_spelling(self, other: PartyFeatures) -> set[int]:
         """Return the positions of parties with a spelling or all words of this name."""
@@ -74,11 +79,6 @@ class PartyIndex:
 def reference(features: PartyFeatures) -> str:
     """Return the reference that a vendor has to its supplier, without braces."""
     return (features.external_id or features.code).strip("{}")
-
-
-def _values(features: PartyFeatures, kind: Kind) -> tuple[str, ...]:
-    number = features.numbers.get(kind)
-    return (number.value,) if number and number.is_valid else ()
 
 
 def _grouped(entries: Iterable[tuple[int, tuple[str, ...]]]) -> Positions:

@@ -3,6 +3,16 @@
 _UNIMPORTANT = {"and", "de", "der", "des", "di", "du", "fur", "la", "of", "the", "van", "voor"}
 _SOME_WORD, _ONLY_INITIALS, _UNUSED_WORD, _MOST_UNUSED = 0.86, 0.78, 0.02, 5
 _FEWEST_INITIALS = 3
+_LETTERS = 32
+
+
+def first_letters(words: tuple[str, ...]) -> int:
+    """Return the first letters of the words as bits; letters of large scripts share some."""
+    bits = 0
+    for word in words:
+        if word not in _UNIMPORTANT:
+            bits |= 1 << ord(word[0]) % _LETTERS
+    return bits
 
 
 def shortened_score(one: tuple[str, ...], other: tuple[str, ...]) -> float:

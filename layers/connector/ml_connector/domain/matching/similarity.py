@@ -5,7 +5,6 @@ from rapidfuzz.fuzz import ratio, token_set_ratio
 
 from ml_connector.domain.matching.distinguishing_words import conflict
 from ml_connector.domain.matching.features import PartyFeatures
-from ml_connector.domain.matching.generic_words import GENERIC
 from ml_connector.domain.matching.legal_forms import same_form
 from ml_connector.domain.matching.names import Name
 from ml_connector.domain.matching.shortened import shortened_score
@@ -38,35 +37,54 @@ def _score_of_words(a: Name, b: Name) -> float:
     best = ratio(a.text, b.text) / 100
     if a.is_distinctive and b.is_distinctive:
         best = max(best, _SUBSET * token_set_ratio(a.text, b.text) / 100)
-    return best if best >= _SURELY_ALIKE else max(best, shortened_score(a.tokens, b.tokens))
+    if best >= _SURELY_ALIKE or not _may_be_shortened(a, b):
+        return best
+    return max(best, shortened_score(a.tokens, b.tokens))
+
+
+def _may_be_shortened(a: Name, b: Name) -> bool:
+    """Tell quickly whether all words of a name begin with a letter that words of the other do."""
+    ours, theirs = a.first_letters, b.first_letters
+    return not ours & ~theirs or not theirs & ~ours
 
 
 def score(one: PartyFeatures, other: PartyFeatures) -> float:
     """Return how likely two parties are one company, 0 to 1, from all their features."""
     value = name_score(one, other)
     a, b = one.name, other.name
-    if _UNLIKE < value < _ALIKE and not _share_a_word(a.core, b.core):
+    if _UNLIKE < value < _ALIKE and not _share_a_word(a.own, b.own):
         value -= _NO_WORD
-    value -= _DISTINGUISHING * conflict(a.distinguishing, b.distinguishing)
-    value -= _FORM * bool(
-        a.legal_form and b.legal_form and not same_form(a.legal_form, b.legal_form)
-    )
-    value -= _COUNTRY * bool(one.country and other.country and one.country != other.country)
-    value += _SAME_CITY * bool(one.city and one.city == other.city)
-    value += _SAME_MAIL_DOMAIN * bool(one.mail_domain and one.mail_domain == other.mail_domain)
-    for kind, number in one.numbers.items():
-        if theirs := other.numbers.get(kind):
-            value += _SAME_NUMBER if number.same_as(theirs) else -_NUMBER
+    if conflict(a.distinguishing, b.distinguishing):
+        value -= _DISTINGUISHING
+    if a.legal_form and b.legal_form and not same_form(a.legal_form, b.legal_form):
+        value -= _FORM
+    if one.country and other.country and one.country != other.country:
+        value -= _COUNTRY
+    if one.city and one.city == other.city:
+        value += _SAME_CITY
+    if one.mail_domain and one.mail_domain == other.mail_domain:
+        value += _SAME_MAIL_DOMAIN
+    if one.numbers and other.numbers:
+        value += _score_of_numbers(one, other)
     return round(min(max(value, 0.0), 1.0), 4)
 
 
-def _share_a_word(core: tuple[str, ...], other: tuple[str, ...]) -> bool:
+def _score_of_numbers(one: PartyFeatures, other: PartyFeatures) -> float:
+    value = 0.0
+    for kind, number in one.numbers.items():
+        if theirs := other.numbers.get(kind):
+            value += _SAME_NUMBER if number.same_as(theirs) else -_NUMBER
+    return value
+
+
+def _share_a_word(ours: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
     """Tell whether a word that says which company it is may be in both, in any spelling."""
-    ours = [word for word in core if word not in GENERIC]
-    theirs = [word for word in other if word not in GENERIC]
-    return any(
-        word[:2] == each[:2] and ratio(word, each) >= _SAME_WORD for word in ours for each in theirs
-    )
+    for word in ours:
+        start = word[:2]
+        for each in theirs:
+            if each.startswith(start) and ratio(word, each) >= _SAME_WORD:
+                return True
+    return False
 
 
 def may_be_same_city(city: str, other: str) -> bool:
