@@ -36,13 +36,13 @@ _ITALIAN_SAS = re.compile(r"\b[Ss]\.\s?a\.\s?s\b|\b[Ss]\.?[Aa]\.?[Ss]\.? di ")
 class Name:
     """The parts of a name. `keys` are its spellings without legal form and spaces.
 
-    `core` are the words that the companies of a family share, `families` the same as one text, in
-    each spelling, and `distinguishing` those that tell this one apart; of these, `tail` stands
-    behind the legal form, as in "Acme GmbH Deutschland"; `own` are the core words that are not
-    common. `words` has all words and the form in alphabetical order, `text` the words without it;
-    `first_letters` are those of all words, as `shortened.first_letters` gives them. `is_distinctive`: the name alone can identify
-    one company; with `has_letters` it can if its legal form is the same as well. `is_shortened`: a
-    word was written as an abbreviation.
+    `core` are the words that the companies of a family share, `own` those of them that are not
+    common, `families` the core as one text, in each spelling, and `distinguishing` those that tell
+    this one apart; of these, `tail` stands behind the legal form, as in "Acme GmbH Deutschland".
+    `words` has all words and the form in alphabetical order, `text` the words without it;
+    `first_letters` are those of all words, as `shortened.first_letters` gives them.
+    `is_distinctive`: the name alone can identify one company; with `has_letters` it can if its
+    legal form is the same as well. `is_shortened`: a word was written as an abbreviation.
     """
 
     keys: tuple[str, ...]
