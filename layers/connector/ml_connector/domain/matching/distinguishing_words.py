@@ -76,21 +76,23 @@ _PAIRS = {
 _PAIR_STARTS = {first for first, _ in _PAIRS}
 _MAY_MARK = frozenset(_WORDS).union(*_PAIRS)
 _TOWNS = frozenset(f"place:{word}" for word in _CITIES.split())
+_PARTICLES = {"van", "de", "der", "den", "von", "zu", "di", "da", "du", "la", "le"}
 _NUMBER = re.compile(r"\d+")
 
 
 def split_words(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
     """Return the core words, which a family shares, and the distinguishing words of this name.
 
-    A place or number in front is part of the name itself ("France Telecom", "24 Uur Service"). At
-    least one core word is left.
+    A place or number in front is part of the name itself ("France Telecom", "24 Uur Service", "Van
+    Hessen"). At least one core word is left.
     """
     if len(tokens) < 2 or not _has_mark(tokens):
         return tokens, frozenset()
     tokens = _with_joined_pairs(tokens)
     core, distinguishing, last = [], set(), len(tokens) - 1
+    start = int(tokens[0] in _PARTICLES)
     for at, token in enumerate(tokens):
-        word = _distinguishing(token, at, last)
+        word = _distinguishing(token, max(at - start, 0), last - start)
         if word:
             distinguishing.add(word)
         else:

@@ -190,6 +190,11 @@ def tells_apart(form: str) -> bool:
     return not _BESIDE_COMPANIES.isdisjoint(form.split("/"))
 
 
+def may_be_a_person(form: str) -> bool:
+    """Tell whether this is the form of a sole trader or a partnership, or none."""
+    return not form or not _SOLE_TRADERS_AND_PARTNERSHIPS.isdisjoint(form.split("/"))
+
+
 def are_compatible(form: str, other: str) -> bool:
     """Tell whether two legal forms allow that both are one company.
 

@@ -27,6 +27,8 @@ _LONG = 6
 _JOINT = re.compile(r"(?<!\d) | (?!\d)")
 _KEPT_TEXTS = 400
 _in_full = ABBREVIATIONS.get
+# "X-Flow" is no person, "J. Smit" and "J-P Smit" are.
+_JOINED_LETTER = re.compile(r"\s*[^\W\d_][-/*\\|][^\W\d_]{2}")
 _LONGEST_LEADING = max(map(len, LEADINGS))
 # "Rossi S.a.s. di Mario Rossi": an Italian partnership; the French SAS is a company.
 _ITALIAN_SAS = re.compile(r"\b[Ss]\.\s?a\.\s?s\b|\b[Ss]\.?[Aa]\.?[Ss]\.? di ")
@@ -122,7 +124,7 @@ def _parts(text: str, lowered: str) -> _Parts:
     tokens, tail, form = _without_form(_with_one_and(_without_notes(words)))
     if form == "sas" and _ITALIAN_SAS.search(text):
         form = "sas it"
-    person = is_person(tokens)
+    person = not _JOINED_LETTER.match(lowered) and is_person(tokens)
     return _Parts(_merged_initials(tokens), tail, form, person, words != written)
 
 
@@ -132,8 +134,8 @@ def _is_distinctive(parts: _Parts, own: str) -> bool:
         return False  # a part is missing
     if own.isdigit():
         return False
-    if parts.form and sum(map(len, tokens)) >= _LONG:
-        return len(own) > 1  # such as "DB Vertrieb GmbH"
+    if sum(map(len, tokens)) >= _LONG:
+        return len(own) > 1  # such as "DB Vertrieb"
     return len(own) > (2 if own.isascii() else 1)
 
 

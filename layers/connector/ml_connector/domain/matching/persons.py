@@ -8,6 +8,10 @@ _PARTICLES = {
 }  # fmt: skip
 _TITLES = {"dr", "ing", "ir", "mr", "mrs", "ms", "drs", "prof", "dhr", "mevr", "herr", "frau"}
 _MOST_SURNAMES = 2
+_ENDS_OF_TRADES = (
+    "bedrijf", "betrieb", "college", "institut", "institute", "instituut", "onderwijs", "technics",
+    "techniek", "technik", "technique", "werke", "werken",
+)  # fmt: skip
 _GIVEN_NAMES = (
     "adam adrian alain albert alberto alessandro alex alexander alfred ali ana andrea andreas "
     "andrew angela angelo anita anja anke ann anna anne annemarie annette antoine anton antonio "
@@ -64,4 +68,6 @@ def is_person(tokens: tuple[str, ...]) -> bool:
 
 
 def _may_be_surname(word: str) -> bool:
-    return len(word) > 1 and word.isalpha() and word not in GENERIC and word != "and"
+    if len(word) < 2 or not word.isalpha() or word.endswith(_ENDS_OF_TRADES):
+        return False
+    return word not in GENERIC and word != "and"

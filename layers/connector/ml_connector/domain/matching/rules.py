@@ -13,13 +13,18 @@ from rapidfuzz.fuzz import ratio
 from ml_connector.domain.matching.distinguishing_words import conflict, towns
 from ml_connector.domain.matching.features import PartyFeatures, read_features
 from ml_connector.domain.matching.identifiers import KINDS
-from ml_connector.domain.matching.legal_forms import are_compatible, same_form, tells_apart
+from ml_connector.domain.matching.legal_forms import (
+    are_compatible,
+    may_be_a_person,
+    same_form,
+    tells_apart,
+)
 from ml_connector.domain.matching.names import Name
 from ml_connector.domain.matching.party import MatchRule, Party
 from ml_connector.domain.matching.party_index import PartyIndex, reference
 from ml_connector.domain.matching.similarity import may_be_same_city, name_score
 
-VERSION = 2
+VERSION = 3
 """Raise this with every change of the rules: all vendors are then decided again."""
 
 # An account may belong to a factoring company, a code to another system's own numbering.
@@ -165,13 +170,14 @@ class MatchRules:
     def _doubts_of_name(self, at: int, supplier: int) -> Iterator[str]:
         one, other = self._vendors.features[at], self._suppliers.features[supplier]
         has_form = _have_form(one.name, other.name)
-        if not (one.name.has_letters if has_form else one.name.is_distinctive):
+        is_same = has_form or _are_written_alike(one.name, other.name)
+        if not (one.name.has_letters if is_same else one.name.is_distinctive):
             yield "the name is too short or too common"
         if self._rivals(at, other):
             yield "another vendor has the same name"
         yield from self._doubts_of_place(at, supplier)
         yield from _doubts_of_mail(one, other)
-        is_company = has_form and not tells_apart(one.name.legal_form)
+        is_company = has_form and not may_be_a_person(one.name.legal_form)
         if one.name.is_person and not is_company and not _is_proven(one, other):
             yield "many persons have this name, and nothing else confirms it"
         if not has_form:
@@ -329,6 +335,11 @@ def _have_form(one: Name, other: Name) -> bool:
     if one.words and one.words == other.words:
         return bool(one.legal_form or other.legal_form)
     return bool(one.legal_form and other.legal_form) and same_form(one.legal_form, other.legal_form)
+
+
+def _are_written_alike(one: Name, other: Name) -> bool:
+    """Tell whether both names are the same words, more than one, without a legal form."""
+    return not (one.legal_form or other.legal_form) and one.tokens == other.tokens != one.tokens[:1]
 
 
 def _is_exact(one: Name, other: Name) -> bool:
