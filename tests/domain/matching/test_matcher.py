@@ -1,3 +1,4 @@
+import gc
 import random
 from dataclasses import replace
 from itertools import combinations
@@ -88,7 +89,7 @@ def test_a_number_that_a_group_may_share_does_not_link_siblings(
 
 @pytest.mark.parametrize(
     "name",
-    ["Bouw", "AB", "Transport B.V.", "***", "", "B.V.", "Hotel Gent", "K2 Vertrieb"],
+    ["Bouw", "AB", "Transport B.V.", "***", "", "B.V.", "Hotel Gent", "K2", "De Schilders"],
 )
 def test_a_name_that_is_not_distinctive_does_not_link(name: str) -> None:
     assert named(name, name).outcome != "link"
@@ -232,6 +233,60 @@ def test_the_name_of_a_person_needs_a_second_proof(name: str) -> None:
     assert named(f"{name} B.V.", f"{name} BV").outcome == "link"
 
 
+@pytest.mark.parametrize(
+    ("vendor", "supplier"),
+    [
+        ("QT Vertrieb", "QT Vertrieb GmbH"),
+        ("2M Techniek", "2M Techniek B.V."),
+        ("Bouwbedrijf Q.T.", "Bouwbedrijf Q.T. B.V."),
+        ("K2 Vertrieb", "K2 Vertrieb"),
+        ("X-Flow", "X-Flow B.V."),
+        ("J. Kanimo Installatietechniek", "J. Kanimo Installatietechniek B.V."),
+        ("Stichting Jan Kanimo", "STICHTING JAN KANIMO"),
+    ],
+)
+def test_a_few_letters_and_a_trade_are_the_name_of_one_company(vendor: str, supplier: str) -> None:
+    assert named(vendor, supplier, "Zorendis GmbH").supplier_id == "s0"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "supplier"),
+    [
+        ("ICT Services", "ICT Services B.V."),
+        ("De Schilders", "De Schilders B.V."),
+        ("QT", "QT B.V."),
+        ("Kanimo B.V. Holding", "Kanimo B.V."),
+    ],
+)
+def test_common_words_and_other_marks_are_not(vendor: str, supplier: str) -> None:
+    assert named(vendor, supplier, "Zorendis GmbH").outcome == "review"
+
+
+@pytest.mark.parametrize(
+    ("country", "other"),
+    [("Türkei", "TR"), ("Pays-Bas", "nl"), ("Verenigd Koninkrijk", "GBR"), ("IJsland", "ISL")],
+)
+def test_a_country_is_the_same_in_any_language(country: str, other: str) -> None:
+    vendor, supplier = Party("v", "Kanimo", country=country), Party("s", "Kanimo", country=other)
+    assert decide(vendor, supplier).outcome == "link"
+    assert decide(vendor, replace(supplier, country="BE")).outcome == "review"
+
+
+@pytest.mark.parametrize("is_enabled", [True, False])
+def test_matching_leaves_the_collector_of_garbage_as_it_was(is_enabled: bool) -> None:
+    def fail(_: int) -> None:
+        raise LookupError
+
+    was_enabled = gc.isenabled()
+    (gc.enable if is_enabled else gc.disable)()
+    try:
+        with pytest.raises(LookupError):
+            match([Party("v", "Kanimo")], [Party("s", "Kanimo")], fail)
+        assert gc.isenabled() == is_enabled
+    finally:
+        (gc.enable if was_enabled else gc.disable)()
+
+
 def test_a_vendor_that_stands_twice_is_linked_twice() -> None:
     supplier = Party("s", "Kanimo B.V.")
     one, again = Party("a", "Kanimo BV"), Party("b", "KANIMO B.V.", email="ar@kanimo.example")
@@ -274,6 +329,8 @@ def test_an_italian_partnership_is_no_french_company() -> None:
         ("Techniek Kanimo B.V.", "Kanimo Techniek BV"),
         ("Kanimo GmbH Deutschland", "Kanimo GmbH"),
         ("Kanimo UAB", "UAB Kanimo"),
+        ("Kanimo Sp. z o.o.", "KANIMO SP ZOO"),
+        ("Kanimo Oy Ab", "Oy Kanimo Ab"),
     ],
 )
 def test_another_way_of_writing_the_same_name_and_form(vendor: str, supplier: str) -> None:

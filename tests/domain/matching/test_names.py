@@ -108,6 +108,8 @@ def test_distinguishing_words_of_a_family(text: str, family: str, word: str) -> 
 def test_a_place_in_front_is_part_of_the_name() -> None:
     assert read_name("France Telecom").distinguishing == frozenset()
     assert read_name("De Boer Bouw").distinguishing == frozenset()
+    assert read_name("Van Hessen").distinguishing == frozenset()
+    assert read_name("Hotel van Hessen").distinguishing == {"place:hessen"}
 
 
 def test_an_omitted_country_does_not_conflict_but_another_one_does() -> None:

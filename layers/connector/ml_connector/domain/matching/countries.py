@@ -41,6 +41,33 @@ _LOCAL_NAMES = {
     "za": "southafrica",
     "kr": "korea southkorea",
 }
+# As people write a supplier's country; in a company's name some would mean something else.
+_FURTHER_NAMES = {
+    "nl": "paysbas paisesbajos paesibassi hollande",
+    "gb": "verenigdkoninkrijk vereinigteskonigreich royaumeuni reinounido regnounito angleterre "
+    "schotland schottland wales",
+    "us": "verenigdestaten vereinigtestaaten etatsunis estadosunidos statiuniti vs",
+    "be": "belgio", "de": "germania", "lu": "lussemburgo luxemburgo", "ie": "irlanda",
+    "se": "suecia svezia", "no": "noruega norvegia", "fi": "finlandia", "dk": "dinamarca danimarca",
+    "pl": "polonia", "cz": "tchequie republiquetcheque tsjechischerepubliek ceskarepublika",
+    "sk": "slowakei slowakije slovaquie", "si": "slowenien slovenie slovenija eslovenia",
+    "hu": "hongrie hungria ungheria", "ro": "roumanie rumania",
+    "bg": "bulgarien bulgarije bulgarie",
+    "gr": "griechenland grece grecia ellada", "hr": "kroatien kroatie croatie hrvatska croacia",
+    "rs": "serbien servie serbie srbija", "lt": "litauen litouwen lituanie lietuva",
+    "lv": "lettland letland lettonie latvija", "ee": "estland estonie eesti",
+    "is": "island ijsland",
+    "cy": "zypern chypre", "mt": "malte", "tr": "turkei turquie turquia", "ua": "oekraine",
+    "ru": "russland rusland russie russia", "ma": "marokko maroc marruecos",
+    "tn": "tunesien tunesie tunisie", "dz": "algerije algerien algerie", "eg": "egypte agypten",
+    "za": "sudafrika zuidafrika afriquedusud", "cn": "chine", "jp": "japon", "in": "indien inde",
+    "kr": "zuidkorea sudkorea coreedusud", "tw": "taiwan", "sg": "singapur singapour",
+    "vn": "vietnam", "id": "indonesien indonesie", "br": "brasilien brazilie bresil",
+    "ca": "kanada", "mx": "mexiko mexique", "ar": "argentinien argentinie argentine",
+    "au": "australien australie", "nz": "nieuwzeeland neuseeland", "il": "israel",
+    "ae": "vae verenigdearabischeemiraten vereinigtearabischeemirate emiratsarabesunis",
+    "pt": "portogallo", "es": "spagna", "ch": "svizra suiza", "li": "liechtenstein",
+}  # fmt: skip
 # First names and towns: in a company's name they hardly ever mean the country.
 _NO_COUNTRY = {"chad", "georgia", "guernsey", "israel", "jersey", "jordan", "montserrat", "reunion"}
 
@@ -49,6 +76,7 @@ _LISTED = {
     for each in reversed(list(countries))
     for name in (each.name, each.apolitical_name)
 }
+_FURTHER = {word: code for code, words in _FURTHER_NAMES.items() for word in words.split()}
 _LOCAL = {word: code for code, words in _LOCAL_NAMES.items() for word in words.split()}
 _CODES = {
     code.casefold(): each.alpha2.casefold()
@@ -75,5 +103,5 @@ TWO_WORDS = {
 def country_of(text: str) -> str:
     """Return the ISO code, in lower case, of a normalised name or code; else the text itself."""
     word = text.replace(" ", "")
-    known = COUNTRY_WORDS.get(word) or _LISTED.get(text)
+    known = COUNTRY_WORDS.get(word) or _LISTED.get(text) or _FURTHER.get(word)
     return known or _CODES.get(word, text)

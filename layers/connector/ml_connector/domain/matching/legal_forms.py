@@ -102,7 +102,7 @@ _SPELLINGS = {
     "ltda": "ltda",
     "bhd": "bhd|berhad",
     "sdn bhd": "sdn bhd|sendirian berhad",
-    "spzoo": "spzoo|sp z oo|sp z o o",
+    "spzoo": "spzoo|sp zoo|sp z oo|sp z o o",
     "sro": "sro",
     "doo": "doo",
     "kft": "kft",

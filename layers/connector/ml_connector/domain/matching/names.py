@@ -229,6 +229,8 @@ def _without_form(
             break
         tokens = tokens[:-size]
         forms.append(form)
+    if forms == ["ab"] and len(tokens) > 1 and tokens[0] == "oy":  # "Oy Kanimo Ab", in Finland
+        tokens, forms = tokens[1:], ["oy"]
     if not forms and len(tokens) > 1:
         size, form = _leading(tokens)
         if size:

@@ -170,8 +170,7 @@ class MatchRules:
     def _doubts_of_name(self, at: int, supplier: int) -> Iterator[str]:
         one, other = self._vendors.features[at], self._suppliers.features[supplier]
         has_form = _have_form(one.name, other.name)
-        is_same = has_form or _are_written_alike(one.name, other.name)
-        if not (one.name.has_letters if is_same else one.name.is_distinctive):
+        if not (one.name.has_letters if has_form else one.name.is_distinctive):
             yield "the name is too short or too common"
         if self._rivals(at, other):
             yield "another vendor has the same name"
@@ -325,8 +324,11 @@ def _are_namesakes(one: Name, other: Name) -> bool:
 
 def _differ_by_tail(one: Name, other: Name) -> bool:
     """Tell whether only one name says, behind its form, where the company is."""
-    return bool(one.tail) != bool(other.tail) and (
-        one.distinguishing - one.tail == other.distinguishing - other.tail
+    is_place = not conflict(one.distinguishing, other.distinguishing)
+    return (
+        is_place
+        and bool(one.tail) != bool(other.tail)
+        and one.distinguishing - one.tail == other.distinguishing - other.tail
     )
 
 
@@ -335,11 +337,6 @@ def _have_form(one: Name, other: Name) -> bool:
     if one.words and one.words == other.words:
         return bool(one.legal_form or other.legal_form)
     return bool(one.legal_form and other.legal_form) and same_form(one.legal_form, other.legal_form)
-
-
-def _are_written_alike(one: Name, other: Name) -> bool:
-    """Tell whether both names are the same words, more than one, without a legal form."""
-    return not (one.legal_form or other.legal_form) and one.tokens == other.tokens != one.tokens[:1]
 
 
 def _is_exact(one: Name, other: Name) -> bool:
