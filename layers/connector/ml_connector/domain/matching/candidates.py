@@ -29,32 +29,49 @@ class CandidateIndex:
 
     def __init__(self, names: Sequence[Name]) -> None:
         """Index the names, in linear time and about 1 kB a name."""
-        found: defaultdict[str, list[int]] = defaultdict(list)
+        self._size = max(len(names), 2)
+        # Most features are of one name: a number is smaller than a list of one.
+        self._alone: dict[str, int] = {}
+        self._sharing: dict[str, list[int]] = {}
         for at, name in enumerate(names):
             for feature in _features(name, name.tokens):
-                positions = found[feature]
-                # One beyond the limit is enough to know that it is common.
-                if len(positions) <= _MOST_SHARING:
-                    positions.append(at)
-        self._size = max(len(names), 2)
-        self._positions = {
-            feature: positions for feature, positions in found.items() if _is_rare(positions)
-        }
+                self._add(feature, at)
+        for feature in [each for each, found in self._sharing.items() if not _is_rare(found)]:
+            del self._sharing[feature]
         self._vocabulary = {word for name in names for word in name.tokens}
         self._corrections = _by_deletion(self._vocabulary)
         self._rarity = [0, *(_rarity(self._size, count) for count in range(1, _MOST_SHARING + 1))]
 
+    def _add(self, feature: str, at: int) -> None:
+        if positions := self._sharing.get(feature):
+            # One beyond the limit is enough to know that it is common.
+            if len(positions) <= _MOST_SHARING:
+                positions.append(at)
+        elif (first := self._alone.pop(feature, None)) is None:
+            self._alone[feature] = at
+        else:
+            self._sharing[feature] = [first, at]
+
     def candidates(self, name: Name, most: int) -> list[int]:
         """Return up to `most` positions, the likeliest first."""
-        known = self._positions
-        found = [
-            (len(positions), feature, positions)
-            for feature in _features(name, self._with_corrections(name.tokens))
-            if (positions := known.get(feature))
-        ]
-        found.sort()
+        # One number sorts by weight, then position.
+        size = self._size
+        weights = self._weights(name)
+        ranked = sorted([at - weight * size for at, weight in weights.items()])[:most]
+        return [each % size for each in ranked]
+
+    def _weights(self, name: Name) -> dict[int, int]:
+        """Return positions with the weight of the features they share with the name."""
         weights: defaultdict[int, int] = defaultdict(int)
+        found = []
         read = 0
+        for feature in _features(name, self._with_corrections(name.tokens)):
+            if positions := self._sharing.get(feature):
+                found.append((len(positions), feature, positions))
+            elif (at := self._alone.get(feature)) is not None:
+                weights[at] += self._rarity[1] * (1 if feature[0] == "#" else 3)
+                read += 1
+        found.sort()
         for count, feature, positions in found:
             weight = self._rarity[count] * (1 if feature[0] == "#" else 3)
             for at in positions:
@@ -62,10 +79,7 @@ class CandidateIndex:
             read += count
             if read > _MOST_READ:
                 break
-        # One number sorts by weight, then position.
-        size = self._size
-        ranked = sorted([at - weight * size for at, weight in weights.items()])[:most]
-        return [each % size for each in ranked]
+        return weights
 
     def _with_corrections(self, tokens: tuple[str, ...]) -> tuple[str, ...]:
         """Return the words, with known words one letter away from those that no supplier has."""
@@ -73,7 +87,9 @@ class CandidateIndex:
         for token in tokens:
             if token not in self._vocabulary and len(token) >= _SHORTEST_CORRECTED:
                 near = {
-                    word for key in _deletions(token) for word in self._corrections.get(key, ())
+                    word
+                    for key in _deletions(token)
+                    for word in self._corrections.get(key, "").split()
                 }
                 found += sorted(near)[:_MOST_CORRECTIONS]
         return tuple(found)
@@ -107,18 +123,22 @@ def _is_rare(positions: Sequence[int]) -> bool:
     return len(positions) <= _MOST_SHARING
 
 
-def _by_deletion(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+def _by_deletion(words: Iterable[str]) -> dict[str, str]:
     """Map each word, and each word without one of its letters, to the word.
 
-    Words that differ by one letter (added, missing or replaced) share such a key.
+    Words that differ by one letter (added, missing or replaced) share such a key; they are one
+    text, separated by spaces, which for one word takes no room.
     """
-    found: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+    found: dict[str, str] = {}
     for word in sorted(words):
         if len(word) >= _SHORTEST_CORRECTED:
             for key in _deletions(word):
-                if len(found[key]) < _MOST_CORRECTIONS:
-                    found[key] += (word,)
-    return dict(found)
+                known = found.get(key, "")
+                if not known:
+                    found[key] = word
+                elif known.count(" ") < _MOST_CORRECTIONS - 1:
+                    found[key] = f"{known} {word}"
+    return found
 
 
 def _deletions(word: str) -> set[str]:

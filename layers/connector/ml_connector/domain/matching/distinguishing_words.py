@@ -77,6 +77,8 @@ _PAIR_STARTS = {first for first, _ in _PAIRS}
 _MAY_MARK = frozenset(_WORDS).union(*_PAIRS)
 _TOWNS = frozenset(f"place:{word}" for word in _CITIES.split())
 _PARTICLES = {"van", "de", "der", "den", "von", "zu", "di", "da", "du", "la", "le"}
+NONE: frozenset[str] = frozenset()
+"""No words: one object for all names, as each would be 216 bytes."""
 _NUMBER = re.compile(r"\d+")
 
 
@@ -87,7 +89,7 @@ def split_words(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str
     Hessen"). At least one core word is left.
     """
     if len(tokens) < 2 or not _has_mark(tokens):
-        return tokens, frozenset()
+        return tokens, NONE
     tokens = _with_joined_pairs(tokens)
     core, distinguishing, last = [], set(), len(tokens) - 1
     start = int(tokens[0] in _PARTICLES)
@@ -97,7 +99,9 @@ def split_words(tokens: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str
             distinguishing.add(word)
         else:
             core.append(token)
-    return (tuple(core), frozenset(distinguishing)) if core else (tokens, frozenset())
+    if not core or not distinguishing:
+        return tokens, NONE
+    return tuple(core), frozenset(distinguishing)
 
 
 def are_marks(words: tuple[str, ...]) -> bool:

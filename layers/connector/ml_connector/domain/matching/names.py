@@ -81,7 +81,7 @@ def read_name(text: str) -> Name:
     parts = _parts(text, lowered)
     core, found = distinguishing.split_words(parts.tokens)
     keys, families = _spellings(parts, core, lowered)
-    tail = _marks(parts.tail) & found
+    tail = (_marks(parts.tail) & found) or distinguishing.NONE
     own_words = core if GENERIC.isdisjoint(core) else tuple(w for w in core if w not in GENERIC)
     own = "".join(word for word in own_words if word not in _AND)
     return Name(
@@ -155,7 +155,7 @@ def _in_any_order(parts: _Parts) -> str:
 
 
 def _marks(tail: tuple[str, ...]) -> frozenset[str]:
-    return distinguishing.split_words(("x", *tail))[1] if tail else frozenset()
+    return distinguishing.split_words(("x", *tail))[1] if tail else distinguishing.NONE
 
 
 def _spellings(
@@ -163,6 +163,8 @@ def _spellings(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the spellings of the name and of its core, with umlauts as one letter and two."""
     keys, families = [_joined(parts.tokens)], ["".join(core)]
+    if families == keys:
+        families = keys[:]  # the same text, kept once
     if parts.tail:
         keys.append(_joined(parts.tokens[: -len(parts.tail)]))
     if not lowered.isascii() and (expanded := lowered.translate(_UMLAUTS)) != lowered:
