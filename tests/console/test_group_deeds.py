@@ -1,6 +1,7 @@
 """What people decide about a group of exceptions, from the inbox to orders on their way."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -9,8 +10,10 @@ import pytest
 
 from local.demo.environment import FIRM, DemoEnvironment
 from local.firm import DE, NL
+from ml_connector import clock
+from ml_connector.domain.ids import RecordKey
 from ml_connector.domain.people import name_of
-from ml_connector.domain.records import OrderState
+from ml_connector.domain.records import WAITING_DEEDS, OrderState
 from tests.console.browser import Browser, Page, browser_of
 from tests.console.orders import address_of, approve, record_of
 from tests.exceptions.test_duplicates import enter_by_hand
@@ -427,6 +430,43 @@ def test_what_is_snoozed_comes_back_by_itself(demo: DemoEnvironment) -> None:
     demo.clock.move(3 * 86_400)
     browser = browser_of(demo, "u-clerk")
     assert number in browser.get("/").text
+
+
+def test_what_joins_what_is_snoozed_brings_it_back_with_a_note(demo: DemoEnvironment) -> None:
+    (number,) = unmapped(demo, "8881")
+    browser = browser_of(demo, "u-clerk")
+    page = browser.get(group_page(browser, "8881"))
+    let_act(demo, browser, send(browser, page, deed="snooze", days="3"))
+    assert number not in browser.get("/").text
+    demo.clock.move(60)
+    (later,) = unmapped(demo, "8881")
+    shown = browser.get("/").text
+    assert later in shown
+    assert "1 new since then." in shown
+    again = browser.get(address_in(page))
+    let_act(demo, browser, send(browser, again, deed="snooze", days="3"))
+    assert later not in browser.get("/").text
+
+
+def test_a_deed_that_goes_on_says_how_far_it_is_and_when(demo: DemoEnvironment) -> None:
+    unmapped(demo, "8882", 2)
+    browser = browser_of(demo, "u-clerk")
+    page = browser.get(group_page(browser, "8882"))
+    deed = send(browser, page, deed="comment", comment="hello")
+    demo.stack.drain()
+    ledger = demo.services.ledger_of(FIRM)
+    key = RecordKey(f"deed#{query_in(read(deed))['deed']}")
+    record = ledger.read(key)
+    until = clock.now() + timedelta(seconds=60)
+    ledger.save_unaudited(replace(record, receives=2, due_at=until, parked=WAITING_DEEDS))
+    shown = browser.get(read(deed)).text
+    assert f"In progress: 0 of 2 cases are done. It goes on at {until:%H:%M:%S} UTC" in shown
+    assert "It was interrupted, and why was logged" in shown
+    assert "Take it back" not in shown
+    demo.clock.move(61)
+    demo.sweep()
+    demo.stack.drain()
+    assert "Done for 2 cases." in browser.get(read(deed)).text
 
 
 # ------------------------------------------------------------ possible duplicates, and who cares

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -202,6 +203,51 @@ def test_a_halt_is_a_group_of_what_it_stops(ledger: Ledger) -> None:
     ledger.write(record.now("halted", facts), "halted")
     found = {each.matter.stops: each.matter.divisions for each in ledger.groups.all()}
     assert found == {"": (), NL: (NL,), "be": ()}
+
+
+def snoozed(ledger: Ledger, time: MovableClock) -> None:
+    """Snooze the only group, a minute after it was opened."""
+    time.move(60)
+    until = clock_now() + timedelta(days=3)
+    ledger.groups.snooze(only(ledger).id, until, "Anna", clock_now())
+    time.move(60)
+
+
+def growth(ledger: Ledger) -> tuple[int, bool]:
+    group = only(ledger)
+    return ledger.groups.growth(group, ledger.groups.snoozed()[group.id])
+
+
+def test_what_joins_a_snoozed_group_is_counted(ledger: Ledger, time: MovableClock) -> None:
+    records = [stop(ledger, f"PO-{number}") for number in range(3)]
+    snoozed(ledger, time)
+    assert growth(ledger) == (0, False)
+    ledger.write(moved(records[0], OrderState.SET_ASIDE, problems=()), "dismissed")
+    assert growth(ledger) == (0, False), "less is no news"
+    stop(ledger, "PO-3")
+    assert growth(ledger) == (1, False), "in the place of another"
+    stop(ledger, "PO-4", total="EUR 9000.00")
+    assert growth(ledger) == (2, True)
+    time.move(5 * 24 * 3600)
+    assert ledger.groups.snoozed() == {}
+
+
+def test_a_snoozed_group_that_holds_up_more_has_grown(ledger: Ledger, time: MovableClock) -> None:
+    record = stop(ledger, "PO-1")
+    snoozed(ledger, time)
+    ledger.write(moved(record, OrderState.REVIEW, total="EUR 90000.00"), "review")
+    assert growth(ledger) == (0, True)
+
+
+def test_a_group_that_an_earlier_version_has_snoozed_stays_so(
+    ledger: Ledger, table: FailingTable, time: MovableClock
+) -> None:
+    stop(ledger, "PO-1")
+    snoozed(ledger, time)
+    (row,) = [each for each in table.items() if str(each["sk"]).startswith("s#")]
+    table.put({name: value for name, value in row.items() if name not in {"at", "body"}})
+    stop(ledger, "PO-2")
+    assert growth(ledger) == (0, False)
 
 
 def test_odd_words_do_no_harm(ledger: Ledger) -> None:

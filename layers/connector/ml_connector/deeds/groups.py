@@ -225,8 +225,9 @@ def _snooze(_: DeedStack, ledger: Ledger, facts: DeedFacts) -> None:
     days = int(facts.reason) if facts.reason.isdecimal() else 0
     if not 0 < days <= LONGEST_SNOOZE.days:
         raise UserError(f"snooze for 1 to {LONGEST_SNOOZE.days} days")
-    until = (facts.acts_from or clock.now()) + timedelta(days=days)
-    ledger.groups.snooze(GroupId(facts.group), until, name_of(facts.by))
+    acts_from = facts.acts_from or clock.now()
+    until, asked_at = acts_from + timedelta(days=days), acts_from - ACTS_AFTER
+    ledger.groups.snooze(GroupId(facts.group), until, name_of(facts.by), asked_at)
 
 
 _BEGIN: dict[str, Callable[[DeedStack, DeedLedger, DeedFacts], None]] = {

@@ -31,6 +31,7 @@ from ml_connector.infrastructure.dynamodb import Item, Put, Table, Write
 from ml_connector.telemetry import logger
 
 _TRIES = 4
+_MOST_COUNTED = 1_000
 _MARK, _GROUP, _SNOOZED = "!", "g#", "s#"
 _KEPT_FOR = timedelta(days=3)
 _SHARDS = 8
@@ -39,11 +40,28 @@ _SHARDS = 8
 Memberships = dict[GroupId, tuple[Matter, Member]]
 
 
+class Growth(NamedTuple):
+    """What has come to a group since it was snoozed: so many records, or more money held up."""
+
+    records: int = 0
+    holds_up_more: bool = False
+
+    @property
+    def is_any(self) -> bool:
+        """Return whether anything has come."""
+        return bool(self.records) or self.holds_up_more
+
+
 class Snooze(NamedTuple):
-    """Until when (in ISO form) a group is left out of the list, and who asked for it."""
+    """Until when (in ISO form) a group is left out of the list, and who asked for it when.
+
+    `before` is the group as it was then. Earlier versions kept neither.
+    """
 
     until: str
     by: str
+    at: str = ""
+    before: Group | None = None
 
 
 class OpenGroups:
@@ -72,10 +90,15 @@ class OpenGroups:
         rows = self._table.page(self._members(id), after, most)
         return [msgspec.json.decode(str(row["body"]), type=Member) for row in rows]
 
-    def snooze(self, id: GroupId, until: datetime, by: str) -> None:
-        """Leave a group out of the list until then; `by` is the name of who asks for it."""
+    def snooze(self, id: GroupId, until: datetime, by: str, at: datetime) -> None:
+        """Leave a group out of the list until then, or until it grows.
+
+        `by` is the name of who asks for it, `at` when they did.
+        """
         row: Item = {"pk": self._pk, "sk": f"{_SNOOZED}{id}", "until": until.isoformat(), "by": by}
-        self._table.put(row | {"expires_at": int(until.timestamp())})
+        body = msgspec.json.encode(self.get(id)).decode()
+        expires = int(until.timestamp())
+        self._table.put(row | {"at": at.isoformat(), "body": body, "expires_at": expires})
 
     def wake(self, id: GroupId) -> None:
         """List a group again that was left out."""
@@ -86,10 +109,25 @@ class OpenGroups:
         """Return the groups that are left out of the list."""
         return {
             GroupId(str(row["sk"]).removeprefix(_SNOOZED)): Snooze(
-                str(row["until"]), str(row["by"])
+                str(row["until"]),
+                str(row["by"]),
+                str(row.get("at", "")),
+                msgspec.json.decode(str(row.get("body", "null")), type=Group | None),
             )
             for row in self._table.query(self._pk, _SNOOZED)
         }
+
+    def growth(self, group: Group, since: Snooze) -> Growth:
+        """Return what has come to a group since it was snoozed.
+
+        One that joined is new even where another left: both are seen by when they were opened.
+        """
+        if not since.at:
+            return Growth()
+        before = since.before or Group(group.matter)
+        joined = len(self.members(group.id, since.at, _MOST_COUNTED))
+        more = (total > before.sums.get(name, 0) for name, total in group.sums.items())
+        return Growth(max(joined, group.count - before.count), any(more))
 
     def writes(self, before: Memberships, after: Memberships) -> list[Write]:
         """Return the rows to write with a change of a record."""
@@ -157,7 +195,6 @@ class OpenGroups:
 
     def recount(self, id: GroupId) -> None:
         """Count a group by its members."""
-        expired = int(clock.epoch())
         for _ in range(_TRIES):
             row = self._table.get(self._pk, f"{_GROUP}{id}")
             if row is None:
@@ -167,15 +204,25 @@ class OpenGroups:
             group = summed(_group(row).matter, every)
             if self._put(self._row(id, group, int(row["version"]) + 1), int(row["version"])):
                 break
+        else:
+            return  # whoever came between has marked it
+        expired = int(clock.epoch())
         self._table.put({"pk": self._pk, "sk": f"{_MARK}{id}", "expires_at": expired})
 
     def complete(self, key: RecordKey, received_at: str, facts: Facts) -> None:
-        """Write what is missing of a record that was stored without its groups."""
+        """Write what is missing or wrong of a record that was stored without its groups."""
         for id, (matter, member) in by_id(memberships(key, received_at, facts)).items():
-            if self._table.get(self._members(id), member.place) is None:
-                self._table.put(self._member_row(id, member))
-                self._put(self._row(id, Group(matter), 1), 0)
-                self.mark(id)
+            row = self._member_row(id, member)
+            is_right = self._table.get(self._members(id), member.place) == row
+            if is_right and self._table.get(self._pk, f"{_GROUP}{id}"):
+                continue
+            self._table.put(row)
+            self._put(self._row(id, Group(matter), 1), 0)
+            self.mark(id)
+
+    def forget(self, id: GroupId, member: Member) -> None:
+        """Remove a member of which the record is in the group no more, or elsewhere in it."""
+        self._table.put(self._member_row(id, member, is_gone=True))
 
     def _count(
         self,

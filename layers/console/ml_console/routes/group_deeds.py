@@ -13,6 +13,7 @@ from ml_connector.domain.ids import ConnectionId, RecordKey
 from ml_connector.domain.people import name_of, person_of
 from ml_connector.domain.records import DeedFacts, DeedState
 from ml_connector.infrastructure.connection_views import ConnectionView
+from ml_connector.infrastructure.ledger import Record
 from ml_connector.message_bodies import DeedName, PersonDeed
 from ml_connector.messages import deed_message
 from ml_connector.user_errors import UserError
@@ -63,10 +64,10 @@ def ask(console: Console, visit: Visit) -> Answer:
 
 def go_or_undo(console: Console, visit: Visit) -> Answer:
     """Let something act now that was asked for a moment ago, or take it back."""
-    connection, key, facts, _ = _found(console, visit, visit.request.form)
-    if facts is None:
+    connection, key, record = _found(console, visit, visit.request.form)
+    if record is None:
         return redirect(deed_address(connection.id, key))
-    _require_role(visit, facts.divisions, Role.CLERK)
+    _require_role(visit, record.facts.divisions, Role.CLERK)
     deed: DeedName = "undo" if visit.request.path.endswith("undo") else "go"
     _send(console, _message(visit, connection.id, key, deed))
     return redirect(deed_address(connection.id, key))
@@ -74,7 +75,8 @@ def go_or_undo(console: Console, visit: Visit) -> Answer:
 
 def deed(console: Console, visit: Visit) -> Answer:
     """Show what became of something that was asked for."""
-    connection, key, facts, state = _found(console, visit, visit.request.query)
+    connection, key, record = _found(console, visit, visit.request.query)
+    facts = record.facts if record else None
     shown = [json.loads(each.shown) for each in facts.done if each.shown] if facts else []
     wait = (facts.acts_from - clock.now()).total_seconds() if facts and facts.acts_from else 0
     return page(
@@ -84,28 +86,31 @@ def deed(console: Console, visit: Visit) -> Answer:
         connection=connection,
         key=key,
         facts=facts,
-        state=state,
+        state=record.state if record else "",
         by=name_of(facts.by) if facts else "",
         goes_on=[each for each in facts.done if not each.why] if facts else [],
         stays=[each for each in facts.done if each.why] if facts else [],
         shown=shown,
         wait=max(0, int(wait)) + 1,
-        is_parked=state == DeedState.PARKED and facts is not None and facts.deed != "try",
+        is_parked=record is not None and record.state == DeedState.PARKED,
+        has_begun=record is not None and bool(record.receives or record.facts.done),
+        goes_on_at=record.due_at if record else None,
+        was_interrupted=record is not None and record.receives > 1,
     )
 
 
 def _found(
     console: Console, visit: Visit, values: Any
-) -> tuple[ConnectionView, RecordKey, DeedFacts | None, str]:
-    """Return the deed that a call names; facts are None while the worker has not stored it yet."""
+) -> tuple[ConnectionView, RecordKey, Record[DeedFacts] | None]:
+    """Return the deed that a call names; None while the worker has not stored it yet."""
     connection = console.connection(connection_in(values))
     key = RecordKey(f"deed#{str(values.get('deed', ''))[:32]}")
     record = console.ledger_of(connection).read(key)
     if not record.version:
-        return connection, key, None, ""
+        return connection, key, None
     if not visit.sees(record):
         raise NotFoundError
-    return connection, key, record.facts, record.state
+    return connection, key, record
 
 
 def _require(visit: Visit, card: Card, role: Role) -> None:

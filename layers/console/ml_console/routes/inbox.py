@@ -12,7 +12,7 @@ from ml_connector.domain.ids import Division
 from ml_connector.domain.open_groups import Group, GroupId, Matter, Member
 from ml_connector.domain.orders.decided import ASKED, ONLY_ORDERS
 from ml_connector.infrastructure.connection_views import ConnectionView
-from ml_connector.infrastructure.open_groups import Snooze
+from ml_connector.infrastructure.open_groups import Growth, Snooze
 from ml_connector.infrastructure.record_codec import NewerDataError
 from ml_connector.reference_data.choices import Choice, find_choices, is_certain
 from ml_console.console import Console
@@ -35,6 +35,13 @@ class Card:
     connection: ConnectionView
     group: Group
     snoozed: Snooze | None = None
+    growth: Growth | None = None
+    """What has come to it since it was snoozed."""
+
+    @property
+    def is_left_out(self) -> bool:
+        """Return whether somebody has snoozed it, and it has not grown since."""
+        return self.snoozed is not None and not (self.growth and self.growth.is_any)
 
     @property
     def matter(self) -> Matter:
@@ -83,7 +90,7 @@ def inbox(console: Console, visit: Visit) -> Answer:
     query = visit.request.query
     seen = [card for each in connections for card in _cards(console, visit, each)]
     shows_snoozed = "snoozed" in query
-    cards = [card for card in seen if (card.snoozed is not None) == shows_snoozed]
+    cards = [card for card in seen if card.is_left_out == shows_snoozed]
     wanted = query.get("of"), query.get("division")
     sort = query["sort"] if query.get("sort") in SORTS else SORTS[0]
     chosen = _sorted([card for card in cards if _is_wanted(card, *wanted)], sort)
@@ -98,7 +105,7 @@ def inbox(console: Console, visit: Visit) -> Answer:
         wanted=wanted,
         sort=sort,
         number=len(chosen),
-        snoozed=sum(card.snoozed is not None for card in seen),
+        snoozed=sum(card.is_left_out for card in seen),
         shows_snoozed=shows_snoozed,
         everything=sum(card.group.count for card in cards),
         through=sum(_went_through(console, visit, each) for each in connections),
@@ -184,7 +191,9 @@ def _cards(console: Console, visit: Visit, connection: ConnectionView) -> Iterat
     snoozed = groups.snoozed()
     for each in groups.all():
         if visit.sees_divisions(each.matter.divisions):
-            yield Card(connection, each, snoozed.get(each.id))
+            snooze = snoozed.get(each.id)
+            growth = groups.growth(each, snooze) if snooze else None
+            yield Card(connection, each, snooze, growth)
 
 
 def _sorted(cards: list[Card], sort: str) -> list[Card]:
