@@ -415,23 +415,6 @@ def test_hostile_words_are_searched_for_said_and_shown_as_text(demo: DemoEnviron
     assert "Not these" in let_act(demo, browser, weird).text
 
 
-def test_what_is_snoozed_comes_back_by_itself(demo: DemoEnvironment) -> None:
-    (number,) = unmapped(demo, "8880")
-    browser = browser_of(demo, "u-clerk")
-    page = browser.get(group_page(browser, "8880"))
-    let_act(demo, browser, send(browser, page, deed="snooze", days="3"))
-    assert number not in browser.get("/").text
-    snoozed = browser.get("/?snoozed=1").text
-    assert number in snoozed
-    assert f"{browser_name(demo, 'u-clerk')} has snoozed it until" in snoozed
-    form = {"deed": "snooze", "days": "15"}
-    refused = let_act(demo, browser, send(browser, browser.get(address_in(page)), **form))
-    assert "snooze for 1 to 14 days" in refused.text
-    demo.clock.move(3 * 86_400)
-    browser = browser_of(demo, "u-clerk")
-    assert number in browser.get("/").text
-
-
 def test_what_joins_what_is_snoozed_brings_it_back_with_a_note(demo: DemoEnvironment) -> None:
     (number,) = unmapped(demo, "8881")
     browser = browser_of(demo, "u-clerk")
@@ -467,6 +450,23 @@ def test_a_deed_that_goes_on_says_how_far_it_is_and_when(demo: DemoEnvironment) 
     demo.sweep()
     demo.stack.drain()
     assert "Done for 2 cases." in browser.get(read(deed)).text
+
+
+def test_what_is_snoozed_comes_back_by_itself(demo: DemoEnvironment) -> None:
+    (number,) = unmapped(demo, "8880")
+    browser = browser_of(demo, "u-clerk")
+    page = browser.get(group_page(browser, "8880"))
+    let_act(demo, browser, send(browser, page, deed="snooze", days="3"))
+    assert number not in browser.get("/").text
+    snoozed = browser.get("/?snoozed=1").text
+    assert number in snoozed
+    assert f"{browser_name(demo, 'u-clerk')} has snoozed it until" in snoozed
+    form = {"deed": "snooze", "days": "15"}
+    refused = let_act(demo, browser, send(browser, browser.get(address_in(page)), **form))
+    assert "snooze for 1 to 14 days" in refused.text
+    demo.clock.move(3 * 86_400)
+    browser = browser_of(demo, "u-clerk")
+    assert number in browser.get("/").text
 
 
 # ------------------------------------------------------------ possible duplicates, and who cares
