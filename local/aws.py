@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
+from functools import cache
 from io import BytesIO
 from threading import Lock, Thread
 from typing import Any
@@ -151,6 +152,8 @@ class LocalAws:
     def __init__(self, port: int = 0, listen: str = "127.0.0.1") -> None:
         """Bind the port (0: a free one) of the address; `start` starts serving."""
         moto = DomainDispatcherApplication(create_backend_app)
+        # Asked once for each host: it looks through its folder to answer.
+        moto.get_backend_for_host = cache(moto.get_backend_for_host)  # type: ignore[method-assign]
         self.chains = MessageChains()
         counted = _CountedChains(moto, self.chains)
         self.endpoint = Endpoint(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
 
 from pydantic import ValidationError
@@ -122,7 +123,13 @@ class ConnectionStore:
 
 
 def _parsed(item: Item) -> Connection:
-    return Connection.model_validate_json(str(item["body"]), context=STORED)
+    return _connection(str(item["body"]))
+
+
+@lru_cache(maxsize=256)
+def _connection(body: str) -> Connection:
+    """Read it once: every message of a worker begins with the connection, which seldom changes."""
+    return Connection.model_validate_json(body, context=STORED)
 
 
 class ConnectionNotes:
