@@ -6,7 +6,7 @@ common word still counts as part of a pair.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from math import log2
 
@@ -30,27 +30,10 @@ class CandidateIndex:
     def __init__(self, names: Sequence[Name]) -> None:
         """Index the names, in linear time and about 1 kB a name."""
         self._size = max(len(names), 2)
-        # Most features are of one name: a number is smaller than a list of one.
-        self._alone: dict[str, int] = {}
-        self._sharing: dict[str, list[int]] = {}
-        for at, name in enumerate(names):
-            for feature in _features(name, name.tokens):
-                self._add(feature, at)
-        for feature in [each for each, found in self._sharing.items() if not _is_rare(found)]:
-            del self._sharing[feature]
+        self._alone, self._sharing = _positions(names)
         self._vocabulary = {word for name in names for word in name.tokens}
         self._corrections = _by_deletion(self._vocabulary)
         self._rarity = [0, *(_rarity(self._size, count) for count in range(1, _MOST_SHARING + 1))]
-
-    def _add(self, feature: str, at: int) -> None:
-        if positions := self._sharing.get(feature):
-            # One beyond the limit is enough to know that it is common.
-            if len(positions) <= _MOST_SHARING:
-                positions.append(at)
-        elif (first := self._alone.pop(feature, None)) is None:
-            self._alone[feature] = at
-        else:
-            self._sharing[feature] = [first, at]
 
     def candidates(self, name: Name, most: int) -> list[int]:
         """Return up to `most` positions, the likeliest first."""
@@ -63,12 +46,13 @@ class CandidateIndex:
     def _weights(self, name: Name) -> dict[int, int]:
         """Return positions with the weight of the features they share with the name."""
         weights: defaultdict[int, int] = defaultdict(int)
+        alone, sharing = self._alone, self._sharing
         found = []
         read = 0
         for feature in _features(name, self._with_corrections(name.tokens)):
-            if positions := self._sharing.get(feature):
+            if positions := sharing.get(feature):
                 found.append((len(positions), feature, positions))
-            elif (at := self._alone.get(feature)) is not None:
+            elif (at := alone.get(feature)) is not None:
                 weights[at] += self._rarity[1] * (1 if feature[0] == "#" else 3)
                 read += 1
         found.sort()
@@ -100,27 +84,43 @@ def _rarity(size: int, count: int) -> int:
     return int(4 * log2(size / count)) + 1
 
 
-def _features(name: Name, tokens: tuple[str, ...]) -> Iterator[str]:
+def _positions(names: Iterable[Name]) -> tuple[dict[str, int], dict[str, list[int]]]:
+    """Return the features of one name, and those of several, with the positions of the names.
+
+    Most are of one name, and a number is smaller than a list of one.
+    """
+    alone: dict[str, int] = {}
+    sharing: dict[str, list[int]] = {}
+    for at, name in enumerate(names):
+        for feature in _features(name, name.tokens):
+            if positions := sharing.get(feature):
+                # One beyond the limit is enough to know that it is common.
+                if len(positions) <= _MOST_SHARING:
+                    positions.append(at)
+            elif (first := alone.pop(feature, None)) is None:
+                alone[feature] = at
+            else:
+                sharing[feature] = [first, at]
+    for feature in [each for each, found in sharing.items() if len(found) > _MOST_SHARING]:
+        del sharing[feature]
+    return alone, sharing
+
+
+def _features(name: Name, tokens: tuple[str, ...]) -> list[str]:
+    found = [f"={key}" for key in name.keys]
     for key in name.keys:
-        yield f"={key}"
-        yield from _grams(key)
+        padded = f"#{key[:_LONGEST_KEY]}#"
+        starts = range(max(len(padded) - _GRAM + 1, 1))
+        found += {"#" + padded[at : at + _GRAM] for at in starts}
     if len(name.tokens) == 1:
-        yield f"@{name.tokens[0]}"
+        found.append(f"@{name.tokens[0]}")
     elif len(name.tokens) >= _FEWEST_INITIALS:
-        yield f"@{initials(name.tokens)}"
+        found.append(f"@{initials(name.tokens)}")
     words = sorted(set(tokens))[: _MOST_WORDS + _MOST_CORRECTIONS]
-    yield from words
-    for one, other in combinations(words[:_MOST_WORDS], 2):
-        yield f"{one} {other}"
-
-
-def _grams(key: str) -> set[str]:
-    padded = f"#{key[:_LONGEST_KEY]}#"
-    return {"#" + padded[at : at + _GRAM] for at in range(max(len(padded) - _GRAM + 1, 1))}
-
-
-def _is_rare(positions: Sequence[int]) -> bool:
-    return len(positions) <= _MOST_SHARING
+    found += words
+    if len(words) > 1:
+        found += [f"{one} {other}" for one, other in combinations(words[:_MOST_WORDS], 2)]
+    return found
 
 
 def _by_deletion(words: Iterable[str]) -> dict[str, str]:

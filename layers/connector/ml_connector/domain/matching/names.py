@@ -147,11 +147,13 @@ def _has_letters(parts: _Parts, own: str) -> bool:
 
 def _in_any_order(parts: _Parts) -> str:
     """Return all words and the form in alphabetical order; nothing where order may matter."""
-    numbers = sum(token.isdigit() for token in parts.tokens)
     words = [*parts.tokens, *parts.form.replace("/", " ").split()]
-    if numbers > 1 or len(words) < 2 or "and" in words:  # "Smit & Bos" may not be "Bos & Smit"
+    if len(words) < 2 or "and" in words:  # "Smit & Bos" may not be "Bos & Smit"
         return ""
-    return " ".join(sorted(word for word in words if word != "the"))
+    if sum(map(str.isdigit, parts.tokens)) > 1:
+        return ""
+    words.sort()
+    return " ".join(words if "the" not in words else [word for word in words if word != "the"])
 
 
 def _marks(tail: tuple[str, ...]) -> frozenset[str]:
