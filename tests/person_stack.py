@@ -18,15 +18,22 @@ PERSON = Actor("connector arn:aws:iam::000000000000:user/bookkeeper")
 
 
 class _Topic:
-    """The stack's topic, with one confirmed subscriber."""
+    """The stack's topic, with one confirmed subscriber; others have yet to open AWS's link."""
 
     name = "topic"
+
+    def __init__(self, env: InMemoryEnvironment) -> None:
+        self._pending: list[str] = vars(env).setdefault("mails", [])
 
     def send(self, subject: str, text: str) -> None:
         """Deliver it to nobody."""
 
+    def subscribe(self, address: str) -> bool:
+        self._pending.append(address)
+        return False
+
     def subscribers(self) -> tuple[int, int]:
-        return 1, 0
+        return 1, len(self._pending)
 
 
 class PersonStack(OpenedStack):
@@ -41,7 +48,7 @@ class PersonStack(OpenedStack):
             "actor": PERSON,
             "secret_store": env.memory.secret_store,
             "addresses": _ADDRESSES,
-            "topic": _Topic(),
+            "topic": _Topic(env),
             "http": http_clients.client(env.memory.transport),
         }
         vars(self).update(opened)

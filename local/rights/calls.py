@@ -191,6 +191,9 @@ class Calls:
         if operation == "ListSubscriptionsByTopic":  # it reads nothing that is encrypted
             yield Need("sns:ListSubscriptionsByTopic", params["TopicArn"], {})
             return
+        if operation == "Subscribe":
+            yield Need("sns:Subscribe", params["TopicArn"], {"sns:protocol": (params["Protocol"],)})
+            return
         yield from self.topic({"Publish": "Publish"}[operation], params["TopicArn"])
 
     def _secretsmanager(self, operation: str, params: Params) -> Iterator[Need]:

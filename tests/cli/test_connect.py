@@ -254,7 +254,11 @@ def test_a_file_without_divisions_is_enough_and_can_be_repeated(
 
     half = [{"division": 2101, "default_vat_code": "5"}, {"division": 2102, "subsidiaries": ["x"]}]
     path = write_file(id="filed", exact_site=None, divisions=half, **urls)
-    terminal.ok("connect", "--config", path, "--yes")
+    refused = terminal.run("connect", "--config", path, "--yes")
+    assert refused.exit_code == 2
+    assert "2103.subsidiaries: ['sub-de'] -> nothing" in refused.err
+    assert kept(demo) == before
+    terminal.ok("connect", "--config", path, "--yes", "--drop")
     found = config_of(demo, "filed")["divisions"]
     assert [each["subsidiaries"] for each in found] == [["sub-nl"], ["x"]]
     assert found[0]["default_vat_code"] == "5"
@@ -408,7 +412,7 @@ def test_a_person_is_guided_through_all_steps(
 ) -> None:
     exact, airbase = demo.exact, demo.airbase
     typed = [airbase.api_key, exact.client_id, exact.client_secret, "", "", "2101, 2102"]
-    typed += ["", "", "-", NL.vat_code, "30", "-", "-", "", "", "", "y"]
+    typed += ["", "", "-", NL.vat_code, "30", "-", "-", "de", "", "", "", "", "y"]
     lines = "\n".join(typed) + "\n"
     run = terminal.ok("connect", "typed", *servers, "--browser", typed=lines)
     assert "under 'Register and manage API keys'" in run.err
@@ -428,7 +432,7 @@ def test_a_person_is_guided_through_all_steps(
     chosen = [(d["default_vat_code"], d["default_payment_condition"]) for d in divisions]
     assert chosen == [(NL.vat_code, "30"), (None, None)]
     assert "goes out without VAT" in run.err
-    assert "Next, 2: see that everything works: connector ping typed" in run.out
+    assert "Next, 2: see that everything works: `connector ping typed`" in run.out
     assert "connection set typed other.2102.default_vat_code=CODE" in run.out
     assert not [t for t in (airbase.api_key, exact.client_secret) if t in run.out + run.err]
 
@@ -440,7 +444,7 @@ def test_a_person_is_guided_through_all_steps(
 def test_an_aborted_run_saves_no_connection(
     demo: DemoEnvironment, terminal: Terminal, browser: Any, given: dict[str, str], servers: Any
 ) -> None:
-    typed = "\n" * 13 + "n\n"
+    typed = "\n" * 15 + "n\n"
     run = terminal.run("connect", "aborted", *servers, "--browser", env=given, typed=typed)
     assert (run.exit_code, "aborted was not saved" in run.err) == (2, True), run.err
     assert "Kept: your answers, Airbase's key (tested), the Exact app of other" in run.err

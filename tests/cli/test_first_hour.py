@@ -2,11 +2,13 @@
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
+import httpx
 import pytest
 
 from local.exact_simulator import ExactSimulator
-from local.firm import BE, NL
+from local.firm import BE, DE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import Hosts, InMemoryStack
 from ml_connector import clock
@@ -19,7 +21,13 @@ CODE = NL.division
 KEY, CLIENT, SECRET = "Airbase API key", "Exact client id at", "Exact client secret at"
 WEBHOOK, ENTER = "Exact webhook secret at", "Press Enter when"
 VAT, TERMS = "Default VAT code of", "Default payment condition of"
+WORDS, MAIL = "Language of our words", "E-mail addresses for new exceptions"
+GOOD_SLACK = "https://hooks.slack.com/services/T0/B0/right"
 REPORT, SLACK, SAVE, SHOW = "Let Exact", "Slack webhook URL", "Save", "Show them once"
+
+
+def slack(request: httpx.Request) -> httpx.Response:
+    return httpx.Response(200 if str(request.url) == GOOD_SLACK else 404)
 
 
 class TwoCountries(InMemoryEnvironment):
@@ -40,9 +48,11 @@ class TwoCountries(InMemoryEnvironment):
             "start.exactonline.nl": self.exact.transport(),
             "start.exactonline.be": self.belgium.transport(),
             "api.airbase.io": self.airbase.transport(),
+            "hooks.slack.com": httpx.MockTransport(slack),
         }
         self.memory = InMemoryStack(Hosts(routes))
         self.services = self.memory.services()
+        self.mails: list[str] = []
 
 
 @pytest.fixture
@@ -81,10 +91,13 @@ def connect(person: Person, *, until: Answers = ()) -> tuple[int, str]:
         ("Division for", "-"),
         (f"{VAT} nl.{CODE}", NL.vat_code),
         (f"{TERMS} nl.{CODE}", "30"),
+        (f"{WORDS} in the orders of Exact nl", ""),
         (f"{VAT} be.{CODE}", BE.vat_code),
         (f"{TERMS} be.{CODE}", "-"),
+        (f"{WORDS} in the orders of Exact be", "fr"),
         (f"{REPORT} nl", ""),
         (f"{REPORT} be", "n"),
+        (MAIL, ""),
         (SLACK, ""),
         (SAVE, ""),
         (SHOW, "n"),
@@ -102,6 +115,8 @@ def test_two_sites_are_connected_in_one_conversation(person: Person, env: TwoCou
     codes = {d.division: (d.default_vat_code, d.default_payment_condition) for d in found.divisions}
     assert codes == {f"nl.{CODE}": (NL.vat_code, "30"), f"be.{CODE}": (BE.vat_code, None)}
     assert [site.exact_callback_url is None for site in found.sites] == [False, True]
+    assert [site.language for site in found.sites] == ["nl", "fr"]
+    assert [site.time_zone for site in found.sites] == ["Europe/Amsterdam", "Europe/Brussels"]
     for part in ("Step 1 of 8", "Step 8 of 8", "Exact be: Exact knows the app", "Next, 1: enter"):
         assert part in shown
     env.work()
@@ -137,9 +152,15 @@ def test_a_wrong_answer_is_asked_again_before_anything_is_built_on_it(
         (VAT, "99"),
         (VAT, NL.vat_code),
         (TERMS, "-"),
+        (WORDS, "dutch"),
+        (WORDS, "NL"),
         (REPORT, ""),
+        (MAIL, "anna@example.test, bert at example"),
+        (MAIL, "anna@example.test; bert@example.test"),
+        (MAIL, "anna@example.test, bert@example.test"),
         (SLACK, "http://elsewhere.example/hook"),
-        (SLACK, ""),
+        (SLACK, "https://hooks.slack.com/services/T0/B0/mistyped"),
+        (SLACK, GOOD_SLACK),
         (SAVE, ""),
         (SHOW, "n"),
     ]
@@ -153,9 +174,21 @@ def test_a_wrong_answer_is_asked_again_before_anything_is_built_on_it(
         "nl.2102 is not one of the divisions to connect",
         "'99' is not one of the codes",
         "this Slack webhook cannot be used",
+        "'dutch' is not one of en, nl, de, fr, es",
+        "bert at example is not an e-mail address",
+        "anna@example.test gets a message from AWS: it counts once the link in it was opened.",
+        "Slack did not take the message: status 404: enter it again, or nothing",
+        "Slack: a test message was sent.",
+        "see who is told of exceptions: `connector notify test",
     ):
         assert part in shown
     assert shown.index("AIRBASE_KEY_REFUSED") < shown.index(f"{CLIENT} nl")
+    assert env.mails == ["anna@example.test", "bert@example.test"], "none before all are right"
+    assert env.services.connections.get(FIRM).notify.slack is True  # type: ignore[union-attr]
+    code, shown = person.run("notify", "email", "carla.example.test")
+    assert (code, "carla.example.test is not an e-mail address" in shown) == (2, True)
+    assert person.run("notify", "email", "carla@example.test")[0] == 0
+    assert env.mails[2:] == ["carla@example.test"]
     assert env.memory.secret_store.read_plain(EXACT_APP, FIRM) == {
         "client_id": env.exact.client_id,
         "client_secret": env.exact.client_secret,
@@ -208,15 +241,21 @@ def test_ctrl_c_says_what_was_kept_and_the_next_run_goes_on_there(
     assert "Exact's consent at nl" in kept
     assert f"Go on with: `connector connect {FIRM}`" in kept
     assert env.services.connections.get(FIRM) is None
+    for words in (("exceptions",), ("exceptions", FIRM), ("connection", "list")):
+        code, listed = person.run(*words)
+        assert f"{FIRM} is half made: what was answered is kept" in listed
+        assert f"`connector connect {FIRM}`" in listed
+        assert "No open exceptions" not in listed
     assert env.memory.secret_store.read_plain(EXACT_WEBHOOK, ConnectionId(f"{FIRM}.be"))
 
     person.patch.setattr(person, "pages", [])
     rest = [
         ("Divisions to connect", ""),
         *[("Division for", "")] * 3,
-        *[(VAT, "-"), (TERMS, "-")] * 2,
+        *[(VAT, "-"), (TERMS, "-"), (WORDS, "en")] * 2,
         (REPORT, ""),
         (REPORT, ""),
+        (MAIL, ""),
         (SLACK, ""),
         (SAVE, ""),
     ]
@@ -225,6 +264,7 @@ def test_ctrl_c_says_what_was_kept_and_the_next_run_goes_on_there(
     assert code == 0, shown
     assert person.pages == []
     assert "nl.2101 has no VAT code" in shown
+    assert "half made" not in person.run("exceptions")[1]
     trail = [e.step for e in env.services.ledger_of(FIRM).trail(CONNECTION)]
     assert trail.count("app_credentials_stored") == 2
     assert trail[-1] == "connection_added" or "connection_added" in trail
@@ -236,7 +276,7 @@ def test_a_site_is_added_to_a_connected_firm_without_touching_the_first_app(
     begun = [("country sites", "nl"), (KEY, env.airbase.api_key), *app_of(env.exact, "nl")]
     rest = [(f"{WEBHOOK} nl", ""), (ENTER, ""), ("Divisions", ""), ("Division for", "")]
     rest += [("Division for", "-"), ("Division for", "-"), (VAT, "-"), (TERMS, "-")]
-    rest += [(REPORT, ""), (SLACK, ""), (SAVE, ""), (SHOW, "n")]
+    rest += [(WORDS, ""), (REPORT, ""), (MAIL, ""), (SLACK, ""), (SAVE, ""), (SHOW, "n")]
     assert person.run("connect", FIRM, "--browser", answers=[*begun, *rest])[0] == 0
     store = env.memory.secret_store
     before = [store.read_plain(kind, FIRM) for kind in (EXACT_APP, EXACT_WEBHOOK, AIRBASE_KEY)]
@@ -250,6 +290,7 @@ def test_a_site_is_added_to_a_connected_firm_without_touching_the_first_app(
         ("Division for", "-"),
         (f"{VAT} be.{CODE}", BE.vat_code),
         (TERMS, "-"),
+        (f"{WORDS} in the orders of Exact be", ""),
         (f"{REPORT} be", ""),
         (SAVE, ""),
         (SHOW, "n"),
@@ -260,6 +301,7 @@ def test_a_site_is_added_to_a_connected_firm_without_touching_the_first_app(
     found = env.services.connections.get(FIRM)
     assert found is not None
     assert [d.division for d in found.divisions] == [f"nl.{CODE}", f"be.{CODE}"]
+    assert [s.time_zone for s in found.sites] == ["Europe/Amsterdam", "Europe/Brussels"]
     assert before == [store.read_plain(k, FIRM) for k in (EXACT_APP, EXACT_WEBHOOK, AIRBASE_KEY)]
     assert env.exact.counters["POST", "/api/oauth2/token"] == calls
 
@@ -298,3 +340,184 @@ def test_without_a_terminal_it_is_refused_with_what_is_missing(
     assert [f"CONNECTOR_{name} is not set" in shown for name in names] == [True] * 5
     assert person.run("connect", "Not an id", "--exact-site", "nl")[0] == 2
     assert person.asked == [], "names are checked before secrets are asked for"
+
+
+def test_subsidiaries_that_are_served_elsewhere_are_not_asked_for(
+    person: Person, env: TwoCountries, tmp_path: Path
+) -> None:
+    file = tmp_path / "firm.toml"
+    file.write_text(
+        f'id = "{FIRM}"\nexact_site = "nl"\n'
+        f'[[served_elsewhere]]\nsubsidiary = "{BE.subsidiary}"\nwhere = "by hand"\n'
+        f'[[served_elsewhere]]\nsubsidiary = "{DE.name}"\nuntil = 2026-12-31\n'
+    )
+    answers = [
+        (KEY, env.airbase.api_key),
+        *app_of(env.exact, "nl"),
+        (f"{WEBHOOK} nl", ""),
+        (ENTER, ""),
+        ("Divisions", ""),
+        (f"Division for {NL.name}", ""),
+        (VAT, NL.vat_code),
+        (TERMS, "-"),
+        (WORDS, ""),
+        (REPORT, ""),
+        (MAIL, ""),
+        (SLACK, ""),
+        (SAVE, ""),
+        (SHOW, "n"),
+    ]
+    words = ("connect", "--config", str(file), "--browser")
+    code, shown = person.run(*words, answers=answers)
+    assert code == 0, shown
+    assert "elsewhere by hand" in shown
+    assert "elsewhere until 2026-12-31" in shown
+    found = env.services.connections.get(FIRM)
+    assert found is not None
+    assert [d.subsidiaries for d in found.divisions] == [(NL.subsidiary,)]
+    assert len(found.served_elsewhere) == 2
+    code, shown = person.run(*words, "--yes")
+    assert (code, "Nothing to change" in shown) == (0, True), shown
+
+
+def test_an_old_file_without_a_time_zone_keeps_its_days_and_a_further_site_has_its_own(
+    person: Person, env: TwoCountries
+) -> None:
+    assert connect(person)[0] == 0
+    store = env.services.connections
+    found = store.get(FIRM)
+    assert found is not None
+    old = found.sites[0].model_copy(update={"time_zone": None, "language": None})
+    store.save(found.model_copy(update={"sites": (old,)}))
+    env.memory.secret_store.store(EXACT_APP, ConnectionId(f"{FIRM}.be"), {})
+    code, shown = person.run("connect", FIRM)
+    assert (code, person.asked, "Nothing to change" in shown) == (0, [], True), shown
+    further = [
+        (f"{CLIENT} be", env.belgium.client_id),
+        (f"{SECRET} be", env.belgium.client_secret),
+        ("Divisions", f"be.{CODE}"),
+        (f"Division for {BE.name}", ""),
+        ("Division for", "-"),
+        (VAT, "-"),
+        (TERMS, "-"),
+        (WORDS, ""),
+        (REPORT, ""),
+        (SAVE, ""),
+    ]
+    words = ("connect", FIRM, "--exact-site", "be", "--browser")
+    code, shown = person.run(*words, answers=further)
+    assert code == 0, shown
+    found = store.get(FIRM)
+    assert found is not None
+    assert [(s.time_zone, s.language) for s in found.sites] == [
+        ("UTC", None),
+        ("Europe/Brussels", "nl"),
+    ]
+
+
+def test_a_mistyped_id_is_dropped_with_its_secrets(person: Person, env: TwoCountries) -> None:
+    answers = [
+        ("country sites", "nl,be"),
+        (KEY, env.airbase.api_key),
+        *app_of(env.exact, "nl"),
+        (f"{WEBHOOK} nl", env.exact.webhook_secret),
+        *app_of(env.belgium, "be"),
+        (f"{WEBHOOK} be", CTRL_C),
+    ]
+    assert person.run("connect", "exmaple-firm", answers=answers)[0] == 130
+    assert "exmaple-firm is half made" in person.run("exceptions")[1]
+    store, mistyped = env.memory.secret_store, ConnectionId("exmaple-firm")
+    assert store.read_plain(AIRBASE_KEY, mistyped)
+    code, shown = person.run("connection", "remove", "exmaple-firm", answers=[("Remove", "n")])
+    assert (code, bool(store.read_plain(AIRBASE_KEY, mistyped))) == (2, True)
+    code, shown = person.run("connection", "remove", "exmaple-firm", answers=[("Remove", "y")])
+    assert (code, "which was never saved" in shown) == (0, True), shown
+    for kind in (AIRBASE_KEY, EXACT_APP, EXACT_WEBHOOK):
+        assert not store.read_plain(kind, mistyped)
+        assert not store.read_plain(kind, ConnectionId("exmaple-firm.be"))
+    assert "exmaple-firm" not in person.run("exceptions")[1]
+    assert connect(person)[0] == 0
+    code, shown = person.run("connection", "remove", "exmaple-firm")
+    assert (code, "there is no connection 'exmaple-firm'" in shown) == (2, True)
+
+
+def test_names_are_checked_before_secrets_are_asked_and_each_site_is_asked_for(
+    person: Person, env: TwoCountries
+) -> None:
+    assert connect(person)[0] == 0
+    code, shown = person.run("connection", "rotate", "nosuch", "airbase", "--ask")
+    assert (code, person.asked) == (2, []), shown
+    code, shown = person.run("connect", "nosuch", "--reconnect")
+    assert (code, "Nothing was kept" in shown) == (2, False), shown
+    new = "the-secret-that-exact-shows-for-belgium"
+    asked = [("Exact be webhook secret", new)]
+    words = ("connection", "rotate", FIRM, "exact.be", "--ask")
+    code, shown = person.run(*words, answers=asked)
+    assert code == 0, shown
+    stored = env.memory.secret_store.read_plain(EXACT_WEBHOOK, ConnectionId(f"{FIRM}.be"))
+    assert stored is not None
+    assert stored["secrets"][0] == new
+
+
+def test_answers_that_contradict_each_other_are_not_kept(person: Person, env: TwoCountries) -> None:
+    answers = [
+        ("country sites", "nl,be"),
+        (KEY, env.airbase.api_key),
+        *app_of(env.exact, "nl"),
+        (f"{WEBHOOK} nl", ""),
+        *app_of(env.belgium, "be"),
+        (f"{WEBHOOK} be", ""),
+        (ENTER, ""),
+        (ENTER, ""),
+    ]
+    both = [f"--division={site}.{CODE}={NL.subsidiary}" for site in ("nl", "be")]
+    code, shown = person.run("connect", FIRM, "--browser", *both, answers=answers)
+    assert (code, f"subsidiary named twice: {NL.subsidiary}" in shown) == (2, True), shown
+    each = [f"--division=nl.{CODE}={NL.subsidiary}", f"--division=be.{CODE}={BE.subsidiary}"]
+    rest = [(VAT, "-"), (TERMS, "-"), (WORDS, "")] * 2
+    rest += [(REPORT, ""), (REPORT, ""), (MAIL, ""), (SLACK, ""), (SAVE, ""), (SHOW, "n")]
+    answered = [(f"{WEBHOOK} nl", ""), (f"{WEBHOOK} be", "")]
+    code, shown = person.run("connect", FIRM, *each, answers=[*answered, *rest])
+    assert code == 0, shown
+
+
+def test_a_secret_typed_as_client_id_is_not_shown_again(person: Person, env: TwoCountries) -> None:
+    answers = [
+        ("country sites", " NL "),
+        (KEY, f"  {env.airbase.api_key} "),
+        (f"{CLIENT} nl", env.exact.client_secret),
+        (f"{SECRET} nl", env.exact.client_id),
+        (f"{CLIENT} nl", env.exact.client_id),
+        (f"{SECRET} nl", env.exact.client_secret),
+        (f"{WEBHOOK} nl", CTRL_C),
+    ]
+    code, shown = person.run("connect", FIRM, answers=answers)
+    assert code == 130
+    assert env.exact.client_secret not in shown
+    begun = [(f"{WEBHOOK} nl", ""), (ENTER, ""), (ENTER, CTRL_C)]
+    person.typed.clear()  # the client id is in the address of the consent
+    code, shown = person.run("connect", FIRM, answers=begun)
+    assert (code, "no consent has arrived yet" in shown) == (130, True), shown
+
+
+def test_one_app_is_not_used_for_two_sites_or_two_connections(
+    person: Person, env: TwoCountries
+) -> None:
+    answers = [
+        ("country sites", "nl,be"),
+        (KEY, env.airbase.api_key),
+        *app_of(env.exact, "nl"),
+        (f"{WEBHOOK} nl", ""),
+        (f"{CLIENT} be", env.exact.client_id),
+        (f"{SECRET} be", env.exact.client_secret),
+        (f"{CLIENT} be", env.belgium.client_id),
+        (f"{SECRET} be", env.belgium.client_secret),
+        (f"{WEBHOOK} be", CTRL_C),
+    ]
+    code, shown = person.run("connect", "first", answers=answers)
+    assert (code, "Exact be: Exact knows the app" in shown) == (130, True), shown
+    assert connect(person)[0] == 0
+    again = [("country sites", "nl"), (KEY, env.airbase.api_key)]
+    wrong = [*app_of(env.exact, "nl")] * 3
+    code, shown = person.run("connect", "second", answers=[*again, *wrong])
+    assert (code, f"connection {FIRM}" in shown, "--shared-app" in shown) == (2, True, True), shown

@@ -255,6 +255,7 @@ class Story:
         yield "rehearse", firm, "--month", month
         yield "adopt", firm, "--rehearsed", month, "--all"
         yield "ready", firm
+        yield "notify", "email", "purchasing@example.test"
         yield "notify", "test", firm
         yield "notify", "slack", firm, "--remove"
         yield "console", "configure", "--admin", "u-second", "--grant", "reader=auditors"

@@ -27,19 +27,20 @@ from connector_cli.commands.consent import (
     Wait,
 )
 from connector_cli.printing import print_error, print_json, print_line, print_table
-from ml_connector.connections import changes, manage, manage_subscriptions
+from ml_connector.connections import changes, discarding, manage, manage_subscriptions, versions
 from ml_connector.connections import secrets as given_secrets
 from ml_connector.connections.description import described
 from ml_connector.connections.files import read_connection
+from ml_connector.connections.half_made import unsaved
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.shared_use import share_apps
 from ml_connector.domain.words import command, counted
 from ml_connector.secret import Secret
+from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Add, show, change and remove connections.")
-_WEBHOOK_SECRETS = {"airbase": "Airbase webhook secret", "exact": "Exact webhook secret"}
 _Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 _Ask = Annotated[
     bool, typer.Option("--ask", help="Ask for the webhook secret instead of generating one.")
@@ -68,9 +69,10 @@ def add(
     connection = read_connection(file)
     given = GivenSecrets.from_environment(os.environ)
     stack = stack_of(context)
+    seen = versions.look(stack.services.connections, connection.id)
     connection = manage.continued(stack.services.connections, connection)
-    found = changes.from_stored(stack.services.connections, connection)
-    _accept_differences(connection.id, found, yes=yes, is_silent=as_json)
+    found = changes.from_before(seen.connection, connection)
+    accept_differences(connection.id, found, "--yes", is_accepted=yes, is_silent=as_json)
     for name in given_secrets.missing_names(stack.secret_store, connection, given):
         question = f"{given_secrets.question(name)} (not shown)"
         given = given.plus({name: ask_secret(question, f"{name} is not set; {SET_IT}")})
@@ -78,8 +80,8 @@ def add(
     for site in connection.sites:
         given = given.without_app(site.id) if site.shares_app_with else given
     if ask:
-        given = ask_webhook_secrets(given, *_WEBHOOK_SECRETS)
-    added = manage.add(stack, stack.actor, connection, given)
+        given = ask_webhook_secrets(connection, given)
+    added = manage.add(stack, stack.actor, connection, given, seen)
     problems = (
         manage_subscriptions.subscribe(stack, stack.actor, connection) if added.has_consent else []
     )
@@ -107,7 +109,8 @@ def set_(
 ) -> None:
     """Change single settings of a connection; the difference is shown first."""
     stack = stack_of(context)
-    before = stack.services.connections.whole(stack.connection(connection))
+    seen = versions.look(stack.services.connections, stack.connection(connection).id)
+    before = seen.connection or stack.connection(connection)  # removed a moment ago
     after = changes.changed(before, assignments)
     found = changes.differences(before, after)
     if found and not as_json:
@@ -115,29 +118,37 @@ def set_(
         if not yes and not is_confirmed(f"Change {before.id}?", "pass --yes", default=True):
             raise UserError(f"{before.id} was not changed")
     if found:
-        manage.add(stack, stack.actor, after, GivenSecrets())
+        manage.add(stack, stack.actor, after, GivenSecrets(), seen)
     if as_json:
         print_json({"connection": before.id, "changed": [each.text for each in found]})
     else:
         print_line(f"Changed {before.id}." if found else f"Nothing to change in {before.id}.")
 
 
-def _accept_differences(
-    id: str, found: Sequence[changes.Difference], *, yes: bool, is_silent: bool
+def accept_differences(
+    id: str,
+    found: Sequence[changes.Difference],
+    option: str,
+    *,
+    is_accepted: bool,
+    is_silent: bool,
 ) -> None:
-    """Show what a file changes; raise `UserError` unless what it drops is confirmed."""
+    """Show what a file changes; raise `UserError` unless what it drops is accepted.
+
+    `option` is the one that accepts it beforehand.
+    """
     if not is_silent:
         _print_differences(found)
     dropped = [each for each in found if each.is_dropped]
-    if not dropped or yes:
+    if not dropped or is_accepted:
         return
     refused = UserError(
-        f"the file would drop something of {id}: pass --yes, or put it into the file",
+        f"the file would drop something of {id}: pass {option}, or put it into the file",
         *(each.text for each in dropped),
     )
     if is_silent or not is_at_terminal():
         raise refused
-    if not is_confirmed(f"Drop what the file does not have, of {id}?", "pass --yes"):
+    if not is_confirmed(f"Drop what the file does not have, of {id}?", f"pass {option}"):
         raise refused
 
 
@@ -149,15 +160,19 @@ def _print_differences(found: Sequence[changes.Difference]) -> None:
 @app.command("list")
 def list_(context: typer.Context, as_json: Json = False) -> None:
     """List the connections of the stack."""
-    found = manage.list_all(stack_of(context).services)
+    stack = stack_of(context)
+    found = manage.list_all(stack.services)
     if as_json:
         print_json(found)
-    elif not found:
+        return
+    if not found:
         print_line("No connections yet: `connector connect my-firm` makes one.")
     else:
         print_table(
             ("Connection", "Name", "Exact", "Divisions", "Stopped by"), map(_list_row, found)
         )
+    for line in unsaved(stack.services):
+        print_line(line)
 
 
 @app.command()
@@ -188,18 +203,30 @@ def remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete a connection, its mappings and its secrets; ledger and audit trail are kept."""
+    """Delete a connection: its mappings, links, secrets, reports and what was read for it.
+
+    Its orders, exceptions and audit trail are kept. Of one that was never saved, the answers and
+    secrets are removed that `connector connect` has kept.
+    """
     stack = stack_of(context)
-    stack.connection(connection)
+    is_saved = not discarding.is_unsaved(stack, connection)
+    if is_saved:
+        stack.connection(connection)
     if not yes and not is_confirmed(
         f"Remove {connection} and its secrets?", "confirmation needed: pass --yes"
     ):
         raise UserError(f"{connection} was not removed")
-    manage.remove(stack, stack.actor, connection)
+    if is_saved:
+        manage.remove(stack, stack.actor, connection)
+    else:
+        discarding.discard(stack, stack.actor, connection)
     if as_json:
         print_json({"connection": connection, "removed": True})
         return
-    print_line(f"Removed {connection}. Its orders and their audit trail are kept.")
+    if not is_saved:
+        print_line(f"Removed the answers and secrets of {connection}, which was never saved.")
+        return
+    print_line(f"Removed {connection}. Its orders, exceptions and audit trail are kept.")
     print_line("Also remove the webhook in Airbase and the app's subscriptions in Exact.")
 
 
@@ -240,6 +267,7 @@ def rotate(
     is asked for with --ask, or is generated and shown once.
     """
     stack = stack_of(context)
+    found = stack.connection(connection)  # before a secret is asked for
     if finish:
         manage.finish_rotation(stack, stack.actor, connection, sender)
         done = {"connection": connection, "sender": sender, "finished": True}
@@ -248,8 +276,8 @@ def rotate(
         )
         return
     given = GivenSecrets.from_environment(os.environ)
-    if ask and sender in _WEBHOOK_SECRETS:
-        given = ask_webhook_secrets(given, sender)
+    if ask:
+        given = ask_webhook_secrets(found, given, only=sender)
     urls, made = manage.rotate(stack, stack.actor, connection, sender, given)
     if as_json:
         print_json(
@@ -296,12 +324,17 @@ def _print_problems(problems: Sequence[str]) -> None:
         print_error(line)
 
 
-def ask_webhook_secrets(given: GivenSecrets, *senders: str) -> GivenSecrets:
-    """Ask for the webhook secrets that were not given; an empty answer skips one."""
-    for sender in senders:
-        name = given_secrets.SIGNING[sender]
-        if given.get(name) is None:
-            question = f"{_WEBHOOK_SECRETS[sender]} (not shown; empty: keep or generate one)"
+def ask_webhook_secrets(
+    connection: Connection, given: GivenSecrets, only: str | None = None
+) -> GivenSecrets:
+    """Ask for the webhook secrets that were not given, of all senders or of one.
+
+    An empty answer skips one.
+    """
+    for sender in given_secrets.senders_of(connection):
+        name = given_secrets.signing_name(connection, sender)
+        if only in {None, sender} and given.get(name) is None:
+            question = f"{_named(sender)} webhook secret (not shown; empty: keep or generate one)"
             if text := ask_secret(question, f"{name} is not set; {SET_IT}"):
                 given = given.plus({name: text})
     return given

@@ -11,7 +11,7 @@ from connector_cli.commands.common import ConnectionArgument, Csv, Json, stack_o
 from connector_cli.printing import print_json, print_line, print_table, print_written
 from connector_cli.stack import OpenedStack
 from ml_connector import clock
-from ml_connector.connections.half_made import half_made
+from ml_connector.connections.half_made import half_made, unsaved
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.domain.words import command
 from ml_connector.exceptions import decisions as exceptions_
@@ -80,6 +80,8 @@ def exceptions(  # noqa: PLR0913, PLR0917  one for each option
             _print_exception(each)
         print_line()
         print_table(("Code", "Open"), Counter(str(each["code"]) for each in found).most_common())
+        for line in unsaved(stack.services, connection):
+            print_line(line)
 
 
 def _why_none(stack: OpenedStack, connection: str | None) -> Sequence[str]:
@@ -91,7 +93,7 @@ def _why_none(stack: OpenedStack, connection: str | None) -> Sequence[str]:
         return [f"None of the {len(others)} open exceptions matches."]
     is_current = connection is None or stack.services.connections.get(ConnectionId(connection))
     missing = half_made(stack, connection) if is_current else []
-    return missing or ["No open exceptions."]
+    return [*missing, *unsaved(stack.services, connection)] or ["No open exceptions."]
 
 
 @app.command()

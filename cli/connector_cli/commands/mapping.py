@@ -7,6 +7,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table, print_written
+from ml_connector.connections.versions import naming_who_was_faster
 from ml_connector.domain.mapped_values import MappingProposal, MappingRow
 from ml_connector.domain.words import command, counted
 from ml_connector.mapping import import_export, listings
@@ -89,7 +90,8 @@ def import_(
 ) -> None:
     """Change mappings from a list (CSV, xlsx), all or nothing; an empty exact cell removes one."""
     stack = stack_of(context)
-    done = import_export.import_(stack, stack.actor, connection, file, dry_run=dry_run)
+    with naming_who_was_faster(stack, connection):
+        done = import_export.import_(stack, stack.actor, connection, file, dry_run=dry_run)
     if as_json:
         print_json({"connection": connection, "dry_run": dry_run, **done.as_dict()})
         return

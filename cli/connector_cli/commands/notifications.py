@@ -51,6 +51,27 @@ def slack(
         print_line(f"The Slack webhook of {whose} is {'removed' if remove else 'stored'}.")
 
 
+@app.command()
+def email(
+    context: typer.Context,
+    addresses: Annotated[
+        list[str], typer.Argument(metavar="ADDRESS...", help="Who is told of new exceptions.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Send notifications of all connections to e-mail addresses as well.
+
+    AWS sends a message to each: it counts once the link in it was opened.
+    """
+    stack = stack_of(context)
+    mails = setup.subscribe_mail(stack, stack.actor, None, addresses)
+    if as_json:
+        print_json(mails)
+        return
+    for each in mails:
+        print_line(setup.mail_state(each))
+
+
 @app.command("test")
 def try_(context: typer.Context, connection: ConnectionArgument, as_json: Json = False) -> None:
     """Send a test message through each channel of a connection.

@@ -1,8 +1,8 @@
-"""VAT codes and payment conditions of new divisions: of Exact's own lists, or left open."""
+"""Codes of new divisions, of Exact's own lists or left open, and the language of new sites."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from connector_cli.commands.connect.session import ConnectSession
 from ml_connector.connections import setup
@@ -12,9 +12,11 @@ from ml_connector.domain.ids import Division, SiteId, division_at, site_of
 from ml_connector.domain.orders.reference_data import Code, CodeKind
 from ml_connector.domain.words import command
 from ml_connector.exact.client import ExactClient
+from ml_connector.settings.exact_sites import LANGUAGES, Language
 from ml_connector.user_errors import UserError
 
 _OPEN = "-"
+_LANGUAGES: tuple[str, ...] = get_args(Language)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ _CHOICES = (
 
 @dataclass
 class BookkeepingStep:
-    """The step that asks for the codes of divisions that were not connected before."""
+    """The step that asks for what divisions and sites need that were not connected before."""
 
     session: ConnectSession
     client_at: Callable[[SiteId], ExactClient]
@@ -55,12 +57,20 @@ class BookkeepingStep:
 
         What stays open is in the report.
         """
-        sites = [
-            {**site, "divisions": [self._division(settings, site, d, known) for d in divisions]}
-            for site in settings["sites"]
-            for divisions in (site["divisions"],)
-        ]
+        sites = [self._site(settings, site, known) for site in settings["sites"]]
         return {**settings, "sites": sites}
+
+    def _site(self, settings: Settings, site: Settings, known: frozenset[Division]) -> Settings:
+        divisions = [self._division(settings, site, each, known) for each in site["divisions"]]
+        found = {**site, "divisions": divisions}
+        name = setup.site_named(site)
+        is_said = site.get("language") or settings.get("language")
+        if is_said or not self.session.options.may_ask or name in map(site_of, known):
+            return found
+        question = f"Language of our words in the orders of Exact {name} ({', '.join(_LANGUAGES)})"
+        proposal = LANGUAGES.get(name, "en")
+        language = self.session.settle(question, "language in a file", _language, proposal)
+        return {**found, "language": language}
 
     def _division(
         self,
@@ -103,6 +113,12 @@ class BookkeepingStep:
         return self.session.settle(
             question, f"{choice.setting} in a file", lambda text: _chosen(text, codes), _OPEN
         )
+
+
+def _language(text: str) -> str:
+    if (language := text.strip().lower()) not in _LANGUAGES:
+        raise UserError(f"{text.strip()!r} is not one of {', '.join(_LANGUAGES)}")
+    return language
 
 
 def _chosen(text: str, codes: Sequence[Code]) -> str | None:

@@ -79,6 +79,10 @@ def connect(  # noqa: PLR0913, PLR0917  each is an option
     yes: Annotated[
         bool, typer.Option("--yes", help="Accept the proposals and do not ask for confirmation.")
     ] = False,
+    drop: Annotated[
+        bool,
+        typer.Option("--drop", help="Also drop what is stored and not in the file, as mappings."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Connect a company, step by step. Every step can be repeated.
@@ -99,15 +103,16 @@ def connect(  # noqa: PLR0913, PLR0917  each is an option
     consent = ConsentOptions(redirect_uri, listen, wait, browser)
     divisions = read_divisions(division or ())
     options = ConnectOptions(
-        divisions, consent, yes, show_secrets, shares_app=shared_app, is_silent=as_json
+        divisions, consent, yes, drop, show_secrets, shares_app=shared_app, is_silent=as_json
     )
     sites = _read_sites(exact_site or (), exact_url or ())
     report = ConnectReport(id)
     session = ConnectSession(options, report)
     steps = ConnectSteps(stack, session)
+    known = stack.connection(id) if reconnect else None
     try:
-        if reconnect:
-            steps.reconnect(stack.connection(id), tuple(sites))
+        if known:
+            steps.reconnect(known, tuple(sites))
         else:
             changes = {"airbase_base_url": airbase_url, "name": name}
             steps.connect(id, file, sites, changes)

@@ -110,13 +110,15 @@ class CredentialSteps:
 
     def _ask_part(self, site: ExactSite, part: str, known: Secret | None) -> Secret:
         name = variable(_PARTS[part], site.id)
+        # The one before is not repeated: it may be the secret, typed in the wrong place.
+        before = "empty: the one given before" if known else ""
         if part == "client_id":
-            default = known.reveal() if known else ""
-            answer = self.session.ask_variable(f"Exact client id at {site.site}", name, default)
-            return _usable(name, answer)
-        how = "not shown; empty: the one given before" if known else "not shown"
-        answer = self.session.ask_secret(f"Exact client secret at {site.site} ({how})", name)
-        return known if known and not answer else _usable(name, answer)
+            how = f" ({before})" if before else ""
+            answer = self.session.ask_variable(f"Exact client id at {site.site}{how}", name)
+        else:
+            how = f"not shown; {before}" if before else "not shown"
+            answer = self.session.ask_secret(f"Exact client secret at {site.site} ({how})", name)
+        return known if known and not answer.strip() else _usable(name, answer)
 
     def _try_app(
         self, connection: Connection, site: ExactSite, parts: dict[str, Secret]

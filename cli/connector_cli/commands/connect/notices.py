@@ -40,9 +40,21 @@ class NoticeStep:
     def _people(self, settings: Settings) -> Settings:
         subscribers = notifications.mail_subscribers(self.stack.topic)
         self.session.print_line(f"E-mail: {notifications.heard_by(subscribers)}.")
+        self.session.until_usable(lambda _: self._mail(str(settings["id"])))
         if not settings.get("notify", {}).get("slack"):
             settings = self._slack(settings)
         return settings
+
+    def _mail(self, id: str) -> None:
+        question = "E-mail addresses for new exceptions, separated by commas (- for none)"
+        text = self.session.ask(question, "NotificationEmail to the stack", "-")
+        addresses = [word.strip() for word in text.split(",") if word.strip() not in {"", "-"}]
+        if not addresses:
+            return
+        mails = notifications.subscribe_mail(self.stack, self.stack.actor, id, addresses)
+        for each in mails:
+            self.session.print_line(notifications.mail_state(each))
+        self.session.keep("the e-mail addresses")
 
     def _slack(self, settings: Settings) -> Settings:
         def attempt(_: int) -> bool:
@@ -53,6 +65,8 @@ class NoticeStep:
             )
             if url:
                 id = ConnectionId(settings["id"])
+                notifications.try_slack(self.stack.http, id, Secret(url))
+                self.session.print_line("Slack: a test message was sent.")
                 notifications.keep_slack(self.stack, self.stack.actor, id, Secret(url))
                 self.session.keep("Slack's address")
             return bool(url)

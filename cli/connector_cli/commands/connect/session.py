@@ -36,6 +36,7 @@ class ConnectOptions:
     divisions: Mapping[str, Sequence[str]]
     consent: ConsentOptions
     yes: bool
+    drops: bool
     show_secrets: bool
     shares_app: bool
     is_silent: bool
@@ -53,6 +54,7 @@ class ConnectReport:
     connection: str
     complete: bool = False
     changed: bool = False
+    differences: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     consent: dict[str, Any] | None = None
     sites: list[dict[str, Any]] = field(default_factory=list)
@@ -114,9 +116,9 @@ class ConnectSession:
         """
         return self._answer_for(name, lambda: ask_secret(question, ""))
 
-    def ask_variable(self, question: str, name: str, default: str = "") -> str:
+    def ask_variable(self, question: str, name: str) -> str:
         """Ask for what a variable holds and may be shown, as `ask_secret`."""
-        return self._answer_for(name, lambda: ask(question, "", default))
+        return self._answer_for(name, lambda: ask(question, ""))
 
     def _answer_for(self, name: str, ask_person: Callable[[], str]) -> str:
         missing = [each for each in self.missing if each != name]

@@ -13,16 +13,21 @@ from connector_cli.commands.connect.credentials import CredentialSteps
 from connector_cli.commands.connect.notices import NoticeStep
 from connector_cli.commands.connect.session import ConnectSession, MissingInputError
 from connector_cli.commands.connect.subsidiaries import SubsidiaryAssignment
-from connector_cli.commands.connection import print_next_for_exact, print_webhooks
+from connector_cli.commands.connection import (
+    accept_differences,
+    print_next_for_exact,
+    print_webhooks,
+)
 from connector_cli.printing import print_line
 from connector_cli.stack import OpenedStack
-from ml_connector.connections import consent_request, manage, setup
+from ml_connector.connections import changes, consent_request, manage, setup, versions
 from ml_connector.connections import secrets as connection_secrets
 from ml_connector.connections.consent_request import ConsentRefusedError
 from ml_connector.connections.drafts import Drafts
 from ml_connector.connections.files import checked
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.subsidiaries import Settings, Subsidiary
+from ml_connector.connections.versions import Seen
 from ml_connector.domain.faults import Halt, Later
 from ml_connector.domain.ids import ConnectionId, division_at
 from ml_connector.domain.words import command
@@ -61,7 +66,8 @@ class ConnectSteps:
         changes: Mapping[str, str | None],
     ) -> None:
         """Go through all steps."""
-        before = self.stack.services.connections.get(ConnectionId(id))
+        seen = versions.look(self.stack.services.connections, ConnectionId(id))
+        before = seen.connection
         self.session.begin_step("Exact's country sites.")
         settings = self._begin(id, file, sites, changes)
         connection = setup.provisional(settings)
@@ -80,10 +86,11 @@ class ConnectSteps:
             subsidiaries = self._subsidiaries(connection)
         settings = SubsidiaryAssignment(self.session).assign(settings, subsidiaries)
         self._keep_draft(settings, before)
-        self._finish(settings, before)
+        self._finish(settings, seen)
 
-    def _finish(self, settings: Settings, before: Connection | None) -> None:
-        self.session.begin_step("VAT codes and payment conditions.")
+    def _finish(self, settings: Settings, seen: Seen) -> None:
+        before = seen.connection
+        self.session.begin_step("VAT codes, payment conditions and language.")
         known = frozenset(each.division for each in before.divisions) if before else frozenset()
         client_at = self.stack.services.bound(checked(settings, "the settings")).exact_at
         settings = BookkeepingStep(self.session, client_at).choose(settings, known)
@@ -95,7 +102,7 @@ class ConnectSteps:
         settings = notices.choose(settings, is_new=before is None, new_sites=new)
         self._keep_draft(settings, before)
         self.session.begin_step("Save.")
-        self._save(settings)
+        self._save(settings, seen)
 
     @property
     def _credentials(self) -> CredentialSteps:
@@ -117,7 +124,11 @@ class ConnectSteps:
         return setup.begin(self.stack, id, file, {**sites, **named}, **changes)
 
     def _keep_draft(self, settings: Settings, before: Connection | None) -> None:
-        """Keep the answers for the next run, unless they are all stored already."""
+        """Keep the answers for the next run, unless they are all stored already.
+
+        Raises `UserError` for answers that contradict each other: the next run could not go on.
+        """
+        setup.provisional(settings)
         drafts, id = Drafts(self.stack.tables.coordination), ConnectionId(settings["id"])
         saved = {site.site for site in before.sites} if before else set()
         if {setup.site_named(site) for site in settings["sites"]} != saved:
@@ -159,7 +170,10 @@ class ConnectSteps:
         )
         report.unreadable_divisions += found["unreadable"]
         for each in found["unreadable"]:
-            self.session.print_line(f"Left out, because it cannot be read: {each}")
+            self.session.print_line(
+                f"Left out, because it cannot be read: {each}. Until it can, its orders are not "
+                "posted: mend the division in Exact, then run this again."
+            )
 
     def _divisions(self, connection: Connection, site: ExactSite, number: int) -> dict[str, Any]:
         if number:
@@ -213,11 +227,11 @@ class ConnectSteps:
 
     # ------------------------------------------------------------ saving
 
-    def _save(self, settings: Settings) -> None:
-        connection = checked(settings, "the settings")
+    def _save(self, settings: Settings, seen: Seen) -> None:
+        connection = setup.finished(settings, seen.connection)
         given = self.given.webhook_secrets
-        self._confirm(connection, given)
-        added = setup.save(self.stack, self.stack.actor, connection, given)
+        self._confirm(connection, given, seen)
+        added = setup.save(self.stack, self.stack.actor, connection, given, seen)
         Drafts(self.stack.tables.coordination).forget(connection.id)
         report = self.session.report
         report.changed |= added.is_changed
@@ -229,8 +243,13 @@ class ConnectSteps:
         self._print_webhooks(added)
         self._print_next(connection)
 
-    def _confirm(self, connection: Connection, given: GivenSecrets) -> None:
+    def _confirm(self, connection: Connection, given: GivenSecrets, seen: Seen) -> None:
         id, options = connection.id, self.session.options
+        found = changes.from_before(seen.connection, connection)
+        self.session.report.differences = [each.text for each in found]
+        accept_differences(
+            id, found, "--drop", is_accepted=options.drops, is_silent=options.is_silent
+        )
         if setup.is_saved(self.stack, connection, given) or not options.may_ask:
             return
         for each in connection.divisions:
@@ -274,6 +293,7 @@ class ConnectSteps:
             f"enter {report.webhooks['airbase']} and its secret as webhook in Airbase",
             f"see that everything works: {command('ping', id)}",
             f"see what would be posted: {command('preview', id, '--open')}",
+            f"see who is told of exceptions: {command('notify', 'test', id)}",
             *open_lines(id, report.left_open),
         ]
         report.next = steps

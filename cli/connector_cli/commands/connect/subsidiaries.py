@@ -76,11 +76,21 @@ class SubsidiaryAssignment:
         report = self.session.report
         proposals = assignments.propose_assignments(report.divisions, subsidiaries)
         for subsidiary, proposal in zip(subsidiaries, proposals, strict=True):
-            report.subsidiaries.append({**proposal, "served_by": _server(settings, subsidiary)})
+            elsewhere = assignments.elsewhere(settings, subsidiary)
+            if elsewhere:
+                proposal |= {"division": None, "why": ""}
+            served = {"served_by": _server(settings, subsidiary), "served_elsewhere": elsewhere}
+            report.subsidiaries.append({**proposal, **served})
         self.session.print_table(
             ("Subsidiary", "Name", "Served by", "Proposed", "Matched by"),
             [
-                (s["subsidiary"], s["name"], s["served_by"], s["division"], s["why"])
+                (
+                    s["subsidiary"],
+                    s["name"],
+                    s["served_by"] or s["served_elsewhere"],
+                    s["division"],
+                    s["why"],
+                )
                 for s in report.subsidiaries
             ],
         )
@@ -94,9 +104,8 @@ class SubsidiaryAssignment:
         picked = self._pick_divisions(settings)
         chosen = {division: list(keys) for division, keys in _served(settings).items()}
         for each in self.session.report.subsidiaries:
-            if each["served_by"] is None and (
-                division := self._pick_division_of(each, picked, settings)
-            ):
+            is_open = each["served_by"] is None and not each["served_elsewhere"]
+            if is_open and (division := self._pick_division_of(each, picked, settings)):
                 chosen.setdefault(division, []).append(each["subsidiary"])
         if not subsidiaries and not options.yes:
             chosen |= {d: self._ask_subsidiaries(d) for d in picked if not chosen.get(d)}

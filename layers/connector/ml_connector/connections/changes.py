@@ -8,7 +8,6 @@ from ml_connector.connections.files import checked
 from ml_connector.connections.subsidiaries import Settings
 from ml_connector.domain.ids import code_of
 from ml_connector.domain.words import command, counted
-from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.settings.connection import MAPPING_KINDS, Connection, ExactSite
 from ml_connector.user_errors import UserError
 
@@ -113,10 +112,9 @@ def _by_site(connection: Connection) -> Settings:
     return {**rest, "id": connection.id, "sites": sites}
 
 
-def from_stored(connections: ConnectionStore, after: Connection) -> list[Difference]:
-    """Return what changes of a stored connection, nothing if it is new; see `differences`."""
-    known = connections.get(after.id)
-    return differences(connections.whole(known), after) if known else []
+def from_before(before: Connection | None, after: Connection) -> list[Difference]:
+    """Return what changes of a connection, nothing if it is new; see `differences`."""
+    return differences(before, after) if before else []
 
 
 def differences(before: Connection, after: Connection) -> list[Difference]:
@@ -125,7 +123,7 @@ def differences(before: Connection, after: Connection) -> list[Difference]:
     return [
         _difference(key, old.get(key), new.get(key))
         for key in dict.fromkeys([*old, *new])
-        if old.get(key) != new.get(key)
+        if (old.get(key) or None) != (new.get(key) or None)  # what is empty is not there either
     ]
 
 

@@ -36,5 +36,7 @@ class Drafts:
         self._table.delete(_DRAFTS, id)
 
     def known(self) -> Iterator[ConnectionId]:
-        """Yield every connection with a draft."""
-        return (ConnectionId(str(item["sk"])) for item in self._table.query(_DRAFTS))
+        """Yield every connection with a draft; one that has expired may still be stored."""
+        now = clock.epoch()
+        rows = self._table.query(_DRAFTS)
+        return (ConnectionId(str(row["sk"])) for row in rows if int(row["expires_at"]) > now)

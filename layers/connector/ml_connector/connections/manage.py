@@ -10,9 +10,11 @@ from ml_connector import clock
 from ml_connector.connections import secrets as connection_secrets
 from ml_connector.connections.changes import differences
 from ml_connector.connections.moved_orders import queue_moved
+from ml_connector.connections.removal import forget_data
 from ml_connector.connections.secrets import WEBHOOK_KINDS, GivenSecrets
 from ml_connector.connections.shared_use import refuse_overlap, refuse_while_shared
 from ml_connector.connections.taken_out import forget_sites, refuse_taken_out, sites_taken_out
+from ml_connector.connections.versions import Seen, changed_meanwhile, look
 from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import (
     Actor,
@@ -79,15 +81,27 @@ def continued(connections: ConnectionStore, connection: Connection) -> Connectio
     return connection.model_copy(update={"sites": tuple(sites)})
 
 
-def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets) -> Added:
+def add(
+    stack: Stack,
+    actor: Actor,
+    connection: Connection,
+    given: GivenSecrets,
+    seen: Seen | None = None,
+) -> Added:
     """Add the connection or replace the one with its id; stored secrets stay unless given anew.
 
-    Raises `UserError` when a required secret is neither given nor stored, another connection
-    serves one of its divisions or subsidiaries, data of one site would be taken for another's, or
-    orders of a division that is left out are open.
+    `seen` is what the person knows of it, by default what is stored now.
+
+    Raises:
+        ChangedMeanwhileError: somebody else has changed it since; nothing was saved.
+        UserError: a required secret is neither given nor stored, another connection serves one of
+            its divisions or subsidiaries, data of one site would be taken for another's, or orders
+            of a division that is left out are open.
     """
-    id = connection.id
-    before = stack.services.connections.get(id)
+    id, store = connection.id, stack.services.connections
+    before, version = seen or look(store, id)
+    if not store.is_unchanged(id, version):
+        raise changed_meanwhile(stack.ledger_of(actor, id))
     refuse_overlap(stack, connection, given)
     refuse_taken_out(stack.services, before, connection)
     _refuse_unmigrated(stack.services, connection)
@@ -101,16 +115,13 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     if gone:
         detail["taken_out"] = [each.site for each in gone]
     if before:
-        found = differences(stack.services.connections.whole(before), connection)
+        found = differences(before, connection)
         detail["changed"] = [each.text for each in found[:_MOST_CHANGES]]
     record_step(stack.ledger_of(actor, id), step, **detail)
     connection_secrets.store_credentials(stack.secret_store, connection, given)
     made = connection_secrets.store_webhook_settings(stack.secret_store, connection, given)
     import_consents(stack, actor, connection, given)
-    try:
-        stack.services.connections.save(connection)
-    except LongMappingError as error:
-        raise UserError(*safe_lines(str(error))) from None
+    _save(stack, actor, connection, version)
     taken_out = forget_sites(stack, gone)
     resume(stack, actor, connection)
     if before:  # a changed policy, link or subsidiary takes effect now, not at the next try
@@ -119,6 +130,17 @@ def add(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets)
     has_consent = connection_secrets.have_tokens(stack, connection)
     urls = webhook_urls(stack.addresses, connection, made)
     return Added(connection, is_new, urls, made, has_consent, taken_out=taken_out)
+
+
+def _save(stack: Stack, actor: Actor, connection: Connection, version: int) -> None:
+    try:
+        if stack.services.connections.save_if_unchanged(connection, version):
+            return
+    except LongMappingError as error:
+        raise UserError(*safe_lines(str(error))) from None
+    ledger = stack.ledger_of(actor, connection.id)
+    record_step(ledger, "connection_not_changed", why="changed meanwhile")
+    raise changed_meanwhile(ledger)
 
 
 def _refuse_unmigrated(services: StackServices, connection: Connection) -> None:
@@ -203,7 +225,7 @@ def show(stack: Stack, id: str) -> dict[str, Any]:
 
 
 def remove(stack: Stack, actor: Actor, id: str) -> None:
-    """Delete the connection's settings, links and secrets; its ledger and audit trail stay.
+    """Delete the connection with its links, secrets and read data; ledger and audit trail stay.
 
     Raises `UserError` while another connection uses its Exact app.
     """
@@ -211,6 +233,7 @@ def remove(stack: Stack, actor: Actor, id: str) -> None:
     refuse_while_shared(stack.services.connections, connection, connection.sites)
     record_step(stack.ledger_of(actor, connection.id), "connection_removed", _as_removed)
     connection_secrets.forget_all(stack, connection)
+    forget_data(stack, connection)
     stack.services.connections.remove(connection.id)
 
 

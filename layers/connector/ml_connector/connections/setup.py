@@ -9,7 +9,7 @@ A division that moved to another database (`DivisionMoveDate`) is handled by
 `reference_data.refresh`, which reads all its reference data again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml_connector.connections import manage as connections
@@ -19,6 +19,7 @@ from ml_connector.connections.files import checked
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.subsidiaries import Settings
+from ml_connector.connections.versions import Seen
 from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
 from ml_connector.domain.faults import Halt, Review
 from ml_connector.domain.ids import (
@@ -37,8 +38,9 @@ from ml_connector.exact.divisions import may_be_virtual
 from ml_connector.exact.reference_data import DIVISIONS_PATH, HRM_DIVISIONS_PATH, LISTINGS
 from ml_connector.exact.rows import RowReader, read_listed
 from ml_connector.infrastructure.connection_store import ConnectionStore
+from ml_connector.settings.airbase_profile import AirbaseProfile
 from ml_connector.settings.connection import Connection, ExactSite
-from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES, site_at
+from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES, ZONES, site_at
 from ml_connector.stack import Addresses, Stack
 from ml_connector.user_errors import UserError
 
@@ -50,6 +52,12 @@ class NoSiteError(UserError):
 HALTS_NEEDING_CONSENT = frozenset({"NOT_CONNECTED", "RECONNECT_NEEDED", "EXACT_TOKEN_REFUSED"})
 """Halts that only a new consent ends."""
 
+_ANSWERED = ("name", "airbase_base_url")
+_ANSWERED_OF_SITE = ("exact_base_url", "exact_callback_url", "shares_app_with", "language")
+_ANSWERED_OF_DIVISION = (
+    "subsidiaries", "name", "country", "currency", "default_vat_code", "default_payment_condition",
+)  # fmt: skip
+"""What `connect` asks for, reads or is told by an option: it need not be in a file."""
 _OF_SITE = tuple(name for name in ExactSite.model_fields if name != "id")
 _FIELDS = {"$select": "Code,Description,Country,Currency,BlockingStatus,Status"}
 _LISTS = {DIVISIONS_PATH: _FIELDS, HRM_DIVISIONS_PATH: _FIELDS}
@@ -77,6 +85,8 @@ def begin(
     settings = dict(known) if given is None else _filled(_by_site(given), known)
     settings |= {name: text for name, text in changes.items() if text} | {"id": id}
     settings["sites"] = _with_sites(settings.get("sites", []), sites or {})
+    if found and given is None:
+        _keep_zones(settings["sites"], found)
     _name_apps(settings, known, stack.addresses)
     provisional(settings)
     return settings
@@ -138,6 +148,35 @@ def _site_to_set(found: list[Settings], name: str, url: str) -> Settings:
     return found[-1]
 
 
+def _keep_zones(sites: Sequence[Settings], stored: Connection) -> None:
+    """Give a further site the zone of its country, or the profile's; those before keep theirs."""
+    if len(sites) == 1:
+        return  # as in a file with one site, which need not name it
+    known = {each.site for each in stored.sites}
+    of_profile = stored.profile.time_zone
+    is_chosen = of_profile != AirbaseProfile().time_zone
+    for each in sites:
+        name = site_named(each)
+        is_kept = is_chosen or name in known
+        zone = stored.zone_at(name) if is_kept else ZONES.get(name, of_profile)
+        each["time_zone"] = each.get("time_zone") or zone
+
+
+def finished(settings: Settings, before: Connection | None) -> Connection:
+    """Return the connection of settings that are complete; raises `UserError` for invalid ones.
+
+    One that was stored without a time zone, as older versions did, stays so: nothing has changed.
+    """
+    connection = checked(settings, "the settings")
+    if before is None or [len(before.sites), len(connection.sites)] != [1, 1]:
+        return connection
+    (old,), (new,) = before.sites, connection.sites
+    is_same = old.site == new.site and before.zone_at(old.site) == new.time_zone
+    if old.time_zone or not is_same or new.time_zone != connection.profile.time_zone:
+        return connection
+    return connection.model_copy(update={"sites": (new.model_copy(update={"time_zone": None}),)})
+
+
 def _is_named(site: Settings) -> bool:
     return bool(site.get("exact_site") or site.get("exact_base_url"))
 
@@ -166,32 +205,43 @@ def _stored(connections: ConnectionStore, id: ConnectionId) -> Connection | None
 
 
 def _filled(given: Settings, known: Settings) -> Settings:
-    """Return a file's settings, completed with what an earlier run found."""
+    """Return a file's settings, completed with what was answered that it does not name."""
     sites = given.get("sites")
     if not isinstance(sites, list) or not all(isinstance(each, Mapping) for each in sites):
         return given
     before = {site_named(each): each for each in known.get("sites", ())}
-    filled = [_filled_site(dict(each), before.get(site_named(each), {})) for each in sites]
-    return {**given, "sites": filled}
+    # What a file says of all sites is said of each of them.
+    for_each = [name for name in _ANSWERED_OF_SITE if name not in given]
+    filled = [
+        _filled_site(dict(each), before.get(site_named(each), {}), for_each) for each in sites
+    ]
+    settings = {**_answers(known, _ANSWERED), **given, "sites": filled}
+    notify = given.get("notify", {})
+    if known.get("notify", {}).get("slack") and isinstance(notify, Mapping):
+        settings["notify"] = {"slack": True, **notify}
+    return settings
 
 
-def _filled_site(site: Settings, known: Settings) -> Settings:
-    if "exact_callback_url" in known:
-        site.setdefault("exact_callback_url", known["exact_callback_url"])
+def _filled_site(site: Settings, known: Settings, answered: Sequence[str]) -> Settings:
+    site = {**_answers(known, answered), **site}
     before = {str(each["division"]): each for each in known.get("divisions", ())}
     divisions = site.get("divisions")
     if not divisions:
         return site | {"divisions": list(before.values())}
     if isinstance(divisions, list) and all(isinstance(each, Mapping) for each in divisions):
-        site["divisions"] = [_with_subsidiaries(each, before) for each in divisions]
+        site["divisions"] = [_filled_division(each, before) for each in divisions]
     return site
 
 
-def _with_subsidiaries(
+def _filled_division(
     division: Mapping[str, Any], before: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     known = before.get(str(division.get("division")), {})
-    return {"subsidiaries": known.get("subsidiaries", []), **division}
+    return {"subsidiaries": [], **_answers(known, _ANSWERED_OF_DIVISION), **division}
+
+
+def _answers(known: Mapping[str, Any], names: Sequence[str]) -> Settings:
+    return {name: known[name] for name in names if name in known}
 
 
 def provisional(settings: Settings) -> Connection:
@@ -317,10 +367,12 @@ def is_saved(stack: Stack, connection: Connection, given: GivenSecrets) -> bool:
     )
 
 
-def save(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets) -> Added:
+def save(
+    stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets, seen: Seen
+) -> Added:
     """Save the connection; what is stored already is not written again.
 
-    Raises `UserError` when a secret is missing.
+    Raises `UserError` when a secret is missing, or it is not as it was `seen` any more.
     """
     if is_saved(stack, connection, given):
         urls = connections.webhook_urls(stack.addresses, connection)
@@ -336,6 +388,7 @@ def save(stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets
         actor,
         connection,
         connection_secrets.not_stored_yet(stack.secret_store, connection, given),
+        seen,
     )
 
 

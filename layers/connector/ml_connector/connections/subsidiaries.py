@@ -5,8 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from ml_connector.domain.matching.names import read_name
 from ml_connector.exact.divisions import may_be_virtual, virtual
+from ml_connector.settings.served_elsewhere import ServedElsewhere
 from ml_connector.user_errors import UserError
 
 _COUNTRY = re.compile("[A-Z]{2}")
@@ -62,6 +65,17 @@ def _proposal(subsidiary: Subsidiary, divisions: Sequence[Mapping[str, Any]]) ->
 def _has_code(division: str | int, code: str) -> bool:
     """Return whether a division is meant, with its site (`nl.2101`) or without."""
     return bool(code) and code in {str(division), str(division).rpartition(".")[2]}
+
+
+def elsewhere(settings: Settings, subsidiary: Subsidiary) -> str:
+    """Return where and when the settings say that a subsidiary is served elsewhere; empty: never.
+
+    A division is not asked for it: outside of a period, a file or an option names one.
+    """
+    every = TypeAdapter(list[ServedElsewhere]).validate_python(settings.get("served_elsewhere", ()))
+    said = [each for each in every if each.subsidiary in subsidiary.names]
+    words = (f"elsewhere {each.where} {each.period}" for each in said)
+    return "; ".join(" ".join(text.split()) for text in words)
 
 
 def expect_known(keys: Iterable[str], subsidiaries: Sequence[Subsidiary]) -> None:

@@ -35,7 +35,7 @@ class Channel(Protocol):
 
 
 class SnsTopic:
-    """An SNS topic; its subscriptions are managed in the AWS account."""
+    """An SNS topic; its subscriptions are also managed in the AWS account."""
 
     def __init__(self, client: Callable[[], Any], arn: str, name: str = "topic") -> None:
         """Publish to `arn` over the botocore client that `client` makes when needed."""
@@ -61,6 +61,14 @@ class SnsTopic:
             for each in page["Subscriptions"]
         ]
         return found.count(True), found.count(False)
+
+    def subscribe(self, address: str) -> bool:
+        """Subscribe an e-mail address; return whether it is confirmed, as one may be from before.
+
+        SNS sends a message to one that is not: it counts once the link in it was opened.
+        """
+        found = self._client().subscribe(TopicArn=self._arn, Protocol="email", Endpoint=address)
+        return str(found["SubscriptionArn"]).startswith("arn:")
 
 
 class SlackWebhook:

@@ -39,6 +39,9 @@ FIRST_READING = OrderId("")
 class ConnectionStore:
     """Reads and writes the settings of all connections."""
 
+    NONE = 0
+    """The version of a connection that is not stored."""
+
     def __init__(self, table: Table) -> None:
         """Keep everything in `table`."""
         self._table = table
@@ -79,8 +82,11 @@ class ConnectionStore:
     def save_if_unchanged(self, connection: Connection, version: int) -> bool:
         """Save it unless it has changed since this version; return whether it was saved."""
         stored = self._table.get(_CONNECTIONS, connection.id)
-        is_current = stored is not None and _version_of(stored) == version
-        return is_current and self._save(connection, stored)
+        return _version_of(stored) == version and self._save(connection, stored)
+
+    def is_unchanged(self, id: ConnectionId, version: int) -> bool:
+        """Return whether the connection still has this version; `NONE`: is still not stored."""
+        return _version_of(self._table.get(_CONNECTIONS, id)) == version
 
     def whole(self, connection: Connection) -> Connection:
         """Return the connection with all its mappings, read from their rows."""
@@ -93,7 +99,7 @@ class ConnectionStore:
         connection before are used again, and may not have been given up meanwhile.
         """
         rows = MappingRows(self._table, connection.id)
-        version = _version_of(stored) if stored else 0
+        version = _version_of(stored)
         before = _readable(stored) if version > 0 else None
         if not rows.are_of(connection, before):
             return False  # its mappings were changed since it was read
@@ -188,9 +194,9 @@ def _listed_items(id: ConnectionId, orders: Mapping[OrderId, ListedOrder]) -> It
         yield item | {"digest": listed.digest, "left": listed.is_skipped}
 
 
-def _version_of(item: Item) -> int:
+def _version_of(item: Item | None) -> int:
     """Return the version; one saved by an older release has none until it is saved again."""
-    return int(item.get("version", _UNVERSIONED))
+    return int(item.get("version", _UNVERSIONED)) if item else ConnectionStore.NONE
 
 
 def _added_at(item: Item | None) -> datetime | None:

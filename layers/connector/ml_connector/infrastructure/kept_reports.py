@@ -53,6 +53,10 @@ class KeptReports:
         """Return what came of a request, None while it is on its way."""
         return self.read(f"request#{id}", Outcome)
 
+    def remove_all(self) -> None:
+        """Remove every report, and what came of requests."""
+        self._table.delete_all(self._pk, [str(row["sk"]) for row in self._table.query(self._pk)])
+
     def _put(self, name: str, report: Struct, more: dict[str, Any]) -> None:
         body = compress(msgspec.json.encode(report).decode())
         if len(body) > _LARGEST:

@@ -197,6 +197,12 @@ class MatchIndexes:
 
         return MatchIndex(self._table, pk, keys, limits)
 
+    def remove_all(self, divisions: Iterable[Division]) -> None:
+        """Remove the lists of vendors, and of the suppliers of these divisions."""
+        suppliers = [f"{self._site.partition(self._table, each)}{SUPPLIERS}" for each in divisions]
+        for pk in (f"{self._site.id}#vendors", *suppliers):
+            self._table.delete_all(pk, [str(row["sk"]) for row in self._table.query(pk)])
+
     def stored_vendor(self, id: str) -> Party | None:
         """Return a vendor as last stored, without opening the index."""
         return self.vendors(lambda _: set(), {}).get(id)

@@ -35,6 +35,5 @@ class ReconciliationProgress:
 
     def clear(self) -> None:
         """Remove the progress."""
-        for sk in self._pages:
-            self._table.delete(self._pk, sk)
+        self._table.delete_all(self._pk, self._pages)
         self._pages = {}

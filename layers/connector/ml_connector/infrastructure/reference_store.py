@@ -109,6 +109,10 @@ class ReferenceStore:
             self._found = self._keys.partition(self._table, self._division)
         return self._found
 
+    def remove_all(self) -> None:
+        """Remove everything that was read of the division: the next reading starts anew."""
+        self._table.delete_all(self._pk, [str(row["sk"]) for row in self._table.query(self._pk)])
+
     def cursors(self) -> dict[str, StreamCursor]:
         """Return the cursors of everything that was ever read, by path."""
         rows = self._table.query(self._pk, _CURSOR)

@@ -53,6 +53,15 @@ class Rehearsals:
         """Store what the run found of an order."""
         self._put(self._key(period), f"{_ORDER}{order}", StoredRun(number, text))
 
+    def remove_all(self) -> None:
+        """Remove what is kept of every period."""
+        for pk in (
+            *(f"{self._key(period)}{end}" for period in self.periods() for end in ("#parts", "")),
+            self._key(_PERIODS),
+        ):
+            for row in list(self._table.query(pk)):
+                self._table.delete(pk, str(row["sk"]))
+
     def _key(self, period: str) -> str:
         return f"{self._pk}#{period}"
 

@@ -1,14 +1,17 @@
 """Set up notifications: Slack's webhook URL, and a test message through the channels."""
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+from httpx import Client
 
 from ml_connector import telemetry
 from ml_connector.connections import manage as connections
 from ml_connector.domain.ids import Actor, ConnectionId
-from ml_connector.domain.words import counted
-from ml_connector.infrastructure.channels import SnsTopic, slack_url
+from ml_connector.domain.words import command, counted
+from ml_connector.infrastructure.channels import ChannelError, SlackWebhook, SnsTopic, slack_url
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.secret_store import NOTIFY_SLACK, WHOLE_STACK
 from ml_connector.secret import Secret
@@ -16,6 +19,9 @@ from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
+_ADDRESS = re.compile(r"[^@\s,;<>]+@[^@\s,;<>.]+(\.[^@\s,;<>.]+)+")
+Mails = list[dict[str, Any]]
+"""`{"address", "confirmed"}` of each e-mail address that was subscribed."""
 SLACK_URL = "CONNECTOR_SLACK_WEBHOOK_URL"
 
 
@@ -34,8 +40,58 @@ def heard_by(subscribers: tuple[int, int] | None) -> str:
     confirmed, pending = subscribers
     people = counted(confirmed, "confirmed subscriber")
     waiting = f", {pending} not confirmed yet" if pending else ""
-    how = "" if confirmed else ": deploy the stack with NotificationEmail, and confirm the e-mail"
+    how = ""
+    if pending and not confirmed:
+        how = ": open the link in AWS's message"
+    elif not confirmed:
+        how = f": {command('notify', 'email', 'ADDRESS')}, then open the link in AWS's message"
     return f"{people}{waiting}{how}"
+
+
+def subscribe_mail(stack: Stack, actor: Actor, id: str | None, addresses: Sequence[str]) -> Mails:
+    """Subscribe e-mail addresses to the notifications of the stack; return the state of each.
+
+    `id` names a connection that may not be saved yet, or None for all. Raises `UserError` for an
+    address that is none, before any is subscribed, and where the person's rights do not allow it.
+    """
+    if wrong := [each for each in addresses if not _ADDRESS.fullmatch(each)]:
+        raise UserError(f"{', '.join(wrong)} is not an e-mail address")
+    every = stack.services.connections.all()
+    for each in [ConnectionId(id)] if id else [each.id for each in every]:
+        ledger = stack.ledger_of(actor, each)
+        connections.record_step(ledger, "notification_mail_added", addresses=len(addresses))
+    return [{"address": each, "confirmed": _subscribed(stack.topic, each)} for each in addresses]
+
+
+def _subscribed(topic: SnsTopic, address: str) -> bool:
+    try:
+        return topic.subscribe(address)
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "")
+        if code in {"InvalidParameter", "InvalidParameterException"}:
+            raise UserError(f"AWS does not take {address} as an e-mail address") from None
+        raise UserError(
+            f"{address} cannot be subscribed with your rights ({code}): deploy the stack with "
+            "NotificationEmail, or ask who has its operators' policy"
+        ) from None
+
+
+def mail_state(mail: Mapping[str, Any]) -> str:
+    """Return in words how far a subscription is."""
+    address = mail["address"]
+    if mail["confirmed"]:
+        return f"{address} is subscribed."
+    return f"{address} gets a message from AWS: it counts once the link in it was opened."
+
+
+def try_slack(http: Client, id: ConnectionId, url: Secret) -> None:
+    """Send a test message to a Slack address that is not stored yet; raises `UserError`."""
+    _expect_usable(url)
+    subject, text = _test_of(id)
+    try:
+        SlackWebhook(http, lambda: url).send(subject, text)
+    except ChannelError as error:
+        raise UserError(f"{error}: enter it again, or nothing to go on without") from None
 
 
 def keep_slack(stack: Stack, actor: Actor, id: ConnectionId, url: Secret) -> None:
@@ -54,7 +110,7 @@ def store_slack(stack: Stack, actor: Actor, id: str | None, url: Secret) -> None
     where, affected = _recorded(stack, actor, id, "slack_webhook_stored")
     stack.secret_store.store(NOTIFY_SLACK, where, {"url": url.reveal()})
     for connection in affected:
-        _switch(stack.services.connections, connection, on=True)
+        _switch(stack.services.connections, connection.id, on=True)
 
 
 def _expect_usable(url: Secret) -> None:
@@ -71,13 +127,17 @@ def remove_slack(stack: Stack, actor: Actor, id: str | None) -> None:
     stack.secret_store.delete(NOTIFY_SLACK, where)
     for connection in affected:
         if stack.secret_store.slack_url(connection.id) is None:
-            _switch(stack.services.connections, connection, on=False)
+            _switch(stack.services.connections, connection.id, on=False)
 
 
-def _switch(store: ConnectionStore, connection: Connection, *, on: bool) -> None:
-    notify = connection.notify.model_copy(update={"slack": on})
-    if notify != connection.notify:
-        store.save(connection.model_copy(update={"notify": notify}))
+def _switch(store: ConnectionStore, id: ConnectionId, *, on: bool) -> None:
+    """Change this setting alone, whatever else is changed at the same time."""
+    while read := store.versioned(id):
+        connection, version = read
+        notify = connection.notify.model_copy(update={"slack": on})
+        changed = connection.model_copy(update={"notify": notify})
+        if changed == connection or store.save_if_unchanged(changed, version):
+            return
 
 
 def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
@@ -86,8 +146,7 @@ def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
     `{"channel", "sent", "failure", "reaches"}`: how many people it reaches where that is known.
     """
     connection = stack.connection(id)
-    subject = f"Connector {connection.id}: a test"
-    text = f"This is a test. New exceptions and halts of {connection.id} are sent here."
+    subject, text = _test_of(connection.id)
     found = []
     for channel in stack.services.bound(connection).channels:
         try:
@@ -98,6 +157,11 @@ def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
         result = {"channel": channel.name, "sent": failure is None, "failure": failure}
         found.append(result | _reached(stack.topic, channel.name))
     return found
+
+
+def _test_of(id: ConnectionId) -> tuple[str, str]:
+    text = f"This is a test. New exceptions and halts of {id} are sent here."
+    return f"Connector {id}: a test", text
 
 
 def _reached(topic: SnsTopic, channel: str) -> dict[str, Any]:

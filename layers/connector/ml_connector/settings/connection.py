@@ -32,7 +32,14 @@ from ml_connector.settings.airbase_profile import (
     StrictModel,
     TimeZone,
 )
-from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES, HOST, ZONES, site_at
+from ml_connector.settings.exact_sites import (
+    ANOTHER_SITE,
+    EXACT_SITES,
+    HOST,
+    ZONES,
+    Language,
+    site_at,
+)
 from ml_connector.settings.served_elsewhere import ServedElsewhere, refuse_contradictions
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -90,7 +97,6 @@ Dimension = Literal["cost_centre", "cost_unit", "project"]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
-Language = Literal["en", "nl", "de", "fr", "es"]
 _OF_ALL_SITES = ("time_zone", "language")
 """Settings of a site that may stand beside `sites`, for all of them."""
 

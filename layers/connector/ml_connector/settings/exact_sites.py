@@ -1,6 +1,7 @@
 """Exact's sites, and which one settings name: without the models of settings."""
 
 from collections.abc import Mapping
+from typing import Literal
 from urllib.parse import urlsplit
 
 from ml_connector.domain.ids import SiteId
@@ -12,6 +13,7 @@ HOST = "start.exactonline."
 """How the name of each of Exact's own servers begins."""
 
 
+Language = Literal["en", "nl", "de", "fr", "es"]
 ZONES: Mapping[str, str] = {
     "nl": "Europe/Amsterdam",
     "be": "Europe/Brussels",
@@ -21,6 +23,10 @@ ZONES: Mapping[str, str] = {
     "co.uk": "Europe/London",
 }
 """The time zone of a site's country; the United States have several."""
+
+
+LANGUAGES: Mapping[str, Language] = {"nl": "nl", "be": "nl", "de": "de", "fr": "fr", "es": "es"}
+"""The language that is proposed for a site: a guess, which a person confirms. Elsewhere English."""
 
 
 def site_at(base_url: str) -> SiteId:

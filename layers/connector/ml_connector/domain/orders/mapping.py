@@ -23,7 +23,8 @@ from ml_connector.domain.orders.supplier import choose_supplier
 from ml_connector.domain.orders.validation import MappingContext, Problems
 from ml_connector.domain.records import Elsewhere
 from ml_connector.domain.texts import cut, in_one_line, length
-from ml_connector.settings.connection import Connection, ExactDivision, Language
+from ml_connector.settings.connection import Connection, ExactDivision
+from ml_connector.settings.exact_sites import Language
 
 _DESCRIPTION_LENGTH = 60
 _GL_ACCOUNT: Mapping[Language, str] = {
