@@ -10,7 +10,7 @@ from typing import Any
 from local.exact_simulator.entities import ENTITIES
 from local.exact_simulator.fields import FIELDS
 from local.exact_simulator.order_lines import LINE
-from local.exact_simulator.purchase_orders import ORDER, lines_of, touch
+from local.exact_simulator.purchase_orders import ORDER, lines_of, reprice, touch
 from local.exact_simulator.refusals import BusinessError
 from local.exact_simulator.resources import build
 from local.exact_simulator.world import Division, Row, World
@@ -174,10 +174,15 @@ class Builders:
         return self.add(division, "inventory/Warehouses", **given)
 
     def change(self, division: int, endpoint: str, key: str, **fields: Any) -> None:
-        """Change fields of a row as a user of Exact might, without the rules of the API."""
+        """Change fields of a row as a user of Exact might, without the rules of the API.
+
+        Amounts of a line and its order follow from its quantity, price and VAT.
+        """
         target, entity = self.world.divisions[division], ENTITIES[endpoint]
         _check_names(endpoint, fields)
         row = {**target.table(endpoint)[key], **fields}
+        if entity is LINE:
+            reprice(target, row, fields)
         self.world.save(target, entity, row, "Update")
         if entity is ORDER:
             for line in lines_of(target, key):

@@ -1,6 +1,6 @@
 """Purchase order lines: their checks, price and VAT."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
@@ -14,6 +14,10 @@ LINE = ENTITIES["purchaseorder/PurchaseOrderLines"]
 _CENT = Decimal("0.01")
 _WIDE = Context(prec=80)
 _MANDATORY_DIMENSION = 1
+_PRICING = frozenset({
+    "Quantity", "QuantityInPurchaseUnits", "UnitPrice", "NetPrice", "Discount", "VATCode",
+    "VATPercentage",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,21 @@ def complete_line(context: OrderContext, sent: Mapping[str, Any]) -> tuple[Row, 
     problems += _vat(context.division, line)
     problems += _price(context.division, line, offer)
     return line, problems
+
+
+def recalculate(division: Division, line: Row, changed: Iterable[str]) -> None:
+    """Set what follows from the changed fields of a line, as Exact does when a user changes it."""
+    names = set(changed)
+    if "Quantity" in names - {"QuantityInPurchaseUnits"}:
+        line["QuantityInPurchaseUnits"] = line["Quantity"]
+    elif "QuantityInPurchaseUnits" in names:
+        line["Quantity"] = line["QuantityInPurchaseUnits"]
+    if "VATCode" in names:
+        _vat(division, line)
+    if names & {"UnitPrice", "Discount"} and "NetPrice" not in names:
+        line["NetPrice"] = None
+    if names & _PRICING:
+        _price(division, line, None)
 
 
 def _offer(context: OrderContext, item: Row) -> Row | None:

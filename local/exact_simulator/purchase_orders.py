@@ -1,6 +1,6 @@
 """Purchase orders and their lines, with Exact's rules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +12,14 @@ from local.exact_simulator.entities import ENTITIES
 from local.exact_simulator.fields import read_body, read_values, wire_date
 from local.exact_simulator.listing import Row as AnyRow
 from local.exact_simulator.listing import filtered, page
-from local.exact_simulator.order_lines import LINE, OrderContext, complete_line, converted, total
+from local.exact_simulator.order_lines import (
+    LINE,
+    OrderContext,
+    complete_line,
+    converted,
+    recalculate,
+    total,
+)
 from local.exact_simulator.refusals import BusinessError, method_not_allowed
 from local.exact_simulator.resources import created, existing
 from local.exact_simulator.world import Division, Row, World
@@ -245,6 +252,25 @@ def touch(world: World, division: Division, key: str) -> None:
     world.notify(division, ORDER, "Update", key)
 
 
+def reprice(division: Division, line: Row, changed: Iterable[str]) -> None:
+    """Set the amounts of a line that a user changes, and of its order."""
+    recalculate(division, line, changed)
+    order = division.table(ORDER.path).get(line["PurchaseOrderID"])
+    if order is not None:
+        line["AmountDC"] = converted(line["AmountFC"], order)
+        _sum_up(
+            order,
+            [
+                line,
+                *(
+                    each
+                    for each in lines_of(division, line["PurchaseOrderID"])
+                    if each["ID"] != line["ID"]
+                ),
+            ],
+        )
+
+
 def _replace(
     context: CallContext, order: Row, lines: list[Row], *, is_header_modified: bool = False
 ) -> None:
@@ -265,15 +291,18 @@ def _replace(
 def _store(
     world: World, division: Division, order: Row, lines: list[Row], *, is_modified: bool = True
 ) -> None:
-    gross, vat = total(lines, "AmountFC"), total(lines, "VATAmount")
-    order.update(_amounts(gross, vat))
-    order["AmountDC"] = converted(order["AmountFC"], order)
+    _sum_up(order, lines)
     order["PurchaseOrderLineCount"] = len(lines)
     world.store(division, ORDER, order, is_modified=is_modified)
     for line in lines:
         line["PurchaseOrderID"] = order["PurchaseOrderID"]
         line["AmountDC"] = converted(line["AmountFC"], order)
         world.store(division, LINE, line)
+
+
+def _sum_up(order: Row, lines: list[Row]) -> None:
+    order.update(_amounts(total(lines, "AmountFC"), total(lines, "VATAmount")))
+    order["AmountDC"] = converted(order["AmountFC"], order)
 
 
 def _amounts(gross: Decimal, vat: Decimal) -> dict[str, float]:

@@ -22,6 +22,7 @@ from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.record_codec import NewerDataError, is_record_key
 from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.infrastructure.site_keys import SiteKeys
+from ml_connector.infrastructure.vendor_links import SupplierProposals
 from ml_connector.secret import Secret
 from ml_console.files import FILES
 from ml_console.settings import Settings
@@ -93,6 +94,12 @@ class Console:
             connection.id, connection.first_site, lambda: ledger.has_form(DIVISION_KEYS)
         )
         return ReferenceStore(self.tables.reference, keys, division)
+
+    def proposals_of(self, connection: ConnectionView) -> SupplierProposals:
+        """Return the suppliers that were proposed for vendors, for reading."""
+        return SupplierProposals(
+            self.tables.mappings, SiteKeys(connection.id, connection.first_site)
+        )
 
     def connection(self, id: ConnectionId) -> ConnectionView:
         """Return a connection; raises `NotFoundError`."""

@@ -5,14 +5,18 @@ made a text is found again by its words, and its translation is filled in with t
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from ml_connector.domain.exception_codes import CATALOGUE
-from ml_console.texts import SOURCE, Texts
+from ml_console.filled_values import in_readers_form
+from ml_console.texts import Texts
 
 _FIELD = re.compile(r"\{(\w+)\}")
-_LONGEST = 20_000
+_LONGEST, _LONGEST_CAUSE = 20_000, 1_000
+_TOLD = 12
+"""So many characters of its own has a template at least that is found without its code."""
+_REASONS = frozenset({"reason", "words", "why"})
 
 
 def in_words(texts: Texts, code: str, text: str) -> str:
@@ -20,12 +24,43 @@ def in_words(texts: Texts, code: str, text: str) -> str:
 
     A text that an earlier version or another place has made stays as it is.
     """
-    if texts.language == SOURCE or len(text) > _LONGEST:
+    return _filled_in(texts, _patterns(code), text) or text
+
+
+def in_any_words(texts: Texts, text: str) -> str:
+    """Return a cause of any code, where it was kept without its code."""
+    if len(text) > _LONGEST_CAUSE:
         return text
-    for pattern, templates in _patterns(code):
+    return _filled_in(texts, _causes(), text) or text
+
+
+def _filled_in(
+    texts: Texts, patterns: Iterable[tuple[re.Pattern[str], tuple[str, ...]]], text: str
+) -> str | None:
+    if len(text) > _LONGEST:
+        return None
+    for pattern, templates in patterns:
         if found := pattern.fullmatch(text):
-            return " ".join(_filled(texts.say(each), found.groupdict()) for each in templates)
-    return text
+            values = {name: _value(texts, name, each) for name, each in found.groupdict().items()}
+            return " ".join(_filled(texts.say(each), values) for each in templates)
+    return None
+
+
+def _value(texts: Texts, name: str, value: str) -> str:
+    """Return a value; a reason may be the cause of another exception."""
+    if name in _REASONS:
+        return in_any_words(texts, value)
+    return in_readers_form(texts, name, value)
+
+
+@cache
+def _causes() -> tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]:
+    """Return the causes of all codes, those with most words of their own first."""
+    made = {each for code in CATALOGUE for each in _templates(code)}
+    known = sorted(made, key=lambda each: -len(_FIELD.sub("", " ".join(each))))
+    return tuple(
+        (_pattern(" ".join(each)), each) for each in known if len(_FIELD.sub("", each[0])) > _TOLD
+    )
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:

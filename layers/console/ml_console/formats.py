@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -30,6 +30,18 @@ def amount(text: str | None, locale: Locale) -> str:
 def money(currency: str, number: Decimal) -> str:
     """Return `EUR 5000.00`, with the decimals of the currency."""
     return f"{currency} {round_to_cents(number, currency):f}"
+
+
+def price(value: object, locale: Locale, decimals: int = 2) -> str:
+    """Return a number with these decimals at least, and all others that it has."""
+    try:
+        number = Decimal(str(value))
+        plain = Decimal(f"{number.normalize():f}")
+        exponent = plain.as_tuple().exponent
+        short = isinstance(exponent, int) and -exponent < decimals
+        return locale.number(plain.quantize(Decimal(1).scaleb(-decimals)) if short else plain)
+    except (InvalidOperation, ValueError):
+        return str(value)
 
 
 def amounts(sums: Mapping[str, Decimal]) -> list[str]:

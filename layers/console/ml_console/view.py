@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, ModuleLoader, StrictUndefined
 
-from ml_console import exception_texts, formats, report_words, words
+from ml_console import exception_texts, filled_values, formats, report_words, words
 from ml_console.files import address_of
 from ml_console.locales import LOCALES
 from ml_console.texts import SOURCE, Texts
@@ -48,6 +48,7 @@ def environment(language: str = SOURCE) -> Environment:
         "mapping_state_words": report_words.MAPPING_STATES,
         "evidence_words": report_words.EVIDENCE,
         "check_words": report_words.CHECKS,
+        "candidate_words": words.CANDIDATES,
         "compared_words": report_words.COMPARED,
         "progress_words": report_words.PROGRESS,
     }
@@ -64,6 +65,8 @@ def page(template: str, texts: Texts, status: int = 200, **values: Any) -> Answe
             _=texts.say,
             _n=texts.count,
             in_words=partial(exception_texts.in_words, texts),
+            in_any_words=partial(exception_texts.in_any_words, texts),
+            plain_value=partial(filled_values.plain_value, texts),
             language=texts.language,
             **values,
         )

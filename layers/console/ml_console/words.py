@@ -7,7 +7,8 @@ from typing import Any
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.open_groups import Matter
 from ml_connector.message_bodies import DeedName
-from ml_console.formats import heading
+from ml_console.exception_texts import in_any_words
+from ml_console.formats import heading, month
 from ml_console.texts import Texts, marked
 
 _FIELD = re.compile(r"%\((\w+)\)s")
@@ -106,8 +107,6 @@ HEADINGS: Mapping[str, str] = {
     "no_access": marked("No access yet"),
     "signed_out_meanwhile": marked("You were signed out"),
     "another_site": marked("Not accepted"),
-    "reason_needed": marked("A reason is needed"),
-    "choice_needed": marked("Nothing was chosen"),
     "decided_meanwhile": marked("Decided meanwhile"),
     "bad_request": marked("Not understood"),
     "failed": marked("That did not work"),
@@ -133,6 +132,31 @@ DEEDS: Mapping[DeedName, str] = {
     "comment": marked("Comment"),
 }
 """What a person may ask for about a group."""
+
+CHOICES: Mapping[str, str] = {
+    "suppliers": marked("Which supplier it is in Exact"),
+    "gl_accounts": marked("Which GL account it is in Exact"),
+    "items": marked("Which item it is in Exact"),
+    "cost_centres": marked("Which cost centre it is in Exact"),
+    "cost_units": marked("Which cost unit it is in Exact"),
+    "projects": marked("Which project it is in Exact"),
+    "vat_codes": marked("Which VAT code it is in Exact"),
+    "payment_conditions": marked("Which payment condition it is in Exact"),
+}
+"""What is chosen for a value, by kind of mapping."""
+
+CANDIDATES: Mapping[str, str] = {
+    "date": marked("Order date"),
+    "reference": marked("Reference"),
+    "amount": marked("Amount"),
+    "number": marked("Number in Exact"),
+    "code": marked("Account code"),
+    "name": marked("Name"),
+    "score": marked("Alike"),
+    "supplier": marked("Supplier"),
+    "description": marked("Description"),
+}
+"""What is told of each of the candidates for an exception."""
 
 _HALTED = marked("nothing goes through there until it is repaired; orders wait and none is lost.")
 _HOLDS_UP = marked("these orders stay out of Exact. They are checked again every day.")
@@ -165,10 +189,10 @@ def step_in_words(texts: Texts, entry: Entry) -> str:
     if text is None:
         return entry.step.replace("_", " ").capitalize()
     unknown = dict.fromkeys(_FIELD.findall(text), "…")
-    return texts.say(text, **{**unknown, **_values(entry.detail)})
+    return texts.say(text, **{**unknown, **_values(texts, entry.detail)})
 
 
-def _values(detail: Mapping[str, Any]) -> dict[str, str]:
+def _values(texts: Texts, detail: Mapping[str, Any]) -> dict[str, str]:
     """Return what a step's text may name."""
     flat = {name: value for name, value in detail.items() if isinstance(value, str | int)}
     exact = detail.get("exact")
@@ -176,5 +200,9 @@ def _values(detail: Mapping[str, Any]) -> dict[str, str]:
         flat["number"] = exact["number"]
     if isinstance(problems := detail.get("problems"), list):
         codes = (str(each.get("code", "")) for each in problems if isinstance(each, dict))
-        flat["codes"] = ", ".join(dict.fromkeys(map(heading, codes)))
+        flat["codes"] = ", ".join(texts.say(heading(each)) for each in dict.fromkeys(codes))
+    if cause := detail.get("cause"):
+        flat["cause"] = in_any_words(texts, str(cause))
+    if found := detail.get("month"):
+        flat["month"] = month(str(found), texts.locale)
     return {name: str(value) for name, value in flat.items()}

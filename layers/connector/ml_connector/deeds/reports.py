@@ -25,6 +25,7 @@ from ml_connector.domain.reports import (
 )
 from ml_connector.health.ping import TOKEN_LIFETIME, ping_connection
 from ml_connector.infrastructure.kept_reports import KeptReports
+from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.infrastructure.vendor_links import ProposedSupplier
 from ml_connector.mapping.import_export import show
 from ml_connector.month_end.reconcile import reconcile
@@ -142,9 +143,9 @@ def _cost_centre(tags: Iterable[Tag]) -> str:
 
 
 def _vendor_cases(services: Services) -> Iterator[VendorCase]:
-    orders: defaultdict[tuple[VendorId, Division], list[tuple[str, str]]] = defaultdict(list)
+    orders: defaultdict[tuple[VendorId, Division], list[OrderRecord]] = defaultdict(list)
     for record, vendor, division in waiting_for_link(services.ledger):
-        orders[vendor, division].append((records.title(record), record.facts.total))
+        orders[vendor, division].append(record)
     states = VendorStates(services)
     for settings in services.connection.divisions:
         key, suppliers = settings.division, states.suppliers(settings.division)
@@ -155,7 +156,7 @@ def _vendor_cases(services: Services) -> Iterator[VendorCase]:
 
 
 def _vendor_case(
-    state: VendorInDivision, suppliers: SupplierLookup, waiting: Sequence[tuple[str, str]]
+    state: VendorInDivision, suppliers: SupplierLookup, waiting: Sequence[OrderRecord]
 ) -> VendorCase:
     proposal = state.proposal if state.candidates else None
     link = state.link
@@ -168,8 +169,9 @@ def _vendor_case(
         candidates=tuple(_candidates(state.candidates[:_MOST_CANDIDATES], suppliers)),
         linked_to=_supplier(suppliers.get(link.supplier), link.supplier) if link else None,
         doubt=link.doubt if link else "",
-        orders=tuple(title for title, _ in waiting),
-        held_up=tuple(total for _, total in waiting),
+        orders=tuple(records.title(each) for each in waiting),
+        held_up=tuple(each.facts.total for each in waiting),
+        order_keys=tuple(each.key for each in waiting),
     )
 
 

@@ -145,6 +145,11 @@ def digests_in(group: GroupId, key: RecordKey, facts: Facts) -> list[str]:
     return [each.digest for matter, each in _matters(key, facts) if matter.id == group]
 
 
+def groups_of(key: RecordKey, facts: Facts) -> dict[str, GroupId]:
+    """Return the group of each open problem of a record, by the problem's digest."""
+    return {problem.digest: matter.id for matter, problem in _matters(key, facts)}
+
+
 def _matters(key: RecordKey, facts: Facts) -> Iterator[tuple[Matter, Problem]]:
     kind, divisions = key.partition("#")[0], tuple(divisions_of(key, facts))
     if isinstance(facts, ConnectionFacts):

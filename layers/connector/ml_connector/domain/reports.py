@@ -31,7 +31,10 @@ class Candidate(Struct, frozen=True):
 
 
 class VendorCase(Struct, frozen=True):
-    """A vendor to decide about in a division; `orders` and `held_up` (totals) wait for it."""
+    """A vendor to decide about in a division; `orders` (titles) and `held_up` (totals) wait for it.
+
+    `order_keys` are those of the records, in the same order.
+    """
 
     division: str
     vendor: Side
@@ -42,6 +45,7 @@ class VendorCase(Struct, frozen=True):
     doubt: str
     orders: tuple[str, ...]
     held_up: tuple[str, ...]
+    order_keys: tuple[str, ...] = ()
 
 
 class VendorsReport(Struct, frozen=True):

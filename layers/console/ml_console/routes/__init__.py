@@ -5,6 +5,7 @@ from ml_console.console import Routes
 from ml_console.routes import (
     audit,
     deeds,
+    group,
     group_deeds,
     health,
     inbox,
@@ -26,7 +27,7 @@ ROUTES = Routes(
     },
     private={
         ("GET", "/"): (Role.READER, inbox.inbox),
-        ("GET", "/group"): (Role.READER, inbox.group),
+        ("GET", "/group"): (Role.READER, group.group),
         ("POST", "/group/decide"): (Role.CLERK, group_deeds.ask),
         ("GET", "/deed"): (Role.READER, group_deeds.deed),
         ("POST", "/deed/go"): (Role.CLERK, group_deeds.go_or_undo),

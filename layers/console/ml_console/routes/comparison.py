@@ -1,21 +1,24 @@
 """An order on three sides: as Airbase has it, as it was written last, and as Exact holds it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
+from ml_connector.domain.money import minor_digits
 from ml_connector.domain.orders.diff import LINES
 from ml_connector.domain.orders.exact_order import ExactLine, ExactOrder
 from ml_connector.domain.records import OrderFacts
 from ml_connector.domain.reports import ApprovedLine, ApprovedOrder
-from ml_console.formats import amount, day, money
+from ml_console.formats import amount, day, money, price
 from ml_console.locales import Locale
 
 _HEADER = ("description", "order_date", "payment_condition", "sum")
 _LINE = ("description", "quantity", "unit_price", "vat_code", "cost_centre")
+_Show = Callable[[str, Any], str]
 
 
 class Cell(Struct, frozen=True):
@@ -50,11 +53,19 @@ def compared(
     """Return header and lines of an order; empty when nothing was written or read."""
     if not (facts.body or approved or held):
         return []
-    return [_header(facts, approved, held, locale), *_lines(facts.body, approved, held, locale)]
+    show = partial(_shown, locale=locale, currency=_currency(facts.body, approved, held))
+    return [_header(facts, approved, held, show), *_lines(facts.body, approved, held, show)]
+
+
+def _currency(
+    body: Mapping[str, Any] | None, approved: ApprovedOrder | None, held: ExactOrder | None
+) -> str:
+    written = str((body or {}).get("Currency") or "")
+    return written or (held.currency if held else approved.total[:3] if approved else "")
 
 
 def _header(
-    facts: OrderFacts, approved: ApprovedOrder | None, held: ExactOrder | None, locale: Locale
+    facts: OrderFacts, approved: ApprovedOrder | None, held: ExactOrder | None, show: _Show
 ) -> Part:
     body = facts.body or {}
     left: Mapping[str, Any] | None = None
@@ -74,14 +85,14 @@ def _header(
         right = {name: getattr(held, name) for name in names}
         lines = (line.quantity * line.unit_price for line in held.lines)
         right = {**right, "sum": _sum(held.currency, lines)}
-    return Part(0, _cells(_HEADER, left, middle if body else None, right, locale))
+    return Part(0, _cells(_HEADER, left, middle if body else None, right, show))
 
 
 def _lines(
     body: Mapping[str, Any] | None,
     approved: ApprovedOrder | None,
     held: ExactOrder | None,
-    locale: Locale,
+    show: _Show,
 ) -> Iterator[Part]:
     written: Sequence[Mapping[str, Any]] = (body or {}).get(LINES, ())
     airbase = approved.lines if approved else ()
@@ -93,9 +104,9 @@ def _lines(
         is_added, is_removed = right and body and not middle, held and middle and not right
         sign = "+" if is_added else "-" if is_removed else ""
         values = _airbase_line(left), _written_line(middle), _exact_line(right)
-        cells = _cells(_LINE, *values, locale)
-        received = locale.number(_plain(right.received)) if right and right.received else ""
-        invoiced = locale.number(_plain(right.invoiced)) if right and right.invoiced else ""
+        cells = _cells(_LINE, *values, show)
+        received = show("quantity", right.received) if right and right.received else ""
+        invoiced = show("quantity", right.invoiced) if right and right.invoiced else ""
         yield Part(at + 1, cells, sign, received, invoiced)
 
 
@@ -122,12 +133,12 @@ def _cells(
     airbase: Mapping[str, Any] | None,
     written: Mapping[str, Any] | None,
     exact: Mapping[str, Any] | None,
-    locale: Locale,
+    show: _Show,
 ) -> list[Cell]:
     made = []
     for name in names:
         left, middle, right = (
-            None if side is None else _shown(name, side.get(name), locale)
+            None if side is None else show(name, side.get(name))
             for side in (airbase, written, exact)
         )
         changed = middle is not None and right is not None and middle != right
@@ -136,24 +147,18 @@ def _cells(
     return made
 
 
-def _shown(name: str, value: Any, locale: Locale) -> str:
+def _shown(name: str, value: Any, locale: Locale, currency: str) -> str:
     if value is None or value == "":
         return ""
-    if name in {"quantity", "unit_price"}:
-        try:
-            return locale.number(_plain(Decimal(str(value))))
-        except InvalidOperation:
-            return str(value)
+    if name == "quantity":
+        return price(value, locale, 0)
+    if name == "unit_price":
+        return price(value, locale, minor_digits(currency))
     if name == "order_date":
         return day(value if isinstance(value, date) else str(value), locale)
     if name == "sum":
         return amount(str(value), locale)
     return str(value).strip()
-
-
-def _plain(value: Decimal) -> Decimal:
-    """Return a number without needless zeros, and not as a power of ten."""
-    return Decimal(f"{value.normalize():f}")
 
 
 def _amount_of(line: Mapping[str, Any]) -> Decimal:

@@ -6,7 +6,7 @@ from ml_connector.message_bodies import DeedName, PersonDeed
 from ml_connector.messages import deed_message
 from ml_console.console import Console
 from ml_console.formats import record_address
-from ml_console.view import page
+from ml_console.routes.record import show
 from ml_console.visits import Visit
 from ml_console.web import Answer, redirect
 
@@ -27,9 +27,10 @@ def dismiss(console: Console, visit: Visit) -> Answer:
     if isinstance(found, Answer):
         return found
     reason = " ".join(visit.request.form.get("reason", "").split())
+    problem = visit.request.form.get("problem", "")
     if not reason or len(reason) > _LONGEST_REASON:
-        return page("message.html", visit.texts, 400, message="reason_needed", visit=visit)
-    return _queue(console, visit, found, "dismiss", visit.request.form.get("problem", ""), reason)
+        return show(console, visit, found, problem)
+    return _queue(console, visit, found, "dismiss", problem, reason)
 
 
 def _unchanged(console: Console, visit: Visit) -> AnyRecord | Answer:

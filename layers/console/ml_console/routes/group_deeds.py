@@ -19,6 +19,7 @@ from ml_connector.messages import deed_message
 from ml_connector.user_errors import UserError
 from ml_console.console import Console
 from ml_console.formats import deed_address
+from ml_console.routes import group
 from ml_console.routes.inbox import Card, find_card
 from ml_console.view import page
 from ml_console.visits import ForbiddenError, NotFoundError, Visit, connection_in
@@ -41,11 +42,13 @@ def ask(console: Console, visit: Visit) -> Answer:
     for_all = form.get("scope") == "all"
     _require(visit, card, Role.APPROVER if for_all else Role.CLERK)
     said = _said(form, deed or "")
-    if deed is None or (deed in _SAID and not said):
-        return page("message.html", visit.texts, 400, message="reason_needed", visit=visit)
     exact = form.get("exact", "")[:100]
+    if deed is None:
+        return page("message.html", visit.texts, 400, message="bad_request", visit=visit)
+    if deed in _SAID and not said:
+        return group.show(console, visit, card, "words")
     if deed in {"decide", "adopt"} and not exact:
-        return page("message.html", visit.texts, 400, message="choice_needed", visit=visit)
+        return group.show(console, visit, card, "choice")
     key = _key(visit, form.get("once", ""), deed)
     _send(
         console,

@@ -1,20 +1,14 @@
-"""The first page: what a person has to decide, each cause once, and a page for each group."""
+"""The first page: what a person has to decide, each cause once."""
 
-import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
 from ml_connector import clock
-from ml_connector.domain.console_access import Role
 from ml_connector.domain.exception_codes import CATALOGUE, Severity
-from ml_connector.domain.ids import Division
-from ml_connector.domain.open_groups import Group, GroupId, Matter, Member
-from ml_connector.domain.orders.decided import ASKED, ONLY_ORDERS
+from ml_connector.domain.open_groups import Group, GroupId, Matter
 from ml_connector.infrastructure.connection_views import ConnectionView
 from ml_connector.infrastructure.open_groups import Growth, Snooze
-from ml_connector.infrastructure.record_codec import NewerDataError
-from ml_connector.reference_data.choices import Choice, find_choices, is_certain
 from ml_console.console import Console
 from ml_console.formats import amounts
 from ml_console.view import page
@@ -22,8 +16,7 @@ from ml_console.visits import NotFoundError, Visit, connection_in
 from ml_console.web import Answer
 from ml_console.words import SORTS, consequence
 
-_CARDS, _MEMBERS = 20, 40
-_DAYS = (1, 3, 7, 14)
+_CARDS = 20
 """So many are on one page: it stays small, however many there are."""
 _FIRST = {Severity.HALT: 0, Severity.EXCEPTION: 1}
 
@@ -113,67 +106,6 @@ def inbox(console: Console, visit: Visit) -> Answer:
         end=begin + len(shown),
         page_size=_CARDS,
     )
-
-
-def group(console: Console, visit: Visit) -> Answer:
-    """Show the members of a group, page by page, and what can be decided about them."""
-    card = find_card(console, visit)
-    query = visit.request.query
-    after, typed = query.get("after", ""), query.get("q", "")[:100]
-    groups = console.ledger_of(card.connection).groups
-    found = groups.members(card.group.id, after, _MEMBERS + 1)
-    role = visit.role_for(card.matter.divisions)
-    may_decide = role is not None and role >= Role.CLERK
-    choices = _choices(console, card, typed, found) if may_decide else []
-    like = _like(card, found)
-    return page(
-        "group.html",
-        visit.texts,
-        visit=visit,
-        card=card,
-        members=found[:_MEMBERS],
-        is_first=not after,
-        next=found[_MEMBERS - 1].place if len(found) > _MEMBERS else "",
-        may_decide=may_decide,
-        may_rule=role is not None and role >= Role.APPROVER and card.matter.code not in ONLY_ORDERS,
-        twins=_twins(console, card, found),
-        asked=ASKED.get(card.matter.code, "") if card.matter.airbase else "",
-        choices=choices,
-        chosen=next((each.exact for each in choices if is_certain(typed or like, each)), ""),
-        typed=typed,
-        once=secrets.token_urlsafe(12),
-        days=_DAYS,
-    )
-
-
-def _choices(console: Console, card: Card, typed: str, members: list[Member]) -> list[Choice]:
-    """Return what may be chosen for the group's Airbase value, in its division."""
-    kind = ASKED.get(card.matter.code)
-    if not (kind and card.division and card.matter.airbase):
-        return []
-    store = console.reference_of(card.connection, Division(card.division))
-    return find_choices(store, kind, typed, _like(card, members), clock.now().date())
-
-
-def _twins(console: Console, card: Card, members: list[Member]) -> list[dict[str, str]]:
-    """Return the orders in Exact that the only order of a group may be the same as."""
-    if card.matter.code != "POSSIBLE_DUPLICATE" or len(members) != 1:
-        return []
-    try:
-        record = console.ledger_of(card.connection).read(members[0].record)
-    except NewerDataError:
-        return []
-    shown = [each for each in record.problems if each.code == card.matter.code]
-    return [dict(each) for problem in shown for each in problem.candidates]
-
-
-def _like(card: Card, members: list[Member]) -> str:
-    """Return by which words a choice is looked for as long as nobody has typed any."""
-    if ASKED.get(card.matter.code) == "suppliers" and members:
-        return members[0].vendor
-    if card.matter.code in ONLY_ORDERS:
-        return ""
-    return card.matter.airbase
 
 
 def find_card(console: Console, visit: Visit) -> Card:

@@ -8,10 +8,11 @@ from ml_connector import record_lookup as records
 from ml_connector.audit import trail_checks
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.console_access import Role
+from ml_connector.domain.open_groups import MOST_GROUPS, groups_of
 from ml_connector.domain.people import name_of, person_of
 from ml_connector.domain.reports import ApprovedOrder
 from ml_connector.exceptions.open_rows import open_rows
-from ml_connector.infrastructure.ledger import AnyRecord
+from ml_connector.infrastructure.ledger import AnyRecord, Ledger
 from ml_connector.user_errors import UserError
 from ml_console.console import Console
 from ml_console.routes import asking
@@ -38,10 +39,15 @@ class Step:
 
 def record(console: Console, visit: Visit) -> Answer:
     """Show a record."""
-    ledger, found = console.record(visit, visit.request.query)
-    connection = console.connection(ledger.id)
+    _, found = console.record(visit, visit.request.query)
+    return show(console, visit, found)
+
+
+def show(console: Console, visit: Visit, found: AnyRecord, missing: str | None = None) -> Answer:
+    """Show a record; `missing`: the problem whose dismissal lacked a reason."""
+    connection = console.connection(found.connection)
+    ledger = console.ledger_of(connection)
     names = connection.names
-    evidence = {each.digest: dict(each.evidence) for each in found.facts.all_problems}
     try:
         trail = trail_checks.of_record(ledger, found)
         entries, broken = trail.entries, trail.check.broken
@@ -54,6 +60,7 @@ def record(console: Console, visit: Visit) -> Answer:
     return page(
         "record.html",
         visit.texts,
+        200 if missing is None else 400,
         visit=visit,
         connection=connection,
         record=found,
@@ -62,7 +69,9 @@ def record(console: Console, visit: Visit) -> Answer:
         state=state_in_words(visit.texts, found.state),
         number=records.exact_number(found),
         places=[names.get(each, each) for each in divisions_of(found)],
-        rows=[{**row, "evidence": evidence[row["id"]]} for row in open_rows(found)],
+        rows=list(_rows(ledger, found)),
+        missing=missing,
+        typed=visit.request.form.get("reason", ""),
         dismissed=_dismissed(found),
         steps=list(story_of(visit, entries)),
         entries=len(entries),
@@ -78,6 +87,16 @@ def record(console: Console, visit: Visit) -> Answer:
         may_read=found.key.startswith(ORDER) and visit.may(Role.CLERK, found),
         new_id=asking.new_id,
     )
+
+
+def _rows(ledger: Ledger, found: AnyRecord) -> Iterator[dict[str, Any]]:
+    """Yield what is open, with its evidence and the group that it is in, if it is counted yet."""
+    evidence = {each.digest: dict(each.evidence) for each in found.facts.all_problems}
+    groups = groups_of(found.key, found.facts)
+    known = {id: ledger.groups.get(id) for id in [*dict.fromkeys(groups.values())][:MOST_GROUPS]}
+    for row in open_rows(found):
+        group = known.get(groups[row["id"]]) if row["id"] in groups else None
+        yield {**row, "evidence": evidence[row["id"]], "group": group}
 
 
 def read(console: Console, visit: Visit) -> Answer:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
-from itertools import groupby
+from itertools import groupby, zip_longest
 
 from msgspec import Struct
 
@@ -42,6 +42,13 @@ class Offer(Struct, frozen=True):
     rows: list[Row]
 
 
+class Waiting(Struct, frozen=True):
+    """An order that waits for the vendor; `key` is empty where an earlier release read it."""
+
+    title: str
+    key: str
+
+
 class Card(Struct, frozen=True):
     """A vendor, decided about at once in all divisions where the same is proposed."""
 
@@ -51,7 +58,7 @@ class Card(Struct, frozen=True):
     offers: list[Offer]
     linked_to: Side | None
     doubt: str
-    orders: list[str]
+    orders: list[Waiting]
     held_up: list[str]
     may_decide: bool
 
@@ -145,10 +152,15 @@ def _cards(visit: Visit, cases: Iterable[VendorCase], seen: dict[str, str]) -> I
             ],
             linked_to=first.linked_to,
             doubt=first.doubt,
-            orders=[title for each in together for title in each.orders],
+            orders=[order for each in together for order in _waiting(each)],
             held_up=_sums(total for each in together for total in each.held_up),
             may_decide=all((visit.access.role_for([key]) or 0) >= Role.APPROVER for key in keys),
         )
+
+
+def _waiting(case: VendorCase) -> Iterator[Waiting]:
+    for title, key in zip_longest(case.orders, case.order_keys[: len(case.orders)], fillvalue=""):
+        yield Waiting(title, key)
 
 
 def _sums(totals: Iterable[str]) -> list[str]:

@@ -1,0 +1,102 @@
+"""Values that the connector has filled into a cause or a remedy, as their readers write them.
+
+Records keep these texts in English: amounts as `EUR 100.01`, days in ISO form, Exact's field names.
+What is not known to be such a value (a name, a code, an answer of a remote) stays as it is.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+
+from ml_connector.domain.exception_codes.changes import NOTHING
+from ml_console.formats import amount, day, moment, price
+from ml_console.report_words import COMPARED, READ
+from ml_console.texts import Texts
+
+_AMOUNT = re.compile(r"[A-Z]{3} -?\d+(?:\.\d+)?")
+_DECIMAL = re.compile(r"-?\d{1,18}\.\d{1,12}")
+_WHOLE = re.compile(r"\d{4,18}")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2})( UTC)?")
+_DIFFERENCE = re.compile(r"(?:(?P<line>line (?P<number>\d+)|a line), )?"
+                         r"(?P<field>\w+): (?P<expected>.*), in Exact (?P<found>.*)")  # fmt: skip
+_AN_ITEM = re.compile(r"(.*): (\S+) x (\S+)")
+_COUNTED = frozenset({
+    "count", "times", "stored", "found", "minute", "day", "calls", "share", "length", "longest",
+    "most", "remaining",
+})  # fmt: skip
+"""Fields in which a whole number is a number, and no code."""
+_FIELDS: Mapping[str, str] = {
+    "Supplier": "supplier", "Currency": "currency", "OrderDate": "order_date",
+    "ReceiptDate": "receipt_date", "YourRef": "reference", "Description": "description",
+    "PaymentCondition": "payment_condition", "Warehouse": "warehouse", "Item": "item",
+    "QuantityInPurchaseUnits": "quantity", "UnitPrice": "unit_price", "VATCode": "vat_code",
+    "CostCenter": "cost_centre", "CostUnit": "cost_unit", "Project": "project", "Notes": "notes",
+    "AmountFC": "amount", "line": "line",
+}  # fmt: skip
+"""How Exact calls what `COMPARED` has words for."""
+_PRICES, _QUANTITIES = frozenset({"UnitPrice", "AmountFC"}), frozenset({"QuantityInPurchaseUnits"})
+
+
+def in_readers_form(texts: Texts, name: str, value: str) -> str:
+    """Return the value of the field `name` of a template."""
+    if name == "differences":
+        return _differences(texts, value)
+    if name == "what":
+        return texts.say(READ[value]) if value in READ else value
+    if name in _COUNTED and _WHOLE.fullmatch(value):
+        return texts.locale.number(int(value))
+    return plain_value(texts, value)
+
+
+def plain_value(texts: Texts, value: str) -> str:
+    """Return an amount, a number with decimals, a day or a moment as its readers write it."""
+    locale = texts.locale
+    if _AMOUNT.fullmatch(value):
+        return amount(value, locale)
+    if _DECIMAL.fullmatch(value):
+        return locale.number(Decimal(value))
+    try:
+        if _DAY.fullmatch(value):
+            return day(value, locale)
+        if found := _MOMENT.fullmatch(value):
+            return moment(found[1], locale) + (found[2] or "")
+    except ValueError:  # a remote's text that only looks like a day
+        return value
+    return value
+
+
+def _differences(texts: Texts, value: str) -> str:
+    """Return what differs, clause by clause; as it is when a text in it reads like a clause."""
+    found = [_DIFFERENCE.fullmatch(each) for each in value.split("; ")]
+    if not all(found):
+        return value
+    return "; ".join(_difference(texts, each) for each in found if each)
+
+
+def _difference(texts: Texts, found: re.Match[str]) -> str:
+    field = found["field"]
+    name = COMPARED.get(_FIELDS.get(field, ""))
+    values = {
+        "field": texts.say(name) if name else field,
+        "expected": _side(texts, field, found["expected"]),
+        "found": _side(texts, field, found["found"]),
+    }
+    if found["number"]:
+        return texts.say(
+            "line %(number)s, %(field)s: %(expected)s, in Exact %(found)s",
+            number=found["number"],
+            **values,
+        )
+    return texts.say("%(field)s: %(expected)s, in Exact %(found)s", **values)
+
+
+def _side(texts: Texts, field: str, value: str) -> str:
+    if value == NOTHING:
+        return texts.say("nothing")
+    if field in _PRICES or field in _QUANTITIES:
+        return price(value, texts.locale, decimals=2 if field in _PRICES else 0)
+    if item := _AN_ITEM.fullmatch(value) if field == "line" else None:
+        quantity, cost = price(item[2], texts.locale, 0), price(item[3], texts.locale, 2)
+        return f"{item[1]}: {quantity} x {cost}"
+    return plain_value(texts, value)
