@@ -1,13 +1,13 @@
 """What a person may choose from in a division: accounts, suppliers, items and codes, by words.
 
 Read from what is stored, and little of it: of suppliers and items, of which there may be a hundred
-thousand, those that begin with what was typed.
+thousand, those that begin with what was typed; and of suppliers the first two thousand.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from difflib import SequenceMatcher
-from itertools import islice
+from itertools import chain, islice
 
 from msgspec import Struct
 
@@ -82,12 +82,13 @@ def _accounts(store: ReferenceStore, _: str, __: str, ___: date) -> Iterator[Cho
 
 
 def _suppliers(store: ReferenceStore, _: str, wanted: str, day: date) -> Iterator[Choice]:
+    """Yield those whose code or name begins with it; and of the first ones every one."""
     name = plain_name(wanted)
     first = name.partition(" ")[0]
     prefixes = [f"supplier-code#{wanted.strip()}"] if wanted.strip() else []
     prefixes += [f"supplier-name#{each}" for each in dict.fromkeys([name, first]) if each]
-    for id in _targets(store, prefixes):
-        each = store.get("supplier", id, Supplier)
+    begin = (store.get("supplier", id, Supplier) for id in _targets(store, prefixes))
+    for each in chain(begin, islice(store.all("supplier", Supplier), _READ_OF_ALL)):
         if each and each.is_usable_on(day) and not each.unreadable:
             yield Choice(each.id, each.code.strip(), each.name)
 
