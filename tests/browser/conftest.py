@@ -38,11 +38,14 @@ def chromium(demo: DemoEnvironment) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def demo() -> Iterator[DemoEnvironment]:
-    """The demo firm after its month, with what the worker reads for the pages."""
+    """The demo firm with an order in Exact for each division, and several that wait."""
     logging.disable(logging.CRITICAL)
     with DemoEnvironment() as demo:
         demo.connect()
-        Scenario(demo, lambda _: None).play()
+        scenario = Scenario(demo, lambda _: None)
+        scenario.one_order_per_division()
+        scenario.orders_with_exceptions()
+        scenario.changes_after_posting()
         demo.stack.rights.refusals.clear()
         yield demo
 

@@ -172,6 +172,6 @@ def test_a_month_shows_how_an_amount_differs_and_leads_to_the_order(
     (differing,) = [
         row for row in re.findall(r"<tr>.*?</tr>", month.html, re.DOTALL) if "PO-FINE" in row
     ]
-    amounts = re.findall(r'data-label="(Airbase|Exact)">([^<]+)', differing)
+    amounts = re.findall(r'data-label="(Airbase|Exact)">([^<]+?)\s*<', differing)
     assert amounts == [("Airbase", "EUR 1,250.00"), ("Exact", "EUR 612.50")], "amounts differ"
     assert address_of(demo, "PO-FINE") in month.links("/record")

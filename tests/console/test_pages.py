@@ -110,6 +110,26 @@ def test_health_is_in_words(browsers: dict[str, Browser], who: str) -> None:
     assert "Noorderlicht Nederland nl.2101 Everything could be read" in page.text
 
 
+def test_health_says_which_checks_are_green_in_each_division_that_somebody_sees(
+    demo: DemoEnvironment, browsers: dict[str, Browser]
+) -> None:
+    page = browsers["u-clerk"].get("/health")
+    assert browsers["u-clerk"].post("/health/ping", page.form("/health/ping")).status == 303
+    demo.stack.drain()
+    page = browsers["u-clerk"].get("/health")
+    shown = re.findall(
+        r"<summary>(.*?)</summary>\s*<ul class=\"checks\">(.*?)</ul>", page.html, re.DOTALL
+    )
+    names = {re.sub("<[^>]+>", "", summary).partition(":")[0]: checks for summary, checks in shown}
+    assert {"Connection", "Noorderlicht Nederland", "Noorderlicht Deutschland"} <= names.keys()
+    german = names["Noorderlicht Deutschland"]
+    assert german.count("<li>") == german.count("✓") > 5
+    assert "Suppliers of Exact</b> works" in german
+    ours = browsers["u-clerk-nl"].get("/health").text
+    assert "Noorderlicht Nederland: " in ours
+    assert "Deutschland" not in ours
+
+
 def test_looking_at_everything_calls_nobody_and_changes_nothing(
     demo: DemoEnvironment, browsers: dict[str, Browser]
 ) -> None:

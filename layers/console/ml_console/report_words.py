@@ -126,6 +126,7 @@ CATEGORIES: Mapping[str, str] = {
     "not_compared": marked("Posted since Exact was read"),
     "waiting": marked("Waiting"),
     "set_aside": marked("Set aside"),
+    "served_elsewhere": marked("Served elsewhere"),
     "missing": marked("Missing in Exact"),
     "only_in_exact": marked("Only in Exact"),
 }
@@ -142,6 +143,18 @@ CHECKS: Mapping[str, str] = {
     "exact_clock": marked("Exact's clock"),
     "limits": marked("Calls left in the division"),
     "subscriptions": marked("Exact's notifications"),
+    "airbase_order": marked("Orders of Airbase"),
+    "airbase_rate": marked("Calls left in Airbase"),
+    "airbase_vendor": marked("Vendors of Airbase"),
+    "budget": marked("Calls of the division today"),
+    "division": marked("The division itself"),
+    "purchase_order": marked("Purchase orders of Exact"),
+    "supplier": marked("Suppliers of Exact"),
+    "package": marked("Licence for purchase orders"),
+    "served_elsewhere": marked("Subsidiaries served elsewhere"),
+    "vat_code": marked("VAT codes"),
+    "webhook_calls": marked("Webhook calls"),
+    "webhooks": marked("Airbase's webhooks"),
 }
 
 

@@ -1,7 +1,10 @@
 """How each connection and division fares, from what is stored: nobody is called for this."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
 
 from ml_connector import clock
 from ml_connector.domain.console_access import Role
@@ -45,6 +48,24 @@ class DivisionHealth:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """What the last ping found in one division, at one site, or of the connection itself."""
+
+    place: str
+    found: list[Mapping[str, Any]]
+
+    @property
+    def works(self) -> int:
+        """Return how many of the checks show that it works."""
+        return sum(each["ok"] is True for each in self.found)
+
+    @property
+    def is_well(self) -> bool:
+        """Return whether none shows that it does not."""
+        return not any(each["ok"] is False for each in self.found)
+
+
+@dataclass(frozen=True)
 class ConnectionHealth:
     """How one connection fares."""
 
@@ -57,6 +78,7 @@ class ConnectionHealth:
     """None, like no waiting order, for somebody who sees only some of the divisions."""
     divisions: list[DivisionHealth]
     ping: PingReport | None
+    checked: list[Checked]
     told: Notice | None
     may_ask: bool
 
@@ -83,6 +105,7 @@ def ping(console: Console, visit: Visit) -> Answer:
 
 def _health(console: Console, connection: ConnectionView, visit: Visit) -> ConnectionHealth:
     ledger, reports = console.ledger_of(connection), asking.reports_of(console, connection)
+    ping = _seen_of(reports.read("ping", PingReport), dict(_seen(connection, visit)))
     sees_all = visit.access.everywhere is not None
     unfinished = list(ledger.unfinished()) if sees_all else []
     waiting = [str(row["open_at"]) for row in unfinished if row["waits"]]
@@ -96,7 +119,8 @@ def _health(console: Console, connection: ConnectionView, visit: Visit) -> Conne
         oldest=min(waiting, default=""),
         open=sum(bool(row["codes"]) for row in unfinished) if sees_all else None,
         divisions=[_division(ledger, key, name) for key, name in _seen(connection, visit)],
-        ping=reports.read("ping", PingReport),
+        ping=ping,
+        checked=list(_checked(ping, visit, dict(_seen(connection, visit)))) if ping else [],
         told=asking.notice(visit, reports)
         if visit.request.query.get("of") == connection.id
         else None,
@@ -110,6 +134,34 @@ def _seen(connection: ConnectionView, visit: Visit) -> Iterator[tuple[str, str]]
     for each in connection.divisions:
         if visit.sees_division(each.division):
             yield each.division, each.name
+
+
+def _seen_of(ping: PingReport | None, names: Mapping[str, str]) -> PingReport | None:
+    """Return what the ping found in these divisions, at their sites and of the connection."""
+    if ping is None:
+        return None
+    sites = {site_of(Division(key)) for key in names}
+    return replace(
+        ping,
+        checks=tuple(
+            each
+            for each in ping.checks
+            if (each["division"] in names if each["division"] else each["site"] in {None, *sites})
+        ),
+        calls=tuple(each for each in ping.calls if each.division in names),
+        sites=tuple(each for each in ping.sites if each.site in sites),
+    )
+
+
+def _checked(ping: PingReport, visit: Visit, names: Mapping[str, str]) -> Iterator[Checked]:
+    """Yield the checks by what they are about, each in the order in which they were made."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for each in ping.checks:
+        at_site = f"Exact ({each['site']})" if each["site"] else visit.texts.say("Connection")
+        place = names[each["division"]] if each["division"] else at_site
+        found.setdefault(place, []).append(each)
+    for place, checks in found.items():
+        yield Checked(place, checks)
 
 
 def _outages(seen: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
