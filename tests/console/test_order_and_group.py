@@ -175,3 +175,5 @@ def test_a_month_shows_how_an_amount_differs_and_leads_to_the_order(
     amounts = re.findall(r'data-label="(Airbase|Exact)">([^<]+?)\s*<', differing)
     assert amounts == [("Airbase", "EUR 1,250.00"), ("Exact", "EUR 612.50")], "amounts differ"
     assert address_of(demo, "PO-FINE") in month.links("/record")
+    owed = month.text.partition("Not invoiced yet")[2].partition("To look into")[0]
+    assert "Noorderlicht Nederland 1 EUR 612.50 EUR 0.00" in owed

@@ -17,6 +17,7 @@ from ml_connector.domain.reports import (
     DivisionCalls,
     MappingsReport,
     MonthReport,
+    Obligation,
     PingReport,
     Side,
     SiteFigures,
@@ -28,6 +29,7 @@ from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.infrastructure.vendor_links import ProposedSupplier
 from ml_connector.mapping.import_export import show
+from ml_connector.month_end.obligations import obligations_of
 from ml_connector.month_end.reconcile import reconcile
 from ml_connector.month_end.report_files import COLUMNS, orders_table
 from ml_connector.purchase_orders.fetch import fetch_order
@@ -81,7 +83,9 @@ class ReportMaker:
     def month(self, month: str) -> None:
         """Keep a reconciled month, from Exact's orders as they were read last; reads Airbase."""
         made = reconcile(self._stack, self._actor, self._id, month, is_fresh=False)
-        report = MonthReport(made.made_at, made.as_dict(), COLUMNS, tuple(orders_table(made)))
+        open_now = tuple(_obligations(self._stack.services_of(self._id)))
+        rows = tuple(orders_table(made))
+        report = MonthReport(made.made_at, made.as_dict(), COLUMNS, rows, open_now)
         self._kept.keep(month_name(str(made.month)), report)
 
     def ping(self) -> None:
@@ -96,6 +100,11 @@ class ReportMaker:
         services, id = self._stack.services_of(self._id), OrderId(order)
         found = fetch_order(services, id, services.ledger.order(id))
         self._kept.keep(order_name(order), _approved(found))
+
+
+def _obligations(services: Services) -> Iterator[Obligation]:
+    for each in services.connection.divisions:
+        yield from obligations_of(each.division, services.exact_orders(each.division).all())
 
 
 def _calls(services: Services) -> Iterator[DivisionCalls]:

@@ -65,13 +65,30 @@ class MappingsReport(Struct, frozen=True):
     not_read: tuple[str, ...]
 
 
+class Obligation(Struct, frozen=True):
+    """What a division's orders in one currency still oblige to; amounts without currency.
+
+    `ordered` is not invoiced, `received` is of that what has been received.
+    """
+
+    division: str
+    currency: str
+    orders: int
+    ordered: str
+    received: str
+
+
 class MonthReport(Struct, frozen=True):
-    """A reconciled month, as `reconcile.MonthReport.as_dict`; and as a table for spreadsheets."""
+    """A reconciled month, as `reconcile.MonthReport.as_dict`; and as a table for spreadsheets.
+
+    `obligations` are those of the moment when it was made.
+    """
 
     at: datetime
     report: Mapping[str, Any]
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    obligations: tuple[Obligation, ...] = ()
 
 
 class DivisionCalls(Struct, frozen=True):

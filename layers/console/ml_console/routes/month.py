@@ -1,13 +1,13 @@
 """A month, reconciled: what Airbase approved, what Exact holds, and what to look into."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
 from ml_connector import clock
-from ml_connector.domain.reports import MonthReport
+from ml_connector.domain.reports import MonthReport, Obligation
 from ml_console.console import Console
 from ml_console.downloads import as_csv, as_text
 from ml_console.formats import money, record_address
@@ -39,6 +39,15 @@ class Sum(Struct, frozen=True):
     currency: str
     figures: list[Figure]
     total: Figure
+
+
+class Open(Struct, frozen=True):
+    """What the orders of a division in one currency still oblige to."""
+
+    division: str
+    orders: int
+    ordered: str
+    received: str
 
 
 class Line(Struct, frozen=True):
@@ -82,6 +91,7 @@ def month(console: Console, visit: Visit) -> Answer:
         found=found,
         report=report,
         sums=list(_sums(on, report)),
+        open_now=list(_open(on, found.obligations if found else ())),
         counts={name: sum(each.category == name for each in lines) for name in CATEGORIES},
         category=category,
         lines=shown[begin : begin + _A_PAGE],
@@ -146,6 +156,16 @@ def _sums(on: asking.Chosen, report: Mapping[str, Any]) -> Iterator[Sum]:
                 _money(each["currency"], each["exact"]["amount"]),
             )
             yield Sum("" if is_all else names[key], each["currency"], figures, total)
+
+
+def _open(on: asking.Chosen, obligations: Iterable[Obligation]) -> Iterator[Open]:
+    names = dict(on.divisions)
+    for each in obligations:
+        if each.division in names:
+            ordered, received = (
+                _money(each.currency, one) for one in (each.ordered, each.received)
+            )
+            yield Open(names[each.division], each.orders, ordered, received)
 
 
 def _figure(name: str, found: Mapping[str, Any], currency: str) -> Figure:
