@@ -132,7 +132,7 @@ def test_nothing_is_cut_on_a_telephone_in_any_language(
         assert answer.ok, path
         assert page.locator("html").get_attribute("lang") == language
         for size in _NARROW:
-            page.set_viewport_size(size)  # type: ignore[arg-type]
+            page.set_viewport_size(size)
             assert page.evaluate("document.documentElement.scrollWidth") <= size["width"], path
             assert page.evaluate(_CUT) == [], path
             assert page.evaluate(_SQUEEZED) == [], path
