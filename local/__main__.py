@@ -82,18 +82,26 @@ def add_orders(demo: DemoEnvironment) -> str:
 
 def _print_lesson(console: Console, demo: DemoEnvironment, pending: str) -> None:
     approve = f'curl -d \'{{"order": "{pending}"}}\' {demo.airbase_url}/_control/approve'
+    connector = f"{_program()} --local"
     lesson = (
         "",
         "Three things to try, in another terminal:",
-        f"1. See what needs a person, and why:   connector --local exceptions {CONNECTION_ID}",
+        f"1. See what needs a person, and why:   {connector} exceptions {CONNECTION_ID}",
         f"2. Approve an order, see it in Exact:  {approve}",
-        f"                                       connector --local orders {CONNECTION_ID}",
-        f"3. Check that all of it works:         connector --local ping {CONNECTION_ID}",
+        f"                                       {connector} orders {CONNECTION_ID}",
+        f"3. Check that all of it works:         {connector} ping {CONNECTION_ID}",
         f"What else the simulators can do:       curl {demo.airbase_url}/_control/",
         "",
     )
     for line in lesson:
         console.print(line, soft_wrap=True, markup=False)
+
+
+def _program() -> str:
+    """Return the command as it is typed in this folder: it lies beside the interpreter."""
+    installed = Path(sys.executable).with_name("connector")
+    here = Path.cwd()
+    return str(installed.relative_to(here) if installed.is_relative_to(here) else installed)
 
 
 def _arguments() -> argparse.Namespace:
@@ -147,7 +155,7 @@ def _print_addresses(console: Console, demo: DemoEnvironment) -> None:
         ("Airbase webhook secret", demo.airbase.outbox.secret),
         *(row for branch in demo.firm.branches for row in _of_site(demo, branch)),
         ("Connection", CONNECTION_ID),
-        ("For the connector command", f"{ENVIRONMENT} (connector --local ...)"),
+        ("For the connector command", f"{ENVIRONMENT} ({_program()} --local ...)"),
         ("For sam local invoke", f"--env-vars {FUNCTIONS} (started with --containers)"),
     )
     for what, value in rows:

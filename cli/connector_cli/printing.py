@@ -11,6 +11,7 @@ from typing import Any
 import typer
 
 from ml_connector.domain.words import counted
+from ml_connector.output_files import STANDARD_OUTPUT
 
 _WIDTH_IN_A_PIPE = 160
 _COMMAND = "`connector "
@@ -39,7 +40,13 @@ def print_json(value: Any) -> None:
 
 def print_written(rows: int, path: Path) -> None:
     """Print how long the list is that was written to a file."""
-    print_line(f"{counted(rows, 'line')} written to {path}.")
+    print_beside(path, f"{counted(rows, 'line')} written to {path}.")
+
+
+def print_beside(path: Path | None, text: str) -> None:
+    """Print a line about a file that was written, unless standard output is that file."""
+    if path != STANDARD_OUTPUT:
+        print_line(text)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:

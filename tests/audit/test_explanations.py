@@ -43,9 +43,11 @@ def test_an_order_that_was_posted(at_rest: InMemoryEnvironment) -> None:
     found = explained(at_rest, "PO-1")
     assert kinds(found) == ["posted", "posted"]
     decided, done = found.decisions
-    assert decided.sentence == "It was mapped and was to be posted, 1 line, for 1250.00."
-    assert any(each.startswith("vendor link: Cloudwerk is 102 ") for each in decided.evidence)
+    assert decided.sentence == "It was mapped and was to be posted, 1 line, for EUR 1,250.00."
+    assert any(each.startswith("Vendor link: Cloudwerk is 102 ") for each in decided.evidence)
+    assert "VAT: code 5 on line 1" in decided.evidence
     assert done.sentence.startswith("Exact created it as order ")
+    assert ", total EUR 1,512.50 with VAT." in done.sentence
     assert (decided.actor, found.is_complete) == ("po_posting", True)
 
 
@@ -56,7 +58,7 @@ def test_by_which_mapping_it_was_posted(at_rest: InMemoryEnvironment) -> None:
     at_rest.post(at_rest.order("PO-1", lines=lines))
     evidence = explained(at_rest, "PO-1").decisions[0].evidence
     assert [each for each in evidence if "Travel" in each] == [
-        "gl accounts: Travel / Category Travel is 4100 in Exact"
+        "GL account: Travel / Category Travel is 4100 in Exact"
     ]
 
 
@@ -95,7 +97,7 @@ def test_an_older_entry_says_what_it_does_not_know(at_rest: InMemoryEnvironment)
     older = [without(each, "mappings", "rule") for each in trail]
     decided = next(each for each in explain(older) if each.step == "intent")
     assert not decided.is_complete
-    (evidence,) = decided.evidence
+    evidence, _vat = decided.evidence
     assert evidence.endswith("recorded this did not record by which mappings and link.")
 
 
@@ -155,16 +157,15 @@ class TestAsOf:
         assert env.steps(order)[-2:] == ["amendment_intent", "amended"]
         amended = later(env)
         assert (
-            "gl accounts: X / Category X is 4100 in Exact"
-            in explained(env, "PO-1", posted).mappings
+            "GL account: X / Category X is 4100 in Exact" in explained(env, "PO-1", posted).mappings
         )
         assert (
-            "gl accounts: X / Category X is 4200 in Exact"
+            "GL account: X / Category X is 4200 in Exact"
             in explained(env, "PO-1", amended).mappings
         )
         told = {each.step: each for each in explained(env, "PO-1").decisions}
-        assert "gl accounts: X / Category X is 4200 in Exact" in told["amendment_intent"].evidence
-        assert any(each.startswith("vendor link: ") for each in told["amendment_intent"].evidence)
+        assert "GL account: X / Category X is 4200 in Exact" in told["amendment_intent"].evidence
+        assert any(each.startswith("Vendor link: ") for each in told["amendment_intent"].evidence)
         assert explained(env, "PO-1").is_complete
 
     def test_an_older_change_says_that_this_was_not_recorded(
@@ -206,7 +207,7 @@ class TestAsOf:
         manage.record_step(ledger, "mappings_changed", changes=[change])
         (found,) = explained(env, "PO-1", moment).later
         assert (found.actor, found.what) == (
-            PERSON, "Mapping of gl accounts: 4100 was nothing, and became 4200.",
+            PERSON, "Mapping of GL account: 4100 was nothing, and became 4200.",
         )  # fmt: skip
 
     def test_before_it_was_known_there_is_nothing(self, at_rest: InMemoryEnvironment) -> None:

@@ -215,7 +215,7 @@ def test_the_bills_of_an_orders_vendor_are_listed(
     assert [(u["code"], u["record"]) for u in found["unreadable"]] == [("BAD_AMOUNT", "bill R-3")]
     assert len(demo.posting_calls()) == before, "Exact is not asked"
     run = terminal.ok("bills", FIRM, "--vendor", vendor["id"])
-    assert "60.00 USD" in run.out
+    assert "USD 60.00" in run.out
     assert "not shown: bill R-3" in run.err
     assert "no bills" in terminal.ok("bills", FIRM, "--vendor", "ven-none").out
 

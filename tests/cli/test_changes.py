@@ -67,9 +67,9 @@ def test_a_connection_is_shown_in_words(person: Person, env: TwoSites) -> None:
     assert f"{found.name}, with Airbase at {found.airbase_base_url}." in shown
     assert f"{NL_DIVISION} " in shown
     assert f"serves {found.divisions[0].subsidiaries[0]}" in shown
-    assert "VAT code only if something names one; payment condition" in shown
+    assert "VAT code (default_vat_code): only if something names one; payment condition" in shown
     assert "Mapped: 2 GL accounts and 1 VAT code." in shown
-    assert "  notify.slack=True" in shown
+    assert "  notify.slack=true" in shown
     assert "{" not in shown, "no JSON"
     assert "rate_floor" not in shown, "what is as usual is not said"
     config = json.loads(person.run("connection", "show", FIRM, "--json")[1])["config"]
@@ -103,8 +103,16 @@ def test_single_settings_are_changed_with_their_difference(person: Person, env: 
     ("assignment", "refusal"),
     [
         ("nonsense", "write it as KEY=VALUE"),
-        ("nonsense=1", "is not a setting here"),
-        ("notify.every_minutes=never", "notify.every_minutes"),
+        ("nonsense=1", "nonsense is not a setting; there are "),
+        ("nl.2101.default_vat=1", "is not a setting; did you mean default_vat_code?"),
+        ("notify.every_minutes=never", "notify.every_minutes: has to be a whole number"),
+        ("notify.every_minutes=0", "notify.every_minutes: has to be at least 1"),
+        ("notify.slack=perhaps", "notify.slack: has to be true or false"),
+        ("be.2101.currency=euro", "be.2101.currency: has to be a currency in three capital"),
+        ("vendors.links=x", "vendors.links: has to be 'automatic' or 'review'"),
+        ("post_orders_from=soon", "post_orders_from: has to be a day, as in 2026-11-20"),
+        ("nl.2101.other_currencies=EUR", 'has to be a list, as in ["one", "another"]'),
+        ("nl.time_zone=Mars", "nl.time_zone: unknown time zone 'Mars'"),
         ("limits.calls_per_day=1", "belongs to a site"),
         ("nl.2101.mappings.gl_accounts=1", f"`connector map import {FIRM} FILE` changes mappings"),
         ("id=other", "is not set here"),

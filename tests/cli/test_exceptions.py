@@ -55,7 +55,7 @@ def test_the_list_shows_age_amount_and_counts(terminal: Terminal) -> None:
     assert all(set(each) == LIST for each in found)
     text = terminal.ok("exceptions", FIRM).out
     assert "Open since " in text
-    assert "EUR 5000.00" in text
+    assert "EUR 5,000.00" in text
     assert text.rindex("To do:") < text.index("│ GL_ACCOUNT_BLOCKED")
     dear = terminal.ok("exceptions", FIRM, "--min-amount", "1000 EUR", "--json").data
     assert [each["title"] for each in dear] == ["PO-2"]

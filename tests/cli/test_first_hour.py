@@ -182,6 +182,8 @@ def test_a_wrong_answer_is_asked_again_before_anything_is_built_on_it(
         "see who is told of exceptions: `connector notify test",
     ):
         assert part in shown
+    assert "Copy it again from Airbase" in shown
+    assert "connection add" not in shown, "nothing has to be stored by hand here"
     assert shown.index("AIRBASE_KEY_REFUSED") < shown.index(f"{CLIENT} nl")
     assert env.mails == ["anna@example.test", "bert@example.test"], "none before all are right"
     assert env.services.connections.get(FIRM).notify.slack is True  # type: ignore[union-attr]

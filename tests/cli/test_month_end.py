@@ -96,6 +96,7 @@ def test_a_possible_duplicate_is_adopted_or_declared_no_duplicate(
     done = terminal.ok("adopt", FIRM, "PO-3", "--exact-number", first, "--json").data
     assert done.keys() == {
         "connection", "order", "title", "division", "exact_number", "state", "exceptions",
+        "unmapped",
     }  # fmt: skip
     assert (done["state"], done["exact_number"], done["exceptions"]) == ("posted", first, [])
     queued = terminal.ok("retry", FIRM, "PO-4", "--not-a-duplicate", "--json").data

@@ -90,7 +90,7 @@ def proposed_by(tree: ast.AST) -> Iterator[str]:
 def blocks_and_prose(page: Path) -> Iterator[tuple[str, bool]]:
     """Yield the lines of a page, and whether each is to be typed."""
     is_block = False
-    for line in page.read_text("utf-8").splitlines():
+    for line in page.read_text("utf-8").replace("\\\n", " ").splitlines():
         if line.strip().startswith("```"):
             is_block = not is_block
         else:

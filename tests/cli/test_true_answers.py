@@ -199,3 +199,30 @@ def test_lists_are_written_for_a_spreadsheet(
         assert all(row["title"] != "=1+1" for row in rows), "no formula"
         said = person.run(verb, FIRM, "--csv", str(tmp_path / "none" / "x.csv"))
         assert (said[0], "there is no folder" in said[1]) == (2, True)
+
+
+def test_a_list_can_be_written_to_standard_output(person: Person, env: InMemoryEnvironment) -> None:
+    env.post(env.order("PO-1", currency="USD"))
+    for verb in ("orders", "exceptions"):
+        code, shown = person.run(verb, FIRM, "--csv", "-")
+        assert code == 0
+        rows = list(csv.DictReader(shown.removeprefix("\ufeff").splitlines()))
+        assert [row["title"] for row in rows] == ["PO-1"], "nothing but the list"
+    code, shown = person.run("map", "export", FIRM, "--out", "-")
+    assert code == 0
+    assert shown.removeprefix("\ufeff").startswith("division,")
+    assert "written" not in shown
+
+
+def test_orders_have_their_vendor_and_total(person: Person, env: InMemoryEnvironment) -> None:
+    env.post(env.order("PO-1", currency="USD"))
+    _, shown = person.run("orders", FIRM)
+    for text in ("Vendor", "Total", "Cloudwerk", "USD 1,250.00"):
+        assert text in shown
+
+
+def test_an_exception_says_what_to_type(person: Person, env: InMemoryEnvironment) -> None:
+    env.post(env.order("PO 1", vendor="Nieuwkomer Catering"))
+    _, shown = person.run("exceptions", FIRM)
+    assert f"  Next: `connector vendors list {FIRM} --waiting`\n" in shown
+    assert "UTC (" in shown

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from ml_connector.domain.words import counted, moment, share, verb
+from ml_connector.domain.words import command, counted, instant, moment, share, verb
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,8 @@ def test_a_moment_names_its_zone() -> None:
     at = datetime(2026, 10, 31, 9, 5, 59, tzinfo=amsterdam)
     assert moment(at) == moment(at.isoformat()) == "2026-10-31 08:05 UTC"
     assert moment(datetime(2026, 10, 31, tzinfo=UTC)) == "2026-10-31 00:00 UTC"
+    assert instant(at) == instant(at.isoformat()) == "2026-10-31 08:05:59 UTC"
+
+
+def test_a_command_is_quoted_for_a_shell() -> None:
+    assert command("retry", "firm", "PO 1") == "`connector retry firm 'PO 1'`"

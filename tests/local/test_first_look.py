@@ -1,5 +1,6 @@
 """`make local` has orders to look at, and `connector --local` lives in its time."""
 
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connector_cli.target import follow_clock, local_target
-from local.__main__ import ENVIRONMENT, add_orders, write_environment
+from local.__main__ import ENVIRONMENT, _program, add_orders, write_environment
 from local.demo.environment import DemoEnvironment
 from local.demo.samples import connect_with_samples
 from local.firm import ABROAD, CONNECTION_ID
@@ -47,3 +48,13 @@ def test_the_command_follows_the_clock_of_the_stack(demo: DemoEnvironment) -> No
     clock.read_from(clock.MovableClock())
     follow_clock(local_target())
     assert abs(clock.epoch() - demo.clock()) < 60
+
+
+def test_the_command_is_named_as_it_is_typed_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv/bin/python"))
+    assert _program() == ".venv/bin/connector"
+    monkeypatch.setattr(sys, "executable", "/opt/env/bin/python")
+    assert _program() == "/opt/env/bin/connector"

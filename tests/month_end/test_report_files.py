@@ -15,7 +15,7 @@ from ml_connector.domain.ids import Division
 from ml_connector.domain.money import Money
 from ml_connector.month_end.months import Month
 from ml_connector.month_end.reconcile import MonthReport
-from ml_connector.month_end.report_files import COLUMNS, figure, write_html, write_orders
+from ml_connector.month_end.report_files import COLUMNS, write_html, write_orders
 from ml_connector.month_end.report_lines import ReportLine, totals_of
 from ml_connector.user_errors import UserError
 from tests.month_end.test_totals import CONNECTION
@@ -160,11 +160,3 @@ def test_columns_are_aligned_across_groups_and_people_have_names(
     assert groups.count(groups[-1]) == 3
     widths = [sum(map(int, re.findall(r"width: (\d+)%", each))) for each in groups]
     assert set(widths) == {100}
-
-
-@pytest.mark.parametrize(
-    ("amount", "shown"),
-    [("0", "0.00"), ("1290", "1,290.00"), ("-1234567.5", "-1,234,567.50"), ("0.125", "0.125")],
-)
-def test_figures_have_separators(amount: str, shown: str) -> None:
-    assert figure(Decimal(amount)) == shown

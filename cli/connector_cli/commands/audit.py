@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
-from connector_cli.printing import print_json, print_line, print_table
+from connector_cli.printing import print_beside, print_json, print_line, print_table
 from ml_connector.audit import events as event_rows
 from ml_connector.audit import export_files, export_rows, trail_checks, trails
 from ml_connector.audit.trail_checks import TrailCheck
-from ml_connector.domain.words import counted
+from ml_connector.domain.words import counted, instant
 
 app = typer.Typer(no_args_is_help=True, help="Show, verify and export audit trails.")
 _MAX_DETAIL = 300
@@ -37,10 +37,17 @@ def show(
         print_json({**trail.check.as_dict(), "trail": [each.as_dict() for each in trail.entries]})
     else:
         rows = (
-            (e.seq, e.at[:19], e.actor, e.step, _detail(e.detail, full), e.hash[:12])
+            (
+                e.seq,
+                instant(e.at),
+                e.actor,
+                e.step,
+                _detail(e.detail, full),
+                e.hash[:12],
+            )
             for e in trail.entries
         )
-        print_table(("#", "At (UTC)", "Who", "Step", "Detail", "Hash"), rows, trail.check.title)
+        print_table(("#", "At", "Who", "Step", "Detail", "Hash"), rows, trail.check.title)
         print_line(_summary(trail.check))
     _exit_when_broken([trail.check])
 
@@ -103,9 +110,9 @@ def export(
         print_json(done)
     else:
         entries = counted(done["entries"], "entry", "entries")
-        print_line(f"Wrote {entries} of {counted(done['records'], 'record')} to {out}.")
+        print_beside(out, f"Wrote {entries} of {counted(done['records'], 'record')} to {out}.")
         for key in done["left_out"]:
-            print_line(f"LEFT OUT {key}: a newer version of the connector has written it.")
+            print_beside(out, f"LEFT OUT {key}: a newer version of the connector has written it.")
     if done["left_out"]:
         raise typer.Exit(_FINDINGS)
 
@@ -131,13 +138,14 @@ def events(
             print_json(rows)
         else:
             print_table(
-                ("Event", "Received (UTC)"), ((row["event"], row["received"][:19]) for row in rows)
+                ("Event", "Received"),
+                ((row["event"], instant(row["received"])) for row in rows),
             )
         return
     found = event_rows.stored_event(stack, connection, event)
     if out:
         event_rows.write_body(found, out)
-        print_line(f"Wrote {counted(len(found.body), 'byte')} to {out}.")
+        print_beside(out, f"Wrote {counted(len(found.body), 'byte')} to {out}.")
         return
     for line in event_rows.lines_of(found):
         print_line(line)

@@ -6,6 +6,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_error, print_json, print_line, print_table
+from ml_connector.domain.money import readable
 from ml_connector.purchase_orders import bills as bills_
 from ml_connector.user_errors import UserError
 
@@ -39,5 +40,5 @@ def bills(
 
 
 def _row(bill: dict[str, str]) -> tuple[str, ...]:
-    amount = f"{bill['amount']} {bill['currency']}"
+    amount = readable(f"{bill['currency']} {bill['amount']}")
     return bill["number"] or bill["id"], bill["date"], amount, bill["status"], bill["entered"]

@@ -17,7 +17,10 @@ from ml_connector.user_errors import UserError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Csv = Annotated[
-    Path | None, typer.Option("--csv", help="Write the list to this file, .csv or .xlsx.")
+    Path | None,
+    typer.Option(
+        "--csv", help="Write the list to this file, .csv or .xlsx; -: to standard output, as CSV."
+    ),
 ]
 ConnectionArgument = Annotated[
     str, typer.Argument(metavar="CONNECTION", help="The connection's id.")

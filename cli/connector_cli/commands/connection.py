@@ -35,7 +35,7 @@ from ml_connector.connections.half_made import unsaved
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.shared_use import share_apps
-from ml_connector.domain.words import command, counted
+from ml_connector.domain.words import command, counted, moment
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
@@ -188,7 +188,9 @@ def show(context: typer.Context, connection: ConnectionArgument, as_json: Json =
     ]
     rows += [(f"{sender} webhooks", url) for sender, url in found["webhooks"].items()]
     for code, at in found["reference_data_read_at"].items():
-        rows.append((f"division {code}", f"reference data last read: {at or 'never'}"))
+        rows.append(
+            (f"division {code}", f"reference data last read: {moment(at) if at else 'never'}")
+        )
     print_table(("What", "State"), rows, title=connection)
     for halt in found["stopped"]:
         print_line(f"Stopped: {halt['code']}: {halt['cause']} {halt['remedy']}")

@@ -8,7 +8,7 @@ import typer
 from connector_cli.commands.common import SET_IT, Json, ask_secret, stack_of
 from connector_cli.printing import print_json, print_line, print_table
 from ml_connector.console_access import manage
-from ml_connector.domain.words import counted
+from ml_connector.domain.words import counted, moment
 from ml_connector.secret import Secret
 
 app = typer.Typer(
@@ -101,14 +101,14 @@ def _print_access(found: manage.AccessReport, *, as_json: bool) -> None:
     if not granted:
         print_line("Nobody has access: use `connector console configure --admin SUBJECT`.")
     else:
-        rows = ((*row, each["by"], each["at"][:16]) for *row, each in granted)
-        print_table(("Role", "Because of", "Divisions", "Given by", "At (UTC)"), rows, "Access")
+        rows = ((*row, each["by"], moment(each["at"])) for *row, each in granted)
+        print_table(("Role", "Because of", "Divisions", "Given by", "At"), rows, "Access")
     print_table(
-        ("Name", "Subject", "Role", "Because of", "Signed in (UTC)"),
+        ("Name", "Subject", "Role", "Because of", "Signed in"),
         (
             (
                 each["name"], each["subject"], each["role"] or "no longer any",
-                ", ".join(each["why"]), each["since"][:16],
+                ", ".join(each["why"]), moment(each["since"]),
             )
             for each in found["sessions"]
         ),

@@ -13,10 +13,12 @@ from connector_cli.stack import OpenedStack
 from ml_connector import clock
 from ml_connector.connections.half_made import half_made, unsaved
 from ml_connector.domain.ids import ConnectionId
-from ml_connector.domain.words import command
+from ml_connector.domain.money import readable
+from ml_connector.domain.words import command, instant, moment
 from ml_connector.exceptions import decisions as exceptions_
 from ml_connector.exceptions import listing as lists
 from ml_connector.exceptions import showing
+from ml_connector.exceptions.next_commands import next_command
 
 app = typer.Typer(no_args_is_help=True, help="Show, dismiss or assign a record's exceptions.")
 
@@ -108,7 +110,8 @@ def show(
     if as_json:
         print_json(found)
         return
-    facts = (f"state {found['state'].replace('_', ' ')}", found["vendor"], found["total"])
+    total = readable(found["total"])
+    facts = (f"state {found['state'].replace('_', ' ')}", found["vendor"], total)
     print_line(f"{found['title']}  ({connection}, {found['key']})")
     print_line(_INDENT + ", ".join(str(fact) for fact in facts if fact))
     for each in found["exceptions"]:
@@ -120,11 +123,11 @@ def show(
     for each in found["dismissed"]:
         print_line()
         print_line(
-            f"{each['code']}  dismissed by {each['by']} on {_day(each['at'])}: {each['reason']}"
+            f"{each['code']}  dismissed by {each['by']} on {moment(each['at'])}: {each['reason']}"
         )
     print_line()
-    rows = ((e["seq"], e["at"][:19], e["actor"], e["step"]) for e in found["trail"])
-    print_table(("#", "At (UTC)", "Who", "Step"), rows, "Last steps")
+    rows = ((e["seq"], instant(e["at"]), e["actor"], e["step"]) for e in found["trail"])
+    print_table(("#", "At", "Who", "Step"), rows, "Last steps")
 
 
 @app.command()
@@ -205,10 +208,12 @@ def _print_exception(each: Mapping[str, Any]) -> None:
     print_line(f"{each['code']}  {each['record']}  ({each['connection']}{stops})")
     print_line(f"  Cause: {each['cause']}")
     print_line(f"  To do: {each['remedy']}")
+    if typed := next_command(each):
+        print_line(f"  Next: {typed}")
     assignee = f"assigned to {each['assignee']}" if each["assignee"] else "not assigned"
-    total = f", {each['total']}" if each["total"] else ""
+    total = f", {readable(each['total'])}" if each["total"] else ""
     print_line(
-        f"  Open since {_day(each['opened_at'])} ({_age(each['opened_at'])}), {assignee}{total}"
+        f"  Open since {moment(each['opened_at'])} ({_age(each['opened_at'])}), {assignee}{total}"
     )
     for candidate in each["candidates"] or ():
         print_line(
@@ -224,10 +229,6 @@ def _print_evidence(evidence: Mapping[str, Any]) -> None:
         print_line("  Raw answer:")
         for line in str(answer).splitlines():
             print_line(f"    {line}")
-
-
-def _day(at: str) -> str:
-    return f"{at[:16].replace('T', ' ')} UTC"
 
 
 def _age(at: str) -> str:

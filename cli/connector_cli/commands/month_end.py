@@ -9,12 +9,13 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.domain.money import readable
+from ml_connector.domain.words import moment
 from ml_connector.month_end.reconcile import MonthReport
 from ml_connector.month_end.reconcile import reconcile as reconcile_
 from ml_connector.month_end.report_files import (
     differences_text,
-    figure,
-    shown_amount,
+    figures_of,
     summary,
     to_do,
     warnings,
@@ -22,6 +23,7 @@ from ml_connector.month_end.report_files import (
     write_orders,
 )
 from ml_connector.month_end.report_lines import CATEGORIES, CATEGORY_TITLES, ReportLine, Totals
+from ml_connector.output_files import STANDARD_OUTPUT
 from ml_connector.user_errors import UserError
 
 
@@ -56,7 +58,7 @@ def reconcile(
         write_html(report, html)
     if as_json:
         print_json(report.as_dict())
-    else:
+    elif STANDARD_OUTPUT not in {csv, html}:
         _print(report)
         for path in filter(None, (csv, html)):
             print_line(f"Written: {path}.")
@@ -81,20 +83,18 @@ def _print(report: MonthReport) -> None:
         print_line(warning)
     for division, at in report.read_at.items():
         if at:
-            print_line(
-                f"Exact's orders of division {division} were read on {at:%Y-%m-%d %H:%M} UTC."
-            )
+            print_line(f"Exact's orders of division {division} were read on {moment(at)}.")
 
 
 def _row(line: ReportLine) -> tuple[object, ...]:
     parts = [*line.codes, line.why, differences_text(line)]
-    exact = " ".join(filter(None, (line.exact_number, shown_amount(line.exact))))
+    exact = " ".join(filter(None, (line.exact_number, readable(line.exact))))
     words = "\n".join(filter(None, (*parts, f"To do: {to_do(line)}" if to_do(line) else "")))
     return (
         line.division,
         CATEGORY_TITLES[line.category],
         line.title,
-        shown_amount(line.airbase),
+        readable(line.airbase),
         exact,
         words,
     )
@@ -110,7 +110,7 @@ def _total_rows(totals: Totals) -> Iterable[tuple[object, ...]]:
     first = (division, totals.currency or "none")
     for category in CATEGORIES:
         if found := totals.by_category.get(category):
-            figures = figure(found.airbase), figure(found.exact)
+            figures = figures_of(totals, found.airbase, found.exact)
             yield (*first, CATEGORY_TITLES[category], found.orders, *figures)
-    ours, theirs = figure(totals.airbase.airbase), figure(totals.exact.exact)
-    yield (*first, "Total", totals.airbase.orders, ours, theirs)
+    sums = figures_of(totals, totals.airbase.airbase, totals.exact.exact)
+    yield (*first, "Total", totals.airbase.orders, *sums)

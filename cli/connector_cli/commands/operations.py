@@ -8,7 +8,7 @@ import typer
 
 from connector_cli.commands.common import Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
-from ml_connector.domain.words import counted
+from ml_connector.domain.words import counted, moment
 from ml_connector.migrations import run as migrations
 from ml_connector.operations.redrive import redrive_messages
 from ml_connector.operations.restore import resume_after_restore
@@ -54,9 +54,9 @@ def restored(
     For 30 days, each order is looked up in Exact before it is posted (one extra call per order).
     Events received since the restored time are queued again.
     """
-    moment = _read_time(to)
+    asked = _read_time(to)
     stack = stack_of(context)
-    found = resume_after_restore(stack, stack.actor, _selected(connection, every), moment)
+    found = resume_after_restore(stack, stack.actor, _selected(connection, every), asked)
     if as_json:
         print_json(found)
         return
@@ -64,7 +64,7 @@ def restored(
         events = counted(each["events_queued"], "event")
         print_line(
             f"{each['connection']}: {events} queued again; orders are "
-            f"looked up in Exact before posting until {each['looks_first_until']}."
+            f"looked up in Exact before posting until {moment(each['looks_first_until'])}."
         )
 
 
@@ -115,10 +115,10 @@ def _read_time(text: str) -> datetime:
     if _DAY_OF_UTC.fullmatch(written):
         written = written.replace("Z", "T00:00Z")
     try:
-        moment = datetime.fromisoformat(written)
+        found = datetime.fromisoformat(written)
     except ValueError:
         raise UserError(f"{text!r} is not a time: write it like 2026-11-20T10:00Z") from None
-    if moment.tzinfo is None:
-        proposed = moment.isoformat().removesuffix(":00")
+    if found.tzinfo is None:
+        proposed = found.isoformat().removesuffix(":00")
         raise UserError(f"{text!r} has no time zone: write {proposed}Z for UTC")
-    return moment.astimezone(UTC)
+    return found.astimezone(UTC)

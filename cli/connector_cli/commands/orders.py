@@ -7,6 +7,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Csv, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table, print_written
+from ml_connector.domain.money import readable
 from ml_connector.purchase_orders.listing import list_orders, read_filter, why, write_orders
 
 
@@ -44,10 +45,11 @@ def orders(
     elif not found:
         print_line("No orders found.")
     else:
-        columns = ("Order", "Division", "State", "Exact number", "Why")
+        columns = ("Order", "Vendor", "Total", "Division", "State", "Exact number", "Why")
         print_table(columns, map(_order_row, found))
 
 
 def _order_row(found: Mapping[str, Any]) -> tuple[object, ...]:
     state = str(found["state"]).replace("_", " ")
-    return found["title"], found["division"], state, found["exact_number"], why(found)
+    about = found["title"], found["vendor"], readable(found["total"])
+    return *about, found["division"], state, found["exact_number"], why(found)

@@ -9,6 +9,8 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.domain.money import readable
+from ml_connector.domain.words import moment, verb
 from ml_connector.purchase_orders import preview_by_name
 from ml_connector.user_errors import UserError
 
@@ -24,6 +26,7 @@ _WORDS = {
     "wait": "would wait",
     "halt": "would stop the connection",
 }
+_OF_SEVERAL = {"is": "are", "needs": "need"}
 
 
 def preview(
@@ -67,14 +70,20 @@ def preview(
     else:
         print_table(("Order", "Division", "Total", "What would happen"), map(_row, shown))
         counts = Counter(_WORDS[each["act"]] for each in shown)
-        print_line(", ".join(f"{number} {word}" for word, number in counts.most_common()) + ".")
+        print_line(", ".join(_counted(word, number) for word, number in counts.most_common()) + ".")
     if any(each["code"] == "RECORD_IS_NEWER" for one in shown for each in one["exceptions"]):
         raise typer.Exit(1)
 
 
+def _counted(what: str, number: int) -> str:
+    """Return of how many orders it is true: `1 needs a person`, `2 need a person`."""
+    first, _, rest = what.partition(" ")
+    return f"{number:,} {verb(number, first, _OF_SEVERAL.get(first, first))} {rest}"
+
+
 def _print(found: Mapping[str, Any]) -> None:
     division = f", division {found['division']}" if found["division"] else ""
-    about = ", ".join(filter(None, (found["vendor"], found["total"])))
+    about = ", ".join(filter(None, (found["vendor"], readable(found["total"]))))
     print_line(f"{found['title']}  ({found['connection']}{division})  {about}")
     print_line(
         f"  State: {_in_words(found['state'])}. It {_WORDS[found['act']]}{_exact_number(found)}."
@@ -114,7 +123,7 @@ def _why_not_now(found: Mapping[str, Any]) -> Iterator[str]:
     for note in found["notes"]:
         yield f"Delayed: {note['code']}: {note['cause']}"
     if waiting := found["waiting"]:
-        yield f"{waiting['code']} until {_moment(waiting['until'])}: {waiting['cause']}"
+        yield f"{waiting['code']} until {moment(waiting['until'])}: {waiting['cause']}"
 
 
 def _print_body(body: Mapping[str, Any] | None) -> None:
@@ -129,9 +138,9 @@ def _row(found: Mapping[str, Any]) -> tuple[object, ...]:
     parts += [each["cause"] for each in found["warnings"]]
     parts += [str(found["served_elsewhere"])] if found["served_elsewhere"] else []
     if waiting := found["waiting"]:
-        parts.append(f"{waiting['code']} until {_moment(waiting['until'])}")
+        parts.append(f"{waiting['code']} until {moment(waiting['until'])}")
     parts += [f"delayed: {note['code']}" for note in found["notes"]]
-    return found["title"], found["division"], found["total"], "\n".join(parts)
+    return found["title"], found["division"], readable(found["total"]), "\n".join(parts)
 
 
 def _exact_number(found: Mapping[str, Any]) -> str:
@@ -140,7 +149,3 @@ def _exact_number(found: Mapping[str, Any]) -> str:
 
 def _in_words(word: str) -> str:
     return word.replace("_", " ")
-
-
-def _moment(text: str) -> str:
-    return f"{text[:19].replace('T', ' ')} UTC"

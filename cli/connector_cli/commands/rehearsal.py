@@ -8,8 +8,10 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_error, print_json, print_line, print_table
+from ml_connector.domain.money import readable
 from ml_connector.domain.words import counted
 from ml_connector.lists.writing import check_list_path
+from ml_connector.output_files import STANDARD_OUTPUT
 from ml_connector.rehearsal.period import AskedDays
 from ml_connector.rehearsal.rehearse import rehearse as rehearse_
 from ml_connector.rehearsal.rehearsed_orders import VERDICT_TITLES, VERDICTS, RehearsedOrder
@@ -17,7 +19,7 @@ from ml_connector.rehearsal.report import (
     MOST_DECISIONS,
     Rehearsal,
     Sums,
-    shown_sums,
+    readable_sums,
     summary,
     sums,
 )
@@ -63,7 +65,7 @@ def rehearse(
         write_html(found, html)
     if as_json:
         print_json(found.as_dict())
-    else:
+    elif STANDARD_OUTPUT not in {csv, html}:
         _print(found)
         for path in filter(None, (csv, html)):
             print_line(f"Written: {path}.")
@@ -110,7 +112,7 @@ def _row(order: RehearsedOrder) -> tuple[object, ...]:
     if order.waits_for:
         parts.append(order.waits_for)
     title = VERDICT_TITLES[order.verdict]
-    return order.title, order.division, order.total, title, "\n".join(parts)
+    return order.title, order.division, readable(order.total), title, "\n".join(parts)
 
 
 def _verdicts(found: Rehearsal) -> Iterator[tuple[object, ...]]:
@@ -122,4 +124,4 @@ def _verdicts(found: Rehearsal) -> Iterator[tuple[object, ...]]:
 
 
 def _sums(amounts: Sums) -> str:
-    return "\n".join(shown_sums(amounts))
+    return "\n".join(readable_sums(amounts))

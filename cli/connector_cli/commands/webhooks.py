@@ -7,6 +7,7 @@ import typer
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_error, print_json, print_line, print_table
 from ml_connector.connections import manage_subscriptions
+from ml_connector.domain.words import moment
 
 _WORDS = {
     "ours": "points here",
@@ -18,7 +19,7 @@ _WORDS = {
 
 def _calls(of: dict[str, Any]) -> str:
     accepted, refused = (
-        (of[at] or "never")[:19].replace("T", " ") for at in ("accepted_at", "refused_at")
+        moment(of[at]) if of[at] else "never" for at in ("accepted_at", "refused_at")
     )
     why = f" ({of['reason']})" if of["reason"] else ""
     return f"Calls of {of['sender']}: last accepted {accepted}, last refused {refused}{why}."

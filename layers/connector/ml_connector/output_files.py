@@ -1,6 +1,7 @@
 """Write files all or nothing, readable by their owner alone."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +10,17 @@ from typing import IO
 
 from ml_connector.user_errors import UserError
 
+STANDARD_OUTPUT = Path("-")
+"""As a path: what is written goes to standard output."""
+
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Open a private file beside `path` that replaces it at the end."""
+    if path == STANDARD_OUTPUT:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
     try:
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=f".{path.name}.", delete=False

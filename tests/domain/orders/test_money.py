@@ -12,10 +12,12 @@ from ml_connector.domain.money import (
     AmountError,
     Money,
     MoneyForm,
+    figure,
     largest_amount,
     minor_digits,
     parse_amount,
     parse_number,
+    readable,
     round_to_cents,
     to_wire,
 )
@@ -153,3 +155,33 @@ def test_whole_numbers_are_sent_without_a_fraction() -> None:
 def test_money_is_written_with_its_currency_and_without_an_exponent() -> None:
     assert str(Money(Decimal("1234.50"), "EUR")) == "EUR 1234.50"
     assert str(Money(Decimal("1E+3"), "JPY")) == "JPY 1000"
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"),
+    [
+        ("0", "EUR", "0.00"),
+        ("1290", "EUR", "1,290.00"),
+        ("1290.50", "EUR", "1,290.50"),
+        ("-1234567.5", "EUR", "-1,234,567.50"),
+        ("0.125", "EUR", "0.125"),
+        ("1290.00", "JPY", "1,290"),
+        ("1290", "KWD", "1,290.000"),
+        ("999999999999999", "JPY", "999,999,999,999,999"),
+    ],
+)
+def test_people_read_amounts_with_the_decimals_of_the_currency(
+    amount: str, currency: str, shown: str
+) -> None:
+    money = Money(Decimal(amount), currency)
+    assert figure(money.amount, currency) == shown
+    assert readable(money) == readable(str(money)) == f"{currency} {shown}"
+
+
+def test_what_is_no_amount_stays_as_it_is() -> None:
+    assert [readable(each) for each in (None, "", "unknown", "12.50")] == [
+        "",
+        "",
+        "unknown",
+        "12.50",
+    ]

@@ -21,7 +21,7 @@ from ml_connector.connections.secrets import (
 )
 from ml_connector.connections.shared_use import share_apps
 from ml_connector.connections.subsidiaries import Subsidiary
-from ml_connector.domain.faults import Fault, Halt, Later
+from ml_connector.domain.faults import Fault, Halt, Later, Problem
 from ml_connector.domain.words import counted
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection, ExactSite
@@ -62,7 +62,7 @@ class CredentialSteps:
         try:
             found = try_airbase(self.stack, connection, GivenSecrets({API_KEY: key}))
         except Halt as halt:
-            raise UserError(*safe_lines(str(halt))) from halt
+            raise UserError(*safe_lines(_why_refused(halt.problem))) from halt
         except Fault as fault:
             self._keep(credentials, {_KEY: key}, verdict=None)
             if self.session.options.is_silent or not isinstance(fault, Later):
@@ -227,3 +227,11 @@ def _refused(site: ExactSite) -> UserError:
 def _usable(name: str, answer: str) -> Secret:
     """Return the answer as a secret; raises `UserError` for an empty or broken one."""
     return GivenSecrets().plus({name: answer.strip()}).values[name]
+
+
+def _why_refused(problem: Problem) -> str:
+    """Return what to say of a key that was just given: here it is entered again, not stored."""
+    remedy = problem.remedy
+    if problem.code == "AIRBASE_KEY_REFUSED":
+        remedy = "Copy it again from Airbase, or make a new key there and enter that one."
+    return f"{problem.code}: {problem.cause} {remedy}"

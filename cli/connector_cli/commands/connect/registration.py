@@ -2,16 +2,7 @@
 
 from collections.abc import Iterator
 
-SCOPES = (
-    "Purchase orders",
-    "Crm accounts",
-    "Financial generalledgers",
-    "Financial accounting",
-    "Financial costcenters",
-    "Financial cashflow",
-    "Logistics items",
-    "Organization administration (manage)",
-)
+from ml_connector.exact.scopes import REGISTERED
 
 
 def registration_steps(base_url: str, redirect_uri: str) -> Iterator[str]:
@@ -19,5 +10,5 @@ def registration_steps(base_url: str, redirect_uri: str) -> Iterator[str]:
     yield f"Exact needs an app of yours, registered at {base_url} (each country site has its own):"
     yield "  under 'Register and manage API keys', without a review; your user needs that right."
     yield f"  Redirect URI: {redirect_uri}"
-    yield f"  Scopes, where the site asks for them: {', '.join(SCOPES)}."
+    yield f"  Scopes, where the site asks for them: {', '.join(REGISTERED)}."
     yield "  Whoever consents needs the rights of the Purchase tab, and picks the divisions."

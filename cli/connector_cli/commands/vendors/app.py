@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from connector_cli.commands.common import Json
 from connector_cli.commands.vendors import decisions, spreadsheet, views
-from connector_cli.printing import print_json, print_line
+from connector_cli.printing import print_beside, print_json
 from ml_connector.domain.words import counted
 from ml_connector.vendors.review import offline_match
 
@@ -47,9 +47,10 @@ def match(
     if as_json:
         print_json({"file": str(out), **{each: found[each] for each in ("link", "review", "none")}})
         return
-    print_line(
+    print_beside(
+        out,
         f"{counted(found.total(), 'vendor')}: {found['link']} link, {found['review']} review, "
-        f"{found['none']} none; written to {out}."
+        f"{found['none']} none; written to {out}.",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
-from connector_cli.printing import print_json, print_line
+from connector_cli.printing import print_beside, print_json, print_line
 from ml_connector.domain.words import counted, verb
 from ml_connector.vendors.review import spreadsheet, spreadsheet_import
 
@@ -24,9 +24,10 @@ def export(
     if as_json:
         print_json(found)
     else:
-        print_line(
+        print_beside(
+            out,
             f"{found['link']} linked, {found['review']} to review, {found['none']} none; "
-            f"written to {out}."
+            f"written to {out}.",
         )
 
 

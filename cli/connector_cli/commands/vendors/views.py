@@ -8,7 +8,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
-from ml_connector.domain.words import counted
+from ml_connector.domain.words import command, counted, instant, moment
 from ml_connector.vendors.review import shared_suppliers
 from ml_connector.vendors.review import status as vendor_status
 from ml_connector.vendors.review import views as vendor_views
@@ -62,7 +62,7 @@ def list_(
         print_line("Nothing is proposed.")
     else:
         for each in found:
-            _print_proposal(each)
+            _print_proposal(connection, each)
 
 
 def shared(
@@ -99,15 +99,15 @@ def show(
     for each in found["divisions"]:
         _print_division(each)
     rows = (
-        (step["at"][:19], step["actor"], step["step"], _detail(step["detail"]))
+        (instant(step["at"]), step["actor"], step["step"], _detail(step["detail"]))
         for step in found["trail"]
     )
-    print_table(("At (UTC)", "Who", "Step", "Detail"), rows)
+    print_table(("At", "Who", "Step", "Detail"), rows)
 
 
 def _figures(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     linked, reference = found["linked"], found["reference"]
-    yield "Suppliers read", found["suppliers_read_at"] or "never"
+    yield "Suppliers read", moment(at) if (at := found["suppliers_read_at"]) else "never"
     yield "Active vendors", str(found["active_vendors"])
     yield "Linked automatically", _with_share(linked["automatic"], found["share_automatic"])
     by_hand = linked["by_hand"] + linked["connection_file"]
@@ -133,9 +133,12 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
-def _print_proposal(found: Mapping[str, Any]) -> None:
+def _print_proposal(connection: str, found: Mapping[str, Any]) -> None:
     print_line(f"{found['name']} ({found['vendor']}), division {found['division']}{_orders(found)}")
     _print_candidates(found["candidates"], found["rule"], found["evidence"])
+    if not found["candidates"]:
+        words = (connection, found["vendor"], "SUPPLIER", "--reason", "REASON")
+        print_line(f"  {command('vendors', 'link', *words, '--division', found['division'])}")
     if found["linked_to"]:
         print_line(f"  Linked to {found['linked_to']}{_because(found['doubt'])}")
 
@@ -173,7 +176,7 @@ def _print_division(found: Mapping[str, Any]) -> None:
     print_line(f"Division {found['division']}{_orders(found)}")
     if link := found["link"]:
         print_line(f"  Linked to {_supplier(link['supplier'])}{_because(link['doubt'])}")
-        print_line(f"  By rule {link['rule']}, {link['decided_by']}, {link['decided_at']}")
+        print_line(f"  By rule {link['rule']}, {link['decided_by']}, {moment(link['decided_at'])}")
         if link["evidence"]:
             print_line(f"  Because: {'; '.join(link['evidence'])}")
         _print_fields(link["supplier"], ("id", "in_exact", "code", "name", "is_supplier"))

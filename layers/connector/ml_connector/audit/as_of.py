@@ -17,7 +17,9 @@ from ml_connector.audit.explanations import (
 from ml_connector.audit.trail_checks import TrailCheck, of_record
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.ids import Division, VendorId
+from ml_connector.domain.mapped_values import kind_in_words
 from ml_connector.domain.records import Facts, OrderFacts
+from ml_connector.domain.words import instant
 from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Ledger, vendor_key
 from ml_connector.infrastructure.record_codec import decode, facts_type
 from ml_connector.user_errors import UserError
@@ -92,7 +94,7 @@ def explain_record(ledger: Ledger, name: str, as_of: datetime | None = None) -> 
         return Explained(record.key, title, trail.check, list(explain(trail.entries)))
     known = upto(trail.entries, as_of)
     if not known:
-        raise UserError(f"nothing was known of {title} yet at {as_of:%Y-%m-%d %H:%M:%S} UTC")
+        raise UserError(f"nothing was known of {title} yet at {instant(as_of)}")
     facts = facts_of(record, known)
     mappings, division = _used(known, facts)
     link, link_changes = _link(ledger, facts, division, as_of)
@@ -185,6 +187,6 @@ def _mapping_changes(entries: Sequence[Entry], division: Division | None) -> Ite
 
 
 def _mapping(change: Mapping[str, Any]) -> str:
-    kind = str(change.get("kind", "")).replace("_", " ")
+    kind = kind_in_words(str(change.get("kind", "")))
     before, now = change.get("before") or "nothing", change.get("after") or "nothing"
     return f"Mapping of {kind}: {change.get('airbase')} was {before}, and became {now}."

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from ml_connector.domain.audit_chain import Entry
-from ml_connector.domain.words import counted
+from ml_connector.domain.mapped_values import kind_in_words
+from ml_connector.domain.money import readable
+from ml_connector.domain.words import counted, moment, verb
 
 DecisionKind = Literal[
     "posted", "linked", "adopted", "refused", "waiting", "amended", "removed", "set_aside",
@@ -53,8 +55,9 @@ class Explanation:
 class _Said:
     """What an entry says; remembers what it should have said and does not."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, currency: str = "") -> None:
         self.detail = entry.detail
+        self._currency = currency
         self.evidence: list[str] = []
         self.is_complete = True
 
@@ -64,6 +67,10 @@ class _Said:
         for name in names:
             found = found.get(name) if isinstance(found, Mapping) else None
         return absent if found in (None, "") else str(found)
+
+    def amount(self, name: str) -> str:
+        """Return the amount of an object of the detail, in the currency of the order."""
+        return readable(f"{self._currency} {self.text(name, 'amount')}".strip())
 
     def rows(self, name: str) -> list[Mapping[str, Any]]:
         """Return a list of objects of the detail."""
@@ -78,12 +85,14 @@ class _Said:
 
 def explain(entries: Sequence[Entry]) -> Iterator[Explanation]:
     """Yield the decisions of a trail, oldest first; what decides nothing is left out."""
+    currency = ""
     for entry in entries:
+        currency = _currency_of(entry) or currency
         found = STEPS.get(entry.step)
         if found is None:
             continue
         kind, sentence_of = found
-        said = _Said(entry)
+        said = _Said(entry, currency)
         sentence = sentence_of(said)
         yield Explanation(
             seq=entry.seq,
@@ -95,6 +104,13 @@ def explain(entries: Sequence[Entry]) -> Iterator[Explanation]:
             evidence=tuple(said.evidence),
             is_complete=said.is_complete,
         )
+
+
+def _currency_of(entry: Entry) -> str:
+    """Return the currency that an entry names: of what was written, else of the order's total."""
+    body, total = entry.detail.get("body"), str(entry.detail.get("total") or "")
+    currency = body.get("Currency") if isinstance(body, Mapping) else None
+    return str(currency or total.partition(" ")[0])
 
 
 def upto(entries: Sequence[Entry], moment: datetime) -> list[Entry]:
@@ -135,7 +151,8 @@ def _intent(said: _Said) -> str:
     if "mappings" not in said.detail:
         said.missing(_BY)
     _add_mappings(said)
-    amount = said.text("intent", "amount")
+    said.evidence += _vat(lines)
+    amount = said.amount("intent")
     of = f", {counted(len(lines), 'line')}" if lines else ""
     return f"It was mapped and was to be posted{of}{f', for {amount}' if amount else ''}."
 
@@ -149,14 +166,24 @@ def _add_mappings(said: _Said) -> None:
 
 
 def _mapping(used: Mapping[str, Any]) -> str:
-    kind = str(used.get("kind", "")).replace("_", " ")
-    return f"{kind}: {used.get('airbase')} is {used.get('exact')} in Exact"
+    kind = kind_in_words(str(used.get("kind", "")))
+    return f"{kind[:1].upper()}{kind[1:]}: {used.get('airbase')} is {used.get('exact')} in Exact"
+
+
+def _vat(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield which lines were to be posted with which VAT code, or without VAT."""
+    by_code: dict[str, list[str]] = {}
+    for number, line in enumerate(lines, 1):
+        by_code.setdefault(str(line.get("VATCode") or ""), []).append(str(number))
+    for code, numbers in by_code.items():
+        where = f"{verb(len(numbers), 'line', 'lines')} {', '.join(numbers)}"
+        yield f"VAT: code {code} on {where}" if code else f"VAT: none on {where}"
 
 
 def _posted(said: _Said) -> str:
-    number, amount = said.text("exact", "number", absent="?"), said.text("exact", "amount")
+    number, amount = said.text("exact", "number", absent="?"), said.amount("exact")
     _add_problems(said)
-    return f"Exact created it as order {number}{f', total {amount}' if amount else ''}."
+    return f"Exact created it as order {number}{f', total {amount} with VAT' if amount else ''}."
 
 
 def _found(said: _Said) -> str:
@@ -202,8 +229,8 @@ def _waiting(said: _Said) -> str:
         said.evidence.append(cause)
     else:
         said.missing("the cause")
-    until = said.text("until")[:19].replace("T", " ")
-    return f"It waits by itself for {code}{f', until {until} UTC' if until else ''}."
+    until = said.text("until")
+    return f"It waits by itself for {code}{f', until {moment(until)}' if until else ''}."
 
 
 def _amending(said: _Said) -> str:

@@ -2,9 +2,10 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from ml_connector.connections.files import checked
+from ml_connector.connections.files import Location, checked, checked_by, written_place
 from ml_connector.connections.subsidiaries import Settings
 from ml_connector.domain.ids import code_of
 from ml_connector.domain.words import command, counted
@@ -12,6 +13,8 @@ from ml_connector.settings.connection import MAPPING_KINDS, Connection, ExactSit
 from ml_connector.user_errors import UserError
 
 _NOT_SET = ("id", "sites", "divisions", "division", "mappings")
+_NAMED_BY_PEOPLE = ("tag_dimensions", "state_words", "outcome_words", "orders_query")
+"""Tables whose keys are words of Airbase."""
 _LONGEST = 60
 
 
@@ -54,10 +57,22 @@ def _with(connection: Connection, key: str, text: str) -> Connection:
         place, name = _place(settings, connection, key)
         place[name] = value
         try:
-            return checked(settings, key)
+            return checked_by(settings, lambda location: f"{_key_of(location, connection)}:")
         except UserError as error:
             refusal = refusal or error
     raise refusal or UserError(f"{key} cannot be set")
+
+
+def _key_of(location: Location, connection: Connection) -> str:
+    """Return the key of a setting as people type it: `nl.2101.currency`."""
+    match location:
+        case ("sites", int(site), "divisions", int(division), *rest):
+            before = f"{connection.sites[site].divisions[division].division}"
+        case ("sites", int(site), *rest):
+            before = connection.sites[site].site
+        case _:
+            return written_place(location)
+    return f"{before}.{written_place(rest)}".removesuffix(".")
 
 
 def _meanings(text: str) -> Iterator[Any]:
@@ -83,7 +98,16 @@ def _place(settings: Settings, connection: Connection, key: str) -> tuple[Settin
         place = place.get(each)  # type: ignore[assignment]
         if not isinstance(place, dict):
             raise UserError(f"{key}: there is no table {each} here")
+    known = {*place, *(Connection.model_fields if place is settings else ())}
+    if name not in known and (not tables or tables[-1] not in _NAMED_BY_PEOPLE):
+        raise UserError(_no_setting(key, name, sorted(known - {*_NOT_SET})))
     return place, name
+
+
+def _no_setting(key: str, name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, n=3)
+    which = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    return f"{key} is not a setting; {which}"
 
 
 def _root(settings: Settings, connection: Connection, key: str) -> tuple[Settings, str]:
@@ -147,7 +171,7 @@ def own_settings(connection: Connection) -> dict[str, str]:
     }
     usual = _flat(checked(bare, connection.id))
     return {
-        key: _shown(value)
+        key: _typed(value)
         for key, value in _flat(connection).items()
         if usual.get(key) != value and ".mappings." not in key
     }
@@ -175,6 +199,13 @@ def _leaves(prefix: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, Any
             yield from _leaves(f"{prefix}{name}.", value)
         else:
             yield f"{prefix}{name}", value
+
+
+def _typed(value: Any) -> str:
+    """Return a value as a person types it; nothing takes a setting out."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
 
 
 def _shown(value: Any) -> str:

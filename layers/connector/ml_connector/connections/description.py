@@ -3,19 +3,10 @@
 from collections.abc import Iterator
 
 from ml_connector.connections.changes import own_settings
+from ml_connector.domain.mapped_values import kind_in_words
 from ml_connector.domain.words import command, counted
 from ml_connector.settings.connection import Connection, ExactDivision, ExactSite
 
-_NAMES = {
-    "gl_accounts": "GL account",
-    "items": "carrier item",
-    "cost_centres": "cost centre",
-    "cost_units": "cost unit",
-    "projects": "project",
-    "vat_codes": "VAT code",
-    "payment_conditions": "payment condition",
-    "suppliers": "supplier",
-}
 _SAID = ("name", "subsidiaries", "currency", "other_currencies")
 _SAID_OF_DIVISION = (*_SAID, "division", "default_vat_code", "default_payment_condition")
 
@@ -50,15 +41,17 @@ def _division(division: ExactDivision) -> str:
     vat, condition = division.default_vat_code, division.default_payment_condition
     return (
         f"{division.division}{name} serves {serves}, in {currencies}. "
-        f"VAT code {vat or 'only if something names one'}; "
-        f"payment condition {condition or 'that of the supplier'}. "
+        f"VAT code (default_vat_code): {vat or 'only if something names one'}; payment condition "
+        f"(default_payment_condition): {condition or 'that of the supplier'}. "
         f"Mapped: {_mapped(division)}."
     )
 
 
 def _mapped(division: ExactDivision) -> str:
     counts = [
-        counted(len(table), _NAMES[kind]) for kind, table in division.mappings.tables() if table
+        counted(len(table), kind_in_words(kind))
+        for kind, table in division.mappings.tables()
+        if table
     ]
     return _listed(counts) or "nothing"
 

@@ -2,7 +2,7 @@
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,38 @@ from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError, safe_lines
 
 _MAX_BYTES = 1_000_000
-_MESSAGES = {"missing": "is missing", "extra_forbidden": "is not a setting here"}
+Location = Sequence[int | str]
+"""Where a setting is: names of tables, places in lists."""
+
+_MESSAGES = {
+    "missing": "is missing",
+    "extra_forbidden": "is not a setting here",
+    "bool_parsing": "has to be true or false",
+    "bool_type": "has to be true or false",
+    "int_parsing": "has to be a whole number",
+    "int_from_float": "has to be a whole number",
+    "int_type": "has to be a whole number",
+    "string_type": "has to be a text",
+    "greater_than": "has to be more than {gt}",
+    "greater_than_equal": "has to be at least {ge}",
+    "less_than_equal": "has to be at most {le}",
+    "literal_error": "has to be {expected}",
+    "enum": "has to be {expected}",
+    "union_tag_invalid": "has to have as {discriminator} one of {expected_tags}",
+    "union_tag_not_found": "lacks {discriminator}",
+    "tuple_type": 'has to be a list, as in ["one", "another"]',
+    "list_type": 'has to be a list, as in ["one", "another"]',
+    "dict_type": "is a table: it has settings of its own",
+    "model_type": "is a table: it has settings of its own",
+    "model_attributes_type": "is a table: it has settings of its own",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+}
+_IS_A_DAY = "has to be a day, as in 2026-11-20"
+_PATTERNS = {
+    "^[A-Z]{3}$": "has to be a currency in three capital letters, as in EUR",
+    "^([A-Z]{2})?$": "has to be a country in two capital letters, as in NL",
+}
 
 
 def read_connection(path: Path) -> Connection:
@@ -22,19 +53,29 @@ def read_connection(path: Path) -> Connection:
 
 def checked(settings: Mapping[str, Any], source: str) -> Connection:
     """Return the settings as a connection; raises `UserError` with the `source` of each error."""
+
+    def named(location: Location) -> str:
+        place = written_place(_as_written(location, settings))
+        return f"{source}: {place}:" if place else f"{source}:"
+
+    return checked_by(settings, named)
+
+
+def checked_by(settings: Mapping[str, Any], named: Callable[[Location], str]) -> Connection:
+    """Return the settings as a connection.
+
+    Raises `UserError` with what each wrong setting has to be, after the name that it is given.
+    """
     try:
         connection = Connection.model_validate(settings)
     except ValidationError as error:
         # Never show the values: somebody may have put a secret into the file.
         found = _without_consequences(error.errors(include_input=False, include_url=False))
-        places = (_place(_as_written(one["loc"], settings)) for one in found)
-        lines = (
-            f"{source}: {place}{_meaning(one)}" for place, one in zip(places, found, strict=True)
-        )
+        lines = (f"{named(one['loc'])} {_meaning(one)}" for one in found)
         raise UserError(*safe_lines(*lines)) from None
     mappings = [each.mappings for each in connection.divisions]
     if any(each.supplier_rows or each.other_rows for each in mappings):
-        raise UserError(f"{source}: supplier_rows and other_rows are not settings of a file")
+        raise UserError(f"{named(())} supplier_rows and other_rows are not settings of a file")
     return connection
 
 
@@ -88,16 +129,24 @@ def _without_consequences(errors: Sequence[Any]) -> list[Any]:
     ]
 
 
-def _as_written(location: Sequence[int | str], settings: Mapping[str, Any]) -> Sequence[int | str]:
+def _as_written(location: Location, settings: Mapping[str, Any]) -> Location:
     """Return where a setting stands in a file: with one site beside the others."""
     is_in_site = location[:1] == ("sites",) and "sites" not in settings
     return location[2:] if is_in_site else location
 
 
-def _place(location: Sequence[int | str]) -> str:
+def written_place(location: Location) -> str:
+    """Return a place as in `divisions[0].currency`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return f"{text.removeprefix('.')}: " if text else ""
+    return text.removeprefix(".")
 
 
 def _meaning(error: Any) -> str:
-    return _MESSAGES.get(error["type"], str(error["msg"]).removeprefix("Value error, "))
+    """Return what a setting has to be: a library's words name its own types."""
+    kind, context = str(error["type"]), error.get("ctx", {})
+    if kind.startswith("date"):
+        return _IS_A_DAY
+    if kind == "string_pattern_mismatch" and context["pattern"] in _PATTERNS:
+        return _PATTERNS[context["pattern"]]
+    known = _MESSAGES.get(kind, str(error["msg"]).removeprefix("Value error, "))
+    return known.format(**context) if kind in _MESSAGES else known

@@ -16,6 +16,7 @@ from ml_connector.connections.secrets import airbase_settings
 from ml_connector.domain.faults import Problem, Review
 from ml_connector.domain.ids import AppId, ConnectionId
 from ml_connector.domain.orders.order import Order
+from ml_connector.domain.words import moment
 from ml_connector.infrastructure.event_bodies import strict_json
 from ml_connector.message_bodies import ProcessOrder, ProcessVendor
 from ml_connector.secret import Secret
@@ -185,7 +186,7 @@ def _verified(profile: AirbaseProfile, call: WebhookCall, secret: Secret | None)
         return RIGHT, ""
     stamped = _stamp(profile, call)
     if stamped and check(call, (secret,), stamped):
-        at = f"{stamped:%Y-%m-%d %H:%M} UTC"
+        at = moment(stamped)
         return RIGHT, f"signed at {at}: a call is refused after {airbase.WINDOW} seconds"
     wanted = getattr(profile.verification, "header", None) or profile.verification.scheme
     is_there = str(wanted).lower() in call.headers

@@ -10,6 +10,24 @@ from ml_connector.domain.ids import Division
 MAPPED, AUTOMATIC, UNMAPPED, UNUSABLE = "mapped", "automatic", "unmapped", "unusable"
 
 
+_IN_WORDS = {
+    "gl_accounts": "GL account",
+    "items": "carrier item",
+    "cost_centres": "cost centre",
+    "cost_units": "cost unit",
+    "projects": "project",
+    "vat_codes": "VAT code",
+    "payment_conditions": "payment condition",
+    "suppliers": "supplier",
+    "subsidiaries": "subsidiary",
+}
+
+
+def kind_in_words(kind: str) -> str:
+    """Return one value of a kind in words: "VAT code" for `vat_codes`."""
+    return _IN_WORDS.get(kind, kind.replace("_", " "))
+
+
 class MappingProposal(Struct, frozen=True):
     """What to enter for a value, its name, and why it is proposed."""
 

@@ -64,6 +64,29 @@ class Money:
         return f"{self.currency} {self.amount:f}"
 
 
+_AMOUNT = re.compile(r"([A-Z]{3}) (-?\d+(?:\.\d+)?)", re.ASCII)
+
+
+def figure(number: Decimal, currency: str) -> str:
+    """Return a number as people read it, with the decimals of its currency at least: `1,290.00`."""
+    exponent = number.normalize(_WIDE).as_tuple().exponent
+    digits = -exponent if isinstance(exponent, int) else 0
+    return f"{number:,.{max(digits, minor_digits(currency))}f}"
+
+
+def readable(amount: Money | str | None) -> str:
+    """Return an amount as people read it: `EUR 1,290.00`; its text is taken as well.
+
+    A text that is no amount stays as it is, and no amount is an empty text.
+    """
+    if isinstance(amount, str):
+        found = _AMOUNT.fullmatch(amount)
+        if not found:
+            return amount
+        amount = Money(Decimal(found[2]), found[1])
+    return f"{amount.currency} {figure(amount.amount, amount.currency)}" if amount else ""
+
+
 def minor_digits(currency: str) -> int:
     """Return how many decimals the currency has: 2 for EUR, 0 for JPY."""
     return _MINOR_DIGITS.get(currency, 2)

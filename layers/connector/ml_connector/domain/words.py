@@ -26,9 +26,16 @@ def share(part: int, whole: int) -> str:
 
 def moment(at: datetime | str) -> str:
     """Return a moment, aware or as ISO 8601 text, as `2026-10-31 09:05 UTC`."""
-    if isinstance(at, str):
-        at = datetime.fromisoformat(at)
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    return f"{_in_utc(at):%Y-%m-%d %H:%M} UTC"
+
+
+def instant(at: datetime | str) -> str:
+    """Return a moment to the second, where steps follow each other: `2026-10-31 09:05:12 UTC`."""
+    return f"{_in_utc(at):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _in_utc(at: datetime | str) -> datetime:
+    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
 
 
 def command(*words: object) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ml_connector.domain.ids import Guid
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item, Supplier
+from ml_connector.exact import scopes
 from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.rows import RowReader
 
@@ -171,24 +172,19 @@ LISTINGS = (
 PROJECTS = Listing("project/Projects", "ID,Code,Description,EndDate", "project", _code)
 """Read only for connections that map a tag to projects: it needs a separate licence."""
 
-_ITEMS, _ORDERS, _ADMINISTRATION = (
-    "Logistics items",
-    "Purchase orders",
-    "Organization administration",
-)
 SCOPES: Mapping[str, str] = {
-    ACCOUNTS_PATH: "Crm accounts",
-    "sync/Financial/GLAccounts": "Financial generalledgers",
-    "sync/Logistics/Items": _ITEMS,
-    SUPPLIER_ITEMS_PATH: _ITEMS,
-    STREAM_PATH: _ORDERS,
-    DELETED_PATH: _ADMINISTRATION,
-    DIVISIONS_PATH: _ADMINISTRATION,
-    HRM_DIVISIONS_PATH: _ADMINISTRATION,
-    "vat/VATCodes": "Financial accounting",
-    "hrm/Costcenters": "Financial costcenters",
-    "hrm/Costunits": "Financial costcenters",
-    "cashflow/PaymentConditions": "Financial cashflow",
-    "project/Projects": "Projects",
+    ACCOUNTS_PATH: scopes.ACCOUNTS,
+    "sync/Financial/GLAccounts": scopes.GL_ACCOUNTS,
+    "sync/Logistics/Items": scopes.ITEMS,
+    SUPPLIER_ITEMS_PATH: scopes.ITEMS,
+    STREAM_PATH: scopes.ORDERS,
+    DELETED_PATH: scopes.ADMINISTRATION,
+    DIVISIONS_PATH: scopes.ADMINISTRATION,
+    HRM_DIVISIONS_PATH: scopes.ADMINISTRATION,
+    "vat/VATCodes": scopes.ACCOUNTING,
+    "hrm/Costcenters": scopes.COST_CENTRES,
+    "hrm/Costunits": scopes.COST_CENTRES,
+    "cashflow/PaymentConditions": scopes.CASHFLOW,
+    "project/Projects": scopes.PROJECTS,
 }
 """The app scope that Exact's REST reference names for reading an endpoint, by path."""

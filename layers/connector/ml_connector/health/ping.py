@@ -13,6 +13,7 @@ from ml_connector.connections.token_refresh import WARN_AFTER
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault, Halt, Problem, Review
 from ml_connector.domain.ids import Scope, named_scope
+from ml_connector.domain.words import moment as shown
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.contract_day import ContractDay
 from ml_connector.exact.odata import parse_moment
@@ -113,7 +114,7 @@ def _check_sender(checklist: Checklist, state: WebhookSenderState, scope: Scope)
 
 
 def _minute(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC" if moment else "never"
+    return shown(moment) if moment else "never"
 
 
 def _check_vat_code(checklist: Checklist, division: ExactDivision) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ml_connector.domain.ids import ConnectionId, Division
 from ml_connector.domain.orders.order import Reference
-from ml_connector.domain.words import command
+from ml_connector.domain.words import command, counted, verb
 from ml_connector.infrastructure.mapping_rows import LONGEST
 from ml_connector.lists.known_codes import KnownCodes, spreadsheet_form
 from ml_connector.lists.reading import InvalidLine
@@ -66,7 +66,9 @@ class MappingChanges:
     def more_unknown(self) -> Iterator[str]:
         """Yield how many values are unknown to Airbase beside those in the notes, if any."""
         if self.unknown > _MOST_UNKNOWN_NAMED:
-            yield f"{self.unknown - _MOST_UNKNOWN_NAMED} more values are unknown so far in Airbase"
+            more = self.unknown - _MOST_UNKNOWN_NAMED
+            values = f"{counted(more, 'more value')} {verb(more, 'is', 'are')}"
+            yield f"{values} unknown so far in Airbase"
 
     def read(self, lines: Sequence[MappingLine]) -> None:
         """Read the lines, check their changes, and set the result if there are no errors."""

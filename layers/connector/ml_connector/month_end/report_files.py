@@ -6,9 +6,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ml_connector.domain.money import Money, minor_digits
+from ml_connector.domain.money import figure, readable
 from ml_connector.domain.people import name_of
-from ml_connector.domain.words import counted, verb
+from ml_connector.domain.words import counted, moment, verb
 from ml_connector.lists.writing import write_list
 from ml_connector.month_end.reconcile import MonthReport
 from ml_connector.month_end.report_lines import (
@@ -76,14 +76,14 @@ def summary(report: MonthReport) -> Iterator[str]:
     )
     for totals in report.totals:
         if totals.is_all and totals.currency:
-            ours, theirs = totals.airbase.airbase, totals.exact.exact
+            currency, ours, theirs = totals.currency, totals.airbase.airbase, totals.exact.exact
             rest = (
                 "the same amount is in Exact."
                 if ours == theirs
-                else f"in Exact are {totals.currency} {figure(theirs)}, a difference of "
-                f"{totals.currency} {figure(theirs - ours)}."
+                else f"in Exact are {currency} {figure(theirs, currency)}, a difference of "
+                f"{currency} {figure(theirs - ours, currency)}."
             )
-            yield f"Approved are {totals.currency} {figure(ours)}; {rest}"
+            yield f"Approved are {currency} {figure(ours, currency)}; {rest}"
     if twins := counts["possible_duplicate"]:
         duplicates = verb(twins, "a duplicate", "duplicates")
         yield (
@@ -103,23 +103,14 @@ def summary(report: MonthReport) -> Iterator[str]:
         yield f"{orders} set aside by somebody's decision."
 
 
+def figures_of(totals: Totals, airbase: Decimal, exact: Decimal) -> tuple[str, str]:
+    """Return both sides' figures, with the decimals of their currency."""
+    return figure(airbase, totals.currency), figure(exact, totals.currency)
+
+
 def to_do(line: ReportLine) -> str:
     """Return what somebody has to do about an order; empty if nothing."""
     return line.to_do or _TO_DO.get(line.category, "")
-
-
-def figure(amount: Decimal) -> str:
-    """Return an amount with two decimals at least and separators of thousands: `1,290.00`."""
-    exponent = amount.as_tuple().exponent
-    digits = -exponent if isinstance(exponent, int) else 0
-    return f"{amount:,.{max(digits, 2)}f}"
-
-
-def shown_amount(amount: Money | None) -> str:
-    """Return an amount with its currency and separators of thousands; empty without one."""
-    if amount is None:
-        return ""
-    return f"{amount.currency} {amount.amount:,.{minor_digits(amount.currency)}f}"
 
 
 def differences_text(line: ReportLine) -> str:
@@ -138,7 +129,7 @@ def _cells(line: ReportLine) -> Iterator[str]:
 
 
 def _page(report: MonthReport) -> Iterator[str]:
-    made = f"{report.made_at:%Y-%m-%d %H:%M} UTC by {name_of(report.made_by)}"
+    made = f"{moment(report.made_at)} by {name_of(report.made_by)}"
     days = f"{report.month.first} to {report.month.last}, days in {report.month.zone}"
     yield paragraph(f"{days}. Made {made}.")
     if not report.month.is_over:
@@ -183,7 +174,7 @@ def _division(report: MonthReport, division: Any) -> Iterator[str]:
     yield f"<h2>{escape(f'Division {name}' if division else 'No division')}</h2>"
     at = report.read_at.get(division)
     if at:
-        yield f"<p>Exact's orders as read on {at:%Y-%m-%d %H:%M} UTC.</p>"
+        yield f"<p>Exact's orders as read on {moment(at)}.</p>"
     for totals in report.totals:
         if not totals.is_all and totals.division == division:
             yield from _totals(totals.currency or "no currency", totals)
@@ -202,10 +193,10 @@ def _totals(title: str, totals: Totals) -> Iterator[str]:
     for category in CATEGORIES:
         found = totals.by_category.get(category)
         if found:
-            figures = found.orders, figure(found.airbase), figure(found.exact)
+            figures = found.orders, *figures_of(totals, found.airbase, found.exact)
             yield table_row((CATEGORY_TITLES[category], *figures), numbers=3)
-    ours, theirs = figure(totals.airbase.airbase), figure(totals.exact.exact)
-    yield table_row(("Total", totals.airbase.orders, ours, theirs), numbers=3, style="sum")
+    sums = figures_of(totals, totals.airbase.airbase, totals.exact.exact)
+    yield table_row(("Total", totals.airbase.orders, *sums), numbers=3, style="sum")
     yield "</tbody></table>"
 
 
@@ -217,7 +208,7 @@ def _orders(lines: list[ReportLine]) -> Iterator[str]:
         why = " ".join(filter(None, (" ".join(line.codes), line.why, differences_text(line))))
         cells = (
             line.title, line.day or "", line.vendor, line.exact_number, why, to_do(line),
-            shown_amount(line.airbase), shown_amount(line.exact),
+            readable(line.airbase), readable(line.exact),
         )  # fmt: skip
         yield table_row(cells, numbers=2)
     yield "</tbody></table>"

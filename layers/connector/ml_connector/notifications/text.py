@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from ml_connector.domain.exception_codes import CATALOGUE, CatalogueEntry
 from ml_connector.domain.exception_codes.templates import fields_of, in_general
 from ml_connector.domain.ids import named_scope
+from ml_connector.domain.words import counted, moment
 from ml_connector.infrastructure.notification_outbox import Notification, OutboxItem
 from ml_connector.settings.connection import Connection
 from ml_connector.telemetry import redact_text
@@ -59,7 +60,7 @@ def _subject(connection: Connection, found: Sequence[Notification], opened: int)
 
 def _opening(connection: Connection, oldest: OutboxItem) -> str:
     name = f" ({connection.name})" if connection.name else ""
-    return f"Connection {connection.id}{name}, new since {oldest.at[:16].replace('T', ' ')} UTC."
+    return f"Connection {connection.id}{name}, new since {moment(oldest.at)}."
 
 
 def _halt(found: Notification, connection: Connection) -> Iterator[str]:
@@ -104,7 +105,7 @@ def _groups(opened: Sequence[Notification], connection: Connection) -> Iterator[
                 yield f"  - and {len(group) - _EXAMPLES} more"
     if rest := largest_first[_MAX_GROUPS:]:
         yield ""
-        yield f"{sum(map(len, rest))} x {len(rest)} other codes"
+        yield f"{sum(map(len, rest))} x {counted(len(rest), 'other code')}"
 
 
 def _explained(group: Sequence[Notification], connection: Connection) -> Iterator[str]:

@@ -11,6 +11,7 @@ from ml_connector import record_lookup as records
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.open_exceptions import brief
 from ml_connector.domain.records import OrderState
+from ml_connector.domain.words import moment
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord, UnreadableRecord, new_order
 from ml_connector.lists.writing import write_list
 from ml_connector.record_lookup import served_elsewhere, set_aside
@@ -89,8 +90,8 @@ def why(shown: Mapping[str, Any]) -> str:
     if shown["served_elsewhere"]:
         return f"{shown['served_elsewhere']}."
     if shown["waiting_for"]:
-        until = str(shown["waiting_until"] or "")[:19].replace("T", " ")
-        return f"{shown['waiting_for']} until {until} UTC" if until else str(shown["waiting_for"])
+        until = shown["waiting_until"]
+        return f"{shown['waiting_for']}{f' until {moment(until)}' if until else ''}"
     return ""
 
 

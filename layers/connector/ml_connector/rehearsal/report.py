@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from ml_connector.domain.ids import Division
-from ml_connector.domain.money import Money
+from ml_connector.domain.money import Money, readable
 from ml_connector.domain.words import counted, moment, share, verb
 from ml_connector.rehearsal.period import Period
 from ml_connector.rehearsal.rehearsed_orders import (
@@ -308,8 +308,13 @@ def sums(orders: Iterable[RehearsedOrder]) -> Sums:
 
 
 def shown_sums(found: Sums) -> list[str]:
-    """Return the sums as people read them."""
+    """Return the sums in a stable form: `EUR 1290.00`."""
     return [str(Money(amount, currency)) for currency, amount in found.items()]
+
+
+def readable_sums(found: Sums) -> list[str]:
+    """Return the sums as people read them."""
+    return [readable(Money(amount, currency)) for currency, amount in found.items()]
 
 
 _Key = tuple[str, str]
@@ -418,7 +423,7 @@ def summary(found: Rehearsal) -> Iterator[str]:
     if not every:
         yield f"No order of {found.period} had to be posted."
     else:
-        money = ", ".join(shown_sums(sums(found.untouched))) or "no money"
+        money = ", ".join(readable_sums(sums(found.untouched))) or "no money"
         orders = f"{through:,} of {counted(every, 'order')}"
         yield f"{orders} ({share(through, every)}) would have gone through untouched: {money}."
     called = f"called {counted(run.exact_calls, 'time')}" if run.exact_calls else "not called"

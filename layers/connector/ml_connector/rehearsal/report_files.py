@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ml_connector.domain.words import moment
 from ml_connector.lists.writing import write_list
 from ml_connector.printed_pages import paragraph, table, write_page
 from ml_connector.rehearsal.readiness import Readiness
@@ -13,7 +14,7 @@ from ml_connector.rehearsal.rehearsed_orders import (
     RehearsedOrder,
     Twin,
 )
-from ml_connector.rehearsal.report import MOST_DECISIONS, Rehearsal, shown_sums, summary, sums
+from ml_connector.rehearsal.report import MOST_DECISIONS, Rehearsal, readable_sums, summary, sums
 
 COLUMNS = (
     "verdict", "goes_through", "division", "order", "title", "day", "vendor", "currency",
@@ -72,7 +73,7 @@ def _yes(*, is_true: bool) -> str:
 
 
 def _page(found: Rehearsal) -> Iterator[str]:
-    ended = f" Ended {found.run.ended_at:%Y-%m-%d %H:%M} UTC." if found.run.ended_at else ""
+    ended = f" Ended {moment(found.run.ended_at)}." if found.run.ended_at else ""
     days = f"{found.period.first} to {found.period.last}, days in {found.period.zone}."
     yield paragraph(f"{days} Rehearsed by {found.run.by}.{ended} Nothing was posted.")
     for line in summary(found):
@@ -95,7 +96,7 @@ def _decisions(found: Rehearsal) -> Iterator[str]:
     rows = (
         (
             f"{each.code}: {each.cause}", each.remedy, each.needed_by, each.frees,
-            "\n".join(shown_sums(each.freed_sums)),
+            "\n".join(readable_sums(each.freed_sums)),
         )
         for each in found.decisions[:MOST_DECISIONS]
     )  # fmt: skip
@@ -141,7 +142,7 @@ def _only_in_exact(orders: Sequence[OnlyInExact]) -> Iterator[str]:
 def _verdicts(found: Rehearsal) -> Iterator[tuple[object, ...]]:
     for verdict in VERDICTS:
         if orders := found.of_verdict(verdict):
-            yield VERDICT_TITLES[verdict], len(orders), "\n".join(shown_sums(sums(orders)))
+            yield VERDICT_TITLES[verdict], len(orders), "\n".join(readable_sums(sums(orders)))
 
 
 def _orders(title: str, orders: list[RehearsedOrder]) -> Iterator[str]:
@@ -181,7 +182,7 @@ def write_sign_off(found: Readiness, path: Path) -> None:
 
 
 def _sign_off(found: Readiness) -> Iterator[str]:
-    yield paragraph(f"Checked {found.checked_at:%Y-%m-%d %H:%M} UTC by {found.checked_by}.")
+    yield paragraph(f"Checked {moment(found.checked_at)} by {found.checked_by}.")
     if found.is_ready:
         yield paragraph("Verdict: ready to go live.", "warn")
     else:

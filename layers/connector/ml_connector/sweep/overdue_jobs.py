@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ml_connector import clock, telemetry
 from ml_connector.domain.ids import Division, SiteId, halting_keys, site_of
+from ml_connector.domain.words import moment
 from ml_connector.infrastructure.coordination import CARE, COMPARISON, LISTING, care_of
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.reference_data.refresh import due_since
@@ -125,7 +126,7 @@ def _count(services: Services) -> int:
         before = clock.now() - job.grace
         due = [at for at in islice(job.due(jobs, before), _MOST) if at < before]
         if due:
-            since = f"{min(due):%Y-%m-%d %H:%M} UTC"
+            since = moment(min(due))
             telemetry.logger().warning(
                 "overdue", connection=services.id, job=job.name, number=len(due), since=since
             )

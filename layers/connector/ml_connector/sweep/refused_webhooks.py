@@ -6,6 +6,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Problem, Review
 from ml_connector.domain.ids import ConnectionId, RecordKey
 from ml_connector.domain.records import EventFacts, EventState
+from ml_connector.domain.words import moment
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.webhook_senders import WebhookSenders, WebhookSenderState
 from ml_connector.tracked_record import TrackedRecord
@@ -37,7 +38,7 @@ def _goes_on(state: WebhookSenderState) -> bool:
 def refusal(id: ConnectionId, state: WebhookSenderState) -> Problem:
     """Return the exception about a sender whose calls are refused."""
     sender = state.sender.capitalize()
-    accepted = f"{state.accepted_at:%Y-%m-%d %H:%M} UTC" if state.accepted_at else "never"
+    accepted = moment(state.accepted_at) if state.accepted_at else "never"
     return problem(
         "WEBHOOKS_REFUSED", f"{sender}'s webhooks", "since",
         sender=sender, word=state.sender, connection=id, accepted=accepted,

@@ -16,6 +16,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import Actor, Division, Guid, VendorId
 from ml_connector.domain.orders.reference_data import Supplier
+from ml_connector.domain.words import counted, verb
 from ml_connector.infrastructure.ledger import Conflict, Ledger
 from ml_connector.infrastructure.vendor_links import SupplierProposals
 from ml_connector.lists.known_codes import KnownCodes, same_code
@@ -304,7 +305,8 @@ def _decide_all(
         try:
             _decide(services, ledger, each, reason)
         except (Conflict, Fault) as refused:
-            progress = f"{done} of {len(found)} decisions were made, then {reason} was refused"
+            every = f"{counted(len(found), 'decision')} {verb(len(found), 'was', 'were')}"
+            progress = f"{done} of {every} made, then {reason} was refused"
             rest = "import the file again for the rest, or export again"
             raise ServiceError(*safe_lines(f"{progress}: {refused} ({rest})")) from refused
 
