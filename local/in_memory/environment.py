@@ -127,8 +127,15 @@ class InMemoryEnvironment:
     def wait(self, **time: float) -> None:
         """Move the clock, sweep, and process the queues."""
         self.clock.move(timedelta(**time))
-        self.memory.work(Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"}), self.services)
+        self.sweep()
         self.work()
+
+    def sweep(self) -> None:
+        """Sweep the connections that are due; what that queues stays in the queues."""
+        self.memory.work(Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"}), self.services)
+        for one in list(self.memory.queues.ready()):
+            if one.message.body["kind"] == "sweep":
+                self.memory.queues.deliver(one, lambda each: self.memory.work(each, self.services))
 
     def record(self, order: dict[str, Any], id: ConnectionId = FIRM) -> OrderRecord:
         """Return the order's record."""

@@ -3,7 +3,7 @@
 For the seeded histories of the tests and for the bench, where thousands of days take seconds.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import httpx
@@ -61,6 +61,11 @@ class InMemoryQueues(Queues):
         self.seen[deduplication_id] = clock.epoch()
         self.waiting.append(QueuedMessage(message, chain=self._chain))
 
+    def send_all(self, messages: Sequence[tuple[Message, str]]) -> None:
+        """See `Queues.send_all`."""
+        for message, once in messages:
+            self.send(message, once)
+
     def return_later(self, arn: str, receipt_handle: str, wait: int) -> None:
         """Do nothing: `deliver` says when a message is visible again."""
 
@@ -117,8 +122,8 @@ class InMemoryStack:
     """Channels that notify people; none unless a test adds some."""
     alarms: list[Channel] = field(default_factory=list)
     """Channels that are told of each halt; none unless a test adds some."""
-    figures: list[tuple[dict[str, float], dict[str, str]]] = field(default_factory=list)
-    """The metrics that were emitted, with their dimensions."""
+    figures: list[dict[str, float]] = field(default_factory=list)
+    """The metrics that were emitted."""
 
     def services(self, actor: str = "po_posting") -> StackServices:
         """Return the services of a new worker process, without any cached state."""
@@ -126,8 +131,8 @@ class InMemoryStack:
         parts = self.tables, self.queues, self.secret_store, http, self.topics, self._measure
         return build_services(actor, *parts, self.alarms)
 
-    def _measure(self, figures: Mapping[str, float], **of: str) -> None:
-        self.figures.append((dict(figures), of))
+    def _measure(self, figures: Mapping[str, float]) -> None:
+        self.figures.append(dict(figures))
 
     def work(self, message: Message, services: StackServices) -> None:
         """Handle one message as the function of its queue does."""

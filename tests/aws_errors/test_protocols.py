@@ -37,6 +37,10 @@ def sweep() -> World:
     return PostingWorld("sweep")
 
 
+def sweeps() -> World:
+    return PostingWorld("sweeps")
+
+
 def renewal() -> World:
     return TokenWorld(goes_home=False)
 
@@ -48,7 +52,8 @@ def renewal_that_goes_home() -> World:
 @pytest.mark.parametrize(
     ("protocol", "least_calls"),
     [
-        (posting, 40), (change, 40), (sweep, 20), (renewal, 20), (renewal_that_goes_home, 25),
+        (posting, 40), (change, 40), (sweeps, 4), (sweep, 20), (renewal, 20),
+        (renewal_that_goes_home, 25),
         (WebhookWorld, 5), (VendorWorld, 20), (NotificationWorld, 10),
     ],
 )  # fmt: skip

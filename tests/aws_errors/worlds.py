@@ -43,7 +43,8 @@ _CHANGED = {
     "total_amount": "1300.00",
 }
 _CHANGED_TOTAL = 1300
-_SWEEP = Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"})
+_SWEEPS = Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"})
+_SWEEP = Message(PURCHASE_ORDERS, f"{FIRM}#sweep", {"kind": "sweep", "connection": FIRM})
 
 
 class Case(NamedTuple):
@@ -117,7 +118,7 @@ class FaultyEnvironment(InMemoryEnvironment):
     def pause(self, minutes: float) -> None:
         """Let some minutes pass; a sweep follows."""
         self.clock.move(60 * minutes)
-        self.memory.queues.send(_SWEEP, f"sweep {clock.epoch()}")
+        self.memory.queues.send(_SWEEPS, f"sweep {clock.epoch()}")
         self.work()
 
     def halts(self) -> list[str]:
@@ -128,11 +129,14 @@ class FaultyEnvironment(InMemoryEnvironment):
 class PostingWorld:
     """From the stored event to the order in Exact; one delivery meets the error.
 
-    It is that of the approval ("posting"), of a later change ("change"), or of the sweep's message
-    after the queue has lost the approval's ("sweep").
+    It is that of the approval ("posting"), of a later change ("change"), or, after the queue has
+    lost the approval's, that of the schedule, which queues sweeps ("sweeps"), or of the
+    connection's sweep ("sweep").
     """
 
-    def __init__(self, which: Literal["posting", "change", "sweep"], **changes: Any) -> None:
+    def __init__(
+        self, which: Literal["posting", "change", "sweeps", "sweep"], **changes: Any
+    ) -> None:
         """Connect with these changed settings; the first orders meet no error."""
         self.env = FaultyEnvironment(**changes)
         let_tokens_last(self.env)
@@ -179,9 +183,9 @@ class PostingWorld:
         key, group = f"{what}-{id}", f"order-{id}"
         event = IncomingEvent(FIRM, "airbase", key, PURCHASE_ORDERS, group, message, b"{}", {})
         kept, _ = env.services_of().inbox.keep(event)
-        sent = _SWEEP if self.which == "sweep" else kept.message
+        sent = {"sweeps": _SWEEPS, "sweep": _SWEEP}.get(self.which, kept.message)
         env.memory.queues.send(sent, f"{key} {clock.epoch()}")
-        if self.which == "sweep":
+        if self.which.startswith("sweep"):
             env.clock.move(_LOST)
 
     def _deliver_one(self) -> None:

@@ -29,6 +29,7 @@ from ml_connector.message_bodies import (
     RefreshDivision,
     SearchListing,
     Sweep,
+    SweepConnection,
     UnknownMessage,
     UnreadableEvent,
     encode,
@@ -97,6 +98,8 @@ QUEUED_BEFORE: list[tuple[dict[str, Any], KnownMessage]] = [
     ),
     ({"kind": "suppliers", "division": 2101}, ProcessSuppliers(FIRM, DivisionCode(2101))),
     ({"kind": "reconcile"}, ReconcileVendors(FIRM)),
+    ({"kind": "sweep"}, SweepConnection(FIRM)),
+    ({"kind": "sweep", "swept": 7}, SweepConnection(FIRM, 7)),
 ]
 
 
@@ -131,6 +134,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     "closes": st.none() | shown.map(RecordKey),
     "receives": st.none() | st.integers(),
     "chain": st.none() | st.integers(),
+    "swept": st.none() | st.integers(),
     "site": st.none() | shown,
     "name": st.none() | st.text(),
     "code": st.none() | st.text(),

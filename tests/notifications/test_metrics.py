@@ -9,7 +9,6 @@ import botocore.session
 import pytest
 
 from local.exact_simulator import ExactFault
-from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.tables import InMemoryTable
 from ml_connector import clock, telemetry
@@ -22,19 +21,20 @@ from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 
 
-def measured(env: InMemoryEnvironment, **of: str) -> dict[str, float]:
-    """Return the latest metrics with exactly these dimensions."""
+def measured(env: InMemoryEnvironment) -> dict[str, float]:
+    """Return the latest metrics."""
     found: dict[str, float] = {}
-    for figures, about in env.memory.figures:
-        if about == of:
-            found |= figures
+    for figures in env.memory.figures:
+        found |= figures
     return found
 
 
 def sweep(env: InMemoryEnvironment) -> None:
-    """Run the next sweep that measures."""
+    """Sweep every minute up to the next measurement."""
     env.memory.figures.clear()
-    env.wait(seconds=300 - env.clock() % 300)
+    env.wait(seconds=60 - env.clock() % 60)
+    while not env.memory.figures:
+        env.wait(minutes=1)
 
 
 def test_waiting_orders_and_open_exceptions_are_counted(env: InMemoryEnvironment) -> None:
@@ -47,22 +47,10 @@ def test_waiting_orders_and_open_exceptions_are_counted(env: InMemoryEnvironment
     env.post(env.order("PO-2"))
     env.clock.move(600)
     sweep(env)
-    found = measured(env, connection=FIRM)
-    assert found == {"OrdersWaiting": 1, "OpenExceptions": 3, "Halts": 0} | {
-        "OldestWaitingSeconds": found["OldestWaitingSeconds"],
-        "ExactContractCallsPercent": found["ExactContractCallsPercent"],
-    }
-    assert 0 < found["ExactContractCallsPercent"] < 1
-    assert 600 <= found["OldestWaitingSeconds"] <= 900
-    codes = {code: measured(env, connection=FIRM, code=code) for code in CODES}
-    assert codes == {
-        "GL_ACCOUNT_BLOCKED": {"OpenExceptionsOfCode": 2},
-        "UNKNOWN_GL_ACCOUNT": {"OpenExceptionsOfCode": 1},
-    }
-    assert measured(env)["OldestWaitingSeconds"] == found["OldestWaitingSeconds"]
-
-
-CODES = ("GL_ACCOUNT_BLOCKED", "UNKNOWN_GL_ACCOUNT")
+    found = env.services_of().last_sweep.found
+    assert (found.waiting, found.exceptions, found.halts) == (1, 3, 0)
+    assert 600 <= measured(env)["OldestWaitingSeconds"] <= 1200
+    assert measured(env).keys() == {"OldestWaitingSeconds", "Halts", "OverdueJobs"}
 
 
 def test_an_exception_of_a_posted_order_counts_and_a_posted_order_does_not(
@@ -76,15 +64,15 @@ def test_an_exception_of_a_posted_order_counts_and_a_posted_order_does_not(
     record = env.services.ledger_of(FIRM).write(
         record.now("posted", replace(record.facts, problems=(found,))), "deleted_in_exact"
     )
-    sweep(env)
-    assert measured(env, connection=FIRM)["OpenExceptions"] == 1
-    assert measured(env, connection=FIRM)["OrdersWaiting"] == 0
+    env.wait(minutes=10)
+    known = env.services_of().last_sweep.found
+    assert (known.exceptions, known.waiting) == (1, 0)
     record = env.record(order)
     env.services.ledger_of(FIRM).write(
         record.now("posted", replace(record.facts, problems=())), "mended"
     )
-    sweep(env)
-    assert measured(env, connection=FIRM)["OpenExceptions"] == 0
+    env.wait(minutes=10)
+    assert env.services_of().last_sweep.found.exceptions == 0
 
 
 def test_records_that_are_only_checked_again_do_not_count_as_waiting(time: MovableClock) -> None:
@@ -110,24 +98,16 @@ def test_posted_orders_are_counted_as_they_are_posted(env: InMemoryEnvironment) 
     env.connect()
     for number in range(3):
         env.post(env.order(f"PO-{number}"))
-    counted = [of for figures, of in env.memory.figures if "OrdersPosted" in figures]
-    assert counted == [{"connection": FIRM}] * 3
+    assert env.memory.figures.count({"OrdersPosted": 1}) == 3
 
 
-def test_halts_and_used_calls_are_measured(env: InMemoryEnvironment) -> None:
-    env.connect()
-    Halts(env.services.ledger_of(FIRM)).stop(
-        problem("EXACT_DIVISION_BLOCKED", "x"), Division("nl.2102")
-    )
-    before = env.exact_calls()
-    for number in range(12):
-        env.post(env.order(f"PO-{number}"))
+def test_the_halts_of_all_connections_are_measured_together(env: InMemoryEnvironment) -> None:
+    for id in (env.connect().id, env.connect("second").id):
+        stopped = problem("EXACT_DIVISION_BLOCKED", "x")
+        Halts(env.services.ledger_of(id)).stop(stopped, Division("nl.2102"))
     sweep(env)
-    assert env.exact_calls() >= before + 12
-    used = measured(env, connection=FIRM, division=NL.key)
-    assert used["ExactMinuteCallsPercent"] >= 20
-    assert 0.24 <= used["ExactDayCallsPercent"] < 5
-    assert measured(env)["Halts"] == 1
+    sweep(env)
+    assert measured(env)["Halts"] == 2
 
 
 def test_measuring_every_five_minutes_reads_no_order(
@@ -148,7 +128,7 @@ def test_measuring_every_five_minutes_reads_no_order(
     env.memory.figures.clear()
     for _ in range(10):
         env.wait(minutes=1)
-    assert sum("Halts" in figures for figures, of in env.memory.figures if not of) == 2
+    assert sum("Halts" in figures for figures in env.memory.figures) == 2
     assert f"ledger {FIRM}" not in queried
 
 
@@ -157,19 +137,13 @@ def test_a_metric_is_a_log_line_for_cloudwatch(
 ) -> None:
     monkeypatch.setenv("POWERTOOLS_METRICS_NAMESPACE", "AirbaseExactConnector")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "connector")
-    telemetry.emit({"OldestWaitingSeconds": 7, "OrdersWaiting": 2, "XPercent": 50}, connection="a")
+    telemetry.emit({"OldestWaitingSeconds": 7, "Halts": 2})
     line = json.loads(capsys.readouterr().out)
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "AirbaseExactConnector"
-    assert {*directive["Dimensions"][0]} == {"service", "connection"}
+    assert directive["Dimensions"] == [["service"]], "one metric of the stack, not one for each"
     units = {metric["Name"]: metric["Unit"] for metric in directive["Metrics"]}
-    assert units == {
-        "OldestWaitingSeconds": "Seconds",
-        "OrdersWaiting": "Count",
-        "XPercent": "Percent",
-    }
-    telemetry.emit({"Halts": 1})
-    assert "connection" not in json.loads(capsys.readouterr().out)
+    assert units == {"OldestWaitingSeconds": "Seconds", "Halts": "Count"}
 
 
 VARIABLES = {

@@ -13,7 +13,7 @@ from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
-from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
+from ml_connector.infrastructure.queues import VENDORS
 from ml_connector.messages import order_message, reconcile_message, vendor_message
 from ml_connector.tracked_record import TrackedOrder
 from tests.purchase_orders.test_events import incoming_event
@@ -28,10 +28,6 @@ def waits_for(env: InMemoryEnvironment, order: dict[str, Any]) -> str:
 
 def queued_orders(env: InMemoryEnvironment) -> int:
     return sum(one.message.body["kind"] == "order" for one in env.memory.queues.waiting)
-
-
-def sweep(env: InMemoryEnvironment) -> None:
-    env.memory.work(Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"}), env.services)
 
 
 def due_tomorrow(env: InMemoryEnvironment) -> dict[str, Any]:
@@ -68,7 +64,7 @@ def test_nothing_is_queued_for_a_halted_connection(env: InMemoryEnvironment) -> 
     due_tomorrow(env)
     Halts(env.services.ledger_of(FIRM)).stop(problem("RECONNECT_NEEDED", FIRM, connection=FIRM))
     env.clock.move(timedelta(hours=25))
-    sweep(env)
+    env.sweep()
     kinds = {one.message.body["kind"] for one in env.memory.queues.waiting}
     assert kinds == {"recover"}
 
@@ -106,11 +102,11 @@ def test_a_record_that_was_queued_is_not_queued_again_each_minute(
     due_tomorrow(env)
     env.clock.move(timedelta(days=1))
     for _ in range(9):
-        sweep(env)
+        env.sweep()
         env.clock.move(_MINUTE)
     assert queued_orders(env) == 1
     for _ in range(2):
-        sweep(env)
+        env.sweep()
         env.clock.move(_MINUTE)
     assert queued_orders(env) == 2, "its message may have been lost"
 
@@ -126,7 +122,7 @@ def test_a_record_that_a_worker_has_just_changed_is_not_queued(
         raise Conflict(record.key)
 
     monkeypatch.setattr(Ledger, "postpone", changed_meanwhile)
-    sweep(env)
+    env.sweep()
     assert queued_orders(env) == 0
 
 
@@ -145,9 +141,9 @@ def test_a_fault_of_one_connection_does_not_stop_the_sweep_of_the_next(
         return []
 
     monkeypatch.setattr(Inbox, "open_events", fail_for_the_first)
-    sweep(env)
+    env.sweep()
     assert queued_orders(env) == 1
-    assert ({"SweepFailures": 1}, {}) in env.memory.figures
+    assert {"SweepFailures": 1} in env.memory.figures
 
 
 def test_two_orders_that_need_one_carrier_item_do_not_create_it_twice(

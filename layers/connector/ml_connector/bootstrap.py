@@ -108,7 +108,7 @@ def build_services(
     secret_store: SecretStore,
     http: httpx.Client,
     topics: Sequence[Channel] = (),
-    measure: Measure = lambda *_, **__: None,
+    measure: Measure = lambda _: None,
     alarms: Sequence[Channel] = (),
 ) -> StackServices:
     """Return the services over these tables, queues, secret store, HTTP client and topics.

@@ -142,6 +142,14 @@ class SearchListing(ForPurchaseOrders, frozen=True):
 
 
 @final
+class SweepConnection(ForPurchaseOrders, frozen=True):
+    """Sweep one connection; `swept`: how many of its sweeps had ended when this was queued."""
+
+    kind: ClassVar[str] = "sweep"
+    swept: int | None = None
+
+
+@final
 class Recover(ForPurchaseOrders, frozen=True):
     """Check whether what stops the connection is over."""
 
@@ -266,7 +274,7 @@ class ReconcileEveryConnection(FromSchedule, frozen=True):
 
 @final
 class Sweep(FromSchedule, frozen=True):
-    """The schedule of every minute: run the sweep."""
+    """The schedule of every minute: queue the sweeps of connections that are due."""
 
     kind: ClassVar[str] = "sweep"
 
@@ -309,9 +317,15 @@ KnownMessage: TypeAlias = (
     | VendorMessage
     | ReconcileEveryConnection
     | Sweep
+    | SweepConnection
 )
 WorkerMessage: TypeAlias = (
-    PurchaseOrderMessage | VendorMessage | ReconcileEveryConnection | Sweep | UnknownMessage
+    PurchaseOrderMessage
+    | VendorMessage
+    | ReconcileEveryConnection
+    | Sweep
+    | SweepConnection
+    | UnknownMessage
 )
 AnyMessage: TypeAlias = WorkerMessage | PersonDeed | PersonRequest
 EventMessage: TypeAlias = (
@@ -566,8 +580,10 @@ def _reconcile(of: _Fields) -> KnownMessage:
     return ReconcileVendors(**of.shared())
 
 
-def _sweep(_: _Fields) -> KnownMessage:
-    return Sweep()  # its time only makes the body unique
+def _sweep(of: _Fields) -> KnownMessage:
+    if "connection" not in of.body:
+        return Sweep()  # its time only makes the body unique
+    return SweepConnection(swept=of.optional("swept", _number), **of.shared())
 
 
 _READERS: dict[str, Callable[[_Fields], KnownMessage]] = {

@@ -46,7 +46,8 @@ class UnreadableMessageError(Exception):
 def finish(services: StackServices, message: ForConnection) -> None:
     """Close the event of a handled message, and its exception from when it could not be read.
 
-    A notification or an unreadable event has its own outcome in that record, and is left to it.
+    The connection is swept in the next minute: something may be due by now. A notification or an
+    unreadable event has its own outcome in that record, and is left to it.
     """
     if message.event:
         services.inbox_of(message.connection).mark_handled(message.event, message.event_version)
@@ -55,6 +56,7 @@ def finish(services: StackServices, message: ForConnection) -> None:
         TrackedRecord(ledger, ledger.read(message.closes)).close_exceptions(
             EventState.HANDLED, "handled"
         )
+    services.sweep_marks.note_work(message.connection)
 
 
 def keep_unread(
@@ -73,6 +75,7 @@ def keep_unread(
     _open_exception(services.ledger_of(connection), unknown, queue)
     if unknown.event:
         services.inbox_of(connection).mark_handled(unknown.event, unknown.event_version)
+    services.sweep_marks.note_work(connection)
 
 
 def kept_messages(inbox: Inbox, record: EventRecord) -> list[Message]:

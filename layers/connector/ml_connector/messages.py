@@ -27,6 +27,7 @@ from ml_connector.message_bodies import (
     Recoverable,
     RefreshDivision,
     SearchListing,
+    SweepConnection,
     VendorMessage,
     encode,
 )
@@ -67,6 +68,11 @@ def run_message(connection: ConnectionId, division: Division, run: str) -> Messa
 def listing_message(connection: ConnectionId) -> Message:
     """Search Airbase's listing for approvals and changes whose webhook never arrived."""
     return _message(f"{connection}#listing", SearchListing(connection))
+
+
+def sweep_message(connection: ConnectionId, swept: int) -> Message:
+    """Sweep a connection, of which this many sweeps have ended."""
+    return _message(f"{connection}#sweep", SweepConnection(connection, swept))
 
 
 def recover_message(
@@ -148,6 +154,7 @@ def vendor_group(connection: ConnectionId) -> str:
 
 
 def _message(
-    group: str, body: PurchaseOrderMessage | PersonDeed | PersonRequest | VendorMessage
+    group: str,
+    body: PurchaseOrderMessage | SweepConnection | PersonDeed | PersonRequest | VendorMessage,
 ) -> Message:
     return Message(body.queue, group, encode(body))

@@ -32,6 +32,7 @@ from ml_connector.infrastructure.notification_outbox import NotificationOutbox
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.reference_store import ReferenceStore, StoredDivisionData
 from ml_connector.infrastructure.site_keys import SiteKeys
+from ml_connector.infrastructure.sweep_marks import SweepMarks, Swept
 from ml_connector.infrastructure.tables import Tables
 from ml_connector.infrastructure.vendor_links import SupplierProposals, VendorLinks
 from ml_connector.infrastructure.webhook_senders import WebhookSenders
@@ -184,6 +185,11 @@ class Services:
         return Rehearsals(self._tables.coordination, self.id)
 
     @property
+    def last_sweep(self) -> Swept:
+        """Return what the connection's last sweep has found, and when."""
+        return SweepMarks(self._tables.coordination).of(self.id)
+
+    @property
     def last_runs(self) -> LastRuns:
         """Return when the connection's recurring jobs last came to their end."""
         return LastRuns(self.shared_values)
@@ -236,6 +242,11 @@ class StackServices:
     def data_form(self) -> DataForm:
         """Return the form of the stack's data, which all connections share."""
         return DataForm(self.tables.ledger)
+
+    @property
+    def sweep_marks(self) -> SweepMarks:
+        """Return when each connection has to be swept next."""
+        return SweepMarks(self.tables.coordination)
 
     def of(self, id: ConnectionId) -> Services | None:
         """Return a connection's services; None when it has no settings (any more)."""

@@ -8,9 +8,9 @@ import logging
 import re
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -38,15 +38,11 @@ _SECRET_TEXTS = re.compile(
 )
 
 
-class Measure(Protocol):
-    """Takes metrics by name, with dimensions."""
-
-    def __call__(self, figures: Mapping[str, float], **of: str) -> None:
-        """Take the figures; `of` are their dimensions: connection, division, code."""
-        ...
+Measure = Callable[[Mapping[str, float]], None]
+"""Takes metrics of the whole stack by name: each connection with one of its own would cost."""
 
 
-def emit(figures: Mapping[str, float], **of: str) -> None:
+def emit(figures: Mapping[str, float]) -> None:
     """Write the figures as one log line, from which CloudWatch reads them.
 
     The unit is the name's last word if it is a unit, otherwise count.
@@ -54,14 +50,11 @@ def emit(figures: Mapping[str, float], **of: str) -> None:
     metrics = EphemeralMetrics()
     for name, value in figures.items():
         metrics.add_metric(name, _unit(name), value)
-    for name, text in of.items():
-        metrics.add_dimension(name, text)
     metrics.flush_metrics()
 
 
 def _unit(name: str) -> MetricUnit:
-    words = {"Seconds": MetricUnit.Seconds, "Percent": MetricUnit.Percent}
-    return next((unit for word, unit in words.items() if name.endswith(word)), MetricUnit.Count)
+    return MetricUnit.Seconds if name.endswith("Seconds") else MetricUnit.Count
 
 
 def conceal(*secrets: str) -> None:

@@ -99,15 +99,6 @@ class RateLimiter:
         full = self._used(division, _minute_key(now)) >= _minute_ceiling(known)
         return next_minute(now) if full else None
 
-    def used_percent(self, division: Division, minutes: int) -> tuple[float, float]:
-        """Return the percentage used of the busiest of the last `minutes`, and of this day."""
-        now = clock.now()
-        known = self._known(division, now)
-        keys = [_minute_key(now - timedelta(minutes=back)) for back in range(minutes + 1)]
-        busiest = max(self._used(division, key) for key in keys)
-        today = self._used(division, _day_key(now))
-        return 100 * busiest / known.minute_limit, 100 * today / known.day_limit
-
     def correct(self, division: Division, headers: Mapping[str, str]) -> None:
         """Follow the headers of an answer: other programs may use the same app."""
         now = clock.now()

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ml_connector import clock
 from ml_connector.connections.secrets import sender_of
 from ml_connector.connections.token_refresh import WARN_AFTER
 from ml_connector.domain.exception_codes import problem
@@ -23,6 +24,7 @@ from ml_connector.health.division import STOPS_ALL, DivisionPing
 from ml_connector.infrastructure.data_form import NEWEST, DataForm
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
+from ml_connector.infrastructure.sweep_marks import SWEPT_EVERY, Swept
 from ml_connector.infrastructure.webhook_senders import WebhookSenderState
 from ml_connector.services import Services
 from ml_connector.settings.connection import Dimension, ExactDivision, ExactSite
@@ -33,6 +35,7 @@ from ml_connector.user_errors import UserError
 
 TOKEN_LIFETIME = timedelta(days=30)
 _DAY = timedelta(days=1)
+_SWEPT_WITHIN = 3 * SWEPT_EVERY
 _IF_IT_STAYS = "If this stays for ten minutes: `connector connection consent {}`."
 
 
@@ -54,6 +57,8 @@ def ping_connection(services: Services) -> list[Check]:
     checklist = Checklist(services.id)
     with checklist.guarding("running"):
         _check_running(checklist, services.ledger)
+    with checklist.guarding("sweep"):
+        _check_sweep(checklist, services.last_sweep)
     with checklist.guarding("data_form"):
         _check_data_form(checklist, services.data_form)
     if elsewhere := services.connection.served_elsewhere:
@@ -83,6 +88,23 @@ def _check_running(checklist: Checklist, ledger: Ledger) -> None:
         cause = f"{halt.cause} {detail}"
         found = Problem(halt.code, halt.record, cause, halt.remedy)
         checklist.red("running", Halt(found))
+
+
+def _check_sweep(checklist: Checklist, swept: Swept) -> None:
+    """Say when the connection was last swept, and what waited then."""
+    found = swept.found
+    since = f", the longest since {_minute(datetime.fromisoformat(found.oldest))}"
+    detail = (
+        f"Last swept {_minute(swept.began)}: orders waiting {found.waiting}"
+        f"{since if found.oldest else ''}; open exceptions {found.exceptions}; "
+        f"overdue jobs {found.overdue}."
+    )
+    if swept.began is None:
+        checklist.green("sweep", "Not swept yet: within a minute after it was added.")
+    elif clock.now() - swept.began > _SWEPT_WITHIN:
+        checklist.unknown("sweep", detail)
+    else:
+        checklist.green("sweep", detail)
 
 
 def _check_calls(checklist: Checklist, services: Services) -> None:

@@ -62,6 +62,10 @@ class ConnectionStore:
             except ValidationError:
                 logger().exception("a connection must be added again", connection=item["sk"])
 
+    def ids(self) -> list[ConnectionId]:
+        """Return the id of every connection, readable or not."""
+        return [ConnectionId(str(item["sk"])) for item in self._table.query(_CONNECTIONS)]
+
     def versioned(self, id: ConnectionId) -> tuple[Connection, int] | None:
         """Return the connection and its version, for `save_if_unchanged`."""
         item = self._table.get(_CONNECTIONS, id)

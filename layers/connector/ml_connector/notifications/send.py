@@ -15,8 +15,6 @@ from ml_connector.infrastructure.notification_outbox import OutboxItem
 from ml_connector.notifications.text import compose, compose_halts
 from ml_connector.services import Services
 
-# A sweep has 60 seconds, also for other work: the next one sends what is left.
-_TIME_LIMIT = timedelta(seconds=20)
 _LEASE = timedelta(seconds=60)
 _MAX_ITEMS = 5000
 _MOST_ALARMS = 20  # of a connection in one sweep
@@ -26,43 +24,26 @@ RETRY_FOR = timedelta(hours=24)
 """How long a failing channel is retried with items that another channel has delivered."""
 
 
-def send_all(every: Iterable[Services]) -> None:
-    """Send every connection's notifications; never raises and never takes long."""
-    log = telemetry.logger()
-    try:
-        connections = list(every)
-    except Exception:
-        log.exception("notifications not sent")
-        return
-    started = clock.now()
-    # Start with another one each minute: a slow channel never delays the same ones.
-    first = int(clock.epoch() // 60) % max(len(connections), 1)
-    for each in connections[first:] + connections[:first]:
-        if clock.now() - started > _TIME_LIMIT:
-            return
-        try:
-            send_due(each)
-        except Exception:
-            log.exception("notifications not sent", connection=each.id)
-
-
-def send_due(services: Services) -> None:
+def send_due(services: Services) -> bool:
     """Send a connection's notifications through each channel that is due, its halts as alarms.
 
-    A channel that fails is logged, counted, and retried by the next sweep.
+    A channel that fails is logged, counted, and retried by the next sweep. Return whether anything
+    was waiting.
     """
     deliveries: list[_Delivery] = [_HaltAlarms(services, each) for each in services.alarms]
     deliveries += [_Delivery(services, each) for each in services.channels]
-    if not deliveries or not _is_anything_due(deliveries, services.outbox.waiting(_MAX_ITEMS)):
-        return
+    waiting = services.outbox.waiting(_MAX_ITEMS) if deliveries else []
+    if not _is_anything_due(deliveries, waiting):
+        return bool(waiting)
     with services.leases.holding("news", _LEASE) as lease:
         if lease is None:
-            return
+            return True
         # Read again: another sweep may have sent them before the lease was acquired.
         items = services.outbox.waiting(_MAX_ITEMS)
         for delivery in deliveries:
             delivery.send(delivery.due(items))
         services.outbox.remove(_finished(items, deliveries))
+    return True
 
 
 def _is_anything_due(deliveries: "Sequence[_Delivery]", items: Sequence[OutboxItem]) -> bool:

@@ -293,7 +293,7 @@ class _Posting:
     def _confirm(self, step: str, facts: OrderFacts) -> None:
         self._note_origin(facts)
         self.tracked.step(OrderState.POSTED, step, facts)
-        self.services.measure({"OrdersPosted": 1}, connection=self.services.id)
+        self.services.measure({"OrdersPosted": 1})
 
     def _note_origin(self, facts: OrderFacts) -> None:
         """Store which Airbase order the one in Exact came from."""

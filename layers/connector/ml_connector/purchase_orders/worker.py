@@ -20,6 +20,7 @@ from ml_connector.message_bodies import (
     RefreshDivision,
     SearchListing,
     Sweep,
+    SweepConnection,
     UnknownMessage,
     UnreadableEvent,
     WorkerMessage,
@@ -32,8 +33,9 @@ from ml_connector.purchase_orders.posting import advance_order, compare_with_exa
 from ml_connector.reference_data.notifications import note_stream_change
 from ml_connector.services import Services, StackServices
 from ml_connector.sqs_worker import MOST_TIMES, DeliverAgain
-from ml_connector.sweep.due_records import sweep
+from ml_connector.sweep.dispatch import queue_sweeps
 from ml_connector.sweep.missed_approvals import search_listing
+from ml_connector.sweep.one_connection import sweep_one
 from ml_connector.sweep.outage_recovery import recover
 from ml_connector.tracked_record import TrackedRecord
 
@@ -47,7 +49,9 @@ def handle(message: WorkerMessage, services: StackServices) -> None:
     """
     match message:
         case Sweep():
-            sweep(services)
+            queue_sweeps(services)
+        case SweepConnection(connection, swept=swept):
+            sweep_one(services, connection, swept)
         case ForPurchaseOrders():
             again_at = _process(message, services)
             finish(services, message)

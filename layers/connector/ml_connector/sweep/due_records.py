@@ -4,7 +4,7 @@ A message only asks a worker to process a record: lost, repeated or late ones do
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from itertools import islice
@@ -16,7 +16,13 @@ from ml_connector.domain.people import person_of
 from ml_connector.domain.records import WAITING_DEEDS, OrderFacts
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
 from ml_connector.infrastructure.halts import Halts
-from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger, parked_under
+from ml_connector.infrastructure.ledger import (
+    AnyRecord,
+    Conflict,
+    ConnectionRecord,
+    Ledger,
+    parked_under,
+)
 from ml_connector.infrastructure.queues import MessageTooLargeError
 from ml_connector.message_outcome import kept_message
 from ml_connector.messages import (
@@ -28,21 +34,18 @@ from ml_connector.messages import (
     vendor_message,
 )
 from ml_connector.reference_data.refresh import is_due
-from ml_connector.services import Services, StackServices
+from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 from ml_connector.sweep.capacity import CallCapacity, division_of, has_to_be_told
-from ml_connector.sweep.group_counts import count_groups
 from ml_connector.sweep.long_outages import report_outages
 from ml_connector.sweep.missed_approvals import queue_listing
 from ml_connector.sweep.outages import Outages, read_outages
-from ml_connector.sweep.refused_webhooks import check_refused_webhooks
 from ml_connector.telemetry import logger
 from ml_connector.tracked_record import GIVEN_UP, HALTED
 
 _LOST_AFTER = timedelta(minutes=2)
 _QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout
 _MOST_AT_ONCE = 500
-_WEBHOOKS_EVERY = 5  # minutes: a sweep reads little
 _WITHOUT_CALLS = ("event#", "deed#")
 FOR_CALLS = {
     "EXACT_TURN_TAKEN", "EXACT_MINUTE_LIMIT", "EXACT_DAY_LIMIT", "EXACT_RATE_LIMITED", "EXACT_AWAY",
@@ -50,39 +53,6 @@ FOR_CALLS = {
 }  # fmt: skip
 """The delays of an order that are over once its division can be called: a run takes it up."""
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
-
-
-def sweep(services: StackServices) -> None:
-    """Queue what is due of every connection; a failure stops neither the next nor the next sweep.
-
-    It is logged and measured, not raised: the message would come back, and until then hold up the
-    sweeps after it, for all connections.
-    """
-    failures = 0
-    for each in services.all():
-        try:
-            _queue_lost_events(each)
-            if clock.epoch() // 60 % _WEBHOOKS_EVERY == 0:
-                check_refused_webhooks(each.webhook_senders, each.ledger)
-            sweep_connection(each)
-            count_groups(each)
-        except Exception:  # noqa: BLE001  counted
-            failures += 1
-            logger().exception("connection not swept", connection=each.id)
-    if failures:
-        services.measure({"SweepFailures": failures})
-    measure_and_notify(services)
-
-
-def measure_and_notify(services: StackServices) -> None:
-    """Measure the connections and notify people of what is new; never raises."""
-    # Imported by the first sweep of a process: a worker for orders starts without them.
-    from ml_connector.notifications import metrics, send  # noqa: PLC0415
-    from ml_connector.sweep.overdue_jobs import measure_overdue  # noqa: PLC0415
-
-    metrics.measure_all(services)
-    measure_overdue(services)
-    send.send_all(services.all())
 
 
 def queue_reviews_of_division(services: Services, division: Division) -> int:
@@ -111,7 +81,19 @@ def _queue_where(services: Services, is_meant: Callable[[OrderFacts], bool]) -> 
     return len(waiting)
 
 
-def sweep_connection(services: Services) -> None:
+@dataclass(frozen=True)
+class Look:
+    """What was seen of a connection: its record, its outages, and whether it is at rest.
+
+    It is at rest when nothing stops it and nothing was queued.
+    """
+
+    connection: ConnectionRecord
+    outages: Outages
+    is_at_rest: bool = False
+
+
+def sweep_connection(services: Services) -> Look:
     """Queue what is due of one connection, and checks that may end an outage or a halt."""
     queue_deeds(services)
     connection = services.ledger.connection()
@@ -128,18 +110,22 @@ def sweep_connection(services: Services) -> None:
     for message in checks:
         services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
     if "" in halts:
-        return
+        return Look(connection, outages)
     running = _not_halted(services.connection, halts.keys())
-    _queue_refreshes(services, (each for each in running if not outages.of_site(site_of(each))))
-    if not outages.of_airbase:
-        queue_listing(services)
-    _queue_due(services, halts.keys(), outages)
+    to_read = (each for each in running if not outages.of_site(site_of(each)))
+    queued = [
+        _queue_refreshes(services, to_read),
+        not outages.of_airbase and queue_listing(services),
+        _queue_due(services, halts.keys(), outages),
+    ]
+    return Look(connection, outages, not any([halts, outages.every, checks, *queued]))
 
 
-def _queue_refreshes(services: Services, running: Iterable[Division]) -> None:
-    for division in running:
-        if is_due(services.reference_store(division)):
-            _queue_runs(services, division)
+def _queue_refreshes(services: Services, running: Iterable[Division]) -> bool:
+    due = [each for each in running if is_due(services.reference_store(each))]
+    for division in due:
+        _queue_runs(services, division)
+    return bool(due)
 
 
 def _queue_runs(services: Services, division: Division) -> None:
@@ -158,9 +144,14 @@ def _not_halted(connection: Connection, halted: Collection[str]) -> list[Divisio
     ]
 
 
-def _queue_lost_events(services: Services) -> None:
-    for event in services.inbox.open_events(clock.now() - _LOST_AFTER):
-        services.queues.send(event.message, f"{event.once} {clock.epoch() // 600}")
+def queue_lost_events(services: Services) -> bool:
+    """Queue the events that no worker has handled for long; return whether any is open."""
+    is_any_open = False
+    for event in services.inbox.open_events(clock.now()):
+        is_any_open = True
+        if clock.now() - event.received_at >= _LOST_AFTER:
+            services.queues.send(event.message, f"{event.once} {clock.epoch() // 600}")
+    return is_any_open
 
 
 def queue_deeds(services: Services) -> None:
@@ -179,15 +170,19 @@ def queue_due(services: Services) -> None:
         _queue_due(services, halted, read_outages(services))
 
 
-def _queue_due(services: Services, halted: Collection[str], outages: Outages) -> None:
-    """Queue due orders; those that wait only for calls are left to a run of their division."""
+def _queue_due(services: Services, halted: Collection[str], outages: Outages) -> bool:
+    """Queue due orders; those that wait only for calls are left to a run of their division.
+
+    Return whether any record is due.
+    """
     # Those of a site that is away as well: processed, they are parked until it is back.
     capacity = CallCapacity(services, _not_halted(services.connection, halted))
-    queued = 0
+    queued, is_any_due = 0, False
     run = cache(partial(_queue_runs, services))  # once
     for record in _due(services.ledger, _reasons_over(services.connection, halted, outages)):
+        is_any_due = True
         if queued >= _MOST_AT_ONCE or capacity.is_used_up:
-            return
+            break
         if not (record.key.startswith(_WITHOUT_CALLS) or capacity.take(record)):
             continue
         division = division_of(record)
@@ -197,6 +192,7 @@ def _queue_due(services: Services, halted: Collection[str], outages: Outages) ->
         elif claim(services.ledger, record):
             _queue(services, record)
             queued += 1
+    return is_any_due
 
 
 def waiting_for_exact(

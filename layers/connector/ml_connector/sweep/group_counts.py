@@ -40,14 +40,19 @@ class _Progress(Struct, frozen=True):
     members_after: str = ""
 
 
-def count_groups(services: Services) -> None:
-    """Count what is marked, and a part of what the night's count has not come to yet."""
+def count_groups(services: Services) -> bool:
+    """Count what is marked, and a part of what the night's count has not come to yet.
+
+    Return whether there was anything to count.
+    """
     groups = services.ledger.groups
-    for id in groups.marked(_MARKED_AT_ONCE):
+    marked = list(groups.marked(_MARKED_AT_ONCE))
+    for id in marked:
         groups.recount(id)
     progress = _read(services.shared_values)
     if not progress.is_done:
         _keep(services.shared_values, _go_on(services.ledger, progress))
+    return bool(marked) or not progress.is_done
 
 
 def _go_on(ledger: Ledger, progress: _Progress) -> _Progress:

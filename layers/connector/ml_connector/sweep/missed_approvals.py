@@ -52,11 +52,13 @@ _NEVER = {
 }
 
 
-def queue_listing(services: Services) -> None:
-    """Queue the reading of the listing when it is due, or was interrupted."""
-    if services.connection.profile.orders_path and services.shared_values.get(_DONE) is None:
-        message = listing_message(services.id)
-        services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
+def queue_listing(services: Services) -> bool:
+    """Queue the reading of the listing if it is due, or was interrupted; return whether it is."""
+    if not services.connection.profile.orders_path or services.shared_values.get(_DONE) is not None:
+        return False
+    message = listing_message(services.id)
+    services.queues.send(message, f"{message.group} {clock.epoch() // 60}")
+    return True
 
 
 def search_listing(services: Services) -> None:

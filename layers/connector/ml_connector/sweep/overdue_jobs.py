@@ -1,10 +1,10 @@
-"""Jobs that should long have run: one list, counted into one metric every five minutes.
+"""Jobs that should long have run: one list, counted into one metric.
 
 A halt, an outage and a call limit have their own alarms or exceptions: what waits for them is not
 overdue. Parked orders are not in the list either; they count in `OldestWaitingSeconds`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import NamedTuple
@@ -13,13 +13,11 @@ from ml_connector import clock, telemetry
 from ml_connector.domain.ids import Division, SiteId, halting_keys, site_of
 from ml_connector.domain.words import moment
 from ml_connector.infrastructure.coordination import CARE, COMPARISON, LISTING, care_of
-from ml_connector.infrastructure.halts import Halts
 from ml_connector.reference_data.refresh import due_since
-from ml_connector.services import Services, StackServices
+from ml_connector.services import Services
 from ml_connector.sweep.capacity import division_of
-from ml_connector.sweep.outages import read_outages
+from ml_connector.sweep.outages import Outages
 
-_EVERY_MINUTES = 5
 _MOST = 500  # of one kind: an alarm needs no exact figure
 _DAY = timedelta(days=1)
 
@@ -31,10 +29,10 @@ class _DueJobs:
     a reason that people are told by itself, is left out.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, halts: Collection[str], outages: Outages) -> None:
         self._services = services
-        self._halts = Halts(services.ledger).all().keys()
-        self._outages = read_outages(services)
+        self._halts = halts
+        self._outages = outages
 
     def events(self, before: datetime) -> Iterator[datetime]:
         if not self._is_stopped:
@@ -98,29 +96,12 @@ class _Job(NamedTuple):
     due: Callable[[_DueJobs, datetime], Iterator[datetime]]
 
 
-def measure_overdue(services: StackServices) -> None:
-    """Measure every five minutes how many jobs are overdue, and log which; never raises.
+def count_overdue(services: Services, halts: Collection[str], outages: Outages) -> int:
+    """Return how many jobs of a connection are overdue, and log which.
 
-    A connection that cannot be looked at counts as one.
+    `halts`: what is stopped, as `Halts.all` says.
     """
-    if clock.now().minute % _EVERY_MINUTES:
-        return
-    log = telemetry.logger()
-    count = 0
-    try:
-        for each in services.all():
-            try:
-                count += _count(each)
-            except Exception:
-                count += 1
-                log.exception("overdue jobs not counted", connection=each.id)
-        services.measure({"OverdueJobs": count})
-    except Exception:
-        log.exception("overdue jobs not counted")
-
-
-def _count(services: Services) -> int:
-    jobs = _DueJobs(services)
+    jobs = _DueJobs(services, halts, outages)
     count = 0
     for job in _JOBS:
         before = clock.now() - job.grace
