@@ -2,21 +2,13 @@
 
 from typing import Any
 
-from aws_lambda_powertools.metrics import Metrics, MetricUnit
-
 from ml_connector.bootstrap import open_services
-from ml_connector.connections.token_refresh import refresh_all
+from ml_connector.connections.token_refresh import refresh_in_turn
 
 _services = open_services("token_refresh")
-_metrics = Metrics()
+_LONGEST_TURN = 120_000  # milliseconds: each call of a connection with three sites times out
 
 
-def _measure(name: str, value: float) -> None:
-    unit = MetricUnit.Count if name.endswith("Failed") else MetricUnit.NoUnit
-    _metrics.add_metric(name=name, unit=unit, value=value)
-
-
-@_metrics.log_metrics
-def handler(_event: dict[str, Any], _context: object) -> None:
+def handler(_event: dict[str, Any], context: Any) -> None:
     """Refresh every connection of the stack; the schedule's event is not used."""
-    refresh_all(_services.all(), _measure)
+    refresh_in_turn(_services, lambda: context.get_remaining_time_in_millis() > _LONGEST_TURN)

@@ -18,8 +18,8 @@ from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
 from ml_connector.infrastructure.sweep_marks import SWEPT_EVERY
-from ml_connector.sweep import one_connection
 from ml_connector.sweep.dispatch import LATE_AFTER, LOST_AFTER, queue_sweeps
+from ml_connector.sweep.due_records import queue_lost_events
 from tests.purchase_orders.test_events import incoming_event
 
 OTHER = ConnectionId("zuiderzon")
@@ -171,14 +171,13 @@ def test_one_that_hangs_delays_no_other_and_is_reported(
     env.connect()
     env.connect(OTHER)
     rest(env)
-    real = one_connection.queue_lost_events
 
     def hang(services: Any) -> bool:
         if services.id == FIRM:
             raise KeyboardInterrupt
-        return real(services)
+        return queue_lost_events(services)
 
-    monkeypatch.setattr(one_connection, "queue_lost_events", hang)
+    monkeypatch.setattr("ml_connector.sweep.one_connection.queue_lost_events", hang)
     env.clock.move(SWEPT_EVERY)
     order = env.order()
     env.services.inbox_of(OTHER).keep(replace(incoming_event(order), connection=OTHER))

@@ -19,6 +19,7 @@ from ml_connector.domain.ids import (
     site_of,
 )
 from ml_connector.exact.client import ExactClient
+from ml_connector.infrastructure.care_turns import CareTurns
 from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
 from ml_connector.infrastructure.connection_store import ConnectionNotes, ConnectionStore
@@ -188,6 +189,14 @@ class Services:
     def last_sweep(self) -> Swept:
         """Return what the connection's last sweep has found, and when."""
         return SweepMarks(self._tables.coordination).of(self.id)
+
+    def sweep_soon(self) -> None:
+        """Have the connection swept in the next minute: something may be due by now."""
+        SweepMarks(self._tables.coordination).note_work(self.id)
+
+    def begin_care(self) -> None:
+        """Store that the connection's tokens and subscriptions have their turn now."""
+        CareTurns(self._tables.coordination).begin(self.id)
 
     @property
     def last_runs(self) -> LastRuns:

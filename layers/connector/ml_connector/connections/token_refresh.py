@@ -5,7 +5,10 @@ this is for idle ones, and finds a lost consent early.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import timedelta
 
 from ml_connector import telemetry
@@ -14,10 +17,11 @@ from ml_connector.connections.webhook_subscriptions import ensure_subscriptions
 from ml_connector.domain.faults import Halt, Later
 from ml_connector.domain.ids import AppId
 from ml_connector.exact.client import ExactClient
+from ml_connector.infrastructure.care_turns import CareTurns
 from ml_connector.infrastructure.coordination import care_of
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
-from ml_connector.services import Services
+from ml_connector.services import Services, StackServices
 from ml_connector.settings.connection import ExactSite
 
 WARN_AFTER = timedelta(days=20)
@@ -30,11 +34,70 @@ Measure = Callable[[str, float], None]
 """Takes a metric's name and one value."""
 
 
-def refresh_all(every: Iterable[Services], measure: Measure) -> None:
-    """Refresh every site of every connection; a failure of one never affects the next."""
-    for services in every:
+AT_ONCE = 8
+"""Connections that are refreshed at the same time, fewer than the HTTP client has sockets."""
+
+
+def refresh_in_turn(stack: StackServices, may_begin: Callable[[], bool]) -> None:
+    """Refresh every connection of a stack, the one that waited longest first, and measure.
+
+    None is begun once `may_begin` says no: those come first in the next run.
+    """
+    by_id = {each.id: each for each in stack.all()}
+    every = [by_id[id] for id in CareTurns(stack.tables.coordination).in_order(by_id)]
+    measured: dict[str, list[float]] = defaultdict(list)
+    refresh_all(
+        every,
+        lambda name, value: measured[name].append(value),
+        at_once=AT_ONCE,
+        may_begin=may_begin,
+    )
+    figures = {
+        "TokenRefreshFailed": sum(measured["TokenRefreshFailed"]),
+        "RefreshTokenAgeDays": max(measured["RefreshTokenAgeDays"], default=None),
+    }
+    stack.measure({name: value for name, value in figures.items() if value is not None})
+
+
+def refresh_all(
+    every: Iterable[Services],
+    measure: Measure,
+    *,
+    at_once: int = 1,
+    may_begin: Callable[[], bool] = lambda: True,
+) -> None:
+    """Refresh every site of every connection; one that fails or is slow never stops another.
+
+    `at_once`: how many connections have their turn at the same time. Figures are passed on in the
+    order of the connections.
+    """
+    with ThreadPoolExecutor(at_once, "refresh") as pool:
+        turns = [pool.submit(copy_context().run, _take_turn, each, may_begin) for each in every]
+        for turn in turns:
+            for name, value in turn.result():
+                measure(name, value)
+
+
+def _take_turn(services: Services, may_begin: Callable[[], bool]) -> list[tuple[str, float]]:
+    """Refresh the sites of one connection; return what is to be measured."""
+    measured: list[tuple[str, float]] = []
+    log = telemetry.logger()
+    if not may_begin():
+        log.warning("refreshed in the next run", connection=services.id)
+        return measured
+
+    def measure(name: str, value: float) -> None:
+        measured.append((name, value))
+
+    try:
+        services.begin_care()
         for site in services.connection.sites:
             measure("TokenRefreshFailed", 0.0 if _refresh(services, site, measure) else 1.0)
+        services.sweep_soon()
+    except Exception:
+        log.exception("refreshing a connection failed", connection=services.id)
+        measure("TokenRefreshFailed", 1.0)
+    return measured
 
 
 def _refresh(services: Services, site: ExactSite, measure: Measure) -> bool:
