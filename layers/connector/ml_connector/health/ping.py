@@ -93,10 +93,11 @@ def _check_running(checklist: Checklist, ledger: Ledger) -> None:
 def _check_sweep(checklist: Checklist, swept: Swept) -> None:
     """Say when the connection was last swept, and what waited then."""
     found = swept.found
-    since = f", the longest since {_minute(datetime.fromisoformat(found.oldest))}"
+    oldest = datetime.fromisoformat(found.oldest) if found.oldest else None
+    since = f", the longest since {_minute(oldest)}" if oldest else ""
     detail = (
         f"Last swept {_minute(swept.began)}: orders waiting {found.waiting}"
-        f"{since if found.oldest else ''}; open exceptions {found.exceptions}; "
+        f"{since}; open exceptions {found.exceptions}; "
         f"overdue jobs {found.overdue}."
     )
     if swept.began is None:
