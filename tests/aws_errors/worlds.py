@@ -35,7 +35,7 @@ from tests.site import SITE
 
 _FOR_EVER = 1e9
 PAUSES = (1, 1, 1, *[5] * 18)  # minutes
-_FIVE_MINUTES, _LOST = 300, 180
+_FIVE_MINUTES, _LOST = 300, 480
 _PAIR_IS_DUE, _HOME_IS_DUE = 620, 1100  # seconds
 _FAILURES = (Fault, ClientError, BotoCoreError)
 _CHANGED = {

@@ -103,7 +103,7 @@ def test_posted_orders_are_counted_as_they_are_posted(env: InMemoryEnvironment) 
 
 def test_the_halts_of_all_connections_are_measured_together(env: InMemoryEnvironment) -> None:
     for id in (env.connect().id, env.connect("second").id):
-        stopped = problem("EXACT_DIVISION_BLOCKED", "x")
+        stopped = problem("ANOTHER_CONNECTOR", "x", connection=id)
         Halts(env.services.ledger_of(id)).stop(stopped, Division("nl.2102"))
     sweep(env)
     sweep(env)

@@ -28,7 +28,7 @@ def connected(env: InMemoryEnvironment) -> None:
 
 def overdue(env: InMemoryEnvironment, **wait: float) -> int:
     """Return what a sweep after this time, and five minutes, counts; nothing runs meanwhile."""
-    env.clock.move(timedelta(minutes=5, **wait))
+    env.clock.move(timedelta(minutes=5) + timedelta(**wait))
     services = env.services_of()
     halts = services.ledger.connection().facts.halts
     return count_overdue(services, halts, read_outages(services))
