@@ -40,7 +40,7 @@ def test_refusals_that_go_on_are_one_exception_that_an_accepted_call_closes(
     opened = len(env.services.ledger_of(FIRM).trail("event#airbase#refused"))  # type: ignore[arg-type]
     assert opened == 1
     senders(env).note_accepted("airbase")
-    env.wait(minutes=1)
+    env.wait(minutes=10)
     assert exceptions(env) == []
     refuse(env, 3, 8)
     assert len(exceptions(env)) == 1, "it may come again"

@@ -11,7 +11,7 @@ from datetime import datetime
 from ml_connector import clock
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.sweep_marks import Found
-from ml_connector.services import StackServices
+from ml_connector.telemetry import Measure
 
 
 def figures_of(ledger: Ledger, halts: int, overdue: int, counted_at: datetime) -> Found:
@@ -24,12 +24,12 @@ def figures_of(ledger: Ledger, halts: int, overdue: int, counted_at: datetime) -
     return Found(halts, len(waiting), exceptions, oldest, overdue, counted_at)
 
 
-def measure_stack(services: StackServices, every: Iterable[Found]) -> None:
+def measure_stack(measure: Measure, every: Iterable[Found]) -> None:
     """Measure the stack: what its connections have together, or at most."""
     found = list(every)
     oldest = min((each.oldest for each in found if each.oldest), default="")
     age = clock.now() - datetime.fromisoformat(oldest) if oldest else None
-    services.measure(
+    measure(
         {
             "OldestWaitingSeconds": age.total_seconds() if age else 0,
             "Halts": sum(each.halts for each in found),

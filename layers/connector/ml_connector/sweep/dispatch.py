@@ -60,4 +60,4 @@ def _measure(
         # Imported by who measures: a worker for orders starts without it.
         from ml_connector.notifications.metrics import measure_stack  # noqa: PLC0415
 
-        measure_stack(services, [marks.swept[id].found for id in ids if id in marks.swept])
+        measure_stack(services.measure, [marks.swept[id].found for id in ids if id in marks.swept])
