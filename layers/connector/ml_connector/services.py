@@ -278,7 +278,8 @@ class StackServices:
 
     def ledger_of(self, id: ConnectionId) -> Ledger:
         """Return the records of a connection, which stay when it is removed."""
-        return Ledger(self.tables.ledger, self.tables.audit, self.actor, id)
+        noted = partial(self.sweep_marks.note_work, id)
+        return Ledger(self.tables.ledger, self.tables.audit, self.actor, id, after_change=noted)
 
     def inbox_of(self, id: ConnectionId) -> Inbox:
         """Return the events of a connection, which stay when it is removed."""

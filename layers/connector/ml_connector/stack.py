@@ -12,6 +12,7 @@ from ml_connector.infrastructure.data_form import DataForm, StackForm
 from ml_connector.infrastructure.dynamodb import DynamoTable, Table
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
+from ml_connector.infrastructure.sweep_marks import SweepMarks
 from ml_connector.infrastructure.tables import Tables, open_tables
 from ml_connector.user_errors import UserError
 
@@ -94,7 +95,8 @@ class RecordStack(ABC):
         connection = self.services.connections.get(id)
         site = connection.first_site if connection else None
         tables = self.services.tables
-        return Ledger(tables.ledger, tables.audit, actor, id, site)
+        noted = partial(SweepMarks(tables.coordination).note_work, id)
+        return Ledger(tables.ledger, tables.audit, actor, id, site, noted)
 
     def send(self, message: Message, once: str) -> None:
         """Queue a message; SQS drops another with the same `once` within five minutes."""

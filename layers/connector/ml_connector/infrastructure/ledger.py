@@ -207,10 +207,12 @@ class Ledger:
         actor: str,
         id: ConnectionId,
         site: SiteId | None = None,
+        after_change: Callable[[], None] = lambda: None,
     ) -> None:
         """Store the records of the connection `id` in `ledger` and their trails in `audit`.
 
-        `site` is its first Exact site; None when its settings are not at hand.
+        `site` is its first Exact site; None when its settings are not at hand. `after_change` is
+        called after each change: a worker that handles a message says at its end what is due.
         """
         self._ledger = ledger
         self._audit = audit
@@ -219,6 +221,7 @@ class Ledger:
         self.groups = OpenGroups(ledger, id)
         self.decided = DecidedValues(ledger, id)
         self._site = site
+        self._after_change = after_change
 
     def read(self, key: RecordKey) -> AnyRecord:
         """Return the record; a new one, not yet stored, when there is none.
@@ -298,6 +301,7 @@ class Ledger:
         self.groups.count(was_in, is_in, now)
         if through := _went_through(before, stored):
             self.groups.count_through(stored.key, through.division)
+        self._after_change()
         return stored
 
     def postpone(self, record: Record[AnyFacts], until: datetime | None) -> Record[AnyFacts]:
@@ -317,6 +321,7 @@ class Ledger:
         writes, moved = self._writes(record, moved)
         if not self._replace(writes, record.version):
             raise Conflict(_trail(record))
+        self._after_change()
         return moved
 
     def due(self, until: datetime, parked: str = "") -> Iterator[AnyRecord]:
