@@ -13,7 +13,7 @@ from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.sweep_marks import Marks, Queued
 from ml_connector.messages import sweep_message
 from ml_connector.services import StackServices
-from ml_connector.telemetry import logger
+from ml_connector.telemetry import Measure, logger
 
 LOST_AFTER = timedelta(minutes=40)
 """After this long a sweep is queued again that has not ended: the queue gave up before."""
@@ -35,7 +35,7 @@ def queue_sweeps(services: StackServices) -> None:
     now = clock.now()
     queued = {id: Queued(marks.number(id), now) for id in due}
     services.sweep_marks.note_queued(marks, under_way | queued)
-    _measure(services, ids, marks, under_way)
+    _measure(services.measure, ids, marks, under_way)
 
 
 def _under_way(marks: Marks, ids: list[ConnectionId]) -> dict[ConnectionId, Queued]:
@@ -46,7 +46,7 @@ def _under_way(marks: Marks, ids: list[ConnectionId]) -> dict[ConnectionId, Queu
 
 
 def _measure(
-    services: StackServices,
+    measure: Measure,
     ids: Collection[ConnectionId],
     marks: Marks,
     under_way: Mapping[ConnectionId, Queued],
@@ -55,9 +55,9 @@ def _measure(
     late = [id for id, each in under_way.items() if now - each.at >= LATE_AFTER]
     if late:
         logger().error("sweeps do not end", connections=sorted(late))
-        services.measure({"SweepFailures": len(late)})
+        measure({"SweepFailures": len(late)})
     if now.minute % _MEASURED_EVERY == 0:
         # Imported by who measures: a worker for orders starts without it.
         from ml_connector.notifications.metrics import measure_stack  # noqa: PLC0415
 
-        measure_stack(services.measure, [marks.swept[id].found for id in ids if id in marks.swept])
+        measure_stack(measure, [marks.swept[id].found for id in ids if id in marks.swept])
