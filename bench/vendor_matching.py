@@ -31,9 +31,10 @@ _KINDS: dict[str, tuple[float, bool, Kinds | None, int]] = {
     # numbers, columns, kinds, and one link in how many may be wrong
     "all columns": (0.25, True, None, 1_000),
     "no numbers": (0.0, True, None, 800),
-    "names only": (0.0, False, None, 500),
+    # Names alone cannot tell two companies of one name apart when each list has another of them.
+    "names only": (0.0, False, None, 400),
     "names only, further kinds": (0.0, False, Kinds(), 350),
-    "names only, without legal form": (0.0, False, _AS_TYPED, 350),
+    "names only, without legal form": (0.0, False, _AS_TYPED, 250),
 }
 _SIZE, _LARGE = 10_000, 100_000
 _MAX_GROWTH, _MAX_MEMORY, _MAX_RATIO = 1.1, 700, 3.0

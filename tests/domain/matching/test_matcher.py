@@ -365,6 +365,16 @@ def test_a_shortened_name_is_proposed(short: str, meant: str) -> None:
     assert (found.outcome, found.candidates[0].id) == ("review", "s1")
 
 
+def test_a_group_is_proposed_by_the_word_in_front_of_its_names() -> None:
+    other = "Zorendis Contract Logistics B.V."
+    found = named("Kanimo Contract Logistics B.V.", other, "Kanimo Warehousing B.V.")
+    assert [each.id for each in found.candidates] == ["s1", "s0"]
+    trades = ["Bouw", "Zorg", "Media", "Garage", "Taxi", "Hotel", "Verhuur", "Advies", "Events"]
+    many = [f"Kanimo {trade} B.V." for trade in trades]
+    found = named("Kanimo Contract Logistics B.V.", other, *many)
+    assert found.candidates[0].id == "s0"
+
+
 def test_what_is_alike_is_named_though_it_is_not_proposed() -> None:
     found = named("Kanimo Advies", "Kanimolen Groothandel B.V.")
     assert (found.outcome, found.is_unlike_all) == ("none", False)

@@ -5,7 +5,7 @@ The decisions do not depend on the order of either list.
 
 import gc
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -26,6 +26,8 @@ _LINK_SCORES: dict[MatchRule, float] = {
     "iban": 0.99, "name": 0.98,
 }  # fmt: skip
 _LEAST_BY_NUMBER = 0.9
+# A company that was renamed within its group often keeps the group's word in front.
+_LEAST_BY_FIRST_WORD, _MOST_OF_A_GROUP, _SHORTEST_OF_A_GROUP = 0.82, 8, 3
 _Ranked = list[tuple[float, int]]  # the negative score, for sorting, and the supplier's position
 
 
@@ -60,6 +62,7 @@ class Matcher:
             self._suppliers = sorted((read_features(party) for party in suppliers), key=_id)
             self._rules = MatchRules(PartyIndex(self._vendors), PartyIndex(self._suppliers))
         self._index: CandidateIndex | None = None
+        self._groups: defaultdict[str, list[int]] = defaultdict(list)
         self._claimed: set[int] = set()
 
     def apply(self) -> list[RuleResult]:
@@ -126,15 +129,27 @@ class Matcher:
     def _ranked(self, vendor: PartyFeatures, result: RuleResult) -> _Ranked:
         positions: Sequence[int] = self._names_index().candidates(vendor.name, _MOST_COMPARED)
         least = 0.0 if result.rule in {"", "name"} else _LEAST_BY_NUMBER
-        scores = {at: score(vendor, self._suppliers[at]) for at in positions}
+        group = self._group(vendor)
+        scores = {
+            at: score(vendor, self._suppliers[at], _LEAST_BY_FIRST_WORD if at in group else 0.0)
+            for at in positions
+        }
         for at in result.suppliers[:_MOST_COMPARED]:
             scores[at] = max(score(vendor, self._suppliers[at]), least)
         return sorted([(-value, at) for at, value in scores.items()])
+
+    def _group(self, vendor: PartyFeatures) -> Collection[int]:
+        """Return the suppliers that have the vendor's first word in front, if they are few."""
+        word = _first_word(vendor)
+        group = self._groups.get(word, ()) if word in vendor.name.own else ()
+        return group if len(group) <= _MOST_OF_A_GROUP else ()
 
     def _names_index(self) -> CandidateIndex:
         if self._index is None:
             with _without_collection():
                 self._index = CandidateIndex([each.name for each in self._suppliers])
+                for at, supplier in enumerate(self._suppliers):
+                    self._groups[_first_word(supplier)].append(at)
         return self._index
 
 
@@ -155,6 +170,12 @@ def _without_collection() -> Iterator[None]:
 
 def _at_least(least: float, ranked: _Ranked) -> _Ranked:
     return [each for each in ranked if -each[0] >= least]
+
+
+def _first_word(party: PartyFeatures) -> str:
+    """Return the first word of a name if it is long enough to say which group it is of."""
+    word = party.name.tokens[0] if party.name.tokens else ""
+    return word if len(word) >= _SHORTEST_OF_A_GROUP else ""
 
 
 def _id(features: PartyFeatures) -> str:

@@ -48,9 +48,12 @@ def _may_be_shortened(a: Name, b: Name) -> bool:
     return not ours & ~theirs or not theirs & ~ours
 
 
-def score(one: PartyFeatures, other: PartyFeatures) -> float:
-    """Return how likely two parties are one company, 0 to 1, from all their features."""
-    value = name_score(one, other)
+def score(one: PartyFeatures, other: PartyFeatures, least: float = 0.0) -> float:
+    """Return how likely two parties are one company, 0 to 1, from all their features.
+
+    The names count as `least` alike.
+    """
+    value = max(name_score(one, other), least)
     a, b = one.name, other.name
     if _UNLIKE < value < _ALIKE and not _share_a_word(a.own, b.own):
         value -= _NO_WORD
