@@ -8,6 +8,7 @@ import pytest
 
 from connector_cli.commands import connection as connection_verbs
 from connector_cli.commands.connect import session
+from local.firm import BE
 from local.in_memory.environment import FIRM
 from ml_connector import clock
 from ml_connector.connections import changes, manage
@@ -20,6 +21,7 @@ from ml_connector.mapping.import_export import set_one
 from ml_connector.notifications import setup as notifications
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection, ExactDivision, NotificationSettings
+from ml_connector.settings.served_elsewhere import ServedElsewhere
 from tests.cli.person import Person
 from tests.person_stack import PERSON, PersonStack
 from tests.two_sites import BE_DIVISION, TwoSites
@@ -214,8 +216,11 @@ def test_what_was_answered_and_is_not_in_the_file_stays(
         codes = {"default_vat_code": "21", "default_payment_condition": "30"}
         return division.model_copy(update=codes)
 
-    notify = {"notify": NotificationSettings(slack=True)}
-    before = now(env).with_divisions(answered).model_copy(update=notify)
+    more = {
+        "notify": NotificationSettings(slack=True),
+        "served_elsewhere": (ServedElsewhere(subsidiary="sub-de"),),
+    }
+    before = now(env).with_divisions(answered).model_copy(update=more)
     env.services.connections.save(before)
     settings = json.loads(file.read_text())
     for name in ("notify", "name", "airbase_base_url"):
@@ -230,6 +235,10 @@ def test_what_was_answered_and_is_not_in_the_file_stays(
     code, shown = person.run(*CONNECT, str(file), "--yes")
     assert (code, "Nothing to change" in shown) == (0, True), shown
     assert now(env) == before
+    settings["sites"][1]["divisions"][0]["subsidiaries"] = [BE.subsidiary, "sub-de"]
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    code, shown = person.run(*CONNECT, str(file), "--yes", "--drop")
+    assert (code, now(env).served_elsewhere) == (0, ()), shown
 
 
 def meanwhile(

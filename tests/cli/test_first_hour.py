@@ -147,7 +147,7 @@ def test_a_wrong_answer_is_asked_again_before_anything_is_built_on_it(
         ("Divisions to connect", ""),
         (f"Division for {NL.name}", "2102"),
         (f"Division for {NL.name}", str(CODE)),
-        ("Division for", "-"),
+        (f"Division for {BE.name}", "Elsewhere"),
         ("Division for", "-"),
         (VAT, "99"),
         (VAT, NL.vat_code),
@@ -186,7 +186,12 @@ def test_a_wrong_answer_is_asked_again_before_anything_is_built_on_it(
     assert "connection add" not in shown, "nothing has to be stored by hand here"
     assert shown.index("AIRBASE_KEY_REFUSED") < shown.index(f"{CLIENT} nl")
     assert env.mails == ["anna@example.test", "bert@example.test"], "none before all are right"
-    assert env.services.connections.get(FIRM).notify.slack is True  # type: ignore[union-attr]
+    found = env.services.connections.get(FIRM)
+    assert found is not None
+    assert found.notify.slack is True
+    assert [each.subsidiary for each in found.served_elsewhere] == [BE.subsidiary]
+    env.work()
+    assert env.post(env.order("PO-BE", BE)).state == "served_elsewhere"
     code, shown = person.run("notify", "email", "carla.example.test")
     assert (code, "carla.example.test is not an e-mail address" in shown) == (2, True)
     assert person.run("notify", "email", "carla@example.test")[0] == 0

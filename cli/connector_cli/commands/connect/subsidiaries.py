@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from connector_cli.commands.connect.session import ConnectSession, MissingInputError
@@ -14,6 +14,7 @@ from ml_connector.user_errors import UserError
 
 _HOW = "pass --division CODE=SUBSIDIARY[,SUBSIDIARY], or --yes to accept the proposals"
 _NONE = "-"
+_ELSEWHERE = "elsewhere"
 _NAME = re.compile(r"(?:[a-z.]+\.)?[0-9]{1,10}")
 
 
@@ -22,6 +23,8 @@ class SubsidiaryAssignment:
     """The step that assigns subsidiaries to divisions; the divisions of all sites are reported."""
 
     session: ConnectSession
+    _elsewhere: list[str] = field(default_factory=list)
+    """The subsidiaries of which a person says that another system takes care of their orders."""
 
     def assign(self, settings: Settings, subsidiaries: list[Subsidiary]) -> Settings:
         """Return the settings with every division serving a subsidiary.
@@ -39,6 +42,7 @@ class SubsidiaryAssignment:
             # Assigned as they are: a division that the consent does not reach is refused.
             return self._assigned(settings, _served(settings))
         chosen = self._choose(settings, subsidiaries)
+        settings = assignments.with_elsewhere(settings, self._elsewhere)
         return _require_complete(self._assigned(settings, chosen))
 
     def _assigned(self, settings: Settings, chosen: Mapping[Division, Sequence[str]]) -> Settings:
@@ -147,9 +151,15 @@ class SubsidiaryAssignment:
         proposal = subsidiary["division"] if subsidiary["division"] in picked else None
         if self.session.options.yes:
             return proposal
-        question = f"Division for {subsidiary['name']} ({_NONE} for none)"
+        question = (
+            f"Division for {subsidiary['name']} ({_NONE} for none; {_ELSEWHERE}: another system, "
+            "or somebody by hand, takes care of its orders)"
+        )
 
         def read(text: str) -> Division | None:
+            if text.strip().lower() == _ELSEWHERE:
+                self._elsewhere.append(subsidiary["subsidiary"])
+                return None
             if text.strip() == _NONE:
                 return None
             if (division := self._named(text, settings)) not in picked:

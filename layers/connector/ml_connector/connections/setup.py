@@ -216,10 +216,21 @@ def _filled(given: Settings, known: Settings) -> Settings:
         _filled_site(dict(each), before.get(site_named(each), {}), for_each) for each in sites
     ]
     settings = {**_answers(known, _ANSWERED), **given, "sites": filled}
+    if "served_elsewhere" not in given and (answered := _answered_elsewhere(known, filled)):
+        settings["served_elsewhere"] = answered
     notify = given.get("notify", {})
     if known.get("notify", {}).get("slack") and isinstance(notify, Mapping):
         settings["notify"] = {"slack": True, **notify}
     return settings
+
+
+def _answered_elsewhere(known: Settings, sites: Sequence[Settings]) -> list[Settings]:
+    """Return what was answered about subsidiaries that no division of the file serves."""
+    divisions = [each for site in sites if isinstance(each := site.get("divisions"), list)]
+    entries = [each for every in divisions for each in every if isinstance(each, Mapping)]
+    served = [name for each in entries for name in each.get("subsidiaries") or ()]
+    answers = [each for each in known.get("served_elsewhere", ()) if set(each) == {"subsidiary"}]
+    return [each for each in answers if each["subsidiary"] not in served]
 
 
 def _filled_site(site: Settings, known: Settings, answered: Sequence[str]) -> Settings:

@@ -78,6 +78,14 @@ def elsewhere(settings: Settings, subsidiary: Subsidiary) -> str:
     return "; ".join(" ".join(text.split()) for text in words)
 
 
+def with_elsewhere(settings: Settings, keys: Sequence[str]) -> Settings:
+    """Return the settings with these subsidiaries served elsewhere, always."""
+    if not keys:
+        return settings
+    known = settings.get("served_elsewhere", ())
+    return {**settings, "served_elsewhere": [*known, *({"subsidiary": key} for key in keys)]}
+
+
 def expect_known(keys: Iterable[str], subsidiaries: Sequence[Subsidiary]) -> None:
     """Raise `UserError` for a key that is no subsidiary, where Airbase lists them."""
     known = {name for each in subsidiaries for name in each.names}
