@@ -82,7 +82,7 @@ def test_open_orders_are_shown_and_nothing_is_written(
     }  # fmt: skip
     table = terminal.ok("preview", FIRM, "--open").out
     assert "1 would be posted" in table
-    assert "4 needs a person" in table
+    assert "4 need a person" in table
     assert everything(demo) == before
 
 
