@@ -29,6 +29,7 @@ from ml_connector.telemetry import Measure, emit
 _CONFIG = Config(
     connect_timeout=3,
     read_timeout=10,
+    max_pool_connections=25,  # the token refresh takes as many connections at a time
     retries={"mode": "standard", "total_max_attempts": 4},
 )
 # One short attempt: the next sweep sends what this one could not.

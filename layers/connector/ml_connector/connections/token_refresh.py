@@ -34,7 +34,7 @@ Measure = Callable[[str, float], None]
 """Takes a metric's name and one value."""
 
 
-AT_ONCE = 8
+AT_ONCE = 24
 """Connections that are refreshed at the same time, fewer than the HTTP client has sockets."""
 
 

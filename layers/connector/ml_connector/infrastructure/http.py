@@ -12,7 +12,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 # Exact takes seconds for heavy reads; a worker has 60 s for its message.
 _TIMEOUT = httpx.Timeout(20.0, connect=5.0, pool=5.0)
 _SITE_CHECK_TIMEOUT = httpx.Timeout(5.0)
-_LIMITS = httpx.Limits(max_connections=10, max_keepalive_connections=5)
+_LIMITS = httpx.Limits(max_connections=32, max_keepalive_connections=5)
 
 
 def client(transport: httpx.BaseTransport | None = None) -> httpx.Client:

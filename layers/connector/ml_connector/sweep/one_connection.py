@@ -14,7 +14,7 @@ from ml_connector.sweep.refused_webhooks import check_refused_webhooks
 from ml_connector.telemetry import logger
 
 _EARLY = timedelta(seconds=10)  # sweeps come every minute, though not to the second
-_COUNTED_EVERY = timedelta(minutes=5)
+_COUNTED_EVERY = timedelta(minutes=25)  # what is overdue is so by hours
 
 
 def sweep_one(services: StackServices, id: ConnectionId, number: int | None) -> None:
@@ -63,14 +63,14 @@ def _sweep(services: Services, latest: datetime, found: Found) -> tuple[datetime
 
 
 def _figures(services: Services, look: Look, before: Found) -> Found:
-    """Return the figures of a connection; overdue jobs are counted every few minutes."""
+    """Return the figures of a connection; overdue jobs are counted now and then."""
     # Imported by the first sweep of a process: a worker for orders starts without them.
     from ml_connector.notifications.metrics import figures_of  # noqa: PLC0415
     from ml_connector.sweep.overdue_jobs import count_overdue  # noqa: PLC0415
 
     halts = look.connection.facts.halts
     overdue, counted_at = before.overdue, before.counted_at
-    if counted_at is None or clock.now() - counted_at >= _COUNTED_EVERY:
+    if overdue or counted_at is None or clock.now() - counted_at >= _COUNTED_EVERY:
         overdue, counted_at = count_overdue(services, halts, look.outages), clock.now()
     return figures_of(services.ledger, len(halts), overdue, counted_at)
 
