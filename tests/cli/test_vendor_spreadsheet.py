@@ -327,6 +327,23 @@ def test_a_proposal_that_was_rejected_since_is_not_linked(
     assert "was changed since the export" in sheet.refused()[0]
 
 
+def test_a_company_that_stands_twice_gets_its_supplier_twice_and_no_other_company_does(
+    firm: VendorEnvironment, sheet: Sheet
+) -> None:
+    one, again = firm.vendor("Kanimo Techniek B.V."), firm.vendor("KANIMO TECHNIEK BV")
+    other = firm.vendor("Zorendis Bouw B.V.")
+    supplier = firm.supplier("Nova Lindex", "901")
+    firm.open()
+    to = {"decision": "link", "exact_id": "", "exact_code": "901"}
+    sheet.decide((one, to), (again, to), (other, to))
+    assert {"SUPPLIER_TAKEN: 901 Nova Lindex" in each for each in sheet.refused()} == {True}
+    sheet.decide((one, to), (again, to), (other, {"decision": "", "exact_code": ""}))
+    assert sheet.import_()["link"] == 2
+    rows = sheet.export()
+    linked = [row for row in rows if row["exact_id"] == supplier and row["decision"] == "link"]
+    assert {row["airbase_id"] for row in linked} == {one["id"], again["id"]}
+
+
 def test_a_supplier_moves_from_one_vendor_to_another_in_one_file(
     firm: VendorEnvironment, sheet: Sheet
 ) -> None:

@@ -15,6 +15,7 @@ from ml_connector import clock
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import Actor, Division, Guid, VendorId
+from ml_connector.domain.matching.rules import are_one_vendor
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.domain.words import counted, verb
 from ml_connector.infrastructure.ledger import Conflict, Ledger
@@ -237,7 +238,8 @@ class _SpreadsheetChecker:
     def _in_order(self, found: Sequence[RowDecision]) -> tuple[list[RowDecision], dict[int, str]]:
         """Return the decisions in an order that works, and the errors of the others.
 
-        A supplier is free once its vendor is unlinked, or gone or closed in Airbase.
+        A supplier is free once its vendor is unlinked, or gone or closed in Airbase; and for a
+        vendor that is the same company a second time.
         """
         links = [each for each in found if each.row.decision == "link"]
         ordered = [each for each in found if each.row.decision != "link"]
@@ -245,9 +247,7 @@ class _SpreadsheetChecker:
         for each in ordered:
             holders[each.link_key].discard(each.row.vendor)
         while links:
-            free = next(
-                (each for each in links if not holders[each.link_key] - {each.row.vendor}), None
-            )
+            free = next((each for each in links if not self._others(each, holders)), None)
             if free is None:
                 return ordered, {each.row.line: self._taken(each, holders) for each in links}
             if before := free.state.link:
@@ -267,12 +267,24 @@ class _SpreadsheetChecker:
                     holders[division, state.link.supplier].add(vendor)
         return holders
 
+    def _others(
+        self, decision: RowDecision, holders: defaultdict[tuple[Division, Guid], set[VendorId]]
+    ) -> list[VendorId]:
+        """Return the vendors that have the supplier and are other companies."""
+        vendor = decision.state.vendor
+        states = self._of(decision.row.division)
+        return sorted(
+            each
+            for each in holders[decision.link_key] - {decision.row.vendor}
+            if not are_one_vendor(vendor, states[each].vendor)
+        )
+
     def _taken(
         self, decision: RowDecision, holders: defaultdict[tuple[Division, Guid], set[VendorId]]
     ) -> str:
         shown = decision.shown
         name = f"{shown.code} {shown.name}" if shown else decision.supplier
-        (other, *_) = sorted(holders[decision.link_key] - {decision.row.vendor})
+        (other, *_) = self._others(decision, holders)
         holder = self._of(decision.row.division)[other].vendor
         return str(problem("SUPPLIER_TAKEN", name, "vendor", vendor=holder.name, id=other))
 
