@@ -11,10 +11,12 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.ids import RecordKey
 from ml_connector.domain.open_groups import Group
 from ml_connector.domain.records import DeedFacts, DeedResult, DeedState
+from ml_connector.domain.reports import Outcome
+from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.infrastructure.ledger import AnyRecord, Record
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
-from ml_connector.message_bodies import DeedName, PersonDeed
-from ml_connector.messages import deed_message
+from ml_connector.message_bodies import DeedName, PersonDeed, PersonRequest, RequestName
+from ml_connector.messages import deed_message, request_message
 
 _NUMBERS = count(1)
 SWEEP = Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"})
@@ -57,6 +59,17 @@ class People:
         stored = json.loads(json.dumps(message.body))
         once = f"{key} {deed} {self.env.clock()}"
         self.env.memory.queues.send(replace(message, body=stored), once)
+
+    def request(self, who: str, name: RequestName, **values: str) -> Outcome | None:
+        """Ask for something on a page that is about no one record; return what came of it."""
+        self.env.clock.move(1)
+        person: Any = {"issuer": "https://idp", "subject": who, "person": who.title()}
+        body = PersonRequest(
+            FIRM, request=name, id=f"{next(_NUMBERS):024x}", values=values, **person
+        )
+        self.env.memory.queues.send(request_message(body), body.id)
+        self.deliver(self.env.memory.queues)
+        return KeptReports(self.env.services.tables.mappings, FIRM).outcome(body.id)
 
     def work(self, minutes: int = 1, *, first: float = 60) -> None:
         """Let the sweep come each minute; a message over which a worker fails comes again."""

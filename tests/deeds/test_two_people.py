@@ -5,12 +5,14 @@ from typing import Any
 import pytest
 
 from local.firm import DE
+from ml_connector import clock
 from ml_connector.deeds import results
 from ml_connector.domain.ids import Division
 from ml_connector.domain.records import DeedState, OrderState
 from ml_connector.exceptions.decisions import dismiss
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.mapping.import_export import set_one
+from ml_connector.message_bodies import RequestName
 from tests.deeds.people import People
 from tests.person_stack import PERSON, PersonStack
 
@@ -200,3 +202,64 @@ def _end_after(monkeypatch: pytest.MonkeyPatch, records: int) -> None:
         return dismiss(*given, **named)
 
     monkeypatch.setattr(results, "dismiss", ending)
+
+
+# ------------------------------------------------------------ the pages of vendors and mappings
+
+
+@pytest.mark.parametrize("second", ["vendor_linked", "vendor_rejected"])
+def test_a_link_is_not_replaced_by_who_has_not_seen_it_on_the_page(
+    people: People, second: RequestName
+) -> None:
+    _, group = link_group(people)
+    suppliers = people.env.exact.world.divisions[2101].table("crm/Accounts").values()
+    codes = [str(each["Code"]).strip() for each in suppliers if each["IsSupplier"]][:2]
+    page = {
+        "vendor": group.matter.vendor,
+        "divisions": NL_DIVISION,
+        "reason": "known",
+        "seen": clock.now().isoformat(),
+    }
+    first = people.request("anna", "vendor_linked", supplier=codes[0], **page)
+    assert first
+    assert first.is_done
+    other = codes[0] if second == "vendor_rejected" else codes[1]
+    late = people.request("bert", second, supplier=other, **page)
+    assert late
+    assert str(late.values["why"]).startswith("decided meanwhile by Anna, ")
+    assert codes[0] in str(late.values["why"])
+    again = people.request("anna", "vendor_linked", supplier=codes[1], **page)
+    assert again
+    assert again.is_done, "what one has decided oneself is known"
+    people.env.clock.move(1)
+    page["seen"] = clock.now().isoformat()
+    seen = people.request("bert", "vendor_linked", supplier=codes[0], **page)
+    assert seen
+    assert seen.is_done, "a page that was read since shows it"
+
+
+def test_a_mapping_is_not_replaced_by_who_has_not_seen_it_on_the_page(people: People) -> None:
+    people.unmapped("8801")
+
+    def map_it(who: str, exact: str, before: str) -> str:
+        csv = f"division,kind,airbase,exact\nnl.2101,gl_accounts,8801,{exact}\n"
+        outcome = people.request(who, "mappings_imported", csv=csv, before=before)
+        assert outcome
+        return str(outcome.values.get("why", ""))
+
+    assert map_it("anna", "4100", "") == ""
+    why = map_it("bert", "4300", "")
+    assert why.startswith("decided meanwhile by Anna, ")
+    assert mapped(people, "8801") == "4100"
+    assert map_it("bert", "4300", "4100") == "", "a page that was read since shows it"
+    assert mapped(people, "8801") == "4300"
+
+
+def test_a_page_does_not_replace_the_rule_of_a_group(people: People) -> None:
+    people.unmapped("8801")
+    people.ask("anna", "decide", people.group("8801"), exact="4100", for_all=True)
+    people.work(2)
+    csv = "division,kind,airbase,exact\nnl.2101,gl_accounts,8801,4300\n"
+    late = people.request("bert", "mappings_imported", csv=csv, before="")
+    assert late
+    assert str(late.values["why"]).startswith("decided meanwhile by Anna, ")

@@ -589,3 +589,18 @@ def test_the_digests_of_a_removed_connection_are_gone(env: InMemoryEnvironment) 
     env.services.connections.remove(FIRM)
     items: list[Item] = list(env.memory.tables.mappings.query(FIRM))
     assert items == []
+
+
+def test_an_order_that_a_newer_version_has_written_stops_no_other(env: InMemoryEnvironment) -> None:
+    env.connect()
+    order = approved(env, "PO-1")
+    env.post(order)
+    table, key = env.services.tables.ledger, env.record(order).key
+    item = table.get("example-firm", key)
+    assert item
+    table.put(item | {"facts": '{"brand_new":1}'})
+    other = approved(env, "PO-2")
+    env.clock.move(HOUR)
+    search_listing(env.services_of())
+    queued = [each.message.body.get("order") for each in env.memory.queues.waiting]
+    assert other["id"] in queued

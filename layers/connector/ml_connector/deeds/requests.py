@@ -2,22 +2,27 @@
 
 import tempfile
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, assert_never
 
 from ml_connector.deeds.refusals import FAILED, REFUSALS, why
 from ml_connector.deeds.reports import ReportMaker
+from ml_connector.deeds.rules import link_check, require_seen
 from ml_connector.deeds.worker_stack import WorkerStack
 from ml_connector.domain.ids import Actor
 from ml_connector.domain.people import Person
 from ml_connector.domain.reports import Outcome
+from ml_connector.infrastructure.decided_values import MappedValue
 from ml_connector.infrastructure.kept_reports import KeptReports
+from ml_connector.mapping.changes import MappingChange
 from ml_connector.mapping.import_export import import_
 from ml_connector.message_bodies import PersonRequest
 from ml_connector.services import StackServices
 from ml_connector.telemetry import logger
 from ml_connector.user_errors import UserError
 from ml_connector.vendors.review import decide_by_name as vendors
+from ml_connector.vendors.review.decisions import LinkCheck
 
 _MOST_CHANGES_SHOWN = 100
 _UNFINISHED = (
@@ -82,18 +87,20 @@ def _decide(
 ) -> Mapping[str, Any]:
     """Decide in each division that is named; the vendors are read again afterwards."""
     values = request.values
+    check = _check(stack, actor, request)
     vendor, supplier = values.get("vendor", ""), values.get("supplier", "")
+    reason = values.get("reason", "")
     done: list[dict[str, Any]] = []
     try:
         for division in values.get("divisions", "").split():
             of = (stack, actor, request.connection, vendor)
             match request.request:
                 case "vendor_accepted":
-                    done.append(vendors.accept(*of, division, supplier))
+                    done.append(vendors.accept(*of, division, supplier, check=check))
                 case "vendor_linked":
-                    done.append(vendors.link(*of, supplier, values.get("reason", ""), division))
+                    done.append(vendors.link(*of, supplier, reason, division, check=check))
                 case _:
-                    done.append(vendors.reject(*of, supplier, values.get("reason", ""), division))
+                    done.append(vendors.reject(*of, supplier, reason, division, check=check))
     finally:
         if done:
             _renew(reports.vendors)
@@ -105,14 +112,30 @@ def _decide(
     return {"vendor": done[-1]["name"], "supplier": to, "orders": orders}
 
 
+def _check(stack: WorkerStack, actor: Actor, request: PersonRequest) -> LinkCheck:
+    """Return what refuses to replace what somebody has linked since the page's list was read."""
+    if not (seen := request.values.get("seen")):
+        return lambda _: None  # an earlier version's page
+    store_of = stack.services_of(request.connection).reference_store
+    return link_check(store_of, actor, datetime.fromisoformat(seen))
+
+
 def _import(
     stack: WorkerStack, actor: Actor, request: PersonRequest, reports: ReportMaker
 ) -> Mapping[str, Any]:
     text, is_dry = request.values.get("csv", ""), request.values.get("dry_run", "") == "1"
+    before, ledger = request.values.get("before"), stack.ledger_of(actor, request.connection)
+
+    def check(change: MappingChange) -> None:
+        """Refuse to replace what the person has not seen: `before` is what the page showed."""
+        if before is not None:
+            value = (change.division, change.kind, change.airbase, change.before)
+            require_seen(ledger, actor, before, MappedValue(*value))
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mappings.csv")
         path.write_text(text, encoding="utf-8")
-        made = import_(stack, actor, request.connection, path, dry_run=is_dry)
+        made = import_(stack, actor, request.connection, path, dry_run=is_dry, check=check)
     if not is_dry and made.changes:
         _renew(reports.mappings)
     return {

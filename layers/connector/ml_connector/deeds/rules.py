@@ -22,6 +22,7 @@ from ml_connector.services import Services
 from ml_connector.stack import RecordStack
 from ml_connector.user_errors import UserError
 from ml_connector.vendors.review import decisions as vendor_decisions
+from ml_connector.vendors.review.decisions import LinkCheck
 
 _NO_RULE = "this can only be decided for these orders"
 
@@ -46,7 +47,7 @@ def begin(stack: DeedStack, ledger: DeedLedger, facts: DeedFacts) -> None:
     elif (division := _division(facts)) and facts.code not in ONLY_ORDERS:
         if facts.vendor:
             link = services.vendor_links.get(division, VendorId(facts.vendor))
-            _link_check(services.reference_store, facts)(link)
+            link_check(services.reference_store, facts.by, _open_since(facts))(link)
         else:
             _mapping_check(ledger, facts)(mapped_now(services, facts))
 
@@ -61,7 +62,7 @@ def _make(stack: RecordStack, services: Services, ledger: DeedLedger, facts: Dee
         set_one(stack, Actor(facts.by), ledger.id, division, *what, check=check)
     elif not ledger.has_changed(vendor_key(VendorId(facts.vendor))):  # before a crash
         vendor = VendorId(facts.vendor)
-        check_link = _link_check(services.reference_store, facts)
+        check_link = link_check(services.reference_store, facts.by, _open_since(facts))
         vendor_decisions.link(
             services, ledger, division, vendor, facts.exact, facts.reason, check=check_link
         )
@@ -73,41 +74,59 @@ def _division(facts: DeedFacts) -> Division | None:
 
 def _mapping_check(ledger: Ledger, facts: DeedFacts) -> Callable[[str], None]:
     """Return what raises `UserError` if what the value is mapped to was decided meanwhile."""
+    since = _open_since(facts)
 
     def check(current: str) -> None:
         if not current:
             return
         value = MappedValue(_division(facts), facts.kind, facts.airbase, current)
         last = ledger.decided.last(value)
-        if last and last.by != facts.by and _is_since(facts, last.at):
-            raise _decided(last.by, last.at, facts.airbase, current)
-        if last is None and current != facts.before:
-            raise UserError(f"this was decided meanwhile: {facts.airbase} stands for {current}")
+        is_seen = last and (last.by == facts.by or (since and last.at < since))
+        if not is_seen and (last or current != facts.before):
+            raise _mapped_meanwhile(ledger, value)
 
     return check
 
 
-def _link_check(
-    store_of: Callable[[Division], ReferenceStore], facts: DeedFacts
-) -> Callable[[Link | None], None]:
-    """Return what raises `UserError` if a person has linked the vendor meanwhile."""
+def require_seen(ledger: Ledger, by: str, seen: str, value: MappedValue) -> None:
+    """Raise `UserError` if somebody else has mapped a value otherwise than the page showed it.
+
+    `value` is as it is mapped now.
+    """
+    last = ledger.decided.last(value)
+    if value.exact not in {"", seen} and not (last and last.by == by):
+        raise _mapped_meanwhile(ledger, value)
+
+
+def _mapped_meanwhile(ledger: Ledger, value: MappedValue) -> UserError:
+    what = f"{value.airbase} stands for {value.exact}"
+    last = ledger.decided.last(value)
+    return _decided(last.by, last.at, what) if last else UserError(f"decided meanwhile: {what}")
+
+
+def link_check(
+    store_of: Callable[[Division], ReferenceStore], by: str, since: datetime | None
+) -> LinkCheck:
+    """Return what raises `UserError` if another person than `by` has linked a vendor since then.
+
+    None: ever.
+    """
 
     def check(link: Link | None) -> None:
-        if link is None or link.decided_by in {"", facts.by}:
+        if link is None or link.decided_by in {"", by} or (since and link.decided_at < since):
             return
-        if _is_since(facts, link.decided_at):
-            known = store_of(link.division).get("supplier", link.supplier, Supplier)
-            supplier = f"{known.code} {known.name}" if known else link.supplier
-            raise _decided(link.decided_by, link.decided_at, facts.airbase, supplier)
+        known = store_of(link.division).get("supplier", link.supplier, Supplier)
+        supplier = f"{known.code} {known.name}" if known else link.supplier
+        raise _decided(link.decided_by, link.decided_at, f"the vendor is {supplier}")
 
     return check
 
 
-def _is_since(facts: DeedFacts, at: datetime) -> bool:
-    """Return whether it was decided while the group was open already."""
-    return not facts.open_since or at >= datetime.fromisoformat(facts.open_since)
+def _open_since(facts: DeedFacts) -> datetime | None:
+    """Return since when the group is open: what was decided before is what it is open over."""
+    return datetime.fromisoformat(facts.open_since) if facts.open_since else None
 
 
-def _decided(by: str, at: datetime, airbase: str, exact: str) -> UserError:
+def _decided(by: str, at: datetime, what: str) -> UserError:
     when = f"{at:%Y-%m-%d %H:%M} UTC"
-    return UserError(f"decided meanwhile by {name_of(by)}, {when}: {airbase} stands for {exact}")
+    return UserError(f"decided meanwhile by {name_of(by)}, {when}: {what}")

@@ -231,6 +231,10 @@ class Ledger:
         item = self._ledger.get(self.id, key)
         return self._record(item) if item else new_record(self.id, key)
 
+    def is_stored(self, key: RecordKey) -> bool:
+        """Return whether there is such a record, whatever version has written it."""
+        return self._ledger.get(self.id, key) is not None
+
     def order(self, order: OrderId) -> OrderRecord:
         """Return the record of an order, as `read` does."""
         return self.read(order_key(order))

@@ -118,9 +118,17 @@ def export(services: Services, out: Path) -> int:
 
 
 def import_(
-    stack: RecordStack, actor: Actor, id: str, path: Path, *, dry_run: bool = False
+    stack: RecordStack,
+    actor: Actor,
+    id: str,
+    path: Path,
+    *,
+    dry_run: bool = False,
+    check: Callable[[MappingChange], None] = lambda _: None,
 ) -> MappingImport:
     """Change the mappings as in a file: all of it or nothing.
+
+    `check` raises for a change that may not be made, because of what there was before.
 
     Raises:
         UserError: the file is invalid; one line for each error.
@@ -134,6 +142,8 @@ def import_(
     draft.read(lines)
     if draft.result is None:
         raise lines_error(path, draft.errors)
+    for change in draft.changes:
+        check(change)
     notes = [f"{path.name}, line {each.number}: {each.text}" for each in draft.notes]
     notes = safe_lines(*notes, *draft.more_unknown, *airbase.why_unknown)
     if dry_run or not draft.changes:

@@ -221,7 +221,7 @@ class _ListingReader:
         return before.is_skipped if before else FIRST_READING not in self.listed
 
     def _is_known(self, id: OrderId) -> bool:
-        return self.services.ledger.read(order_key(id)).version > 0
+        return self.services.ledger.is_stored(order_key(id))
 
     def _queue(self, id: OrderId, why: str) -> None:
         message = order_message(self.connection.id, id)

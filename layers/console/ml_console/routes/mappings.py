@@ -79,7 +79,8 @@ def map_one(console: Console, visit: Visit) -> Answer:
         return redirect(f"{PATH}?of={on.connection.id}&missing=1")
     asking.require(visit, Role.APPROVER, [given["division"]] if given["division"] else [])
     text = as_text([_COLUMNS[:4], list(given.values())])
-    return asking.ask(console, visit, on.connection, "mappings_imported", PATH, {"csv": text})
+    values = {"csv": text} | {name: form[name] for name in ("before",) if name in form}
+    return asking.ask(console, visit, on.connection, "mappings_imported", PATH, values)
 
 
 def import_(console: Console, visit: Visit) -> Answer:

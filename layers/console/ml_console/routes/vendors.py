@@ -124,7 +124,8 @@ def _decide(console: Console, visit: Visit, what: RequestName) -> Answer:
     is_whole = given["supplier"] and (what == "vendor_accepted" or given["reason"])
     if not is_whole or any(len(each) > _LONGEST for each in given.values()):
         return redirect(f"{PATH}?of={on.connection.id}&missing=1")
-    values = {**given, "divisions": " ".join(divisions)}
+    seen = form.get("seen", "")
+    values = {**given, "divisions": " ".join(divisions), **({"seen": seen} if seen else {})}
     return asking.ask(console, visit, on.connection, what, PATH, values)
 
 

@@ -13,6 +13,7 @@ from ml_connector.settings.connection import Connection
 from ml_connector.stack import RecordStack
 from ml_connector.user_errors import UserError, safe_lines
 from ml_connector.vendors.review import decisions
+from ml_connector.vendors.review.decisions import LinkCheck
 from ml_connector.vendors.review.find import (
     as_key,
     find_supplier,
@@ -30,6 +31,8 @@ def accept(
     vendor: str,
     division: str | None = None,
     supplier: str | None = None,
+    *,
+    check: LinkCheck = lambda _: None,
 ) -> dict[str, Any]:
     """Link the vendor to the best candidate, or to the one named; return what it is linked to.
 
@@ -53,7 +56,8 @@ def accept(
     if supplier is None:
         _refuse_equals(proposals[code])
     waiting = waiting_by_vendor(services.ledger).get((vendor_id, code), [])
-    decisions.accept(services, stack.ledger_of(actor, services.id), code, vendor_id, found.id)
+    ledger = stack.ledger_of(actor, services.id)
+    decisions.accept(services, ledger, code, vendor_id, found.id, check=check)
     known = services.reference_store(code).get("supplier", found.id, Supplier)
     return _result(connection, party, code, known or found) | {"orders": list(waiting)}
 
@@ -66,6 +70,8 @@ def reject(
     supplier: str,
     reason: str,
     division: str | None = None,
+    *,
+    check: LinkCheck = lambda _: None,
 ) -> dict[str, Any]:
     """Record that the vendor is not this supplier; a link between the two is removed.
 
@@ -84,9 +90,8 @@ def reject(
     code = one_division(connection, division, only, otherwise)
     found = _linked_or_proposed(services, code, vendor_id, supplier)
     other = found or require_supplier(services.division_data(code), code, supplier)
-    decisions.reject(
-        services, stack.ledger_of(actor, services.id), code, vendor_id, other.id, reason
-    )
+    ledger = stack.ledger_of(actor, services.id)
+    decisions.reject(services, ledger, code, vendor_id, other.id, reason, check=check)
     return _result(connection, party, code, other)
 
 
@@ -98,6 +103,8 @@ def link(
     supplier: str,
     reason: str,
     division: str | None = None,
+    *,
+    check: LinkCheck = lambda _: None,
 ) -> dict[str, Any]:
     """Link the vendor to the supplier with this GUID or account code, proposed or not.
 
@@ -114,7 +121,8 @@ def link(
     code = one_division(connection, division, possible, otherwise)
     found = require_supplier(services.division_data(code), code, supplier)
     waiting = waiting_by_vendor(services.ledger).get((vendor_id, code), [])
-    decisions.link(services, stack.ledger_of(actor, services.id), code, vendor_id, found.id, reason)
+    ledger = stack.ledger_of(actor, services.id)
+    decisions.link(services, ledger, code, vendor_id, found.id, reason, check=check)
     return _result(connection, party, code, found) | {"orders": list(waiting)}
 
 

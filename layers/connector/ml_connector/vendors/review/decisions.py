@@ -37,17 +37,20 @@ def accept(
     vendor: VendorId,
     supplier: Guid | None = None,
     reason: str = "accepted",
+    *,
+    check: LinkCheck = lambda _: None,
 ) -> Link:
     """Link the vendor to the proposed supplier, the best candidate unless one is named.
 
-    Raise `Review` when nothing is proposed or the supplier cannot be linked.
+    `check` is that of `link`. Raise `Review` when nothing is proposed or the supplier cannot be
+    linked.
     """
     proposal = services.supplier_proposals.get(division, vendor)
     offered = [each.id for each in proposal.candidates] if proposal else []
     if not offered or (supplier and supplier not in offered):
         raise Review([problem("NOTHING_PROPOSED", vendor, "division", division=division)])
     chosen = supplier or offered[0]
-    return _link(services, ledger, division, vendor, chosen, reason, proposal)
+    return _link(services, ledger, division, vendor, chosen, reason, proposal, check=check)
 
 
 def link(
@@ -76,10 +79,13 @@ def reject(
     vendor: VendorId,
     supplier: Guid,
     reason: str = "",
+    *,
+    check: LinkCheck = lambda _: None,
 ) -> None:
     """Record that the vendor is not this supplier, until the data of one of them change.
 
-    A link between the two is removed. Raise `Review` when the vendor is unknown.
+    A link between the two is removed; `check` is that of `link`. Raise `Review` when the vendor is
+    unknown.
     """
     known = _vendor(services.match_indexes, vendor)
     rejection = _rejection(
@@ -87,6 +93,7 @@ def reject(
     )
     tracked = open_vendor(services, ledger, known)
     current = services.vendor_links.get(division, vendor)
+    check(current)
     others = {vendor}
     if current and current.supplier == supplier:
         others |= _sharing(services.vendor_links, current)
