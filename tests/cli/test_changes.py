@@ -206,6 +206,7 @@ def test_connecting_with_a_file_of_one_site_does_not_forget_the_other(
     code, shown = person.run(*CONNECT, str(file), "--yes")
     assert (code, "be.2101.subsidiaries" in shown) == (2, True), shown
     assert now(env) == before
+    assert "not saved" not in person.run("connection", "list")[1], "there is nothing to go on with"
     assert app == store.read_plain(EXACT_APP, before.sites[1].id) != None  # noqa: E711
 
 

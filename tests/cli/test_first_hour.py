@@ -448,6 +448,13 @@ def test_a_mistyped_id_is_dropped_with_its_secrets(person: Person, env: TwoCount
     assert (code, "there is no connection 'exmaple-firm'" in shown) == (2, True)
 
 
+def test_a_connection_that_was_only_begun_is_named_too(person: Person) -> None:
+    answers = [("country sites", "nl"), (KEY, CTRL_C)]
+    assert person.run("connect", FIRM, answers=answers)[0] == 130
+    code, shown = person.run("exceptions", FIRM)
+    assert (code, f"{FIRM} is half made" in shown) == (2, True), shown
+
+
 def test_names_are_checked_before_secrets_are_asked_and_each_site_is_asked_for(
     person: Person, env: TwoCountries
 ) -> None:

@@ -19,6 +19,7 @@ from ml_connector.exceptions import decisions as exceptions_
 from ml_connector.exceptions import listing as lists
 from ml_connector.exceptions import showing
 from ml_connector.exceptions.next_commands import next_command
+from ml_connector.user_errors import UserError
 
 app = typer.Typer(no_args_is_help=True, help="Show, dismiss or assign a record's exceptions.")
 
@@ -67,7 +68,10 @@ def exceptions(  # noqa: PLR0913, PLR0917  one for each option
         code or (), older_than, newer_than, min_amount, assigned_to, unassigned=unassigned
     )
     stack = stack_of(context)
-    found = lists.list_open(stack, connection, wanted)
+    try:
+        found = lists.list_open(stack, connection, wanted)
+    except UserError as error:  # there is no such connection: it may be half made
+        raise UserError(*error.lines, *unsaved(stack.services, connection)) from None
     if csv:
         lists.write_open(csv, found)
     if as_json:

@@ -131,7 +131,7 @@ class ConnectSteps:
         setup.provisional(settings)
         drafts, id = Drafts(self.stack.tables.coordination), ConnectionId(settings["id"])
         saved = {site.site for site in before.sites} if before else set()
-        if {setup.site_named(site) for site in settings["sites"]} != saved:
+        if {setup.site_named(site) for site in settings["sites"]} - saved:
             drafts.save(id, settings)
             self.session.keep("your answers")
 
