@@ -25,7 +25,7 @@ from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
 
 FIRM = ConnectionId(CONNECTION_ID)
-_MORNING = 1_790_000_000.0 // 86_400 * 86_400 + 8 * 3_600
+_MORNING = 1_790_000_000.0 // 86_400 * 86_400 + 8 * 3_600 + 20  # sweeps: 20 s into each minute
 _AIRBASE_URL, _CALLBACK_URL = "https://airbase.test", "https://callback.test"
 
 

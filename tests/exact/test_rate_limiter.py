@@ -13,7 +13,7 @@ from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.domain.faults import Later
 from ml_connector.domain.ids import ConnectionId, Division
-from ml_connector.exact.rate_limiter import RateLimiter
+from ml_connector.exact.rate_limiter import RateLimiter, after_minute
 from tests.exact.token_site import FIRM, NOON
 
 NL, BE = Division("nl.1"), Division("nl.2")
@@ -59,10 +59,32 @@ class Spy(InMemoryTable):
         return super().__getattribute__(name)
 
 
-def test_nearly_all_of_a_minute_can_be_used(table: InMemoryTable) -> None:
+@pytest.fixture
+def time(time: MovableClock) -> MovableClock:
+    """Not in the first second of a minute, nor in its last."""
+    time.move(30)
+    return time
+
+
+@pytest.fixture(autouse=True)
+def _at_thirty_seconds(time: MovableClock) -> None:
+    """Every test starts there."""
+
+
+def minute_over() -> datetime:
+    return clock.now().replace(second=1) + MINUTE
+
+
+def why_exhausted(rate_limiter: RateLimiter) -> tuple[str, datetime]:
+    later = rate_limiter.exhausted(NL)
+    assert later is not None
+    return later.code, later.until
+
+
+def test_all_of_a_minute_can_be_used(table: InMemoryTable) -> None:
     taken, later = take_all(RateLimiter(table, FIRM))
-    assert 57 <= taken <= 60
-    assert (later.code, later.until) == ("EXACT_MINUTE_LIMIT", clock.now() + MINUTE)
+    assert taken == 60
+    assert (later.code, later.until) == ("EXACT_MINUTE_LIMIT", minute_over())
 
 
 def test_the_next_minute_is_a_new_one(table: InMemoryTable, time: MovableClock) -> None:
@@ -94,10 +116,10 @@ def test_a_day_ends_at_midnight_utc(table: InMemoryTable, time: MovableClock) ->
     assert 90 <= total <= 100
     assert later.code == "EXACT_DAY_LIMIT"
     assert later.until.isoformat() == "2026-10-27T00:00:00+00:00"
-    assert rate_limiter.exhausted_until(NL) == later.until
+    assert why_exhausted(rate_limiter) == (later.code, later.until)
     assert rate_limiter.calls_left(NL) == 0
     time.move(timedelta(hours=12))
-    assert rate_limiter.exhausted_until(NL) is None
+    assert rate_limiter.exhausted(NL) is None
     assert take_all(rate_limiter)[0] > 0
 
 
@@ -108,7 +130,7 @@ def test_the_calls_left_can_still_be_reserved(table: InMemoryTable) -> None:
     assert rate_limiter.calls_left(NL) == left - 1
     assert take_all(RateLimiter(table, FIRM))[0] == left - 1
     assert rate_limiter.calls_left(NL) == 0
-    assert rate_limiter.exhausted_until(NL) == clock.now() + MINUTE
+    assert why_exhausted(rate_limiter) == ("EXACT_MINUTE_LIMIT", minute_over())
 
 
 def test_a_reservation_costs_two_writes() -> None:
@@ -158,7 +180,7 @@ def test_a_pause_stops_every_process_at_once(table: InMemoryTable, time: Movable
     time.move(61)
     taken, later = take_all(two)
     assert (taken, later.until) == (0, until)
-    assert one.exhausted_until(NL) == until
+    assert why_exhausted(one) == ("EXACT_RATE_LIMITED", until)
     time.move(240)
     assert take_all(two)[0] >= 57
 
@@ -166,12 +188,12 @@ def test_a_pause_stops_every_process_at_once(table: InMemoryTable, time: Movable
 @settings(max_examples=60, deadline=None)
 @given(
     steps=st.lists(st.tuples(st.integers(0, 2), st.floats(0, 40)), min_size=50, max_size=300),
-    travel=st.floats(0, 0.9),
+    differs=st.floats(-0.99, 0.99),
 )
 def test_no_window_of_exact_ever_holds_more_than_its_limit(
-    steps: list[tuple[int, float]], travel: float
+    steps: list[tuple[int, float]], differs: float
 ) -> None:
-    """Three processes; calls reach Exact up to a second after they were reserved."""
+    """Three processes; Exact's clock differs, and calls take a moment: by up to a second."""
     now = MovableClock(NOON)
     clock.read_from(now)
     table = InMemoryTable()
@@ -181,7 +203,7 @@ def test_no_window_of_exact_ever_holds_more_than_its_limit(
     for worker, pause in steps:
         try:
             workers[worker].reserve(NL)
-            arrived.append(now() + travel)
+            arrived.append(now() + differs)
         except Later as later:
             waits.append(later.until.timestamp() - now())
         now.move(pause / 10)
@@ -211,22 +233,48 @@ def test_the_calls_left_are_known_by_window(time: MovableClock) -> None:
 def test_calls_of_a_minutes_last_second_count_in_the_next_one_too(
     table: InMemoryTable, time: MovableClock, early: float
 ) -> None:
-    """They may reach Exact when the next minute has begun."""
+    """They may reach Exact when its next minute has begun."""
     rate_limiter = RateLimiter(table, FIRM)
-    time.move(60 - early)
+    time.move(30 - early)
     taken, _ = take_all(rate_limiter)
-    time.move(early)
-    assert (taken, take_all(rate_limiter)[0]) == (59, 0)
+    time.move(early + 1)
+    assert (taken, take_all(rate_limiter)[0]) == (60, 0)
+
+
+@pytest.mark.parametrize(
+    ("at", "over"),
+    [("12:00:00.5", "12:00:01"), ("12:00:01", "12:01:01"), ("12:00:59.5", "12:01:01")],
+)
+def test_a_minute_is_over_when_it_is_by_exacts_clock(at: str, over: str) -> None:
+    day = "2026-10-26T{}+00:00"
+    moment = datetime.fromisoformat(day.format(at))
+    assert after_minute(moment) == datetime.fromisoformat(day.format(over))
+
+
+@pytest.mark.parametrize("late", [0, 0.5, 0.95])
+def test_calls_of_a_minutes_first_second_count_in_the_one_before_too(
+    table: InMemoryTable, time: MovableClock, late: float
+) -> None:
+    """By Exact's clock it may last."""
+    rate_limiter = RateLimiter(table, FIRM)
+    take_all(rate_limiter)
+    time.move(30 + late)
+    taken, later = take_all(rate_limiter)
+    assert (taken, later.until) == (0, clock.now().replace(second=1, microsecond=0))
+    assert why_exhausted(rate_limiter) == ("EXACT_MINUTE_LIMIT", later.until)
+    assert rate_limiter.calls_left(NL) == 60, "a second later, long before the next sweep"
+    time.move(1 - late)
+    assert take_all(rate_limiter)[0] == 60
 
 
 def test_calls_before_the_last_second_leave_the_next_minute_alone(
     table: InMemoryTable, time: MovableClock
 ) -> None:
     rate_limiter = RateLimiter(table, FIRM)
-    time.move(58.9)
+    time.move(28.9)
     take_all(rate_limiter)
-    time.move(1.1)
-    assert take_all(rate_limiter)[0] == 59
+    time.move(2.1)
+    assert take_all(rate_limiter)[0] == 60
 
 
 @pytest.mark.parametrize(("per_day", "taken"), [(5000, 4975), (100, 95), (10, 10), (1, 1)])
@@ -234,10 +282,6 @@ def test_a_few_calls_of_a_day_are_left_to_others(
     table: InMemoryTable, per_day: int, taken: int
 ) -> None:
     assert take_all(RateLimiter(table, FIRM, per_minute=10_000, per_day=per_day))[0] == taken
-
-
-def test_a_call_of_a_minute_is_left_for_what_is_not_counted(table: InMemoryTable) -> None:
-    assert take_all(RateLimiter(table, FIRM, per_minute=20))[0] == 19
 
 
 def test_a_longer_pause_replaces_a_shorter_one(table: InMemoryTable, time: MovableClock) -> None:
@@ -254,7 +298,7 @@ def test_an_answer_counts_for_the_window_that_it_names(
 ) -> None:
     """Exact's clock is ahead of ours: its minute and its day have begun already."""
     rate_limiter = RateLimiter(table, FIRM)
-    time.move(timedelta(hours=11, minutes=59, seconds=58))
+    time.move(timedelta(hours=11, minutes=59, seconds=28))
     before = rate_limiter.minute_and_day_left(NL)
     midnight = datetime.fromisoformat("2026-10-27T00:00:00+00:00")
     ahead = headers(minute=(60, 5), minute_ends=midnight + MINUTE)
@@ -263,7 +307,7 @@ def test_an_answer_counts_for_the_window_that_it_names(
     rate_limiter.correct(NL, ahead | {"X-RateLimit-Reset": str(tomorrow)})
     assert rate_limiter.minute_and_day_left(NL) == before
     time.move(2)
-    assert rate_limiter.minute_and_day_left(NL) == (4, 15)
+    assert rate_limiter.minute_and_day_left(NL) == (5, 15)
 
 
 def test_headers_show_the_calls_that_other_programs_made_today(table: InMemoryTable) -> None:

@@ -1,7 +1,9 @@
 """Workers that overlap call a division one after the other, and no order waits with a worker."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -127,6 +129,24 @@ def test_readings_are_made_while_orders_wait_and_orders_while_readings_do(
         assert len(env.in_exact()) - posted >= 45
     assert workers.most_in_flight[NL.division] == 1
     assert "posted" in states(env, orders)
+
+
+@pytest.mark.parametrize("second", [0.5, 20])
+def test_whenever_sweeps_are_no_minute_has_calls_left_while_orders_wait(
+    env: InMemoryEnvironment, start: Start, second: float
+) -> None:
+    """A run ends after 35 seconds, and its message comes five times at most."""
+    workers = start()
+    env.clock.move(60 + second - env.clock() % 60)
+    approve(env, 300)
+    before = len(env.exact.calls)
+    for _ in range(5):
+        workers.minute()
+    calls = Counter(int(call.at // 60) for call in env.exact.calls[before:] if call.division)
+    whole = sorted(calls)[1:5]
+    assert [calls[minute] >= 59 for minute in whole] == [True] * 4, "of 60"
+    assert all(call.status != HTTPStatus.TOO_MANY_REQUESTS for call in env.exact.calls)
+    assert workers.most_in_flight[NL.division] == 1
 
 
 def test_a_vendor_that_finds_the_turn_taken_gets_it_soon(

@@ -18,7 +18,7 @@ def test_a_division_gets_no_more_orders_than_it_has_calls_left(
     at_rest.post(order)
     at_rest.clock.move(60)
     capacity = capacity_of(at_rest)
-    assert [capacity.take(at_rest.record(order)) for _ in range(60)] == [True] * 59 + [False]
+    assert [capacity.take(at_rest.record(order)) for _ in range(61)] == [True] * 60 + [False]
     assert not capacity.is_used_up, "the other divisions have theirs"
 
 
@@ -28,7 +28,7 @@ def test_orders_that_were_never_fetched_share_all_calls(at_rest: InMemoryEnviron
     taken = 0
     while not capacity.is_used_up:
         taken += capacity.take(unknown)
-    assert taken == 59 * len(BRANCHES)
+    assert taken == 60 * len(BRANCHES)
 
 
 def test_a_halted_division_has_no_capacity(at_rest: InMemoryEnvironment) -> None:

@@ -2,6 +2,10 @@
 
 Exact counts per app and division, in calendar minutes and UTC days. A reservation is two
 conditional counter writes; each process reads once a minute what others found out.
+
+Exact's clock may be a second before or behind ours, and a call takes a moment to get there. So a
+call in the first or last second of a minute counts for both minutes that meet there: whichever
+Exact counts it for, no minute has more than its limit, and none has to be kept in reserve.
 """
 
 import json
@@ -12,15 +16,13 @@ from datetime import UTC, datetime, timedelta
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Later
-from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.ids import ConnectionId, Division, code_of
 from ml_connector.exact import rate_limit_headers as limits
 from ml_connector.exact.rate_limit_headers import RateLimitHeaders, Window, next_day, next_minute
 from ml_connector.infrastructure.dynamodb import Item, Table
 
-MINUTE_MARGIN = 1
 DAY_MARGIN = 25
-# A call reserved at the end of a minute reaches Exact in the next one.
-_ON_THE_WAY = timedelta(seconds=1)
+_UNSURE = timedelta(seconds=1)
 # Exact's count is stored only when no more than one part in so many of a window is left.
 _MINUTE_TAIL = 3
 _DAY_TAIL = 20
@@ -63,14 +65,17 @@ class RateLimiter:
         now = clock.now()
         known = self._known(division, now)
         if known.paused_until > now.timestamp():
-            raise _limit_reached(known.pause_code, _moment(known.paused_until))
-        self._take_minute(division, known, now, calls)
-        if now + _ON_THE_WAY >= next_minute(now):
-            self._take_minute(division, known, next_minute(now), calls)
+            raise _limit_reached(known.pause_code, _moment(known.paused_until), division)
+        for minute in _minutes(now):
+            self._take_minute(division, known, minute, calls)
         self._take_day(division, known, now, calls)
 
     def calls_left(self, division: Division) -> int:
-        """Return how many calls can still be reserved this minute."""
+        """Return how many calls can be reserved, now or within two seconds, before the day ends.
+
+        In a minute's first second those of the minute that begins, although the one before may
+        be full: what is queued then waits for a second, not for the next sweep.
+        """
         now = clock.now()
         if self._known(division, now).paused_until > now.timestamp():
             return 0
@@ -80,7 +85,7 @@ class RateLimiter:
         """Return the calls left this minute and this day, ignoring a pause."""
         now = clock.now()
         known = self._known(division, now)
-        minute = _minute_ceiling(known) - self._used(division, _minute_key(now))
+        minute = known.minute_limit - self._used(division, _minute_key(_minutes(now)[-1]))
         day = _day_ceiling(known) - self._used(division, _day_key(now))
         return max(minute, 0), max(day, 0)
 
@@ -88,16 +93,18 @@ class RateLimiter:
         """Return how many calls of this UTC day all workers have made in the division."""
         return self._used(division, _day_key(clock.now()))
 
-    def exhausted_until(self, division: Division) -> datetime | None:
-        """Return when calls are possible again, or None when they are possible now."""
+    def exhausted(self, division: Division) -> Later | None:
+        """Return why no call is possible and until when, or None when calls are possible now."""
         now = clock.now()
         known = self._known(division, now)
         if known.paused_until > now.timestamp():
-            return _moment(known.paused_until)
+            return _limit_reached(known.pause_code, _moment(known.paused_until), division)
         if self._used(division, _day_key(now)) >= _day_ceiling(known):
-            return next_day(now)
-        full = self._used(division, _minute_key(now)) >= _minute_ceiling(known)
-        return next_minute(now) if full else None
+            return _limit_reached("EXACT_DAY_LIMIT", next_day(now), division)
+        for minute in reversed(_minutes(now)):
+            if self._used(division, _minute_key(minute)) >= known.minute_limit:
+                return _minute_full(minute, division)
+        return None
 
     def correct(self, division: Division, headers: Mapping[str, str]) -> None:
         """Follow the headers of an answer: other programs may use the same app."""
@@ -167,13 +174,13 @@ class RateLimiter:
         )
 
     def _take_minute(self, division: Division, known: _Known, at: datetime, calls: int) -> None:
-        if not self._add(division, _minute_key(at), _minute_ceiling(known), calls, at):
-            raise _limit_reached("EXACT_MINUTE_LIMIT", next_minute(at))
+        if not self._add(division, _minute_key(at), known.minute_limit, calls, at):
+            raise _minute_full(at, division)
 
     def _take_day(self, division: Division, known: _Known, at: datetime, calls: int) -> None:
         if not self._add(division, _day_key(at), _day_ceiling(known), calls, at):
             known.paused_until, known.pause_code = next_day(at).timestamp(), "EXACT_DAY_LIMIT"
-            raise _limit_reached("EXACT_DAY_LIMIT", next_day(at))
+            raise _limit_reached("EXACT_DAY_LIMIT", next_day(at), division)
 
     def _add(self, division: Division, sk: str, ceiling: int, calls: int, at: datetime) -> bool:
         return self._table.add(self._pk(division), sk, calls, ceiling, _expiry(at))
@@ -207,12 +214,18 @@ def _apply_limits(known: _Known) -> None:
     known.day_limit = known.reported.get("day", known.day_limit)
 
 
-def _minute_ceiling(known: _Known) -> int:
-    return max(known.minute_limit - MINUTE_MARGIN, 1)
-
-
 def _day_ceiling(known: _Known) -> int:
     return max(known.day_limit - min(DAY_MARGIN, known.day_limit // 20), 1)
+
+
+def after_minute(at: datetime) -> datetime:
+    """Return when the minute is over by Exact's clock as well."""
+    return next_minute(at - _UNSURE) + _UNSURE
+
+
+def _minutes(at: datetime) -> list[datetime]:
+    """Return a moment in each minute that Exact may count a call for: one, or two that meet."""
+    return list({next_minute(each): each for each in (at - _UNSURE, at, at + _UNSURE)}.values())
 
 
 def _minute_key(at: datetime) -> str:
@@ -227,5 +240,9 @@ def _expiry(at: datetime) -> int:
     return int((at + timedelta(days=2)).timestamp())
 
 
-def _limit_reached(code: str, until: datetime) -> Later:
-    return delay(code, until)
+def _minute_full(at: datetime, division: Division) -> Later:
+    return _limit_reached("EXACT_MINUTE_LIMIT", next_minute(at) + _UNSURE, division)
+
+
+def _limit_reached(code: str, until: datetime, division: Division) -> Later:
+    return delay(code, until, "division" if code_of(division) else "", division=division)

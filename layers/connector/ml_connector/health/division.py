@@ -18,7 +18,8 @@ from ml_connector.domain.words import counted
 from ml_connector.exact import subscriptions
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.divisions import is_about_endpoint, may_be_virtual, virtual
-from ml_connector.exact.rate_limit_headers import next_day, next_minute
+from ml_connector.exact.rate_limit_headers import next_day
+from ml_connector.exact.rate_limiter import after_minute
 from ml_connector.exact.rows import RowReader, read_listed
 from ml_connector.exact.turns import kept
 from ml_connector.health.checks import Checklist, code_of, explain, result_or_fault
@@ -96,7 +97,7 @@ class DivisionPing:
         if min(minute, day) >= calls:
             return None
         now = clock.now()
-        until = next_minute(now) if day >= calls else next_day(now)
+        until = after_minute(now) if day >= calls else next_day(now)
         code = "EXACT_MINUTE_LIMIT" if day >= calls else "EXACT_DAY_LIMIT"
         return delay(code, until, "ping", minute=minute, day=day, calls=calls)
 

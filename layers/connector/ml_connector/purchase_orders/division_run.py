@@ -11,7 +11,7 @@ from ml_connector import clock
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import Division, OrderId, site_of
 from ml_connector.exact.call_purpose import for_orders
-from ml_connector.exact.rate_limit_headers import next_minute
+from ml_connector.exact.rate_limiter import after_minute
 from ml_connector.exact.turns import kept
 from ml_connector.infrastructure.aws_faults import is_of_aws
 from ml_connector.infrastructure.circuit_breaker import EXACT
@@ -39,11 +39,12 @@ _UNTIL_TOMORROW = {"EXACT_DAY_LIMIT", "EXACT_CONTRACT_DAY"}
 
 
 def run_division(
-    services: Services, division: Division, *, everything: bool = False
+    services: Services, division: Division, *, everything: bool = False, is_last: bool = False
 ) -> datetime | None:
     """Read the reference data that are due (or all), then post what waits, oldest first.
 
     Return when to go on, None when nothing is left or only a later minute's sweep can go on.
+    `is_last`: the run's message cannot come again, so a new one goes on with what is left.
     """
     if services.connection.division(division) is None:
         return None
@@ -61,6 +62,8 @@ def run_division(
             again_at = _post_waiting(services, division, until, _parked(division)) or again_at
     if again_at and turns.is_wanted(division):
         again_at = max(again_at, clock.now() + _TO_OTHERS)
+    if again_at and is_last:
+        _hand_on(services, division)
     return again_at
 
 
@@ -71,8 +74,11 @@ def go_on(services: Services) -> None:
         division = each.division
         has_turn = services.exact(division).turns.has(division)
         if has_turn and _post_waiting(services, division, until):
-            message = run_message(services.id, division, unique_id())
-            services.queues.send(message, unique_id())
+            _hand_on(services, division)
+
+
+def _hand_on(services: Services, division: Division) -> None:
+    services.queues.send(run_message(services.id, division, unique_id()), unique_id())
 
 
 def _read_due(services: Services, division: Division, *, everything: bool) -> datetime | None:
@@ -134,7 +140,7 @@ def _post_waiting(
             done += 1
             after = _advance(services, record)
             if code := _for_all(after):
-                return next_minute(clock.now()) if code == "EXACT_MINUTE_LIMIT" else None
+                return after_minute(clock.now()) if code == "EXACT_MINUTE_LIMIT" else None
     return None
 
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, assert_never
 
 from ml_connector import clock
-from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Later, ReadPart
 from ml_connector.domain.ids import Division, OrderId
 from ml_connector.domain.orders.known_data import what_follows
@@ -28,7 +27,6 @@ from ml_connector.domain.orders.questions import (
 )
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.purchase_orders import STREAM_PATH
-from ml_connector.exact.rate_limit_headers import next_minute
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord
 from ml_connector.infrastructure.reference_store import StoredDivisionData
 from ml_connector.purchase_orders.exact_lookup import fetch_current, find_orders, store_current
@@ -154,11 +152,7 @@ def _wait_for_exact(exact_client: ExactClient, division: Division) -> Later | No
         return later
     if spent := exact_client.contract_day.spent():
         return spent
-    until = exact_client.rate_limiter.exhausted_until(division)
-    if until is None:
-        return None
-    code = "EXACT_DAY_LIMIT" if until > next_minute(clock.now()) else "EXACT_MINUTE_LIMIT"
-    return delay(code, until, "division", division=division)
+    return exact_client.rate_limiter.exhausted(division)
 
 
 def _wait_for_turn(exact_client: ExactClient, division: Division) -> Later | None:

@@ -55,12 +55,17 @@ def handle(message: WorkerMessage, services: StackServices) -> None:
         case ForPurchaseOrders():
             again_at = _process(message, services)
             finish(services, message)
-            if again_at and (message.receives or 1) <= MOST_TIMES:
+            if again_at and not _is_last(message):
                 raise DeliverAgain(again_at - clock.now())
         case ForVendors() | ReconcileEveryConnection() | UnknownMessage():
             keep_unread(services, message, PURCHASE_ORDERS)
         case _:
             assert_never(message)
+
+
+def _is_last(message: ForPurchaseOrders) -> bool:
+    """Return whether the message cannot be delivered again without a failure."""
+    return (message.receives or 1) > MOST_TIMES
 
 
 def _process(message: PurchaseOrderMessage, services: StackServices) -> datetime | None:
@@ -78,7 +83,10 @@ def _process(message: PurchaseOrderMessage, services: StackServices) -> datetime
     elif own := services.of(message.connection):
         if isinstance(message, RefreshDivision):
             return run_division(
-                own, own.division_of(message.division, message.site), everything=message.everything
+                own,
+                own.division_of(message.division, message.site),
+                everything=message.everything,
+                is_last=_is_last(message),
             )
         with kept():
             _work(message, own)

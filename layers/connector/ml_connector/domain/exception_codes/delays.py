@@ -60,6 +60,9 @@ DELAYS: tuple[CatalogueEntry, ...] = (
         Severity.DELAY,
         "Exact refused a call because of its rate limit and did not say for how long.",
         _RETRIED,
+        {
+            "division": "It is division {division}.",
+        },
     ),
     CatalogueEntry(
         "EXACT_ERROR_LIMIT",
