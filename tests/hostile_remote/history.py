@@ -1,7 +1,8 @@
 """One seeded history in which a remote's answers are spoilt, for a while or for good.
 
 `HostileHistory(seed).run()` plays it and raises `AssertionError` with the seed and its faults when
-something does not hold; the same seed always plays the same history.
+something does not hold; the same seed always plays the same history. One seed in so many has two
+Exact sites whose divisions have equal codes.
 """
 
 import json
@@ -10,12 +11,12 @@ from collections import Counter, defaultdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from local.firm import BE, NL, Branch
-from local.in_memory.environment import FIRM, InMemoryEnvironment
+from local.firm import ABROAD, BE, NL, Branch
+from local.in_memory.environment import FIRM, InMemoryEnvironment, host_of
 from local.in_memory.stack import Hosts
 from local.simulator import Handler, HandlerTransport, Request, Response
 from ml_connector import clock
-from ml_connector.domain.ids import OrderId
+from ml_connector.domain.ids import OrderId, SiteId
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.sweep.outages import read_outages
@@ -26,6 +27,9 @@ _UNTIL = 2 * _DAY + 6 * _HOUR
 """Two days after a fault's start, and what a sweep and a daily retry may still need."""
 _FOR_GOOD = 10 * _DAY
 _BRANCHES = (NL, BE)
+_TWO_SITES = ABROAD[:2]
+"""The Belgian division at a site of its own, with the code of the Dutch one."""
+_TWO_SITES_EVERY = 5
 _SHORTEST, _LONGEST = 60.0, 4 * _HOUR
 _MOST_SHORT, _LONGER = 150, 900.0  # what comes every minute for days is played every 15 minutes
 _MOST_WRITES = 12
@@ -50,17 +54,18 @@ class HostileHistory:
         """Prepare both systems, and the faults of this seed."""
         self.seed = seed
         self.rng = random.Random(seed)
-        self.env = InMemoryEnvironment()
-        self.env.exact.policy.your_ref_filter = self.rng.random() < 0.7
-        codes = {branch.division for branch in _BRANCHES}
-        served = [d for d in self.env.config()["divisions"] if d["division"] in codes]
-        self.env.connect(divisions=served)
+        self.branches = _TWO_SITES if seed % _TWO_SITES_EVERY == 1 else _BRANCHES
+        self.env = InMemoryEnvironment(self.branches)
+        filters = self.rng.random() < 0.7
+        for exact in self.env.sites.values():
+            exact.policy.your_ref_filter = filters
+        self.env.connect()
         self.started = self.env.clock()
         self.faults = [self._fault() for _ in range(self.rng.choice((1, 1, 1, 2, 3)))]
         self.orders: list[dict[str, Any]] = []
         self.crashes: list[str] = []
         self.rounds = 0
-        self.calls: Counter[tuple[int, str]] = Counter()
+        self.calls: Counter[tuple[int, SiteId, str]] = Counter()
         self.writes: dict[tuple[int, str], int] = defaultdict(int)
         self._route()
 
@@ -78,31 +83,39 @@ class HostileHistory:
             ends=starts + lasts,
             share=rng.choice((1.0, 1.0, 0.5)),
             rng=random.Random(rng.random()),
+            site=self._site() if system == "exact" else None,
         )
 
+    def _site(self) -> SiteId | None:
+        """Return the site whose answers are spoilt; None for every site's."""
+        sites = [SiteId(site) for site in self.env.sites]
+        return self.rng.choice((None, *sites, *sites)) if len(sites) > 1 else None
+
     def _route(self) -> None:
-        exact = HandlerTransport(self._spoilt("exact", self.env.exact.handle))
+        routes = {
+            host_of(site): HandlerTransport(self._spoilt("exact", exact.handle, SiteId(site)))
+            for site, exact in self.env.sites.items()
+        }
         airbase = HandlerTransport(self._spoilt("airbase", self.env.airbase.handle))
-        self.env.memory.transport = Hosts({"exact.test": exact, "airbase.test": airbase})
+        self.env.memory.transport = Hosts({**routes, "airbase.test": airbase})
         self.env.services = self.env.memory.services()
 
-    def _spoilt(self, system: str, handle: Handler) -> Handler:
+    def _spoilt(self, system: str, handle: Handler, site: SiteId | None = None) -> Handler:
         def answer(request: Request) -> Response:
-            self._count(system, request)
+            if site:
+                self._count(site, request)
             for fault in self.faults:
-                if fault.concerns(system, request, self.env.clock()):
+                if fault.concerns(system, site, request, self.env.clock()):
                     return fault.answer(lambda: handle(request))
             return handle(request)
 
         return answer
 
-    def _count(self, system: str, request: Request) -> None:
-        if system != "exact":
-            return
+    def _count(self, site: SiteId, request: Request) -> None:
         day = int((self.env.clock() - self.started) // _DAY)
         part = request.path.split("/")[3:4]
         where = "token" if "oauth2" in request.path else "".join(part)
-        self.calls[day, where] += 1
+        self.calls[day, site, where] += 1
         if request.method != "GET" and "oauth2" not in request.path:
             self.writes[day, _record_of(request)] += 1
 
@@ -121,7 +134,7 @@ class HostileHistory:
         self._check()
 
     def _approve(self) -> None:
-        branch = self.rng.choice(_BRANCHES)
+        branch = self.rng.choice(self.branches)
         amount = f"{self.rng.randint(100, 9_999)}.{self.rng.randint(10, 99)}"
         line = self.env.airbase.line("4100", amount, "Licences")
         order = self.env.order(f"PO-{len(self.orders)}", branch, lines=[line])
@@ -167,6 +180,7 @@ class HostileHistory:
 
     def _check(self) -> None:
         broken = [*self._silent_orders(), *self._duplicates(), *self._spent(), *self.crashes[:3]]
+        broken += self._of_another_site()
         if broken:
             faults = "; ".join(map(str, self.faults))
             raise AssertionError(f"seed {self.seed} ({faults}): {'; '.join(broken)}")
@@ -181,6 +195,19 @@ class HostileHistory:
             record = self.env.record(order)
             if record.state != "posted" and not record.problems:
                 found.append(f"{order['id']} is {record.state}, waits for {record.facts.waiting}")
+        return found
+
+    def _of_another_site(self) -> list[str]:
+        """Return the orders that are not posted although no answer to their site was spoilt."""
+        spoilt = {fault.site for fault in self.faults}
+        if None in spoilt:
+            return []
+        found = []
+        for order in self.orders:
+            record = self.env.record(order)
+            if order["branch"].site not in spoilt and record.state != "posted":
+                codes = self.env.codes(order)
+                found.append(f"{order['id']} of another site is {record.state}, {codes}")
         return found
 
     def _duplicates(self) -> list[str]:
@@ -198,8 +225,8 @@ class HostileHistory:
 
     def _spent(self) -> list[str]:
         found = [
-            f"{count} calls on day {day} to {where}"
-            for (day, where), count in self.calls.items()
+            f"{count} calls on day {day} to {site} {where}"
+            for (day, site, where), count in self.calls.items()
             if count > (_MOST_TOKEN_CALLS if where == "token" else _MOST_CALLS)
         ]
         return found + [

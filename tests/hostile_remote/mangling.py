@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from local.simulator import NoAnswer, Request, Response
+from ml_connector.domain.ids import SiteId
 
 STATUSES = (302, 400, 401, 403, 404, 408, 429, 500, 502, 503)
 _WORDS = ("", "Er is iets misgegaan.", "Boekstuknummer in gebruik", "Something odd happened")
@@ -123,13 +124,16 @@ class Fault:
     ends: float
     share: float
     rng: random.Random
+    site: SiteId | None = None
+    """The only Exact site that it concerns, if it does not concern every one."""
     earlier: list[Response] = field(default_factory=list)
 
-    def concerns(self, system: str, request: Request, now: float) -> bool:
+    def concerns(self, system: str, site: SiteId | None, request: Request, now: float) -> bool:
         """Return whether this call gets an odd answer."""
         return (
             self.starts <= now < self.ends
             and system == self.system
+            and self.site in (None, site)
             and self.path in request.path
             and self.method in ("", request.method)
             and self.rng.random() < self.share
@@ -151,7 +155,8 @@ class Fault:
     def __str__(self) -> str:
         """Return it in words, for a seed that fails."""
         hours = f"{(self.ends - self.starts) / 3600:.0f} h"
-        calls = f"{self.method or 'every'} call to {self.system} at {self.path or 'any path'}"
+        system = f"{self.system} {self.site}" if self.site else self.system
+        calls = f"{self.method or 'every'} call to {system} at {self.path or 'any path'}"
         return f"{self.kind}: {self.share:.0%} of {calls}, for {hours}"
 
 

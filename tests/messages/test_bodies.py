@@ -51,6 +51,10 @@ QUEUED_BEFORE: list[tuple[dict[str, Any], KnownMessage]] = [
     ({"kind": "exact_order", "order": "po-1"}, CompareOrder(FIRM, PO)),
     ({"kind": "refresh", "division": 2101}, RefreshDivision(FIRM, DivisionCode(2101))),
     (
+        {"kind": "refresh", "division": 2101, "chain": 3},
+        RefreshDivision(FIRM, DivisionCode(2101), chain=3),
+    ),
+    (
         {"kind": "refresh", "division": 2101, "everything": True},
         RefreshDivision(FIRM, DivisionCode(2101), everything=True),
     ),

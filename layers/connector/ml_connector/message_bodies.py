@@ -126,12 +126,16 @@ class CompareOrder(ForPurchaseOrders, frozen=True):
 
 @final
 class RefreshDivision(ForPurchaseOrders, frozen=True):
-    """Read a division's reference data, what is due or `everything`; post what waits there."""
+    """Read a division's reference data, what is due or `everything`; post what waits there.
+
+    `chain`: how many runs sent one another before this one.
+    """
 
     kind: ClassVar[str] = "refresh"
     division: DivisionCode
     everything: bool = False
     site: SiteId | None = None
+    chain: int | None = None
 
 
 @final
@@ -490,7 +494,11 @@ def _exact_order(of: _Fields) -> KnownMessage:
 def _refresh(of: _Fields) -> KnownMessage:
     everything = of.flag("everything")
     return RefreshDivision(
-        division=of.division(), everything=everything, site=of.site(), **of.shared()
+        division=of.division(),
+        everything=everything,
+        site=of.site(),
+        chain=of.optional("chain", _number),
+        **of.shared(),
     )
 
 

@@ -55,13 +55,15 @@ def refresh_message(
     return _message(f"{connection}#{division}#reference", body)
 
 
-def run_message(connection: ConnectionId, division: Division, run: str) -> Message:
+def run_message(
+    connection: ConnectionId, division: Division, run: str, chain: int | None = None
+) -> Message:
     """Read and post what is due in a division, in turn.
 
     `run` tells it from others: in one group, a killed worker's would hold up those after it for
-    longer than its turn lasts.
+    longer than its turn lasts. `chain` counts the runs that this one goes on with.
     """
-    body = RefreshDivision(connection, code_of(division), site=site_of(division))
+    body = RefreshDivision(connection, code_of(division), site=site_of(division), chain=chain)
     return _message(f"{connection}#{division}#run {run}", body)
 
 

@@ -35,16 +35,23 @@ RUN_LASTS = timedelta(seconds=35)
 """Of a worker's 60 seconds: the last order of a run may take what is left."""
 _SOON, _TO_OTHERS = timedelta(seconds=10), timedelta(seconds=20)
 _READING = timedelta(seconds=60)
+_LONGEST_CHAIN = 10
 _UNTIL_TOMORROW = {"EXACT_DAY_LIMIT", "EXACT_CONTRACT_DAY"}
 
 
 def run_division(
-    services: Services, division: Division, *, everything: bool = False, is_last: bool = False
+    services: Services,
+    division: Division,
+    *,
+    everything: bool = False,
+    is_last: bool = False,
+    chain: int = 0,
 ) -> datetime | None:
     """Read the reference data that are due (or all), then post what waits, oldest first.
 
     Return when to go on, None when nothing is left or only a later minute's sweep can go on.
-    `is_last`: the run's message cannot come again, so a new one goes on with what is left.
+    `is_last`: the run's message cannot come again, so after the turn a new one goes on, unless so
+    many already came of one another (`chain`).
     """
     if services.connection.division(division) is None:
         return None
@@ -63,7 +70,7 @@ def run_division(
     if again_at and turns.is_wanted(division):
         again_at = max(again_at, clock.now() + _TO_OTHERS)
     if again_at and is_last:
-        _hand_on(services, division)
+        _hand_on(services, division, chain)
     return again_at
 
 
@@ -77,8 +84,14 @@ def go_on(services: Services) -> None:
             _hand_on(services, division)
 
 
-def _hand_on(services: Services, division: Division) -> None:
-    services.queues.send(run_message(services.id, division, unique_id()), unique_id())
+def _hand_on(services: Services, division: Division, chain: int = 0) -> None:
+    """Let a new run go on; after a long chain of them, the next sweep's does.
+
+    Lambda stops a chain of about 16 messages to its own queue.
+    """
+    if chain < _LONGEST_CHAIN:
+        message = run_message(services.id, division, unique_id(), chain + 1)
+        services.queues.send(message, unique_id())
 
 
 def _read_due(services: Services, division: Division, *, everything: bool) -> datetime | None:

@@ -87,6 +87,7 @@ def _process(message: PurchaseOrderMessage, services: StackServices) -> datetime
                 own.division_of(message.division, message.site),
                 everything=message.everything,
                 is_last=_is_last(message),
+                chain=message.chain or 0,
             )
         with kept():
             _work(message, own)
