@@ -110,6 +110,10 @@ def test_removing_a_connection_forgets_the_secrets_of_every_site() -> None:
     [
         ({"exact_site": "nl"}, "site named twice"),
         ({"divisions": [{"division": 2101, "subsidiaries": ["sub-nl"]}]}, "subsidiary named twice"),
+        (
+            {"exact_base_url": "https://Exact.test:443"},
+            "division named twice: 2101 at https://exact",
+        ),
     ],
 )
 def test_what_two_sites_cannot_share(change: dict[str, Any], error: str) -> None:

@@ -168,18 +168,21 @@ def test_a_renewal_that_is_always_too_early_is_an_exception_of_what_waits(
 
 # ---------------------------------------------------------------- a division moves
 
+NEVER_MOVED = {"Code": NL.division, "DivisionMoveDate": None}
+
 
 @pytest.mark.parametrize("filters", [True, False], ids=["by reference", "by stream"])
-@pytest.mark.parametrize("shows_moves", [True, False], ids=["moves shown", "moves not shown"])
+@pytest.mark.parametrize(
+    "divisions",
+    [None, refusal(404, "No"), Response.of_json(200, {"d": {"results": [NEVER_MOVED]}})],
+    ids=["the move is shown", "divisions are not shown", "it is not shown that this one moved"],
+)
 def test_an_order_with_a_lost_answer_is_adopted_after_its_division_moved(
-    env: InMemoryEnvironment, filters: bool, shows_moves: bool
+    env: InMemoryEnvironment, filters: bool, divisions: Response | None
 ) -> None:
     env.exact.policy.your_ref_filter = filters
     env.connect()
-    if not shows_moves:
-        answer_by(
-            env, lambda request: refusal(404, "No") if "system/Divisions" in request.path else None
-        )
+    answer_by(env, lambda request: divisions if "system/Divisions" in request.path else None)
     for number in range(3):
         env.post(env.order(f"PO-OLD{number}"))
     env.wait(hours=5)

@@ -100,6 +100,26 @@ def test_any_other_kind_of_url_is_refused(url: str, message: str) -> None:
     assert message in refused({"exact_base_url": url})
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://START.exactonline.nl",
+        "HTTPS://start.exactonline.nl:443/",
+        "https://start.exactonline.nl:",
+    ],
+)
+def test_one_address_is_one_however_it_is_written(url: str) -> None:
+    """Another connection that serves a division is found by it."""
+    made = any_connection(exact_site=None, exact_base_url=url)
+    assert made.sites[0].exact_base_url == "https://start.exactonline.nl"
+    kept = any_connection(exact_base_url="https://Exact.test:8443/API").sites[0].exact_base_url
+    assert kept == "https://exact.test:8443/API"
+
+
+def test_a_port_that_is_none_is_refused() -> None:
+    assert "has no usable port" in refused({"exact_base_url": "https://exact.example.com:x"})
+
+
 def test_a_given_address_overrides_the_site() -> None:
     made = any_connection(exact_base_url="https://exact.example.com")
     assert made.sites[0].exact_base_url == "https://exact.example.com"

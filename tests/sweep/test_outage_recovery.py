@@ -108,7 +108,7 @@ def test_one_worker_probes_and_then_all_orders_continue_at_full_speed(
         at_rest.wait(minutes=1)
     first, *rest = calls
     assert first.path.endswith("current/Me")
-    assert len(rest) == 3 * 59, "every call that the minute allows, in the minute of the probe"
+    assert len(rest) == 3 * 60, "every call that the minute allows, in the minute of the probe"
     assert posted_in_order(at_rest, orders[3:])
 
 

@@ -49,17 +49,21 @@ def find_orders(
 
     They are filtered by `YourRef`. Where Exact refuses that filter, or shows nothing although the
     order may have been sent, the sync stream is read from the cursor of the intent, and from its
-    beginning if the division was moved since: then its row versions have started again.
+    beginning if the division may have been moved since: then its row versions start again.
     `remember`: note per division that the filter is refused, for a week.
     """
     rows = _with_reference(services, sought, remember=remember)
     found = _marked(rows or (), ORDERS_PATH, sought.division, services.id, order)
     if found or (rows is not None and sought.sent_at is None):
         return found
-    found = _find_in_stream(services, order, sought, sought.cursor)
-    if found or not _may_have_moved(services.exact(sought.division), sought):
+    start = max(sought.cursor - 1, _BEGINNING)  # the row that the cursor is of comes again
+    read = list(_stream(services, sought, start))
+    found = _marked(read, STREAM_PATH, sought.division, services.id, order)
+    is_cut_off = not read and start > _BEGINNING
+    if found or not (is_cut_off or _may_have_moved(services.exact(sought.division), sought)):
         return found
-    return _find_in_stream(services, order, sought, _BEGINNING)
+    rows = _stream(services, sought, _BEGINNING)
+    return _marked(rows, STREAM_PATH, sought.division, services.id, order)
 
 
 def _may_have_moved(exact_client: ExactClient, sought: Outcome) -> bool:
@@ -68,12 +72,9 @@ def _may_have_moved(exact_client: ExactClient, sought: Outcome) -> bool:
     return sent_at is not None and may_have_moved(exact_client, sought.division, since=sent_at)
 
 
-def _find_in_stream(
-    services: Services, order: OrderId, sought: Outcome, cursor: int
-) -> tuple[ExactHeader, ...]:
-    query = {"$filter": f"Timestamp gt {int64_literal(cursor)}", "$select": _SYNC_FIELDS}
-    rows = services.exact(sought.division).rows(sought.division, STREAM_PATH, query)
-    return _marked(rows, STREAM_PATH, sought.division, services.id, order)
+def _stream(services: Services, sought: Outcome, after: int) -> Iterable[Row]:
+    query = {"$filter": f"Timestamp gt {int64_literal(after)}", "$select": _SYNC_FIELDS}
+    return services.exact(sought.division).rows(sought.division, STREAM_PATH, query)
 
 
 def _with_reference(services: Services, sought: Outcome, *, remember: bool) -> list[Row] | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -48,7 +48,7 @@ _DIVISION = re.compile(r"[a-z.]+\.[0-9]{1,10}")
 
 
 def safe_base_url(url: str) -> str:
-    """Return the URL without a trailing slash.
+    """Return the URL without a trailing slash, and its host as all write it, to be compared.
 
     Raises `ValueError` unless it is https, or plain http to a loopback host.
     """
@@ -59,7 +59,17 @@ def safe_base_url(url: str) -> str:
         raise ValueError(f"{url!r} must use https (plain http only for loopback hosts)")
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError(f"{url!r} must be an address without user, query or fragment")
-    return url.rstrip("/")
+    return parts._replace(scheme=parts.scheme.lower(), netloc=_host(parts)).geturl().rstrip("/")
+
+
+def _host(parts: SplitResult) -> str:
+    """Return host and port in lower case, without the port that its scheme has anyway."""
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"{parts.geturl()!r} has no usable port") from None
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    return parts.netloc.lower().removesuffix(f":{usual}" if port == usual else ":")
 
 
 def _normal_guid(key: str) -> str:
@@ -390,6 +400,8 @@ class Connection(StrictModel):
         _refuse_doubled("app", [each.id for each in sites])
         served = [name for s in sites for d in s.divisions for name in d.subsidiaries]
         _refuse_doubled("subsidiary", served)
+        at = [f"{code_of(d.division)} at {s.exact_base_url}" for s in sites for d in s.divisions]
+        _refuse_doubled("division", at)
         _refuse_unequal_contracts(sites)
         return sites
 
