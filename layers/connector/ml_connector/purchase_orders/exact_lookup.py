@@ -62,8 +62,8 @@ def find_orders(
     is_cut_off = not read and start > _BEGINNING
     if found or not (is_cut_off or _may_have_moved(services.exact(sought.division), sought)):
         return found
-    rows = _stream(services, sought, _BEGINNING)
-    return _marked(rows, STREAM_PATH, sought.division, services.id, order)
+    every = _stream(services, sought, _BEGINNING)
+    return _marked(every, STREAM_PATH, sought.division, services.id, order)
 
 
 def _may_have_moved(exact_client: ExactClient, sought: Outcome) -> bool:
