@@ -105,7 +105,7 @@ class HostileHistory:
             if site:
                 self._count(site, request)
             for fault in self.faults:
-                if fault.concerns(system, site, request, self.env.clock()):
+                if fault.concerns(system, request, self.env.clock(), site):
                     return fault.answer(lambda: handle(request))
             return handle(request)
 

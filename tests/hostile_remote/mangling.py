@@ -128,7 +128,9 @@ class Fault:
     """The only Exact site that it concerns, if it does not concern every one."""
     earlier: list[Response] = field(default_factory=list)
 
-    def concerns(self, system: str, site: SiteId | None, request: Request, now: float) -> bool:
+    def concerns(
+        self, system: str, request: Request, now: float, site: SiteId | None = None
+    ) -> bool:
         """Return whether this call gets an odd answer."""
         return (
             self.starts <= now < self.ends
