@@ -56,13 +56,14 @@ def find_orders(
     found = _marked(rows or (), ORDERS_PATH, sought.division, services.id, order)
     if found or (rows is not None and sought.sent_at is None):
         return found
+    exact_client = services.exact(sought.division)
     start = max(sought.cursor - 1, _BEGINNING)  # the row that the cursor is of comes again
-    read = list(_stream(services, sought, start))
+    read = list(_stream(exact_client, sought, start))
     found = _marked(read, STREAM_PATH, sought.division, services.id, order)
     is_cut_off = not read and start > _BEGINNING
-    if found or not (is_cut_off or _may_have_moved(services.exact(sought.division), sought)):
+    if found or not (is_cut_off or _may_have_moved(exact_client, sought)):
         return found
-    every = _stream(services, sought, _BEGINNING)
+    every = _stream(exact_client, sought, _BEGINNING)
     return _marked(every, STREAM_PATH, sought.division, services.id, order)
 
 
@@ -72,9 +73,9 @@ def _may_have_moved(exact_client: ExactClient, sought: Outcome) -> bool:
     return sent_at is not None and may_have_moved(exact_client, sought.division, since=sent_at)
 
 
-def _stream(services: Services, sought: Outcome, after: int) -> Iterable[Row]:
+def _stream(exact_client: ExactClient, sought: Outcome, after: int) -> Iterable[Row]:
     query = {"$filter": f"Timestamp gt {int64_literal(after)}", "$select": _SYNC_FIELDS}
-    return services.exact(sought.division).rows(sought.division, STREAM_PATH, query)
+    return exact_client.rows(sought.division, STREAM_PATH, query)
 
 
 def _with_reference(services: Services, sought: Outcome, *, remember: bool) -> list[Row] | None:
