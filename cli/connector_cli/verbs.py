@@ -8,6 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from connector_cli.typed_texts import take_texts_as_typed
+
 _SET_UP = "Set up a company"
 _EVERY_DAY = "Every day"
 _LOOK_UP = "Look up and check"
@@ -123,6 +125,11 @@ class VerbGroup(TyperGroup):
 
     _is_listing = False
 
+    def __init__(self, **attributes: Any) -> None:
+        """Take the options before the verb as they are typed."""
+        super().__init__(**attributes)
+        take_texts_as_typed(self)
+
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of all verbs, in the order of the help."""
         del ctx
@@ -157,6 +164,7 @@ def _loaded(name: str, verb: Verb) -> Any:
         around.command(name)(found)
     command = typer.main.get_group(around).commands[name]
     _keep_brackets(command)
+    take_texts_as_typed(command)
     return command
 
 

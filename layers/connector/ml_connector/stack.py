@@ -1,7 +1,7 @@
 """A deployed stack, as people's requests use it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +16,8 @@ from ml_connector.infrastructure.sweep_marks import SweepMarks
 from ml_connector.infrastructure.tables import Tables, open_tables
 from ml_connector.user_errors import UserError
 
-# A list needs no model and no client of a remote: they are imported by what uses them.
+# A list needs no model, no client of a remote, and of AWS that of the tables alone: what uses the
+# others imports and makes them.
 if TYPE_CHECKING:
     import httpx
 
@@ -144,15 +145,22 @@ class Stack(RecordStack):
         self.addresses = Addresses(outputs[AIRBASE_URL], outputs[EXACT_URL], outputs[REDIRECT_URI])
         names = {variable: outputs[output] for variable, output in _TABLES.items()}
         self.tables = open_tables(clients.client("dynamodb"), names)
-        self.sqs = clients.client("sqs")
         self.queue_urls = {queue: outputs[output] for queue, output in _QUEUES.items()}
         self.dead_letter_urls = {queue: outputs[output] for queue, output in _DEAD_LETTERS.items()}
-        self.queues = Queues(self.sqs, self.queue_urls)
         self._topic_arn = outputs[_TOPIC]
-        self._secrets = clients.client("secretsmanager"), clients.client("kms")
         self._key = outputs[_KEY]
         self._http = http
         self._console = outputs.get(CONSOLE_TABLE)
+
+    @cached_property
+    def sqs(self) -> Any:
+        """Return the client of the queues."""
+        return self._clients.client("sqs")
+
+    @cached_property
+    def queues(self) -> Queues:
+        """Return the queues of messages to the workers."""
+        return Queues(self.sqs, self.queue_urls)
 
     @cached_property
     def topic(self) -> "SnsTopic":
@@ -175,7 +183,8 @@ class Stack(RecordStack):
         """Return the secrets of all connections."""
         from ml_connector.infrastructure.admin_secret_store import AdminSecretStore  # noqa: PLC0415
 
-        return AdminSecretStore(*self._secrets, self.name, self._key)
+        secrets, kms = self._clients.client("secretsmanager"), self._clients.client("kms")
+        return AdminSecretStore(secrets, kms, self.name, self._key)
 
     @cached_property
     def http(self) -> "httpx.Client":
@@ -240,7 +249,15 @@ class Stack(RecordStack):
         Raises `UserError` for an unknown one.
         """
         known = ConnectionId(id)
-        ledger = Ledger(self.tables.ledger, self.tables.audit, Actor("connector"), known)
+        ledger = self._read_ledger(known)
         if ConnectionViews(self.tables.mappings).get(known) or ledger.connection().version:
             return ledger
         return self.services.ledger_of(self.known_id(id))
+
+    def current_ledgers(self) -> Iterator[Ledger]:
+        """Yield the ledgers of all current connections, for reading."""
+        for each in ConnectionViews(self.tables.mappings).all():
+            yield self._read_ledger(each.id)
+
+    def _read_ledger(self, id: ConnectionId) -> Ledger:
+        return Ledger(self.tables.ledger, self.tables.audit, Actor("connector"), id)

@@ -84,15 +84,11 @@ def read_filter(
 
 def list_open(stack: Stack, id: str | None, wanted: ExceptionFilter) -> list[dict[str, Any]]:
     """Return the wanted exceptions of one connection or of all, the oldest first."""
-    connections = (
-        [each.id for each in stack.services.connections.all()]
-        if id is None
-        else [stack.known_id(id)]
-    )
+    ledgers = stack.current_ledgers() if id is None else [stack.known_ledger(id)]
     rows = (
         row
-        for each in connections
-        for record in with_exceptions(stack.services.ledger_of(each))
+        for each in ledgers
+        for record in with_exceptions(each)
         for row in open_rows(record)
         if wanted.matches(row)
     )
