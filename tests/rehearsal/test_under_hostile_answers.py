@@ -26,7 +26,29 @@ def test_nothing_is_written(firm: InMemoryEnvironment, kind: str, path: str) -> 
     october(firm, "PO-2", account="9999")
     october(firm, "PO-3", "42.00")
     type_in(firm, "42.00", YourRef="PO-3")
-    spoil(firm, kind, path)
+    spoil(firm, mangled(firm, kind, path, f"{kind} {path}"))
+    assert_nothing_is_written(firm)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_nothing_is_written_whatever_goes_wrong_when(firm: InMemoryEnvironment, seed: int) -> None:
+    """Several kinds of odd answers at once, each of some calls alone."""
+    rng = random.Random(seed)
+    for number in range(4):
+        october(firm, f"PO-{number}", account=rng.choice(("4100", "9999")))
+    type_in(firm, "42.00", YourRef="PO-3")
+    faults = [
+        mangled(
+            firm, rng.choice(sorted(mangling.ALL_KINDS)),
+            rng.choice(("", "purchase_orders", "vendors")), f"{seed} {each}", rng.uniform(0.1, 1),
+        )
+        for each in range(rng.randint(1, 3))
+    ]  # fmt: skip
+    spoil(firm, *faults)
+    assert_nothing_is_written(firm)
+
+
+def assert_nothing_is_written(firm: InMemoryEnvironment) -> None:
     before, sent, calls = kept(firm), writes(firm), firm.exact_calls()
     for _ in range(2):
         with suppress(Fault):
@@ -45,15 +67,20 @@ def kept(env: InMemoryEnvironment) -> dict[str, Any]:
     return tables
 
 
-def spoil(env: InMemoryEnvironment, kind: str, path: str) -> None:
-    fault = mangling.Fault(
+def mangled(
+    env: InMemoryEnvironment, kind: str, path: str, seed: str, share: float = 0.7
+) -> mangling.Fault:
+    return mangling.Fault(
         kind=kind, system="airbase", path=path, method="", starts=0, ends=env.clock() + 9e9,
-        share=0.7, rng=random.Random(f"{kind} {path}"),
+        share=share, rng=random.Random(seed),
     )  # fmt: skip
 
+
+def spoil(env: InMemoryEnvironment, *faults: mangling.Fault) -> None:
     def answer(request: Request) -> Response:
-        if fault.concerns("airbase", request, env.clock()):
-            return fault.answer(lambda: env.airbase.handle(request))
+        for fault in faults:
+            if fault.concerns("airbase", request, env.clock()):
+                return fault.answer(lambda: env.airbase.handle(request))
         return env.airbase.handle(request)
 
     routes = {"exact.test": env.exact.transport(), "airbase.test": HandlerTransport(answer)}
