@@ -145,6 +145,7 @@ def _fleet(size: int) -> InMemoryEnvironment:
 def _copy(env: InMemoryEnvironment, id: ConnectionId) -> None:
     """Add a connection like the first one, with what a sweep reads of it."""
     env.services.connections.save(env.connection().model_copy(update={"id": id}))
+    env.services.sweep_marks.note_swept(id, env.services.sweep_marks.of(FIRM))
     tables = env.memory.tables
     for table in (tables.ledger, tables.inbox, tables.coordination, tables.reference):
         for item in _of_the_first(table):
