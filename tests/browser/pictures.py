@@ -19,7 +19,7 @@ _SIZE = {"width": 1120, "height": 780}
 
 
 def main() -> None:
-    """Play the demo's month, and take the pictures as a clerk sees the pages."""
+    """Play the demo's month, and take the pictures as an approver sees the pages."""
     logging.disable(logging.CRITICAL)
     os.environ.setdefault("POWERTOOLS_METRICS_DISABLED", "true")  # metrics are log lines too
     OUT.mkdir(exist_ok=True)
@@ -38,7 +38,7 @@ def take(demo: DemoEnvironment, browser: Browser) -> None:
     page = browser.new_page(viewport=_SIZE)
     page.goto(demo.stack.console_url)
     page.locator("a.button").click()
-    page.locator("a[href*='person=u-clerk']").first.click()
+    page.locator("a[href*='person=u-approver']").first.click()
     order = order_address(demo, "CHANGED_IN_EXACT")
     for path, button in (
         ("/vendors", "Read both lists again"),

@@ -20,6 +20,7 @@ RULES = {
     "/mappings/import": {"csv": "division,kind,airbase,exact\n"},
     "/vendors/accept": {"vendor": "v", "divisions": NL.key, "supplier": "s"},
     "/vendors/link": {"vendor": "v", "divisions": NL.key, "supplier": "s", "reason": "why"},
+    "/vendors/create": {"vendor": "v", "divisions": NL.key},
     "/vendors/reject": {"vendor": "v", "divisions": NL.key, "supplier": "s", "reason": "why"},
 }
 
@@ -105,3 +106,23 @@ def test_a_vendor_is_linked_by_its_suppliers_code(waiting: DemoEnvironment) -> N
     done = asked(waiting, browser, "/vendors/link", form | {"supplier": code, "reason": "One firm"})
     assert "is linked to" in done.text
     assert record_of(waiting, "PO-PAINT").state == "posted"
+
+
+def test_a_vendor_is_created_in_exact_once_and_its_order_goes_on(waiting: DemoEnvironment) -> None:
+    waiting.firm.vendors["Brandnew"] = waiting.airbase.add_vendor("Brandnew Quilts")
+    approve(waiting, "PO-QUILT", "4100", "55.00", vendor="Brandnew")
+    browser = browser_of(waiting, "u-approver")
+    asked(waiting, browser, "/vendors/read", browser.get("/vendors").form("/vendors/read"))
+    vendor = waiting.firm.vendors["Brandnew"]["id"]
+    form = form_of(browser.get("/vendors"), "/vendors/create", vendor)
+    assert form["divisions"] == NL.key, "only where an order waits for it"
+    done = asked(waiting, browser, "/vendors/create", form)
+    assert "Brandnew Quilts was created in Exact as" in done.text
+    again = asked(waiting, browser, "/vendors/create", form | {"id": "f" * 24})
+    assert "linked to a supplier in division" in again.text
+    suppliers = waiting.exact.world.divisions[NL.division].table("crm/Accounts").values()
+    made = [each for each in suppliers if each["Name"] == "Brandnew Quilts"]
+    assert len(made) == 1
+    waiting.stack.drain()
+    assert record_of(waiting, "PO-QUILT").state == "posted"
+    assert waiting.stack.rights.refusals == []

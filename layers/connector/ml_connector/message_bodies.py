@@ -47,7 +47,8 @@ DeedName = Literal[
 
 RequestName = Literal[
     "vendors", "mappings", "month", "ping", "order",
-    "vendor_accepted", "vendor_linked", "vendor_rejected", "mappings_imported",
+    "vendor_accepted", "vendor_linked", "vendor_rejected", "vendor_created",
+    "mappings_imported",
 ]  # fmt: skip
 """What a person asks for that is about no one record: something to be read, or a deed."""
 

@@ -13,6 +13,7 @@ OUTCOMES: Mapping[str, str] = {
     "order": marked("The order was read in Airbase."),
     "vendor_accepted": marked("%(vendor)s is linked to %(supplier)s now."),
     "vendor_linked": marked("%(vendor)s is linked to %(supplier)s now."),
+    "vendor_created": marked("%(vendor)s was created in Exact as %(supplier)s."),
     "vendor_rejected": marked("It is noted that %(vendor)s is not %(supplier)s."),
 }
 _FORWARD = ("vendor_accepted", "vendor_linked")

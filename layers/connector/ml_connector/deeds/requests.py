@@ -22,6 +22,7 @@ from ml_connector.services import StackServices
 from ml_connector.telemetry import logger
 from ml_connector.user_errors import UserError
 from ml_connector.vendors.review import decide_by_name as vendors
+from ml_connector.vendors.review.create_by_name import create
 from ml_connector.vendors.review.decisions import LinkCheck
 
 _MOST_CHANGES_SHOWN = 100
@@ -75,7 +76,7 @@ def _do(stack: WorkerStack, actor: Actor, request: PersonRequest) -> Mapping[str
             reports.order(request.values.get("order", ""))
         case "mappings_imported":
             return _import(stack, actor, request, reports)
-        case "vendor_accepted" | "vendor_linked" | "vendor_rejected":
+        case "vendor_accepted" | "vendor_linked" | "vendor_rejected" | "vendor_created":
             return _decide(stack, actor, request, reports)
         case _:
             assert_never(request.request)
@@ -99,6 +100,8 @@ def _decide(
                     done.append(vendors.accept(*of, division, supplier, check=check))
                 case "vendor_linked":
                     done.append(vendors.link(*of, supplier, reason, division, check=check))
+                case "vendor_created":
+                    done.append(create(*of, division))
                 case _:
                     done.append(vendors.reject(*of, supplier, reason, division, check=check))
     finally:

@@ -41,6 +41,7 @@ ROUTES = Routes(
         ("POST", "/vendors/read"): (Role.CLERK, vendors.read),
         ("POST", "/vendors/accept"): (Role.CLERK, vendors.accept),
         ("POST", "/vendors/link"): (Role.CLERK, vendors.link),
+        ("POST", "/vendors/create"): (Role.CLERK, vendors.create),
         ("POST", "/vendors/reject"): (Role.CLERK, vendors.reject),
         ("GET", "/mappings"): (Role.READER, mappings.mappings),
         ("GET", "/mappings.csv"): (Role.READER, mappings.download),

@@ -61,6 +61,8 @@ class Card(Struct, frozen=True):
     orders: list[Waiting]
     held_up: list[str]
     may_decide: bool
+    create_in: list[tuple[str, str]]
+    """Where orders wait for a vendor that has no supplier."""
 
     @property
     def keys(self) -> str:
@@ -108,6 +110,11 @@ def link(console: Console, visit: Visit) -> Answer:
     return _decide(console, visit, "vendor_linked")
 
 
+def create(console: Console, visit: Visit) -> Answer:
+    """Have the vendor's supplier created in Exact."""
+    return _decide(console, visit, "vendor_created")
+
+
 def reject(console: Console, visit: Visit) -> Answer:
     """Have it recorded that the vendor is not this supplier."""
     return _decide(console, visit, "vendor_rejected")
@@ -121,7 +128,8 @@ def _decide(console: Console, visit: Visit, what: RequestName) -> Answer:
         raise NotFoundError
     asking.require(visit, Role.APPROVER, divisions)
     given = {name: form.get(name, "").strip() for name in ("vendor", "supplier", "reason")}
-    is_whole = given["supplier"] and (what == "vendor_accepted" or given["reason"])
+    needed = {"vendor_created": ("vendor",), "vendor_accepted": ("supplier",)}
+    is_whole = all(given[name] for name in needed.get(what, ("supplier", "reason")))
     if not is_whole or any(len(each) > _LONGEST for each in given.values()):
         return redirect(f"{PATH}?of={on.connection.id}&missing=1")
     seen = form.get("seen", "")
@@ -155,6 +163,11 @@ def _cards(visit: Visit, cases: Iterable[VendorCase], seen: dict[str, str]) -> I
             doubt=first.doubt,
             orders=[order for each in together for order in _waiting(each)],
             held_up=_sums(total for each in together for total in each.held_up),
+            create_in=[
+                (each.division, seen[each.division])
+                for each in together
+                if each.orders and not each.linked_to
+            ],
             may_decide=all((visit.access.role_for([key]) or 0) >= Role.APPROVER for key in keys),
         )
 
