@@ -125,4 +125,4 @@ def test_a_vendor_is_created_in_exact_once_and_its_order_goes_on(waiting: DemoEn
     assert len(made) == 1
     waiting.stack.drain()
     assert record_of(waiting, "PO-QUILT").state == "posted"
-    assert waiting.stack.rights.refusals == []
+    assert not waiting.stack.rights.refusals
