@@ -1,6 +1,7 @@
 """What should long have run is counted into one figure; what waits for a known reason is not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,8 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
 from ml_connector.connections.token_refresh import refresh_all
 from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.ids import RecordKey
+from ml_connector.domain.records import WAITING_DEEDS, DeedFacts
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import IncomingEvent
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS
@@ -127,3 +130,13 @@ def test_it_is_measured_every_five_minutes(env: InMemoryEnvironment) -> None:
     for _ in range(10):
         env.wait(minutes=1)
     assert sum("OverdueJobs" in figures for figures in env.memory.figures) == 2
+
+
+def test_a_deed_that_waits_is_overdue_also_while_all_is_halted(env: InMemoryEnvironment) -> None:
+    ledger = env.services.ledger_of(FIRM)
+    Halts(ledger).stop(problem("RECONNECT_NEEDED", "x", connection=FIRM))
+    record = ledger.read(RecordKey("deed#1"))
+    parked = replace(record.now("parked", DeedFacts()), due_at=clock.now(), parked=WAITING_DEEDS)
+    ledger.write(parked, "asked")
+    assert overdue(env, minutes=50) == 0
+    assert overdue(env, minutes=20) == 1

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ml_connector import clock, telemetry
 from ml_connector.domain.ids import Division, SiteId, halting_keys, site_of
+from ml_connector.domain.records import WAITING_DEEDS
 from ml_connector.domain.words import moment
 from ml_connector.infrastructure.coordination import CARE, COMPARISON, LISTING, care_of
 from ml_connector.reference_data.refresh import due_since
@@ -44,6 +45,10 @@ class _DueJobs:
                 division = division_of(record)
                 if record.due_at and not (division and self._is_halted(division)):
                     yield record.due_at
+
+    def deeds(self, before: datetime) -> Iterator[datetime]:
+        waiting = self._services.ledger.due(before, WAITING_DEEDS)  # no halt stops them
+        yield from (each.due_at for each in waiting if each.due_at)
 
     def readings(self, _: datetime) -> Iterator[datetime]:
         for each in self._services.connection.divisions:
@@ -118,6 +123,7 @@ def count_overdue(services: Services, halts: Collection[str], outages: Outages) 
 _JOBS = (
     _Job("webhook event", timedelta(hours=1), _DueJobs.events),
     _Job("record", timedelta(hours=4), _DueJobs.records),
+    _Job("deed of a person", timedelta(hours=1), _DueJobs.deeds),
     _Job("reading of a division", timedelta(hours=8), _DueJobs.readings),
     _Job(LISTING, timedelta(hours=4), _DueJobs.listing),
     _Job(CARE, timedelta(hours=12), _DueJobs.care),
