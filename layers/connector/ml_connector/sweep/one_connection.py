@@ -6,6 +6,8 @@ from pydantic import ValidationError
 
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.records import WAITING_DEEDS
+from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.sweep_marks import SWEPT_EVERY, Found, Swept
 from ml_connector.services import Services, StackServices
 from ml_connector.sweep.due_records import Look, queue_lost_events, sweep_connection
@@ -51,8 +53,7 @@ def _sweep(services: Services, latest: datetime, found: Found) -> tuple[datetime
         look = sweep_connection(services)
         at_rest = look.is_at_rest and not count_groups(services) and at_rest
         found = _figures(services, look, found)
-        next_record = next(services.ledger.due(latest), None)
-        next_at = next_record and next_record.due_at
+        next_at = _next_due(services.ledger, latest)
     except Exception:  # noqa: BLE001  counted
         next_at = clock.now()
         services.measure({"SweepFailures": 1})
@@ -60,6 +61,12 @@ def _sweep(services: Services, latest: datetime, found: Found) -> tuple[datetime
     if _tell(services) or not at_rest:
         next_at = clock.now()
     return next_at or latest, found
+
+
+def _next_due(ledger: Ledger, latest: datetime) -> datetime | None:
+    """Return when the next record is due, or what a person has asked for; None after `latest`."""
+    firsts = (next(ledger.due(latest, parked), None) for parked in ("", WAITING_DEEDS))
+    return min((each.due_at for each in firsts if each and each.due_at), default=None)
 
 
 def _figures(services: Services, look: Look, before: Found) -> Found:
