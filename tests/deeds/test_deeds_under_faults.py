@@ -263,3 +263,17 @@ def test_many_records_are_done_by_chains_that_lambda_does_not_cut(
     assert len(people.results(key)) == 30
     assert people.env.memory.queues.dead == []
     assert {people.env.steps(each).count("commented") for each in orders} == {1}
+
+
+def test_a_sweep_that_comes_too_early_does_not_leave_a_deed_for_the_next_ten_minutes(
+    people: People,
+) -> None:
+    people.unmapped("8801")
+    group = people.group("8801")
+    people.work(30)  # the connection comes to rest
+    key = people.ask("anna", "comment", group, **DEEDS["comment"])
+    people.deliver(people.env.memory.queues)
+    for _ in range(2):
+        people.work(1, first=3)
+    people.work(2)
+    assert set(people.results(key).values()) == {""}
