@@ -256,7 +256,7 @@ def test_many_of_them_take_no_calls_from_orders(env: InMemoryEnvironment) -> Non
     record = env.record(order).now("received").due(due_after_them)
     env.services.ledger_of(FIRM).write(record, "received")
     env.clock.move(AGAIN_AFTER + timedelta(minutes=1))
-    env.memory.work(Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"}), env.services)
+    env.sweep()
     queued = [each.message.body["kind"] for each in env.memory.queues.waiting]
     assert (queued.count("invoice"), queued.count("order")) == (200, 1)
 

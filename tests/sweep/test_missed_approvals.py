@@ -87,15 +87,15 @@ def test_unchanged_orders_need_no_message_and_no_call(env: InMemoryEnvironment) 
     sent = len(env.memory.queues.seen)
     assert hour(env) == {"list": 1}
     new = {key.partition("#")[2] for key in list(env.memory.queues.seen)[sent:]}
-    assert {key.split()[0] for key in new if "reference" not in key} == {"listing"}
+    assert {key.split()[0] for key in new if "reference" not in key} == {"listing", "sweep"}
 
 
 def test_a_connection_reads_its_listing_once_an_hour(env: InMemoryEnvironment) -> None:
     env.connect()
     before = len(env.airbase.calls)
     for _ in range(24 * 12):
-        env.wait(minutes=5)
-    assert 23 <= len(env.airbase.calls) - before <= 25
+        env.wait(minutes=5)  # which may be as much too late
+    assert 22 <= len(env.airbase.calls) - before <= 25
 
 
 def test_how_often_is_a_setting(env: InMemoryEnvironment) -> None:
