@@ -6,10 +6,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any
 
 import typer
 
+from connector_cli.tables import drawn
 from ml_connector.domain.words import counted
 from ml_connector.output_files import STANDARD_OUTPUT
 
@@ -51,15 +53,10 @@ def print_beside(path: Path | None, text: str) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """Print a table; control characters in cells cannot affect the terminal."""
-    from rich.console import Console  # noqa: PLC0415  most verbs print lines
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    table = Table(*columns, title=title or None)
-    for row in rows:
-        table.add_row(*(Text(_clean("" if cell is None else str(cell))) for cell in row))
     in_a_pipe = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    Console(highlight=False, width=_WIDTH_IN_A_PIPE if in_a_pipe else None).print(table)
+    width = _WIDTH_IN_A_PIPE if in_a_pipe else get_terminal_size().columns
+    cells = ([_clean("" if cell is None else str(cell)) for cell in row] for row in rows)
+    typer.echo(drawn(columns, cells, title, width))
 
 
 def _clean(text: str) -> str:

@@ -49,7 +49,7 @@ VERBS: Mapping[str, Verb] = {
         "List open exceptions, oldest first, with their causes and remedies.",
     ),
     "exception": Verb(
-        "exceptions", "app", _EVERY_DAY, "Show, dismiss or assign a record's exceptions.",
+        "exception", "app", _EVERY_DAY, "Show, dismiss or assign a record's exceptions.",
     ),
     "orders": Verb(
         "orders", "orders", _EVERY_DAY, "List the orders of a connection and their states.",

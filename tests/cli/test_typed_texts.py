@@ -1,5 +1,7 @@
 """Texts are taken as they are typed; what is not a text is still checked by Typer."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,3 +55,25 @@ def test_it_is_as_without(words: list[str], capsys: pytest.CaptureFixture[str]) 
         outcomes.append((ended.value.code, capsys.readouterr()))
     assert outcomes[0] == outcomes[1]
     assert as_typed == as_before
+
+
+@pytest.mark.parametrize("verb", ["orders", "exceptions"])
+def test_a_list_loads_neither_models_nor_a_client_of_a_remote(verb: str, tmp_path: Path) -> None:
+    """Up to the stack that it cannot open: there is none."""
+    code = f"""
+import sys
+from connector_cli.main import app
+try:
+    app(["--local", {verb!r}, "my-firm"])
+except SystemExit:
+    pass
+import connector_cli.commands.{verb}
+unwanted = {{"pydantic", "httpx", "rich", "cryptography", "aws_lambda_powertools", "openpyxl"}}
+print(sorted(unwanted & sys.modules.keys()))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True, text=True, check=False, cwd=tmp_path,
+        env={"PYTHONPATH": ":".join(sys.path)},
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr

@@ -31,10 +31,10 @@ from ml_connector.connections import changes, discarding, manage, manage_subscri
 from ml_connector.connections import secrets as given_secrets
 from ml_connector.connections.description import described
 from ml_connector.connections.files import read_connection
-from ml_connector.connections.half_made import unsaved
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.shared_use import share_apps
+from ml_connector.connections.unsaved import unsaved
 from ml_connector.domain.words import command, counted, moment
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection
@@ -171,7 +171,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
         print_table(
             ("Connection", "Name", "Exact", "Divisions", "Stopped by"), map(_list_row, found)
         )
-    for line in unsaved(stack.services):
+    for line in unsaved(stack.tables):
         print_line(line)
 
 

@@ -4,17 +4,18 @@ The webhook functions use Powertools' Logger too: beside botocore it adds about 
 of init, because the two share most of their imports.
 """
 
+import json
 import logging
 import re
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+# What writes logs and metrics is imported by the first line: a list on the terminal has none.
+if TYPE_CHECKING:
+    from aws_lambda_powertools.logging import Logger
 
 LONGEST_EVIDENCE = 2_000
 _MAX_READ = 10 * LONGEST_EVIDENCE
@@ -47,14 +48,13 @@ def emit(figures: Mapping[str, float]) -> None:
 
     The unit is the name's last word if it is a unit, otherwise count.
     """
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit  # noqa: PLC0415
+
     metrics = EphemeralMetrics()
     for name, value in figures.items():
-        metrics.add_metric(name, _unit(name), value)
+        unit = MetricUnit.Seconds if name.endswith("Seconds") else MetricUnit.Count
+        metrics.add_metric(name, unit, value)
     metrics.flush_metrics()
-
-
-def _unit(name: str) -> MetricUnit:
-    return MetricUnit.Seconds if name.endswith("Seconds") else MetricUnit.Count
 
 
 def conceal(*secrets: str) -> None:
@@ -102,12 +102,13 @@ def evidence(body: bytes) -> str:
     return "".join(c for c in text if c.isprintable() or c == "\n")[:LONGEST_EVIDENCE]
 
 
-class RedactingFormatter(LambdaPowertoolsFormatter):
-    """One JSON object a line; traces and messages are redacted like everything else."""
+def _line(log: Mapping[str, Any]) -> str:
+    """Return a log line: one JSON object; traces and messages are redacted like everything else.
 
-    def serialize(self, log: Any) -> str:
-        """Return the line; objects are shown by `str`, after which they are redacted too."""
-        return redact_text(super().serialize(redact(log)))
+    Objects are shown by `str`, after which they are redacted, too.
+    """
+    text = json.dumps(redact(log), default=str, separators=(",", ":"), ensure_ascii=False)
+    return redact_text(text)
 
 
 class _Stdout(logging.StreamHandler[Any]):
@@ -119,6 +120,10 @@ class _Stdout(logging.StreamHandler[Any]):
 
 
 @cache
-def logger() -> Logger:
+def logger() -> "Logger":
     """Return this process's logger: `POWERTOOLS_SERVICE_NAME` and `LOG_LEVEL` apply."""
-    return Logger(logger_handler=_Stdout(), logger_formatter=RedactingFormatter())
+    from aws_lambda_powertools.logging import Logger  # noqa: PLC0415
+    from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter  # noqa: PLC0415
+
+    formatter = LambdaPowertoolsFormatter(json_serializer=_line)
+    return Logger(logger_handler=_Stdout(), logger_formatter=formatter)

@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator
 
-from ml_connector.connections.drafts import Drafts
-from ml_connector.domain.ids import ConnectionId
 from ml_connector.domain.words import command
-from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.reference_data.refresh import fresh_since
-from ml_connector.services import Services, StackServices
+from ml_connector.services import Services
 from ml_connector.stack import RecordStack
 
 
@@ -22,22 +19,6 @@ def half_made(stack: RecordStack, id: str | None) -> list[str]:
     if not every:
         return ["There is no connection yet: `connector connect my-firm` makes one, or goes on."]
     return [line for each in every for line in _missing(each)]
-
-
-def unsaved(services: StackServices, id: str | None = None) -> list[str]:
-    """Return in words which connections, or this one, have answers that were not saved yet."""
-    drafts = Drafts(services.tables.coordination).known()
-    return [_draft(services.connections, each) for each in drafts if id in {None, each}]
-
-
-def _draft(connections: ConnectionStore, id: ConnectionId) -> str:
-    go_on = command("connect", id)
-    if connections.get(id):
-        return f"{id} has a change that was not saved. Go on: {go_on}."
-    return (
-        f"{id} is half made: what was answered is kept, and nothing is posted. Go on: {go_on}, or "
-        f"drop it: {command('connection', 'remove', id)}."
-    )
 
 
 def _missing(services: Services) -> Iterator[str]:
