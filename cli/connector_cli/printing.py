@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from connector_cli.tables import drawn
+from connector_cli.tables import LINES, PLAIN, drawn
 from ml_connector.domain.words import counted
 from ml_connector.output_files import STANDARD_OUTPUT
 
@@ -56,7 +56,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
     in_a_pipe = not sys.stdout.isatty() and "COLUMNS" not in os.environ
     width = _WIDTH_IN_A_PIPE if in_a_pipe else get_terminal_size().columns
     cells = ([_clean("" if cell is None else str(cell)) for cell in row] for row in rows)
-    typer.echo(drawn(columns, cells, title, width))
+    borders = LINES if (sys.stdout.encoding or "utf").lower().startswith("utf") else PLAIN
+    typer.echo(drawn(columns, cells, title, width, borders))
 
 
 def _clean(text: str) -> str:

@@ -5,12 +5,34 @@ Rich would draw the same, and takes a list more time than reading it.
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 _NARROWEST = 2  # for one wide character
 _WIDE, _NO_WIDTH = {"W", "F"}, {"Mn", "Me", "Cf"}
 
 
-def drawn(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str, width: int) -> str:
+class Borders(NamedTuple):
+    """The characters around cells; those of a rule are left, line, between and right."""
+
+    top: str
+    beside_head: str
+    below_head: str
+    beside_row: str
+    bottom: str
+
+
+LINES = Borders("┏━┳┓", "┃", "┡━╇┩", "│", "└─┴┘")
+PLAIN = Borders("+-++", "|", "+-++", "|", "+-++")
+"""For output that cannot show lines: a file on Windows, for example."""
+
+
+def drawn(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    title: str,
+    width: int,
+    borders: Borders = LINES,
+) -> str:
     """Return the lines of a table that is at most `width` wide, as far as that is possible.
 
     A cell may have several lines. Raises nothing: a row may be shorter than the columns.
@@ -19,10 +41,11 @@ def drawn(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str, wid
     widths = _widths(cells, width)
     head, *body = (_wrapped(row, widths) for row in cells)
     lines = [title.center(sum(widths) + 3 * len(widths) + 1).rstrip()] if title else []
-    lines += [_rule(widths, "┏━┳┓"), *_row(head, widths, "┃"), _rule(widths, "┡━╇┩")]
+    lines += [_rule(widths, borders.top), *_row(head, widths, borders.beside_head)]
+    lines.append(_rule(widths, borders.below_head))
     for row in body:
-        lines += _row(row, widths, "│")
-    return "\n".join([*lines, _rule(widths, "└─┴┘")])
+        lines += _row(row, widths, borders.beside_row)
+    return "\n".join([*lines, _rule(widths, borders.bottom)])
 
 
 def text_width(text: str) -> int:

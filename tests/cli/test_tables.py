@@ -1,7 +1,11 @@
 """Tables fit the terminal, whatever is in their cells."""
 
+import io
+import sys
+
 import pytest
 
+from connector_cli.printing import print_table
 from connector_cli.tables import drawn, text_width
 
 
@@ -53,3 +57,20 @@ def test_a_row_may_be_shorter_than_the_columns() -> None:
 
 def test_a_table_without_rows_shows_its_columns() -> None:
     assert drawn(("A",), [], "", 80).splitlines() == ["┏━━━┓", "┃ A ┃", "┡━━━┩", "└───┘"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_output_that_cannot_show_lines_gets_plain_ones(
+    encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    print_table(("Order", "Why"), [("PO-1", "x")])
+    sys.stdout.flush()
+    assert written.getvalue().decode(encoding).splitlines() == [
+        "+-------+-----+",
+        "| Order | Why |",
+        "+-------+-----+",
+        "| PO-1  | x   |",
+        "+-------+-----+",
+    ]
