@@ -24,7 +24,7 @@ from ml_connector.infrastructure.secret_store import AwsSecretStore, SecretStore
 from ml_connector.infrastructure.tables import Tables, open_tables
 from ml_connector.services import Openers, StackServices
 from ml_connector.settings.connection import Connection, ExactSite
-from ml_connector.telemetry import Measure, emit
+from ml_connector.telemetry import Measure, emit, logger
 
 _CONFIG = Config(
     connect_timeout=3,
@@ -72,6 +72,7 @@ def open_services(
     http: httpx.Client | None = None,
 ) -> StackServices:
     """Return the services of the function `actor`; raises `KeyError` for a missing setting."""
+    logger()  # imported now: what a function does at its start is faster than in its first call
     session = botocore.session.get_session()
     dynamodb, sqs = (session.create_client(n, config=_CONFIG) for n in ("dynamodb", "sqs"))
     # Most sweeps call neither remote, and need no secret.

@@ -20,6 +20,7 @@ from ml_connector.infrastructure.consents import Consent, Consents
 from ml_connector.infrastructure.dynamodb import DynamoTable, Table
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.secret_store import AwsSecretStore, SecretStore
+from ml_connector.telemetry import logger
 
 # A browser is waiting, and API Gateway waits for 30 seconds at most.
 _CONFIG = Config(
@@ -29,6 +30,7 @@ _CONFIG = Config(
 
 def open_exchange(actor: str, environment: Mapping[str, str] = os.environ) -> CodeExchange:
     """Return the code exchange of the function `actor`; `KeyError` names a missing variable."""
+    logger()  # imported now: what a function does at its start is faster than in its first call
     session = botocore.session.get_session()
     dynamodb, secrets, kms = (
         session.create_client(name, config=_CONFIG)

@@ -18,6 +18,7 @@ from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Queues
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
 from ml_connector.infrastructure.webhook_senders import WebhookSenders
+from ml_connector.telemetry import logger
 from ml_connector.webhooks import airbase, exact
 from ml_connector.webhooks.handler import WebhookHandler, WebhookSender
 
@@ -93,6 +94,7 @@ def _build(
     environment: WebhookEnvironment | None,
     clients: WebhookClients | None,
 ) -> WebhookHandler[Settings]:
+    logger()  # imported now: what a function does at its start is faster than in its first call
     environment = environment or WebhookEnvironment.read()
     clients = clients or WebhookClients.create()
     inbox_table = DynamoTable(clients.dynamodb, environment.inbox_table)
