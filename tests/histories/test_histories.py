@@ -9,7 +9,7 @@ import pytest
 
 from tests.histories.history import History
 
-RUNS = int(os.environ.get("HISTORY_RUNS", "600"))
+RUNS = int(os.environ.get("HISTORY_RUNS", "300"))
 CHUNK = 50
 
 
