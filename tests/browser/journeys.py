@@ -7,7 +7,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Response, expect
 
 from local.demo.environment import DemoEnvironment
 from tests.browser.conftest import Open, order_address
@@ -157,14 +157,14 @@ def test_every_page_without_cache_is_small(
 ) -> None:
     page = open_page("/", "u-admin")
     for path in (*PAGES, groups(page)[0], changed_order, "/people"):
-        sizes: list[int] = []
+        answers: list[Response] = []
         fresh = page.context.browser
         assert fresh is not None
         context = fresh.new_context(storage_state=page.context.storage_state())
         tab = context.new_page()
-        tab.on("response", lambda answer, sizes=sizes: sizes.append(len(answer.body())))
+        tab.on("response", lambda answer, answers=answers: answers.append(answer))
         tab.goto(demo.stack.console_url + path, wait_until="networkidle")
-        assert 0 < sum(sizes) < _LARGEST, path
+        assert 0 < sum(len(each.body()) for each in answers) < _LARGEST, path
         context.close()
 
 
