@@ -13,6 +13,7 @@ from statistics import median
 from bench.result import Result
 from local.demo.environment import DemoEnvironment
 from local.firm import CONNECTION_ID
+from tests.console.orders import approve
 
 _RUNS = 7
 _MAX_HELP, _MAX_LIST = 3.0, 1.4
@@ -37,6 +38,7 @@ def measure() -> Iterator[Result]:
     logging.disable(logging.CRITICAL)
     with DemoEnvironment() as demo:
         demo.connect()
+        approve(demo, "PO-9001", "no such account", "100.00")  # a list has rows
         demo.stack.run_in_background()
         variables = demo.stack.environment() | {"CONNECTOR_STACK": demo.stack.name}
         ratios = {
