@@ -102,17 +102,13 @@ class TypedDifference:
 
 
 @dataclass(frozen=True)
-class DivisionCalls:
-    """What the period's orders would have taken of the calls that Exact allows in a division.
+class DailyCalls:
+    """What the period's orders would have taken, each day, of the calls that Exact allows.
 
-    An order takes one call, and one for each item or supplier that is created for it. `days`: the
-    calls of each day.
+    An order takes one call, and one for each item or supplier that is created for it.
     """
 
-    division: Division
-    orders: int
     days: Mapping[date | None, int]
-    minute_limit: int
     day_limit: int
 
     @property
@@ -123,7 +119,7 @@ class DivisionCalls:
     @property
     def busiest_day(self) -> date | None:
         """Return the day with the most calls, None without orders."""
-        return _busiest(self.days)
+        return max(self.days, key=lambda day: (self.days[day], str(day)), default=None)
 
     @property
     def busiest_calls(self) -> int:
@@ -133,49 +129,37 @@ class DivisionCalls:
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable form, of a stable shape."""
         return {
-            "division": self.division,
-            "orders": self.orders,
             "calls": self.calls,
             "busiest_day": self.busiest_day.isoformat() if self.busiest_day else None,
             "busiest_calls": self.busiest_calls,
-            "minute_limit": self.minute_limit,
             "day_limit": self.day_limit,
         }
 
 
 @dataclass(frozen=True)
-class ContractCalls:
-    """What they would have taken of our share of an Exact contract, all its divisions together."""
+class DivisionCalls(DailyCalls):
+    """Those of a division."""
 
-    title: str
-    divisions: frozenset[Division]
-    days: Mapping[date | None, int]
-    day_limit: int
-
-    @property
-    def calls(self) -> int:
-        """Return the calls of all days."""
-        return sum(self.days.values())
-
-    @property
-    def busiest_day(self) -> date | None:
-        """Return the day with the most calls, None without orders."""
-        return _busiest(self.days)
-
-    @property
-    def busiest_calls(self) -> int:
-        """Return the calls of that day."""
-        return self.days.get(self.busiest_day, 0)
+    division: Division
+    orders: int
+    minute_limit: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return a JSON-serialisable form, of a stable shape."""
-        return {
-            "contract": self.title,
-            "calls": self.calls,
-            "busiest_day": self.busiest_day.isoformat() if self.busiest_day else None,
-            "busiest_calls": self.busiest_calls,
-            "day_limit": self.day_limit,
-        }
+        of = {"division": self.division, "orders": self.orders}
+        return of | super().as_dict() | {"minute_limit": self.minute_limit}
+
+
+@dataclass(frozen=True)
+class ContractCalls(DailyCalls):
+    """Those of our share of an Exact contract, all its divisions together."""
+
+    title: str
+    divisions: frozenset[Division]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a JSON-serialisable form, of a stable shape."""
+        return {"contract": self.title} | super().as_dict()
 
 
 @dataclass(frozen=True)
@@ -246,7 +230,7 @@ class Rehearsal:
             limits[name] = site.contract.our_calls
             divisions[name] |= {each.division for each in site.divisions}
         return [
-            ContractCalls(name, frozenset(of), _sum_of_days(self.calls, of), limits[name])
+            ContractCalls(_sum_of_days(self.calls, of), limits[name], name, frozenset(of))
             for name, of in divisions.items()
         ]
 
@@ -400,7 +384,7 @@ def _calls(
             created |= new
             count += 1
             days[order.day] += 1 + len(new)
-    return DivisionCalls(division, count, days, limits.calls_per_minute, limits.calls_per_day)
+    return DivisionCalls(days, limits.calls_per_day, division, count, limits.calls_per_minute)
 
 
 def _sum_of_days(
@@ -411,10 +395,6 @@ def _sum_of_days(
         if each.division in divisions:
             days.update(each.days)
     return days
-
-
-def _busiest(days: Mapping[date | None, int]) -> date | None:
-    return max(days, key=lambda day: (days[day], str(day)), default=None)
 
 
 def summary(found: Rehearsal) -> Iterator[str]:
