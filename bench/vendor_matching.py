@@ -23,7 +23,7 @@ from bench.vendor_lists import Kinds, Lists, letters, make_lists
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.matching.matcher import match
 from ml_connector.domain.matching.party import MatchDecision
-from ml_connector.messages import reconcile_message
+from ml_connector.messages.sending import reconcile_message
 
 _UNSEEN_SEEDS = (70_001, 70_002, 70_003)
 _AS_TYPED = Kinds(bare=0.6)

@@ -2,6 +2,6 @@
 
 from ml_connector.bootstrap import open_services
 from ml_connector.deeds.worker import handle
-from ml_connector.sqs_worker import worker
+from ml_connector.messages.worker import worker
 
 handler = worker(handle, open_services("po_posting"))

@@ -38,7 +38,7 @@ from ml_connector.infrastructure.secret_store import (
     WHOLE_STACK,
     AwsSecretStore,
 )
-from ml_connector.messages import refresh_message
+from ml_connector.messages.sending import refresh_message
 from ml_connector.secret import Secret
 from ml_connector.services import Services, StackServices
 from ml_connector.settings.connection import Connection

@@ -19,7 +19,7 @@ from ml_connector.exact.token_pairs import TokenPairs
 from ml_connector.infrastructure.ledger import OrderRecord, order_key
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
-from ml_connector.messages import order_message, refresh_message
+from ml_connector.messages.sending import order_message, refresh_message
 from ml_connector.secret import Secret
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection

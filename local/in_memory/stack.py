@@ -18,8 +18,8 @@ from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues, text_of
 from ml_connector.infrastructure.tables import Tables
+from ml_connector.messages.worker import DeliverAgain, counted, hidden_for, wait_after
 from ml_connector.services import StackServices
-from ml_connector.sqs_worker import DeliverAgain, counted, hidden_for, wait_after
 from ml_connector.vendors import worker as vendor_worker
 
 _WORKERS = {

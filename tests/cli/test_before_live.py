@@ -9,7 +9,7 @@ from local.demo.environment import DemoEnvironment
 from local.firm import CONNECTION_ID as FIRM
 from local.firm import NL
 from ml_connector import clock
-from ml_connector.messages import refresh_message
+from ml_connector.messages.sending import refresh_message
 from ml_connector.settings.connection import Connection
 from tests.cli.terminal import Terminal
 from tests.cli.test_month_end import type_in

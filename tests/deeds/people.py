@@ -15,8 +15,8 @@ from ml_connector.domain.reports import Outcome
 from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.infrastructure.ledger import AnyRecord, Record
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
-from ml_connector.message_bodies import DeedName, PersonDeed, PersonRequest, RequestName
-from ml_connector.messages import deed_message, request_message
+from ml_connector.messages.kinds import DeedName, PersonDeed, PersonRequest, RequestName
+from ml_connector.messages.sending import deed_message, request_message
 
 _NUMBERS = count(1)
 SWEEP = Message(PURCHASE_ORDERS, "sweep", {"kind": "sweep"})

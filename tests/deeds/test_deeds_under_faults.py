@@ -15,7 +15,7 @@ from ml_connector.domain.records import DeedState, OrderState
 from ml_connector.exact.rate_limiter import RateLimiter
 from ml_connector.exceptions.decisions import comment
 from ml_connector.infrastructure.ledger import Ledger
-from ml_connector.message_bodies import DeedName
+from ml_connector.messages.kinds import DeedName
 from tests.deeds.people import People
 from tests.lasting_tokens import let_tokens_last
 from tests.vendors.crashes import CrashInjector

@@ -11,8 +11,8 @@ from ml_connector import clock
 from ml_connector.deeds.reports import ReportMaker
 from ml_connector.domain.reports import Outcome
 from ml_connector.infrastructure.kept_reports import KeptReports, ReportTooLargeError
-from ml_connector.message_bodies import PersonRequest, RequestName
-from ml_connector.messages import request_message
+from ml_connector.messages.kinds import PersonRequest, RequestName
+from ml_connector.messages.sending import request_message
 
 MONTH, PING = "a" * 24, "b" * 24
 

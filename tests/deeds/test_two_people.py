@@ -12,7 +12,7 @@ from ml_connector.domain.records import DeedState, OrderState
 from ml_connector.exceptions.decisions import dismiss
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.mapping.import_export import set_one
-from ml_connector.message_bodies import RequestName
+from ml_connector.messages.kinds import RequestName
 from tests.deeds.people import People
 from tests.person_stack import PERSON, PersonStack
 

@@ -31,10 +31,10 @@ from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import Conflict, OrderRecord
 from ml_connector.infrastructure.queues import Message
 from ml_connector.infrastructure.tables import Tables
-from ml_connector.messages import order_message
+from ml_connector.messages.sending import order_message
+from ml_connector.messages.worker import DeliverAgain, counted, wait_after
 from ml_connector.services import StackServices
 from ml_connector.settings.connection import ExactSite
-from ml_connector.sqs_worker import DeliverAgain, counted, wait_after
 from ml_connector.sweep.due_records import sweep_connection
 from ml_connector.user_errors import UserError
 from tests.exploration.actors import DONE, Actor, Ways, call

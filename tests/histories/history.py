@@ -29,7 +29,7 @@ from ml_connector.infrastructure.inbox import Inbox, IncomingEvent
 from ml_connector.infrastructure.ledger import Conflict, Ledger, OrderRecord
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
 from ml_connector.infrastructure.tables import Tables
-from ml_connector.messages import refresh_message
+from ml_connector.messages.sending import refresh_message
 from ml_connector.purchase_orders.posting import advance_order
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import ExactSite

@@ -7,7 +7,7 @@ from ml_connector import clock
 from ml_connector.domain.ids import Division, OrderId, code_of, site_of
 from ml_connector.exact.turns import kept
 from ml_connector.infrastructure.halts import Halts
-from ml_connector.messages import order_message
+from ml_connector.messages.sending import order_message
 from ml_connector.services import Services
 from tests.histories.firm import FIRM, make_order
 

@@ -14,8 +14,8 @@ from local.message_chains import MessageChains
 from local.sam_template import ACCOUNT, REGION, QueueSource, SamTemplate
 from local.sqs_pollers import Poller
 from ml_connector.infrastructure.queues import Queues
+from ml_connector.messages.worker import wait_after, worker
 from ml_connector.services import StackServices
-from ml_connector.sqs_worker import wait_after, worker
 from tests.sqs_events import Context
 from tests.template.deployed import resources
 

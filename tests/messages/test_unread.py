@@ -18,12 +18,13 @@ from ml_connector.exceptions.listing import ExceptionFilter, list_open
 from ml_connector.infrastructure.inbox import IncomingEvent, StoredEvent
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
-from ml_connector.message_bodies import AnyMessage, ProcessOrder, ProcessVendor, parse
-from ml_connector.message_outcome import AGAIN_AFTER, UnreadableMessageError
-from ml_connector.messages import order_message, suppliers_message
+from ml_connector.messages.kinds import AnyMessage, ProcessOrder, ProcessVendor
+from ml_connector.messages.outcome import AGAIN_AFTER, UnreadableMessageError
+from ml_connector.messages.parsing import parse
+from ml_connector.messages.sending import order_message, suppliers_message
+from ml_connector.messages.worker import worker
 from ml_connector.purchase_orders import worker as posting_worker
 from ml_connector.services import Services
-from ml_connector.sqs_worker import worker
 from ml_connector.vendors import worker as vendor_worker
 from tests.person_stack import PERSON, PersonStack
 from tests.sqs_events import CONTEXT, sqs_record

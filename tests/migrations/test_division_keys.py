@@ -29,7 +29,8 @@ from ml_connector.infrastructure.reference_store import ReferenceStore, StreamCu
 from ml_connector.infrastructure.site_keys import SiteKeys
 from ml_connector.infrastructure.tables import Tables
 from ml_connector.infrastructure.vendor_links import Link, SupplierProposal, VendorLinks
-from ml_connector.message_bodies import UnknownMessage, parse
+from ml_connector.messages.kinds import UnknownMessage
+from ml_connector.messages.parsing import parse
 from ml_connector.migrations import division_keys
 from ml_connector.migrations.division_keys import STEP
 from ml_connector.migrations.step import Change

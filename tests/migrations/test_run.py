@@ -18,12 +18,12 @@ from ml_connector.infrastructure.data_form import NEWEST, DataForm, StackForm
 from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.infrastructure.record_codec import NewerDataError
+from ml_connector.messages.worker import worker
 from ml_connector.migrations import run
 from ml_connector.migrations.run import migrate
 from ml_connector.migrations.step import Change, Step
 from ml_connector.migrations.steps import STEPS
 from ml_connector.release import VERSION
-from ml_connector.sqs_worker import worker
 from tests.migrations.old_stack import (
     NAMES,
     all_pointers,

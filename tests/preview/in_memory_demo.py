@@ -9,7 +9,7 @@ from local.demo.scenario import RECONNECT
 from local.firm import Branch
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.infrastructure.halts import Halts
-from ml_connector.messages import refresh_message
+from ml_connector.messages.sending import refresh_message
 
 
 @dataclass

@@ -12,10 +12,10 @@ from ml_connector.domain.ids import OrderId, VendorId
 from ml_connector.infrastructure.exact_orders import ExactOrders
 from ml_connector.infrastructure.ledger import VENDORS, AnyRecord, vendor_key
 from ml_connector.infrastructure.queues import Message
-from ml_connector.messages import changed_order_message, reconcile_message, vendor_message
+from ml_connector.messages.sending import changed_order_message, reconcile_message, vendor_message
+from ml_connector.messages.worker import wait_after
 from ml_connector.purchase_orders import fetch, posting, reader
 from ml_connector.services import StackServices
-from ml_connector.sqs_worker import wait_after
 from ml_connector.vendors import reconcile_all, reconcile_vendor, worker
 
 GIVEN_UP = ["PROCESSING_FAILED"]

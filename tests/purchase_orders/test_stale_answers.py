@@ -14,7 +14,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.reference_store import StoredDivisionData
-from ml_connector.messages import refresh_message
+from ml_connector.messages.sending import refresh_message
 from ml_connector.purchase_orders import fetch as fetch_module
 from ml_connector.purchase_orders import reader
 from ml_connector.purchase_orders.prerequisites import Prerequisites

@@ -13,7 +13,7 @@ from ml_connector.exceptions.retry import messages_of
 from ml_connector.infrastructure.inbox import IncomingEvent, StoredEvent
 from ml_connector.infrastructure.ledger import AnyRecord
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS
-from ml_connector.message_bodies import UnreadableEvent, encode
+from ml_connector.messages.kinds import UnreadableEvent, encode
 
 
 def event_about(order: dict[str, Any], **more: Any) -> bytes:

@@ -18,7 +18,7 @@ from ml_connector.airbase.purchase_orders import read_order
 from ml_connector.clock import MovableClock
 from ml_connector.domain.ids import AppId, ConnectionId, OrderId
 from ml_connector.infrastructure.inbox import KEPT_FOR
-from ml_connector.message_bodies import ProcessOrder
+from ml_connector.messages.kinds import ProcessOrder
 from ml_connector.settings.airbase_profile import AirbaseProfile
 from ml_connector.webhooks.airbase import accept, parse_settings
 from ml_connector.webhooks.verification import WebhookCall

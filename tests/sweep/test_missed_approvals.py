@@ -17,7 +17,7 @@ from local.simulator import Request, SimulatedFault
 from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION
-from ml_connector.messages import listing_message
+from ml_connector.messages.sending import listing_message
 from ml_connector.sweep.missed_approvals import search_listing
 
 LIST = "/v1/purchase_orders/"

@@ -17,7 +17,7 @@ from ml_connector.domain.records import WAITING_DEEDS, DeedFacts
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import IncomingEvent
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS
-from ml_connector.messages import reconcile_message
+from ml_connector.messages.sending import reconcile_message
 from ml_connector.sweep.outages import read_outages
 from ml_connector.sweep.overdue_jobs import count_overdue
 

@@ -10,7 +10,7 @@ from local.in_memory.environment import FIRM
 from ml_connector.connections import token_refresh
 from ml_connector.domain.ids import AppId, Guid, code_of
 from ml_connector.infrastructure.halts import Halts
-from ml_connector.message_bodies import ExactNotification
+from ml_connector.messages.kinds import ExactNotification
 from ml_connector.notifications.text import compose_halts
 from tests.two_sites import BE_APP, BE_DIVISION, BELGIUM, TwoSites
 

@@ -15,8 +15,9 @@ from ml_connector.domain.ids import ConnectionId, Division, OrderId, RecordKey, 
 from ml_connector.domain.orders.marker import marker
 from ml_connector.infrastructure.queues import Message
 from ml_connector.infrastructure.secret_store import CONSOLE_CLIENT, KINDS
-from ml_connector.message_bodies import PersonDeed, UnknownMessage, encode, parse
-from ml_connector.messages import (
+from ml_connector.messages.kinds import PersonDeed, UnknownMessage, encode
+from ml_connector.messages.parsing import parse
+from ml_connector.messages.sending import (
     changed_order_message,
     deed_message,
     listing_message,

@@ -11,7 +11,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
 from ml_connector.domain.matching import rules
 from ml_connector.domain.matching.party import Party
-from ml_connector.messages import LONGEST_CHAIN
+from ml_connector.messages.sending import LONGEST_CHAIN
 from ml_connector.settings.connection import Connection
 from ml_connector.vendors.context import VendorContext
 from ml_connector.vendors.reconcile_vendor import queue_vendors

@@ -9,7 +9,7 @@ from ml_connector.domain.ids import Guid, VendorId, code_of
 from ml_connector.infrastructure.ledger import VENDORS, AnyRecord, Ledger, vendor_key
 from ml_connector.infrastructure.queues import Message
 from ml_connector.infrastructure.vendor_links import Link, SupplierProposal
-from ml_connector.messages import reconcile_message, vendor_message
+from ml_connector.messages.sending import reconcile_message, vendor_message
 from tests.vendors.staleness import note_all_stale
 
 Row = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Any
 
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.open_groups import Matter
-from ml_connector.message_bodies import DeedName
+from ml_connector.messages.kinds import DeedName
 from ml_console.exception_texts import in_any_words
 from ml_console.formats import heading, month
 from ml_console.texts import Texts, marked

@@ -36,7 +36,7 @@ from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger, despite
 from ml_connector.infrastructure.mapping_rows import LongMappingError
 from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
-from ml_connector.messages import reconcile_message, refresh_message
+from ml_connector.messages.sending import reconcile_message, refresh_message
 from ml_connector.reference_data.refresh import fresh_since
 from ml_connector.secret import Secret
 from ml_connector.services import StackServices

@@ -18,7 +18,7 @@ from ml_connector.domain.ids import AppId, ConnectionId
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.words import moment
 from ml_connector.infrastructure.event_bodies import strict_json
-from ml_connector.message_bodies import ProcessOrder, ProcessVendor
+from ml_connector.messages.kinds import ProcessOrder, ProcessVendor
 from ml_connector.secret import Secret
 from ml_connector.settings.airbase_profile import AirbaseProfile, NoVerification
 from ml_connector.user_errors import UserError, safe_lines

@@ -9,7 +9,7 @@ from ml_connector.exceptions.decisions import dismiss
 from ml_connector.exceptions.retry import retry
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger, despite_conflicts
 from ml_connector.infrastructure.record_codec import NewerDataError
-from ml_connector.message_bodies import PersonDeed
+from ml_connector.messages.kinds import PersonDeed
 from ml_connector.services import StackServices
 from ml_connector.stack import RecordStack
 from ml_connector.telemetry import logger

@@ -17,7 +17,7 @@ from ml_connector.infrastructure.decided_values import MappedValue
 from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.mapping.changes import MappingChange
 from ml_connector.mapping.import_export import import_
-from ml_connector.message_bodies import PersonRequest
+from ml_connector.messages.kinds import PersonRequest
 from ml_connector.services import StackServices
 from ml_connector.telemetry import logger
 from ml_connector.user_errors import UserError

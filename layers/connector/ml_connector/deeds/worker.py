@@ -1,7 +1,8 @@
 """The messages of the purchase order queue: people's deeds, and what the posting worker does."""
 
-from ml_connector.message_bodies import PersonDeed, PersonRequest, parse
-from ml_connector.message_outcome import finish
+from ml_connector.messages.kinds import PersonDeed, PersonRequest
+from ml_connector.messages.outcome import finish
+from ml_connector.messages.parsing import parse
 from ml_connector.purchase_orders import worker as posting_worker
 from ml_connector.services import StackServices
 

@@ -19,8 +19,8 @@ from ml_connector.infrastructure.ledger import (
     UnreadableRecord,
 )
 from ml_connector.infrastructure.queues import Message
-from ml_connector.message_outcome import kept_messages
-from ml_connector.messages import order_message, vendor_message
+from ml_connector.messages.outcome import kept_messages
+from ml_connector.messages.sending import order_message, vendor_message
 from ml_connector.stack import RecordStack, Send
 from ml_connector.user_errors import UserError
 

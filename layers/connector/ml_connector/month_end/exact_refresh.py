@@ -10,7 +10,7 @@ from ml_connector.domain.ids import Division
 from ml_connector.domain.words import command
 from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.reference_data import DELETED_PATH
-from ml_connector.messages import refresh_message
+from ml_connector.messages.sending import refresh_message
 from ml_connector.reference_data.refresh import note_stale
 from ml_connector.services import Services
 from ml_connector.stack import Send

@@ -17,7 +17,7 @@ from ml_connector.infrastructure.aws_faults import is_of_aws
 from ml_connector.infrastructure.circuit_breaker import EXACT
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, OrderRecord, parked_under
-from ml_connector.messages import run_message, unique_id
+from ml_connector.messages.sending import run_message, unique_id
 from ml_connector.purchase_orders.posting import advance_order
 from ml_connector.reference_data.refresh import is_due, is_usable, refresh
 from ml_connector.services import Services

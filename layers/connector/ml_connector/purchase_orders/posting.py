@@ -37,7 +37,7 @@ from ml_connector.exact.rows import Row, RowReader
 from ml_connector.exact.turns import kept
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord
 from ml_connector.infrastructure.queues import Queues
-from ml_connector.messages import vendor_message
+from ml_connector.messages.sending import vendor_message
 from ml_connector.purchase_orders.amending import OrderAmender, is_as_expected, note_refusal
 from ml_connector.purchase_orders.prerequisites import Prerequisites
 from ml_connector.purchase_orders.reader import OrderReader

@@ -13,14 +13,14 @@ from ml_connector.domain.records import EventFacts, EventState
 from ml_connector.infrastructure.event_bodies import UnreadableBodyError, parse_body
 from ml_connector.infrastructure.inbox import StoredEvent
 from ml_connector.infrastructure.ledger import Ledger
-from ml_connector.message_bodies import (
+from ml_connector.messages.kinds import (
     ProcessOrder,
     ProcessVendor,
     UnreadableEvent,
     encode,
     event_record,
 )
-from ml_connector.messages import order_message, vendor_message
+from ml_connector.messages.sending import order_message, vendor_message
 from ml_connector.services import Services, StackServices
 from ml_connector.settings.airbase_profile import AirbaseProfile
 from ml_connector.tracked_record import TrackedRecord

@@ -8,7 +8,7 @@ from ml_connector.domain.faults import Review
 from ml_connector.domain.records import EventState
 from ml_connector.exact.turns import kept
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS
-from ml_connector.message_bodies import (
+from ml_connector.messages.kinds import (
     CompareOrder,
     ExactNotification,
     ForPurchaseOrders,
@@ -27,12 +27,12 @@ from ml_connector.message_bodies import (
     encode,
     event_record,
 )
-from ml_connector.message_outcome import finish, keep_unread
+from ml_connector.messages.outcome import finish, keep_unread
+from ml_connector.messages.worker import MOST_TIMES, DeliverAgain
 from ml_connector.purchase_orders.division_run import go_on, run_division
 from ml_connector.purchase_orders.posting import advance_order, compare_with_exact, refuse_order
 from ml_connector.reference_data.notifications import note_stream_change
 from ml_connector.services import Services, StackServices
-from ml_connector.sqs_worker import MOST_TIMES, DeliverAgain
 from ml_connector.sweep.dispatch import queue_sweeps
 from ml_connector.sweep.missed_approvals import search_listing
 from ml_connector.sweep.one_connection import sweep_one

@@ -8,7 +8,7 @@ from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.exact.rows import ReadRow
 from ml_connector.infrastructure.reference_store import ReferenceStore
-from ml_connector.messages import suppliers_message, unique_id
+from ml_connector.messages.sending import suppliers_message, unique_id
 from ml_connector.services import Services
 
 _FOLLOWED = "suppliers_followed"

@@ -45,7 +45,7 @@ from ml_connector.exact.reference_data import (
 )
 from ml_connector.exact.rows import ReadRow, RowReader, read_listed, read_rows
 from ml_connector.infrastructure.reference_store import ReferenceStore, StreamCursor
-from ml_connector.messages import changed_order_message
+from ml_connector.messages.sending import changed_order_message
 from ml_connector.reference_data.changed_suppliers import (
     note_deleted,
     note_supplier_changes,

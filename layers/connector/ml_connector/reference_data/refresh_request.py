@@ -2,7 +2,7 @@
 
 from ml_connector import clock
 from ml_connector.domain.ids import Division
-from ml_connector.messages import refresh_message
+from ml_connector.messages.sending import refresh_message
 from ml_connector.settings.division_names import find_division
 from ml_connector.stack import Stack
 

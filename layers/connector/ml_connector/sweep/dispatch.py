@@ -11,7 +11,7 @@ from datetime import timedelta
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.sweep_marks import Marks, Queued
-from ml_connector.messages import sweep_message
+from ml_connector.messages.sending import sweep_message
 from ml_connector.services import StackServices
 from ml_connector.telemetry import Measure, logger
 

@@ -24,8 +24,8 @@ from ml_connector.infrastructure.ledger import (
     parked_under,
 )
 from ml_connector.infrastructure.queues import MessageTooLargeError
-from ml_connector.message_outcome import kept_message
-from ml_connector.messages import (
+from ml_connector.messages.outcome import kept_message
+from ml_connector.messages.sending import (
     deed_again,
     order_message,
     reconcile_message,

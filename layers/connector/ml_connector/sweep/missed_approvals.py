@@ -22,7 +22,7 @@ from ml_connector.infrastructure import coordination
 from ml_connector.infrastructure.connection_store import FIRST_READING, ListedOrder
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import order_key
-from ml_connector.messages import listing_message, order_message
+from ml_connector.messages.sending import listing_message, order_message
 from ml_connector.reference_data.other_connectors import stop_for_other_connector
 from ml_connector.services import Services
 from ml_connector.settings.airbase_profile import AirbaseProfile

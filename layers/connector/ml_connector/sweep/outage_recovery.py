@@ -21,8 +21,8 @@ from ml_connector.domain.ids import OrderId, RecordKey, SiteId, VendorId
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker, Outage
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
-from ml_connector.message_bodies import Recoverable
-from ml_connector.messages import recover_message
+from ml_connector.messages.kinds import Recoverable
+from ml_connector.messages.sending import recover_message
 from ml_connector.services import Services
 from ml_connector.sweep.due_records import sweep_connection
 from ml_connector.sweep.halt_recovery import lift_halts

@@ -27,7 +27,7 @@ from ml_connector.exact.odata import text_literal
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.exact.rows import RowReader, read_required, refused
 from ml_connector.infrastructure.vendor_links import Link
-from ml_connector.messages import refresh_message, unique_id
+from ml_connector.messages.sending import refresh_message, unique_id
 from ml_connector.reference_data.refresh import note_stale
 from ml_connector.settings.connection import ExactDivision
 from ml_connector.vendors.alignment import ACCOUNTS, LONGEST_NAME

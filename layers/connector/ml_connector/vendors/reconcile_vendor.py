@@ -21,7 +21,7 @@ from ml_connector.domain.records import VendorDivision
 from ml_connector.infrastructure.aws_faults import is_of_aws
 from ml_connector.infrastructure.ledger import Conflict
 from ml_connector.infrastructure.vendor_links import Link
-from ml_connector.messages import LONGEST_CHAIN, unique_id, vendor_message
+from ml_connector.messages.sending import LONGEST_CHAIN, unique_id, vendor_message
 from ml_connector.settings.connection import ExactDivision
 from ml_connector.telemetry import logger
 from ml_connector.vendors.alignment import LinkedPair, align

@@ -10,7 +10,7 @@ from ml_connector.domain.ids import Division, Guid
 from ml_connector.domain.matching.blocking import affected_vendor_keys, similar_vendor_keys
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.reference_data import Supplier
-from ml_connector.messages import reconcile_message, unique_id
+from ml_connector.messages.sending import reconcile_message, unique_id
 from ml_connector.services import Services
 from ml_connector.vendors.context import VendorContext, open_context
 from ml_connector.vendors.creation import create_vendor

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from ml_connector.domain.ids import Division, OrderId, VendorId
 from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord
-from ml_connector.messages import order_message
+from ml_connector.messages.sending import order_message
 from ml_connector.services import Services
 
 _FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)

@@ -12,7 +12,7 @@ from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.exact.turns import kept
 from ml_connector.infrastructure.ledger import VENDORS
 from ml_connector.infrastructure.queues import VENDORS as VENDOR_QUEUE
-from ml_connector.message_bodies import (
+from ml_connector.messages.kinds import (
     AccountNotification,
     ForPurchaseOrders,
     ForVendors,
@@ -23,13 +23,13 @@ from ml_connector.message_bodies import (
     Sweep,
     UnknownMessage,
     VendorMessage,
-    parse,
 )
-from ml_connector.message_outcome import finish, keep_unread
-from ml_connector.messages import reconcile_message, unique_id
+from ml_connector.messages.outcome import finish, keep_unread
+from ml_connector.messages.parsing import parse
+from ml_connector.messages.sending import reconcile_message, unique_id
+from ml_connector.messages.worker import MOST_TIMES, DeliverAgain
 from ml_connector.reference_data.refresh import note_stale
 from ml_connector.services import Services, StackServices
-from ml_connector.sqs_worker import MOST_TIMES, DeliverAgain
 from ml_connector.tracked_record import TrackedRecord
 from ml_connector.vendors.context import VendorContext, open_context, open_vendor
 from ml_connector.vendors.counted_vendor import WORKER_LIVES, CountedVendor

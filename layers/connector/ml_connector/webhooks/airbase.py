@@ -18,7 +18,7 @@ from jmespath.exceptions import JMESPathError
 
 from ml_connector.domain.ids import ConnectionId, OrderId, VendorId
 from ml_connector.infrastructure.json_paths import PathError, search
-from ml_connector.message_bodies import ProcessOrder, ProcessVendor, UnreadableEvent
+from ml_connector.messages.kinds import ProcessOrder, ProcessVendor, UnreadableEvent
 from ml_connector.secret import Secret
 from ml_connector.webhooks.verification import (
     Event,

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ml_connector.domain.ids import AppId, DivisionCode, Guid, SiteId, connection_of
 from ml_connector.infrastructure.answer_texts import decode
 from ml_connector.infrastructure.event_bodies import decompressed
-from ml_connector.message_bodies import AccountNotification, ExactNotification, UnreadableEvent
+from ml_connector.messages.kinds import AccountNotification, ExactNotification, UnreadableEvent
 from ml_connector.secret import Secret
 from ml_connector.webhooks.verification import (
     Event,

@@ -13,7 +13,7 @@ from ml_connector.infrastructure.inbox import KEPT_FOR, Inbox, IncomingEvent, St
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
 from ml_connector.infrastructure.webhook_senders import RecentlyNoted, WebhookSenders, sender_name
-from ml_connector.message_bodies import encode
+from ml_connector.messages.kinds import encode
 from ml_connector.webhooks.api_gateway import Answer, RefusedCallError, answer, read_call
 from ml_connector.webhooks.verification import (
     Event,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ml_connector.domain.ids import AppId, ConnectionId, connection_of
 from ml_connector.infrastructure.event_bodies import strict_json
-from ml_connector.message_bodies import EventMessage
+from ml_connector.messages.kinds import EventMessage
 from ml_connector.secret import Secret
 
 LARGEST_BODY = 256 * 1024

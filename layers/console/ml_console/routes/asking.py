@@ -15,8 +15,8 @@ from ml_connector.domain.console_access import Role
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.connection_views import ConnectionView
 from ml_connector.infrastructure.kept_reports import KeptReports
-from ml_connector.message_bodies import PersonRequest, RequestName
-from ml_connector.messages import request_message
+from ml_connector.messages.kinds import PersonRequest, RequestName
+from ml_connector.messages.sending import request_message
 from ml_console.console import Console
 from ml_console.report_words import outcome_in_words
 from ml_console.visits import ForbiddenError, NotFoundError, Visit

@@ -2,8 +2,8 @@
 
 from ml_connector.domain.console_access import Role
 from ml_connector.infrastructure.ledger import AnyRecord
-from ml_connector.message_bodies import DeedName, PersonDeed
-from ml_connector.messages import deed_message
+from ml_connector.messages.kinds import DeedName, PersonDeed
+from ml_connector.messages.sending import deed_message
 from ml_console.console import Console
 from ml_console.formats import record_address
 from ml_console.routes.record import show

@@ -14,8 +14,8 @@ from ml_connector.domain.people import name_of, person_of
 from ml_connector.domain.records import DeedFacts, DeedState
 from ml_connector.infrastructure.connection_views import ConnectionView
 from ml_connector.infrastructure.ledger import Record
-from ml_connector.message_bodies import DeedName, PersonDeed
-from ml_connector.messages import deed_message
+from ml_connector.messages.kinds import DeedName, PersonDeed
+from ml_connector.messages.sending import deed_message
 from ml_connector.user_errors import UserError
 from ml_console.console import Console
 from ml_console.formats import deed_address

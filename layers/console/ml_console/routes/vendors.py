@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from ml_connector.domain.console_access import Role
 from ml_connector.domain.reports import Side, VendorCase, VendorsReport
-from ml_connector.message_bodies import RequestName
+from ml_connector.messages.kinds import RequestName
 from ml_console.console import Console
 from ml_console.formats import amounts
 from ml_console.report_words import evidence_in_words

@@ -17,7 +17,7 @@ from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.match_index import MatchIndexes
 from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.infrastructure.vendor_links import Link, Rejection, SupplierProposal, VendorLinks
-from ml_connector.messages import unique_id, vendor_message
+from ml_connector.messages.sending import unique_id, vendor_message
 from ml_connector.services import Services
 from ml_connector.sweep.due_records import queue_reviews_of_vendor
 from ml_connector.vendors.context import agreed_names, open_vendor

@@ -16,16 +16,16 @@ from ml_connector.domain.records import EventState, KeptMessage
 from ml_connector.infrastructure.inbox import KEPT_FOR, Inbox
 from ml_connector.infrastructure.ledger import EventRecord, Ledger
 from ml_connector.infrastructure.queues import VENDORS, Message
-from ml_connector.message_bodies import (
+from ml_connector.messages.kinds import (
     ExactNotification,
     ForConnection,
     KnownMessage,
     UnknownMessage,
     UnreadableEvent,
     content_text,
-    misplaced,
 )
-from ml_connector.messages import vendor_group
+from ml_connector.messages.parsing import misplaced
+from ml_connector.messages.sending import vendor_group
 from ml_connector.services import StackServices
 from ml_connector.tracked_record import TrackedRecord
 

@@ -14,7 +14,7 @@ from ml_connector.domain.ids import (
 )
 from ml_connector.domain.people import Person
 from ml_connector.infrastructure.queues import Message
-from ml_connector.message_bodies import (
+from ml_connector.messages.kinds import (
     CompareOrder,
     PersonDeed,
     PersonRequest,

@@ -8,8 +8,8 @@ import pytest
 
 from local.in_memory.environment import InMemoryEnvironment
 from ml_connector.infrastructure.queues import Queues
+from ml_connector.messages.worker import DeliverAgain, worker
 from ml_connector.services import StackServices
-from ml_connector.sqs_worker import DeliverAgain, worker
 from tests.sqs_events import CONTEXT, Context, sqs_record
 
 

@@ -11,7 +11,7 @@ from local.sam_template import SamTemplate
 from local.schedules import message as scheduled_text
 from ml_connector.clock import now
 from ml_connector.domain.ids import ConnectionId, DivisionCode, Guid, OrderId, RecordKey, VendorId
-from ml_connector.message_bodies import (
+from ml_connector.messages.kinds import (
     AccountNotification,
     AnyMessage,
     CompareOrder,
@@ -33,8 +33,8 @@ from ml_connector.message_bodies import (
     UnknownMessage,
     UnreadableEvent,
     encode,
-    parse,
 )
+from ml_connector.messages.parsing import parse
 
 FIRM, PO, KEY = ConnectionId("firm"), OrderId("po-1"), "6f0a3f0e-8f0d-4a63-9d2b-1c6a8e0b7d15"
 AIRBASE_EVENT: dict[str, Any] = {"event": "airbase#e-1#ab", "event_version": 1}
