@@ -67,7 +67,10 @@ class Browser:
         return self._call("GET", address, {"sec-fetch-site": "same-origin"} | headers)
 
     def post(
-        self, address: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None
+        self,
+        address: str,
+        form: Mapping[str, str | list[str]],
+        headers: Mapping[str, str] | None = None,
     ) -> Page:
         ours = {"sec-fetch-site": "same-origin", "origin": self.origin}
         kind = {"content-type": "application/x-www-form-urlencoded"}
@@ -92,7 +95,7 @@ class Browser:
         ours = urlsplit(url).netloc == urlsplit(self.origin).netloc
         kept = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         sent = {**headers, **({"cookie": kept} if ours and kept else {})}
-        body = urlencode(form) if form is not None else None
+        body = urlencode(form, doseq=True) if form is not None else None
         answer = httpx.request(method, url, headers=sent, content=body, timeout=20, verify=_TRUSTED)
         if ours:
             self._keep(answer)

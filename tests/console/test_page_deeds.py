@@ -1,6 +1,7 @@
 """What approvers decide on the pages for mappings and vendors, up to what it changes."""
 
 import re
+from collections.abc import Mapping
 
 import pytest
 
@@ -8,6 +9,8 @@ from local.demo.environment import FIRM, DemoEnvironment
 from local.firm import NL
 from tests.console.browser import Browser, Page, browser_of
 from tests.console.orders import approve, record_of
+
+Form = Mapping[str, str | list[str]]
 
 VENDOR, ACCOUNT = "Fresh Paint B.V.", "9471"
 RULES = {
@@ -18,10 +21,10 @@ RULES = {
         "exact": "4100",
     },
     "/mappings/import": {"csv": "division,kind,airbase,exact\n"},
-    "/vendors/accept": {"vendor": "v", "divisions": NL.key, "supplier": "s"},
-    "/vendors/link": {"vendor": "v", "divisions": NL.key, "supplier": "s", "reason": "why"},
-    "/vendors/create": {"vendor": "v", "divisions": NL.key},
-    "/vendors/reject": {"vendor": "v", "divisions": NL.key, "supplier": "s", "reason": "why"},
+    "/vendors/accept": {"chosen": f"{NL.key} v", "supplier": "s"},
+    "/vendors/link": {"chosen": f"{NL.key} v", "supplier": "s", "reason": "why"},
+    "/vendors/create": {"chosen": f"{NL.key} v"},
+    "/vendors/reject": {"chosen": f"{NL.key} v", "supplier": "s", "reason": "why"},
 }
 
 
@@ -37,7 +40,7 @@ def waiting(demo: DemoEnvironment) -> DemoEnvironment:
     return demo
 
 
-def asked(demo: DemoEnvironment, browser: Browser, action: str, form: dict[str, str]) -> Page:
+def asked(demo: DemoEnvironment, browser: Browser, action: str, form: Form) -> Page:
     """Send a form, let the worker answer, and return the page with what came of it."""
     sent = browser.post(action, form)
     assert sent.status == 303, sent.text
@@ -100,10 +103,9 @@ def test_a_file_is_tried_before_it_changes_anything(waiting: DemoEnvironment) ->
 def test_a_vendor_is_linked_by_its_suppliers_code(waiting: DemoEnvironment) -> None:
     browser = browser_of(waiting, "u-approver")
     vendor = waiting.firm.vendors[VENDOR]["id"]
-    form = form_of(browser.get("/vendors"), "/vendors/link", vendor)
-    suppliers = waiting.exact.world.divisions[NL.division].table("crm/Accounts").values()
-    code = next(str(row["Code"]).strip() for row in suppliers if "Cloudwerk" in row["Name"])
-    done = asked(waiting, browser, "/vendors/link", form | {"supplier": code, "reason": "One firm"})
+    form = form_of(browser.get("/vendors"), "/vendors/link", f"{NL.key} {vendor}")
+    more = {"supplier": code_of(waiting, "Cloudwerk"), "reason": "One firm"}
+    done = asked(waiting, browser, "/vendors/link", form | more)
     assert "is linked to" in done.text
     assert record_of(waiting, "PO-PAINT").state == "posted"
 
@@ -114,8 +116,8 @@ def test_a_vendor_is_created_in_exact_once_and_its_order_goes_on(waiting: DemoEn
     browser = browser_of(waiting, "u-approver")
     asked(waiting, browser, "/vendors/read", browser.get("/vendors").form("/vendors/read"))
     vendor = waiting.firm.vendors["Brandnew"]["id"]
-    form = form_of(browser.get("/vendors"), "/vendors/create", vendor)
-    assert form["divisions"] == NL.key, "only where an order waits for it"
+    # Only where an order waits for it.
+    form = form_of(browser.get("/vendors"), "/vendors/create", f"{NL.key} {vendor}")
     done = asked(waiting, browser, "/vendors/create", form)
     assert "Brandnew Quilts was created in Exact as" in done.text
     again = asked(waiting, browser, "/vendors/create", form | {"id": "f" * 24})
@@ -126,3 +128,73 @@ def test_a_vendor_is_created_in_exact_once_and_its_order_goes_on(waiting: DemoEn
     waiting.stack.drain()
     assert record_of(waiting, "PO-QUILT").state == "posted"
     assert not waiting.stack.rights.refusals
+
+
+def test_a_vendor_that_stands_twice_is_one_card_and_one_decision(waiting: DemoEnvironment) -> None:
+    twins = [waiting.airbase.add_vendor("Zilverlicht Kaarsen B.V.") for _ in range(2)]
+    for at, each in enumerate(twins):
+        waiting.firm.vendors[f"twin{at}"] = each
+        approve(waiting, f"PO-TWIN{at}", "4100", "70.00", vendor=f"twin{at}")
+    browser = browser_of(waiting, "u-approver")
+    page = asked(waiting, browser, "/vendors/read", browser.get("/vendors").form("/vendors/read"))
+    (card,) = [each for each in cards(page) if "Zilverlicht" in each]
+    assert "and 1 other vendor" in card
+    assert "stands in Airbase several times" in card
+    assert "140.00" in card
+    ticked = re.findall(r'type="checkbox" name="chosen" value="([^"]+)" checked', card)
+    assert set(ticked) == {f"{NL.key} {each['id']}" for each in twins}
+    form = page.form("/vendors/link") | {"supplier": code_of(waiting, "Cloudwerk"), "reason": "It"}
+    done = asked(waiting, browser, "/vendors/link", form | {"chosen": sorted(ticked)})
+    assert "2 orders go on" in done.text, done.text[:600]
+    assert not [each for each in cards(done) if "Zilverlicht" in each]
+    assert {record_of(waiting, f"PO-TWIN{at}").state for at in range(2)} == {"posted"}
+
+
+def test_a_vendor_that_stands_twice_gets_one_new_supplier(waiting: DemoEnvironment) -> None:
+    for at in range(2):
+        waiting.firm.vendors[f"new{at}"] = waiting.airbase.add_vendor("Kersvers Papier N.V.")
+        approve(waiting, f"PO-NEW{at}", "4100", "70.00", vendor=f"new{at}")
+    browser = browser_of(waiting, "u-approver")
+    page = asked(waiting, browser, "/vendors/read", browser.get("/vendors").form("/vendors/read"))
+    (card,) = [each for each in cards(page) if "Kersvers" in each]
+    ticked = re.findall(r'name="chosen" value="([^"]+)" checked', card.split("/vendors/create")[1])
+    asked(waiting, browser, "/vendors/create", page.form("/vendors/create") | {"chosen": ticked})
+    suppliers = waiting.exact.world.divisions[NL.division].table("crm/Accounts").values()
+    assert len([each for each in suppliers if each["Name"] == "Kersvers Papier N.V."]) == 1
+    waiting.stack.drain()
+    assert {record_of(waiting, f"PO-NEW{at}").state for at in range(2)} == {"posted"}
+
+
+def test_of_vendors_that_claim_one_supplier_those_are_linked_that_are_ticked(
+    waiting: DemoEnvironment,
+) -> None:
+    claims = ["Schoonmaakbedrijf Zuid B.V.", "Schoonmaakbedrijf Zuid V.O.F."]
+    for name in claims:
+        waiting.firm.vendors[name] = waiting.airbase.add_vendor(name)
+        approve(waiting, f"PO-{name}", "4100", "20.00", vendor=name)
+    browser = browser_of(waiting, "u-approver")
+    page = asked(waiting, browser, "/vendors/read", browser.get("/vendors").form("/vendors/read"))
+    (card,) = [each for each in cards(page) if "Schoonmaakbedrijf" in each]
+    assert all(name in card for name in claims)
+    assert "tick those that it is" in card
+    accept = re.findall(r'<form[^>]*action="/vendors/accept".*?</form>', card, re.DOTALL)[0]
+    offered = re.findall(r'name="chosen" value="([^"]+)"( checked)?', accept)
+    assert [bool(ticked) for _, ticked in offered] == [True, False]
+    fields = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', accept))
+    nobody = browser.post("/vendors/accept", fields)
+    assert nobody.to.endswith("missing=1")
+    done = asked(waiting, browser, "/vendors/accept", fields | {"chosen": [offered[1][0]]})
+    assert "is linked to" in done.text
+    states = [record_of(waiting, f"PO-{name}").state for name in claims]
+    assert sorted(states) == ["posted", "review"]
+
+
+def cards(page: Page) -> list[str]:
+    """Return the HTML of each card of the vendors' page."""
+    return re.findall(r"<article.*?</article>", page.html, re.DOTALL)
+
+
+def code_of(demo: DemoEnvironment, name: str) -> str:
+    """Return the account code of the supplier whose name has this word."""
+    suppliers = demo.exact.world.divisions[NL.division].table("crm/Accounts").values()
+    return next(str(row["Code"]).strip() for row in suppliers if name in row["Name"])

@@ -222,3 +222,39 @@ def test_hostile_words_are_shown_as_text(
         assert "\u202e" not in page.html
         assert len(page.answer.content) < 100_000
     assert "Show all" in page.text
+
+
+def test_the_bills_of_an_orders_vendor_stand_there_for_reference(
+    demo: DemoEnvironment, browsers: dict[str, Browser]
+) -> None:
+    vendor = demo.firm.vendors["Cloudwerk"]
+    for at in range(102):
+        demo.airbase.add_bill(vendor, f"R-{at:03}", "40.00", entry_date="2026-10-01")
+    last = {"entry_date": "2026-11-02", "erp_reference_id": "9", "currency": "USD"}
+    demo.airbase.add_bill(vendor, "<b>R-LAST</b>", "1060.00", **last)
+    demo.airbase.add_bill(vendor, "R-ODD", "many", entry_date="2026-11-03")
+    address, before = address_of(demo, "PO-FINE"), len(demo.exact.calls)
+    page = browsers["u-clerk"].get(address)
+    assert "for reference" in page.text
+    assert "nothing here posts or changes one" in page.text
+    sent = browsers["u-clerk"].post("/record/bills", page.form("/record/bills"))
+    assert sent.status == 303
+    demo.stack.drain()
+    for who in ("u-clerk", "u-reader"):
+        shown = browsers[who].get(address).text
+        assert "<b>R-LAST</b> Nov 2, 2026 USD 1,060.00" in shown, who
+        assert shown.index("R-LAST") < shown.index("R-101") < shown.index("R-003")
+        assert "R-002" not in shown
+        assert "3 older bills are not shown." in shown
+        assert "1 entry of Airbase could not be read." in shown
+    assert "The vendor's bills were read in Airbase." in browsers["u-clerk"].get(sent.to).text
+    assert len(demo.exact.calls) == before, "nothing is written or read in Exact"
+
+
+def test_a_reader_has_no_bills_read(demo: DemoEnvironment, browsers: dict[str, Browser]) -> None:
+    page = browsers["u-reader"].get(address_of(demo, "PO-FINE"))
+    assert not page.has_form("/record/bills")
+    key = record_of(demo, "PO-FINE").key
+    form = {**page.form("/sign-out"), "of": FIRM, "key": key}
+    assert browsers["u-reader"].post("/record/bills", form).status == 403
+    assert demo.stack.drain() == 0

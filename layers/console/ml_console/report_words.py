@@ -11,6 +11,7 @@ OUTCOMES: Mapping[str, str] = {
     "month": marked("The month was reconciled."),
     "ping": marked("Both systems were asked."),
     "order": marked("The order was read in Airbase."),
+    "bills": marked("The vendor's bills were read in Airbase."),
     "vendor_accepted": marked("%(vendor)s is linked to %(supplier)s now."),
     "vendor_linked": marked("%(vendor)s is linked to %(supplier)s now."),
     "vendor_created": marked("%(vendor)s was created in Exact as %(supplier)s."),
@@ -99,6 +100,13 @@ PROGRESS: Mapping[str, str] = {
 }
 """How far an order has come in Exact."""
 
+ENTERED: Mapping[str, str] = {
+    "yes": marked("entered"),
+    "no": marked("not entered yet"),
+    "unknown": marked("Airbase does not say"),
+}
+"""Whether a bill is in Exact, as Airbase says."""
+
 MARKS: Mapping[str, str] = {"equal": marked("equal"), "different": marked("different")}
 
 KINDS: Mapping[str, str] = {
@@ -170,7 +178,9 @@ def outcome_in_words(texts: Texts, outcome: Outcome) -> str:
     orders = int(values.get("orders") or 0)
     if outcome.request in _FORWARD and orders:
         on = texts.count("%(number)s order goes on.", "%(number)s orders go on.", orders)
-        return f"{said} {on}"
+        said = f"{said} {on}"
+    if refused := str(values.get("refused") or ""):
+        said = f"{said} {texts.say('Not done for all: %(why)s', why=refused)}"
     return said
 
 

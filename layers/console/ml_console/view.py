@@ -51,6 +51,7 @@ def environment(language: str = SOURCE) -> Environment:
         "candidate_words": words.CANDIDATES,
         "compared_words": report_words.COMPARED,
         "progress_words": report_words.PROGRESS,
+        "entered_words": report_words.ENTERED,
     }
     made.filters |= formats.filters(LOCALES[language])
     return made

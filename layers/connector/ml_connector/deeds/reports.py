@@ -1,8 +1,9 @@
 """Read for people what pages of the console show: both vendor lists, mappings, a month, a ping."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from ml_connector import clock
 from ml_connector import record_lookup as records
@@ -13,8 +14,10 @@ from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.domain.reports import (
     ApprovedLine,
     ApprovedOrder,
+    BillsReport,
     Candidate,
     DivisionCalls,
+    KnownBill,
     MappingsReport,
     MonthReport,
     Obligation,
@@ -27,15 +30,18 @@ from ml_connector.domain.reports import (
 from ml_connector.health.ping import TOKEN_LIFETIME, ping_connection
 from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.infrastructure.ledger import OrderRecord
-from ml_connector.infrastructure.vendor_links import ProposedSupplier
+from ml_connector.infrastructure.vendor_links import Link, ProposedSupplier
 from ml_connector.mapping.import_export import show
 from ml_connector.month_end.obligations import obligations_of
 from ml_connector.month_end.reconcile import reconcile
 from ml_connector.month_end.report_files import COLUMNS, orders_table
+from ml_connector.purchase_orders.bills import list_bills
 from ml_connector.purchase_orders.fetch import fetch_order
 from ml_connector.services import Services
 from ml_connector.stack import RecordStack
+from ml_connector.user_errors import UserError
 from ml_connector.vendors.parties import supplier_party
+from ml_connector.vendors.review.equal_vendors import first_of_equals
 from ml_connector.vendors.review.vendor_states import (
     SupplierLookup,
     VendorInDivision,
@@ -45,7 +51,9 @@ from ml_connector.vendors.waiting_orders import waiting_for_link
 
 VENDORS, MAPPINGS, PING = "vendors", "mappings", "ping"
 """The names of the reports; that of a month is `month#2026-11`."""
-_MOST_VENDORS, _MOST_CANDIDATES = 300, 5
+_MOST_VENDORS, _MOST_CANDIDATES, _MOST_BILLS = 300, 5, 100
+_OF_AN_ORDER = timedelta(days=90)
+"""So long what was read for one order's page is kept; then its vendor stands there no more."""
 
 
 def month_name(month: str) -> str:
@@ -56,6 +64,11 @@ def month_name(month: str) -> str:
 def order_name(order: str) -> str:
     """Return the name under which an order of Airbase is kept."""
     return f"order#{order}"
+
+
+def bills_name(order: str) -> str:
+    """Return the name under which the bills of an order's vendor are kept."""
+    return f"bills#{order}"
 
 
 class ReportMaker:
@@ -99,7 +112,19 @@ class ReportMaker:
         """Keep an order as Airbase has it now."""
         services, id = self._stack.services_of(self._id), OrderId(order)
         found = fetch_order(services, id, services.ledger.order(id))
-        self._kept.keep(order_name(order), _approved(found))
+        self._kept.keep(order_name(order), _approved(found), _OF_AN_ORDER)
+
+    def bills(self, order: str) -> None:
+        """Keep the bills of an order's vendor, as Airbase has them; nothing is posted."""
+        services = self._stack.services_of(self._id)
+        vendor = services.ledger.order(OrderId(order)).facts.vendor_id
+        if not vendor:
+            raise UserError("the order's vendor is not known yet: have it read in Airbase first")
+        found = list_bills(services, vendor=vendor)
+        latest = [_bill(each) for each in reversed(found["bills"])]
+        kept, left = tuple(latest[:_MOST_BILLS]), max(0, len(latest) - _MOST_BILLS)
+        report = BillsReport(clock.now(), kept, left, len(found["unreadable"]))
+        self._kept.keep(bills_name(order), report, _OF_AN_ORDER)
 
 
 def _obligations(services: Services) -> Iterator[Obligation]:
@@ -146,6 +171,13 @@ def _approved(order: Order) -> ApprovedOrder:
     )
 
 
+def _bill(found: Mapping[str, Any]) -> KnownBill:
+    amount = f"{found['currency']} {found['amount']}"
+    return KnownBill(
+        found["number"], found["date"] or "", amount, found["status"], found["entered"]
+    )
+
+
 def _cost_centre(tags: Iterable[Tag]) -> str:
     found = (each.value for each in tags if each.dimension == "cost_centre")
     return next((each.code or each.name for each in found), "")
@@ -156,16 +188,27 @@ def _vendor_cases(services: Services) -> Iterator[VendorCase]:
     for record, vendor, division in waiting_for_link(services.ledger):
         orders[vendor, division].append(record)
     states = VendorStates(services)
+    equals = first_of_equals(states.vendors.values())
     for settings in services.connection.divisions:
         key, suppliers = settings.division, states.suppliers(settings.division)
         for each in states.of(key):
             waiting = orders.get((VendorId(each.vendor.id), key), [])
-            if each.candidates or waiting:
-                yield _vendor_case(each, suppliers, waiting)
+            if each.candidates or (waiting and not _is_settled(each.link, suppliers)):
+                same_as = equals.get(each.vendor.id, each.vendor.id)
+                yield _vendor_case(each, suppliers, waiting, same_as)
+
+
+def _is_settled(link: Link | None, suppliers: SupplierLookup) -> bool:
+    """Return whether there is nothing to decide: the orders that wait are on their way."""
+    known = suppliers.get(link.supplier) if link else None
+    return bool(link and not link.doubt and known and known.is_usable_on(clock.now().date()))
 
 
 def _vendor_case(
-    state: VendorInDivision, suppliers: SupplierLookup, waiting: Sequence[OrderRecord]
+    state: VendorInDivision,
+    suppliers: SupplierLookup,
+    waiting: Sequence[OrderRecord],
+    same_as: str,
 ) -> VendorCase:
     proposal = state.proposal if state.candidates else None
     link = state.link
@@ -181,6 +224,7 @@ def _vendor_case(
         orders=tuple(records.title(each) for each in waiting),
         held_up=tuple(each.facts.total for each in waiting),
         order_keys=tuple(each.key for each in waiting),
+        same_as=same_as,
     )
 
 

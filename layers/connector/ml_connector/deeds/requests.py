@@ -1,7 +1,8 @@
 """Do what a person asked for on a page, and tell the page what came of it."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, assert_never
@@ -10,9 +11,9 @@ from ml_connector.deeds.refusals import FAILED, REFUSALS, why
 from ml_connector.deeds.reports import ReportMaker
 from ml_connector.deeds.rules import link_check, require_seen
 from ml_connector.deeds.worker_stack import WorkerStack
-from ml_connector.domain.ids import Actor
+from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.domain.people import Person
-from ml_connector.domain.reports import Outcome
+from ml_connector.domain.reports import Outcome, VendorChoice, vendor_choice
 from ml_connector.infrastructure.decided_values import MappedValue
 from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.mapping.changes import MappingChange
@@ -26,6 +27,7 @@ from ml_connector.vendors.review.create_by_name import create
 from ml_connector.vendors.review.decisions import LinkCheck
 
 _MOST_CHANGES_SHOWN = 100
+_SAME_VENDOR = "the same vendor as the one for which the supplier was created"
 _UNFINISHED = (
     "It did not come to its end, and may have been done in part. Look at the page again; for long "
     "lists, use the command."
@@ -74,6 +76,8 @@ def _do(stack: WorkerStack, actor: Actor, request: PersonRequest) -> Mapping[str
             reports.ping()
         case "order":
             reports.order(request.values.get("order", ""))
+        case "bills":
+            reports.bills(request.values.get("order", ""))
         case "mappings_imported":
             return _import(stack, actor, request, reports)
         case "vendor_accepted" | "vendor_linked" | "vendor_rejected" | "vendor_created":
@@ -86,33 +90,84 @@ def _do(stack: WorkerStack, actor: Actor, request: PersonRequest) -> Mapping[str
 def _decide(
     stack: WorkerStack, actor: Actor, request: PersonRequest, reports: ReportMaker
 ) -> Mapping[str, Any]:
-    """Decide in each division that is named; the vendors are read again afterwards."""
-    values = request.values
-    check = _check(stack, actor, request)
-    vendor, supplier = values.get("vendor", ""), values.get("supplier", "")
-    reason = values.get("reason", "")
-    done: list[dict[str, Any]] = []
+    """Decide about each vendor in each division that is named; the vendors are read again then.
+
+    What is not possible for one is told, and done for the others.
+    """
+    made = _Decision(stack, actor, request, _check(stack, actor, request))
     try:
-        for division in values.get("divisions", "").split():
-            of = (stack, actor, request.connection, vendor)
-            match request.request:
-                case "vendor_accepted":
-                    done.append(vendors.accept(*of, division, supplier, check=check))
-                case "vendor_linked":
-                    done.append(vendors.link(*of, supplier, reason, division, check=check))
-                case "vendor_created":
-                    done.append(create(*of, division))
-                case _:
-                    done.append(vendors.reject(*of, supplier, reason, division, check=check))
+        for choice in _choices(request.values):
+            for division in choice.divisions:
+                made.take(choice.vendor, division)
     finally:
-        if done:
+        if made.done:
             _renew(reports.vendors)
-    if not done:
-        raise UserError("no division was named")
-    linked = done[-1]["supplier"]
-    orders = sum(len(each.get("orders", ())) for each in done)
-    to = f"{linked['code']} {linked['name']}".strip()
-    return {"vendor": done[-1]["name"], "supplier": to, "orders": orders}
+    return made.outcome()
+
+
+def _choices(values: Mapping[str, str]) -> Iterator[VendorChoice]:
+    lines = values.get("vendors", "").splitlines()
+    if not lines:  # a page of an earlier version
+        divisions = values.get("divisions", "").replace(" ", ",")
+        lines = [f"{divisions} {values.get('vendor', '')}"]
+    return map(vendor_choice, lines)
+
+
+@dataclass
+class _Decision:
+    """One decision about vendors that a person takes for the same one, and what came of it."""
+
+    stack: WorkerStack
+    actor: Actor
+    request: PersonRequest
+    check: LinkCheck
+    done: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    created: dict[str, str] = field(default_factory=dict)
+    """The supplier that was created, by division: the other vendors are linked to it."""
+
+    def take(self, vendor: str, division: str) -> None:
+        """Decide about a vendor in a division; keep why that is not possible."""
+        try:
+            self.done.append(self._decided(vendor, division))
+        except REFUSALS as error:
+            self.refused.append(why(error))
+
+    def outcome(self) -> Mapping[str, Any]:
+        """Return what the page tells; raises `UserError` when nothing was decided."""
+        refused = " ".join(dict.fromkeys(self.refused))
+        if not self.done:
+            raise UserError(refused or "no division was named")
+        linked = self.done[-1]["supplier"]
+        return {
+            "vendor": ", ".join(dict.fromkeys(each["name"] for each in self.done)),
+            "supplier": f"{linked['code']} {linked['name']}".strip(),
+            "orders": sum(len(each.get("orders", ())) for each in self.done),
+            "refused": refused,
+        }
+
+    def _decided(self, vendor: str, division: str) -> dict[str, Any]:
+        values, check = self.request.values, self.check
+        of = (self.stack, self.actor, self.request.connection, vendor)
+        supplier, reason = values.get("supplier", ""), values.get("reason", "")
+        match self.request.request:
+            case "vendor_accepted":
+                return vendors.accept(*of, division, supplier, check=check)
+            case "vendor_linked":
+                return vendors.link(*of, supplier, reason, division, check=check)
+            case "vendor_rejected":
+                return vendors.reject(*of, supplier, reason, division, check=check)
+            case _:
+                return self._created(of, division)
+
+    def _created(
+        self, of: tuple[WorkerStack, Actor, ConnectionId, str], division: str
+    ) -> dict[str, Any]:
+        if made := self.created.get(division):
+            return vendors.link(*of, made, _SAME_VENDOR, division, check=self.check)
+        found = create(*of, division)
+        self.created[division] = found["supplier"]["id"]
+        return found
 
 
 def _check(stack: WorkerStack, actor: Actor, request: PersonRequest) -> LinkCheck:

@@ -33,7 +33,8 @@ class Candidate(Struct, frozen=True):
 class VendorCase(Struct, frozen=True):
     """A vendor to decide about in a division; `orders` (titles) and `held_up` (totals) wait for it.
 
-    `order_keys` are those of the records, in the same order.
+    `order_keys` are those of the records, in the same order. `same_as`: the id of the first vendor
+    that is the same one, its own if it stands in Airbase once; empty: an earlier release wrote it.
     """
 
     division: str
@@ -46,6 +47,24 @@ class VendorCase(Struct, frozen=True):
     orders: tuple[str, ...]
     held_up: tuple[str, ...]
     order_keys: tuple[str, ...] = ()
+    same_as: str = ""
+
+
+class VendorChoice(Struct, frozen=True):
+    """A vendor that a person has ticked, and the divisions in which it is decided about."""
+
+    vendor: str
+    divisions: tuple[str, ...]
+
+    def as_text(self) -> str:
+        """Return it as forms and requests carry it."""
+        return f"{','.join(self.divisions)} {self.vendor}"
+
+
+def vendor_choice(text: str) -> VendorChoice:
+    """Return the choice that a form or a request carries."""
+    divisions, _, vendor = text.partition(" ")
+    return VendorChoice(vendor.strip(), tuple(filter(None, divisions.split(","))))
 
 
 class VendorsReport(Struct, frozen=True):
@@ -144,6 +163,31 @@ class ApprovedOrder(Struct, frozen=True):
     order_date: str
     payment_condition: str
     lines: tuple[ApprovedLine, ...]
+
+
+class KnownBill(Struct, frozen=True):
+    """A bill of Airbase: the amount with its currency, the day as ISO or empty.
+
+    `entered` (in Exact): yes, no or unknown.
+    """
+
+    number: str
+    date: str
+    amount: str
+    status: str
+    entered: str
+
+
+class BillsReport(Struct, frozen=True):
+    """The bills of an order's vendor, the latest first; for reference.
+
+    `left`: how many older ones there are; `unreadable`: how many entries could not be read.
+    """
+
+    at: datetime
+    bills: tuple[KnownBill, ...]
+    left: int = 0
+    unreadable: int = 0
 
 
 class Outcome(Struct, frozen=True):

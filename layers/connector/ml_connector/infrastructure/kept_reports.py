@@ -3,7 +3,8 @@
 Both lie in the mappings table beside the connection: the console may read there, and not write.
 """
 
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -14,7 +15,7 @@ from ml_connector.domain.reports import Outcome
 from ml_connector.infrastructure.compression import compress, decompress
 from ml_connector.infrastructure.dynamodb import Table
 
-_A_DAY = 86_400
+_A_DAY = timedelta(days=1)
 _LARGEST = 380_000
 _Report = TypeVar("_Report", bound=Struct)
 
@@ -31,9 +32,9 @@ class KeptReports:
         self._table = mappings
         self._pk = f"{connection}#reports"
 
-    def keep(self, name: str, report: Struct) -> None:
-        """Keep a report in place of the one before; raises `ReportTooLargeError`."""
-        self._put(name, report, {})
+    def keep(self, name: str, report: Struct, lives: timedelta | None = None) -> None:
+        """Keep a report in place of the one before, for `lives`; raises `ReportTooLargeError`."""
+        self._put(name, report, lives)
 
     def read(self, name: str, kind: type[_Report]) -> _Report | None:
         """Return the last report of this name, if a release like this one wrote it."""
@@ -47,7 +48,7 @@ class KeptReports:
 
     def note(self, id: str, outcome: Outcome) -> None:
         """Keep for a day what came of the request with this id."""
-        self._put(f"request#{id}", outcome, {"expires_at": int(clock.epoch()) + _A_DAY})
+        self._put(f"request#{id}", outcome, _A_DAY)
 
     def outcome(self, id: str) -> Outcome | None:
         """Return what came of a request, None while it is on its way."""
@@ -57,8 +58,9 @@ class KeptReports:
         """Remove every report, and what came of requests."""
         self._table.delete_all(self._pk, [str(row["sk"]) for row in self._table.query(self._pk)])
 
-    def _put(self, name: str, report: Struct, more: dict[str, Any]) -> None:
+    def _put(self, name: str, report: Struct, lives: timedelta | None) -> None:
         body = compress(msgspec.json.encode(report).decode())
         if len(body) > _LARGEST:
             raise ReportTooLargeError(f"{name}: {len(body)} characters, compressed")
-        self._table.put({"pk": self._pk, "sk": name, "body": body, **more})
+        end = {"expires_at": int((clock.now() + lives).timestamp())} if lives else {}
+        self._table.put({"pk": self._pk, "sk": name, "body": body, **end})

@@ -46,7 +46,7 @@ DeedName = Literal[
 """
 
 RequestName = Literal[
-    "vendors", "mappings", "month", "ping", "order",
+    "vendors", "mappings", "month", "ping", "order", "bills",
     "vendor_accepted", "vendor_linked", "vendor_rejected", "vendor_created",
     "mappings_imported",
 ]  # fmt: skip

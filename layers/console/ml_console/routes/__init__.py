@@ -35,6 +35,7 @@ ROUTES = Routes(
         ("GET", "/record"): (Role.READER, record.record),
         ("GET", "/health"): (Role.READER, health.health),
         ("POST", "/record/read"): (Role.CLERK, record.read),
+        ("POST", "/record/bills"): (Role.CLERK, record.bills),
         ("POST", "/record/retry"): (Role.CLERK, deeds.retry),
         ("POST", "/record/dismiss"): (Role.CLERK, deeds.dismiss),
         ("GET", "/vendors"): (Role.READER, vendors.vendors),

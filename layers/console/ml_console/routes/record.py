@@ -10,9 +10,10 @@ from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.console_access import Role
 from ml_connector.domain.open_groups import MOST_GROUPS, groups_of
 from ml_connector.domain.people import name_of, person_of
-from ml_connector.domain.reports import ApprovedOrder
+from ml_connector.domain.reports import ApprovedOrder, BillsReport
 from ml_connector.exceptions.open_rows import open_rows
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger
+from ml_connector.messages.kinds import RequestName
 from ml_connector.user_errors import UserError
 from ml_console.console import Console
 from ml_console.routes import asking
@@ -55,7 +56,8 @@ def show(console: Console, visit: Visit, found: AnyRecord, missing: str | None =
         entries, broken = [], str(error)
     order = records.order_facts(found)
     reports = asking.reports_of(console, connection)
-    approved = reports.read(found.key, ApprovedOrder) if found.key.startswith(ORDER) else None
+    is_order = found.key.startswith(ORDER)
+    approved = reports.read(found.key, ApprovedOrder) if is_order else None
     held = console.held_in_exact(connection, order)
     return page(
         "record.html",
@@ -84,7 +86,9 @@ def show(console: Console, visit: Visit, found: AnyRecord, missing: str | None =
         approved=approved,
         held=held,
         told=asking.notice(visit, reports),
-        may_read=found.key.startswith(ORDER) and visit.may(Role.CLERK, found),
+        bills=reports.read(f"bills#{_order_id(found)}", BillsReport) if is_order else None,
+        is_order=is_order,
+        may_read=is_order and visit.may(Role.CLERK, found),
         new_id=asking.new_id,
     )
 
@@ -101,15 +105,26 @@ def _rows(ledger: Ledger, found: AnyRecord) -> Iterator[dict[str, Any]]:
 
 def read(console: Console, visit: Visit) -> Answer:
     """Have the order read in Airbase, to be shown beside what was written."""
+    return _ask(console, visit, "order")
+
+
+def bills(console: Console, visit: Visit) -> Answer:
+    """Have the bills of the order's vendor read in Airbase, for reference."""
+    return _ask(console, visit, "bills")
+
+
+def _ask(console: Console, visit: Visit, what: RequestName) -> Answer:
     ledger, found = console.record(visit, visit.request.form)
     visit.require(Role.CLERK, found)
     if not found.key.startswith(ORDER):
         raise NotFoundError
-    order = found.key.removeprefix(ORDER)
     connection = console.connection(ledger.id)
-    return asking.ask(
-        console, visit, connection, "order", "/record", {"order": order}, {"key": found.key}
-    )
+    values = {"order": _order_id(found)}
+    return asking.ask(console, visit, connection, what, "/record", values, {"key": found.key})
+
+
+def _order_id(found: AnyRecord) -> str:
+    return found.key.removeprefix(ORDER)
 
 
 def _notice(visit: Visit, found: AnyRecord) -> str:
