@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, Protocol
 Schedule = Sequence[int]
 TOGETHER = "together"
 """The bound of all expenses together."""
+SWITCH = "switch"
+"""The expense of taking the turn from somebody."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,10 @@ class Explorable(Protocol):
 
     def state(self) -> bytes:
         """Return a digest; what happens after equal ones is equal."""
+        ...
+
+    def turn(self) -> bytes:
+        """Return whose turn it is, empty if nobody's: it decides only who spends a switch."""
         ...
 
     def violation(self, *, at_end: bool) -> str:
@@ -82,8 +88,24 @@ class _Path(NamedTuple):
     spent: Counter[str]
 
     def then(self, index: int, choice: Choice) -> "_Path":
-        spent = self.spent + Counter(choice.spends)
+        spent = self.spent + Counter(choice.spends) if choice.spends else self.spent
         return _Path((*self.schedule, index), (*self.trace, choice.text), spent)
+
+
+class _Visit(NamedTuple):
+    """One time that a state was reached: whose turn it was, and how much was left of each bound."""
+
+    turn: bytes
+    left: tuple[float, ...]
+    left_after_switch: tuple[float, ...]
+
+    def covers(self, later: "_Visit") -> bool:
+        """Return whether all that could follow the later visit followed this one.
+
+        While nobody has the turn, everybody takes it without expense; else a switch takes it.
+        """
+        left = self.left if self.turn in {b"", later.turn} else self.left_after_switch
+        return all(a >= b for a, b in zip(left, later.left, strict=True))
 
 
 @dataclass
@@ -99,7 +121,7 @@ class Search:
     ends: int = 0
     branches: int = 0
     cut: Counter[str] = field(default_factory=Counter)
-    _seen: dict[bytes, list[tuple[float, ...]]] = field(default_factory=dict)
+    _seen: dict[bytes, list["_Visit"]] = field(default_factory=dict)
     _waiting: list[_Branch] = field(default_factory=list)
     _number: "count[int]" = field(default_factory=count)
 
@@ -135,7 +157,7 @@ class Search:
                 self.ends += 1
                 broken = self.world.violation(at_end=True)
                 break
-            if not self._is_new(self.world.state(), path.spent):
+            if not self._is_new(path.spent):
                 self.cut["explored before"] += 1
                 return None
             self._keep_others(choices, path)
@@ -158,16 +180,27 @@ class Search:
     def _bound(self, kind: str) -> float:
         return self.bounds.get(kind, inf)
 
-    def _is_new(self, state: bytes, spent: Counter[str]) -> bool:
-        """Return whether the state was never reached with as much left of every bound."""
-        spent = spent + Counter({TOGETHER: spent.total()})
-        left = tuple(bound - spent[kind] for kind, bound in self.bounds.items())
-        earlier = self._seen.setdefault(state, [])
-        if any(all(a >= b for a, b in zip(other, left, strict=True)) for other in earlier):
+    def _is_new(self, spent: Counter[str]) -> bool:
+        """Return whether something may follow this state that followed it at no earlier visit."""
+        left = self._left(spent)
+        after_switch = tuple(
+            least - (kind in {SWITCH, TOGETHER})
+            for kind, least in zip(self.bounds, left, strict=True)
+        )
+        visit = _Visit(self.world.turn(), left, after_switch)
+        earlier = self._seen.setdefault(self.world.state(), [])
+        if any(each.covers(visit) for each in earlier):
             return False
         self.states += not earlier
-        earlier.append(left)
+        earlier.append(visit)
         return True
+
+    def _left(self, spent: Counter[str]) -> tuple[float, ...]:
+        """Return how much is left of each bound."""
+        return tuple(
+            bound - (spent.total() if kind == TOGETHER else spent[kind])
+            for kind, bound in self.bounds.items()
+        )
 
     def __str__(self) -> str:
         cut = ", ".join(f"{times} {why}" for why, times in sorted(self.cut.items()))

@@ -1,7 +1,8 @@
 """In-memory tables of which the actors notice the calls on what they share."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from local.in_memory.tables import InMemoryTable
 from ml_connector.infrastructure.dynamodb import Check, Delete, Item, Write
@@ -18,41 +19,63 @@ def never_fails(_: str, make: Callable[[], Any]) -> Ways:
     return {DONE: make}
 
 
+class Change(NamedTuple):
+    """An item as it is now, None when it was removed; as text, if it decides anything."""
+
+    item: Item | None
+    text: str
+
+
 class ExploredTable(InMemoryTable):
     """Every call on it goes through the actor that makes it."""
 
     def __init__(
-        self, before: InMemoryTable, is_shared: IsShared, ways: WaysOf = never_fails
+        self,
+        before: InMemoryTable,
+        is_shared: IsShared,
+        ways: WaysOf = never_fails,
+        left_out: str = "",
     ) -> None:
-        """Start with what `before` holds."""
+        """Start with what `before` holds; `left_out` matches the keys of what decides nothing."""
         super().__init__(before.name)
         self._before = before._parts
         self._is_shared, self._ways = is_shared, ways
-        self.changed: dict[tuple[str, str], Item | None] = {}
-        self.restore({})
-
-    def restore(self, changed: dict[tuple[str, str], Item | None]) -> None:
-        """Hold what was there before, and these changes."""
+        self._left_out = re.compile(left_out or r"\b\B")
+        self.changed: dict[tuple[str, str], Change] = {}
         self._parts = {pk: dict(part) for pk, part in self._before.items()}
+
+    def restore(self, changed: dict[tuple[str, str], "Change"]) -> None:
+        """Hold what was there before, and these changes."""
+        for pk, sk in self.changed.keys() - changed.keys():
+            self._hold(pk, sk, self._before.get(pk, {}).get(sk))
+        for (pk, sk), change in changed.items():
+            self._hold(pk, sk, change.item)
         self.changed = dict(changed)
-        for (pk, sk), item in changed.items():
-            if item is None:
-                super().remove(pk, sk)
-            else:
-                super().store(item)
+
+    def _hold(self, pk: str, sk: str, item: Item | None) -> None:
+        if item is None:
+            super().remove(pk, sk)
+        else:
+            super().store(item)
 
     def contents(self) -> Iterator[str]:
         """Yield the changes as text."""
-        for key, item in sorted(self.changed.items(), key=lambda change: change[0]):
-            yield f"{self.name} {key} {item!r}"
+        for key in sorted(self.changed):
+            if text := self.changed[key].text:
+                yield text
 
     def store(self, item: Item) -> None:
         super().store(item)
-        self.changed[str(item["pk"]), str(item["sk"])] = item
+        self._note(str(item["pk"]), str(item["sk"]), item)
 
     def remove(self, pk: str, sk: str) -> None:
         super().remove(pk, sk)
-        self.changed[pk, sk] = None
+        self._note(pk, sk, None)
+
+    def _note(self, pk: str, sk: str, item: Item | None) -> None:
+        is_told = not self._left_out.search(f"{pk} {sk}")
+        text = f"{self.name} {pk} {sk} {item!r}" if is_told else ""
+        self.changed[pk, sk] = Change(item, text)
 
     def _call(self, text: str, make: Callable[[], Any], *touched: tuple[str, str]) -> Any:
         is_noticed = any(self._is_shared(*key) for key in touched)

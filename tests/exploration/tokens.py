@@ -6,7 +6,6 @@ reads and notes (pauses, refusals, calls of the day), it does under the lease.
 
 import pickle
 import random
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -41,7 +40,7 @@ _REFRESHERS, _READER = ("refresher 1", "refresher 2"), "the reader"
 _RENEW = "ask Exact for a new pair"
 _MORNING, _DUE, _LATER, _AN_HOUR = 1_790_000_000.0, 580, 620, 3700
 _TRIES = 4
-_LEFT_OUT = re.compile("#budget|token-calls")
+_LEFT_OUT = "#budget|token-calls"
 _CONNECTION = Connection.model_validate(
     {
         "id": FIRM,
@@ -93,7 +92,7 @@ class TokenWorld(World):
         self.transport = ExploredTransport(self)
         before = InMemoryTable("coordination")
         self._consent(before)
-        table = ExploredTable(before, _is_shared, self.failing)
+        table = ExploredTable(before, _is_shared, self.failing, _LEFT_OUT)
         super().__init__(moving, {"coordination": table})
         self.data = _Data()
         moving.move(_DUE)
@@ -177,8 +176,7 @@ class TokenWorld(World):
 
     def contents(self) -> Iterable[str]:
         """Yield what is stored, what Exact holds, and what is still to come."""
-        changes = self.tables["coordination"].contents()
-        yield from (text for text in changes if not _LEFT_OUT.search(text))
+        yield from self.tables["coordination"].contents()
         home = self.secrets._tokens.get(FIRM)
         chain = self.exact.oauth._chains[-1]
         yield f"{home and home.reveal()} {chain.refresh} {chain.issued_at} {len(self.late)}"
@@ -306,20 +304,20 @@ class ExploredTransport(httpx.BaseTransport):
         return self.carry(request)
 
     def _renewals(self, request: httpx.Request) -> Ways:
-        data, late = self._world.data, self._world.late
+        world = self._world
 
         def send() -> tuple[int, bytes]:
-            data.spent_sent += self._is_spent(request, self._world.exact.oauth)
+            world.data.spent_sent += self._is_spent(request, world.exact.oauth)
             return self.carry(request)
 
         def lose() -> None:
             send()
-            data.losses += 1
+            world.data.losses += 1
             raise httpx.ReadTimeout("lost", request=request)
 
         def commit_late() -> None:
-            data.losses += 1
-            late.append(request)
+            world.data.losses += 1
+            world.late.append(request)
             raise httpx.ReadTimeout("late", request=request)
 
         return {

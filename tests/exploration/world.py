@@ -1,30 +1,18 @@
 """What the explored worlds share: actors, a clock that stands still, and what may happen next."""
 
-import hashlib
 import pickle
-import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
-from functools import lru_cache
-from itertools import chain
 from typing import Any, NamedTuple
 
 from ml_connector import clock
-from tests.exploration.actors import Actor, Place
+from tests.exploration.actors import Actor, Place, Stop, first_stop
+from tests.exploration.as_of import AsOf, digest
 from tests.exploration.search import Choice
 from tests.exploration.stores import ExploredTable
 
 LIFE = 60
 """Seconds that a process lives at most: then Lambda ends it."""
 _NEARLY = LIFE - 1
-_LONG_AGO = 3
-_MOMENT = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00|Z)?|\b1[78]\d{8}(?:\d{3}|\.\d+)?\b"
-)
-# These decide nothing: the audit trail is checked at each end, and there is one record.
-_UNTOLD = re.compile(r"'(?:audit_hash|audit_seq|received_at|open_at)': [^,}]+|#\d{4}-[^']+")
-_ENUM = re.compile(r"<\w+\.\w+: ('[^']*')>")
-_VERSION = re.compile(r"'version': (\d+)")
 
 
 class Saved(NamedTuple):
@@ -51,6 +39,7 @@ class World:
         """Start without actors."""
         self.clock, self.tables = moving, tables
         self.running: dict[str, Actor] = {}
+        self._first_stops: dict[tuple[str, int, float, str], Stop] = {}
 
     # ------------------------------------------------------------ what a world adds
 
@@ -99,7 +88,7 @@ class World:
         return [*own, *others] or [*self.rest()]
 
     def _ways(self, actor: Actor) -> Iterable[Choice]:
-        for way in actor.place.ways:
+        for way in actor.place.stop.ways:
             text = f"{actor.place.name}: {actor.place.next_call}"
             spends = ("fault",) if way else ()
             yield Choice(f"{text}, {way}" if way else text, self._step(actor, way), spends)
@@ -112,13 +101,14 @@ class World:
         return step
 
     def _may_die(self, actor: Actor) -> bool:
-        """Return whether its death now differs from one before others went on.
+        """Return whether its death now differs from one before others went on, or it read.
 
         Nobody notices whether it lives, and its message comes back by the clock: unless time has
-        passed, it may as well have died when its own turn ended.
+        passed, it may as well have died when its own turn ended, or before it read.
         """
         place = actor.place
-        return place.name == self.data.last or self.clock._offset != place.started
+        is_own = place.name == self.data.last and not place.stop.has_read
+        return is_own or self.clock._offset != place.started
 
     def _crash(self, actor: Actor) -> Choice:
         def crash() -> None:
@@ -138,10 +128,17 @@ class World:
         """Move the clock; nobody does anything meanwhile."""
         self.clock.move(seconds)
 
-    def start(self, name: str, work: Callable[[], object]) -> None:
-        """Start an actor, up to the call after its first read: before, others cannot notice it."""
+    def start(self, name: str, work: Callable[[], object], of: str = "") -> None:
+        """Start an actor, up to the call after its first read: before, others cannot notice it.
+
+        `of`: which work it is, where those of one name do several.
+        """
         self.data.started[name] += 1
-        place = Place(name, self.data.started[name], self.clock._offset, work)
+        number, now = self.data.started[name], self.clock._offset
+        key = name, number, now, of
+        if key not in self._first_stops:
+            self._first_stops[key] = first_stop(self.clock, name, number, work)
+        place = Place(name, number, now, work, self._first_stops[key])
         self.running[name] = actor = Actor(self.clock, place)
         actor.begin()
         if actor.is_running and actor.place.next_call.startswith("read"):
@@ -161,19 +158,22 @@ class World:
     def state(self) -> bytes:
         """See `Explorable.state`: what is stored, and where each actor stands.
 
-        Moments count by their distance from now in minutes (three minutes ago is long ago),
-        versions by theirs from the newest, and which of two workers it is makes no difference.
+        Which of two workers it is makes no difference.
         """
-        newest, now = self.version_now(), clock.epoch()
-        at = chain.from_iterable(sorted(map(self._where, self.running.values())))
-        text = "\n".join(_as_of(line, newest, now) for line in chain(self.contents(), at))
-        return hashlib.blake2b(text.encode(), digest_size=16).digest()
+        as_of = AsOf(self.version_now(), clock.epoch())
+        contents = [as_of.line(line) for line in self.contents()]
+        stand = sorted(self._where(actor, as_of) for actor in self.running.values())
+        return digest(b"".join([*contents, *stand]))
 
-    def _where(self, actor: Actor) -> list[str]:
+    def turn(self) -> bytes:
+        """See `Explorable.turn`."""
+        actor = self.running.get(self.data.last)
+        return self._where(actor, AsOf(self.version_now(), clock.epoch())) if actor else b""
+
+    def _where(self, actor: Actor, as_of: AsOf) -> bytes:
         place = actor.place
         kind, is_older = place.name.rstrip("12"), self.clock._offset > place.started
-        stands = f"{kind} {is_older} {place.name == self.data.last} {place.next_call}"
-        return [stands, *(made.shown() for made in place.answers if made.is_noticed)]
+        return digest(f"{kind} {is_older} {place.next_call}".encode() + place.stop.told(as_of))
 
     def save(self) -> Saved:
         """See `Explorable.save`."""
@@ -200,19 +200,3 @@ class World:
 
 def _dearer(choice: Choice) -> Choice:
     return Choice(choice.text, choice.take, (*choice.spends, "switch"))
-
-
-@lru_cache(maxsize=100_000)
-def _as_of(line: str, newest: int, now: float) -> str:
-    """Count the moments of a line from now, and its versions from the newest."""
-    text = _ENUM.sub(r"\1", _UNTOLD.sub("", line))
-    text = _VERSION.sub(lambda found: f"version {int(found[1]) - newest}", text)
-    return _MOMENT.sub(lambda found: _distance(found[0], now), text)
-
-
-def _distance(text: str, now: float) -> str:
-    if "T" in text:
-        at = datetime.fromisoformat(text).timestamp()
-    else:
-        at = float(text) / (1 if "." in text or len(text) == 10 else 1000)
-    return f"{max(round((at - now) / 60), -_LONG_AGO)} min"
