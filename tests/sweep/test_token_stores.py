@@ -6,8 +6,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.in_memory.environment import FIRM, InMemoryEnvironment
+from local.secret_versions import MOST_VERSIONS
 from ml_connector import clock
+from ml_connector.domain.ids import ConnectionId
 from ml_connector.exact.oauth import Tokens
+from ml_connector.infrastructure.halts import Halts
+from ml_connector.secret import Secret
 from tests.site import SITE
 
 
@@ -77,3 +81,25 @@ def test_people_are_told_of_an_hour_in_which_the_copy_alone_is_new(
         except KeyboardInterrupt:
             at_rest.services = at_rest.memory.services()
     assert told(at_rest) == ["TOKEN_STORES_DIFFER"]
+
+
+def test_a_day_in_which_every_order_renews_the_pair_keeps_within_the_quota_and_stops_nothing(
+    at_rest: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each order meets an expired pair, and another process: as many versions would be too many."""
+    written: list[float] = []
+    seal = at_rest.memory.secret_store.seal_tokens
+
+    def note(app: ConnectionId, tokens: Secret) -> None:
+        seal(app, tokens)
+        written.append(clock.epoch())
+
+    monkeypatch.setattr(at_rest.memory.secret_store, "seal_tokens", note)
+    before = at_rest.exact.oauth.refreshes
+    for number in range(MOST_VERSIONS + 20):
+        at_rest.clock.move(timedelta(minutes=10, seconds=1))
+        at_rest.services = at_rest.memory.services()
+        assert at_rest.post(at_rest.order(f"PO-{number}")).state == "posted"
+    assert at_rest.exact.oauth.refreshes - before > MOST_VERSIONS
+    assert 0 < len(written) <= MOST_VERSIONS - 10
+    assert (told(at_rest), Halts(at_rest.services.ledger_of(FIRM)).all()) == ([], {})
