@@ -127,8 +127,8 @@ class SamTemplate:
         return [route for name, api in apis for route in _routes(name, api["Body"])]
 
     def sources(self) -> list[QueueSource]:
-        """Return the event source mappings."""
-        return [
+        """Return the event source mappings; raises ValueError for one that AWS refuses."""
+        sources = [
             QueueSource(
                 _target(properties["EventSourceArn"]),
                 _target(properties["FunctionName"]),
@@ -137,6 +137,15 @@ class SamTemplate:
             )
             for properties in self.of_type("AWS::Lambda::EventSourceMapping").values()
         ]
+        for source in sources:
+            hidden = self.resources[source.queue]["Properties"].get("VisibilityTimeout", 30)
+            longest = self.resources[source.function]["Properties"].get("Timeout", 3)
+            if hidden < longest:
+                raise ValueError(
+                    f"{source.function}: Queue visibility timeout: {hidden} seconds is less than "
+                    f"Function timeout: {longest} seconds"
+                )
+        return sources
 
     def schedules(self) -> dict[str, Schedule]:
         """Return the schedules by logical id."""

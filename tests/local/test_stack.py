@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.message_chains import LONGEST_CHAIN
+from local.sam_template import SamTemplate
 from local.secret_versions import MOST_VERSIONS
 from local.stack import LocalStack
 from ml_connector.clock import MovableClock
@@ -166,3 +167,11 @@ def test_secrets_manager_refuses_one_version_too_many(stack: LocalStack) -> None
         with pytest.raises(ClientError, match="LimitExceededException"):
             secrets.put_secret_value(SecretId="busy", SecretString="one too many")
         secrets.delete_secret(SecretId="busy", ForceDeleteWithoutRecovery=True)
+
+
+def test_a_queue_that_hides_messages_for_less_than_its_worker_may_run_is_refused() -> None:
+    template = SamTemplate(SMALL)
+    (source,) = template.sources()
+    template.resources[source.function]["Properties"]["Timeout"] = 900
+    with pytest.raises(ValueError, match="less than Function timeout: 900 seconds"):
+        template.sources()
