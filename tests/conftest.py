@@ -1,10 +1,13 @@
 """Fixtures of several test folders: a clock, and the in-memory environment of the demo firm."""
 
+import importlib
 import logging
+import pkgutil
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from hypothesis.strategies import _internal as strategies
 
 from local.in_memory.environment import InMemoryEnvironment
 from local.in_memory.rights import refusals
@@ -16,6 +19,17 @@ settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
 NOON = 1_793_016_000.0  # 2026-10-26 12:00 UTC
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _all_strategies_are_loaded() -> None:
+    """No example loads a part of hypothesis while a server's thread runs.
+
+    pytest parses what it loads of hypothesis, werkzeug what it routes, and Python 3.11 raises
+    `SystemError` where two threads parse at once.
+    """
+    for module in pkgutil.iter_modules(strategies.__path__, f"{strategies.__name__}."):
+        importlib.import_module(module.name)
 
 
 @pytest.fixture(autouse=True)
