@@ -13,12 +13,8 @@ from xml.sax.saxutils import escape
 
 import boto3
 from botocore.exceptions import ClientError
-from moto.moto_server.werkzeug_app import (
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
-from werkzeug.serving import BaseWSGIServer, make_server
+from cheroot.wsgi import Server
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local import dynamodb_limits, message_limits
 from local.message_chains import MessageChains
@@ -35,9 +31,11 @@ _OF_VERSIONS = frozenset({"PutSecretValue", "UpdateSecret", "DeleteSecret"})
 _OF_ITEMS = frozenset({"PutItem", "TransactWriteItems", "BatchWriteItem", "BatchGetItem"})
 
 
-class _Quiet(MotoRequestHandler):
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing."""
+# moto's own server opens a connection and a thread for each call.
+_CALLS_AT_ONCE = 16
+_CONNECTIONS_KEPT = 500
+_KEPT_FOR = 3600  # seconds; longer than any client waits before its next call
+_NOTICES_STOP_WITHIN = 0.05  # seconds
 
 
 class _OneAtATime:
@@ -159,13 +157,14 @@ class LocalAws:
         self.endpoint = Endpoint(
             _OneAtATime(_LimitedVersions(_LimitedItems(_LimitedMessages(counted))))
         )
-        self._server: BaseWSGIServer = make_server(
-            listen, port, self.endpoint, threaded=True, request_handler=_Quiet
+        self._server = Server(
+            (listen, port), self.endpoint, numthreads=_CALLS_AT_ONCE, timeout=_KEPT_FOR
         )
-        self.endpoint_url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = Thread(
-            target=self._server.serve_forever, args=(0.05,), name="moto", daemon=True
-        )
+        self._server.keep_alive_conn_limit = _CONNECTIONS_KEPT
+        self._server.expiration_interval = _NOTICES_STOP_WITHIN
+        self._server.prepare()
+        self.endpoint_url = f"http://127.0.0.1:{self._server.bind_addr[1]}"
+        self._thread = Thread(target=self._server.serve, name="moto", daemon=True)
         self._session: Any = boto3.Session()
         self._clients: dict[tuple[str, str], Any] = {}
 
@@ -177,9 +176,8 @@ class LocalAws:
         """Delete all state and free the port."""
         reset = Request(f"{self.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310  http
         build_opener(ProxyHandler({})).open(reset, timeout=30).close()
-        self._server.shutdown()
+        self._server.stop()
         self._thread.join()
-        self._server.server_close()
 
     def environment(self, key_id: str = OWNER_KEY) -> dict[str, str]:
         """Return the variables that point AWS SDKs and tools to this server, under a key."""
