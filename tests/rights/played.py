@@ -1,4 +1,4 @@
-"""The story, played with a template from which a right was taken: how it failed."""
+"""The story, played with a template from which a right was taken: what is refused."""
 
 import logging
 import os
@@ -7,12 +7,18 @@ from pathlib import Path
 
 from local.demo.environment import DemoEnvironment
 from local.firm import ABROAD
+from local.rights.aws_services import NotAuthorizedError
 from tests.rights.story import Story
 from tests.rights.taken_away import Right, without
 
+_LONGEST = 200
 
-def plays_without(right: Right, folder: Path) -> str:
-    """Play the story without a right; return how it failed, empty if it did not."""
+
+def refusal_without(right: Right, folder: Path) -> str:
+    """Play the story without a right; return what AWS refused first, empty if nothing.
+
+    Whatever else ends the story is raised: it shows nothing about the right.
+    """
     demo = DemoEnvironment(branches=ABROAD)
     demo.stack.template.use(without(demo.stack.template.cloudformation, right))
     try:
@@ -21,16 +27,24 @@ def plays_without(right: Right, folder: Path) -> str:
                 chapter()
                 if demo.stack.rights.refusals:  # the stack fails when its context ends
                     break
-    except Exception as error:  # noqa: BLE001  however it fails
-        return repr(error)
+    except NotAuthorizedError as refusal:
+        return str(refusal)
+    except Exception:
+        rights = getattr(demo.stack, "rights", None)  # none before the stack is made
+        if not rights or not rights.refusals:
+            raise
+        return str(rights.refusals[0])
     return ""
 
 
-def failure_without(right: Right) -> str:
-    """Return `plays_without` in short, with files in a folder that is removed again."""
+def outcome_without(right: Right) -> tuple[bool, str]:
+    """Return whether something was refused without the right, and how the story ended."""
     with tempfile.TemporaryDirectory() as folder:
-        failure = plays_without(right, Path(folder))
-    return failure.partition("(")[2][:200]
+        try:
+            refusal = refusal_without(right, Path(folder))
+        except Exception as error:  # noqa: BLE001  shown; the other rights are played
+            return False, f"fails for another reason: {error!r}"[:_LONGEST]
+    return bool(refusal), refusal[:_LONGEST] or "plays on"
 
 
 def be_silent() -> None:
