@@ -121,9 +121,9 @@ def build_services(
     def airbase(connection: Connection, circuit_breaker: CircuitBreaker) -> AirbaseClient:
         pace = SharedAirbasePace(tables.coordination, connection.id)
         key = secret_store.airbase_key(connection.id)
-        base, profile = connection.airbase_base_url, connection.profile
-        newest = partial(secret_store.airbase_key, connection.id, is_fresh=True)
-        return AirbaseClient(base, profile, key, http, pace, circuit_breaker, newest)
+        id, base, profile = connection.id, connection.airbase_base_url, connection.profile
+        newest = partial(secret_store.airbase_key, id, is_fresh=True)
+        return AirbaseClient(id, base, profile, key, http, pace, circuit_breaker, newest)
 
     def exact(id: ConnectionId, site: ExactSite) -> ExactClient:
         return open_exact_client(id, site, http, secret_store, tables.coordination)
