@@ -38,6 +38,17 @@ CAUSES: dict[str, tuple[tuple[str, str, dict[str, Any]], str]] = {
         ),
         "had 5,000 rows and suddenly has 1,200.",
     ),
+    "sums": (
+        ("TOTAL_MISMATCH", "", {"total": "EUR 1290.00", "lines": "EUR 12900.5"}),
+        "EUR 12,900.50",
+    ),
+    "numbers of lines": (
+        (
+            "NO_VAT_CODE", "lines",
+            {"lines": "1, 12", "order": "PO-1", "division": "nl.2101", "connection": "firm"},
+        ),
+        "1, 12 of PO-1",
+    ),
     "a code that looks like a figure": (
         ("GL_ACCOUNT_BLOCKED", "", {"account": "4100.10", "division": "nl.2101"}),
         "The GL account 4100.10 is blocked",

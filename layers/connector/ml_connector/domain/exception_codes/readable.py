@@ -21,7 +21,9 @@ _COUNTED = frozenset({
     "calls", "count", "day", "left", "length", "longest", "minute", "most", "quantity", "remaining",
     "seconds", "share", "stored", "times",
 })  # fmt: skip
-_FIGURES = frozenset({"amount", "approved", "largest", "lines", "posted", "price", "total"})
+_FIGURES = frozenset({"amount", "approved", "largest", "posted", "price", "total"})
+_COUNTED_IN, _FIGURES_IN = {"EXACT_LISTING_SHRANK": "found"}, {"TOTAL_MISMATCH": "lines"}
+"""Names that mean something else in other codes."""
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?([+-]\d{2}:\d{2}|Z)")
 
 
@@ -57,8 +59,10 @@ def readable_evidence(name: str, value: object) -> str:
 def _value(code: str, name: str, value: str) -> str:
     if name == "differences":
         return clauses_in_words(value)
-    if name in _COUNTED or (name, code) == ("found", "EXACT_LISTING_SHRANK"):
+    if name in _COUNTED or name == _COUNTED_IN.get(code):
         return quantity(value)
+    if name == _FIGURES_IN.get(code):
+        return price(readable(value))
     return _figure_or_moment(name, value)
 
 
