@@ -1,10 +1,11 @@
 """Causes, remedies and evidence are shown with their figures as people read them."""
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from ml_connector.domain.exception_codes import problem
+from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.exception_codes.difference_words import in_words, side
 from ml_connector.domain.exception_codes.readable import readable_evidence, readable_text
 
@@ -105,3 +106,9 @@ def test_a_difference_names_the_other_side_and_keeps_what_is_no_figure() -> None
     assert side("UnitPrice", "see the offer") == "see the offer"
     assert side("QuantityInPurchaseUnits", "12000.5") == "12,000.5"
     assert side("Item", "") == "nothing"
+
+
+def test_a_delay_says_when_it_is_over_as_people_write_it() -> None:
+    until = datetime(2026, 10, 31, 10, 5, 12, 345, tzinfo=timezone(timedelta(hours=1)))
+    said = str(delay("EXACT_UNAVAILABLE", until, "status", status=503))
+    assert said.endswith("(again at 2026-10-31 09:05:12 UTC)")
