@@ -32,8 +32,8 @@ _OF_A_MESSAGE = 3
 _OF_A_BATCH = 10
 _READINGS = ("reading#", "note#")
 _METHODS = (
-    "get", "get_many", "insert", "put", "put_all", "replace", "transact", "delete", "delete_all",
-    "add", "raise_to", "query", "page", "query_index",
+    "get", "get_many", "get_each", "insert", "put", "put_all", "replace", "change", "transact",
+    "delete", "delete_all", "add", "raise_to", "query", "between", "page", "query_index",
 )  # fmt: skip
 
 

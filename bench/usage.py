@@ -88,7 +88,9 @@ class RunningStack:
 
     def add(self, id: str, branches: Sequence[Branch]) -> None:
         """Add a connection with the divisions of these branches."""
-        hosts = {branch.site: f"https://{host_of(branch.site)}" for branch in branches}
+        hosts: dict[str, str] = {
+            branch.site: f"https://{host_of(branch.site)}" for branch in branches
+        }
         for exact in self.env.sites.values():
             if exact is not self.env.exact:
                 exact.webhooks.deliver = _accepted

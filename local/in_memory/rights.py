@@ -52,6 +52,12 @@ def acting_as(function: str) -> Iterator[None]:
         _acting.reset(before)
 
 
+def acting() -> str:
+    """Return the role as which code runs now, by its logical id; empty outside a function."""
+    principal = _acting.get()
+    return principal.name if principal else ""
+
+
 def table_used(action: str, table: str, *leading: str, index: str = "") -> None:
     """Judge an action on a table of this name; raises AWS's `ClientError` when it is refused."""
     principal = _acting.get()

@@ -22,6 +22,7 @@ from ml_connector.infrastructure.dynamodb import (
     DeleteUnchanged,
     Insert,
     Item,
+    Key,
     Put,
     Replace,
     Write,
@@ -63,6 +64,15 @@ class InMemoryTable:
             found = (self._raw(pk, sk) for sk in dict.fromkeys(sks))
             return [dict(item) for item in found if item and not is_expired(item)]
 
+    def get_each(self, keys: Iterable[Key]) -> list[Item]:
+        """See `Table.get_each`."""
+        wanted = list(dict.fromkeys(keys))
+        for pk, _ in wanted:
+            table_used("BatchGetItem", self.name, pk)
+        with _LOCK:
+            found = (self._raw(*key) for key in wanted)
+            return [dict(item) for item in found if item and not is_expired(item)]
+
     def insert(self, item: Item) -> bool:
         """See `Table.insert`."""
         return self.transact([Insert(self, item)])
@@ -83,6 +93,19 @@ class InMemoryTable:
     def replace(self, item: Item, expected: int) -> bool:
         """See `Table.replace`."""
         return self.transact([Replace(self, item, expected)])
+
+    def change(
+        self, pk: str, sk: str, expected: int, values: Item, without: Sequence[str] = ()
+    ) -> bool:
+        """See `Table.change`."""
+        table_used("UpdateItem", self.name, pk)
+        with _LOCK:
+            item = self._raw(pk, sk)
+            if item is None or item.get("version") != expected:
+                return False
+            kept = {name: value for name, value in item.items() if name not in without}
+            self.store({**kept, **values})
+            return True
 
     def transact(self, writes: Sequence[Write]) -> bool:
         """See `Table.transact`; several tables must all be in memory."""
@@ -137,6 +160,10 @@ class InMemoryTable:
             part = self._parts.get(pk, {})
             keys = sorted((sk for sk in part if sk.startswith(prefix)), reverse=backwards)
             return iter([dict(part[sk]) for sk in keys if not is_expired(part[sk])])
+
+    def between(self, pk: str, first: str, last: str) -> Iterator[Item]:
+        """See `Table.between`."""
+        return (item for item in self.query(pk) if first <= str(item["sk"]) <= last)
 
     def page(self, pk: str, after: str, most: int) -> list[Item]:
         """See `Table.page`."""

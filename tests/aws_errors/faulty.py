@@ -32,8 +32,8 @@ _ANY = ConnectionId("firm")
 _SEALED = {"v": 1, "key": "eA==", "nonce": "eA==", "data": "eA=="}
 _URLS = {PURCHASE_ORDERS: "https://sqs.test/po.fifo", VENDORS: "https://sqs.test/vendors.fifo"}
 _METHODS = (
-    "get", "get_many", "insert", "put", "put_all", "replace", "transact", "delete", "delete_all",
-    "add", "raise_to", "query", "query_index", "partitions",
+    "get", "get_many", "get_each", "insert", "put", "put_all", "replace", "change", "transact",
+    "delete", "delete_all", "add", "raise_to", "query", "between", "query_index", "partitions",
 )  # fmt: skip
 
 
@@ -177,9 +177,11 @@ def _done(answer: Any) -> Any:
 
 
 _EXAMPLES: dict[str, Sequence[Any]] = {
-    "get": ("pk", "sk"), "get_many": ("pk", ["sk"]), "insert": ({"pk": "", "sk": ""},),
+    "get": ("pk", "sk"), "get_many": ("pk", ["sk"]), "get_each": ([("pk", "sk")],),
+    "insert": ({"pk": "", "sk": ""},),
     "put": ({"pk": "", "sk": ""},), "put_all": ([{"pk": "", "sk": ""}],),
-    "replace": ({"pk": "", "sk": ""}, 1), "transact": ([],), "delete": ("pk", "sk"),
+    "replace": ({"pk": "", "sk": ""}, 1), "change": ("pk", "sk", 1, {"a": 1}),
+    "between": ("pk", "a", "b"), "transact": ([],), "delete": ("pk", "sk"),
     "delete_all": ("pk", ["sk"]), "add": ("pk", "sk", 1, 2, 3), "raise_to": ("pk", "sk", 1, 2),
     "query": ("pk",), "query_index": ("due", "group", "until"), "partitions": ("sk",),
 }  # fmt: skip

@@ -16,7 +16,7 @@ EVERY = [
     for service, operations in model.operations().items()
     for operation in operations
 ]
-_CONDITIONAL = ("insert", "replace", "transact", "add", "raise_to")
+_CONDITIONAL = ("insert", "replace", "change", "transact", "add", "raise_to")
 _CONFLICTS = {
     "ConditionalCheckFailedException",
     "TransactionConflictException",
@@ -28,6 +28,7 @@ _CONFLICTS = {
 _OPERATIONS = {
     "insert": "PutItem",
     "replace": "PutItem",
+    "change": "UpdateItem",
     "put": "PutItem",
     "transact": "TransactWriteItems",
     "add": "UpdateItem",

@@ -65,6 +65,7 @@ def make_client(exact: ExactSimulator, table: InMemoryTable) -> MakeClient:
             RefusedTokens(table, FIRM),
             Turns(table, FIRM, calls_in_flight=50),
             ContractDay(table, FIRM, SITE, Contract()),
+            table,
         )
 
     return make

@@ -67,6 +67,7 @@ def exact_client(
         RefusedTokens(table, FIRM),
         Turns(table, FIRM),
         ContractDay(table, FIRM, SITE, Contract()),
+        table,
     )
 
 

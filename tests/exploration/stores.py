@@ -91,8 +91,29 @@ class ExploredTable(InMemoryTable):
 
     def get_many(self, pk: str, sks: Any) -> list[Item]:
         get_many, keys = super().get_many, list(sks)
-        found: list[Item] = self._call("read several", lambda: get_many(pk, keys))
+        text = f"read {' and '.join(_named(pk, sk) for sk in keys)}"
+        touched = ((pk, sk) for sk in keys)
+        found: list[Item] = self._call(text, lambda: get_many(pk, keys), *touched)
         return found
+
+    def get_each(self, keys: Any) -> list[Item]:
+        get_each, wanted = super().get_each, list(keys)
+        text = f"read {' and '.join(_named(*key) for key in wanted)}"
+        found: list[Item] = self._call(text, lambda: get_each(wanted), *wanted)
+        return found
+
+    def between(self, pk: str, first: str, last: str) -> Iterator[Item]:
+        between = super().between
+        return iter(self._call("query", lambda: list(between(pk, first, last))))
+
+    def change(
+        self, pk: str, sk: str, expected: int, values: Item, without: Sequence[str] = ()
+    ) -> bool:
+        change = super().change
+        done: bool = self._call(
+            f"write {_named(pk, sk)}", lambda: change(pk, sk, expected, values, without), (pk, sk)
+        )
+        return done
 
     def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
         query = super().query

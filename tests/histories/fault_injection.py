@@ -111,6 +111,24 @@ class FaultyTable(InMemoryTable):
         """See `Table.get`."""
         return self._faults.aws(lambda: self._reliable.get(pk, sk))
 
+    def get_many(self, pk: str, sks: Iterable[str]) -> list[Item]:
+        """See `Table.get_many`."""
+        return self._faults.aws(lambda: self._reliable.get_many(pk, sks))
+
+    def get_each(self, keys: Iterable[tuple[str, str]]) -> list[Item]:
+        """See `Table.get_each`."""
+        return self._faults.aws(lambda: self._reliable.get_each(keys))
+
+    def between(self, pk: str, first: str, last: str) -> Iterator[Item]:
+        """See `Table.between`."""
+        return self._faults.aws(lambda: self._reliable.between(pk, first, last))
+
+    def change(
+        self, pk: str, sk: str, expected: int, values: Item, without: Sequence[str] = ()
+    ) -> bool:
+        """See `Table.change`."""
+        return self._faults.aws(lambda: self._reliable.change(pk, sk, expected, values, without))
+
     def insert(self, item: Item) -> bool:
         """See `Table.insert`."""
         return self._faults.aws(lambda: self._reliable.insert(item))

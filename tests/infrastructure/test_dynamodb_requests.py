@@ -77,7 +77,8 @@ def test_a_read_sees_every_earlier_write(client: RecordingClient, table: DynamoT
     table.get("firm", "order#1")
     list(table.query("firm", "order#"))
     list(table.query("firm"))
-    assert [request["ConsistentRead"] for request in client.requests] == [True] * 3
+    list(table.between("firm", "order#1", "order#2"))
+    assert [request["ConsistentRead"] for request in client.requests] == [True] * 4
 
 
 def test_what_a_batch_left_unprocessed_is_written_again(

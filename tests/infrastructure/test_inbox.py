@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -103,16 +104,23 @@ def test_an_event_expires(inbox: Inbox, time: MovableClock) -> None:
 
 
 class RacedTable(InMemoryTable):
-    """Runs `meanwhile` once, between a read and the write that depends on it."""
+    """Runs `meanwhile` once, after what was known was read and before it is written."""
 
     meanwhile: Callable[[], object] | None = None
 
     def get(self, pk: str, sk: str) -> Item | None:
         found = super().get(pk, sk)
+        self._race()
+        return found
+
+    def change(self, pk: str, sk: str, *args: Any, **more: Any) -> bool:
+        self._race()
+        return super().change(pk, sk, *args, **more)
+
+    def _race(self) -> None:
         if race := self.meanwhile:
             self.meanwhile = None
             race()
-        return found
 
 
 def test_a_copy_that_arrives_while_the_event_is_closed_stays_open() -> None:

@@ -282,3 +282,23 @@ def test_delete_all_removes_only_the_items_given(table: Table) -> None:
     assert [item["sk"] for item in table.query("a")] == ["000"]
     assert table.get("b", "001")
     table.delete_all("a", [])
+
+
+def test_attributes_of_an_item_are_changed_and_removed_if_it_is_unchanged(table: Table) -> None:
+    table.insert(any_item("a", due_group="firm", due_at="2026-01", body="kept"))
+    assert not table.change("firm", "a", 2, {"version": 3})
+    assert not table.change("firm", "none", 1, {"version": 2})
+    assert table.get("firm", "none") is None
+    assert table.change("firm", "a", 1, {"version": 2, "done": True}, ("due_group", "due_at"))
+    expected = {"pk": "firm", "sk": "a", "version": 2, "body": "kept", "done": True}
+    assert table.get("firm", "a") == expected
+    assert list(table.query_index("due", "firm", "2026-02")) == []
+    assert table.change("firm", "a", 2, {"version": 3})
+
+
+def test_a_range_of_keys_includes_both_ends(table: Table) -> None:
+    for sk in ("a", "b#1", "b#2", "c#1", "d"):
+        table.insert(any_item(sk))
+    assert [item["sk"] for item in table.between("firm", "b#1", "c#~")] == ["b#1", "b#2", "c#1"]
+    assert [item["sk"] for item in table.between("firm", "a", "b#1")] == ["a", "b#1"]
+    assert list(table.between("other", "a", "d")) == []

@@ -6,7 +6,8 @@ What AWS would have refused on the way is in `demo.stack.rights.refusals`.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from unittest.mock import patch
 from urllib.parse import parse_qs, urlsplit
@@ -128,10 +129,18 @@ class Story:
         self.demo.wait(timedelta(minutes=20))
 
     def failed_messages(self) -> None:
-        """A message that nobody can read fails until it is a dead letter."""
+        """A message that nobody can read fails until it is a dead letter; others come twice."""
         for queue in _DEAD:
             self.demo.services.queues.send(Message(queue, "unreadable", {"kind": "unreadable"}))
+            self._deliver_again(queue)
         self.demo.stack.drain()
+
+    def _deliver_again(self, queue: str) -> None:
+        """Send a message of an event again that was handled: a queue may deliver one twice."""
+        every = self.demo.services_of().inbox.received_since(datetime.min.replace(tzinfo=UTC))
+        handled = next(e for e in every if e.message.queue == queue and not e.is_open)
+        body = {**handled.message.body, "event_version": handled.version - 1}
+        self.demo.services.queues.send(replace(handled.message, body=body), f"again {queue}")
 
     def alarms(self) -> None:
         """CloudWatch raises each alarm."""

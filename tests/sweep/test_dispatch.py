@@ -26,8 +26,8 @@ OTHER = ConnectionId("zuiderzon")
 _MOST_CALLS = 8
 """Table and queue calls of an idle connection in a minute."""
 _METHODS = (
-    "get", "get_many", "insert", "put", "put_all", "replace", "transact", "delete", "delete_all",
-    "add", "raise_to", "query", "page", "query_index",
+    "get", "get_many", "get_each", "insert", "put", "put_all", "replace", "change", "transact",
+    "delete", "delete_all", "add", "raise_to", "query", "between", "page", "query_index",
 )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
@@ -14,11 +13,9 @@ from ml_connector.airbase.client import AirbaseClient
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.exact.client import ExactClient, open_exact_client
 from ml_connector.infrastructure import http as http_clients
+from ml_connector.infrastructure.airbase_pace import SharedAirbasePace
 from ml_connector.infrastructure.channels import Channel, SlackWebhook, SnsTopic
-from ml_connector.infrastructure.circuit_breaker import CircuitBreaker
 from ml_connector.infrastructure.connection_store import ConnectionStore
-from ml_connector.infrastructure.coordination import SharedValues
-from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Queues
 from ml_connector.infrastructure.secret_store import AwsSecretStore, SecretStore
 from ml_connector.infrastructure.tables import Tables, open_tables
@@ -34,7 +31,6 @@ _CONFIG = Config(
 )
 # One short attempt: the next sweep sends what this one could not.
 _SNS_CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 1})
-_PACE = "airbase-pace"
 
 
 class LazyClient:
@@ -47,23 +43,6 @@ class LazyClient:
     def __getattr__(self, name: str) -> Any:
         """Return the client's attribute."""
         return getattr(self._make(), name)
-
-
-class SharedAirbasePace:
-    """The pause that Airbase asked for, shared by all workers of a connection."""
-
-    def __init__(self, coordination: Table, connection: ConnectionId) -> None:
-        """Store the pause among the connection's shared values."""
-        self._values = SharedValues(coordination, connection)
-
-    def wait_until(self) -> datetime | None:
-        """Return the moment before which nothing may be sent, or None."""
-        text = self._values.get(_PACE)
-        return datetime.fromisoformat(text) if text else None
-
-    def slow_down(self, until: datetime) -> None:
-        """Send nothing before `until`."""
-        self._values.set(_PACE, until.isoformat(), until)
 
 
 def open_services(
@@ -118,12 +97,11 @@ def build_services(
     `measure` takes the metrics; by default they are dropped. `alarms` are told of each halt.
     """
 
-    def airbase(connection: Connection, circuit_breaker: CircuitBreaker) -> AirbaseClient:
-        pace = SharedAirbasePace(tables.coordination, connection.id)
+    def airbase(connection: Connection, pace: SharedAirbasePace) -> AirbaseClient:
         key = secret_store.airbase_key(connection.id)
-        id, base, profile = connection.id, connection.airbase_base_url, connection.profile
-        newest = partial(secret_store.airbase_key, id, is_fresh=True)
-        return AirbaseClient(id, base, profile, key, http, pace, circuit_breaker, newest)
+        base, profile = connection.airbase_base_url, connection.profile
+        newest = partial(secret_store.airbase_key, connection.id, is_fresh=True)
+        return AirbaseClient(base, profile, key, http, pace, pace.circuit_breaker, newest)
 
     def exact(id: ConnectionId, site: ExactSite) -> ExactClient:
         return open_exact_client(id, site, http, secret_store, tables.coordination)

@@ -19,6 +19,7 @@ from ml_connector.domain.ids import (
     site_of,
 )
 from ml_connector.exact.client import ExactClient
+from ml_connector.infrastructure.airbase_pace import SharedAirbasePace
 from ml_connector.infrastructure.care_turns import CareTurns
 from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 class Openers:
     """How to open what a connection's settings and secrets lead to."""
 
-    airbase: Callable[[Connection, CircuitBreaker], AirbaseClient]
+    airbase: Callable[[Connection, SharedAirbasePace], AirbaseClient]
     exact: Callable[[ConnectionId, ExactSite], ExactClient]
     channels: Callable[[Connection], Sequence[Channel]]
     """How people are notified about a connection; may be empty."""
@@ -149,13 +150,17 @@ class Services:
 
     def airbase(self) -> AirbaseClient:
         """Return a client for Airbase; raises `Halt` without a usable key."""
-        return self._openers.airbase(self.connection, self.airbase_breaker)
+        return self._openers.airbase(self.connection, self._airbase_pace)
 
     @cached_property
     def airbase_breaker(self) -> CircuitBreaker:
         """Return the circuit breaker for Airbase, which the connection's workers share."""
         # Cached: it remembers for a moment that the remote is up.
         return CircuitBreaker(self._tables.coordination, self.id, AIRBASE)
+
+    @cached_property
+    def _airbase_pace(self) -> SharedAirbasePace:
+        return SharedAirbasePace(self._tables.coordination, self.id, self.airbase_breaker)
 
     @property
     def channels(self) -> Sequence[Channel]:

@@ -1,7 +1,7 @@
 """A record that a worker processes: its steps, and what a fault does to it."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -22,6 +22,7 @@ from ml_connector.domain.records import (
 )
 from ml_connector.infrastructure.aws_faults import is_of_aws
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
+from ml_connector.infrastructure.dynamodb import Write
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Conflict, Ledger, Record, parked_under
 
@@ -146,17 +147,19 @@ class TrackedRecord(Generic[AnyFacts]):
         *,
         retry_in: timedelta | None = None,
         detail: Mapping[str, Any] | None = None,
+        also: Sequence[Write] = (),
     ) -> None:
         """Store a new state with `facts`, audited as `step` with what changed and `detail`.
 
-        `retry_in`: when the sweep queues it again if this worker gets no further.
+        `retry_in`: when the sweep queues it again if this worker gets no further. `also` is
+        written in the same transaction.
         """
         moved = self.record.now(state, facts)
         if retry_in is not None:
             moved = moved.due(clock.now() + retry_in)
         if retry_in == SETTLE:  # the worker goes on
             moved = replace(moved, receives=self.record.receives)
-        self.record = self._ledger.write(moved, step, detail=detail)
+        self.record = self._ledger.write(moved, step, also=also, detail=detail)
 
     def close_exceptions(self, state: str, step: str, *, but: str = "") -> None:
         """Close the exceptions that a later event has resolved, except those of the code `but`."""

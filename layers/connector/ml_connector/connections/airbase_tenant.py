@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ml_connector.airbase.client import AirbaseClient
-from ml_connector.bootstrap import SharedAirbasePace
 from ml_connector.connections.secrets import API_KEY, GivenSecrets
 from ml_connector.connections.subsidiaries import Subsidiary
+from ml_connector.infrastructure.airbase_pace import SharedAirbasePace
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, CircuitBreaker
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Stack
@@ -31,10 +31,10 @@ def try_airbase(stack: Stack, connection: Connection, given: GivenSecrets) -> li
 
 def _airbase(stack: Stack, connection: Connection, given: GivenSecrets) -> AirbaseClient:
     key = given.get(API_KEY) or stack.secret_store.airbase_key(connection.id)
-    pace = SharedAirbasePace(stack.tables.coordination, connection.id)
     circuit_breaker = CircuitBreaker(stack.tables.coordination, connection.id, AIRBASE)
-    id, base, profile = connection.id, connection.airbase_base_url, connection.profile
-    return AirbaseClient(id, base, profile, key, stack.http, pace, circuit_breaker)
+    pace = SharedAirbasePace(stack.tables.coordination, connection.id, circuit_breaker)
+    base, profile = connection.airbase_base_url, connection.profile
+    return AirbaseClient(base, profile, key, stack.http, pace, circuit_breaker)
 
 
 def _subsidiary(row: Any) -> Subsidiary:

@@ -56,6 +56,7 @@ class ExactClient:
         refused_tokens: RefusedTokens,
         turns: Turns,
         contract_day: ContractDay,
+        coordination: Table,
     ) -> None:
         """Call the site's address."""
         self._base = site.exact_base_url
@@ -67,6 +68,7 @@ class ExactClient:
         self._error_window = error_window
         self._refused_tokens = refused_tokens
         self.turns = turns
+        self._coordination = coordination
         self.contract_day = contract_day
         self._failures: Counter[Division] = Counter()
         self.calls_made = 0
@@ -75,6 +77,22 @@ class ExactClient:
     def circuit_breaker(self) -> CircuitBreaker:
         """Return the circuit breaker for Exact."""
         return self.tokens.circuit_breaker
+
+    def why_not(self, division: Division) -> Later | None:
+        """Return why the division cannot be called now: an outage, or no calls left.
+
+        One read, and another one at most after a block of the contract's day is used up.
+        """
+        breaker, limiter = self.circuit_breaker, self.rate_limiter
+        unread = breaker.unread()
+        found = self._coordination.get_each([*unread, *limiter.counters(division)])
+        if unread:
+            breaker.learn(found)
+        try:
+            breaker.check()
+        except Later as later:
+            return later
+        return self.contract_day.spent() or limiter.exhausted(division, found)
 
     def site_answers(self) -> bool:
         """Return whether Exact's site is up: no credentials, no counted call."""
@@ -356,4 +374,5 @@ def open_exact_client(
         RefusedTokens(coordination, id),
         Turns(coordination, id, site.calls_in_flight),
         ContractDay(coordination, id, site.site, site.contract),
+        coordination,
     )

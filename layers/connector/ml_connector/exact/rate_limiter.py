@@ -9,7 +9,7 @@ Exact counts it for, no minute has more than its limit, and none has to be kept 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -19,10 +19,12 @@ from ml_connector.domain.faults import Later
 from ml_connector.domain.ids import ConnectionId, Division, code_of
 from ml_connector.exact import rate_limit_headers as limits
 from ml_connector.exact.rate_limit_headers import RateLimitHeaders, Window, next_day, next_minute
-from ml_connector.infrastructure.dynamodb import Item, Table
+from ml_connector.infrastructure.dynamodb import Item, Key, Table
 
 DAY_MARGIN = 25
 _UNSURE = timedelta(seconds=1)
+_SHARED = "known"
+"""The item with what one process has found out for all."""
 # Exact's count is stored only when no more than one part in so many of a window is left.
 _MINUTE_TAIL = 3
 _DAY_TAIL = 20
@@ -85,24 +87,36 @@ class RateLimiter:
         """Return the calls left this minute and this day, ignoring a pause."""
         now = clock.now()
         known = self._known(division, now)
-        minute = known.minute_limit - self._used(division, _minute_key(_minutes(now)[-1]))
-        day = _day_ceiling(known) - self._used(division, _day_key(now))
-        return max(minute, 0), max(day, 0)
+        minute, day = _minute_key(_minutes(now)[-1]), _day_key(now)
+        used = self._used(division, minute, day)
+        left = known.minute_limit - used[minute], _day_ceiling(known) - used[day]
+        return max(left[0], 0), max(left[1], 0)
 
     def used_today(self, division: Division) -> int:
         """Return how many calls of this UTC day all workers have made in the division."""
-        return self._used(division, _day_key(clock.now()))
+        day = _day_key(clock.now())
+        return self._used(division, day)[day]
 
-    def exhausted(self, division: Division) -> Later | None:
-        """Return why no call is possible and until when, or None when calls are possible now."""
+    def counters(self, division: Division) -> list[Key]:
+        """Return what `exhausted` has to be given."""
         now = clock.now()
-        known = self._known(division, now)
+        names = _SHARED, _day_key(now), *map(_minute_key, _minutes(now))
+        return [(self._pk(division), name) for name in names]
+
+    def exhausted(self, division: Division, found: Iterable[Item]) -> Later | None:
+        """Return why no call is possible and until when, or None when calls are possible now.
+
+        `found`: which of the `counters` are stored, as just read.
+        """
+        now, pk = clock.now(), self._pk(division)
+        rows = {str(item["sk"]): item for item in found if item["pk"] == pk}
+        known = self._noted(division, now, rows.get(_SHARED))
         if known.paused_until > now.timestamp():
             return _limit_reached(known.pause_code, _moment(known.paused_until), division)
-        if self._used(division, _day_key(now)) >= _day_ceiling(known):
+        if _used_of(rows.get(_day_key(now))) >= _day_ceiling(known):
             return _limit_reached("EXACT_DAY_LIMIT", next_day(now), division)
         for minute in reversed(_minutes(now)):
-            if self._used(division, _minute_key(minute)) >= known.minute_limit:
+            if _used_of(rows.get(_minute_key(minute))) >= known.minute_limit:
                 return _minute_full(minute, division)
         return None
 
@@ -132,20 +146,20 @@ class RateLimiter:
         self._table.raise_to(self._pk(division), _minute_key(now), full, _expiry(now))
 
     def _known(self, division: Division, now: datetime) -> _Known:
-        known = self._divisions.setdefault(division, _Known(*self._configured))
-        minute = next_minute(now)
-        if known.read_in != minute:
-            known.read_in = minute
-            self._read_shared(division, known)
-        return known
+        known = self._divisions.get(division)
+        if known and known.read_in == next_minute(now):
+            return known
+        return self._noted(division, now, self._table.get(self._pk(division), _SHARED))
 
-    def _read_shared(self, division: Division, known: _Known) -> None:
-        item = self._table.get(self._pk(division), "known")
-        if item is None:
-            return
-        known.reported = json.loads(str(item["limits"]))
-        _apply_limits(known)
-        _apply_pause(known, item)
+    def _noted(self, division: Division, now: datetime, shared: Item | None) -> _Known:
+        """Return what is known of a division, after what others found out was read."""
+        known = self._divisions.setdefault(division, _Known(*self._configured))
+        known.read_in = next_minute(now)
+        if shared:
+            known.reported = json.loads(str(shared["limits"]))
+            _apply_limits(known)
+            _apply_pause(known, shared)
+        return known
 
     def _adopt_limits(
         self, division: Division, known: _Known, reported: RateLimitHeaders, now: datetime
@@ -159,13 +173,13 @@ class RateLimiter:
             self._share(division, known, now)
 
     def _share(self, division: Division, known: _Known, now: datetime) -> None:
-        item = self._table.get(self._pk(division), "known")
+        item = self._table.get(self._pk(division), _SHARED)
         if item is not None:
             _apply_pause(known, item)
         self._table.put(
             {
                 "pk": self._pk(division),
-                "sk": "known",
+                "sk": _SHARED,
                 "limits": json.dumps(known.reported),
                 "paused_until": repr(known.paused_until),
                 "pause_code": known.pause_code,
@@ -191,12 +205,17 @@ class RateLimiter:
         if window.limit - window.used <= window.limit // tail:
             self._table.raise_to(self._pk(division), sk, window.used, _expiry(clock.now()))
 
-    def _used(self, division: Division, sk: str) -> int:
-        item = self._table.get(self._pk(division), sk)
-        return int(item["used"]) if item else 0
+    def _used(self, division: Division, *counters: str) -> dict[str, int]:
+        """Return what was used of each of these. One read."""
+        found = self._table.get_many(self._pk(division), counters)
+        return dict.fromkeys(counters, 0) | {str(each["sk"]): _used_of(each) for each in found}
 
     def _pk(self, division: Division) -> str:
         return f"{self._connection}#budget#{division}"
+
+
+def _used_of(counter: Item | None) -> int:
+    return int(counter["used"]) if counter else 0
 
 
 def _moment(seconds: float) -> datetime:

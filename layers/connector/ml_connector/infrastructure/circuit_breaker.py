@@ -6,7 +6,7 @@ limits are answers: they show that the remote is up. Where the calls have paths,
 ones have to fail: an order or a listing that fails again and again shows nothing about the others.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Fault, Later
 from ml_connector.domain.ids import ConnectionId, SiteId
 from ml_connector.infrastructure.coordination import Leases
-from ml_connector.infrastructure.dynamodb import Item, Table
+from ml_connector.infrastructure.dynamodb import Item, Key, Table
 
 FAILURES_TO_OPEN = 3
 _PAUSES = tuple(timedelta(minutes=minutes) for minutes in (1, 2, 5, 10, 20))
@@ -137,11 +137,22 @@ class CircuitBreaker:
 
     def outage(self) -> Outage:
         """Return the shared state. One read."""
-        item = self._table.get(*self._key)
+        return self._note(self._table.get(*self._key))
+
+    def _note(self, item: Item | None) -> Outage:
         known = _read(item) if item else Outage()
         is_healthy = not known.is_open and not known.failing
         self._healthy_at = clock.epoch() if is_healthy else float("-inf")
         return known
+
+    def unread(self) -> list[Key]:
+        """Return what `check` would read now, for a reading together with others."""
+        return [] if self._is_healthy or self.is_probing else [self._key]
+
+    def learn(self, found: Iterable[Item]) -> None:
+        """Take note of what was just read of `unread`, so that `check` need not read it."""
+        stored = (item for item in found if (item["pk"], item["sk"]) == self._key)
+        self._note(next(stored, None))
 
     def check(self) -> None:
         """Pass while the remote is not away; the prober always passes.

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId, OrderId
-from ml_connector.infrastructure.dynamodb import Item, Table
+from ml_connector.infrastructure.dynamodb import Item, Put, Table, Write
 from ml_connector.infrastructure.mapping_rows import MappingRows
 from ml_connector.settings.airbase_profile import STORED
 from ml_connector.settings.connection import Connection
@@ -156,11 +156,15 @@ class ConnectionNotes:
 
     def note_posted(self, exact_order: str, order: OrderId) -> None:
         """Store which Airbase order a purchase order in Exact came from."""
-        self._table.put({"pk": self._id, "sk": f"posted#{exact_order}", "order": order})
+        self._table.put(_posted_item(self._id, exact_order, order))
+
+    def noting_posted(self, exact_order: str, order: OrderId) -> Write:
+        """Return what `note_posted` writes, for a transaction with the step that found it out."""
+        return Put(self._table, _posted_item(self._id, exact_order, order))
 
     def claim_posted(self, exact_order: str, order: OrderId) -> bool:
         """Do as `note_posted`; return False when it came from another order."""
-        item: Item = {"pk": self._id, "sk": f"posted#{exact_order}", "order": order}
+        item = _posted_item(self._id, exact_order, order)
         return self._table.insert(item) or self.order_of(exact_order) == order
 
     def order_of(self, exact_order: str) -> OrderId | None:
@@ -190,6 +194,10 @@ class ConnectionNotes:
     def save_listed_orders(self, orders: Mapping[OrderId, ListedOrder]) -> None:
         """Store how these orders were listed."""
         self._table.put_all(_listed_items(self._id, orders))
+
+
+def _posted_item(id: ConnectionId, exact_order: str, order: OrderId) -> Item:
+    return {"pk": id, "sk": f"posted#{exact_order}", "order": order}
 
 
 def _listed_items(id: ConnectionId, orders: Mapping[OrderId, ListedOrder]) -> Iterable[Item]:

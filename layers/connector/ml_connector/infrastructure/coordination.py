@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.ids import AppId, ConnectionId, Division, code_of, further_site_of
-from ml_connector.infrastructure.dynamodb import Item, Table
+from ml_connector.infrastructure.dynamodb import Item, Key, Table
 
 _HOUR = timedelta(hours=1)
 _VERSIONS = 2**48
@@ -110,6 +110,10 @@ class SharedValues:
         """Keep this connection's values in the coordination table."""
         self._table = table
         self._pk = f"{connection}#marks"
+
+    def key(self, name: str) -> Key:
+        """Return the key of a value, to read it together with other items."""
+        return self._pk, name
 
     def set(self, name: str, text: str, until: datetime) -> None:
         """Store `text` under `name` until then."""

@@ -18,6 +18,8 @@ from ml_connector import backoff, clock
 
 Scalar = str | int | bool
 Item = dict[str, Scalar]
+Key = tuple[str, str]
+"""The `pk` and the `sk` of an item."""
 
 LARGEST_ITEM = 400 * 1024
 """Bytes of one item, with the names of its attributes."""
@@ -101,6 +103,10 @@ class Table(Protocol):
         """Return those of the items under `pk` that exist, as `get` does, in no certain order."""
         ...
 
+    def get_each(self, keys: Iterable[Key]) -> list[Item]:
+        """Do as `get_many` with keys of several `pk`."""
+        ...
+
     def insert(self, item: Item) -> bool:
         """Write a new item; return False when its key is taken."""
         ...
@@ -115,6 +121,15 @@ class Table(Protocol):
 
     def replace(self, item: Item, expected: int) -> bool:
         """Write over the item of version `expected`; return False when it has changed."""
+        ...
+
+    def change(
+        self, pk: str, sk: str, expected: int, values: Item, without: Sequence[str] = ()
+    ) -> bool:
+        """Set attributes of the item of version `expected`, and remove those of `without`.
+
+        Return False when it has changed, or is gone.
+        """
         ...
 
     def transact(self, writes: Sequence[Write]) -> bool:
@@ -139,6 +154,10 @@ class Table(Protocol):
 
     def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
         """Yield the items under `pk` whose `sk` starts with `prefix`, in key order."""
+        ...
+
+    def between(self, pk: str, first: str, last: str) -> Iterator[Item]:
+        """Yield the items under `pk` with a `sk` from `first` to `last`, in key order."""
         ...
 
     def page(self, pk: str, after: str, most: int) -> list[Item]:
@@ -294,7 +313,11 @@ class DynamoTable:
 
     def get_many(self, pk: str, sks: Iterable[str]) -> list[Item]:
         """See `Table.get_many`."""
-        keys = [to_wire({"pk": pk, "sk": sk}) for sk in dict.fromkeys(sks)]
+        return self.get_each((pk, sk) for sk in sks)
+
+    def get_each(self, keys: Iterable[Key]) -> list[Item]:
+        """See `Table.get_each`."""
+        wanted = [to_wire({"pk": pk, "sk": sk}) for pk, sk in dict.fromkeys(keys)]
         found: list[Item] = []
 
         def read(some: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -304,7 +327,7 @@ class DynamoTable:
             left = answer.get("UnprocessedKeys", {}).get(self.name, {})
             return list(left.get("Keys", ()))
 
-        _in_batches(keys, _BATCH_GET, read, "BatchGetItem")
+        _in_batches(wanted, _BATCH_GET, read, "BatchGetItem")
         return [item for item in found if not is_expired(item)]
 
     def insert(self, item: Item) -> bool:
@@ -334,6 +357,26 @@ class DynamoTable:
     def replace(self, item: Item, expected: int) -> bool:
         """See `Table.replace`."""
         return self._conditional("put_item", **_put(Replace(self, item, expected)))
+
+    def change(
+        self, pk: str, sk: str, expected: int, values: Item, without: Sequence[str] = ()
+    ) -> bool:
+        """See `Table.change`."""
+        new = dict(enumerate(values.items()))
+        assigned = ", ".join(f"#n{at} = :v{at}" for at in new)
+        removed = ", ".join(f"#w{at}" for at in range(len(without)))
+        names = {f"#n{at}": name for at, (name, _) in new.items()}
+        names |= {f"#w{at}": name for at, name in enumerate(without)}
+        given = {f":v{at}": value for at, (_, value) in new.items()}
+        return self._conditional(
+            "update_item",
+            TableName=self.name,
+            Key=to_wire({"pk": pk, "sk": sk}),
+            UpdateExpression=f"SET {assigned}" + (f" REMOVE {removed}" if removed else ""),
+            ConditionExpression="version = :expected",
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=to_wire({**given, ":expected": expected}),
+        )
 
     def transact(self, writes: Sequence[Write]) -> bool:
         """See `Table.transact`."""
@@ -383,6 +426,14 @@ class DynamoTable:
             KeyConditionExpression=condition,
             ExpressionAttributeValues=to_wire(values),
             ScanIndexForward=not backwards,
+            ConsistentRead=True,
+        )
+
+    def between(self, pk: str, first: str, last: str) -> Iterator[Item]:
+        """See `Table.between`."""
+        return self._pages(
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :first AND :last",
+            ExpressionAttributeValues=to_wire({":pk": pk, ":first": first, ":last": last}),
             ConsistentRead=True,
         )
 

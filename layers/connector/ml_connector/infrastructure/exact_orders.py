@@ -70,6 +70,18 @@ class ExactOrders:
                 return self._load(item) if item else None
         raise RuntimeError(f"order {id} changes faster than it can be read")
 
+    def get_all(self, ids: Iterable[Guid]) -> dict[Guid, ExactOrder]:
+        """Return those of the orders that are stored, as `get` does; a hundred with one read."""
+        found: dict[Guid, ExactOrder] = {}
+        for item in self._table.get_many(self._pk, (f"order#{id}" for id in ids)):
+            id = Guid(str(item["sk"]).removeprefix("order#"))
+            try:
+                found[id] = self._load(item)
+            except PartsGoneError:
+                if order := self.get(id):
+                    found[id] = order
+        return found
+
     def mark_deleted(self, id: Guid) -> None:
         """Remove an order that Exact no longer has, and store that it is deleted."""
         self._table.put({"pk": self._pk, "sk": f"order-gone#{id}"})
@@ -90,9 +102,10 @@ class ExactOrders:
 
     def near(self, supplier: Guid, day: date) -> Iterator[ExactOrder]:
         """Yield the supplier's orders of the month of `day`, the one before and the one after."""
-        for month in sorted({f"{day + _A_MONTH * step:%Y-%m}" for step in (-1, 0, 1)}):
-            prefix = f"order-of#{supplier}#{month}#"
-            yield from (o for o in self._targets(prefix) if o.supplier == supplier)
+        prefix = f"order-of#{supplier}#"
+        first, last = (f"{prefix}{day + _A_MONTH * step:%Y-%m}#" for step in (-1, 1))
+        rows = self._table.between(self._pk, first, f"{last}~")  # ids sort before it
+        yield from (order for order in self._pointed_at(rows) if order.supplier == supplier)
 
     def with_order_token(self, token: str) -> list[ExactOrder]:
         """Return the orders whose remarks carry this order token, without deleted ones.
@@ -106,9 +119,12 @@ class ExactOrders:
         ]
 
     def _targets(self, prefix: str) -> Iterator[ExactOrder]:
-        for row in list(self._table.query(self._pk, prefix)):
-            if order := self.get(Guid(str(row["points_at"]))):
-                yield order
+        return self._pointed_at(self._table.query(self._pk, prefix))
+
+    def _pointed_at(self, rows: Iterable[Item]) -> Iterator[ExactOrder]:
+        ids = dict.fromkeys(Guid(str(row["points_at"])) for row in rows)
+        found = self.get_all(ids)
+        yield from (found[id] for id in ids if id in found)
 
     def _keep_parts(self, id: Guid, packed: Packed) -> None:
         """Store the rows of an order that does not fit into one item, before the item itself.

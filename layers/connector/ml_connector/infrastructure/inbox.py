@@ -20,6 +20,7 @@ KEPT_FOR = timedelta(days=30)
 """How long a duplicate is recognised."""
 
 _INDEX = "open"
+_OF_INDEX = (f"{_INDEX}_group", f"{_INDEX}_at")
 _PIECE = 256 * 1024
 """Bytes of a body in one item: an item holds 400 KB, and base64 takes a third more."""
 _MAX_ATTEMPTS = 10
@@ -120,15 +121,21 @@ class Inbox:
         Pass the `event_version` of the handled message: a copy that arrived meanwhile must be
         handled too. Without it the newest version is closed.
         """
+        if version is not None and self._close(sk, version):  # mostly nobody came between
+            return True
         for _ in range(_MAX_ATTEMPTS):
             stored = self._table.get(self._id, sk)
             if stored is None or f"{_INDEX}_group" not in stored:
                 return True
             if version is not None and stored["version"] != version:
                 return False
-            if self._table.replace(_closed(stored), int(stored["version"])):
+            if self._close(sk, int(stored["version"])):
                 return True
         return False
+
+    def _close(self, sk: str, version: int) -> bool:
+        handled: Item = {"handled_at": _stamp(clock.now()), "version": version + 1}
+        return self._table.change(self._id, sk, version, handled, without=_OF_INDEX)
 
     def open_events(self, older_than: datetime) -> Iterator[StoredEvent]:
         """Yield the events received up to `older_than` (aware) and still open, oldest first."""
@@ -193,11 +200,6 @@ def _reopened(stored: Item, fresh: Item) -> Item:
         "open_at": stored.get("open_at", fresh["open_at"]),
         "version": int(stored["version"]) + 1,
     }
-
-
-def _closed(stored: Item) -> Item:
-    kept = {name: value for name, value in stored.items() if not name.startswith(f"{_INDEX}_")}
-    return {**kept, "handled_at": _stamp(clock.now()), "version": int(stored["version"]) + 1}
 
 
 def _bytes(item: Item) -> bytes:

@@ -239,6 +239,15 @@ class Ledger:
         """Return the record of an order, as `read` does."""
         return self.read(order_key(order))
 
+    def order_and_connection(self, order: OrderId) -> tuple[OrderRecord, ConnectionRecord]:
+        """Return the record of an order and the connection's own, as `read` does. One read."""
+        keys = order_key(order), CONNECTION
+        found = {str(item["sk"]): item for item in self._ledger.get_many(self.id, keys)}
+        known, connection = (
+            self._record(found[key]) if key in found else new_record(self.id, key) for key in keys
+        )
+        return known, connection
+
     def vendor(self, vendor: VendorId) -> VendorRecord:
         """Return the record of a vendor, as `read` does."""
         return self.read(vendor_key(vendor))
@@ -304,7 +313,7 @@ class Ledger:
             raise Conflict(_trail(record))
         self.groups.count(was_in, is_in, now)
         if through := _went_through(before, stored):
-            self.groups.count_through(stored.key, through.division)
+            self.groups.count_through(through.division)
         self._after_change()
         return stored
 

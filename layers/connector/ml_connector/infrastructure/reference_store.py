@@ -7,7 +7,7 @@ it still matches, so an outdated row is skipped and needs no cleaning up.
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from difflib import SequenceMatcher
@@ -24,6 +24,9 @@ from ml_connector.infrastructure.site_keys import SiteKeys
 from ml_connector.infrastructure.vendor_links import Link, VendorLinks
 
 Entity = TypeVar("Entity", bound=Supplier | GLAccount | Item | Code)
+EntityKey = tuple[str, str]
+"""The kind of an entity, and its GUID (or code, for codes)."""
+Wanted = Iterable[tuple[EntityKey, type[Any]]]
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAX_SIMILAR = 50
 _CURSOR, _NOTE, _CHANGE = "reading#", "note#", "supplier-change#"
@@ -221,6 +224,15 @@ class ReferenceStore:
         row = self._table.get(self._pk, f"{kind}#{key}")
         return _load(row, shape) if row else None
 
+    def get_all(self, wanted: Mapping[EntityKey, type[Any]]) -> dict[EntityKey, Any]:
+        """Return the entities with these keys, None for what is not there. One read."""
+        keys = {f"{kind}#{key}": (kind, key) for kind, key in wanted}
+        rows = {keys[str(row["sk"])]: row for row in self._table.get_many(self._pk, keys)}
+        return {
+            each: _load(rows[each], shape) if each in rows else None
+            for each, shape in wanted.items()
+        }
+
     def all(self, kind: str, shape: type[Entity]) -> Iterator[Entity]:
         """Yield all entities of a kind."""
         return (_load(row, shape) for row in self._table.query(self._pk, f"{kind}#"))
@@ -272,6 +284,39 @@ class StoredDivisionData:
         self._links = links
         self._division = division
         self._cached: dict[tuple[str, str], Any] = {}
+        self._pointed: dict[str, list[str]] = {}
+
+    def read_ahead(self, lookups: Iterable[tuple[str, Sequence[Any]]]) -> None:
+        """Read at once what these questions are about: methods of `DivisionData`, arguments."""
+        self._read_together(
+            each for what, arguments in lookups for each in self._entities_of(what, arguments)
+        )
+
+    def _entities_of(self, what: str, arguments: Sequence[Any]) -> Wanted:
+        match what, arguments:
+            case "supplier", (id_or_code,):
+                return self._named("supplier", id_or_code, Supplier)
+            case "gl_account", (id_or_code,):
+                return self._named("gl_account", id_or_code, GLAccount)
+            case "carriers", (gl_account,):
+                return self._carrier_keys(gl_account)
+            case "item", (id,):
+                return [(("item", id), Item)]
+            case "code", (kind, code):
+                return [((kind, code), Code)]
+            case _:
+                return ()
+
+    def _read_together(self, wanted: Wanted) -> None:
+        unread = {key: shape for key, shape in wanted if key not in self._cached}
+        if unread:
+            self._cached |= self._data.get_all(unread)
+
+    def _ids(self, prefix: str) -> list[str]:
+        """Return the keys that the look-up rows with `prefix` point at."""
+        if prefix not in self._pointed:
+            self._pointed[prefix] = list(self._data.targets(prefix))
+        return self._pointed[prefix]
 
     def mapped(self, kind: str, keys: Sequence[str]) -> str | None:
         """See `DivisionData.mapped`."""
@@ -312,6 +357,7 @@ class StoredDivisionData:
         # Full matches first: a common first word has more suppliers than are read.
         prefixes = (f"supplier-name#{wanted}", f"supplier-name#{first}")
         ids = [id for p in prefixes for id in islice(self._data.targets(p), _MAX_SIMILAR)]
+        self._read_together((("supplier", id), Supplier) for id in ids)
         found = [s for id in dict.fromkeys(ids) if (s := self.supplier(id))]
         return sorted(
             (s for s in found if s.is_supplier and plain_name(s.name).startswith(first)),
@@ -328,13 +374,13 @@ class StoredDivisionData:
 
     def carriers(self, gl_account: Guid) -> Sequence[Item]:
         """See `DivisionData.carriers`."""
-        key = ("carriers", gl_account)
-        if key not in self._cached:
-            ids = self._data.targets(f"carrier#{gl_account}#")
-            items = [item for id in ids if (item := self.item(Guid(id)))]
-            self._cached[key] = [item for item in items if item.gl_costs == gl_account]
-        carriers: list[Item] = self._cached[key]
-        return carriers
+        wanted = self._carrier_keys(gl_account)
+        self._read_together(wanted)
+        items = [item for (_, id), _ in wanted if (item := self.item(Guid(id)))]
+        return [item for item in items if item.gl_costs == gl_account]
+
+    def _carrier_keys(self, gl_account: Guid) -> list[tuple[EntityKey, type[Any]]]:
+        return [(("item", id), Item) for id in self._ids(f"carrier#{gl_account}#")]
 
     def code(self, kind: CodeKind, code: str) -> Code | None:
         """See `DivisionData.code`."""
@@ -347,17 +393,26 @@ class StoredDivisionData:
     def _by_id_or_code(self, kind: str, key: str, shape: type[Entity]) -> Entity | None:
         if _GUID.fullmatch(key.lower()):
             return self._once(kind, key.lower(), shape)
-        for id in self._data.targets(f"{kind}-code#{key.strip()}#"):
+        for id in self._ids(_by_code(kind, key)):
             found = self._once(kind, id, shape)
             if found and found.code == key.strip():
                 return found
         return None
+
+    def _named(self, kind: str, key: str, shape: type[Any]) -> Wanted:
+        is_id = _GUID.fullmatch(key.lower())
+        ids = [key.lower()] if is_id else self._ids(_by_code(kind, key))
+        return [((kind, id), shape) for id in ids]
 
     def _once(self, kind: str, key: str, shape: type[Entity]) -> Entity | None:
         if (kind, key) not in self._cached:
             self._cached[kind, key] = self._data.get(kind, key, shape)
         found: Entity | None = self._cached[kind, key]
         return found
+
+
+def _by_code(kind: str, code: str) -> str:
+    return f"{kind}-code#{code.strip()}#"
 
 
 def plain_name(name: str) -> str:

@@ -68,7 +68,8 @@ class WebhookSenders:
 
     def note_told(self, state: WebhookSenderState, *, is_told: bool) -> None:
         """Store whether people have an exception about it, unless it has changed meanwhile."""
-        self._store(replace(state, is_told=is_told))
+        told: Item = {"is_told": is_told, "version": state.version + 1}
+        self._table.change(self._pk, state.sender, state.version, told)
 
     def _known(self, sender: str) -> WebhookSenderState:
         item = self._table.get(self._pk, sender)

@@ -15,7 +15,7 @@ from ml_connector.domain.orders.exact_order import UNTOUCHED, ExactOrder
 from ml_connector.domain.orders.marker import is_marked_for
 from ml_connector.domain.orders.next_step import created_digest, next_step
 from ml_connector.domain.orders.outcome import confirmed, intended
-from ml_connector.domain.orders.questions import Known
+from ml_connector.domain.orders.questions import ConnectionStanding, Known, Standing
 from ml_connector.domain.orders.steps import (
     Adopt,
     Amend,
@@ -35,12 +35,13 @@ from ml_connector.exact.call_purpose import for_orders
 from ml_connector.exact.purchase_orders import ORDERS_PATH, read_header
 from ml_connector.exact.rows import Row, RowReader
 from ml_connector.exact.turns import kept
+from ml_connector.infrastructure.dynamodb import Write
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.messages.sending import vendor_message
 from ml_connector.purchase_orders.amending import OrderAmender, is_as_expected, note_refusal
 from ml_connector.purchase_orders.prerequisites import Prerequisites
-from ml_connector.purchase_orders.reader import OrderReader
+from ml_connector.purchase_orders.reader import OrderReader, standing_of
 from ml_connector.services import Services
 from ml_connector.tracked_record import TrackedOrder
 
@@ -62,18 +63,26 @@ def advance_order(
     `Conflict` when another worker changed the order meanwhile. See `TrackedRecord.taken` for an
     order over which workers crash.
     """
-    tracked = TrackedOrder(services.ledger, services.ledger.order(id))
+    record, connection = services.ledger.order_and_connection(id)
+    tracked, standing = TrackedOrder(services.ledger, record), standing_of(connection)
     with tracked.taken(receives, anew=by_hand or tracked.is_news(event)) as may_work:
         if may_work:
             tracked.note_event(event, SETTLE)
-            _advance(services, id, tracked, by_hand=by_hand)
+            _advance(services, id, tracked, standing, by_hand=by_hand)
     return tracked.record
 
 
-def _advance(services: Services, id: OrderId, tracked: TrackedOrder, *, by_hand: bool) -> None:
+def _advance(
+    services: Services,
+    id: OrderId,
+    tracked: TrackedOrder,
+    standing: ConnectionStanding,
+    *,
+    by_hand: bool,
+) -> None:
     try:
         with for_orders(), kept():
-            _Posting(services, id, tracked, by_hand=by_hand).run()
+            _Posting(services, id, tracked, standing, by_hand=by_hand).run()
     except Fault as fault:
         tracked.apply_fault(fault)
         _queue_unknown_vendor(services.queues, tracked.record)
@@ -152,6 +161,7 @@ class _Posting:
         services: Services,
         id: OrderId,
         tracked: TrackedOrder,
+        standing: ConnectionStanding,
         *,
         by_hand: bool,
     ) -> None:
@@ -167,6 +177,7 @@ class _Posting:
             facts=tracked.facts,
             due_at=tracked.record.due_at,
             by_hand=by_hand,
+            answers={Standing(): standing},  # asked anew before anything is sent
         )
 
     def run(self) -> None:
@@ -234,10 +245,10 @@ class _Posting:
         if step.state is OrderState.POSTED:
             self._confirm(step.step, step.facts)
         else:
-            self._note_origin(step.facts)
             self.tracked.step(
-                step.state, step.step, step.facts, retry_in=SETTLE, detail=step.detail
-            )
+                step.state, step.step, step.facts,
+                retry_in=SETTLE, detail=step.detail, also=[self._origin(step.facts)],
+            )  # fmt: skip
         # Nobody asked for an order to be posted anew that was not known to be in Exact.
         self.known = replace(self.known, by_hand=False)
 
@@ -291,11 +302,9 @@ class _Posting:
         )
 
     def _confirm(self, step: str, facts: OrderFacts) -> None:
-        self._note_origin(facts)
-        self.tracked.step(OrderState.POSTED, step, facts)
+        self.tracked.step(OrderState.POSTED, step, facts, also=[self._origin(facts)])
         self.services.measure({"OrdersPosted": 1})
 
-    def _note_origin(self, facts: OrderFacts) -> None:
-        """Store which Airbase order the one in Exact came from."""
-        posted = posted_facts(facts)
-        self.services.notes.note_posted(posted.exact.id, self.known.id)
+    def _origin(self, facts: OrderFacts) -> Write:
+        """Return what stores which Airbase order the one in Exact came from."""
+        return self.services.notes.noting_posted(posted_facts(facts).exact.id, self.known.id)

@@ -1,7 +1,6 @@
 """Read what a decision about an order asks: in Airbase, in Exact, in our own tables."""
 
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, assert_never
 
 from ml_connector import clock
@@ -27,11 +26,11 @@ from ml_connector.domain.orders.questions import (
 )
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.purchase_orders import STREAM_PATH
-from ml_connector.infrastructure.ledger import Ledger, OrderRecord
-from ml_connector.infrastructure.reference_store import StoredDivisionData
+from ml_connector.infrastructure.ledger import ConnectionRecord, OrderRecord
+from ml_connector.infrastructure.reference_store import StoredDivisionData, StreamCursor
 from ml_connector.purchase_orders.exact_lookup import fetch_current, find_orders, store_current
 from ml_connector.purchase_orders.fetch import fetch_order
-from ml_connector.reference_data.refresh import is_usable
+from ml_connector.reference_data.refresh import are_usable
 from ml_connector.services import Services
 
 
@@ -57,6 +56,7 @@ class OrderReader:
         self._id = OrderId(record.key.partition("#")[2])
         self._stores = stores
         self._division_data: dict[Division, StoredDivisionData] = {}
+        self._cursors: dict[Division, Mapping[str, StreamCursor]] = {}
 
     def answers(self, questions: tuple[AnyQuestion, ...]) -> Mapping[AnyQuestion, Any]:
         """Return the answers, and what will be asked next.
@@ -64,14 +64,19 @@ class OrderReader:
         Raises `Later`, `Review` or `Halt` as the remotes do.
         """
         answers: dict[AnyQuestion, Any] = {}
-        unanswered = deque(questions)
-        while unanswered:
-            question = unanswered.popleft()
-            if question not in answers:
-                answers[question] = said = self._answer(question)
-                if isinstance(question, Lookup):
-                    unanswered.extend(what_follows(question, said))
+        asked: Iterable[AnyQuestion] = questions
+        while unanswered := [each for each in dict.fromkeys(asked) if each not in answers]:
+            lookups = [each for each in unanswered if isinstance(each, Lookup)]
+            self._read_ahead(lookups)
+            answers |= {each: self._answer(each) for each in unanswered}
+            asked = [more for each in lookups for more in what_follows(each, answers[each])]
         return answers
+
+    def _read_ahead(self, lookups: Sequence[Lookup]) -> None:
+        for division in dict.fromkeys(each.division for each in lookups):
+            self._data(division).read_ahead(
+                (each.what, each.arguments) for each in lookups if each.division == division
+            )
 
     def forget(self) -> None:
         """Read reference data anew from now on: something was created."""
@@ -111,13 +116,14 @@ class OrderReader:
         services = self._services
         match question:
             case Standing():
-                return _standing(services.ledger)
+                return standing_of(services.ledger.connection())
             case WaitForExact(division):
-                return _wait_for_exact(services.exact(division), division)
+                return services.exact(division).why_not(division)
             case TurnAtExact(division):
                 return _wait_for_turn(services.exact(division), division) if self._stores else None
             case HasUsableData(division):
-                return is_usable(services.reference_store(division))
+                self._cursors[division] = services.reference_store(division).cursors()
+                return are_usable(self._cursors[division])
             case MarkedOrders(division):
                 token = order_token(services.id, self._id)
                 return tuple(services.exact_orders(division).with_order_token(token))
@@ -126,9 +132,15 @@ class OrderReader:
             case OriginOf(exact_order):
                 return services.notes.order_of(exact_order)
             case StreamPosition(division):
-                return services.reference_store(division).cursor(STREAM_PATH).timestamp
+                return self._stream(division).timestamp
             case _:
                 assert_never(question)
+
+    def _stream(self, division: Division) -> StreamCursor:
+        """Return how far Exact's orders were read; what was read just before is low enough."""
+        if division in self._cursors:
+            return self._cursors[division].get(STREAM_PATH, StreamCursor())
+        return self._services.reference_store(division).cursor(STREAM_PATH)
 
     def _data(self, division: Division) -> StoredDivisionData:
         if division not in self._division_data:
@@ -137,22 +149,12 @@ class OrderReader:
         return self._division_data[division]
 
 
-def _standing(ledger: Ledger) -> ConnectionStanding:
-    facts = ledger.connection().facts
+def standing_of(connection: ConnectionRecord) -> ConnectionStanding:
+    """Return what the connection's record says of it."""
+    facts = connection.facts
     until = facts.looks_first_until
     looks_first = until is not None and clock.now() < until
     return ConnectionStanding(frozenset(facts.halts), looks_first)
-
-
-def _wait_for_exact(exact_client: ExactClient, division: Division) -> Later | None:
-    """Return why the division cannot be called now: an outage, or no calls left."""
-    try:
-        exact_client.circuit_breaker.check()
-    except Later as later:
-        return later
-    if spent := exact_client.contract_day.spent():
-        return spent
-    return exact_client.rate_limiter.exhausted(division)
 
 
 def _wait_for_turn(exact_client: ExactClient, division: Division) -> Later | None:

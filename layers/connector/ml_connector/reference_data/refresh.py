@@ -90,7 +90,10 @@ def is_due(data: ReferenceStore) -> bool:
 
 def fresh_since(data: ReferenceStore) -> datetime | None:
     """Return when the oldest of the required streams was read; None if one never was."""
-    readings = data.cursors()
+    return _fresh_since(data.cursors())
+
+
+def _fresh_since(readings: Mapping[str, StreamCursor]) -> datetime | None:
     times = [readings.get(path, StreamCursor()).read_at for path in _NEEDED]
     return None if None in times else min(at for at in times if at)
 
@@ -158,7 +161,12 @@ def _is_due(cursor: StreamCursor, stale_at: datetime | None) -> bool:
 
 def is_usable(data: ReferenceStore) -> bool:
     """Return whether the division's data are fresh enough to map orders."""
-    read_at = fresh_since(data)
+    return are_usable(data.cursors())
+
+
+def are_usable(readings: Mapping[str, StreamCursor]) -> bool:
+    """Return whether the data of a division with these cursors are fresh enough to map orders."""
+    read_at = _fresh_since(readings)
     return read_at is not None and clock.now() - read_at < MAX_AGE
 
 
@@ -205,18 +213,17 @@ class _Reader:
         self, kind: str, rows: Iterable[ReadRow[AnyEntity]], known_up_to: int
     ) -> list[ReadRow[AnyEntity]]:
         """Return the rows that were not read before; of those read again, the ones that differ."""
-        return [
-            row
-            for row in rows
-            if row.version is None or row.version > known_up_to or self._differs(kind, row)
-        ]
+        every = list(rows)
+        known = [row for row in every if row.version is not None and row.version <= known_up_to]
+        again = {(kind, _key(each)): each for each in self._entities(kind, known)}
+        stored = self.data.get_all({key: type(each) for key, each in again.items()})
 
-    def _differs(self, kind: str, row: ReadRow[AnyEntity]) -> bool:
-        return any(
-            self.data.get(kind, each.code if isinstance(each, Code) else each.id, type(each))
-            != each
-            for each in self._entities(kind, [row])
-        )
+        def differs(row: ReadRow[AnyEntity]) -> bool:
+            return any(stored.get((kind, _key(e))) != e for e in self._entities(kind, [row]))
+
+        return [
+            row for row in every if row.version is None or row.version > known_up_to or differs(row)
+        ]
 
     def _store(self, kind: str, rows: Iterable[ReadRow[Any]]) -> None:
         self.data.store(kind, self._entities(kind, rows))
@@ -249,11 +256,8 @@ class _Reader:
         Never more than some pages: a stream without any headers is taken as it comes.
         """
         with_header = {row.value.order for row in rows if row.value.header}
-        headless = {
-            id
-            for id in {row.value.order for row in rows} - with_header
-            if id and self.orders.get(id) is None
-        }
+        without = {row.value.order for row in rows} - with_header - {Guid("")}
+        headless = without - self.orders.get_all(without).keys()
         cut = headless | {rows[-1].value.order} - {Guid("")}
         held = [row for row in rows if row.value.order in cut]
         return held if len(held) <= _MOST_HELD else []
@@ -263,10 +267,11 @@ class _Reader:
     ) -> None:
         """Store the orders of these rows, and have ours compared, if they were not read before."""
         new = {each.value.order for each in rows if (each.version or 0) > known_up_to}
+        stored = self.orders.get_all({row.value.order for row in rows if row.value.order})
         orders = [
             order
-            for order in group_stream(rows, self.orders.get, known_up_to)
-            if order.id in new or self.orders.get(order.id) != order
+            for order in group_stream(rows, stored.get, known_up_to)
+            if order.id in new or stored.get(order.id) != order
         ]
         origins = {
             order.id: self.services.notes.order_of(order.id)
@@ -447,6 +452,10 @@ class _Reader:
         if order:
             message = changed_order_message(self.connection.id, order)
             self.services.queues.send(message, f"{message.group} exact {stamp}")
+
+
+def _key(entity: Entity) -> str:
+    return entity.code if isinstance(entity, Code) else entity.id
 
 
 def _highest(rows: Sequence[ReadRow[Any]]) -> int:

@@ -67,25 +67,33 @@ class WebhookClients:
 _SERVICES = ("dynamodb", "sqs", "secretsmanager")
 
 
+def airbase_sender() -> WebhookSender[airbase.AirbaseWebhookSettings]:
+    """Return how Airbase's calls are verified and read."""
+    return WebhookSender(
+        "airbase", airbase.accept, airbase.unknown_connection(), lambda _: False, airbase.is_signed
+    )
+
+
+def exact_sender() -> WebhookSender[exact.ExactWebhookSettings]:
+    """Return how Exact's notifications are verified and read."""
+    return WebhookSender(
+        "exact", exact.accept, exact.unknown_connection(), exact.is_subscription_check,
+        exact.is_signed,
+    )  # fmt: skip
+
+
 def open_airbase_webhook(
     environment: WebhookEnvironment | None = None, clients: WebhookClients | None = None
 ) -> WebhookHandler[airbase.AirbaseWebhookSettings]:
     """Return the handler of Airbase's webhooks."""
-    sender = WebhookSender(
-        "airbase", airbase.accept, airbase.unknown_connection(), lambda _: False, airbase.is_signed
-    )
-    return _build(sender, airbase.parse_settings, environment, clients)
+    return _build(airbase_sender(), airbase.parse_settings, environment, clients)
 
 
 def open_exact_webhook(
     environment: WebhookEnvironment | None = None, clients: WebhookClients | None = None
 ) -> WebhookHandler[exact.ExactWebhookSettings]:
     """Return the handler of Exact's notifications."""
-    sender = WebhookSender(
-        "exact", exact.accept, exact.unknown_connection(), exact.is_subscription_check,
-        exact.is_signed,
-    )  # fmt: skip
-    return _build(sender, exact.parse_settings, environment, clients)
+    return _build(exact_sender(), exact.parse_settings, environment, clients)
 
 
 def _build(
