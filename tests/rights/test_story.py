@@ -103,7 +103,7 @@ def test_what_aws_alone_uses_is_given_and_has_a_reason() -> None:
 
 @pytest.mark.parametrize(
     ("holder", "text"),
-    [("AirbaseWebhookRole", "dynamodb:PutItem"), ("ExactTokensPolicy", "kms:GenerateDataKey")],
+    [("AirbaseWebhookRole", "dynamodb:PutItem"), ("PoPostingRole", "dynamodb:Query")],
 )
 def test_without_a_right_the_stack_fails(tmp_path: Path, holder: str, text: str) -> None:
     template = deployed().cloudformation
