@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -45,16 +45,20 @@ def main() -> None:
                 "name others with --port"
             )
         pending = ""
-        if not arguments.bare:
+        if arguments.unconnected:
+            demo.firm.populate()
+        elif not arguments.bare:
             connect_with_samples(demo)
             pending = add_orders(demo)
         demo.stack.run_in_background()
         for exact in demo.sites.values():
             running.enter_context(notifying(exact))
         write_environment(demo, arguments.containers or "127.0.0.1")
-        _print_addresses(console, demo)
-        if not arguments.bare:
-            _print_lesson(console, demo, pending)
+        _print_addresses(console, demo, is_connected=bool(pending))
+        if pending:
+            _print(console, _lesson(demo, pending))
+        elif arguments.unconnected:
+            _print(console, lesson_to_connect(demo))
         console.print("Running; Ctrl-C ends it.")
         try:
             _wait_for_interrupt()
@@ -80,10 +84,10 @@ def add_orders(demo: DemoEnvironment) -> str:
     return str(order("PO-1003", "Cloudwerk", "89.95")["id"])
 
 
-def _print_lesson(console: Console, demo: DemoEnvironment, pending: str) -> None:
+def _lesson(demo: DemoEnvironment, pending: str) -> Sequence[str]:
     approve = f'curl -d \'{{"order": "{pending}"}}\' {demo.airbase_url}/_control/approve'
     connector = f"{_program()} --local"
-    lesson = (
+    return (
         "",
         "Three things to try, in another terminal:",
         f"1. See what needs a person, and why:   {connector} exceptions {CONNECTION_ID}",
@@ -93,7 +97,28 @@ def _print_lesson(console: Console, demo: DemoEnvironment, pending: str) -> None
         f"What else the simulators can do:       curl {demo.airbase_url}/_control/",
         "",
     )
-    for line in lesson:
+
+
+def lesson_to_connect(demo: DemoEnvironment) -> Sequence[str]:
+    """Return what to do first where the firm waits to be connected."""
+    connector = f"{_program()} --local"
+    sent = json.dumps({
+        "url": f"{demo.stack.url}/webhooks/airbase/my-firm", "secret": demo.airbase.outbox.secret,
+    })  # fmt: skip
+    secret = f"CONNECTOR_AIRBASE_WEBHOOK_SECRET={demo.airbase.outbox.secret}"
+    webhooks = f"curl -d '{sent}' {demo.airbase_url}/_control/webhooks"
+    return (
+        "",
+        "Connect the firm yourself, in another terminal:",
+        f"1. With the key, ids and secrets above:  {secret} {connector} connect my-firm",
+        f"2. Have Airbase's webhooks sent to it:   {webhooks}",
+        f"3. Check that all of it works:           {connector} ping my-firm",
+        "",
+    )
+
+
+def _print(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
         console.print(line, soft_wrap=True, markup=False)
 
 
@@ -113,7 +138,13 @@ def _arguments() -> argparse.Namespace:
         help="first of eight ports: webhooks, AWS, Exact, Airbase, console, identity provider, and "
         "Exact's Belgian and German sites (default: %(default)s)",
     )
-    parser.add_argument("--bare", action="store_true", help="start without the firm of the demo")
+    without = parser.add_mutually_exclusive_group()
+    without.add_argument("--bare", action="store_true", help="start without the firm of the demo")
+    without.add_argument(
+        "--unconnected",
+        action="store_true",
+        help="start with the firm of the demo in both systems, for you to connect",
+    )
     parser.add_argument(
         "--containers",
         metavar="HOST",
@@ -127,11 +158,13 @@ def _arguments() -> argparse.Namespace:
 
 def write_environment(demo: DemoEnvironment, host: str) -> None:
     """Write how the command and `sam local invoke` reach the stack; it holds keys."""
+    simulators = [("airbase", demo.airbase_url), *demo.exact_urls.items()]
     variables = {
         **demo.stack.environment(),
         "CONNECTOR_STACK": demo.stack.name,
         "CONNECTOR_WEBHOOK_BASE_URL": demo.stack.url,
         "CONNECTOR_LOCAL_CLOCK": f"{demo.exact_url}/_control/clock",
+        "CONNECTOR_LOCAL_SIMULATORS": ",".join(f"{name}={url}" for name, url in simulators),
     }
     ENVIRONMENT.parent.mkdir(exist_ok=True)
     lines = (f"{name}={value}\n" for name, value in variables.items())
@@ -141,7 +174,7 @@ def write_environment(demo: DemoEnvironment, host: str) -> None:
     FUNCTIONS.write_text(json.dumps(functions, indent=2).replace("127.0.0.1", host))
 
 
-def _print_addresses(console: Console, demo: DemoEnvironment) -> None:
+def _print_addresses(console: Console, demo: DemoEnvironment, *, is_connected: bool) -> None:
     rows = (
         ("Console", f"{demo.stack.console_url}  (sign in as whom you like)"),
         ("Airbase webhooks", f"{demo.stack.url}/webhooks/airbase/CONNECTION"),
@@ -154,7 +187,7 @@ def _print_addresses(console: Console, demo: DemoEnvironment) -> None:
         ("Airbase key", demo.airbase.api_key),
         ("Airbase webhook secret", demo.airbase.outbox.secret),
         *(row for branch in demo.firm.branches for row in _of_site(demo, branch)),
-        ("Connection", CONNECTION_ID),
+        *([("Connection", CONNECTION_ID)] if is_connected else []),
         ("For the connector command", f"{ENVIRONMENT} ({_program()} --local ...)"),
         ("For sam local invoke", f"--env-vars {FUNCTIONS} (started with --containers)"),
     )

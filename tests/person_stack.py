@@ -49,6 +49,8 @@ class PersonStack(OpenedStack):
             "secret_store": env.memory.secret_store,
             "addresses": _ADDRESSES,
             "topic": _Topic(env),
+            "stand_ins": vars(env).get("stand_ins", {}),
+            "tells_by_mail": vars(env).get("tells_by_mail", True),
             "http": http_clients.client(env.memory.transport),
         }
         vars(self).update(opened)

@@ -54,10 +54,12 @@ class OpenedStack(Stack):
         name: str,
         outputs: Mapping[str, str],
         http: "httpx.Client | None" = None,
+        stand_ins: Mapping[str, str] | None = None,
     ) -> None:
-        """See `Stack`."""
+        """See `Stack`; `stand_ins` are the addresses of a local stack's simulators."""
         super().__init__(clients, name, outputs, http)
         self._identity = clients
+        self.stand_ins = stand_ins or {}
 
     @cached_property
     def actor(self) -> Actor:
@@ -82,7 +84,7 @@ def open_stack(target: Target, http: "httpx.Client | None" = None) -> OpenedStac
         raise UserError(
             f"stack {target.stack!r} is not a connector: it has no output {', '.join(missing)}"
         )
-    stack = OpenedStack(clients, target.stack, outputs, http)
+    stack = OpenedStack(clients, target.stack, outputs, http, target.stand_ins)
     stack.form.refuse_newer()
     return stack
 

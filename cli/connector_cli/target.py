@@ -2,8 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
@@ -35,6 +35,8 @@ class Target:
     webhook_base_url: str | None = None
     clock_url: str | None = None
     """Where the time of a local stack is asked for: its clock can be moved."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """The addresses of a local stack's simulators: of `airbase` and each Exact site."""
 
     def __repr__(self) -> str:
         """Show only the name: the other fields may hold a key."""
@@ -81,7 +83,15 @@ def _target(found: Mapping[str, str]) -> Target:
         key=found["AWS_SECRET_ACCESS_KEY"],
         webhook_base_url=found["CONNECTOR_WEBHOOK_BASE_URL"],
         clock_url=found.get("CONNECTOR_LOCAL_CLOCK"),
+        stand_ins=dict(_pairs(found.get("CONNECTOR_LOCAL_SIMULATORS", ""))),
     )
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Yield name and address of each in `airbase=http://...,nl=http://...`."""
+    for each in filter(None, text.split(",")):
+        name, _, url = each.partition("=")
+        yield name, url
 
 
 def follow_clock(target: Target) -> None:

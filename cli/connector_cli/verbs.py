@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from connector_cli.one_output import write_one_thing
 from connector_cli.typed_texts import take_texts_as_typed
 
 _SET_UP = "Set up a company"
@@ -165,6 +166,7 @@ def _loaded(name: str, verb: Verb) -> Any:
     command = typer.main.get_group(around).commands[name]
     _keep_brackets(command)
     take_texts_as_typed(command)
+    write_one_thing(command)
     return command
 
 

@@ -3,9 +3,11 @@
 `GET /_control/` lists them, with an example of what each is called with.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from collections.abc import Set as AbstractSet
 from dataclasses import fields
 from functools import partial
+from inspect import Parameter, signature
 from typing import Any
 
 from local.control_routes import PREFIX, ControlRoute, answer_route, json_answer
@@ -65,8 +67,22 @@ def _add(simulator: ExactSimulator, sent: dict[str, Any]) -> Any:
     what = sent.pop("what")
     if what not in _ADDABLE:
         raise ValueError(f"what is one of {', '.join(sorted(_ADDABLE))}")
-    made = getattr(simulator, f"add_{what}")(**sent)
+    add = getattr(simulator, f"add_{what}")
+    _expect_fields(what, signature(add).parameters.values(), sent.keys())
+    made = add(**sent)
     return {"division": made.code} if isinstance(made, Division) else {"id": made}
+
+
+def _expect_fields(what: str, takes: Collection[Parameter], sent: AbstractSet[str]) -> None:
+    """Raise `ValueError`, which says what there is to say of it, for another or a missing field."""
+    named = {each.name: each for each in takes if each.kind is not Parameter.VAR_KEYWORD}
+    takes_more = len(named) < len(takes)
+    needed = {name for name, each in named.items() if each.default is Parameter.empty}
+    text = f"it takes {', '.join(named)}{' and fields of Exact' if takes_more else ''}"
+    if unknown := sorted(sent - named.keys() if not takes_more else ()):
+        raise ValueError(f"a {what.replace('_', ' ')} has no {', '.join(unknown)}: {text}")
+    if missing := [name for name in named if name in needed - sent]:
+        raise ValueError(f"a {what.replace('_', ' ')} needs {', '.join(missing)}: {text}")
 
 
 def _change(simulator: ExactSimulator, sent: dict[str, Any]) -> Any:

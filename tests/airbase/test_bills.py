@@ -166,14 +166,15 @@ class _NoPause:
         assert until
 
 
-BREAKER = CircuitBreaker(InMemoryTable(), ConnectionId("firm"), AIRBASE)
+FIRM = ConnectionId("firm")
+BREAKER = CircuitBreaker(InMemoryTable(), FIRM, AIRBASE)
 
 
 @pytest.fixture
 def fetch(site: AirbaseSimulator) -> FetchBills:
     http = http_clients.client(site.transport())
     client = AirbaseClient(
-        "https://airbase.test", DEFAULT, Secret(site.api_key), http, _NoPause(), BREAKER
+        FIRM, "https://airbase.test", DEFAULT, Secret(site.api_key), http, _NoPause(), BREAKER
     )
 
     def bills() -> VendorBills:
@@ -208,6 +209,6 @@ def test_a_missing_or_busy_listing_is_a_fault(site: AirbaseSimulator, fetch: Fet
     assert fetch() == VendorBills()
     http, key = http_clients.client(site.transport()), Secret(site.api_key)
     profile = AirbaseProfile(ledger_entries_path="/v1/no_such_list/")
-    wrong = AirbaseClient("https://airbase.test", profile, key, http, _NoPause(), BREAKER)
+    wrong = AirbaseClient(FIRM, "https://airbase.test", profile, key, http, _NoPause(), BREAKER)
     with pytest.raises(Review):
         next(wrong.ledger_entries("sync_ready"))

@@ -26,6 +26,7 @@ from ml_connector.secret import Secret
 from ml_connector.settings.airbase_profile import AirbaseProfile
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+FIRM = ConnectionId("firm")
 BASE = "https://airbase.test"
 KEY = "airbase-key-value"
 ORDER = OrderId("po-1")
@@ -69,8 +70,9 @@ class Site:
     @property
     def client(self) -> AirbaseClient:
         http = http_clients.client(httpx.MockTransport(self))
-        circuit_breaker = CircuitBreaker(InMemoryTable(), ConnectionId("firm"), AIRBASE)
-        return AirbaseClient(BASE, self.profile, Secret(KEY), http, self.pace, circuit_breaker)
+        circuit_breaker = CircuitBreaker(InMemoryTable(), FIRM, AIRBASE)
+        key = Secret(KEY)
+        return AirbaseClient(FIRM, BASE, self.profile, key, http, self.pace, circuit_breaker)
 
     @property
     def path(self) -> str:
@@ -642,10 +644,10 @@ def test_a_corrected_key_is_used_at_once_where_the_wrong_one_was_read_before() -
         return httpx.Response(200 if keys[-1] == "right" else 401, json={"id": "po-1"})
 
     http = http_clients.client(httpx.MockTransport(answer))
-    breaker = CircuitBreaker(InMemoryTable(), ConnectionId("firm"), AIRBASE)
+    breaker = CircuitBreaker(InMemoryTable(), FIRM, AIRBASE)
     newest = iter([Secret(KEY), Secret("right")])
     client = AirbaseClient(
-        BASE, AirbaseProfile(), Secret(KEY), http, FixedPace(), breaker, lambda: next(newest)
+        FIRM, BASE, AirbaseProfile(), Secret(KEY), http, FixedPace(), breaker, lambda: next(newest)
     )
     with pytest.raises(Halt, match="AIRBASE_KEY_REFUSED"):
         client.order(OrderId("po-1"))

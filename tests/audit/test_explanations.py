@@ -14,11 +14,14 @@ from ml_connector.audit.as_of import Explained, explain_record, was
 from ml_connector.audit.explanations import DECISION_KINDS, STEPS, explain
 from ml_connector.connections import manage
 from ml_connector.domain.audit_chain import Entry
-from ml_connector.domain.ids import VendorId
+from ml_connector.domain.ids import Actor, VendorId
 from ml_connector.exceptions import possible_duplicates
 from ml_connector.user_errors import UserError
+from ml_connector.vendors.review import decisions
 from tests.exceptions.test_duplicates import enter_by_hand, waiting
 from tests.person_stack import PERSON, PersonStack
+
+AT = "2026-11-02T09:00:00+00:00"
 
 
 def explained(env: InMemoryEnvironment, name: str, as_of: datetime | None = None) -> Explained:
@@ -82,6 +85,39 @@ def test_an_order_that_was_adopted(env: InMemoryEnvironment) -> None:
     assert f"Exact order {there['OrderNumber']}" in adopted.sentence
 
 
+def test_a_decision_about_a_link_names_the_supplier_and_not_its_id(
+    at_rest: InMemoryEnvironment,
+) -> None:
+    vendor = VendorId(at_rest.firm.vendors["Nieuwkomer Catering"]["id"])
+    ledger = PersonStack(at_rest).ledger_of(Actor("anna"), FIRM)
+    services = at_rest.services_of(FIRM)
+    supplier = services.division_data(NL.key).supplier("104")
+    assert supplier is not None
+    decisions.link(services, ledger, NL.key, vendor, "104", "same firm")
+    decisions.unlink(services, ledger, NL.key, vendor, "no, it is not")
+    decisions.reject(services, ledger, NL.key, vendor, supplier.id, "really not")
+    found = explained(at_rest, f"vendor#{vendor}").decisions
+    said = [(each.sentence, each.evidence) for each in found[-3:]]
+    named = "supplier 104 Druckhaus Elbe in nl.2101"
+    assert said == [
+        (f"It was linked to {named} by hand.", ("Reason: same firm",)),
+        (f"Its link to {named} was removed.", ("Reason: no, it is not",)),
+        (f"A person said that it is not {named}.", ("Reason: really not",)),
+    ]
+
+
+def test_a_link_of_an_earlier_version_is_named_as_far_as_its_entry_says() -> None:
+    detail: dict[str, Any] = {"division": "nl.2101", "supplier": "guid-1", "rule": "name"}
+    agreed = {"divisions": {"nl.2101": {"agreed": {"supplier": "Druckhaus Elbe"}}}}
+    details = (detail | more for more in ({}, agreed, {"name": "Elbe"}))
+    entries = [Entry("a#vendor#1", 1, AT, "anna", "linked", each, "", "") for each in details]
+    said = [each.sentence for each in explain(entries)]
+    assert said == [
+        f"It was linked to supplier {name} in nl.2101 by the rule name."
+        for name in ("guid-1", "Druckhaus Elbe", "Elbe")
+    ]
+
+
 def test_by_which_rule_a_vendor_was_linked(at_rest: InMemoryEnvironment) -> None:
     id = VendorId(at_rest.firm.vendors["Cloudwerk"]["id"])
     found = explained(at_rest, f"vendor#{id}")
@@ -137,7 +173,7 @@ class TestAsOf:
             assert explained(env, order["id"], moment).as_dict()["was"] == facts
         assert env.services.ledger_of(FIRM).find_break(env.record(order)) is None
         told = {each.step: each for each in explained(env, order["id"]).decisions}
-        change = "line 1, UnitPrice: 1250 becomes 1300"
+        change = "line 1, UnitPrice: 1,250.00 becomes 1,300.00"
         assert change in told["amendment_intent"].evidence
         assert told["removed"].kind == "removed"
 
@@ -218,7 +254,7 @@ class TestAsOf:
 
 
 def test_every_kind_of_decision_has_a_step() -> None:
-    entry = Entry("a#order#1", 1, "2026-11-02T09:00:00+00:00", "po-posting", "", {}, "", "")
+    entry = Entry("a#order#1", 1, AT, "po-posting", "", {}, "", "")
     found = [next(explain([replace(entry, step=step)])) for step in STEPS]
     assert {each.kind for each in found} == set(DECISION_KINDS)
     assert all(each.sentence.endswith(".") for each in found)

@@ -7,7 +7,7 @@ import pytest
 
 from local.demo.environment import DemoEnvironment
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import ConnectionId, SiteId
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION, VENDORS
 from ml_connector.webhooks.airbase import parse_settings
@@ -124,11 +124,16 @@ def test_a_halt_is_lifted_by_adding_again(
     path = write_file(id="halted")
     terminal.ok("connection", "add", path, env=NEEDED)
     Halts(demo.services.ledger_of(ConnectionId("halted"))).stop(
-        problem("AIRBASE_KEY_REFUSED", "halted")
+        problem("AIRBASE_KEY_REFUSED", "halted", connection="halted")
     )
     (halt,) = terminal.ok("exceptions", "halted", "--json").data
     assert (halt["code"], halt["stops"]) == ("AIRBASE_KEY_REFUSED", "all")
-    assert "AIRBASE_KEY_REFUSED" in terminal.ok("connection", "show", "halted").out
+    shown = terminal.ok("connection", "show", "halted").out
+    assert "Everything is stopped. AIRBASE_KEY_REFUSED: Airbase refuses the API key." in shown
+    other = problem("EXACT_USER_BLOCKED", "halted", connection="halted")
+    Halts(demo.services.ledger_of(ConnectionId("halted"))).stop(other, SiteId("nl"))
+    listed = terminal.ok("connection", "list").out
+    assert "AIRBASE_KEY_REFUSED, EXACT_USER_BLOCKED (site nl)" in " ".join(listed.split())
 
     terminal.ok("connection", "add", path, env=NEEDED)
     assert terminal.ok("exceptions", "halted", "--json").data == []

@@ -12,6 +12,7 @@ from local.firm import BE, DE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import Hosts, InMemoryStack
 from ml_connector import clock
+from ml_connector.connections.drafts import Drafts
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP, EXACT_WEBHOOK
@@ -127,6 +128,38 @@ def test_two_sites_are_connected_in_one_conversation(person: Person, env: TwoCou
     again, said = person.run("connect", FIRM)
     assert (again, person.asked) == (0, []), said
     assert f"Nothing to change in {FIRM}" in said
+
+
+def test_addresses_are_not_asked_for_where_the_stack_sends_no_mail(
+    person: Person, env: TwoCountries
+) -> None:
+    vars(env)["tells_by_mail"] = False
+    begun = [("country sites", "nl"), (KEY, env.airbase.api_key), *app_of(env.exact, "nl")]
+    rest = [(f"{WEBHOOK} nl", ""), (ENTER, ""), ("Divisions", ""), ("Division for", "")]
+    rest += [("Division for", "-"), ("Division for", "-"), (VAT, "-"), (TERMS, "-")]
+    rest += [(WORDS, ""), (REPORT, ""), (SLACK, CTRL_C)]
+    code, shown = person.run("connect", FIRM, "--browser", answers=[*begun, *rest])
+    assert "E-mail: none is sent, because the stack was deployed with Notifications=off." in shown
+    assert (code, env.mails) == (130, [])
+
+
+def test_on_a_local_stack_the_simulators_are_asked(person: Person, env: TwoCountries) -> None:
+    vars(env)["stand_ins"] = {
+        "airbase": "https://api.airbase.io/local",
+        "nl": "https://start.exactonline.nl/local",
+        "be": "https://start.exactonline.be",
+    }
+    words = ("connect", FIRM, "--exact-site", "nl", "--exact-url", "be=https://be.example")
+    code, shown = person.run(*words, answers=[(KEY, CTRL_C)])
+    assert code == 130, shown
+    assert "Its simulators are used" in shown
+    draft = Drafts(env.memory.tables.coordination).get(FIRM)
+    assert draft is not None
+    assert draft["airbase_base_url"] == "https://api.airbase.io/local"
+    assert {each["exact_site"]: each["exact_base_url"] for each in draft["sites"]} == {
+        "nl": "https://start.exactonline.nl/local",
+        "be": "https://be.example",
+    }
 
 
 def test_a_wrong_answer_is_asked_again_before_anything_is_built_on_it(
@@ -535,3 +568,13 @@ def test_one_app_is_not_used_for_two_sites_or_two_connections(
     wrong = [*app_of(env.exact, "nl")] * 3
     code, shown = person.run("connect", "second", answers=[*again, *wrong])
     assert (code, f"connection {FIRM}" in shown, "--shared-app" in shown) == (2, True, True), shown
+
+
+def test_a_shared_app_is_not_entered_twice(person: Person, env: TwoCountries) -> None:
+    assert connect(person)[0] == 0
+    begun = [("country sites", "nl"), *app_of(env.exact, "nl"), (f"{WEBHOOK} nl", CTRL_C)]
+    words = ("connect", "second", "--shared-app")
+    code, shown = person.run(*words, answers=[begun[0], (KEY, env.airbase.api_key), *begun[1:]])
+    assert (code, f"uses the app of {FIRM}" in shown) == (130, True), shown
+    code, shown = person.run(*words, answers=[(f"{WEBHOOK} nl", CTRL_C)])
+    assert (code, person.asked[0].startswith(f"{WEBHOOK} nl")) == (130, True), shown

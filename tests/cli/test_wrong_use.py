@@ -236,3 +236,28 @@ def test_the_example_is_complete_and_valid() -> None:
     )
     missing = [name for shape in shapes for name in shape.model_fields if name not in text]
     assert missing == ["supplier_rows", "other_rows"], "stored settings, or of several sites"
+
+
+@pytest.mark.parametrize(
+    ("words", "both"),
+    [
+        (("exceptions", "--csv", "-", "--json"), "--csv - and --json"),
+        (("orders", "acme", "--json", "--csv", "-"), "--csv - and --json"),
+        (("reconcile", "acme", "--month", "2026-10", "--csv", "-", "--html", "-"),
+         "--csv - and --html -"),
+        (("rehearse", "acme", "--month", "2026-10", "--html", "-", "--json"),
+         "--html - and --json"),
+        (("ready", "acme", "--csv", "-", "--html", "-", "--json"),
+         "--csv - and --html - and --json"),
+        (("map", "export", "acme", "--out", "-", "--json"), "--out - and --json"),
+        (("vendors", "export", "acme", "--out", "-", "--json"), "--out - and --json"),
+        (("audit", "export", "acme", "--out", "-", "--json"), "--out - and --json"),
+    ],
+)  # fmt: skip
+def test_standard_output_takes_one_thing(
+    terminal: Terminal, words: tuple[str, ...], both: str
+) -> None:
+    said = terminal.refused(*words)
+    assert said == (
+        f"connector: {both} both write to standard output: name a file, or leave one out\n"
+    )

@@ -6,12 +6,15 @@ import pytest
 
 from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
+from ml_connector.connections import setup
+from ml_connector.connections.changes import differences
 from ml_connector.connections.files import checked
 from ml_connector.month_end.months import read_month
 from ml_connector.settings.connection import Connection
 from ml_connector.user_errors import UserError
 from tests.month_end.month_stack import reconcile
 from tests.month_end.test_months import at
+from tests.person_stack import PersonStack
 from tests.two_sites import TwoSites
 
 LATE = "2026-09-30T22:30:00Z"
@@ -46,6 +49,40 @@ class TestSettings:
         own = {"second": {"time_zone": "Europe/London"}}
         found = in_file(time_zone="Europe/Paris", **own)
         assert zones(found) == ["Europe/Paris", "Europe/London"]
+
+    @pytest.mark.parametrize("stored", [{}, {"time_zone": "America/New_York"}])
+    def test_a_file_for_connect_that_says_nothing_of_zones_changes_none(
+        self, env: InMemoryEnvironment, stored: dict[str, Any]
+    ) -> None:
+        file = env.config() | {"id": FIRM}
+        before = Connection.model_validate(file | stored)
+        env.services.connections.save(before)
+        begun = setup.begin(PersonStack(env), FIRM, file)
+        assert differences(before, setup.finished(begun, before)) == []
+
+    def test_a_profile_that_names_its_zone_no_more_is_as_with_add(
+        self, env: InMemoryEnvironment
+    ) -> None:
+        file = env.config() | {"id": FIRM}
+        before = Connection.model_validate(file | {"profile": {"time_zone": "Asia/Tokyo"}})
+        env.services.connections.save(before)
+        begun = setup.begin(PersonStack(env), FIRM, file)
+        assert zones(setup.finished(begun, before)) == zones(checked(file, "the file")) == ["UTC"]
+
+    @pytest.mark.parametrize("stored", [{}, {"time_zone": "America/New_York"}])
+    @pytest.mark.parametrize(
+        "said",
+        [{"time_zone": "Asia/Tokyo"}, {"profile": {"time_zone": "Asia/Tokyo"}}],
+    )
+    def test_a_zone_that_the_file_says_is_taken_by_connect_and_by_add(
+        self, env: InMemoryEnvironment, stored: dict[str, Any], said: dict[str, Any]
+    ) -> None:
+        file = env.config() | {"id": FIRM}
+        before = Connection.model_validate(file | stored)
+        env.services.connections.save(before)
+        begun = setup.begin(PersonStack(env), FIRM, file | said)
+        assert zones(setup.finished(begun, before)) == ["Asia/Tokyo"]
+        assert zones(checked(file | said, "the file")) == ["Asia/Tokyo"]
 
     def test_a_file_with_one_site_beside_the_others_stays_as_it_was(
         self, env: InMemoryEnvironment

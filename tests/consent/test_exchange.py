@@ -209,7 +209,7 @@ def test_consent_lifts_only_the_halts_it_ends(consent: ConsentEnvironment) -> No
 def test_consent_does_not_lift_the_halt_of_a_refused_airbase_key(
     consent: ConsentEnvironment,
 ) -> None:
-    Halts(consent.ledger).stop(problem("AIRBASE_KEY_REFUSED", "firm"))
+    Halts(consent.ledger).stop(problem("AIRBASE_KEY_REFUSED", "firm", connection="firm"))
     state = consent.ask()
     consent.exchange().redeem(state, consent.code(state))
     assert Halts(consent.ledger).is_stopped()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from local.firm import BE
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.tables import InMemoryTable
 from ml_connector.domain.exception_codes import problem
@@ -155,10 +156,14 @@ def test_a_name_of_several_orders_is_refused(env: InMemoryEnvironment) -> None:
     env.connect()
     for id in ("a", "b"):
         record = new_order(FIRM, OrderId(id))
-        facts = OrderFacts(title="Laptops")
+        facts = OrderFacts(title="Laptops", division=BE.key if id == "b" else None)
         env.services.ledger_of(FIRM).write(record.now("received", facts), "received")
-    with pytest.raises(UserError, match=r"'laptops' is the name of several orders.* ids a, b"):
+    with pytest.raises(UserError) as refused:
         find_order(PersonStack(env).known_ledger(FIRM), "laptops")
+    assert str(refused.value) == (
+        "'laptops' is the name of several orders: give one of the ids a (Laptops), "
+        "b (Laptops in nl.2102)"
+    )
 
 
 def test_a_record_of_a_newer_version_is_a_line_of_its_own(env: InMemoryEnvironment) -> None:

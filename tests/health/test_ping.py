@@ -480,7 +480,7 @@ def test_a_tenant_without_orders_or_detail_calls_is_not_red(firm: InMemoryEnviro
 
 
 def test_a_halt_of_the_connection_is_reported(firm: InMemoryEnvironment) -> None:
-    found = problem("AIRBASE_KEY_REFUSED", "https://airbase.test")
+    found = problem("AIRBASE_KEY_REFUSED", "https://airbase.test", connection=FIRM)
     Halts(firm.services.ledger_of(FIRM)).stop(found)
     check = only(ping(firm))
     assert (check.check, check.code, check.remedy) == ("running", found.code, found.remedy)

@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from connector_cli.target import follow_clock, local_target
-from local.__main__ import ENVIRONMENT, _program, add_orders, write_environment
+from local.__main__ import (
+    ENVIRONMENT,
+    _program,
+    add_orders,
+    lesson_to_connect,
+    write_environment,
+)
 from local.demo.environment import DemoEnvironment
 from local.demo.samples import connect_with_samples
 from local.firm import ABROAD, CONNECTION_ID
@@ -40,6 +46,16 @@ def test_three_orders_and_a_green_ping(demo: DemoEnvironment) -> None:
     clock.read_from(clock.MovableClock())  # as in a process of its own
     run = terminal.run("--local", "ping", CONNECTION_ID)
     assert (run.exit_code, " 0 red" in run.out) == (0, True)
+
+
+def test_the_guide_is_told_where_the_simulators_are(demo: DemoEnvironment) -> None:
+    write_environment(demo, "127.0.0.1")
+    assert local_target().stand_ins == {"airbase": demo.airbase_url, **demo.exact_urls}
+    assert list(demo.exact_urls) == ["nl", "be", "de"]
+    shown = "\n".join(lesson_to_connect(demo))
+    assert "--local connect my-firm" in shown
+    assert f"{demo.stack.url}/webhooks/airbase/my-firm" in shown
+    assert f"{demo.airbase_url}/_control/webhooks" in shown
 
 
 def test_the_command_follows_the_clock_of_the_stack(demo: DemoEnvironment) -> None:

@@ -59,7 +59,7 @@ def test_a_csv_has_one_row_per_order_and_no_formula(report: MonthReport, tmp_pat
     assert len(rows) == 3
     assert [cell for row in rows for cell in row if cell[:1] in set("=+-@")] == []
     assert rows[1][COLUMNS.index("title")] == f"'{EVIL}"
-    assert rows[1][COLUMNS.index("differences")] == "line 1, UnitPrice: 1, in Exact nothing"
+    assert rows[1][COLUMNS.index("differences")] == "line 1, UnitPrice: 1.00, in Exact nothing"
     assert rows[0][COLUMNS.index("airbase_amount")] == "100.00"
 
 

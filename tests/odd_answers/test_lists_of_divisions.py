@@ -232,3 +232,5 @@ def test_a_premium_division_that_is_listed_is_no_virtual_one(env: InMemoryEnviro
     env.connect(divisions=divisions)
     hours(env, 26)
     assert exceptions(env) == []
+    assert env.post(env.order("PO-1", NL)).state == "posted"
+    assert [order["YourRef"] for order in env.exact.purchase_orders(10_000_007)] == ["PO-1"]

@@ -224,7 +224,7 @@ def test_of_many_rows_some_are_listed_and_the_rest_is_counted(env: InMemoryEnvir
     found = exceptions(env)
     assert len([each for each in found if each.code == "EXACT_ROW_UNREADABLE"]) == 20
     (rest,) = [each for each in found if each.code == "EXACT_ROWS_UNREADABLE"]
-    assert "10 more rows from sync/Financial/GLAccounts" in rest.cause
+    assert "from sync/Financial/GLAccounts in division nl.2101: 10." in rest.cause
     answer_by(env, lambda _: None)
     wait_a_day(env)
     assert exceptions(env) == []

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from connector_cli import stack as opening
 from local.demo.environment import FIRM, DemoEnvironment
 from local.demo.scenario import Scenario
 from local.firm import CONNECTION_ID, NL
 from local.simulator import Request, Response, serve
 from ml_connector.domain.exception_codes import problem
 from ml_connector.infrastructure.halts import Halts
+from ml_connector.notifications.setup import MAIL_IS_OFF
 from tests.cli.terminal import Terminal
 
 PATH = "/services/T000/B000/canary-of-slack-4711"
@@ -189,3 +191,19 @@ def test_the_url_is_never_shown_or_stored_in_plain_text(
     seen += str(received(demo, mailbox))
     assert "slack_webhook_stored" in seen
     assert "canary-of-slack" not in seen
+
+
+def test_nobody_is_subscribed_where_the_stack_sends_no_mail(
+    demo: DemoEnvironment, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert demo.stack.outputs["Notifications"] == "on"
+    read = opening._outputs
+    monkeypatch.setattr(opening, "_outputs", lambda *of: read(*of) | {"Notifications": "off"})
+    said = terminal.refused("notify", "email", "ap@firm.example")
+    assert "E-mail: none is sent, because the stack was deployed with Notifications=off" in said
+    sns = demo.stack.client("sns")
+    found = sns.list_subscriptions_by_topic(TopicArn=demo.stack.outputs["NotificationTopicArn"])
+    assert "ap@firm.example" not in {each["Endpoint"] for each in found["Subscriptions"]}
+    tried = terminal.run("notify", "test", CONNECTION_ID)
+    assert tried.out.startswith(f"{MAIL_IS_OFF}.\n")
+    assert "topic:" not in tried.out, "nothing is sent there"

@@ -109,7 +109,7 @@ def test_a_halted_connection_is_previewed_all_the_same(
     demo, _ = demo_and_check
     order = next(o for o in demo.airbase.orders.values() if o["number"] == "PO-9001")
     Halts(demo.services.ledger_of(ConnectionId(FIRM))).stop(
-        problem("AIRBASE_KEY_REFUSED", "Airbase")
+        problem("AIRBASE_KEY_REFUSED", "Airbase", connection=FIRM)
     )
     found = terminal.ok("preview", FIRM, order["id"], "--json").data
     out = terminal.ok("preview", FIRM, order["id"]).out

@@ -776,7 +776,15 @@ def _add_through_controls(client: httpx.Client) -> None:
     assert client.post("/_control/add", json={"what": "division", "code": DIVISION}).is_success
     supplier = {"what": "supplier", "division": DIVISION, "name": "Controlled"}
     assert client.post("/_control/add", json=supplier).json()["id"]
-    assert client.post("/_control/add", json={"what": "weather"}).status_code == 400
+    for wrong, said in {
+        "weather": "what is one of ",
+        "division": "a division needs code: it takes code, ",
+        "cost_unit": "a cost unit has no colour: it takes division, code, description",
+        "supplier": "a supplier needs division, name: ",
+    }.items():
+        sent = {"what": wrong} | ({"colour": "red"} if wrong == "cost_unit" else {})
+        answer = client.post("/_control/add", json=sent)
+        assert (answer.status_code, answer.json()["error"][: len(said)]) == (400, said)
     assert client.post("/_control/clock", json={"seconds": 60}).json()["now"] == SUMMER_NOON + 60
 
 

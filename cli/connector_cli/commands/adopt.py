@@ -9,6 +9,7 @@ from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.commands.rehearsal import show_progress
 from connector_cli.printing import print_json, print_line, print_table
 from connector_cli.stack import OpenedStack
+from ml_connector.domain.exception_codes.readable import coded_text
 from ml_connector.exceptions import possible_duplicates
 from ml_connector.rehearsal.adoption import Adoption, adopt_rehearsed
 from ml_connector.user_errors import UserError
@@ -74,7 +75,7 @@ def _adopt_one(
         return
     print_line(f"{done['title']} is now linked to Exact order {done['exact_number']}.")
     for each in done["exceptions"]:
-        print_line(f"{each['code']}: {each['cause']}")
+        print_line(coded_text(each["code"], each["cause"]))
     if done["unmapped"]:
         print_line(_UNMAPPED)
     for each in done["unmapped"]:
@@ -98,7 +99,7 @@ def _adopt_rehearsed(
         )  # fmt: skip
         print_table(columns, rows)
         counts = Counter(each.outcome for each in done)
-        print_line(", ".join(f"{count} {_WORDS[outcome]}" for outcome, count in counts.items()))
+        print_line(", ".join(f"{count:,} {_WORDS[outcome]}" for outcome, count in counts.items()))
         if any(each.outcome == "adopted" and each.unmapped for each in done):
             print_line(_UNMAPPED)
     if any(each.outcome == "not_adopted" for each in done):

@@ -136,6 +136,8 @@ def events(
         rows = event_rows.unreadable_events(stack, connection)
         if as_json:
             print_json(rows)
+        elif not rows:
+            print_line("Every webhook of the last 30 days could be read.")
         else:
             print_table(
                 ("Event", "Received"),

@@ -35,6 +35,7 @@ from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.shared_use import share_apps
 from ml_connector.connections.unsaved import unsaved
+from ml_connector.domain.exception_codes.readable import coded_text
 from ml_connector.domain.words import command, counted, moment
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import Connection
@@ -193,7 +194,9 @@ def show(context: typer.Context, connection: ConnectionArgument, as_json: Json =
         )
     print_table(("What", "State"), rows, title=connection)
     for halt in found["stopped"]:
-        print_line(f"Stopped: {halt['code']}: {halt['cause']} {halt['remedy']}")
+        what = "Everything" if halt["stops"] == "all" else f"The {halt['stops']}"
+        said = coded_text(halt["code"], halt["cause"])
+        print_line(f"{what} is stopped. {said} {halt['remedy']}")
     for line in described(stack.services.connections.whole(stack.connection(connection))):
         print_line(line)
 
@@ -408,7 +411,8 @@ def _revealed(sender: str, made: Secret | None) -> dict[str, str]:
 
 def _list_row(found: Mapping[str, Any]) -> tuple[str, ...]:
     codes = ", ".join(str(code) for code in found["divisions"])
-    stopped = ", ".join(found["stopped"])
+    halts = zip(found["stopped"], found["stops"], strict=True)
+    stopped = ", ".join(code if what == "all" else f"{code} ({what})" for code, what in halts)
     return found["connection"], found["name"], found["exact"], codes, stopped
 
 

@@ -8,6 +8,7 @@ import typer
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.commands.shown_exception import print_exception
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.domain.exception_codes.readable import readable_evidence
 from ml_connector.domain.money import readable
 from ml_connector.domain.words import command, instant, moment
 from ml_connector.exceptions import decisions as exceptions_
@@ -134,7 +135,7 @@ def _print_assigned(done: Mapping[str, Any], *, as_json: bool) -> None:
 def _print_evidence(evidence: Mapping[str, Any]) -> None:
     for name, value in evidence.items():
         if name != "answer":
-            print_line(f"  {name.replace('_', ' ')}: {value}")
+            print_line(f"  {name.replace('_', ' ')}: {readable_evidence(name, value)}")
     if answer := evidence.get("answer"):
         print_line("  Raw answer:")
         for line in str(answer).splitlines():

@@ -79,7 +79,7 @@ def _why_none(stack: OpenedStack, connection: str | None) -> Sequence[str]:
     if len(others) == 1:
         return ["The one open exception does not match."]
     if others:
-        return [f"None of the {len(others)} open exceptions matches."]
+        return [f"None of the {len(others):,} open exceptions matches."]
     # Most lists have rows: they start without the models of the settings.
     from ml_connector.connections.half_made import half_made  # noqa: PLC0415
 

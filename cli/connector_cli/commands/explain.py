@@ -9,6 +9,7 @@ import typer
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
 from ml_connector.audit.as_of import Explained, explain_record, was
+from ml_connector.domain.exception_codes.readable import coded_text
 from ml_connector.domain.money import readable
 from ml_connector.domain.words import instant, moment
 from ml_connector.user_errors import UserError
@@ -95,7 +96,7 @@ def _facts(shown: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _shown(value: object) -> str:
     if isinstance(value, list):
-        return "; ".join(f"{each['code']}: {each['cause']}" for each in value)
+        return "; ".join(coded_text(each["code"], each["cause"]) for each in value)
     if isinstance(value, dict):
         return ", ".join(f"{name} {each}" for name, each in value.items())
     return str(value)

@@ -103,7 +103,7 @@ def import_(
         print_line(note)
     word = "that would change" if dry_run else "changed"
     print_line(
-        f"Mappings {word}: {len(done.changes)}; orders queued for another check: {done.queued}."
+        f"Mappings {word}: {len(done.changes):,}; orders queued for another check: {done.queued:,}."
     )
 
 

@@ -78,10 +78,13 @@ def try_(context: typer.Context, connection: ConnectionArgument, as_json: Json =
 
     Exit code 1 when one fails, or when nobody is reached.
     """
-    found = setup.try_channels(stack_of(context), connection)
+    stack = stack_of(context)
+    found = setup.try_channels(stack, connection)
     if as_json:
         print_json(found)
     else:
+        if not stack.tells_by_mail:
+            print_line(f"{setup.MAIL_IS_OFF}.")
         for each in found:
             result = "sent" if each["sent"] else each["failure"]
             to = f" ({each['subscribers']})" if each["subscribers"] else ""

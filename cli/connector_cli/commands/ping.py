@@ -8,6 +8,7 @@ import typer
 
 from connector_cli.commands.common import Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.domain.exception_codes.readable import readable_text
 from ml_connector.domain.words import counted, verb
 from ml_connector.health import ping as health
 
@@ -64,5 +65,6 @@ def _row(each: Mapping[str, Any]) -> tuple[object, ...]:
 def _result(each: Mapping[str, Any]) -> str:
     if not each["cause"]:
         return str(each["detail"])
-    cause = f"{each['code']}: {each['cause']}" if each["code"] else str(each["cause"])
+    said = readable_text(each["code"] or "", each["cause"])
+    cause = f"{each['code']}: {said}" if each["code"] else said
     return f"{cause}\nTo do: {each['remedy']}"

@@ -9,6 +9,8 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.domain.exception_codes.difference_words import in_words
+from ml_connector.domain.exception_codes.readable import readable_text
 from ml_connector.domain.money import readable
 from ml_connector.domain.words import moment, verb
 from ml_connector.purchase_orders import preview_by_name
@@ -92,16 +94,13 @@ def _print(found: Mapping[str, Any]) -> None:
         print_line(f"  {line}")
     for each in found["exceptions"]:
         print_line(f"  {each['code']}  {each['record']}")
-        print_line(f"    Cause: {each['cause']}")
+        print_line(f"    Cause: {_cause(each)}")
         print_line(f"    To do: {each['remedy']}")
     for each in found["warnings"]:
-        print_line(f"  Look at this first: {each['cause']}")
+        print_line(f"  Look at this first: {_cause(each)}")
         print_line(f"    To do: {each['remedy']}")
     for each in found["differences"]:
-        where = f"{each['where']}, " if each["where"] else ""
-        print_line(
-            f"  {where}{each['field']}: {each['expected'] or '-'}, in Exact {each['found'] or '-'}"
-        )
+        print_line(f"  {in_words(each)}")
     for need in found["needs"]:
         print_line(f"  Created first if missing: {_in_words(need['what'])}")
         _print_body(need["body"])
@@ -121,9 +120,9 @@ def _why_not_now(found: Mapping[str, Any]) -> Iterator[str]:
     if found["served_elsewhere"]:
         yield f"It is not posted here: {found['served_elsewhere']}."
     for note in found["notes"]:
-        yield f"Delayed: {note['code']}: {note['cause']}"
+        yield f"Delayed: {note['code']}: {_cause(note)}"
     if waiting := found["waiting"]:
-        yield f"{waiting['code']} until {moment(waiting['until'])}: {waiting['cause']}"
+        yield f"{waiting['code']} until {moment(waiting['until'])}: {_cause(waiting)}"
 
 
 def _print_body(body: Mapping[str, Any] | None) -> None:
@@ -134,8 +133,8 @@ def _print_body(body: Mapping[str, Any] | None) -> None:
 
 def _row(found: Mapping[str, Any]) -> tuple[object, ...]:
     parts = [_WORDS[found["act"]] + _exact_number(found)]
-    parts += [f"{each['code']}: {each['cause']}" for each in found["exceptions"]]
-    parts += [each["cause"] for each in found["warnings"]]
+    parts += [f"{each['code']}: {_cause(each)}" for each in found["exceptions"]]
+    parts += [_cause(each) for each in found["warnings"]]
     parts += [str(found["served_elsewhere"])] if found["served_elsewhere"] else []
     if waiting := found["waiting"]:
         parts.append(f"{waiting['code']} until {moment(waiting['until'])}")
@@ -145,6 +144,10 @@ def _row(found: Mapping[str, Any]) -> tuple[object, ...]:
 
 def _exact_number(found: Mapping[str, Any]) -> str:
     return f" (Exact order {found['exact_number']})" if found["exact_number"] else ""
+
+
+def _cause(of: Mapping[str, Any]) -> str:
+    return readable_text(of["code"], of["cause"])
 
 
 def _in_words(word: str) -> str:

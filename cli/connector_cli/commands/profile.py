@@ -17,6 +17,9 @@ from ml_connector.connections.profile_trial import (
     read_profile,
     try_profile,
 )
+from ml_connector.domain.exception_codes.difference_words import price, quantity
+from ml_connector.domain.exception_codes.readable import coded_text
+from ml_connector.domain.money import figure, readable
 from ml_connector.domain.orders.order import Order, Reference
 from ml_connector.secret import Secret
 
@@ -91,22 +94,23 @@ def _print(found: ProfileTrial) -> None:
     if found.order:
         _print_order(found.order)
     for each in found.problems:
-        print_line(f"{each.code}: {each.cause}")
+        print_line(coded_text(each.code, each.cause))
         print_line(f"  To do: {each.remedy}")
     if found.absent:
         print_line(f"Empty: {', '.join(found.absent)}.")
 
 
 def _print_order(order: Order) -> None:
-    print_line(f"Order: {order.title}, {order.state.value}, {order.outcome.value}, {order.total}.")
+    state, outcome = order.state.value, order.outcome.value
+    print_line(f"Order: {order.title}, {state}, {outcome}, {readable(order.total)}.")
     print_line(f"  Vendor: {_named(order.vendor)}. Subsidiary: {_named(order.subsidiary)}.")
     print_line(f"  Dated {order.order_date}, expected {order.receipt_date or 'on no day'}.")
     for line in order.lines:
         tags = "".join(f", {tag.dimension}: {_named(tag.value)}" for tag in line.tags)
-        print_line(
-            f"  {line.number}. {line.description}: {line.quantity} x {line.unit_price} = "
-            f"{line.amount}, GL account {_named(line.gl_account)}{tags}"
-        )
+        product = f"{quantity(str(line.quantity))} x {price(str(line.unit_price))}"
+        amount = figure(line.amount, order.total.currency)
+        account = f"GL account {_named(line.gl_account)}"
+        print_line(f"  {line.number}. {line.description}: {product} = {amount}, {account}{tags}")
 
 
 def _named(reference: Reference) -> str:

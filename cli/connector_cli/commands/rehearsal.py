@@ -8,6 +8,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_error, print_json, print_line, print_table
+from ml_connector.domain.exception_codes.readable import coded_text
 from ml_connector.domain.money import readable
 from ml_connector.domain.words import counted
 from ml_connector.lists.writing import check_list_path
@@ -88,7 +89,12 @@ def _print(found: Rehearsal) -> None:
     if decisions := found.decisions[:MOST_DECISIONS]:
         columns = ("Decide", "Needed by", "Frees", "Money freed")
         rows = (
-            (f"{d.code}: {d.cause}\n{d.remedy}", d.needed_by, d.frees, _sums(d.freed_sums))
+            (
+                f"{coded_text(d.code, d.cause)}\n{d.remedy}",
+                d.needed_by,
+                d.frees,
+                _sums(d.freed_sums),
+            )
             for d in decisions
         )
         print_table(columns, rows, "What frees the most orders, one after the other")
@@ -105,7 +111,7 @@ _SHOWN = frozenset(VERDICTS) - {"posts", "linked", "nothing_to_do"}
 
 
 def _row(order: RehearsedOrder) -> tuple[object, ...]:
-    parts = [f"{each.code}: {each.cause}" for each in order.needs]
+    parts = [coded_text(each.code, each.cause) for each in order.needs]
     if twin := order.twin:
         sure = "" if twin.is_sure else "; another fits as well"
         parts = [f"Exact order {twin.number}, by {', '.join(twin.matched_by)}{sure}", *parts]

@@ -80,7 +80,9 @@ def retry(  # noqa: PLR0913, PLR0917  one for each option
     if as_json:
         print_json({"connection": connection, "queued": queued})
     else:
-        print_line(f"Queued {len(queued)}: {', '.join(queued)}." if queued else "Nothing to retry.")
+        print_line(
+            f"Queued {len(queued):,}: {', '.join(queued)}." if queued else "Nothing to retry."
+        )
 
 
 def fetch(

@@ -6,6 +6,7 @@ from typing import Any
 
 from connector_cli.printing import print_line
 from ml_connector import clock
+from ml_connector.domain.exception_codes.readable import readable_text
 from ml_connector.domain.money import readable
 from ml_connector.domain.words import moment
 from ml_connector.exceptions.next_commands import next_command
@@ -13,10 +14,11 @@ from ml_connector.exceptions.next_commands import next_command
 
 def print_exception(each: Mapping[str, Any]) -> None:
     """Print an open exception, as `open_rows` yields it."""
+    code = str(each["code"])
     stops = f", stops {each['stops']}" if each["stops"] else ""
     print_line(f"{each['code']}  {each['record']}  ({each['connection']}{stops})")
-    print_line(f"  Cause: {each['cause']}")
-    print_line(f"  To do: {each['remedy']}")
+    print_line(f"  Cause: {readable_text(code, each['cause'])}")
+    print_line(f"  To do: {readable_text(code, each['remedy'])}")
     if typed := next_command(each):
         print_line(f"  Next: {typed}")
     assignee = f"assigned to {each['assignee']}" if each["assignee"] else "not assigned"

@@ -99,9 +99,9 @@ def build_services(
 
     def airbase(connection: Connection, pace: SharedAirbasePace) -> AirbaseClient:
         key = secret_store.airbase_key(connection.id)
-        base, profile = connection.airbase_base_url, connection.profile
-        newest = partial(secret_store.airbase_key, connection.id, is_fresh=True)
-        return AirbaseClient(base, profile, key, http, pace, pace.circuit_breaker, newest)
+        id, base, profile = connection.id, connection.airbase_base_url, connection.profile
+        newest = partial(secret_store.airbase_key, id, is_fresh=True)
+        return AirbaseClient(id, base, profile, key, http, pace, pace.circuit_breaker, newest)
 
     def exact(id: ConnectionId, site: ExactSite) -> ExactClient:
         return open_exact_client(id, site, http, secret_store, tables.coordination)

@@ -41,9 +41,14 @@ def find_order_or_none(ledger: Ledger, name: str) -> OrderRecord | None:
     is_named = ledger.has_form(ORDER_NAMES)
     found = ledger.orders_named(name) if is_named else _among_all(ledger, name)
     if len(found) > 1:
-        ids = ", ".join(airbase_id(each) for each in found)
-        raise UserError(f"{name!r} is the name of several orders: give one of the ids {ids}")
+        each = ", ".join(f"{airbase_id(one)} ({_where(one)})" for one in found)
+        raise UserError(f"{name!r} is the name of several orders: give one of the ids {each}")
     return found[0] if found else None
+
+
+def _where(record: OrderRecord) -> str:
+    division = record.facts.division
+    return f"{title(record)}{f' in {division}' if division else ''}"
 
 
 def find_record(ledger: Ledger, name: str) -> AnyRecord:

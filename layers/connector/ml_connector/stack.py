@@ -35,7 +35,7 @@ _DEAD_LETTERS = {
     PURCHASE_ORDERS: "PurchaseOrderDeadLetterQueueUrl",
     VENDORS: "VendorDeadLetterQueueUrl",
 }
-_TOPIC, _KEY = "NotificationTopicArn", "KmsKeyId"
+_TOPIC, _TELLS, _KEY = "NotificationTopicArn", "Notifications", "KmsKeyId"
 CONSOLE_TABLE = "ConsoleTable"
 """The output of a stack that has a console."""
 NEEDED_OUTPUTS = frozenset(
@@ -148,6 +148,8 @@ class Stack(RecordStack):
         self.queue_urls = {queue: outputs[output] for queue, output in _QUEUES.items()}
         self.dead_letter_urls = {queue: outputs[output] for queue, output in _DEAD_LETTERS.items()}
         self._topic_arn = outputs[_TOPIC]
+        self.tells_by_mail = outputs.get(_TELLS) != "off"
+        """Whether new exceptions and halts go to the topic's subscribers."""
         self._key = outputs[_KEY]
         self._http = http
         self._console = outputs.get(CONSOLE_TABLE)
@@ -198,8 +200,9 @@ class Stack(RecordStack):
         """See `RecordStack.services`."""
         from ml_connector.bootstrap import build_services  # noqa: PLC0415
 
+        topics = [self.topic] if self.tells_by_mail else []
         return build_services(
-            "connector", self.tables, self.queues, self.secret_store, self.http, [self.topic]
+            "connector", self.tables, self.queues, self.secret_store, self.http, topics
         )
 
     @cached_property

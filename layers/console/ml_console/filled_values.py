@@ -9,6 +9,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from ml_connector.domain.exception_codes.changes import NOTHING
+from ml_connector.domain.exception_codes.difference_words import (
+    A_LINE,
+    CLAUSE,
+    LINE_TEXT,
+    PRICES,
+    QUANTITIES,
+)
 from ml_console.formats import amount, day, moment, price
 from ml_console.report_words import COMPARED, READ
 from ml_console.texts import Texts
@@ -18,9 +25,6 @@ _DECIMAL = re.compile(r"-?\d{1,18}\.\d{1,12}")
 _WHOLE = re.compile(r"\d{4,18}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2})( UTC)?")
-_DIFFERENCE = re.compile(r"(?:(?P<line>line (?P<number>\d+)|a line), )?"
-                         r"(?P<field>\w+): (?P<expected>.*), in Exact (?P<found>.*)")  # fmt: skip
-_AN_ITEM = re.compile(r"(.*): (\S+) x (\S+)")
 _COUNTED = frozenset({
     "count", "times", "stored", "found", "minute", "day", "calls", "share", "length", "longest",
     "most", "remaining",
@@ -35,7 +39,6 @@ _FIELDS: Mapping[str, str] = {
     "AmountFC": "amount", "line": "line",
 }  # fmt: skip
 """How Exact calls what `COMPARED` has words for."""
-_PRICES, _QUANTITIES = frozenset({"UnitPrice", "AmountFC"}), frozenset({"QuantityInPurchaseUnits"})
 
 
 def in_readers_form(texts: Texts, name: str, value: str) -> str:
@@ -68,7 +71,7 @@ def plain_value(texts: Texts, value: str) -> str:
 
 def _differences(texts: Texts, value: str) -> str:
     """Return what differs, clause by clause; as it is when a text in it reads like a clause."""
-    found = [_DIFFERENCE.fullmatch(each) for each in value.split("; ")]
+    found = [CLAUSE.fullmatch(each) for each in value.split("; ")]
     if not all(found):
         return value
     return "; ".join(_difference(texts, each) for each in found if each)
@@ -94,9 +97,9 @@ def _difference(texts: Texts, found: re.Match[str]) -> str:
 def _side(texts: Texts, field: str, value: str) -> str:
     if value == NOTHING:
         return texts.say("nothing")
-    if field in _PRICES or field in _QUANTITIES:
-        return price(value, texts.locale, decimals=2 if field in _PRICES else 0)
-    if item := _AN_ITEM.fullmatch(value) if field == "line" else None:
-        quantity, cost = price(item[2], texts.locale, 0), price(item[3], texts.locale, 2)
-        return f"{item[1]}: {quantity} x {cost}"
+    if field in PRICES or field in QUANTITIES:
+        return price(value, texts.locale, decimals=2 if field in PRICES else 0)
+    if line := LINE_TEXT.fullmatch(value) if field == A_LINE else None:
+        quantity = price(line["quantity"], texts.locale, 0)
+        return f"{line['text']}: {quantity} x {price(line['price'], texts.locale, 2)}"
     return plain_value(texts, value)

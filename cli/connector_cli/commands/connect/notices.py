@@ -38,9 +38,12 @@ class NoticeStep:
         return site
 
     def _people(self, settings: Settings) -> Settings:
-        subscribers = notifications.mail_subscribers(self.stack.topic)
-        self.session.print_line(f"E-mail: {notifications.heard_by(subscribers)}.")
-        self.session.until_usable(lambda _: self._mail(str(settings["id"])))
+        if self.stack.tells_by_mail:
+            subscribers = notifications.mail_subscribers(self.stack.topic)
+            self.session.print_line(f"E-mail: {notifications.heard_by(subscribers)}.")
+            self.session.until_usable(lambda _: self._mail(str(settings["id"])))
+        else:
+            self.session.print_line(f"{notifications.MAIL_IS_OFF}.")
         if not settings.get("notify", {}).get("slack"):
             settings = self._slack(settings)
         return settings

@@ -16,6 +16,7 @@ from connector_cli.commands.common import (
 )
 from connector_cli.commands.consent import ConsentOptions
 from connector_cli.printing import print_error, print_line, print_table
+from ml_connector.connections.setup import NoDivisionError
 from ml_connector.domain.words import command
 from ml_connector.user_errors import UserError
 
@@ -145,7 +146,7 @@ class ConnectSession:
         for number in range(last):
             try:
                 return attempt(number)
-            except MissingInputError:
+            except (MissingInputError, NoDivisionError):
                 raise
             except UserError as error:
                 for line in error.lines:

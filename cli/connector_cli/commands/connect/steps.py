@@ -70,13 +70,15 @@ class ConnectSteps:
         before = seen.connection
         self.session.begin_step("Exact's country sites.")
         settings = self._begin(id, file, sites, changes)
+        if before is None and file is None:
+            settings = self._at_stand_ins(settings)
         connection = setup.provisional(settings)
         self._keep_draft(settings, before)
         self._expect_secrets(connection)
         self.session.begin_step("Airbase's API key.")
         subsidiaries = self._credentials.check_airbase(connection)
         self.session.begin_step("Exact's apps.")
-        settings = self._check_apps(settings, connection)
+        settings = self._check_apps(settings, connection, before)
         connection = setup.provisional(settings)
         self.session.begin_step("Exact's consent.")
         for site in connection.sites:
@@ -123,6 +125,21 @@ class ConnectSteps:
         named = self.session.settle(question, "--exact-site or --exact-url", _site_names, "nl")
         return setup.begin(self.stack, id, file, {**sites, **named}, **changes)
 
+    def _at_stand_ins(self, settings: Settings) -> Settings:
+        """Return the settings with a local stack's simulators where no address was said."""
+        urls = self.stack.stand_ins
+        sites = [
+            _with_address(each, urls.get(setup.site_named(each))) for each in settings["sites"]
+        ]
+        found = {**settings, "sites": sites}
+        if airbase := urls.get("airbase") if not found.get("airbase_base_url") else None:
+            found["airbase_base_url"] = airbase
+        if found != settings:
+            self.session.print_line(
+                "Its simulators are used; --airbase-url and --exact-url name other servers."
+            )
+        return found
+
     def _keep_draft(self, settings: Settings, before: Connection | None) -> None:
         """Keep the answers for the next run, unless they are all stored already.
 
@@ -142,14 +159,18 @@ class ConnectSteps:
         if self.session.missing and self.session.options.is_silent:
             raise MissingInputError(*(f"{name} is not set" for name in self.session.missing))
 
-    def _check_apps(self, settings: Settings, connection: Connection) -> Settings:
-        sites = []
-        for site, found in zip(connection.sites, settings["sites"], strict=True):
-            shared = self._credentials.check_app(connection, site).shares_app_with
-            sites.append({**found, "shares_app_with": shared} if shared else found)
+    def _check_apps(
+        self, settings: Settings, connection: Connection, before: Connection | None
+    ) -> Settings:
+        sites = list(settings["sites"])
+        for number, site in enumerate(connection.sites):
+            if shared := self._credentials.check_app(connection, site).shares_app_with:
+                sites[number] = {**sites[number], "shares_app_with": shared}
+                settings = {**settings, "sites": sites}
+                self._keep_draft(settings, before)
             self._credentials.ask_signing(connection, site)
         manage.import_consents(self.stack, self.stack.actor, connection, self.given)
-        return {**settings, "sites": sites}
+        return settings
 
     def _check_exact(self, connection: Connection, site: ExactSite) -> None:
         """List the divisions of a site; get its consent first if there is none."""
@@ -186,6 +207,7 @@ class ConnectSteps:
                 if halt.problem.code not in setup.HALTS_NEEDING_CONSENT:
                     raise
             self._get_consent(site)
+            self.session.keep(f"Exact's consent at {site.site}")
             return setup.list_divisions(exact_client, site)
 
     @contextmanager
@@ -317,6 +339,10 @@ class ConnectSteps:
             )
         if not problems:
             self.session.print_line("Subscribed to Exact's notifications.")
+
+
+def _with_address(site: Settings, url: str | None) -> Settings:
+    return site if site.get("exact_base_url") or not url else {**site, "exact_base_url": url}
 
 
 def _site_names(text: str) -> dict[str, str]:

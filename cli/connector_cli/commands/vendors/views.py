@@ -8,6 +8,7 @@ import typer
 
 from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
+from ml_connector.domain.exception_codes.readable import coded_text
 from ml_connector.domain.words import command, counted, instant, moment
 from ml_connector.vendors.review import shared_suppliers
 from ml_connector.vendors.review import status as vendor_status
@@ -126,11 +127,11 @@ def _figures(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _with_share(count: int, share: float | None) -> str:
-    return str(count) if share is None else f"{count} ({share:.1%})"
+    return f"{count:,}" if share is None else f"{count:,} ({share:.1%})"
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 def _print_proposal(connection: str, found: Mapping[str, Any]) -> None:
@@ -169,7 +170,7 @@ def _print_sides(found: Mapping[str, Any]) -> None:
     print_line(f"{vendor['name']} ({vendor['id']}{gone}{closed})")
     _print_fields(vendor, ("id", "name", "is_active"))
     if found["exception"]:
-        print_line(f"  {found['exception']['code']}: {found['exception']['cause']}")
+        print_line(f"  {_said(found['exception'])}")
 
 
 def _print_division(found: Mapping[str, Any]) -> None:
@@ -188,8 +189,12 @@ def _print_division(found: Mapping[str, Any]) -> None:
             f"  Rejected: {_supplier(each['supplier'])} by {each['by']}: {each['reason']}{holds}"
         )
     if found["exception"]:
-        print_line(f"  {found['exception']['code']}: {found['exception']['cause']}")
+        print_line(f"  {_said(found['exception'])}")
         print_line(f"  To do: {found['exception']['remedy']}")
+
+
+def _said(problem: Mapping[str, Any]) -> str:
+    return coded_text(problem["code"], problem["cause"])
 
 
 def _supplier(found: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ import httpx
 from ml_connector import backoff, clock, telemetry
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Halt, Later, Review
-from ml_connector.domain.ids import OrderId, VendorId
+from ml_connector.domain.ids import ConnectionId, OrderId, VendorId
 from ml_connector.infrastructure import answer_texts
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.circuit_breaker import CircuitBreaker
@@ -61,6 +61,7 @@ class AirbaseClient:
 
     def __init__(
         self,
+        connection: ConnectionId,
         base_url: str,
         profile: AirbaseProfile,
         key: Secret,
@@ -69,10 +70,11 @@ class AirbaseClient:
         circuit_breaker: CircuitBreaker,
         newest_key: Callable[[], Secret] | None = None,
     ) -> None:
-        """Call `base_url` with the paths and fields of `profile`.
+        """Call `base_url` with the paths and fields of the connection's `profile`.
 
         `newest_key` reads the stored key, after `key` was refused: it may have been corrected.
         """
+        self._connection = connection
         self._base_url = base_url
         self._profile = profile
         self._key = key
@@ -257,7 +259,11 @@ class AirbaseClient:
                 outcome_unknown=is_write,
             )  # fmt: skip
         if status in _REFUSED:
-            raise Halt(problem("AIRBASE_KEY_REFUSED", self._base_url, "status", status=status))
+            refused = problem(
+                "AIRBASE_KEY_REFUSED", self._base_url, "status",
+                status=status, connection=self._connection,
+            )  # fmt: skip
+            raise Halt(refused)
         if status in _TRANSIENT or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             until = _retry_after(response) or backoff.retry_at(5)
             busy = status == HTTPStatus.TOO_MANY_REQUESTS

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ml_connector import clock
-from ml_connector.domain.words import command, counted
+from ml_connector.domain.words import command, counted, instant
 from ml_connector.infrastructure.answer_texts import decode
 from ml_connector.infrastructure.event_bodies import UnreadableBodyError, decompressed
 from ml_connector.infrastructure.inbox import KEPT_FOR, StoredEvent
@@ -40,7 +40,10 @@ def write_body(event: StoredEvent, path: Path) -> None:
 
 def lines_of(event: StoredEvent) -> Iterator[str]:
     """Yield an event as people read it: what is known of it, its headers, its text."""
-    for name, value in (*_row(event).items(), *event.headers.items()):
+    yield f"event: {event.sk}"
+    yield f"received: {instant(event.received_at)}"
+    yield "open: yes" if event.is_open else "open: no"
+    for name, value in event.headers.items():
         yield f"{name}: {value}"
     yield ""
     try:

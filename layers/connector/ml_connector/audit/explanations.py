@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any, Literal, get_args
 
 from ml_connector.domain.audit_chain import Entry
+from ml_connector.domain.exception_codes.difference_words import side
+from ml_connector.domain.exception_codes.readable import readable_text
 from ml_connector.domain.mapped_values import kind_in_words
 from ml_connector.domain.money import readable
 from ml_connector.domain.words import counted, moment, verb
@@ -160,8 +162,7 @@ def _intent(said: _Said) -> str:
 def _add_mappings(said: _Said) -> None:
     said.evidence += [_mapping(each) for each in said.rows("mappings")]
     said.evidence += [
-        f"Not mapped then: {each.get('record')}: {each.get('cause')}"
-        for each in said.rows("unmapped")
+        f"Not mapped then: {each.get('record')}: {_cause(each)}" for each in said.rows("unmapped")
     ]
 
 
@@ -214,19 +215,23 @@ def _refused(said: _Said) -> str:
     if not problems:
         said.missing("why")
         return "A person has to decide."
-    said.evidence += [f"{each.get('record')}: {each.get('cause')}" for each in problems]
+    said.evidence += [f"{each.get('record')}: {_cause(each)}" for each in problems]
     codes = ", ".join(dict.fromkeys(str(each.get("code")) for each in problems))
     return f"It was refused for {codes}: a person has to decide."
 
 
 def _add_problems(said: _Said) -> None:
-    said.evidence += [f"{e.get('code')}: {e.get('cause')}" for e in said.rows("problems")]
+    said.evidence += [f"{e.get('code')}: {_cause(e)}" for e in said.rows("problems")]
+
+
+def _cause(problem: Mapping[str, Any]) -> str:
+    return readable_text(str(problem.get("code")), str(problem.get("cause")))
 
 
 def _waiting(said: _Said) -> str:
     code = said.text("code") or said.text("waiting", "code", absent="an unknown reason")
     if cause := said.text("cause"):
-        said.evidence.append(cause)
+        said.evidence.append(readable_text(code, cause))
     else:
         said.missing("the cause")
     until = said.text("until")
@@ -235,11 +240,9 @@ def _waiting(said: _Said) -> str:
 
 def _amending(said: _Said) -> str:
     for each in said.rows("differences"):
-        where = f"{each.get('where')}, " if each.get("where") else ""
-        said.evidence.append(
-            f"{where}{each.get('field')}: {each.get('found') or 'nothing'} becomes "
-            f"{each.get('expected') or 'nothing'}"
-        )
+        where, field = (str(each.get(name) or "") for name in ("where", "field"))
+        found, expected = (side(field, str(each.get(n) or "")) for n in ("found", "expected"))
+        said.evidence.append(f"{where}{', ' if where else ''}{field}: {found} becomes {expected}")
     if not said.evidence:
         said.missing("what was to be changed")
     if "mappings" not in said.detail:
@@ -274,14 +277,20 @@ def _note(sentence: str) -> Callable[[_Said], str]:
     """Return what makes a sentence with the reason that a person gave."""
 
     def make(said: _Said) -> str:
-        if reason := said.text("reason") or said.text("aside", "reason"):
-            said.evidence.append(f"Reason: {reason}")
+        _add_reason(said)
         return sentence
 
     return make
 
 
+def _add_reason(said: _Said) -> None:
+    if reason := said.text("reason") or said.text("aside", "reason"):
+        said.evidence.append(f"Reason: {reason}")
+
+
 # Vendors
+
+_RULES = {"by_hand": " by hand", "connection_file": " as the connection file says"}
 
 
 def _linked(said: _Said) -> str:
@@ -290,9 +299,30 @@ def _linked(said: _Said) -> str:
         said.evidence += map(str, said.detail.get("evidence") or ())
     else:
         said.missing("by which rule")
-    by = f" by the rule {rule.replace('_', ' ')}" if rule else ""
-    division = said.text("division", absent="a division")
-    return f"It was linked to supplier {said.text('supplier', absent='?')} in {division}{by}."
+    by = _RULES.get(rule, f" by the rule {rule.replace('_', ' ')}" if rule else "")
+    _add_reason(said)
+    return f"It was linked to supplier {_supplier(said)} in {_division(said)}{by}."
+
+
+def _unlinked(said: _Said) -> str:
+    _add_reason(said)
+    return f"Its link to supplier {_supplier(said)} in {_division(said)} was removed."
+
+
+def _rejected(said: _Said) -> str:
+    _add_reason(said)
+    return f"A person said that it is not supplier {_supplier(said)} in {_division(said)}."
+
+
+def _division(said: _Said) -> str:
+    return said.text("division", absent="a division")
+
+
+def _supplier(said: _Said) -> str:
+    """Return code and name; entries of earlier versions have the name alone, or the id."""
+    id = said.text("supplier") or said.text("rejected", absent="?")
+    agreed = said.text("divisions", said.text("division"), "agreed", "supplier")
+    return " ".join(filter(None, (said.text("code"), said.text("name") or agreed))) or id
 
 
 def _proposed(said: _Said) -> str:
@@ -342,8 +372,8 @@ STEPS: Mapping[str, tuple[DecisionKind, Callable[[_Said], str]]] = {
     "accepted": ("linked", _linked),
     "proposed": ("linked", _proposed),
     "withdrawn": ("linked", _fixed("Nothing is proposed any more.", "division")),
-    "unlinked": ("linked", _note("Its link was removed.")),
-    "rejected": ("linked", _note("A person said that it is not the proposed supplier.")),
+    "unlinked": ("linked", _unlinked),
+    "rejected": ("linked", _rejected),
     "settled": ("linked", _fixed("The doubt about its link is settled.", "division")),
 }
 """What a step decides; steps that are not here only record how far something has come."""

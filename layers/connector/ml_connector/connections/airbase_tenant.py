@@ -33,8 +33,8 @@ def _airbase(stack: Stack, connection: Connection, given: GivenSecrets) -> Airba
     key = given.get(API_KEY) or stack.secret_store.airbase_key(connection.id)
     circuit_breaker = CircuitBreaker(stack.tables.coordination, connection.id, AIRBASE)
     pace = SharedAirbasePace(stack.tables.coordination, connection.id, circuit_breaker)
-    base, profile = connection.airbase_base_url, connection.profile
-    return AirbaseClient(base, profile, key, stack.http, pace, circuit_breaker)
+    id, base, profile = connection.id, connection.airbase_base_url, connection.profile
+    return AirbaseClient(id, base, profile, key, stack.http, pace, circuit_breaker)
 
 
 def _subsidiary(row: Any) -> Subsidiary:

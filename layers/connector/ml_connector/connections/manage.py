@@ -24,6 +24,7 @@ from ml_connector.domain.ids import (
     app_at,
     further_site_of,
     is_division,
+    named_scope,
     site_in,
 )
 from ml_connector.domain.records import LIFTED_BY_PEOPLE, ConnectionState
@@ -195,16 +196,19 @@ def read_reference_data(send: Send, connection: Connection) -> None:
 
 def list_all(services: StackServices) -> list[dict[str, Any]]:
     """Return one row for each connection of the stack."""
-    return [
-        {
-            "connection": each.id,
-            "name": each.name,
-            "exact": ", ".join(s.exact_site or s.exact_base_url for s in each.sites),
-            "divisions": [d.division for d in each.divisions],
-            "stopped": [halt["code"] for halt in _halts(services.ledger_of(each.id))],
-        }
-        for each in services.connections.all()
-    ]
+    return [_listed(each, services.ledger_of(each.id)) for each in services.connections.all()]
+
+
+def _listed(connection: Connection, ledger: Ledger) -> dict[str, Any]:
+    halts = _halts(ledger)
+    return {
+        "connection": connection.id,
+        "name": connection.name,
+        "exact": ", ".join(s.exact_site or s.exact_base_url for s in connection.sites),
+        "divisions": [d.division for d in connection.divisions],
+        "stopped": [halt["code"] for halt in halts],
+        "stops": [halt["stops"] for halt in halts],
+    }
 
 
 def show(stack: Stack, id: str) -> dict[str, Any]:
@@ -346,6 +350,7 @@ def _halts(ledger: Ledger) -> list[dict[str, Any]]:
         {
             "site": site_in(Division(where)),
             "division": where if is_division(Division(where)) else None,
+            "stops": named_scope(where) or "all",
             **halt.as_dict(),
         }
         for where, halt in sorted(Halts(ledger).all().items())

@@ -39,7 +39,7 @@ from ml_connector.exact.reference_data import DIVISIONS_PATH, HRM_DIVISIONS_PATH
 from ml_connector.exact.rows import RowReader, read_listed
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.settings.airbase_profile import AirbaseProfile
-from ml_connector.settings.connection import Connection, ExactSite
+from ml_connector.settings.connection import Connection, ExactSite, zone_named
 from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES, ZONES, site_at
 from ml_connector.stack import Addresses, Stack
 from ml_connector.user_errors import UserError
@@ -47,6 +47,10 @@ from ml_connector.user_errors import UserError
 
 class NoSiteError(UserError):
     """The settings name no Exact site."""
+
+
+class NoDivisionError(UserError):
+    """The user who consented sees no division: no answer here mends that."""
 
 
 HALTS_NEEDING_CONSENT = frozenset({"NOT_CONNECTED", "RECONNECT_NEEDED", "EXACT_TOKEN_REFUSED"})
@@ -87,6 +91,8 @@ def begin(
     settings["sites"] = _with_sites(settings.get("sites", []), sites or {})
     if found and given is None:
         _keep_zones(settings["sites"], found)
+    elif found and given is not None and not zone_named(given):
+        _keep_stored_zones(settings["sites"], found)
     _name_apps(settings, known, stack.addresses)
     provisional(settings)
     return settings
@@ -160,6 +166,14 @@ def _keep_zones(sites: Sequence[Settings], stored: Connection) -> None:
         is_kept = is_chosen or name in known
         zone = stored.zone_at(name) if is_kept else ZONES.get(name, of_profile)
         each["time_zone"] = each.get("time_zone") or zone
+
+
+def _keep_stored_zones(sites: Any, stored: Connection) -> None:
+    """Let a file that says nothing of time zones change none that a site itself has."""
+    known = {each.site: each.time_zone or AirbaseProfile().time_zone for each in stored.sites}
+    for each in sites if isinstance(sites, list) else ():
+        if isinstance(each, dict) and not each.get("time_zone") and site_named(each) in known:
+            each["time_zone"] = known[site_named(each)]
 
 
 def finished(settings: Settings, before: Connection | None) -> Connection:
@@ -319,7 +333,7 @@ def _division_rows(
     """Read the list in the user's own division or, if the app has no access there, a known one."""
     known = [each.division for each in site.divisions if code_of(each.division)]
     own = [division_at(site.site, current)] if current > 0 else []
-    failure = UserError(
+    failure: UserError = NoDivisionError(
         "the Exact user who consented has no division open: open one, then try again"
     )
     for division in dict.fromkeys(own + known):

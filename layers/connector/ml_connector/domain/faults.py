@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from ml_connector.domain.ids import Scope, SiteId
+from ml_connector.domain.words import instant
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ class Later(Fault):
         self, code: str, until: datetime, cause: str, *, outcome_unknown: bool = False
     ) -> None:
         """Take the stable `code`, when to try again, and the cause in one sentence."""
-        super().__init__(f"{code}: {cause} (again at {until.isoformat()})")
+        super().__init__(f"{code}: {cause} (again at {instant(until)})")
         self.code = code
         self.until = until
         self.cause = cause

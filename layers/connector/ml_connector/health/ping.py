@@ -224,7 +224,7 @@ def _check_contract(checklist: Checklist, day: ContractDay, site: ExactSite) -> 
         raise later
     used = day.used()
     who = "readings and orders" if used < day.for_reading else "orders only"
-    counted = f"{used} of {day.share} calls of {day.title} used today"
+    counted = f"{used:,} of {day.share:,} calls of {day.title} used today"
     checklist.green("contract", f"{counted}; what is left is for {who}.", site.site)
 
 

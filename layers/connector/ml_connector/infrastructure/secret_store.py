@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ml_connector import clock, telemetry
 from ml_connector.domain.exception_codes import problem
-from ml_connector.domain.faults import Halt
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.faults import Halt, Problem
+from ml_connector.domain.ids import AppId, ConnectionId, connection_of
 from ml_connector.infrastructure.channels import slack_url
 from ml_connector.secret import Secret
 
@@ -174,7 +174,7 @@ class AwsSecretStore:
             return value
         fresh = self._read(kind, connection)
         if fresh is None:
-            raise Halt(problem(missing, f"Connection {connection}", connection=connection))
+            raise Halt(_problem(missing, connection))
         self._plain[name] = (clock.epoch(), fresh)
         return fresh
 
@@ -292,8 +292,13 @@ def _parsed(text: str, kind: str, connection: ConnectionId) -> Mapping[str, Any]
 
 def unreadable(kind: str, connection: ConnectionId) -> Halt:
     """Return the halt for a secret that is stored and cannot be used."""
-    record = f"Connection {connection}"
-    return Halt(problem("SECRET_UNREADABLE", record, "kind", kind=kind, connection=connection))
+    return Halt(_problem("SECRET_UNREADABLE", connection, "kind", kind=kind))
+
+
+def _problem(code: str, connection: ConnectionId, detail: str = "", **values: Any) -> Problem:
+    """Return the problem of a secret; what proposes a command names the connection of a site."""
+    whole = connection_of(AppId(connection))
+    return problem(code, f"Connection {connection}", detail, connection=whole, **values)
 
 
 def _text(raw: bytes) -> str:

@@ -6,6 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from ml_connector.domain.exception_codes import CATALOGUE
+from ml_connector.domain.exception_codes.difference_words import TOTAL
+from ml_connector.domain.exception_codes.readable import readable_text
+from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Division, Guid, OrderId
 from ml_connector.domain.money import Money, round_to_cents
 from ml_connector.domain.orders.edits import drift
@@ -157,7 +160,7 @@ class MonthMatching:
         problems = record.problems
         codes = [each.code for each in problems]
         if problems:
-            causes = [f"{each.record}: {each.cause}" for each in problems[:_MOST_CODES]]
+            causes = [f"{each.record}: {_cause(each)}" for each in problems[:_MOST_CODES]]
             to_do = problems[0].remedy
             return self._line(
                 "waiting", order, record, why=" ".join(causes), codes=codes, to_do=to_do
@@ -179,7 +182,7 @@ class MonthMatching:
         written = drift(facts.body, facts.exact.amount, found)
         shown = [each.as_dict() for each in written] + _exception_differences(record)
         if order.total and exact and order.total != exact:
-            shown.append(_difference("total", str(order.total), str(exact)))
+            shown.append(_difference(TOTAL, str(order.total), str(exact)))
         if found.is_cancelled:
             shown.append(_difference("status", "open", "cancelled"))
         differences = list({tuple(each.items()): each for each in shown}.values())
@@ -188,7 +191,7 @@ class MonthMatching:
         if record.facts.waiting:
             codes.append(record.facts.waiting.code)
         is_equal = not differences and not codes and not order.problems
-        why = " ".join([*(each.cause for each in problems[:_MOST_CODES]), _problems(order)]).strip()
+        why = " ".join([*map(_cause, problems[:_MOST_CODES]), _problems(order)]).strip()
         return self._line(
             "equal" if is_equal else "different",
             order,
@@ -307,7 +310,11 @@ def _difference(field_: str, expected: str, found: str) -> dict[str, str]:
 
 
 def _problems(order: ApprovedOrder) -> str:
-    return " ".join(f"{each.code}: {each.cause}" for each in order.problems)
+    return " ".join(f"{each.code}: {_cause(each)}" for each in order.problems)
+
+
+def _cause(problem: Problem) -> str:
+    return readable_text(problem.code, problem.cause)
 
 
 def _why_other(title: str, order: ApprovedOrder | None, day: Any) -> str:

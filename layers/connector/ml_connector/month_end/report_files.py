@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from ml_connector.domain.exception_codes.difference_words import in_words
 from ml_connector.domain.money import figure, readable
 from ml_connector.domain.people import name_of
 from ml_connector.domain.words import counted, moment, verb
@@ -92,7 +93,7 @@ def summary(report: MonthReport) -> Iterator[str]:
         )
     open_ = {each: counts[each] for each in _OPEN if counts[each]}
     if open_:
-        parts = (f"{number} {_WORDS[category]}" for category, number in open_.items())
+        parts = (f"{number:,} {_WORDS[category]}" for category, number in open_.items())
         total = sum(open_.values())
         need = f"{counted(total, 'order')} {verb(total, 'needs', 'need')} somebody"
         yield f"{need} before the month is closed: {', '.join(parts)}."
@@ -115,11 +116,7 @@ def to_do(line: ReportLine) -> str:
 
 def differences_text(line: ReportLine) -> str:
     """Return the differences as one text."""
-    return "; ".join(
-        f"{each['where']}{', ' if each['where'] else ''}{each['field']}: "
-        f"{each['expected'] or 'nothing'}, in Exact {each['found'] or 'nothing'}"
-        for each in line.differences
-    )
+    return "; ".join(map(in_words, line.differences))
 
 
 def _cells(line: ReportLine) -> Iterator[str]:

@@ -20,6 +20,7 @@ from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
 _ADDRESS = re.compile(r"[^@\s,;<>]+@[^@\s,;<>.]+(\.[^@\s,;<>.]+)+")
+MAIL_IS_OFF = "E-mail: none is sent, because the stack was deployed with Notifications=off"
 Mails = list[dict[str, Any]]
 """`{"address", "confirmed"}` of each e-mail address that was subscribed."""
 SLACK_URL = "CONNECTOR_SLACK_WEBHOOK_URL"
@@ -52,8 +53,11 @@ def subscribe_mail(stack: Stack, actor: Actor, id: str | None, addresses: Sequen
     """Subscribe e-mail addresses to the notifications of the stack; return the state of each.
 
     `id` names a connection that may not be saved yet, or None for all. Raises `UserError` for an
-    address that is none, before any is subscribed, and where the person's rights do not allow it.
+    address that is none, before any is subscribed, where the person's rights do not allow it, and
+    where the stack sends nothing.
     """
+    if not stack.tells_by_mail:
+        raise UserError(f"{MAIL_IS_OFF}; deploy it with Notifications=on first")
     if wrong := [each for each in addresses if not _ADDRESS.fullmatch(each)]:
         raise UserError(f"{', '.join(wrong)} is not an e-mail address")
     every = stack.services.connections.all()

@@ -8,6 +8,7 @@ from typing import Any
 
 from ml_connector import ages
 from ml_connector import record_lookup as records
+from ml_connector.domain.exception_codes.readable import coded_text
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.open_exceptions import brief
 from ml_connector.domain.records import OrderState
@@ -84,7 +85,7 @@ def _cells(shown: Mapping[str, Any]) -> tuple[object, ...]:
 def why(shown: Mapping[str, Any]) -> str:
     """Return in words why a listed order is as it is; empty when there is nothing to say."""
     if shown["exceptions"]:
-        return "\n".join(f"{each['code']}: {each['cause']}" for each in shown["exceptions"])
+        return "\n".join(coded_text(each["code"], each["cause"]) for each in shown["exceptions"])
     if decision := shown["set_aside"]:
         return f"{decision['by']}: {decision['reason']}"
     if shown["served_elsewhere"]:

@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal, get_args
 
 from ml_connector import clock
+from ml_connector.domain.exception_codes.readable import coded_text, readable_text
 from ml_connector.domain.ids import Actor, AppId, ConnectionId, Division, VendorId
 from ml_connector.domain.orders.reference_data import Supplier, is_active
 from ml_connector.domain.words import command, counted, moment, share, verb
@@ -109,7 +110,8 @@ def _ping(services: Services) -> Iterator[ReadyLine]:
     for each in checks:
         area: Area = "consent" if each.check == "consent" else "ping"
         if not each.ok:
-            what = f"{each.check}: {each.code} {each.cause} {each.detail}".strip()
+            said = readable_text(each.code, each.cause)
+            what = f"{each.check}: {each.code} {said} {each.detail}".strip()
             yield ReadyLine(area, each.ok, " ".join(what.split()), each.remedy, each.scope or "")
         elif area == "consent":
             yield ReadyLine(area, ok=True, what=each.detail, where=each.scope or "")
@@ -129,7 +131,7 @@ def _mappings(rehearsal: Rehearsal) -> Iterator[ReadyLine]:
 def _needed(area: Area, decisions: list[FreeingDecision]) -> Iterator[ReadyLine]:
     for each in decisions[:_MOST_SHOWN]:
         needed = f"{counted(each.needed_by, 'order')} {verb(each.needed_by, 'needs', 'need')} it."
-        what = f"{each.code}: {each.cause} {needed}"
+        what = f"{coded_text(each.code, each.cause)} {needed}"
         yield ReadyLine(area, ok=False, what=what, remedy=each.remedy, where=each.division or "")
     if len(decisions) > _MOST_SHOWN:
         what = f"{len(decisions) - _MOST_SHOWN} more; the rehearsal lists them."
@@ -285,7 +287,8 @@ def _rehearsed(rehearsal: Rehearsal) -> Iterator[ReadyLine]:
     yield _share(rehearsal)
     others = [each for each in rehearsal.decisions if each.kind == "exception"]
     for each in others[:_MOST_SHOWN]:
-        what = f"{each.code}: {each.cause} {counted(each.needed_by, 'order')}."
+        said = readable_text(each.code, each.cause)
+        what = f"{each.code}: {said} {counted(each.needed_by, 'order')}."
         yield ReadyLine("rehearsal", None, what, each.remedy, each.division or "")
     if typed := len(rehearsal.of_verdict("typed_by_hand")):
         id = rehearsal.connection.id

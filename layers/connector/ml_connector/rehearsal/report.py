@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from ml_connector.domain.exception_codes.difference_words import side
 from ml_connector.domain.ids import Division
 from ml_connector.domain.money import Money, readable
 from ml_connector.domain.words import counted, moment, share, verb
@@ -363,7 +364,8 @@ def _typed_differences(orders: Iterable[RehearsedOrder]) -> list[TypedDifference
     for order in orders:
         for each in order.twin.differences if order.twin else ():
             line = f", {each['where']}" if each["where"] else ""
-            values = f"{each['expected'] or 'nothing'}, typed {each['found'] or 'nothing'}"
+            expected, typed = (side(each["field"], each[name]) for name in ("expected", "found"))
+            values = f"{expected}, typed {typed}"
             where[each["field"]].setdefault(order.title, f"{order.title}{line}: {values}")
     found = [
         TypedDifference(name, len(by_order), list(by_order.values())[:_MOST_EXAMPLES])

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ml_connector.domain.exception_codes.difference_words import in_words
+from ml_connector.domain.exception_codes.readable import coded_text, readable_text
 from ml_connector.domain.words import moment
 from ml_connector.lists.writing import write_list
 from ml_connector.printed_pages import paragraph, table, write_page
@@ -10,6 +12,7 @@ from ml_connector.rehearsal.readiness import Readiness
 from ml_connector.rehearsal.rehearsed_orders import (
     VERDICT_TITLES,
     VERDICTS,
+    Need,
     OnlyInExact,
     RehearsedOrder,
     Twin,
@@ -39,11 +42,7 @@ def write_html(found: Rehearsal, path: Path) -> None:
 
 def differences_text(twin: Twin) -> str:
     """Return what was typed differently, as one text."""
-    return "; ".join(
-        f"{each['where']}{', ' if each['where'] else ''}{each['field']}: "
-        f"{each['expected'] or 'nothing'}, typed {each['found'] or 'nothing'}"
-        for each in twin.differences
-    )
+    return "; ".join(in_words(each, "typed") for each in twin.differences)
 
 
 def _cells(order: RehearsedOrder) -> tuple[object, ...]:
@@ -52,7 +51,7 @@ def _cells(order: RehearsedOrder) -> tuple[object, ...]:
         order.verdict, _yes(is_true=order.goes_through), order.division, order.id, order.title,
         order.day, order.vendor, order.currency, order.amount,
         " ".join(dict.fromkeys(each.code for each in order.needs)),
-        " ".join([*(f"{each.record}: {each.cause}" for each in order.needs), order.waits_for]),
+        " ".join([*map(_need, order.needs), order.waits_for]),
         " ".join(dict.fromkeys(each.remedy for each in order.needs)),
         twin.number if twin else order.exact_number,
         ", ".join(twin.matched_by) if twin else "",
@@ -95,7 +94,7 @@ def _decisions(found: Rehearsal) -> Iterator[str]:
     columns = ("What to decide", "How", "Needed by", "Frees", "Money freed")
     rows = (
         (
-            f"{each.code}: {each.cause}", each.remedy, each.needed_by, each.frees,
+            coded_text(each.code, each.cause), each.remedy, each.needed_by, each.frees,
             "\n".join(readable_sums(each.freed_sums)),
         )
         for each in found.decisions[:MOST_DECISIONS]
@@ -122,15 +121,20 @@ def call_rows(found: Rehearsal) -> Iterator[tuple[object, ...]]:
     """
     for each in found.calls:
         yield (
-            each.division, each.busiest_day, each.orders, each.calls, each.busiest_calls,
-            each.day_limit, each.minute_limit,
+            each.division, each.busiest_day,
+            *_grouped(each.orders, each.calls, each.busiest_calls),
+            *_grouped(each.day_limit, each.minute_limit),
         )  # fmt: skip
     for contract in found.contract_calls:
         orders = sum(each.orders for each in found.calls if each.division in contract.divisions)
         yield (
-            f"contract {contract.title}", contract.busiest_day, orders, contract.calls,
-            contract.busiest_calls, contract.day_limit, "",
+            f"contract {contract.title}", contract.busiest_day,
+            *_grouped(orders, contract.calls, contract.busiest_calls, contract.day_limit), "",
         )  # fmt: skip
+
+
+def _grouped(*numbers: int) -> Iterator[str]:
+    return (f"{each:,}" for each in numbers)
 
 
 def _only_in_exact(orders: Sequence[OnlyInExact]) -> Iterator[str]:
@@ -158,11 +162,15 @@ def _orders(title: str, orders: list[RehearsedOrder]) -> Iterator[str]:
 
 
 def _why(order: RehearsedOrder) -> str:
-    parts = [f"{each.record}: {each.cause}" for each in order.needs]
+    parts = [*map(_need, order.needs)]
     if twin := order.twin:
         sure = "" if twin.is_sure else " (another one fits as well)"
         parts = [f"Same {', '.join(twin.matched_by)}{sure}.", *parts, differences_text(twin)]
     return "\n".join(filter(None, [*parts, order.waits_for]))
+
+
+def _need(need: Need) -> str:
+    return f"{need.record}: {readable_text(need.code, need.cause)}"
 
 
 READY_COLUMNS = ("area", "where", "ok", "what", "remedy")

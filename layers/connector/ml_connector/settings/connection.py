@@ -386,7 +386,7 @@ class Connection(StrictModel):
             return {**rest, "sites": [{**of_site, "id": data.get("id")}]}
         if both := [name for name in _OF_SITE if name in data and name not in _OF_ALL_SITES]:
             raise ValueError(f"belongs under one of the sites: {', '.join(both)}")
-        sites, zone = data["sites"], data.get("time_zone") or _zone_of_profile(data)
+        sites, zone = data["sites"], zone_named(data)
         if isinstance(sites, list | tuple):
             named = [_with_id(each, str(data.get("id"))) for each in sites]
             said = {"language": data["language"]} if data.get("language") else {}
@@ -507,11 +507,11 @@ def _with_id(site: Any, connection: str) -> Any:
     return {**site, "id": app_at(ConnectionId(connection), SiteId(str(named)))}
 
 
-def _zone_of_profile(data: Mapping[str, Any]) -> Any:
-    """Return the time zone that the profile in a file names, None if it names none."""
+def zone_named(data: Mapping[str, Any]) -> Any:
+    """Return the time zone that a file names for all sites, itself or in its profile, or None."""
     profile = data.get("profile")
-    named = profile.get("time_zone") if isinstance(profile, Mapping) else None
-    return named or getattr(profile, "time_zone", None)
+    of_profile = profile.get("time_zone") if isinstance(profile, Mapping) else None
+    return data.get("time_zone") or of_profile or getattr(profile, "time_zone", None)
 
 
 def _with(site: Any, defaults: Mapping[str, Any]) -> Any:

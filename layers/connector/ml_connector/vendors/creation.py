@@ -73,7 +73,8 @@ def create_vendor(context: VendorContext, division: Division, supplier: Supplier
     tracked = open_vendor(context.services, context.services.ledger, vendor)
     id = VendorId(vendor.id)
     link = Link(division, id, supplier.id, CREATED, ("created for this supplier",))
-    tracked.link(link, agreed_names(vendor, supplier_party(supplier)), CREATED, name=supplier.name)
+    party = supplier_party(supplier)
+    tracked.link(link, party, agreed_names(vendor, party), CREATED)
     context.vendors.save(vendor)
 
 
@@ -199,7 +200,7 @@ class _SupplierCreation:
         self.context.suppliers(self.code).save(party)
         evidence = ("created for this vendor",)
         link = Link(self.code, self.tracked.vendor, supplier.id, CREATED, evidence)
-        self.tracked.link(link, agreed_names(self.vendor, party), step, name=supplier.name)
+        self.tracked.link(link, party, agreed_names(self.vendor, party), step)
         return True
 
 

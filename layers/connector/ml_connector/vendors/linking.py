@@ -67,7 +67,8 @@ def _link_or_propose(
         tracked.propose(proposal)
         return False
     link = Link(division, tracked.vendor, supplier.id, decision.rule, decision.evidence)
-    tracked.link(link, agreed_names(vendor, supplier_party(supplier)), name=supplier.name)
+    party = supplier_party(supplier)
+    tracked.link(link, party, agreed_names(vendor, party))
     return True
 
 

@@ -131,11 +131,8 @@ def _reconcile_division(
     configured = context.configured_supplier(division, vendor)
     if configured and supplier_party(configured).is_usable and _may_replace(link, configured.id):
         link = configured_link(division, tracked, configured)
-        tracked.link(
-            link,
-            agreed_names(vendor, supplier_party(configured)),
-            name=configured.name,
-        )
+        party = supplier_party(configured)
+        tracked.link(link, party, agreed_names(vendor, party))
     if link:
         check_link(context, tracked, division, link, vendor)
         return

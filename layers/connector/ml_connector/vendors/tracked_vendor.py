@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from ml_connector.domain.faults import Fault, Problem, Review
-from ml_connector.domain.ids import Division, VendorId
+from ml_connector.domain.ids import Division, Guid, VendorId
+from ml_connector.domain.matching.party import Party
 from ml_connector.domain.open_exceptions import are_alike
 from ml_connector.domain.records import VendorDivision, VendorState
 from ml_connector.infrastructure.dynamodb import Write
@@ -55,44 +56,63 @@ class TrackedVendor:
         """Return the facts of one division, or of the vendor itself."""
         return self.record.facts.divisions.get(division or "", VendorDivision())
 
-    def link(self, link: Link, agreed: Agreed, step: str = "linked", **detail: Any) -> None:
-        """Link the vendor; close the exception and proposal of the division."""
+    def link(
+        self,
+        link: Link,
+        supplier: Party,
+        agreed: Agreed,
+        step: str = "linked",
+        **detail: Any,
+    ) -> None:
+        """Link the vendor to `supplier`; close the exception and proposal of the division."""
         writes = [
             *self._links.saving(link),
             *self._proposals.removing(link.division, self.vendor),
             *self._links.forgetting(link.division, self.vendor, link.supplier),
         ]
-        shown = {"supplier": link.supplier, "rule": link.rule, "evidence": list(link.evidence)}
+        shown = {"rule": link.rule, "evidence": list(link.evidence)}
         self._write(
             step,
             link.division,
             VendorDivision(agreed=agreed),
             writes,
             by=link.decided_by,
+            **named(link.supplier, supplier),
             **shown,
             **detail,
         )
 
-    def unlink(self, division: Division, rejected: Rejection | None = None, **detail: Any) -> None:
-        """Remove the vendor's link; with `rejected`, it is not made again."""
+    def unlink(
+        self,
+        division: Division,
+        supplier: Mapping[str, str],
+        rejected: Rejection | None = None,
+        **detail: Any,
+    ) -> None:
+        """Remove the vendor's link to `supplier`, as `named`; with `rejected`, for good."""
         writes = [
             *self._links.removing(division, self.vendor),
             *self._proposals.removing(division, self.vendor),
         ]
         if rejected:
             writes += self._links.rejecting(rejected)
-        self._write("unlinked", division, VendorDivision(), writes, **detail)
+        self._write("unlinked", division, VendorDivision(), writes, **supplier, **detail)
 
-    def reject(self, rejected: Rejection, left: SupplierProposal | None, **detail: Any) -> None:
-        """Record that the vendor is not this supplier; `left` is what is still proposed."""
+    def reject(
+        self,
+        rejected: Rejection,
+        supplier: Mapping[str, str],
+        left: SupplierProposal | None,
+        **detail: Any,
+    ) -> None:
+        """Record that the vendor is not `supplier`; `left` is what is still proposed."""
         facts = replace(self.division_facts(rejected.division), proposed=_ids(left))
         writes = [
             *self._links.rejecting(rejected),
             *self._proposal_writes(rejected.division, left),
         ]
-        self._write(
-            "rejected", rejected.division, facts, writes, rejected=rejected.supplier, **detail
-        )
+        detail = {"rejected": rejected.supplier, **supplier, **detail}
+        self._write("rejected", rejected.division, facts, writes, **detail)
 
     def propose(self, proposal: SupplierProposal) -> None:
         """Propose suppliers for an unlinked vendor; a repeated proposal changes nothing."""
@@ -213,6 +233,12 @@ class TrackedVendor:
         if division:
             detail = {"division": division, **detail}
         self.record = self._ledger.write(moved, step, also=writes, detail=detail)
+
+
+def named(id: Guid, supplier: Party | None) -> dict[str, str]:
+    """Return a supplier for the trail: its id, and code and name where they are known."""
+    known = {"name": supplier.name, "code": supplier.code} if supplier else {}
+    return {"supplier": id, **known}
 
 
 def _state(divisions: Mapping[str, VendorDivision]) -> VendorState:

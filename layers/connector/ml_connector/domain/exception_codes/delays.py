@@ -14,7 +14,7 @@ DELAYS: tuple[CatalogueEntry, ...] = (
         _RETRIED,
         {
             "division": "It is division {division}.",
-            "ping": "There are {minute} left this minute and {day} today; a ping takes {calls}.",
+            "ping": "Left this minute: {minute}; today: {day}; a ping takes {calls}.",
         },
     ),
     CatalogueEntry(
@@ -24,7 +24,7 @@ DELAYS: tuple[CatalogueEntry, ...] = (
         "Nothing to do. If it happens daily, ask Exact for a higher limit.",
         {
             "division": "It is division {division}.",
-            "ping": "There are {minute} left this minute and {day} today; a ping takes {calls}.",
+            "ping": "Left this minute: {minute}; today: {day}; a ping takes {calls}.",
         },
     ),
     CatalogueEntry(

@@ -18,7 +18,7 @@ HALTS: tuple[CatalogueEntry, ...] = (
         "AIRBASE_KEY_REFUSED",
         Severity.HALT,
         "Airbase refuses the API key.",
-        "Make a new key in Airbase and store it with `connector connection add FILE`.",
+        "Make a new key in Airbase, then run `connector connect {connection}`, which asks for it.",
         {
             "status": "It answered {status}.",
         },
@@ -47,8 +47,7 @@ HALTS: tuple[CatalogueEntry, ...] = (
         "APP_CREDENTIALS_MISSING",
         Severity.HALT,
         "The Exact client id and secret of this connection are not stored.",
-        "Add them: run `connector connection add FILE` with the file of {connection}, "
-        "then run `connector connection consent {connection}`.",
+        "Add them: run `connector connect {connection}`, which asks for them and for consent.",
     ),
     CatalogueEntry(
         "APP_CREDENTIALS_REFUSED",
@@ -62,13 +61,13 @@ HALTS: tuple[CatalogueEntry, ...] = (
         "AIRBASE_KEY_MISSING",
         Severity.HALT,
         "The Airbase API key of this connection is not stored.",
-        "Add it: run `connector connection add FILE` with the file of {connection}.",
+        "Add it: run `connector connect {connection}`, which asks for it.",
     ),
     CatalogueEntry(
         "SECRET_UNREADABLE",
         Severity.HALT,
         "A stored secret of this connection cannot be decrypted.",
-        "Store it again: credentials with `connector connection add FILE`, "
+        "Store it again: credentials with `connector connect {connection}`, "
         "tokens with `connector connection consent {connection}`.",
         {
             "kind": "Kind: {kind}.",

@@ -21,7 +21,7 @@ READINGS: tuple[CatalogueEntry, ...] = (
         "Resolve the listed ones first: with so many, they usually have one cause. Then run "
         "`connector refresh {connection} {division}`.",
         {
-            "count": "{count} more rows from {path} in division {division} were set aside.",
+            "count": "Set aside besides those, from {path} in division {division}: {count}.",
         },
     ),
     CatalogueEntry(

@@ -9,7 +9,7 @@ VENDORS: tuple[CatalogueEntry, ...] = (
         "Airbase's list of vendors has rows without a readable id; the others were read.",
         "Compare the profile's vendors_path and vendor.id with Airbase's answer.",
         {
-            "why": "There are {count}. {why}",
+            "why": "How many: {count}. {why}",
         },
     ),
     CatalogueEntry(

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from ml_connector.domain.exception_codes.changes import DIFFERENCE, DIFFERENCE_IN_LINE, NOTHING
+from ml_connector.domain.exception_codes.difference_words import A_LINE
 from ml_connector.domain.exception_codes.templates import fill
 from ml_connector.domain.money import round_to_cents
 from ml_connector.domain.orders.diff import (
@@ -21,7 +22,6 @@ from ml_connector.domain.orders.diff import (
 )
 from ml_connector.domain.orders.exact_order import ExactLine, ExactOrder
 
-_A_LINE = "line"
 _LEAST = ("Item", "QuantityInPurchaseUnits", "UnitPrice")
 
 
@@ -104,9 +104,9 @@ def differences(change: Edits, order: ExactOrder) -> list[Difference]:
             for line, fields in change.changed
             for n, v in fields.items()
         ),
-        *(Difference("a line", _A_LINE, _shown(line), "") for line in change.added),
+        *(Difference("a line", A_LINE, _shown(line), "") for line in change.added),
         *(
-            Difference(f"line {line.number}", _A_LINE, "", _found_shown(line))
+            Difference(f"line {line.number}", A_LINE, "", _found_shown(line))
             for line in change.removed
         ),
     ]

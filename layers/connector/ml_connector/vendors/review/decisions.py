@@ -22,6 +22,7 @@ from ml_connector.services import Services
 from ml_connector.sweep.due_records import queue_reviews_of_vendor
 from ml_connector.vendors.context import agreed_names, open_vendor
 from ml_connector.vendors.parties import supplier_party
+from ml_connector.vendors.tracked_vendor import named
 
 BY_HAND = "by_hand"
 """The rule of a link that a person made."""
@@ -88,19 +89,19 @@ def reject(
     unknown.
     """
     known = _vendor(services.match_indexes, vendor)
-    rejection = _rejection(
-        services.reference_store(division), ledger.actor, division, known, supplier, reason
-    )
+    other = _known(services.reference_store(division), supplier)
+    rejection = _rejection(ledger.actor, division, known, other or Party(supplier, ""), reason)
+    shown = named(supplier, other)
     tracked = open_vendor(services, ledger, known)
     current = services.vendor_links.get(division, vendor)
     check(current)
     others = {vendor}
     if current and current.supplier == supplier:
         others |= _sharing(services.vendor_links, current)
-        tracked.unlink(division, rejection, supplier=supplier, reason=reason, by=ledger.actor)
+        tracked.unlink(division, shown, rejection, reason=reason, by=ledger.actor)
     else:
         left = _without_candidate(services.supplier_proposals.get(division, vendor), supplier)
-        tracked.reject(rejection, left, reason=reason, by=ledger.actor)
+        tracked.reject(rejection, shown, left, reason=reason, by=ledger.actor)
     for each in others:
         _queue_vendor(services, each)
 
@@ -120,12 +121,13 @@ def unlink(
     if current is None:
         raise Review([problem("NOT_LINKED", vendor, "division", division=division)])
     known = services.match_indexes.stored_vendor(vendor) or Party(vendor, vendor)
-    rejection = _rejection(
-        services.reference_store(division), ledger.actor, division, known, current.supplier, reason
-    )
+    other = _known(services.reference_store(division), current.supplier)
+    rejected = other or Party(current.supplier, "")
+    rejection = _rejection(ledger.actor, division, known, rejected, reason)
     tracked = open_vendor(services, ledger, known)
     others = _sharing(services.vendor_links, current)
-    tracked.unlink(division, rejection, supplier=current.supplier, reason=reason, by=ledger.actor)
+    shown = named(current.supplier, other)
+    tracked.unlink(division, shown, rejection, reason=reason, by=ledger.actor)
     for each in others | {vendor}:
         _queue_vendor(services, each)
 
@@ -145,14 +147,14 @@ def _link(
     supplier = _usable_supplier(services, division, supplier_id_or_code)
     evidence = (f"proposed as {proposal.rule}", *proposal.evidence) if proposal else ()
     new_link = Link(division, vendor, supplier.id, BY_HAND, evidence, ledger.actor)
-    agreed = agreed_names(known, supplier_party(supplier))
+    party = supplier_party(supplier)
     tracked = open_vendor(services, ledger, known)
     before = services.vendor_links.get(division, vendor)
     check(before)  # whoever links it after this finds the record changed
     others = _sharing(services.vendor_links, new_link) | (
         _sharing(services.vendor_links, before) if before else set()
     )
-    tracked.link(new_link, agreed, reason=reason, name=supplier.name)
+    tracked.link(new_link, party, agreed_names(known, party), reason=reason)
     for other in others - {vendor}:
         _unlink_closed_vendor(services, ledger, division, other, vendor)
         _queue_vendor(services, other)
@@ -177,9 +179,10 @@ def _unlink_closed_vendor(
     party = services.match_indexes.stored_vendor(closed)
     if current and now and current.supplier == now.supplier and not (party and party.is_usable):
         tracked = open_vendor(services, ledger, party or Party(closed, ""))
-        tracked.unlink(
-            division, supplier=current.supplier, reason=f"now of {successor}", by=ledger.actor
+        shown = named(
+            current.supplier, _known(services.reference_store(division), current.supplier)
         )
+        tracked.unlink(division, shown, reason=f"now of {successor}", by=ledger.actor)
 
 
 def _vendor(indexes: MatchIndexes, vendor: VendorId) -> Party:
@@ -208,19 +211,17 @@ def _usable_supplier(services: Services, division: Division, id_or_code: str) ->
     return supplier
 
 
+def _known(data: ReferenceStore, id: Guid) -> Party | None:
+    """Return a supplier as last read, None if Exact has it no longer."""
+    found = data.get("supplier", id, Supplier)
+    return supplier_party(found) if found else None
+
+
 def _rejection(
-    data: ReferenceStore,
-    actor: str,
-    division: Division,
-    vendor: Party,
-    supplier_id: Guid,
-    reason: str,
+    actor: str, division: Division, vendor: Party, supplier: Party, reason: str
 ) -> Rejection:
-    supplier = data.get("supplier", supplier_id, Supplier)
-    other = supplier_party(supplier) if supplier else Party(supplier_id, "")
-    both, now = digest(vendor, other), clock.now()
-    id = VendorId(vendor.id)
-    return Rejection(division, id, supplier_id, both, actor, now, reason)
+    both, now = digest(vendor, supplier), clock.now()
+    return Rejection(division, VendorId(vendor.id), Guid(supplier.id), both, actor, now, reason)
 
 
 def _without_candidate(

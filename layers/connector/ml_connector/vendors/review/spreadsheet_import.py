@@ -17,7 +17,7 @@ from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import Actor, Division, Guid, VendorId
 from ml_connector.domain.matching.rules import are_one_vendor
 from ml_connector.domain.orders.reference_data import Supplier
-from ml_connector.domain.words import counted, verb
+from ml_connector.domain.words import counted, instant, verb
 from ml_connector.infrastructure.ledger import Conflict, Ledger
 from ml_connector.infrastructure.vendor_links import SupplierProposals
 from ml_connector.lists.known_codes import KnownCodes, same_code
@@ -306,7 +306,7 @@ def _stale(state: VendorInDivision) -> str:
         return "was changed since the export: no decision holds any more; export again"
     at, by = state.last_decision
     who = f" by {by}" if by else ""
-    return f"was changed since the export, at {at.isoformat(timespec='seconds')}{who}: export again"
+    return f"was changed since the export, at {instant(at)}{who}: export again"
 
 
 def _decide_all(
