@@ -11,7 +11,9 @@ import pytest
 import ml_console
 from local.demo.environment import DemoEnvironment
 from local.sam_template import TEMPLATE
+from ml_connector.domain.exception_codes import problem
 from ml_console import formats, po_files
+from ml_console.exception_texts import in_words
 from ml_console.locales import LOCALES
 from ml_console.texts import Texts, best_texts
 from tests.console.browser import browser_of
@@ -113,6 +115,18 @@ def test_a_person_chooses_a_language_and_keeps_it(demo: DemoEnvironment) -> None
     assert "Se déconnecter" in page.text
     assert browser.post("/language", {"language": "xx", "to": "/"}).status == 400
     assert browser.post("/language", {"language": "nl", "to": "//evil.example"}).to == "/"
+
+
+def test_a_name_or_code_that_looks_like_a_figure_stays_as_it_is() -> None:
+    texts = Texts("de")
+    for code, name, values in (
+        ("UNKNOWN_VENDOR", "TOP 1000", {"vendor": "TOP 1000"}),
+        ("GL_ACCOUNT_BLOCKED", "4100.10", {"account": "4100.10"}),
+    ):
+        cause = problem(code, "PO-1", division="nl.2101", **values).cause
+        shown = in_words(texts, code, cause)
+        assert shown != cause, "it is in German"
+        assert f" {name} " in shown
 
 
 def test_the_inbox_and_a_group_say_causes_and_remedies_in_the_readers_language(

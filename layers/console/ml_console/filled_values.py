@@ -30,6 +30,8 @@ _COUNTED = frozenset({
     "most", "remaining",
 })  # fmt: skip
 """Fields in which a whole number is a number, and no code."""
+_NAMED = frozenset({"account", "code", "item", "name", "other", "supplier", "vendor"})
+"""Fields that hold a name or a code, whatever it looks like: a vendor may be called `TOP 1000`."""
 _FIELDS: Mapping[str, str] = {
     "Supplier": "supplier", "Currency": "currency", "OrderDate": "order_date",
     "ReceiptDate": "receipt_date", "YourRef": "reference", "Description": "description",
@@ -47,6 +49,8 @@ def in_readers_form(texts: Texts, name: str, value: str) -> str:
         return _differences(texts, value)
     if name == "what":
         return texts.say(READ[value]) if value in READ else value
+    if name in _NAMED:
+        return value
     if name in _COUNTED and _WHOLE.fullmatch(value):
         return texts.locale.number(int(value))
     return plain_value(texts, value)
