@@ -119,13 +119,11 @@ def test_a_person_chooses_a_language_and_keeps_it(demo: DemoEnvironment) -> None
 
 def test_a_name_or_code_that_looks_like_a_figure_stays_as_it_is() -> None:
     texts = Texts("de")
-    for code, name, values in (
-        ("UNKNOWN_VENDOR", "TOP 1000", {"vendor": "TOP 1000"}),
-        ("GL_ACCOUNT_BLOCKED", "4100.10", {"account": "4100.10"}),
-    ):
-        cause = problem(code, "PO-1", division="nl.2101", **values).cause
-        shown = in_words(texts, code, cause)
-        assert shown != cause, "it is in German"
+    named = problem("UNKNOWN_VENDOR", "PO-1", division="nl.2101", vendor="TOP 1000")
+    coded = problem("GL_ACCOUNT_BLOCKED", "PO-1", division="nl.2101", account="4100.10")
+    for found, name in ((named, "TOP 1000"), (coded, "4100.10")):
+        shown = in_words(texts, found.code, found.cause)
+        assert shown != found.cause, "it is in German"
         assert f" {name} " in shown
 
 
