@@ -22,6 +22,7 @@ from local.rights.endpoint import OWNER_KEY, Endpoint
 from local.rights.wire import key_id_of
 from local.sam_template import REGION
 from local.secret_versions import SecretVersions, too_many_versions
+from local.sent_mail import SentMail
 
 # The developer's own AWS profile must not redirect calls meant for the loopback port.
 _UNWANTED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS")
@@ -153,7 +154,8 @@ class LocalAws:
         # Asked once for each host: it looks through its folder to answer.
         moto.get_backend_for_host = cache(moto.get_backend_for_host)  # type: ignore[method-assign]
         self.chains = MessageChains()
-        counted = _CountedChains(moto, self.chains)
+        self.mail = SentMail(moto)
+        counted = _CountedChains(self.mail, self.chains)
         self.endpoint = Endpoint(
             _OneAtATime(_LimitedVersions(_LimitedItems(_LimitedMessages(counted))))
         )

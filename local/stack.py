@@ -31,6 +31,7 @@ from local.rights.stack_policies import StackPolicies
 from local.rights.stack_rights import StackRights
 from local.sam_template import ACCOUNT, REGION, TEMPLATE, SamTemplate
 from local.schedules import Timetable, message
+from local.sent_mail import SentMail
 from local.sqs_pollers import Poller
 from ml_connector import clock as connector_clock
 
@@ -175,6 +176,11 @@ class LocalStack:
     def api_urls(self) -> dict[str, str]:
         """Return the base URL of each HTTP API, by logical id."""
         return {api: gateway.url for api, gateway in self._gateways.items()}
+
+    @property
+    def mail(self) -> SentMail:
+        """Return the account of SES, with the mail that it took."""
+        return self._aws.mail
 
     @property
     def endpoint_url(self) -> str:

@@ -25,7 +25,7 @@ class _Topic:
     def __init__(self, env: InMemoryEnvironment) -> None:
         self._pending: list[str] = vars(env).setdefault("mails", [])
 
-    def send(self, subject: str, text: str) -> None:
+    def send(self, subject: str, text: str, html: str) -> None:
         """Deliver it to nobody."""
 
     def subscribe(self, address: str) -> bool:
@@ -51,6 +51,7 @@ class PersonStack(OpenedStack):
             "topic": _Topic(env),
             "stand_ins": vars(env).get("stand_ins", {}),
             "tells_by_mail": vars(env).get("tells_by_mail", True),
+            "sends_mail": False,
             "http": http_clients.client(env.memory.transport),
         }
         vars(self).update(opened)

@@ -46,6 +46,8 @@ from ml_connector.settings.connection import Connection
 WORKER = "PoPostingFunction"
 
 FIRM = ConnectionId(CONNECTION_ID)
+SENDER = "orders@firm.example.test"
+"""Who sends the stack's mail; its domain is verified in SES."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,13 @@ class DemoEnvironment:
             aws_listen=ports.aws_listen,
             visibility=visibility,
             variables=variables,
-            parameters={"ConsoleIssuer": self.identity_url, "ConsoleClientId": CLIENT_ID},
+            parameters={
+                "ConsoleIssuer": self.identity_url,
+                "ConsoleClientId": CLIENT_ID,
+                "NotificationSender": SENDER,
+            },
         )
+        self.stack.mail.verified.add(SENDER.partition("@")[2])
         self._ports = ports
 
     def __enter__(self) -> Self:

@@ -12,7 +12,7 @@ from local.in_memory.rights import acting_as, queue_used
 from local.in_memory.tables import InMemorySecretStore, InMemoryTable
 from local.message_chains import LONGEST_CHAIN
 from ml_connector import clock
-from ml_connector.bootstrap import build_services
+from ml_connector.bootstrap import Telling, build_services
 from ml_connector.deeds import worker as purchase_order_worker
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.channels import Channel
@@ -120,6 +120,7 @@ class InMemoryStack:
     secret_store: InMemorySecretStore = field(default_factory=InMemorySecretStore)
     topics: list[Channel] = field(default_factory=list)
     """Channels that notify people; none unless a test adds some."""
+    console_url: str = ""
     alarms: list[Channel] = field(default_factory=list)
     """Channels that are told of each halt; none unless a test adds some."""
     figures: list[dict[str, float]] = field(default_factory=list)
@@ -128,8 +129,9 @@ class InMemoryStack:
     def services(self, actor: str = "po_posting") -> StackServices:
         """Return the services of a new worker process, without any cached state."""
         http = http_clients.client(self.transport)
-        parts = self.tables, self.queues, self.secret_store, http, self.topics, self._measure
-        return build_services(actor, *parts, self.alarms)
+        parts = self.tables, self.queues, self.secret_store, http
+        telling = Telling(self.topics, self.alarms, console_url=self.console_url)
+        return build_services(actor, *parts, telling, self._measure)
 
     def _measure(self, figures: Mapping[str, float]) -> None:
         self.figures.append(dict(figures))

@@ -78,6 +78,7 @@ class Calls:
             "dynamodb": self._dynamodb,
             "kms": self._kms,
             "secretsmanager": self._secretsmanager,
+            "ses": self._ses,
             "sns": self._sns,
             "sqs": self._sqs,
             "sts": self._sts,
@@ -195,6 +196,12 @@ class Calls:
             yield Need("sns:Subscribe", params["TopicArn"], {"sns:protocol": (params["Protocol"],)})
             return
         yield from self.topic({"Publish": "Publish"}[operation], params["TopicArn"])
+
+    def _ses(self, operation: str, params: Params) -> Iterator[Need]:
+        """Yield the right to send as the sender: its own identity, else that of its domain."""
+        sender = {"SendEmail": params}[operation]["FromEmailAddress"]
+        arn = self._place.arn(f"ses:{{region}}:{{account}}:identity/{sender}")
+        yield Need("ses:SendEmail", arn, {"ses:fromaddress": (sender,)})
 
     def _secretsmanager(self, operation: str, params: Params) -> Iterator[Need]:
         needs = list(self.secret(operation, params.get("SecretId") or params["Name"]))

@@ -29,6 +29,7 @@ _KEYS = (
     "kms:encryptioncontext:",
     "kms:encryptioncontextkeys",
     "kms:viaservice",
+    "ses:fromaddress",
     "sns:protocol",
 )
 """What a context can hold here (`:` at the end: any key that begins so)."""

@@ -18,6 +18,7 @@ _ARNS = {
     "AWS::SNS::Topic": "sns:{region}:{account}:{name}",
     "AWS::SQS::Queue": "sqs:{region}:{account}:{name}",
 }
+_NO_VALUE = "AWS::NoValue"
 _REF_IS_ARN = ("AWS::SNS::Topic", "AWS::IAM::ManagedPolicy")
 
 
@@ -61,6 +62,7 @@ class Resolver:
             "AWS::Region": place.region,
             "AWS::Partition": place.partition,
             "AWS::URLSuffix": "amazonaws.com",
+            "AWS::NoValue": _NO_VALUE,
             "AWS::StackId": place.arn(
                 f"cloudformation:{{region}}:{{account}}:stack/{stack}/{'0' * 8}"
             ),
@@ -69,7 +71,7 @@ class Resolver:
     def resolve(self, value: Any) -> Any:
         """Return the value without intrinsics; raises KeyError for what the template lacks."""
         if isinstance(value, list):
-            return [self.resolve(each) for each in value]
+            return [made for each in value if (made := self.resolve(each)) != _NO_VALUE]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -122,6 +124,10 @@ class Resolver:
 
     def _holds(self, condition: Mapping[str, Any]) -> bool:
         ((name, argument),) = condition.items()
+        if name == "Condition":
+            return self.holds(str(argument))
+        if name == "Fn::And":
+            return all(map(self._holds, argument))
         if name == "Fn::Not":
             return not self._holds(argument[0])
         if name == "Fn::Equals":

@@ -9,7 +9,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
+SEND_MAIL = "/v2/email/outbound-emails"
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d+/[\w-]+/([\w-]+)/aws4_request")
+_REST = {SEND_MAIL: "SendEmail"}
+"""Operations that are named by their path."""
 _XML_CODES = {"sns": "AuthorizationError"}
 
 
@@ -57,6 +60,8 @@ def read_call(environ: dict[str, Any]) -> WireCall:
         raise ValueError("the call is not signed")
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
+    if operation := _REST.get(environ["PATH_INFO"]):
+        return WireCall(match[1], match[2], operation, json.loads(body))
     target = environ.get("HTTP_X_AMZ_TARGET")
     if target:
         return WireCall(match[1], match[2], target.rpartition(".")[2], json.loads(body))

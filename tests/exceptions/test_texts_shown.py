@@ -44,7 +44,7 @@ def test_a_message_about_every_code(connection: Connection, *, details: bool) ->
     for code in CATALOGUE:
         for kind in ("exception", "halt"):
             item = OutboxItem("key", "2026-11-30T08:00:00", (Notification(kind, code, "PO-1"),))
-            subject, text = compose(connection, [item])
+            subject, text, _ = compose(connection, [item])
             assert placeholders_in(subject + text) == []
             assert "CONNECTION" not in text.replace(code, ""), "the connection is known"
 

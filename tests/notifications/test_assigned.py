@@ -24,7 +24,7 @@ def test_who_is_assigned_is_told_once_and_by_name() -> None:
     ledger.write(replace(record, receives=0), "looked")
     items = outbox.waiting(10)
     assert len(items) == 1
-    subject, text = compose(any_connection(), items)
+    subject, text, _ = compose(any_connection(), items)
     assert "assigned to Ada" in subject
     assert "\n" not in subject
     assert "Assigned to Ada" in text

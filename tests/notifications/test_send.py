@@ -23,6 +23,7 @@ from ml_connector.infrastructure.ledger import Conflict, Ledger, new_order, orde
 from ml_connector.infrastructure.notification_outbox import KEPT_FOR, NotificationOutbox, OutboxItem
 from ml_connector.infrastructure.tables import Tables
 from ml_connector.notifications import send
+from ml_connector.notifications.message import Message
 from ml_connector.settings.connection import Connection
 
 
@@ -33,11 +34,13 @@ class Mailbox:
     name: str = "topic"
     messages: list[tuple[str, str]] = field(default_factory=list)
     is_broken: bool = False
+    pages: list[str] = field(default_factory=list)
 
-    def send(self, subject: str, text: str) -> None:
+    def send(self, subject: str, text: str, html: str) -> None:
         if self.is_broken:
             raise OSError("the channel is out of order")
         self.messages.append((subject, text))
+        self.pages.append(html)
 
     @property
     def texts(self) -> list[str]:
@@ -315,8 +318,8 @@ class OutboxScenario:
         self.table.crashes_at = ""
 
 
-def all_names(_: Connection, rows: Sequence[OutboxItem]) -> tuple[str, str]:
-    return "", " ".join(each.name for row in rows for each in row.notifications)
+def all_names(_: Connection, rows: Sequence[OutboxItem], _console: str) -> Message:
+    return Message("", " ".join(each.name for row in rows for each in row.notifications), "")
 
 
 actions = st.lists(
@@ -442,9 +445,9 @@ def test_an_alarm_that_fails_is_sent_again_and_the_others_are_not_repeated(
 
 def test_what_was_sent_before_an_alarm_failed_is_not_repeated(env: InMemoryEnvironment) -> None:
     class FailsOnce(Mailbox):
-        def send(self, subject: str, text: str) -> None:
+        def send(self, subject: str, text: str, html: str) -> None:
             self.is_broken = len(self.messages) == 1 and not self.is_broken
-            super().send(subject, text)
+            super().send(subject, text, html)
 
     alarms = FailsOnce("alarms")
     env.memory.alarms.append(alarms)

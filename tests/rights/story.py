@@ -94,7 +94,8 @@ class Story:
         url = self._open.enter_context(serve(lambda _: Response(200, {}, b"ok")))
         secret = {"CONNECTOR_SLACK_WEBHOOK_URL": f"{url}/services/T/B/x"}
         self.type("notify", "slack", CONNECTION_ID, env=secret)
-        self._change_settings(notify=NotificationSettings(slack=True))
+        mailed = ("purchasing@firm.example.test",)
+        self._change_settings(notify=NotificationSettings(slack=True, emails=mailed))
 
     def vendors(self) -> None:
         """Vendors change on both sides, while no worker of orders renews the tokens."""
@@ -265,6 +266,8 @@ class Story:
         yield "adopt", firm, "--rehearsed", month, "--all"
         yield "ready", firm
         yield "notify", "email", "purchasing@example.test"
+        yield "notify", "test", firm
+        self._change_settings(notify=NotificationSettings(slack=True))
         yield "notify", "test", firm
         yield "notify", "slack", firm, "--remove"
         yield "console", "configure", "--admin", "u-second", "--grant", "reader=auditors"

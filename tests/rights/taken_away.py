@@ -51,7 +51,9 @@ def without(template: Mapping[str, Any], right: Right) -> dict[str, Any]:
     if not inner[key]:
         *above, number = where
         statements = _at(holder, tuple(above))
-        if len(statements) == 1:  # a policy without statements is malformed: no story would begin
+        if above[-1] == "Fn::If":
+            statements[number] = {"Ref": "AWS::NoValue"}
+        elif len(statements) == 1:  # a policy without statements is malformed: no story would begin
             statements[number] = _NOTHING
         else:
             del statements[number]
@@ -111,7 +113,9 @@ def _documents(resource: Mapping[str, Any]) -> Iterator[Path]:
 
 def _of_document(holder: str, properties: Mapping[str, Any], path: Path) -> Iterator[Right]:
     for number, statement in enumerate(_at(properties, path)["Statement"]):
-        at = (*path, "Statement", number)
+        at: Path = (*path, "Statement", number)
+        if "Fn::If" in statement:
+            at, statement = (*at, "Fn::If", 1), statement["Fn::If"][1]  # noqa: PLW2901  as it is made
         sid = statement.get("Sid", path[0])
         for element in ("Action", "Resource"):
             for value in _listed(statement.get(element, [])):
@@ -134,7 +138,8 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _text(value: Any) -> str:
-    """Return a value, or the only text in an intrinsic function."""
+    """Return a value, or the texts in an intrinsic function."""
     while isinstance(value, dict):
         (value,) = value.values()
-    return ".".join(value) if isinstance(value, list) else str(value)
+    texts = value if isinstance(value, list) else [value]
+    return ".".join(each for each in texts if isinstance(each, str))

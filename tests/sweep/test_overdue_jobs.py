@@ -94,7 +94,7 @@ def test_a_notification_that_stays_is_overdue(env: InMemoryEnvironment) -> None:
     class Channel:
         name = "topic"
 
-        def send(self, subject: str, text: str) -> None:
+        def send(self, subject: str, text: str, html: str) -> None:
             raise OSError
 
     env.memory.topics.append(Channel())

@@ -109,7 +109,7 @@ def test_people_are_told_which_site_is_stopped(both: TwoSites) -> None:
     both.clock.move(timedelta(hours=30))
     token_refresh.refresh_all(both.services.all(), lambda _name, _value: None)
     (found,) = both.services_of().outbox.waiting(10)
-    ((subject, text),) = compose_halts(both.connection(), found)
+    ((subject, text, _),) = compose_halts(both.connection(), found)
     assert subject == f"Connector {FIRM}: site be stopped, RECONNECT_NEEDED"
     assert "Site be is STOPPED: RECONNECT_NEEDED" in text
     assert f"connector connection consent {BE_APP}" in text

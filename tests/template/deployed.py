@@ -82,7 +82,8 @@ def named(value: Any) -> set[str]:
 
 def statements(document: dict[str, Any]) -> Iterator[Statement]:
     """Yield the statements of a policy document."""
-    for raw in document["Statement"]:
+    for each in document["Statement"]:
+        raw = each["Fn::If"][1] if "Fn::If" in each else each
         yield Statement(
             raw["Effect"],
             tuple(_listed(raw["Action"])),

@@ -260,9 +260,11 @@ def test_an_empty_topic_switches_notifications_off() -> None:
 
 
 def test_policies_name_only_resources_of_the_stack() -> None:
+    template = deployed()
+    known = {*template.resources, *template.cloudformation["Parameters"]}
     for document in documents():
         for statement in statements(document):
-            assert named(list(statement.resources)) <= set(deployed().resources)
+            assert named(list(statement.resources)) <= known
 
 
 def test_outputs_give_urls_tables_queues_and_the_key() -> None:
@@ -355,3 +357,18 @@ def test_what_passes_does_not_ring(name: str, rings_after: timedelta) -> None:
 def test_a_run_of_the_token_refresh_fails_only_when_lambda_gave_up() -> None:
     alarm = ALARMS["TokenRefreshErrorAlarm"]
     assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (2, "GreaterThanThreshold")
+
+
+@pytest.mark.parametrize("holder", ["PoPostingFunction", "OperatorPolicy"])
+def test_mail_is_sent_by_one_identity_and_only_when_a_sender_is_set(holder: str) -> None:
+    policies = [properties(holder)["PolicyDocument"]] if holder == "OperatorPolicy" else []
+    policies = policies or [
+        each["PolicyDocument"] for each in properties("PoPostingRole")["Policies"]
+    ]
+    found = [each for document in policies for each in document["Statement"] if "Fn::If" in each]
+    ((condition, statement, otherwise),) = [each["Fn::If"] for each in found]
+    assert (condition, otherwise) == ("MailsPeople", {"Ref": "AWS::NoValue"})
+    assert statement["Action"] == "ses:SendEmail"
+    assert statement["Resource"]["Fn::Sub"][0].endswith(":identity/${Identity}")
+    from_it = {"StringEquals": {"ses:FromAddress": {"Ref": "NotificationSender"}}}
+    assert statement["Condition"] == from_it

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import botocore.session
 import httpx
@@ -14,7 +14,7 @@ from ml_connector.domain.ids import ConnectionId
 from ml_connector.exact.client import ExactClient, open_exact_client
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.airbase_pace import SharedAirbasePace
-from ml_connector.infrastructure.channels import Channel, SlackWebhook, SnsTopic
+from ml_connector.infrastructure.channels import Channel, HtmlMail, SlackWebhook, SnsTopic
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Queues
 from ml_connector.infrastructure.secret_store import AwsSecretStore, SecretStore
@@ -79,7 +79,37 @@ def open_services(
     )
     http = http or http_clients.client()
     queues = Queues(sqs, urls)
-    return build_services(actor, tables, queues, secret_store, http, topics, emit, alarms)
+    ses = cache(partial(session.create_client, "sesv2", config=_SNS_CONFIG))
+    mail = open_mail(
+        ses, environment.get("NOTIFICATION_SENDER"), environment.get("NOTIFICATION_EMAIL")
+    )
+    telling = Telling(topics, alarms, mail, environment.get("CONSOLE_URL", ""))
+    return build_services(actor, tables, queues, secret_store, http, telling, emit)
+
+
+MailFor = Callable[[Connection], Channel | None]
+
+
+class Telling(NamedTuple):
+    """How people are told: topics, topics for halts alone, HTML mail, and links to the console."""
+
+    topics: Sequence[Channel] = ()
+    alarms: Sequence[Channel] = ()
+    mail: MailFor = lambda _: None
+    console_url: str = ""
+
+
+def open_mail(client: Callable[[], Any], sender: str | None, address: str | None) -> MailFor:
+    """Return how a connection's people get HTML mail: None without a sender, or without anybody.
+
+    `address` is that of the stack, for connections that name none.
+    """
+
+    def mail(connection: Connection) -> Channel | None:
+        addresses = connection.notify.emails or ((address,) if address else ())
+        return HtmlMail(client, sender, addresses) if sender and addresses else None
+
+    return mail
 
 
 def build_services(
@@ -88,13 +118,12 @@ def build_services(
     queues: Queues,
     secret_store: SecretStore,
     http: httpx.Client,
-    topics: Sequence[Channel] = (),
+    telling: Telling = Telling(),  # noqa: B008  it is frozen
     measure: Measure = lambda _: None,
-    alarms: Sequence[Channel] = (),
 ) -> StackServices:
-    """Return the services over these tables, queues, secret store, HTTP client and topics.
+    """Return the services over these tables, queues, secret store and HTTP client.
 
-    `measure` takes the metrics; by default they are dropped. `alarms` are told of each halt.
+    `measure` takes the metrics; by default they are dropped.
     """
 
     def airbase(connection: Connection, pace: SharedAirbasePace) -> AirbaseClient:
@@ -108,13 +137,15 @@ def build_services(
 
     def channels(connection: Connection) -> list[Channel]:
         slack = SlackWebhook(http, partial(secret_store.slack_url, connection.id))
-        return [*topics, slack] if connection.notify.slack else [*topics]
+        mail = telling.mail(connection)
+        plain = [mail] if mail else [*telling.topics]
+        return [*plain, slack] if connection.notify.slack else plain
 
     return StackServices(
         actor=actor,
         tables=tables,
         connections=ConnectionStore(tables.mappings),
         queues=queues,
-        openers=Openers(airbase, exact, channels, alarms),
+        openers=Openers(airbase, exact, channels, telling.alarms, telling.console_url),
         measure=measure,
     )

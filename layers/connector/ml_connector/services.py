@@ -57,6 +57,8 @@ class Openers:
     """How people are notified about a connection; may be empty."""
     alarms: Sequence[Channel] = ()
     """How those who operate the stack are told of each halt; may be empty."""
+    console_url: str = ""
+    """Where people see the finance console, for links in messages; empty without one."""
 
 
 class Services:
@@ -171,6 +173,11 @@ class Services:
     def alarms(self) -> Sequence[Channel]:
         """Return how those who operate the stack are told of each halt; may be empty."""
         return self._openers.alarms
+
+    @property
+    def console_url(self) -> str:
+        """Return where people see the finance console; empty without one."""
+        return self._openers.console_url
 
     @cached_property
     def leases(self) -> Leases:

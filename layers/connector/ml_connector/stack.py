@@ -35,6 +35,7 @@ _DEAD_LETTERS = {
     PURCHASE_ORDERS: "PurchaseOrderDeadLetterQueueUrl",
     VENDORS: "VendorDeadLetterQueueUrl",
 }
+_SENDER, _ADDRESS = "NotificationSender", "NotificationAddress"
 _TOPIC, _TELLS, _KEY = "NotificationTopicArn", "Notifications", "KmsKeyId"
 CONSOLE_TABLE = "ConsoleTable"
 """The output of a stack that has a console."""
@@ -150,6 +151,7 @@ class Stack(RecordStack):
         self._topic_arn = outputs[_TOPIC]
         self.tells_by_mail = outputs.get(_TELLS) != "off"
         """Whether new exceptions and halts go to the topic's subscribers."""
+        self._sender, self._address = outputs.get(_SENDER), outputs.get(_ADDRESS)
         self._key = outputs[_KEY]
         self._http = http
         self._console = outputs.get(CONSOLE_TABLE)
@@ -170,6 +172,11 @@ class Stack(RecordStack):
         from ml_connector.infrastructure.channels import SnsTopic  # noqa: PLC0415
 
         return SnsTopic(lambda: self._clients.client("sns"), self._topic_arn)
+
+    @cached_property
+    def sends_mail(self) -> bool:
+        """Return whether the stack has a sender, and mails people itself."""
+        return bool(self._sender)
 
     @property
     def console_table(self) -> Table:
@@ -198,12 +205,12 @@ class Stack(RecordStack):
     @cached_property
     def services(self) -> "StackServices":
         """See `RecordStack.services`."""
-        from ml_connector.bootstrap import build_services  # noqa: PLC0415
+        from ml_connector.bootstrap import Telling, build_services, open_mail  # noqa: PLC0415
 
-        topics = [self.topic] if self.tells_by_mail else []
-        return build_services(
-            "connector", self.tables, self.queues, self.secret_store, self.http, topics
-        )
+        mail = open_mail(lambda: self._clients.client("sesv2"), self._sender, self._address)
+        telling = Telling([self.topic] if self.tells_by_mail else [], mail=mail)
+        tables, queues = self.tables, self.queues
+        return build_services("connector", tables, queues, self.secret_store, self.http, telling)
 
     @cached_property
     def form(self) -> StackForm:

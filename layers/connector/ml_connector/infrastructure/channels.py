@@ -1,13 +1,14 @@
-"""How people are notified: an SNS topic (e-mail), and a Slack webhook.
+"""How people are notified: HTML mail (SES), an SNS topic (plain e-mail), and a Slack webhook.
 
-A channel takes a subject and a plain text, and raises when it cannot deliver them.
+A channel takes a subject, a plain text and the same as HTML, and raises when it cannot deliver.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import httpx
+from botocore.exceptions import ClientError
 
 from ml_connector.secret import Secret
 
@@ -29,8 +30,8 @@ class Channel(Protocol):
 
     name: str
 
-    def send(self, subject: str, text: str) -> None:
-        """Deliver the text, or raise."""
+    def send(self, subject: str, text: str, html: str) -> None:
+        """Deliver the message, or raise; a channel that shows no HTML sends the text."""
         ...
 
 
@@ -43,7 +44,7 @@ class SnsTopic:
         self._client = client
         self._arn = arn
 
-    def send(self, subject: str, text: str) -> None:
+    def send(self, subject: str, text: str, html: str = "") -> None:  # noqa: ARG002  plain text
         """See `Channel.send`; what is longer than SNS takes is cut, and says so."""
         plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in subject)
         subject = plain[:_MAX_SUBJECT_LENGTH]
@@ -71,6 +72,36 @@ class SnsTopic:
         return str(found["SubscriptionArn"]).startswith("arn:")
 
 
+class HtmlMail:
+    """Mail with a text and an HTML part, through SES, from one sender to a few addresses."""
+
+    name = "mail"
+
+    def __init__(self, client: Callable[[], Any], sender: str, addresses: Sequence[str]) -> None:
+        """Send over the botocore client of SES (version 2) that `client` makes when needed."""
+        self._client = client
+        self._sender = sender
+        self._addresses = addresses
+
+    def send(self, subject: str, text: str, html: str) -> None:
+        """See `Channel.send`: one mail to all; raises `ChannelError` with what SES says."""
+        parts = {"Text": _content(text), **({"Html": _content(html)} if html else {})}
+        try:
+            self._client().send_email(
+                FromEmailAddress=self._sender,
+                Destination={"ToAddresses": [*self._addresses]},
+                Content={"Simple": {"Subject": _content(subject), "Body": parts}},
+            )
+        except ClientError as error:
+            found = error.response["Error"]
+            reason = f"{found['Code']}: {found['Message']}"
+            raise ChannelError(f"SES did not take the mail: {reason}") from error
+
+
+def _content(text: str) -> dict[str, str]:
+    return {"Data": text, "Charset": "UTF-8"}
+
+
 class SlackWebhook:
     """A Slack incoming webhook; its address is a secret."""
 
@@ -81,7 +112,7 @@ class SlackWebhook:
         self._http = http
         self._find_url = find_url
 
-    def send(self, subject: str, text: str) -> None:
+    def send(self, subject: str, text: str, html: str = "") -> None:  # noqa: ARG002  plain text
         """See `Channel.send`; raises `ChannelError`, without the address."""
         body = {"text": _escaped(f"{subject}\n\n{text}"), "unfurl_links": False}
         url = self._find_url()

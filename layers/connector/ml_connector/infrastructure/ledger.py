@@ -304,7 +304,7 @@ class Ledger:
         writes += name_writes(
             self._ledger, stored.connection, stored.key, before.facts, stored.facts
         )
-        if row := outbox_item(record.connection, before.facts, record.facts):
+        if row := outbox_item(record.connection, record.key, before.facts, record.facts):
             writes.append(Insert(self._ledger, row))
         was_in, is_in = _memberships(before), _memberships(stored)
         writes += self.groups.writes(was_in, is_in)

@@ -13,7 +13,8 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId
+from ml_connector.domain.ids import ConnectionId, RecordKey
+from ml_connector.domain.open_groups import divisions_of, groups_of
 from ml_connector.domain.records import ConnectionFacts, Facts, OrderFacts
 from ml_connector.infrastructure.compression import decompress, pack
 from ml_connector.infrastructure.dynamodb import Item, Table
@@ -21,14 +22,15 @@ from ml_connector.infrastructure.dynamodb import Item, Table
 KEPT_FOR = timedelta(days=7)
 
 Kind = Literal["exception", "halt", "lifted", "assigned"]
-_MAX_LENGTH = 120
+_MAX_LENGTH, _LONGEST_CAUSE = 120, 400
 
 
 class Notification(NamedTuple):
     """One exception that was opened or assigned, or one halt that began or was lifted.
 
     `name`, `vendor` and `total` are what people recognise the record by; `division` is the halted
-    one, empty for the whole connection. `remedy` is the exception's.
+    one, or that of the record; empty: the whole connection. `cause` and `remedy` are the
+    exception's, `key` the record's, and `group` that of the exception in the console's inbox.
     """
 
     kind: Kind
@@ -39,6 +41,9 @@ class Notification(NamedTuple):
     division: str = ""
     remedy: str = ""
     assignee: str = ""
+    cause: str = ""
+    key: str = ""
+    group: str = ""
 
 
 class OutboxItem(NamedTuple):
@@ -67,9 +72,11 @@ class NotificationOutbox:
         self._table.delete_all(self._pk, [each.key for each in items])
 
 
-def outbox_item(connection: ConnectionId, before: Facts, after: Facts) -> Item | None:
+def outbox_item(
+    connection: ConnectionId, key: RecordKey, before: Facts, after: Facts
+) -> Item | None:
     """Return the item to write with this change of a record's facts; None without notifications."""
-    found = [*_halts(before, after), *_opened(before, after), *_assigned(before, after)]
+    found = [*_halts(before, after), *_opened(key, before, after), *_assigned(key, before, after)]
     if not found:
         return None
     now = clock.now()
@@ -88,9 +95,10 @@ def _news(found: Sequence[Notification]) -> str:
     return _news(found[: len(found) // 2]) if packed.parts else packed.value
 
 
-def _opened(before: Facts, after: Facts) -> list[Notification]:
+def _opened(key: RecordKey, before: Facts, after: Facts) -> list[Notification]:
     known = {(each.code, each.record) for each in before.problems}
     order = after if isinstance(after, OrderFacts) else OrderFacts()
+    groups, division = groups_of(key, after), next(divisions_of(key, after), "")
     # `opened_at` includes exceptions that are hidden while their order is in progress.
     fresh = {
         (each.code, each.record): each
@@ -104,14 +112,18 @@ def _opened(before: Facts, after: Facts) -> list[Notification]:
             record[:_MAX_LENGTH],
             order.vendor[:_MAX_LENGTH],
             order.total,
+            division,
             remedy=problem.remedy,
+            cause=problem.cause[:_LONGEST_CAUSE],
+            key=key,
+            group=groups.get(problem.digest, ""),
         )
         for (code, record), problem in fresh.items()
         if (code, record) not in known
     ]
 
 
-def _assigned(before: Facts, after: Facts) -> list[Notification]:
+def _assigned(key: RecordKey, before: Facts, after: Facts) -> list[Notification]:
     """Return that somebody is to take care of a record: they are told by their name."""
     if not after.assignee or after.assignee == before.assignee or not after.open_problems:
         return []
@@ -124,8 +136,10 @@ def _assigned(before: Facts, after: Facts) -> list[Notification]:
             (after.title or first.record)[:_MAX_LENGTH],
             order.vendor[:_MAX_LENGTH],
             order.total,
+            next(divisions_of(key, after), ""),
             remedy=first.remedy,
             assignee=after.assignee[:_MAX_LENGTH],
+            key=key,
         )
     ]
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from ml_connector import clock, telemetry
 from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.notification_outbox import OutboxItem
+from ml_connector.notifications.message import Message
 from ml_connector.notifications.text import compose, compose_halts
 from ml_connector.services import Services
 
@@ -98,8 +99,8 @@ class _Delivery:
             return True
         log = telemetry.logger()
         try:
-            for subject, text in self._messages(items):
-                self._channel.send(subject, text)
+            for message in self._messages(items):
+                self._channel.send(*message)
         except Exception:
             id, name = self._connection.id, self._channel.name
             log.exception("a channel failed", connection=id, channel=name)
@@ -118,8 +119,8 @@ class _Delivery:
         delivered = self.delivered() if wanted else set()
         return [item for item in wanted if item.key not in delivered]
 
-    def _messages(self, items: Sequence[OutboxItem]) -> Iterator[tuple[str, str]]:
-        yield compose(self._connection, items)
+    def _messages(self, items: Sequence[OutboxItem]) -> Iterator[Message]:
+        yield compose(self._connection, items, self._services.console_url)
 
     def _is_quiet(self) -> bool:
         sent_at = self._shared.get(self._sent_at)
@@ -142,9 +143,9 @@ class _HaltAlarms(_Delivery):
         """Send item after item, up to one that fails: what was sent is not repeated."""
         return all(super(_HaltAlarms, self).send([item]) for item in items)
 
-    def _messages(self, items: Sequence[OutboxItem]) -> Iterator[tuple[str, str]]:
+    def _messages(self, items: Sequence[OutboxItem]) -> Iterator[Message]:
         for item in items:
-            yield from compose_halts(self._connection, item)
+            yield from compose_halts(self._connection, item, self._services.console_url)
 
 
 def _has_halt(item: OutboxItem) -> bool:

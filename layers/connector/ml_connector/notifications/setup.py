@@ -1,7 +1,7 @@
 """Set up notifications: Slack's webhook URL, and a test message through the channels."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -14,12 +14,17 @@ from ml_connector.domain.words import command, counted
 from ml_connector.infrastructure.channels import ChannelError, SlackWebhook, SnsTopic, slack_url
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.secret_store import NOTIFY_SLACK, WHOLE_STACK
+from ml_connector.notifications.message import Block, Message, written
 from ml_connector.secret import Secret
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import (
+    MAIL_ADDRESS,
+    MOST_ADDRESSES,
+    Connection,
+    NotificationSettings,
+)
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 
-_ADDRESS = re.compile(r"[^@\s,;<>]+@[^@\s,;<>.]+(\.[^@\s,;<>.]+)+")
 MAIL_IS_OFF = "E-mail: none is sent, because the stack was deployed with Notifications=off"
 Mails = list[dict[str, Any]]
 """`{"address", "confirmed"}` of each e-mail address that was subscribed."""
@@ -50,20 +55,26 @@ def heard_by(subscribers: tuple[int, int] | None) -> str:
 
 
 def subscribe_mail(stack: Stack, actor: Actor, id: str | None, addresses: Sequence[str]) -> Mails:
-    """Subscribe e-mail addresses to the notifications of the stack; return the state of each.
+    """Have e-mail addresses told of the notifications of the stack; return the state of each.
 
-    `id` names a connection that may not be saved yet, or None for all. Raises `UserError` for an
-    address that is none, before any is subscribed, where the person's rights do not allow it, and
-    where the stack sends nothing.
+    `id` names a connection that may not be saved yet, or None for all. A stack with a sender mails
+    them itself: saved connections name them from now on. Else the topic gets a subscription. Raises
+    `UserError` for an address that is none, before any is subscribed, where the person's rights do
+    not allow it, and where the stack sends nothing.
     """
     if not stack.tells_by_mail:
         raise UserError(f"{MAIL_IS_OFF}; deploy it with Notifications=on first")
-    if wrong := [each for each in addresses if not _ADDRESS.fullmatch(each)]:
+    if wrong := [each for each in addresses if not MAIL_ADDRESS.fullmatch(each)]:
         raise UserError(f"{', '.join(wrong)} is not an e-mail address")
-    every = stack.services.connections.all()
-    for each in [ConnectionId(id)] if id else [each.id for each in every]:
+    every = [each.id for each in stack.services.connections.all()]
+    concerned = [ConnectionId(id)] if id else every
+    for each in concerned:
         ledger = stack.ledger_of(actor, each)
         connections.record_step(ledger, "notification_mail_added", addresses=len(addresses))
+    if stack.sends_mail and (saved := [each for each in concerned if each in every]):
+        for each in saved:
+            _change(stack.services.connections, each, partial(_with_addresses, addresses))
+        return [{"address": address, "confirmed": True} for address in addresses]
     return [{"address": each, "confirmed": _subscribed(stack.topic, each)} for each in addresses]
 
 
@@ -91,9 +102,8 @@ def mail_state(mail: Mapping[str, Any]) -> str:
 def try_slack(http: Client, id: ConnectionId, url: Secret) -> None:
     """Send a test message to a Slack address that is not stored yet; raises `UserError`."""
     _expect_usable(url)
-    subject, text = _test_of(id)
     try:
-        SlackWebhook(http, lambda: url).send(subject, text)
+        SlackWebhook(http, lambda: url).send(*_test_of(id))
     except ChannelError as error:
         raise UserError(f"{error}: enter it again, or nothing to go on without") from None
 
@@ -135,11 +145,26 @@ def remove_slack(stack: Stack, actor: Actor, id: str | None) -> None:
 
 
 def _switch(store: ConnectionStore, id: ConnectionId, *, on: bool) -> None:
-    """Change this setting alone, whatever else is changed at the same time."""
+    _change(store, id, lambda notify: notify.model_copy(update={"slack": on}))
+
+
+def _with_addresses(addresses: Sequence[str], notify: NotificationSettings) -> NotificationSettings:
+    """Return the settings with these addresses too; raises `UserError` for too many."""
+    every = tuple(dict.fromkeys([*notify.emails, *addresses]))
+    if len(every) > MOST_ADDRESSES:
+        raise UserError(f"a connection mails at most {MOST_ADDRESSES} addresses: use a list's own")
+    return notify.model_copy(update={"emails": every})
+
+
+def _change(
+    store: ConnectionStore,
+    id: ConnectionId,
+    changed_by: Callable[[NotificationSettings], NotificationSettings],
+) -> None:
+    """Change these settings alone, whatever else is changed at the same time."""
     while read := store.versioned(id):
         connection, version = read
-        notify = connection.notify.model_copy(update={"slack": on})
-        changed = connection.model_copy(update={"notify": notify})
+        changed = connection.model_copy(update={"notify": changed_by(connection.notify)})
         if changed == connection or store.save_if_unchanged(changed, version):
             return
 
@@ -150,11 +175,11 @@ def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
     `{"channel", "sent", "failure", "reaches"}`: how many people it reaches where that is known.
     """
     connection = stack.connection(id)
-    subject, text = _test_of(connection.id)
+    message = _test_of(connection.id)
     found = []
     for channel in stack.services.bound(connection).channels:
         try:
-            channel.send(subject, text)
+            channel.send(*message)
             failure = None
         except Exception as error:  # noqa: BLE001  the person wants to see any error
             failure = telemetry.redact_text(str(error))
@@ -163,9 +188,9 @@ def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
     return found
 
 
-def _test_of(id: ConnectionId) -> tuple[str, str]:
+def _test_of(id: ConnectionId) -> Message:
     text = f"This is a test. New exceptions and halts of {id} are sent here."
-    return f"Connector {id}: a test", text
+    return written(f"Connector {id}: a test", [Block(text)])
 
 
 def _reached(topic: SnsTopic, channel: str) -> dict[str, Any]:

@@ -1,138 +1,192 @@
-"""The text of a message: plain, grouped by code, and always short."""
+"""What a message says: grouped by cause, most money first, set-up problems below; always short."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
+from urllib.parse import urlencode
 
 from ml_connector.domain.exception_codes import CATALOGUE, CatalogueEntry
 from ml_connector.domain.exception_codes.templates import fields_of, in_general
 from ml_connector.domain.ids import named_scope
-from ml_connector.domain.words import counted, moment
+from ml_connector.domain.words import command, counted, moment_in
 from ml_connector.infrastructure.notification_outbox import Notification, OutboxItem
+from ml_connector.notifications.message import Block, Case, Message, clean, written
 from ml_connector.settings.connection import Connection
-from ml_connector.telemetry import redact_text
 
 _EXAMPLES = 3
 _MAX_GROUPS = _MAX_HALTS = 20
 _LONGEST_NAMES = 60
+_ORDERS = "order#"
+_Sums = dict[str, Decimal]
 
 
-def compose(connection: Connection, items: Sequence[OutboxItem]) -> tuple[str, str]:
-    """Return subject and text of one message about all these items (at least one)."""
+def compose(connection: Connection, items: Sequence[OutboxItem], console: str = "") -> Message:
+    """Return one message about all these items (at least one).
+
+    `console`: where people see the console; empty: links are the commands to type.
+    """
+    writer = _Writer(connection, console)
     found = [each for item in items for each in item.notifications]
     opened = [each for each in found if each.kind == "exception"]
-    lines = [_opening(connection, items[0])]
-    assigned = [each for each in found if each.kind == "assigned"]
     halts = [each for each in found if each.kind in {"halt", "lifted"}]
-    lines += [line for each in halts[-_MAX_HALTS:] for line in _halt(each, connection)]
+    blocks = [writer.opening(items[0]), *map(writer.halt, halts[-_MAX_HALTS:])]
     if opened:
-        lines += ["", f"New exceptions: {len(opened)}"]
-        lines += _groups(opened, connection)
-    lines += _assignments(assigned, connection)
-    lines += ["", f"All open exceptions:  connector exceptions {connection.id}"]
-    return _subject(connection, found, len(opened)), redact_text("\n".join(map(_clean, lines)))
+        blocks.append(Block(f"New exceptions: {len(opened)}"))
+        blocks += writer.groups(opened)
+    blocks += writer.assignments([each for each in found if each.kind == "assigned"])
+    blocks.append(writer.everything("All open exceptions"))
+    return written(_subject(connection, found, opened), blocks)
 
 
-def compose_halts(connection: Connection, item: OutboxItem) -> Iterator[tuple[str, str]]:
-    """Yield subject and text of a message for each halt in the item, for the alarm topic.
+def compose_halts(connection: Connection, item: OutboxItem, console: str = "") -> Iterator[Message]:
+    """Yield a message for each halt in the item, for the alarm topic.
 
     The subject names connection, division and code: one halt is not taken for another.
     """
+    writer = _Writer(connection, console)
     for halt in item.notifications:
         if halt.kind == "halt":
             where = named_scope(halt.division) or "the whole connection"
-            lines = [_opening(connection, item), *_halt(halt, connection)]
-            lines += ["", f"What is stopped:  connector exceptions {connection.id}"]
+            blocks = [writer.opening(item), writer.halt(halt)]
+            blocks.append(writer.everything("What is stopped"))
             subject = f"Connector {connection.id}: {where} stopped, {halt.code}"
-            yield subject, redact_text("\n".join(map(_clean, lines)))
+            yield written(subject, blocks)
 
 
-def _subject(connection: Connection, found: Sequence[Notification], opened: int) -> str:
+def _subject(
+    connection: Connection, found: Sequence[Notification], opened: Sequence[Notification]
+) -> str:
     parts = []
     if any(each.kind == "halt" for each in found):
         parts.append("stopped")
     if any(each.kind == "lifted" for each in found):
         parts.append("resumed")
     if opened:
-        parts.append(f"{opened} new exception{'s' if opened > 1 else ''}")
+        parts.append(f"{len(opened)} new exception{'s' if len(opened) > 1 else ''}")
     if names := dict.fromkeys(each.assignee for each in found if each.kind == "assigned"):
-        parts.append(f"assigned to {_clean(', '.join(names))[:_LONGEST_NAMES]}")
+        parts.append(f"assigned to {clean(', '.join(names))[:_LONGEST_NAMES]}")
     return f"Connector {connection.id}: {', '.join(parts)}"
 
 
-def _opening(connection: Connection, oldest: OutboxItem) -> str:
-    name = f" ({connection.name})" if connection.name else ""
-    return f"Connection {connection.id}{name}, new since {moment(oldest.at)}."
+class _Writer:
+    """Writes the blocks of a connection's messages."""
+
+    def __init__(self, connection: Connection, console: str) -> None:
+        self._connection, self._console = connection, console
+        self._has_details = connection.notify.details
+
+    def opening(self, oldest: OutboxItem) -> Block:
+        connection = self._connection
+        name = f" ({connection.name})" if connection.name else ""
+        since = moment_in(oldest.at, connection.notify.time_zone)
+        return Block(f"Connection {connection.id}{name}, new since {since}.")
+
+    def everything(self, label: str) -> Block:
+        id = self._connection.id
+        command_ = command("exceptions", id).strip("`")
+        return Block("", to=(label, f"{self._console}/" if self._console else command_))
+
+    def halt(self, found: Notification) -> Block:
+        name = named_scope(found.division) or "the whole connection"
+        where = f"{name[0].upper()}{name[1:]}"
+        if found.kind == "lifted":
+            return Block(f"{where} has resumed: {found.code} is solved.")
+        lines = (*self._explained([found]), "Its orders wait and resume automatically.")
+        return Block(f"{where} is STOPPED: {found.code}", lines)
+
+    def assignments(self, found: Sequence[Notification]) -> Iterator[Block]:
+        """Yield who is to take care of what."""
+        for name in dict.fromkeys(each.assignee for each in found):
+            theirs = [each for each in found if each.assignee == name]
+            heading = f"Assigned to {name}: {len(theirs)}"
+            shown = theirs[:_MAX_GROUPS] if self._has_details else []
+            cases = (Case(f"{_title(each)}: {each.code}", self._case(each)) for each in shown)
+            yield Block(heading, (), tuple(cases), len(theirs) - len(shown) if shown else 0)
+
+    def groups(self, opened: Sequence[Notification]) -> Iterator[Block]:
+        """Yield each cause: what holds up most money first, and below what holds up no order."""
+        by_cause: defaultdict[tuple[str, str], list[Notification]] = defaultdict(list)
+        for each in opened:
+            by_cause[each.code, each.group].append(each)
+        first = sorted(by_cause.values(), key=lambda each: (-_most(_sums(each)), -len(each)))
+        of_orders = [each for each in first if _is_of_orders(each)]
+        groups = [*of_orders, *(each for each in first if not _is_of_orders(each))]
+        yield from map(self._group, groups[:_MAX_GROUPS])
+        if rest := groups[_MAX_GROUPS:]:
+            yield Block(f"{sum(map(len, rest))} x {counted(len(rest), 'other cause')}")
+
+    def _group(self, group: Sequence[Notification]) -> Block:
+        heading = f"{len(group)} x {group[0].code}"
+        if not self._has_details:
+            return Block(heading, tuple(self._explained(group)), to=self._to_group(group))
+        held = ", ".join(f"{name} {total:f}" for name, total in sorted(_sums(group).items()))
+        shown = [Case(_title(each), self._case(each)) for each in group[:_EXAMPLES]]
+        return Block(
+            f"{heading}: {held} held up" if held else heading,
+            tuple(self._explained(group)),
+            tuple(shown),
+            len(group) - len(shown),
+            self._to_group(group),
+        )
+
+    def _to_group(self, group: Sequence[Notification]) -> tuple[str, str]:
+        first = group[0]
+        if not (self._console and first.group):
+            return "", ""
+        query = urlencode({"of": self._connection.id, "group": first.group})
+        return "Decide", f"{self._console}/group?{query}"
+
+    def _case(self, found: Notification) -> str:
+        """Return where a record is found: its page, or the command that shows it."""
+        if not found.key:  # an earlier version noted it
+            return ""
+        id = self._connection.id
+        if self._console:
+            return f"{self._console}/record?{urlencode({'of': id, 'key': found.key})}"
+        name = found.key.removeprefix(_ORDERS)
+        return command("exception", "show", id, name).strip("`")
+
+    def _explained(self, group: Sequence[Notification]) -> Iterator[str]:
+        """Explain a cause with its values, or in general where messages have no details.
+
+        The remedy is the exception's own, with its values, if it is the same for all of them.
+        """
+        known = CATALOGUE.get(group[0].code)
+        own, *others = {each.cause for each in group}
+        if own and not others and self._has_details:
+            yield own
+        elif known and not fields_of(known.cause):
+            yield known.cause
+        if remedy := self._remedy(group, known):
+            yield f"To do: {remedy}"
+
+    def _remedy(self, group: Sequence[Notification], known: CatalogueEntry | None) -> str:
+        own, *others = {each.remedy for each in group}
+        if known is None or (own and not others and self._has_details):
+            return own
+        return in_general(known.remedy, connection=self._connection.id)
 
 
-def _halt(found: Notification, connection: Connection) -> Iterator[str]:
-    name = named_scope(found.division) or "the whole connection"
-    where = f"{name[0].upper()}{name[1:]}"
-    if found.kind == "halt":
-        yield ""
-        yield f"{where} is STOPPED: {found.code}"
-        yield from _explained([found], connection)
-        yield "  Its orders wait and resume automatically."
-    else:
-        yield ""
-        yield f"{where} has resumed: {found.code} is solved."
+def _is_of_orders(group: Sequence[Notification]) -> bool:
+    return any(each.total or each.key.startswith(_ORDERS) for each in group)
 
 
-def _assignments(found: Sequence[Notification], connection: Connection) -> Iterator[str]:
-    """Yield who is to take care of what."""
-    names = dict.fromkeys(each.assignee for each in found)
-    for name in names:
-        theirs = [each for each in found if each.assignee == name]
-        yield ""
-        yield f"Assigned to {name}: {len(theirs)}"
-        if connection.notify.details:
-            shown = theirs[:_MAX_GROUPS]
-            yield from (f"  - {_title(each)}: {each.code}" for each in shown)
-            if len(theirs) > len(shown):
-                yield f"  - and {len(theirs) - len(shown)} more"
+def _sums(group: Sequence[Notification]) -> _Sums:
+    """Return what is held up by currency, each order once; never summed across currencies."""
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    totals = {(each.key or each.name): each.total for each in group}
+    for currency, _, number in (each.partition(" ") for each in totals.values()):
+        with suppress(InvalidOperation):
+            sums[currency] += Decimal(number)
+    return dict(sums)
 
 
-def _groups(opened: Sequence[Notification], connection: Connection) -> Iterator[str]:
-    by_code: dict[str, list[Notification]] = {}
-    for each in opened:
-        by_code.setdefault(each.code, []).append(each)
-    largest_first = sorted(by_code.values(), key=len, reverse=True)
-    for group in largest_first[:_MAX_GROUPS]:
-        yield ""
-        yield f"{len(group)} x {group[0].code}"
-        yield from _explained(group, connection)
-        if connection.notify.details:
-            yield from (f"  - {_title(each)}" for each in group[:_EXAMPLES])
-            if len(group) > _EXAMPLES:
-                yield f"  - and {len(group) - _EXAMPLES} more"
-    if rest := largest_first[_MAX_GROUPS:]:
-        yield ""
-        yield f"{sum(map(len, rest))} x {counted(len(rest), 'other code')}"
-
-
-def _explained(group: Sequence[Notification], connection: Connection) -> Iterator[str]:
-    """Explain a code in general: an exception's own text may contain a customer's data.
-
-    The remedy is the exception's own, with its values, if it is the same for all of them and the
-    connection's settings allow details in messages.
-    """
-    known = CATALOGUE.get(group[0].code)
-    if known and not fields_of(known.cause):
-        yield f"  {known.cause}"
-    if remedy := _remedy(group, connection, known):
-        yield f"  To do: {remedy}"
-
-
-def _remedy(
-    group: Sequence[Notification], connection: Connection, known: CatalogueEntry | None
-) -> str:
-    own, *others = {each.remedy for each in group}
-    if known is None or (own and not others and connection.notify.details):
-        return own
-    return in_general(known.remedy, connection=connection.id)
+def _most(sums: _Sums) -> Decimal:
+    return max(sums.values(), default=Decimal())
 
 
 def _title(found: Notification) -> str:
-    return ", ".join(part for part in (found.name, found.vendor, found.total) if part)
-
-
-def _clean(line: str) -> str:
-    return "".join(c for c in line if c.isprintable())
+    where = named_scope(found.division) if found.kind != "halt" else ""
+    parts = (found.name, found.vendor, found.total, where)
+    return ", ".join(part for part in parts if part)

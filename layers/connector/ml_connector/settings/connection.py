@@ -241,6 +241,17 @@ class Contract(StrictModel):
         return CALLS_OF_CONTRACT[self.licence] * self.share_percent // 100
 
 
+def _is_address(text: str) -> str:
+    if not MAIL_ADDRESS.fullmatch(text) or len(text) > 254:
+        raise ValueError(f"{text} is not an e-mail address")
+    return text
+
+
+MAIL_ADDRESS = re.compile(r"[^@\s,;<>]+@[^@\s,;<>.]+(\.[^@\s,;<>.]+)+")
+MOST_ADDRESSES = 20
+EmailAddress = Annotated[str, AfterValidator(_is_address)]
+
+
 class NotificationSettings(StrictModel):
     """How people are notified of new exceptions and halts."""
 
@@ -248,6 +259,10 @@ class NotificationSettings(StrictModel):
     """Minutes between messages about exceptions; a halt is sent at once."""
     details: bool = True
     """Name orders, vendors and amounts; false: send only codes and counts."""
+    emails: Annotated[tuple[EmailAddress, ...], Field(max_length=MOST_ADDRESSES)] = ()
+    """Who gets HTML mail, when the stack has a NotificationSender; else: its NotificationEmail."""
+    time_zone: TimeZone = "UTC"
+    """The time zone of the moments in messages."""
     slack: bool = False
     """Send to Slack as well, through the webhook stored by `connector notify slack`."""
 
