@@ -94,6 +94,10 @@ VERBS: Mapping[str, Verb] = {
         "List the Airbase bills of an order's vendor, for reference; bills are never posted.",
     ),
     "audit": Verb("audit", "app", _LOOK_UP, "Show, verify and export audit trails."),
+    "personal-data": Verb(
+        "personal_data", "app", _OPERATE,
+        "Remove what is kept of a person; audit trails stay verifiable.",
+    ),
     "ping": Verb(
         "ping", "ping", _LOOK_UP,
         "Check that both systems work: keys, permissions, call limits, clocks, webhooks.",

@@ -265,6 +265,8 @@ class Story:
         yield "rehearse", firm, "--month", month
         yield "adopt", firm, "--rehearsed", month, "--all"
         yield "ready", firm
+        yield "personal-data", "remove", firm, "Papierhandel Vos", "--reason", "asked", "--dry-run"
+        yield "personal-data", "remove", firm, "Papierhandel Vos", "--reason", "asked"
         yield "notify", "email", "purchasing@example.test"
         yield "notify", "test", firm
         self._change_settings(notify=NotificationSettings(slack=True))

@@ -90,6 +90,7 @@ STEPS: Mapping[str, str] = {
     "doubted": marked("Its link is in doubt"),
     "mappings_changed": marked("Mappings were changed"),
     "reconciled": marked("The month %(month)s was reconciled"),
+    "personal_data_removed": marked("Personal data was removed: %(why)s"),
     "console_access_set": marked("Access to the console was changed"),
 }
 """What happened, by the step of the audit trail."""

@@ -18,7 +18,7 @@ from ml_connector.domain.words import command
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger
 from ml_connector.user_errors import UserError
 
-FORMAT = 1
+FORMAT = 2
 FIELDS = ("kind", "record", "seq", "at", "actor", "step", "detail", "previous", "hash")
 
 _UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, zlib.error)

@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 from msgspec import Struct
 
 from ml_connector.domain.ids import Actor
+from ml_connector.domain.personal_values import MARK
 
 _LONGEST_NAME = 100
 _CONSOLE = re.compile(r"console (\S+) (\S+) \((.*)\)")
@@ -42,6 +43,8 @@ def person_of(actor: str) -> Person | None:
 
 def name_of(actor: str) -> str:
     """Return how a page calls who acted: a person's name, or the actor as it stands."""
+    if actor.startswith(MARK):
+        return "(removed)"
     if person := person_of(actor):
         return person.name or person.subject
     command = _COMMAND.fullmatch(actor)

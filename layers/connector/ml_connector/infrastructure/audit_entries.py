@@ -1,20 +1,37 @@
 """How audit entries are stored: an item each, and further rows for a detail longer than an item."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from ml_connector.domain.audit_chain import Entry
-from ml_connector.infrastructure.compression import number_of_parts, pack, part_row, unpack
+from ml_connector.domain.audit_chain import SALTS, Entry
+from ml_connector.infrastructure.compression import (
+    Packed,
+    compress,
+    number_of_parts,
+    pack,
+    packed_in,
+    part_row,
+    unpack,
+)
 from ml_connector.infrastructure.dynamodb import Insert, Item, Table, Write
 
 
 def entry_writes(audit: Table, entry: Entry) -> list[Write]:
     """Return what appends an entry to its trail; each is refused if it is there already."""
-    packed = pack(json.dumps(entry.detail, ensure_ascii=False, separators=(",", ":")))
-    item = _item(entry, packed.value)
-    pk, key = entry.record, str(item["sk"])
-    rows = [part_row(pk, key, index, text) for index, text in enumerate(packed.parts)]
-    return [Insert(audit, each) for each in (item, *rows)]
+    return [Insert(audit, each) for each in _rows(entry, pack(_text(entry)))]
+
+
+def rewrite(audit: Table, entry: Entry) -> None:
+    """Store an entry in place of itself, without what it said of a person.
+
+    The only way in which an entry is ever changed; `audit/removal` tells of it in the trail first.
+    It keeps its number of rows, so none is left with what it said.
+    """
+    item = next(iter(audit.query(entry.record, _key(entry))), None)
+    number = number_of_parts(str(item["detail"])) if item else 0
+    packed = packed_in(compress(_text(entry)), number)
+    for each in reversed(_rows(entry, packed)):
+        audit.put(each)
 
 
 def read_entries(audit: Table, trail: str) -> Iterator[Entry]:
@@ -25,10 +42,26 @@ def read_entries(audit: Table, trail: str) -> Iterator[Entry]:
         yield _entry(item, unpack(str(item["detail"]), parts.__getitem__))
 
 
+def _rows(entry: Entry, packed: Packed) -> Sequence[Item]:
+    texts = enumerate(packed.parts)
+    rows = [part_row(entry.record, _key(entry), index, text) for index, text in texts]
+    return [_item(entry, packed.value), *rows]
+
+
+def _text(entry: Entry) -> str:
+    """Return the detail as JSON, with the salts: there may be as many as texts."""
+    detail = entry.as_dict()["detail"]
+    return json.dumps(detail, ensure_ascii=False, separators=(",", ":"))
+
+
+def _key(entry: Entry) -> str:
+    return f"{entry.seq:08d}"
+
+
 def _item(entry: Entry, detail: str) -> Item:
     return {
         "pk": entry.record,
-        "sk": f"{entry.seq:08d}",
+        "sk": _key(entry),
         "at": entry.at,
         "actor": entry.actor,
         "step": entry.step,
@@ -38,14 +71,17 @@ def _item(entry: Entry, detail: str) -> Item:
     }
 
 
-def _entry(item: Item, detail: str) -> Entry:
+def _entry(item: Item, text: str) -> Entry:
+    detail = json.loads(text)
+    salts = detail.pop(SALTS, {})
     return Entry(
         record=str(item["pk"]),
         seq=int(item["sk"]),
         at=str(item["at"]),
         actor=str(item["actor"]),
         step=str(item["step"]),
-        detail=json.loads(detail),
+        detail=detail,
         previous=str(item["previous"]),
         hash=str(item["hash"]),
+        salts=salts,
     )

@@ -45,6 +45,15 @@ def pack(text: str) -> Packed:
     return Packed(f"{_IN_ROWS}{len(parts)}", parts)
 
 
+def packed_in(value: str, number: int) -> Packed:
+    """Return how to store a text that is compressed already, in this number of further rows."""
+    if not number:
+        return Packed(value)
+    length = -(-len(value) // number) or 1
+    parts = [value[at * length : (at + 1) * length] for at in range(number)]
+    return Packed(f"{_IN_ROWS}{number}", parts)
+
+
 def unpack(value: str, read: Callable[[int], Item | None]) -> str:
     """Return the text that was packed; `read` returns the row of a part, by its index.
 

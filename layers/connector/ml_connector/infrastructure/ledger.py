@@ -39,7 +39,7 @@ from ml_connector.domain.records import (
     VendorFacts,
     check_transition,
 )
-from ml_connector.infrastructure.audit_entries import entry_writes, read_entries
+from ml_connector.infrastructure.audit_entries import entry_writes, read_entries, rewrite
 from ml_connector.infrastructure.compression import (
     Packed,
     PartsGoneError,
@@ -408,6 +408,12 @@ class Ledger:
     def entries(self, key: RecordKey) -> Iterator[Entry]:
         """Yield the audit entries of a record, oldest first, as they are read."""
         return read_entries(self._audit, f"{self.id}#{key}")
+
+    def rewrite_entry(self, entry: Entry) -> None:
+        """Store an audit entry without what it said of a person (`audit_entries.rewrite`)."""
+        if not entry.record.startswith(f"{self.id}#"):
+            raise ValueError(f"{entry.record} is no record of connection {self.id}")
+        rewrite(self._audit, entry)
 
     def find_break(self, record: AnyRecord) -> str | None:
         """Return what is wrong with the record's audit trail, or None when it is intact."""

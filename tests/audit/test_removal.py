@@ -1,0 +1,254 @@
+"""What is kept of a person can be removed; both verifiers accept the chain as before."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.in_memory.environment import FIRM, InMemoryEnvironment
+from ml_connector.audit import export_files, removal, trail_checks
+from ml_connector.audit.record_rows import ExportPeriod
+from ml_connector.audit.removal import RecordRemoval
+from ml_connector.domain.audit_chain import REMOVAL, Anchor, Entry, _content, _digest
+from ml_connector.domain.people import Person
+from ml_connector.domain.personal_values import removed_paths
+from ml_connector.infrastructure.ledger import AnyRecord, Ledger, order_key
+from ml_connector.user_errors import UserError
+from tests.audit.test_audit_export import VERIFY
+from tests.person_stack import PERSON, PersonStack
+
+NAME, WHY = "Jansen Schilderwerken", "asked by the person on 30 November"
+ANNA = Person("https://idp.example", "u-7", "Anna de Vries").actor
+
+
+@pytest.fixture
+def stack(env: InMemoryEnvironment) -> PersonStack:
+    """A sole trader's order in Exact."""
+    env.connect()
+    vendor = env.airbase.add_vendor(NAME)
+    env.exact.add_supplier(2101, NAME, code="777")
+    env.firm.vendors[NAME] = vendor
+    env.wait(hours=25)
+    order = env.order("PO-1", vendor=NAME, lines=[env.airbase.line("4100", "10.00")])
+    env.post(order)
+    vars(env)["posted"] = order
+    return PersonStack(env)
+
+
+def trail_of(env: InMemoryEnvironment, key: Any) -> list[Entry]:
+    return env.services.ledger_of(FIRM).trail(key)
+
+
+def record_of(env: InMemoryEnvironment) -> AnyRecord:
+    return env.services.ledger_of(FIRM).read(order_key(vars(env)["posted"]["id"]))
+
+
+def everything_stored(env: InMemoryEnvironment) -> str:
+    """Return records and trails as stored, without what expires by itself within days."""
+    rows = vars(env.memory.tables.ledger)["_parts"], vars(env.memory.tables.audit)["_parts"]
+    kept = {pk: each for table in rows for pk, each in table.items() if "#group" not in pk}
+    return json.dumps({pk: each for pk, each in kept.items() if "#news" not in pk}, default=str)
+
+
+def exported(stack: PersonStack, folder: Path, form: str = "jsonl") -> Path:
+    path = folder / f"trail-{len(list(folder.iterdir()))}.{form}"
+    key = record_of(stack.env).key
+    export_files.export(stack, PERSON, FIRM, key, ExportPeriod(), form, path)
+    return path
+
+
+def faults(path: Path) -> list[str]:
+    return list(VERIFY.faults(path, Counter()))
+
+
+def removed(stack: PersonStack, text: str = NAME, **more: Any) -> dict[str, RecordRemoval]:
+    return {each.record: each for each in removal.remove(stack, PERSON, FIRM, text, WHY, **more)}
+
+
+def broken(env: InMemoryEnvironment) -> list[str]:
+    ledger = env.services.ledger_of(FIRM)
+    checks = (trail_checks.check(ledger, each) for each in ledger.records())
+    return [f"{each.record}: {each.broken}" for each in checks if each.broken]
+
+
+def test_a_sole_trader_is_removed_and_every_trail_is_verified(
+    env: InMemoryEnvironment, stack: PersonStack, tmp_path: Path
+) -> None:
+    before = trail_of(env, record_of(env).key)
+    assert NAME in json.dumps([each.as_dict() for each in before])
+    told = removed(stack)[record_of(env).key]
+    assert told.values > 0
+    assert told.entries == 0, "what was sealed is removed value by value"
+    after = trail_of(env, record_of(env).key)
+    assert [each.hash for each in after[:-1]] == [each.hash for each in before]
+    assert after[-1].step == REMOVAL
+    assert after[-1].actor == PERSON
+    assert after[-1].detail["why"] == WHY
+    assert broken(env) == []
+    assert NAME not in json.dumps([each.as_dict() for each in after])
+    for form in ("jsonl", "csv"):
+        assert faults(exported(stack, tmp_path, form)) == []
+    assert NAME not in record_of(env).facts.vendor
+    assert record_of(env).facts.exact, "what else the record says stays"
+
+
+def test_what_is_not_open_is_gone_from_every_table(
+    env: InMemoryEnvironment, stack: PersonStack
+) -> None:
+    left = [each for each in removed(stack).values() if each.left]
+    assert left == []
+    assert NAME not in everything_stored(env)
+
+
+def test_a_person_of_the_console_is_removed_by_name_and_by_subject(
+    env: InMemoryEnvironment, stack: PersonStack
+) -> None:
+    key = record_of(env).key
+    ledger = Ledger(env.memory.tables.ledger, env.memory.tables.audit, ANNA, FIRM)
+    ledger.write(ledger.read(key), "commented", detail={"comment": "Ask Anna de Vries"})
+    assert ANNA in {each.actor for each in trail_of(env, key)}
+    assert removed(stack, "Anna de Vries")[key].values == 2
+    found = trail_of(env, key)
+    assert "Anna" not in json.dumps([each.as_dict() for each in found])
+    assert broken(env) == []
+
+
+def test_a_trial_changes_nothing(env: InMemoryEnvironment, stack: PersonStack) -> None:
+    before = everything_stored(env)
+    assert removed(stack, dry_run=True)
+    assert everything_stored(env) == before
+
+
+def test_twice_removes_once(env: InMemoryEnvironment, stack: PersonStack) -> None:
+    removed(stack)
+    assert removed(stack) == {}
+    assert broken(env) == []
+
+
+def test_an_open_record_is_left_and_named(env: InMemoryEnvironment, stack: PersonStack) -> None:
+    lines = [env.airbase.line("4600", "10.00")]
+    order = env.order("PO-2", vendor=NAME, lines=lines)
+    env.post(order)
+    told = removed(stack)[order_key(order["id"])]
+    assert "it is open" in told.left
+    assert NAME in env.services.ledger_of(FIRM).read(order_key(order["id"])).facts.vendor
+
+
+@pytest.mark.parametrize(("text", "why"), [("Jan", WHY), (NAME, " "), (NAME, f"{NAME} asked")])
+def test_what_would_remove_too_much_or_repeat_the_name_is_refused(
+    stack: PersonStack, text: str, why: str
+) -> None:
+    with pytest.raises(UserError):
+        removal.remove(stack, PERSON, FIRM, text, why)
+
+
+# ---------------------------------------------------------------- entries from before
+
+
+def unsealed(entry: Entry, previous: str) -> Entry:
+    """Return an entry as earlier versions sealed it: the hash covers every value as it is."""
+    content = _content(entry.record, entry.seq, entry.at, entry.actor, entry.step, entry.detail)
+    return replace(entry, salts={}, previous=previous, hash=_digest(content, previous))
+
+
+def as_before(env: InMemoryEnvironment) -> None:
+    """Store the order's trail as an earlier version did."""
+    record, previous = record_of(env), "0" * 64
+    for entry in trail_of(env, record.key):
+        old = unsealed(entry, previous)
+        env.services.ledger_of(FIRM).rewrite_entry(old)
+        previous = old.hash
+    anchor = Anchor(record.anchor.seq, previous)
+    env.services.ledger_of(FIRM).save_unaudited(replace(record, anchor=anchor))
+
+
+def test_an_entry_from_before_is_verified_and_removed_as_a_whole(
+    env: InMemoryEnvironment, stack: PersonStack, tmp_path: Path
+) -> None:
+    as_before(env)
+    assert broken(env) == []
+    assert faults(exported(stack, tmp_path)) == []
+    before = trail_of(env, record_of(env).key)
+    told = removed(stack)[record_of(env).key]
+    assert told.entries > 0
+    after = trail_of(env, record_of(env).key)
+    assert [each.hash for each in after[:-1]] == [each.hash for each in before]
+    assert [each.step for each in after[:-1]] == [each.step for each in before]
+    assert NAME not in json.dumps([each.as_dict() for each in after])
+    assert broken(env) == []
+    assert faults(exported(stack, tmp_path)) == []
+
+
+# ---------------------------------------------------------------- tampering
+
+
+def test_a_removal_that_nobody_tells_of_is_found(
+    env: InMemoryEnvironment, stack: PersonStack, tmp_path: Path
+) -> None:
+    key = record_of(env).key
+    ledger = env.services.ledger_of(FIRM)
+    first = trail_of(env, key)[0]
+    ledger.rewrite_entry(replace(first, actor="(removed)", detail={"$removed": True}, salts={}))
+    assert "something was removed" in "".join(broken(env))
+    assert any("something was removed" in each for each in faults(exported(stack, tmp_path)))
+
+
+def test_a_value_that_is_removed_by_stealth_is_found(
+    env: InMemoryEnvironment, stack: PersonStack, tmp_path: Path
+) -> None:
+    key = record_of(env).key
+    entry = next(each for each in trail_of(env, key) if each.salts)
+    gone = removal._without(entry, [next(iter(entry.salts))])
+    env.services.ledger_of(FIRM).rewrite_entry(gone)
+    assert [*removed_paths(gone.actor, gone.detail, gone.salts)]
+    assert "something was removed" in "".join(broken(env))
+    assert any("something was removed" in each for each in faults(exported(stack, tmp_path)))
+
+
+@pytest.mark.parametrize("change", ["value", "salt", "no salts", "path"])
+def test_a_sealed_value_that_was_changed_is_found(
+    env: InMemoryEnvironment, stack: PersonStack, tmp_path: Path, change: str
+) -> None:
+    key = record_of(env).key
+    entry = next(each for each in trail_of(env, key) if "detail/vendor" in each.salts)
+    salts = dict(entry.salts)
+    detail = dict(entry.detail)
+    if change == "value":
+        detail["vendor"] = "Somebody else"
+    elif change == "salt":
+        salts["detail/vendor"] = "0" * 32
+    elif change == "no salts":
+        salts = {}
+    else:
+        salts["detail/nowhere/3"] = "0" * 32
+    env.services.ledger_of(FIRM).rewrite_entry(replace(entry, detail=detail, salts=salts))
+    assert len(broken(env)) == 1
+    assert faults(exported(stack, tmp_path)) != []
+
+
+def test_a_text_that_looks_like_a_removed_value_is_sealed_itself(
+    env: InMemoryEnvironment, stack: PersonStack, tmp_path: Path
+) -> None:
+    ledger, key = env.services.ledger_of(FIRM), record_of(env).key
+    odd = {"a/b~c": {"x": [f"personal:{'a' * 64}", 7]}, "$ne": "personal:"}
+    ledger.write(ledger.read(key), "commented", detail=odd)
+    assert broken(env) == []
+    assert faults(exported(stack, tmp_path)) == []
+    assert trail_of(env, key)[-1].detail["a/b~c"] == odd["a/b~c"]
+
+
+def test_an_entry_of_many_rows_leaves_none_behind(
+    env: InMemoryEnvironment, stack: PersonStack
+) -> None:
+    import random  # noqa: PLC0415
+
+    ledger, key = env.services.ledger_of(FIRM), record_of(env).key
+    noise = "".join(random.Random(5).choices("abcdefghijklmnop0123456789", k=900_000))
+    ledger.write(ledger.read(key), "commented", detail={"comment": NAME, "noise": noise})
+    as_before(env)
+    assert removed(stack)[key].entries > 0
+    assert broken(env) == []
+    assert noise[:2000] not in everything_stored(env)
