@@ -29,6 +29,7 @@ from ml_connector.infrastructure.consents import Consents
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
 from ml_connector.migrations import division_keys
 from ml_connector.settings.connection import NotificationSettings, VendorPolicy
+from ml_connector.stack import Stack
 from tests.cli.terminal import NEEDED, Run, Terminal
 from tests.cli.test_month_end import approve, type_in
 from tests.console.browser import browser_of
@@ -268,6 +269,8 @@ class Story:
         yield "personal-data", "remove", firm, "Papierhandel Vos", "--reason", "asked", "--dry-run"
         yield "personal-data", "remove", firm, "Papierhandel Vos", "--reason", "asked"
         yield "notify", "email", "purchasing@example.test"
+        with patch.object(Stack, "sends_mail", new=False):  # as a stack without a sender
+            yield "notify", "email", "purchasing@example.test"
         yield "notify", "test", firm
         self._change_settings(notify=NotificationSettings(slack=True))
         yield "notify", "test", firm

@@ -9,7 +9,10 @@ from connector_cli.printing import print_json, print_line, print_table
 from ml_connector.audit import removal
 from ml_connector.domain.words import counted
 
-app = typer.Typer(no_args_is_help=True, help="Remove what is kept of a person.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Remove what is kept of a person; audit trails stay verifiable.",
+)
 _LEFT = 1
 
 
