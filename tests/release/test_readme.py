@@ -66,7 +66,7 @@ def test_the_tables_of_folders_and_packages_are_complete() -> None:
 
 def test_every_verb_is_shown() -> None:
     documented = README + (ROOT / "docs/cli.md").read_text("utf-8")
-    shown = set(re.findall(r"connector (?:--local )?([a-z]+)", documented))
+    shown = set(re.findall(r"connector (?:--local )?([a-z-]+)", documented))
     assert set(VERBS) - shown == set()
     operate = README[README.index("## Operate") : README.index("### The finance console")]
     for verb in ("explain", "codes", "fetch", "refresh", "restored", "migrate", "redrive"):
