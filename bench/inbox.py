@@ -16,6 +16,7 @@ from tests.infrastructure.test_open_groups import stop, unmapped
 
 _OPEN, _GROUPS, _RUNS = 500, 20, 15
 _LARGEST = 100_000
+_POSTED = 10, 10_000
 _SHARE = 9
 _CLIENT = """
 import time
@@ -42,6 +43,21 @@ def measure() -> Iterator[Result]:
         own <= client / _SHARE,
     )
     yield Result("its size", f"{size / 1000:.0f} kB", "100 kB", size < _LARGEST)
+    for connections in (1, 2):
+        few, many = (_reads(connections, posted) for posted in _POSTED)
+        wanted = 3 + 3 * connections
+        yield Result(
+            f"table reads for the inbox of {connections} connections, 10 and 10,000 posted orders",
+            f"{few} and {many}",
+            f"3, and 3 for each connection: {wanted}",
+            few == many == wanted,
+        )
+
+
+def _reads(connections: int, posted: int) -> int:
+    office = Office(*(f"firm-{number}" for number in range(connections)))
+    office.fill(posted)
+    return office.get().reads
 
 
 def _seconds(office: Office) -> float:

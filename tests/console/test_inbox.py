@@ -90,6 +90,15 @@ class Office:
         result = respond(event, self.console, ROUTES)
         return Answer(int(result["statusCode"]), str(result["body"]), self.reads - before)
 
+    def fill(self, posted: int) -> None:
+        """Store an order that waits, and so many that were posted."""
+        stop(self.ledger, "PO-1")
+        post(self.ledger, "posted")
+        ledger: Any = self.tables.ledger
+        for item in [each for each in ledger.items() if each["sk"] == "order#posted"]:
+            for number in range(posted):
+                ledger.store({**item, "sk": f"order#{number}"})
+
     @property
     def reads(self) -> int:
         return sum(getattr(self.tables, name).reads for name in self.tables.__dataclass_fields__)
@@ -142,11 +151,7 @@ def test_the_inbox_reads_as_little_however_many_orders_there_are(
 ) -> None:
     """Three, and three for each connection shown."""
     office = Office(*(["firm", "firm-2"][:connections]))
-    stop(office.ledger, "PO-1")
-    post(office.ledger, "posted")
-    for item in [each for each in office.tables.ledger.items() if each["sk"] == "order#posted"]:  # type: ignore[attr-defined]
-        for number in range(posted):
-            office.tables.ledger.store({**item, "sk": f"order#{number}"})  # type: ignore[attr-defined]
+    office.fill(posted)
     page = office.get()
     assert "GL account Software" in page.text
     assert page.reads == 3 + 3 * connections

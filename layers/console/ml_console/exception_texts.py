@@ -4,6 +4,8 @@ Records keep a cause and a remedy as they were said, in English and filled in. S
 made a text is found again by its words, and its translation is filled in with the same values.
 """
 
+from collections.abc import Callable
+
 from ml_connector.domain.exception_codes.said_texts import (
     SaidText,
     put_together,
@@ -21,23 +23,25 @@ def in_words(texts: Texts, code: str, text: str) -> str:
 
     A text that an earlier version or another place has made stays as it is.
     """
-    return _said(texts, taken_apart(code, text)) or text
+    return said(texts, taken_apart(code, text)) or text
 
 
 def in_any_words(texts: Texts, text: str) -> str:
     """Return a cause of any code, where it was kept without its code."""
-    return _said(texts, taken_apart_of_any(text)) or text
+    return said(texts, taken_apart_of_any(text)) or text
 
 
-def _said(texts: Texts, found: SaidText | None) -> str:
+def said(
+    texts: Texts, found: SaidText | None, in_words: Callable[[Texts, str], str] = in_any_words
+) -> str:
+    """Return what was taken apart, in the reader's language; empty when nothing was.
+
+    `in_words` translates a value that is a reason itself.
+    """
     if found is None:
         return ""
-    values = {name: _value(texts, name, each) for name, each in found.values.items()}
+    values = {
+        name: in_words(texts, each) if name in _REASONS else in_readers_form(texts, name, each)
+        for name, each in found.values.items()
+    }
     return " ".join(put_together(texts.say(each), values) for each in found.templates)
-
-
-def _value(texts: Texts, name: str, value: str) -> str:
-    """Return a value; a reason may be the cause of another exception."""
-    if name in _REASONS:
-        return in_any_words(texts, value)
-    return in_readers_form(texts, name, value)

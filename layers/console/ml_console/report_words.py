@@ -168,7 +168,7 @@ CHECKS: Mapping[str, str] = {
 
 
 def outcome_in_words(texts: Texts, outcome: Outcome) -> str:
-    """Return what came of a request; why it was not done is told in the words that were kept."""
+    """Return what came of a request; why it was not done as it was kept."""
     values = outcome.values
     if not outcome.is_done:
         return str(values.get("why", ""))
@@ -179,8 +179,6 @@ def outcome_in_words(texts: Texts, outcome: Outcome) -> str:
     if outcome.request in _FORWARD and orders:
         on = texts.count("%(number)s order goes on.", "%(number)s orders go on.", orders)
         said = f"{said} {on}"
-    if refused := str(values.get("refused") or ""):
-        said = f"{said} {texts.say('Not done for all: %(why)s', why=refused)}"
     return said
 
 

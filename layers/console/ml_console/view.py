@@ -6,7 +6,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, ModuleLoader, StrictUndefined
 
-from ml_console import exception_texts, filled_values, formats, report_words, words
+from ml_console import exception_texts, filled_values, formats, refusal_texts, report_words, words
 from ml_console.files import address_of
 from ml_console.locales import LOCALES
 from ml_console.texts import SOURCE, Texts
@@ -67,6 +67,7 @@ def page(template: str, texts: Texts, status: int = 200, **values: Any) -> Answe
             _n=texts.count,
             in_words=partial(exception_texts.in_words, texts),
             in_any_words=partial(exception_texts.in_any_words, texts),
+            refusal_in_words=partial(refusal_texts.refusal_in_words, texts),
             plain_value=partial(filled_values.plain_value, texts),
             language=texts.language,
             **values,

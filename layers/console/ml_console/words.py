@@ -9,6 +9,7 @@ from ml_connector.domain.open_groups import Matter
 from ml_connector.messages.kinds import DeedName
 from ml_console.exception_texts import in_any_words
 from ml_console.formats import heading, month
+from ml_console.refusal_texts import refusal_in_words
 from ml_console.texts import Texts, marked
 
 _FIELD = re.compile(r"%\((\w+)\)s")
@@ -204,6 +205,8 @@ def _values(texts: Texts, detail: Mapping[str, Any]) -> dict[str, str]:
         flat["codes"] = ", ".join(texts.say(heading(each)) for each in dict.fromkeys(codes))
     if cause := detail.get("cause"):
         flat["cause"] = in_any_words(texts, str(cause))
+    if why := detail.get("why"):
+        flat["why"] = refusal_in_words(texts, str(why))
     if found := detail.get("month"):
         flat["month"] = month(str(found), texts.locale)
     return {name: str(value) for name, value in flat.items()}

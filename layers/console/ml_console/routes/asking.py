@@ -18,6 +18,7 @@ from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.messages.kinds import PersonRequest, RequestName
 from ml_connector.messages.sending import request_message
 from ml_console.console import Console
+from ml_console.refusal_texts import refusal_in_words
 from ml_console.report_words import outcome_in_words
 from ml_console.visits import ForbiddenError, NotFoundError, Visit
 from ml_console.web import Answer, redirect
@@ -122,7 +123,13 @@ def notice(visit: Visit, reports: KeptReports) -> Notice | None:
     if outcome is None:
         return Notice("in_progress")
     kind = "done" if outcome.is_done else "refused"
-    return Notice(kind, outcome_in_words(visit.texts, outcome), outcome.values)
+    said = outcome_in_words(visit.texts, outcome)
+    if not outcome.is_done:
+        said = refusal_in_words(visit.texts, said)
+    elif refused := str(outcome.values.get("refused") or ""):
+        why = refusal_in_words(visit.texts, refused)
+        said = f"{said} {visit.texts.say('Not done for all: %(why)s', why=why)}"
+    return Notice(kind, said, outcome.values)
 
 
 def new_id() -> str:

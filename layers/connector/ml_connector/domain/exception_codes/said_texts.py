@@ -18,6 +18,8 @@ _TOLD = 12
 
 
 _Pattern = tuple[re.Pattern[str], tuple[str, ...]]
+Patterns = tuple[_Pattern, ...]
+"""What finds templates in a text, one or several after each other; and these templates."""
 
 
 class SaidText(NamedTuple):
@@ -40,6 +42,22 @@ def taken_apart_of_any(text: str) -> SaidText | None:
     return _found(_causes(), text) if len(text) <= _LONGEST_CAUSE else None
 
 
+def taken_apart_with_remedy(text: str) -> SaidText | None:
+    """Do the same for a cause of any code that its remedy follows."""
+    return taken_apart_by(_with_remedies(), text)
+
+
+def taken_apart_by(patterns: Patterns, text: str) -> SaidText | None:
+    """Do the same for a text that is made of templates which `patterns_of` was given."""
+    return _found(patterns, text) if len(text) <= _LONGEST else None
+
+
+def patterns_of(templates: Iterable[tuple[str, ...]]) -> Patterns:
+    """Return what finds these templates in a text, those with most words of their own first."""
+    known = sorted(templates, key=lambda each: -len(_FIELD.sub("", " ".join(each))))
+    return tuple((_pattern(" ".join(each)), each) for each in known)
+
+
 def put_together(template: str, values: Mapping[str, str]) -> str:
     """Fill in values as they stood in a text: in a command they are quoted already."""
     return _FIELD.sub(lambda found: values.get(found[1], found[1]), template)
@@ -55,13 +73,21 @@ def _found(
 
 
 @cache
-def _causes() -> tuple[_Pattern, ...]:
+def _causes() -> Patterns:
     """Return the causes of all codes, those with most words of their own first."""
     made = {each for code in CATALOGUE for each in _templates(code)}
-    known = sorted(made, key=lambda each: -len(_FIELD.sub("", " ".join(each))))
-    return tuple(
-        (_pattern(" ".join(each)), each) for each in known if len(_FIELD.sub("", each[0])) > _TOLD
-    )
+    return patterns_of(each for each in made if len(_FIELD.sub("", each[0])) > _TOLD)
+
+
+@cache
+def _with_remedies() -> Patterns:
+    made = {
+        (*each, entry.remedy)
+        for code, entry in CATALOGUE.items()
+        for each in _templates(code)
+        if each != (entry.remedy,)
+    }
+    return patterns_of(made)
 
 
 @cache
