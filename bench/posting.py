@@ -6,10 +6,12 @@ from http import HTTPStatus
 
 from bench.result import Result
 from local.in_memory.environment import InMemoryEnvironment
+from local.in_memory.receivers import Receivers
 
 _ORDERS = 1000
 _MINUTES = 10
 _MIN_A_MINUTE = 57
+_ONE_BY_ONE, _MOST_TABLE_CALLS = 20, 30
 
 
 def measure() -> Iterator[Result]:
@@ -34,6 +36,29 @@ def measure() -> Iterator[Result]:
         a_minute >= _MIN_A_MINUTE,
     )
     yield Result("429 answers meanwhile", str(refused), "0", refused == 0)
+    yield from _table_calls()
+
+
+def _table_calls() -> Iterator[Result]:
+    """Post orders one after the other, each from its webhook."""
+    env = _environment()
+    receivers = Receivers(env)
+    receivers.posted("first")
+    meters = []
+    for number in range(_ONE_BY_ONE):
+        env.clock.move(2)
+        meters.append(receivers.posted(f"PO-{number}"))
+    # Lambda receives and deletes the messages.
+    made = [c for each in meters for c in each.calls if c.operation not in {"receive", "delete"}]
+    calls = len(made) / _ONE_BY_ONE
+    items = sum(call.items for call in made if call.service == "table") / _ONE_BY_ONE
+    yield Result(
+        "calls of tables, queues and secrets per posted order, from its webhook",
+        f"{calls:.1f}",
+        f"at most {_MOST_TABLE_CALLS}",
+        calls <= _MOST_TABLE_CALLS,
+    )
+    yield Result("items that they read and write", f"{items:.1f}")
 
 
 def _environment() -> InMemoryEnvironment:
