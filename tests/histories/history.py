@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 
 from local.exact_simulator import ExactSimulator
 from local.exact_simulator.world import Division as SimulatedDivision
+from local.in_memory.rights import acting_as
 from local.in_memory.stack import Hosts, InMemoryStack, QueuedMessage
 from ml_connector import clock
 from ml_connector.domain.ids import Division, OrderId, SiteId, code_of, site_of
@@ -279,7 +280,7 @@ class History:
 
     def _other_worker(self) -> None:
         """Let another worker process an order in the middle of the first one's work."""
-        with suppress(Exception):
+        with suppress(Exception), acting_as("PoPostingFunction"):
             services = self.memory.services().bound(self.connection)
             advance_order(services, OrderId(self.rng.choice(list(self.orders))))
 
