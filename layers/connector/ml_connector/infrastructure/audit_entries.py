@@ -1,9 +1,11 @@
 """How audit entries are stored: an item each, and further rows for a detail longer than an item."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from ml_connector.domain.audit_chain import SALTS, Entry
+from ml_connector.domain.personal_values import texts_in
 from ml_connector.infrastructure.compression import (
     Packed,
     compress,
@@ -49,9 +51,27 @@ def _rows(entry: Entry, packed: Packed) -> Sequence[Item]:
 
 
 def _text(entry: Entry) -> str:
-    """Return the detail as JSON, with the salts: there may be as many as texts."""
-    detail = entry.as_dict()["detail"]
+    """Return the detail as JSON, with the salts: there may be as many as texts.
+
+    A salt stands under the position of its text: as a path it would make many items a unit larger.
+    """
+    detail = dict(entry.detail)
+    if entry.salts:
+        at = {path: str(position) for position, path in enumerate(_paths(entry.actor, detail))}
+        detail[SALTS] = {at.get(path, path): salt for path, salt in entry.salts.items()}
     return json.dumps(detail, ensure_ascii=False, separators=(",", ":"))
+
+
+def _salts(actor: str, detail: Mapping[str, Any], stored: Mapping[str, str]) -> dict[str, str]:
+    """Undo what `_text` does with salts; one of no text stays, and is found as a change."""
+    if not stored:
+        return {}
+    paths = dict(enumerate(_paths(actor, detail)))
+    return {paths.get(int(at), at) if at.isdecimal() else at: salt for at, salt in stored.items()}
+
+
+def _paths(actor: str, detail: Mapping[str, Any]) -> list[str]:
+    return [path for path, _, _ in texts_in(actor, detail)]
 
 
 def _key(entry: Entry) -> str:
@@ -73,7 +93,7 @@ def _item(entry: Entry, detail: str) -> Item:
 
 def _entry(item: Item, text: str) -> Entry:
     detail = json.loads(text)
-    salts = detail.pop(SALTS, {})
+    stored = detail.pop(SALTS, {})
     return Entry(
         record=str(item["pk"]),
         seq=int(item["sk"]),
@@ -83,5 +103,5 @@ def _entry(item: Item, text: str) -> Entry:
         detail=detail,
         previous=str(item["previous"]),
         hash=str(item["hash"]),
-        salts=salts,
+        salts=_salts(str(item["actor"]), detail, stored),
     )
