@@ -33,7 +33,8 @@ _OF_A_BATCH = 10
 _READINGS = ("reading#", "note#")
 _METHODS = (
     "get", "get_many", "get_each", "insert", "put", "put_all", "replace", "change", "transact",
-    "delete", "delete_all", "add", "raise_to", "query", "between", "page", "query_index",
+    "delete", "delete_all", "add",
+    "join", "leave", "raise_to", "query", "between", "page", "query_index",
 )  # fmt: skip
 
 

@@ -38,6 +38,8 @@ class QueuedMessage:
     message: Message
     visible_at: float = 0.0
     receives: int = 0
+    sent_at: float = 0.0
+    waited: float = 0.0
     chain: int = 0
     """How many workers came before it: each was called for a message of the one before."""
 
@@ -59,7 +61,7 @@ class InMemoryQueues(Queues):
         if clock.epoch() - self.seen.get(deduplication_id, -_REMEMBERED) < _REMEMBERED:
             return
         self.seen[deduplication_id] = clock.epoch()
-        self.waiting.append(QueuedMessage(message, chain=self._chain))
+        self.waiting.append(QueuedMessage(message, sent_at=clock.epoch(), chain=self._chain))
 
     def send_all(self, messages: Sequence[tuple[Message, str]]) -> None:
         """See `Queues.send_all`."""
@@ -88,10 +90,12 @@ class InMemoryQueues(Queues):
             self.dead.append(one.message)
             return
         one.receives += 1
+        if one.receives == 1:
+            one.waited = clock.epoch() - one.sent_at
         one.visible_at = clock.epoch() + hidden_for(one.receives, _LIVES[one.message.queue])
         try:
             self._chain = one.chain + 1
-            body = counted(one.message.body, one.receives)
+            body = counted(one.message.body, one.receives, one.waited)
             handle(replace(one.message, body=body))
         except DeliverAgain as again:
             one.visible_at = clock.epoch() + again.seconds

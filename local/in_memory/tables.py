@@ -27,6 +27,7 @@ from ml_connector.infrastructure.dynamodb import (
     Replace,
     Write,
     is_expired,
+    members,
     to_wire,
 )
 from ml_connector.secret import Secret
@@ -153,6 +154,28 @@ class InMemoryTable:
             if "used" not in item or int(item["used"]) < used:
                 self.store({**item, "used": used, "expires_at": expires_at})
 
+    def join(self, pk: str, sk: str, member: str, most: int, expires_at: int) -> bool:
+        """See `Table.join`."""
+        table_used("UpdateItem", self.name, pk)
+        with _LOCK:
+            item = self._raw(pk, sk) or {"pk": pk, "sk": sk}
+            before = set(members(item))
+            if member not in before and len(before) >= most:
+                return False
+            joined = "\n".join(sorted(before | {member}))
+            self.store({**item, "members": joined, "expires_at": expires_at})
+            return True
+
+    def leave(self, pk: str, sk: str, member: str) -> list[str]:
+        """See `Table.leave`."""
+        table_used("UpdateItem", self.name, pk)
+        with _LOCK:
+            item = self._raw(pk, sk) or {"pk": pk, "sk": sk}
+            left = [each for each in members(item) if each != member]
+            rest = {name: value for name, value in item.items() if name != "members"}
+            self.store({**rest, "members": "\n".join(left)} if left else rest)
+            return left
+
     def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
         """See `Table.query`."""
         table_used("Query", self.name, pk)
@@ -169,7 +192,13 @@ class InMemoryTable:
         """See `Table.page`."""
         return [item for item in self.query(pk) if str(item["sk"]) > (after or " ")][:most]
 
-    def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
+    def query_index(
+        self,
+        index: str,
+        group: str,
+        until: str,
+        at_a_time: int | None = None,  # noqa: ARG002  all are at hand
+    ) -> Iterator[Item]:
         """See `Table.query_index`."""
         table_used("Query", self.name, group, index=index)
         of, at = f"{index}_group", f"{index}_at"

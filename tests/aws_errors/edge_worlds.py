@@ -11,6 +11,7 @@ from local.in_memory.environment import FIRM
 from ml_connector import clock
 from ml_connector.domain.ids import OrderId
 from ml_connector.infrastructure.inbox import Inbox
+from ml_connector.infrastructure.places import Places
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
 from ml_connector.infrastructure.webhook_senders import WebhookSenders
 from ml_connector.notifications.send import send_due
@@ -65,7 +66,7 @@ class WebhookWorld(PostingWorld):
         table = env.memory.tables.inbox
         handler = WebhookHandler(
             _SENDER, secrets, partial(Inbox, table), env.memory.queues,
-            partial(WebhookSenders, table),
+            partial(WebhookSenders, table), partial(Places, env.memory.tables.coordination),
         )  # fmt: skip
         created = clock.now().isoformat()
         body = raw(

@@ -33,7 +33,8 @@ _SEALED = {"v": 1, "key": "eA==", "nonce": "eA==", "data": "eA=="}
 _URLS = {PURCHASE_ORDERS: "https://sqs.test/po.fifo", VENDORS: "https://sqs.test/vendors.fifo"}
 _METHODS = (
     "get", "get_many", "get_each", "insert", "put", "put_all", "replace", "change", "transact",
-    "delete", "delete_all", "add", "raise_to", "query", "between", "query_index", "partitions",
+    "delete", "delete_all", "add",
+    "join", "leave", "raise_to", "query", "between", "query_index", "partitions",
 )  # fmt: skip
 
 
@@ -182,7 +183,8 @@ _EXAMPLES: dict[str, Sequence[Any]] = {
     "put": ({"pk": "", "sk": ""},), "put_all": ([{"pk": "", "sk": ""}],),
     "replace": ({"pk": "", "sk": ""}, 1), "change": ("pk", "sk", 1, {"a": 1}),
     "between": ("pk", "a", "b"), "transact": ([],), "delete": ("pk", "sk"),
-    "delete_all": ("pk", ["sk"]), "add": ("pk", "sk", 1, 2, 3), "raise_to": ("pk", "sk", 1, 2),
+    "delete_all": ("pk", ["sk"]), "add": ("pk", "sk", 1, 2, 3),
+    "join": ("pk", "sk", "a", 1, 2), "leave": ("pk", "sk", "a"), "raise_to": ("pk", "sk", 1, 2),
     "query": ("pk",), "query_index": ("due", "group", "until"), "partitions": ("sk",),
 }  # fmt: skip
 

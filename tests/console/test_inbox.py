@@ -46,9 +46,11 @@ class CountedTable(InMemoryTable):
         self.reads += 1
         return super().query(pk, prefix, backwards=backwards)
 
-    def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
+    def query_index(
+        self, index: str, group: str, until: str, at_a_time: int | None = None
+    ) -> Iterator[Item]:
         self.reads += 1
-        return super().query_index(index, group, until)
+        return super().query_index(index, group, until, at_a_time)
 
 
 class Office:

@@ -120,9 +120,11 @@ class ExploredTable(InMemoryTable):
         rows = self._call("query", lambda: list(query(pk, prefix, backwards=backwards)))
         return iter(rows)
 
-    def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
+    def query_index(
+        self, index: str, group: str, until: str, at_a_time: int | None = None
+    ) -> Iterator[Item]:
         query, text = super().query_index, f"read what is {index}"
-        rows = self._call(text, lambda: list(query(index, group, until)), (group, index))
+        rows = self._call(text, lambda: list(query(index, group, until, at_a_time)), (group, index))
         return iter(rows)
 
     def transact(self, writes: Sequence[Write]) -> bool:
@@ -142,6 +144,18 @@ class ExploredTable(InMemoryTable):
         add = super().add
         added: bool = self._call(f"count {sk}", lambda: add(pk, sk, by, ceiling, expires_at))
         return added
+
+    def join(self, pk: str, sk: str, member: str, most: int, expires_at: int) -> bool:
+        join = super().join
+        joined: bool = self._call(
+            f"take {sk}", lambda: join(pk, sk, member, most, expires_at), (pk, sk)
+        )
+        return joined
+
+    def leave(self, pk: str, sk: str, member: str) -> list[str]:
+        leave = super().leave
+        left: list[str] = self._call(f"give back {sk}", lambda: leave(pk, sk, member), (pk, sk))
+        return left
 
     def raise_to(self, pk: str, sk: str, used: int, expires_at: int) -> None:
         raise_to = super().raise_to

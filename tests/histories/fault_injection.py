@@ -162,6 +162,14 @@ class FaultyTable(InMemoryTable):
         """See `Table.add`."""
         return self._faults.aws(lambda: self._reliable.add(pk, sk, by, ceiling, expires_at))
 
+    def join(self, pk: str, sk: str, member: str, most: int, expires_at: int) -> bool:
+        """See `Table.join`."""
+        return self._faults.aws(lambda: self._reliable.join(pk, sk, member, most, expires_at))
+
+    def leave(self, pk: str, sk: str, member: str) -> list[str]:
+        """See `Table.leave`."""
+        return self._faults.aws(lambda: self._reliable.leave(pk, sk, member))
+
     def raise_to(self, pk: str, sk: str, used: int, expires_at: int) -> None:
         """See `Table.raise_to`."""
         self._faults.aws(lambda: self._reliable.raise_to(pk, sk, used, expires_at))
@@ -174,9 +182,12 @@ class FaultyTable(InMemoryTable):
         """See `Table.page`."""
         return self._faults.aws(lambda: self._reliable.page(pk, after, most))
 
-    def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
+    def query_index(
+        self, index: str, group: str, until: str, at_a_time: int | None = None
+    ) -> Iterator[Item]:
         """See `Table.query_index`."""
-        return self._faults.aws(lambda: self._reliable.query_index(index, group, until))
+        query = self._reliable.query_index
+        return self._faults.aws(lambda: query(index, group, until, at_a_time))
 
 
 class FaultySecretStore(InMemorySecretStore):

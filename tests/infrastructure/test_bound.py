@@ -56,13 +56,23 @@ class WatchedTable(InMemoryTable):
         self.seen.append(pk)
         return super().add(pk, *rest)
 
+    def join(self, pk: str, *rest: Any) -> bool:
+        self.seen.append(pk)
+        return super().join(pk, *rest)
+
+    def leave(self, pk: str, *rest: Any) -> list[str]:
+        self.seen.append(pk)
+        return super().leave(pk, *rest)
+
     def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Any]:
         self.seen.append(pk)
         return super().query(pk, prefix, backwards=backwards)
 
-    def query_index(self, index: str, group: str, until: str) -> Iterator[Any]:
+    def query_index(
+        self, index: str, group: str, until: str, at_a_time: int | None = None
+    ) -> Iterator[Any]:
         self.seen.append(group)
-        return super().query_index(index, group, until)
+        return super().query_index(index, group, until, at_a_time)
 
 
 @pytest.fixture

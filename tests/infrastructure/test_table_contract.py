@@ -20,6 +20,7 @@ from ml_connector.infrastructure.dynamodb import (
     Replace,
     Table,
     Write,
+    members,
 )
 
 HOUR = 3600
@@ -257,6 +258,22 @@ def test_a_counter_is_raised_but_never_lowered(table: Table) -> None:
     assert not table.add("firm", "calls", 1, 9, until)
 
 
+def test_a_set_takes_so_many_members_and_each_once(table: Table) -> None:
+    until = int(clock.epoch()) + HOUR
+    joined = [table.join("firm", "places", each, 2, until) for each in ("b", "a", "a", "c")]
+    assert joined == [True, True, True, False]
+    assert members(table.get("firm", "places")) == ["a", "b"]
+    assert table.leave("firm", "places", "b") == ["a"]
+    assert table.leave("firm", "places", "b") == ["a"]
+    assert table.join("firm", "places", "c", 2, until)
+    assert [table.leave("firm", "places", each) for each in ("a", "c", "d")] == [["c"], [], []]
+    assert members(table.get("firm", "places")) == []
+
+
+def test_who_leaves_a_set_that_never_was_leaves_nothing(table: Table) -> None:
+    assert table.leave("firm", "places", "a") == []
+
+
 def test_a_query_yields_one_partition_in_key_order(table: Table) -> None:
     for sk in ("b#2", "a#1", "b#1", "c"):
         table.insert(any_item(sk))
@@ -273,6 +290,8 @@ def test_an_index_yields_what_is_due_oldest_first(table: Table) -> None:
     table.insert(any_item("w", due_group="other", due_at="2026-01"))
     table.insert(any_item("v"))
     assert [item["sk"] for item in table.query_index("due", "firm", "2026-03")] == ["y", "x"]
+    one_by_one = table.query_index("due", "firm", "2026-03", 1)
+    assert [item["sk"] for item in one_by_one] == ["y", "x"]
 
 
 def test_delete_all_removes_only_the_items_given(table: Table) -> None:

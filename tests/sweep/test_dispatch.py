@@ -19,7 +19,7 @@ from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
 from ml_connector.infrastructure.sweep_marks import SWEPT_EVERY
 from ml_connector.sweep.dispatch import LATE_AFTER, LOST_AFTER, queue_sweeps
-from ml_connector.sweep.due_records import queue_lost_events
+from ml_connector.sweep.rooms import queue_waiting_events
 from tests.purchase_orders.test_events import incoming_event
 
 OTHER = ConnectionId("zuiderzon")
@@ -27,7 +27,8 @@ _MOST_CALLS = 8
 """Table and queue calls of an idle connection in a minute."""
 _METHODS = (
     "get", "get_many", "get_each", "insert", "put", "put_all", "replace", "change", "transact",
-    "delete", "delete_all", "add", "raise_to", "query", "between", "page", "query_index",
+    "delete", "delete_all", "add",
+    "join", "leave", "raise_to", "query", "between", "page", "query_index",
 )  # fmt: skip
 
 
@@ -172,12 +173,12 @@ def test_one_that_hangs_delays_no_other_and_is_reported(
     env.connect(OTHER)
     rest(env)
 
-    def hang(services: Any) -> bool:
+    def hang(services: Any, rooms: Any) -> bool:
         if services.id == FIRM:
             raise KeyboardInterrupt
-        return queue_lost_events(services)
+        return queue_waiting_events(services, rooms)
 
-    monkeypatch.setattr("ml_connector.sweep.one_connection.queue_lost_events", hang)
+    monkeypatch.setattr("ml_connector.sweep.one_connection.queue_waiting_events", hang)
     env.clock.move(SWEPT_EVERY)
     order = env.order()
     env.services.inbox_of(OTHER).keep(replace(incoming_event(order), connection=OTHER))

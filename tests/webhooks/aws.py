@@ -101,8 +101,14 @@ class WebhookAws:
     def build(cls, clients: WebhookClients) -> "WebhookAws":
         """Create the table and the queues."""
         _create_inbox(clients.dynamodb)
+        clients.dynamodb.create_table(
+            TableName="coordination",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": k, "AttributeType": "S"} for k in ("pk", "sk")],
+            KeySchema=_schema("pk", "sk"),
+        )
         urls = {name: create_queue(clients.sqs, name) for name in ("purchase_orders", "vendors")}
-        return cls(clients, WebhookEnvironment(PREFIX, "inbox", urls))
+        return cls(clients, WebhookEnvironment(PREFIX, "inbox", "coordination", urls))
 
     @property
     def inbox(self) -> Inbox:

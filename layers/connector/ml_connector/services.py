@@ -31,6 +31,7 @@ from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.mapping_rows import MappingRows
 from ml_connector.infrastructure.notification_outbox import NotificationOutbox
+from ml_connector.infrastructure.places import Places, TakenPlaces, read_places
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.reference_store import ReferenceStore, StoredDivisionData
 from ml_connector.infrastructure.site_keys import SiteKeys
@@ -92,6 +93,14 @@ class Services:
     def inbox(self) -> Inbox:
         """Return the connection's events."""
         return Inbox(self._tables.inbox, self.id)
+
+    def places(self, queue: str) -> Places:
+        """Return how many of the connection's messages may be in a queue."""
+        return Places(self._tables.coordination, self.id, queue)
+
+    def read_places(self, *queues: str) -> list[TakenPlaces]:
+        """Return which of them are taken."""
+        return read_places(self._tables.coordination, self.id, queues)
 
     @cached_property
     def webhook_senders(self) -> WebhookSenders:
@@ -292,6 +301,10 @@ class StackServices:
         """Return the records of a connection, which stay when it is removed."""
         noted = partial(self.sweep_marks.note_work, id)
         return Ledger(self.tables.ledger, self.tables.audit, self.actor, id, after_change=noted)
+
+    def places_of(self, id: ConnectionId, queue: str) -> Places:
+        """Return how many messages of a connection may be in a queue."""
+        return Places(self.tables.coordination, id, queue)
 
     def inbox_of(self, id: ConnectionId) -> Inbox:
         """Return the events of a connection, which stay when it is removed."""

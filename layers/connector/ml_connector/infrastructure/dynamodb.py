@@ -1,9 +1,10 @@
 """A DynamoDB table reduced to the few operations this system needs.
 
 Items are flat: strings, integers and booleans, addressed by `pk` and `sk`; anything nested is
-JSON text in an attribute. `version` gives optimistic locking: an item is replaced only if it is
-still the version that was read. Expired items (`expires_at`, epoch seconds) are treated as gone,
-because DynamoDB deletes them only within days.
+JSON text in an attribute. Only `members` is a set of strings, read as a text with one in each line.
+`version` gives optimistic locking: an item is replaced only if it is still the version that was
+read. Expired items (`expires_at`, epoch seconds) are treated as gone, because DynamoDB deletes them
+only within days.
 """
 
 import time
@@ -152,6 +153,14 @@ class Table(Protocol):
         """Set the counter `used` to at least this."""
         ...
 
+    def join(self, pk: str, sk: str, member: str, most: int, expires_at: int) -> bool:
+        """Add to the set `members`; return False when it has `most` others already."""
+        ...
+
+    def leave(self, pk: str, sk: str, member: str) -> list[str]:
+        """Remove from the set `members`, where absent is fine; return those that are left."""
+        ...
+
     def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
         """Yield the items under `pk` whose `sk` starts with `prefix`, in key order."""
         ...
@@ -164,8 +173,13 @@ class Table(Protocol):
         """Return up to `most` items under `pk`, in key order: those that come after this `sk`."""
         ...
 
-    def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
-        """Yield items of a sparse index (`{index}_group`, `{index}_at`) up to `until`, in order."""
+    def query_index(
+        self, index: str, group: str, until: str, at_a_time: int | None = None
+    ) -> Iterator[Item]:
+        """Yield items of a sparse index (`{index}_group`, `{index}_at`) up to `until`, in order.
+
+        `at_a_time`: how many to read at once, for who does not need all.
+        """
         ...
 
     def partitions(self, sk: str) -> Iterator[str]:
@@ -183,6 +197,8 @@ def from_wire(item: Mapping[str, Mapping[str, Any]]) -> Item:
     out: Item = {}
     for name, typed in item.items():
         ((kind, value),) = typed.items()
+        if kind == "SS":
+            value = "\n".join(sorted(value))
         out[name] = int(value) if kind == "N" else value
     return out
 
@@ -190,6 +206,11 @@ def from_wire(item: Mapping[str, Mapping[str, Any]]) -> Item:
 def is_expired(item: Mapping[str, Scalar]) -> bool:
     """Return whether the item's time to live is over."""
     return "expires_at" in item and int(item["expires_at"]) <= clock.epoch()
+
+
+def members(item: Mapping[str, Scalar] | None) -> list[str]:
+    """Return the members of an item's set, in order; none of an item without."""
+    return str(item["members"]).split("\n") if item and item.get("members") else []
 
 
 def item_size(item: Mapping[str, Scalar]) -> int:
@@ -418,6 +439,34 @@ class DynamoTable:
             ExpressionAttributeValues=to_wire({":used": used, ":expires": expires_at}),
         )
 
+    def join(self, pk: str, sk: str, member: str, most: int, expires_at: int) -> bool:
+        """See `Table.join`."""
+        return self._conditional(
+            "update_item",
+            TableName=self.name,
+            Key=to_wire({"pk": pk, "sk": sk}),
+            UpdateExpression="ADD members :members SET expires_at = :expires",
+            ConditionExpression=(
+                "attribute_not_exists(members) OR size(members) < :most"
+                " OR contains(members, :member)"
+            ),
+            ExpressionAttributeValues={
+                ":members": {"SS": [member]},
+                **to_wire({":member": member, ":most": most, ":expires": expires_at}),
+            },
+        )
+
+    def leave(self, pk: str, sk: str, member: str) -> list[str]:
+        """See `Table.leave`."""
+        answer = self.client.update_item(
+            TableName=self.name,
+            Key=to_wire({"pk": pk, "sk": sk}),
+            UpdateExpression="DELETE members :members",
+            ExpressionAttributeValues={":members": {"SS": [member]}},
+            ReturnValues="ALL_NEW",
+        )
+        return members(from_wire(answer.get("Attributes", {})))
+
     def query(self, pk: str, prefix: str = "", *, backwards: bool = False) -> Iterator[Item]:
         """See `Table.query`."""
         condition = "pk = :pk AND begins_with(sk, :prefix)" if prefix else "pk = :pk"
@@ -446,9 +495,13 @@ class DynamoTable:
         )
         return list(islice(found, most))
 
-    def query_index(self, index: str, group: str, until: str) -> Iterator[Item]:
+    def query_index(
+        self, index: str, group: str, until: str, at_a_time: int | None = None
+    ) -> Iterator[Item]:
         """See `Table.query_index`."""
+        limit = {"Limit": at_a_time} if at_a_time else {}
         return self._pages(
+            **limit,
             IndexName=index,
             KeyConditionExpression=f"{index}_group = :group AND {index}_at <= :until",
             ExpressionAttributeValues=to_wire({":group": group, ":until": until}),

@@ -24,6 +24,7 @@ _OF_INDEX = (f"{_INDEX}_group", f"{_INDEX}_at")
 _PIECE = 256 * 1024
 """Bytes of a body in one item: an item holds 400 KB, and base64 takes a third more."""
 _MAX_ATTEMPTS = 10
+_AT_A_TIME = 100  # most look at the oldest only, of many thousand
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Inbox:
 
     def open_events(self, older_than: datetime) -> Iterator[StoredEvent]:
         """Yield the events received up to `older_than` (aware) and still open, oldest first."""
-        found = self._table.query_index(_INDEX, self._id, _stamp(older_than))
+        found = self._table.query_index(_INDEX, self._id, _stamp(older_than), _AT_A_TIME)
         return (_read(item) for item in found)
 
     def received_since(self, moment: datetime) -> Iterator[StoredEvent]:

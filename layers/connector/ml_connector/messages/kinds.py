@@ -53,7 +53,9 @@ RequestName = Literal[
 """What a person asks for that is about no one record: something to be read, or a deed."""
 
 # They differ between copies that ask for the same.
-_NOT_IDENTIFYING = frozenset({"at", "event_version", "closes", "receives"})
+_NOT_IDENTIFYING = frozenset(
+    {"at", "event_version", "closes", "receives", "place", "after", "waited"}
+)
 
 
 # Structs and not dataclasses: making a dataclass costs every cold start about a millisecond.
@@ -66,12 +68,20 @@ class Caused(Struct, frozen=True, kw_only=True):
     `closes`: the record whose exception ends with this message, because the message is sent again
     after a worker could not read it. `receives`: how often the queue has delivered it, if not once;
     the worker adds it.
+
+    `place`: the message's place in its queue, which is given back when it is handled; `after`: how
+    many messages were queued because of one another before this one, as places became free.
+    `waited`: for how many seconds it waited for a worker, if for longer than a moment; the worker
+    adds it.
     """
 
     event: str | None = None
     event_version: int | None = None
     closes: RecordKey | None = None
     receives: int | None = None
+    place: str | None = None
+    after: int | None = None
+    waited: int | None = None
 
 
 class ForConnection(Caused, frozen=True):

@@ -33,7 +33,7 @@ AGAIN_AFTER = timedelta(hours=1)
 """How long after a message could not be read it is sent again, for as long as events are kept."""
 
 
-_OF_ONE_COPY = ("closes", "receives")
+_OF_ONE_COPY = ("closes", "receives", "place", "after", "waited")
 
 
 class UnreadableMessageError(Exception):
@@ -75,6 +75,8 @@ def keep_unread(
     _open_exception(services.ledger_of(connection), unknown, queue)
     if unknown.event:
         services.inbox_of(connection).mark_handled(unknown.event, unknown.event_version)
+    if place := unknown.body.get("place"):
+        services.places_of(connection, queue).give_back(str(place))
     services.sweep_marks.note_work(connection)
 
 

@@ -107,6 +107,9 @@ class _Fields:
             "event_version": self.optional("event_version", _number),
             "closes": self.optional("closes", _readable),
             "receives": self.optional("receives", _number),
+            "place": self.optional("place", _readable),
+            "after": self.optional("after", _number),
+            "waited": self.optional("waited", _number),
         }
 
     def id(self, name: str) -> str:

@@ -1,6 +1,9 @@
 """The messages that the connector sends: which body, to which queue, in which group."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from ml_connector.domain.ids import (
     ConnectionId,
@@ -35,6 +38,17 @@ from ml_connector.messages.kinds import (
 LONGEST_CHAIN = 10
 """After so many messages, each sent because of the one before, the sweep begins a new chain:
 Lambda stops one of about 16 to a function's own queue."""
+_led_to_by: ContextVar[int] = ContextVar("led_to_by", default=0)
+
+
+@contextmanager
+def led_to_by(chain: int) -> Iterator[None]:
+    """Count what is sent in a `with` block as led to by so many messages, one after the other."""
+    token = _led_to_by.set(chain)
+    try:
+        yield
+    finally:
+        _led_to_by.reset(token)
 
 
 def order_message(connection: ConnectionId, order: OrderId, *, by_hand: bool = False) -> Message:
@@ -63,6 +77,7 @@ def run_message(
     `run` tells it from others: in one group, a killed worker's would hold up those after it for
     longer than its turn lasts. `chain` counts the runs that this one goes on with.
     """
+    chain = max(chain or 0, _led_to_by.get()) or None
     body = RefreshDivision(connection, code_of(division), site=site_of(division), chain=chain)
     return _message(f"{connection}#{division}#run {run}", body)
 
@@ -130,6 +145,7 @@ def vendor_message(
     `name` and `code` from an order, for a tenant without a vendor call; `kept`, to use the vendor
     as last stored; `chain` counts the vendors that led to it.
     """
+    chain = max(chain or 0, _led_to_by.get()) or None
     body = ProcessVendor(connection, vendor, name, code, kept, chain)
     return _message(vendor_group(connection), body)
 

@@ -34,6 +34,9 @@ MOST_TIMES = 3
 
 # Short first, so that its group goes on soon; 31 minutes in all before the last of five receives.
 _WAITS = (60, 120, 480, 1_200)
+A_MOMENT = 2
+"""Seconds: a message that waited longer for a worker had others before it."""
+_FIRST_RECEIVED = "ApproximateFirstReceiveTimestamp"
 _MARGIN = 5  # seconds that a worker may outlive its time
 
 
@@ -89,14 +92,28 @@ def hidden_for(receives: int, left: int) -> int:
     return max(wait_after(receives), left + _MARGIN)
 
 
-def counted(body: Mapping[str, Any], receives: int) -> Mapping[str, Any]:
-    """Return the body of a message with how often it was delivered, if not once."""
-    return {**body, "receives": receives} if receives > 1 else body
+def counted(body: Mapping[str, Any], receives: int, waited: float = 0) -> Mapping[str, Any]:
+    """Return the body of a message with how often it was delivered, if not once.
+
+    And with how many seconds it `waited` for a worker, if that is longer than a moment.
+    """
+    again = {"receives": receives} if receives > 1 else {}
+    late = {"waited": int(waited)} if waited >= A_MOMENT else {}
+    return {**body, **again, **late}
 
 
 def _body(record: Mapping[str, Any]) -> object:
     body = json.loads(record["body"])
-    return counted(body, _receives(record)) if isinstance(body, dict) else body
+    if not isinstance(body, dict):
+        return body
+    return counted(body, _receives(record), _waited(record))
+
+
+def _waited(record: Mapping[str, Any]) -> float:
+    """Return for how many seconds a message was in the queue before it was first delivered."""
+    given = record.get("attributes", {})
+    sent, received = (int(given.get(name, 0)) for name in ("SentTimestamp", _FIRST_RECEIVED))
+    return (received - sent) / 1000 if sent else 0
 
 
 def _receives(record: Mapping[str, Any]) -> int:

@@ -28,6 +28,7 @@ from ml_connector.sweep.due_records import (
     queue_reviews_of_division,
     waiting_for_exact,
 )
+from ml_connector.sweep.rooms import Rooms
 from ml_connector.telemetry import logger
 from ml_connector.tracked_record import HALTED
 
@@ -115,7 +116,9 @@ def _read_due(services: Services, division: Division, *, everything: bool) -> da
             is_cut_short = isinstance(fault, Later) and fault.code == "REFERENCE_DATA_OLD"
             return clock.now() if is_cut_short and not everything else None
     if not was_usable:
-        queue_due(services)
+        rooms = Rooms(services)
+        queue_due(services, rooms)
+        rooms.note()
     return None
 
 

@@ -33,6 +33,7 @@ from ml_connector.purchase_orders.division_run import go_on, run_division
 from ml_connector.purchase_orders.posting import advance_order, compare_with_exact, refuse_order
 from ml_connector.reference_data.notifications import note_stream_change
 from ml_connector.services import Services, StackServices
+from ml_connector.sweep.backlog import in_its_place
 from ml_connector.sweep.dispatch import queue_sweeps
 from ml_connector.sweep.missed_approvals import search_listing
 from ml_connector.sweep.one_connection import sweep_one
@@ -53,8 +54,9 @@ def handle(message: WorkerMessage, services: StackServices) -> None:
         case SweepConnection(connection, swept=swept):
             sweep_one(services, connection, swept)
         case ForPurchaseOrders():
-            again_at = _process(message, services)
-            finish(services, message)
+            with in_its_place(services, message):
+                again_at = _process(message, services)
+                finish(services, message)
             if again_at and not _is_last(message):
                 raise DeliverAgain(again_at - clock.now())
         case ForVendors() | ReconcileEveryConnection() | UnknownMessage():

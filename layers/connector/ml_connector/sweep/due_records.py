@@ -1,9 +1,10 @@
-"""The sweep: queue again what is due in the ledger, or was lost by a queue.
+"""The sweep: queue again what is due in the ledger, as far as the connection has places.
 
 A message only asks a worker to process a record: lost, repeated or late ones do no harm.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -13,7 +14,7 @@ from ml_connector import clock
 from ml_connector.connections.token_stores import token_stores_need_care
 from ml_connector.domain.ids import Division, OrderId, VendorId, halting_keys, site_of
 from ml_connector.domain.people import person_of
-from ml_connector.domain.records import WAITING_DEEDS, OrderFacts
+from ml_connector.domain.records import WAITING_DEEDS, EventFacts, OrderFacts
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import (
@@ -23,7 +24,13 @@ from ml_connector.infrastructure.ledger import (
     Ledger,
     parked_under,
 )
-from ml_connector.infrastructure.queues import MessageTooLargeError
+from ml_connector.infrastructure.places import MOST
+from ml_connector.infrastructure.queues import (
+    PURCHASE_ORDERS,
+    VENDORS,
+    Message,
+    MessageTooLargeError,
+)
 from ml_connector.messages.outcome import kept_message
 from ml_connector.messages.sending import (
     deed_again,
@@ -40,10 +47,10 @@ from ml_connector.sweep.capacity import CallCapacity, division_of, has_to_be_tol
 from ml_connector.sweep.long_outages import report_outages
 from ml_connector.sweep.missed_approvals import queue_listing
 from ml_connector.sweep.outages import Outages, read_outages
+from ml_connector.sweep.rooms import Rooms
 from ml_connector.telemetry import logger
 from ml_connector.tracked_record import GIVEN_UP, HALTED
 
-_LOST_AFTER = timedelta(minutes=2)
 _QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout
 _MOST_AT_ONCE = 500
 _WITHOUT_CALLS = ("event#", "deed#")
@@ -71,14 +78,26 @@ def queue_reviews_of_vendor(services: Services, vendor: str) -> int:
 
 
 def _queue_where(services: Services, is_meant: Callable[[OrderFacts], bool]) -> int:
+    """Queue orders as far as there are places; the others are due now. Return how many."""
     waiting = [
         record
         for record in services.ledger.due(_FAR)
         if record.problems and isinstance(record.facts, OrderFacts) and is_meant(record.facts)
     ]
-    for record in waiting:
-        _queue(services, record)
+    queue_at_once(services, waiting)
     return len(waiting)
+
+
+def queue_at_once(services: Services, records: Iterable[AnyRecord]) -> None:
+    """Queue records as far as there are places; have the others taken up by the next sweep."""
+    rooms = Rooms(services, MOST)
+    for record in records:
+        if _queue(services, record, rooms):
+            continue
+        with suppress(Conflict):  # another worker has it
+            services.ledger.postpone(record, clock.now())
+            services.sweep_soon()
+    rooms.note()
 
 
 @dataclass(frozen=True)
@@ -93,9 +112,13 @@ class Look:
     is_at_rest: bool = False
 
 
-def sweep_connection(services: Services) -> Look:
-    """Queue what is due of one connection, and checks that may end an outage or a halt."""
+def sweep_connection(services: Services, rooms: Rooms | None = None) -> Look:
+    """Queue what is due of one connection, and checks that may end an outage or a halt.
+
+    Records are queued as far as there are `rooms`: those of a sweep, if none are given.
+    """
     queue_deeds(services)
+    rooms = rooms or Rooms(services)
     connection = services.ledger.connection()
     halts = connection.facts.halts
     outages = read_outages(services)
@@ -116,8 +139,9 @@ def sweep_connection(services: Services) -> Look:
     queued = [
         _queue_refreshes(services, to_read),
         not outages.of_airbase and queue_listing(services),
-        _queue_due(services, halts.keys(), outages),
+        _queue_due(services, halts.keys(), outages, rooms),
     ]
+    rooms.note()
     return Look(connection, outages, not any([halts, outages.every, checks, *queued]))
 
 
@@ -144,44 +168,36 @@ def _not_halted(connection: Connection, halted: Collection[str]) -> list[Divisio
     ]
 
 
-def queue_lost_events(services: Services) -> bool:
-    """Queue the events that no worker has handled for long; return whether any is open."""
-    is_any_open = False
-    for event in services.inbox.open_events(clock.now()):
-        is_any_open = True
-        if clock.now() - event.received_at >= _LOST_AFTER:
-            services.queues.send(event.message, f"{event.once} {clock.epoch() // 600}")
-    return is_any_open
-
-
 def queue_deeds(services: Services) -> None:
     """Queue what people have asked for: no halt stops it, and it needs none of the orders' calls.
 
     What it cannot do it says to who asked. A message that was queued already is dropped by SQS.
     """
     for record in islice(services.ledger.due(clock.now(), WAITING_DEEDS), _MOST_AT_ONCE):
-        _queue(services, record)
+        if person := person_of(record.facts.by):
+            message = deed_again(record.connection, record.key, person)
+            services.queues.send(message, f"{message.group} {record.version}")
 
 
-def queue_due(services: Services) -> None:
-    """Queue due orders, oldest first, no more per division than it has calls left."""
+def queue_due(services: Services, rooms: Rooms) -> None:
+    """Queue due orders, oldest first, as far as there are places and calls left."""
     halted = Halts(services.ledger).all().keys()
     if "" not in halted:
-        _queue_due(services, halted, read_outages(services))
+        _queue_due(services, halted, read_outages(services), rooms)
 
 
-def _queue_due(services: Services, halted: Collection[str], outages: Outages) -> bool:
+def _queue_due(services: Services, halted: Collection[str], outages: Outages, rooms: Rooms) -> bool:
     """Queue due orders; those that wait only for calls are left to a run of their division.
 
     Return whether any record is due.
     """
     # Those of a site that is away as well: processed, they are parked until it is back.
     capacity = CallCapacity(services, _not_halted(services.connection, halted))
-    queued, is_any_due = 0, False
+    seen, is_any_due = 0, False
     run = cache(partial(_queue_runs, services))  # once
     for record in _due(services.ledger, _reasons_over(services.connection, halted, outages)):
         is_any_due = True
-        if queued >= _MOST_AT_ONCE or capacity.is_used_up:
+        if seen >= _MOST_AT_ONCE or capacity.is_used_up:
             break
         if not (record.key.startswith(_WITHOUT_CALLS) or capacity.take(record)):
             continue
@@ -189,9 +205,10 @@ def _queue_due(services: Services, halted: Collection[str], outages: Outages) ->
         is_served = division is not None and services.connection.division(division) is not None
         if is_served and waits_for_exact(record) and not has_to_be_told(record):
             run(division)
-        elif claim(services.ledger, record):
-            _queue(services, record)
-            queued += 1
+            continue
+        seen += 1
+        if rooms.is_free(_queue_of(record)) and claim(services.ledger, record):
+            _queue(services, record, rooms)
     return is_any_due
 
 
@@ -249,21 +266,33 @@ def claim(ledger: Ledger, record: AnyRecord) -> bool:
     return True
 
 
-def _queue(services: Services, record: AnyRecord) -> None:
-    kind, _, id = record.key.partition("#")
-    if kind == "order":
-        message = order_message(record.connection, OrderId(id))
-        services.queues.send(message, f"{message.group} {record.version}")
-    elif kind in {"vendor", "vendors"}:
-        connection = record.connection
-        message = vendor_message(connection, VendorId(id)) if id else reconcile_message(connection)
-        services.queues.send(message, f"{message.group} {record.key} {record.version}")
-    elif kind == "deed":
-        if person := person_of(record.facts.by):
-            message = deed_again(record.connection, record.key, person)
-            services.queues.send(message, f"{message.group} {record.version}")
-    elif kind == "event" and (kept := kept_message(services.inbox, record)):
+def _queue_of(record: AnyRecord) -> str:
+    """Return in which queue the message about a record is."""
+    kind, _, _ = record.key.partition("#")
+    is_kept_vendor = isinstance(record.facts, EventFacts) and (
+        record.facts.message is not None and record.facts.message.queue == VENDORS
+    )
+    return VENDORS if kind in {"vendor", "vendors"} or is_kept_vendor else PURCHASE_ORDERS
+
+
+def _queue(services: Services, record: AnyRecord, rooms: Rooms) -> bool:
+    """Queue a record's message; return False when there is no place for it."""
+    if message := _message_of(services, record):
+        once = f"{message.group} {record.key} {record.version}"
         try:
-            services.queues.send(kept, f"{kept.group} {record.key} {record.version}")
+            return rooms.send(message, once)
         except MessageTooLargeError as error:  # its exception stays open; the others go on
             logger().warning(str(error), connection=record.connection, record=record.key)
+    return True
+
+
+def _message_of(services: Services, record: AnyRecord) -> Message | None:
+    """Return the message that asks for a record to be processed; None if nothing can be asked."""
+    kind, _, id = record.key.partition("#")
+    if kind == "order":
+        return order_message(record.connection, OrderId(id))
+    if kind == "vendor":
+        return vendor_message(record.connection, VendorId(id))
+    if kind == "vendors":
+        return reconcile_message(record.connection)
+    return kept_message(services.inbox, record) if kind == "event" else None

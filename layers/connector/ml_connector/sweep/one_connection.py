@@ -10,9 +10,10 @@ from ml_connector.domain.records import WAITING_DEEDS
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.sweep_marks import SWEPT_EVERY, Found, Swept
 from ml_connector.services import Services, StackServices
-from ml_connector.sweep.due_records import Look, queue_lost_events, sweep_connection
+from ml_connector.sweep.due_records import Look, sweep_connection
 from ml_connector.sweep.group_counts import count_groups
 from ml_connector.sweep.refused_webhooks import check_refused_webhooks
+from ml_connector.sweep.rooms import Rooms, queue_waiting_events
 from ml_connector.telemetry import logger
 
 _EARLY = timedelta(seconds=10)  # sweeps come every minute, though not to the second
@@ -48,9 +49,10 @@ def _sweep(services: Services, latest: datetime, found: Found) -> tuple[datetime
     """
     at_rest = True
     try:
-        at_rest = not queue_lost_events(services)
+        rooms = Rooms(services)
+        at_rest = not queue_waiting_events(services, rooms)
         check_refused_webhooks(services.webhook_senders, services.ledger)
-        look = sweep_connection(services)
+        look = sweep_connection(services, rooms)
         at_rest = look.is_at_rest and not count_groups(services) and at_rest
         found = _figures(services, look, found)
         next_at = _next_due(services.ledger, latest)

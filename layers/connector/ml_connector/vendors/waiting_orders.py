@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from ml_connector.domain.ids import Division, OrderId, VendorId
+from ml_connector.domain.ids import Division, VendorId
 from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord
-from ml_connector.messages.sending import order_message
 from ml_connector.services import Services
+from ml_connector.sweep.due_records import queue_at_once
 
 _FAR_FUTURE = datetime(9999, 1, 1, tzinfo=UTC)
 _ORDERS = "order#"
@@ -22,12 +22,13 @@ def divisions_needing_supplier(ledger: Ledger, vendor: VendorId) -> set[Division
 
 def release_orders(services: Services, vendor: VendorId | None = None) -> None:
     """Queue the orders of the vendor, or of all vendors, whose link is no longer in doubt."""
+    released = []
     for record, owner, division in waiting_for_link(services.ledger):
         if vendor in {None, owner}:
             link = services.vendor_links.get(division, owner)
             if link and not link.doubt:
-                message = order_message(services.id, OrderId(record.key.partition("#")[2]))
-                services.queues.send(message, f"{message.group} {record.version}")
+                released.append(record)
+    queue_at_once(services, released)
 
 
 def waiting_orders(ledger: Ledger) -> Iterator[OrderRecord]:

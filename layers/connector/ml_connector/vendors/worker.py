@@ -30,6 +30,7 @@ from ml_connector.messages.sending import reconcile_message, unique_id
 from ml_connector.messages.worker import MOST_TIMES, DeliverAgain
 from ml_connector.reference_data.refresh import note_stale
 from ml_connector.services import Services, StackServices
+from ml_connector.sweep.backlog import chain_of, in_its_place
 from ml_connector.tracked_record import TrackedRecord
 from ml_connector.vendors.context import VendorContext, open_context, open_vendor
 from ml_connector.vendors.counted_vendor import WORKER_LIVES, CountedVendor
@@ -53,9 +54,10 @@ def handle(body: object, services: StackServices) -> None:
             for each in services.connections.all():
                 services.queues.send(reconcile_message(each.id), unique_id())
         case ForVendors():
-            own = services.of(message.connection)
-            found_taken = own and _process(message, own)
-            finish(services, message)
+            with in_its_place(services, message):
+                own = services.of(message.connection)
+                found_taken = own and _process(message, own)
+                finish(services, message)
             if found_taken and (message.receives or 1) <= MOST_TIMES:
                 raise DeliverAgain(_ANOTHERS_TURN)
         case ForPurchaseOrders() | Sweep() | UnknownMessage():
@@ -90,7 +92,7 @@ def _reconcile_safely(services: Services, message: ProcessVendor) -> None:
     with counted.taken(message.receives, anew=bool(message.event), lives=WORKER_LIVES) as may_work:
         if may_work:
             context = open_context(services)
-            context.chain = message.chain or 0
+            context.chain = chain_of(message)
             _reconcile_one(context, message)
 
 

@@ -15,6 +15,7 @@ from botocore.config import Config
 
 from ml_connector.infrastructure.dynamodb import DynamoTable
 from ml_connector.infrastructure.inbox import Inbox
+from ml_connector.infrastructure.places import Places
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Queues
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
 from ml_connector.infrastructure.webhook_senders import WebhookSenders
@@ -37,6 +38,7 @@ class WebhookEnvironment:
 
     secret_prefix: str
     inbox_table: str
+    coordination_table: str
     queue_urls: Mapping[str, str]
 
     @classmethod
@@ -46,7 +48,8 @@ class WebhookEnvironment:
             PURCHASE_ORDERS: variables["PURCHASE_ORDER_QUEUE_URL"],
             VENDORS: variables["VENDOR_QUEUE_URL"],
         }
-        return cls(variables["SECRET_PREFIX"], variables["INBOX_TABLE"], urls)
+        tables = variables["INBOX_TABLE"], variables["COORDINATION_TABLE"]
+        return cls(variables["SECRET_PREFIX"], *tables, urls)
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,7 @@ def _build(
     environment = environment or WebhookEnvironment.read()
     clients = clients or WebhookClients.create()
     inbox_table = DynamoTable(clients.dynamodb, environment.inbox_table)
+    coordination_table = DynamoTable(clients.dynamodb, environment.coordination_table)
     folder = f"{environment.secret_prefix}/{sender.name}-webhook"
     return WebhookHandler(
         sender,
@@ -113,4 +117,5 @@ def _build(
         partial(Inbox, inbox_table),
         Queues(clients.sqs, environment.queue_urls),
         partial(WebhookSenders, inbox_table),
+        partial(Places, coordination_table),
     )

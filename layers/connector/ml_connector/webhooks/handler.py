@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ml_connector import clock, telemetry
 from ml_connector.domain.ids import AppId, ConnectionId, connection_of
 from ml_connector.infrastructure.inbox import KEPT_FOR, Inbox, IncomingEvent, StoredEvent
+from ml_connector.infrastructure.places import Places
 from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
 from ml_connector.infrastructure.webhook_senders import RecentlyNoted, WebhookSenders, sender_name
@@ -53,9 +54,11 @@ class WebhookHandler(Generic[Settings]):
         inbox_of: Callable[[ConnectionId], Inbox],
         queues: Queues,
         senders_of: Callable[[ConnectionId], WebhookSenders],
+        places_of: Callable[[ConnectionId, str], Places],
     ) -> None:
         """Handle the calls of `sender`."""
         self._senders_of = senders_of
+        self._places_of = places_of
         self._noted = RecentlyNoted()
         self._sender = sender
         self._secrets = secrets
@@ -145,9 +148,14 @@ class WebhookHandler(Generic[Settings]):
             telemetry.logger().exception("outcome not noted", connection=connection)
 
     def _queue(self, kept: StoredEvent) -> None:
-        """Send the message; if that fails, the event is stored and the sweep queues it."""
+        """Send the message if there is a place for it; if not, the event waits in the inbox.
+
+        So does one of which that fails: the sweep queues it.
+        """
+        places = self._places_of(kept.connection, kept.message.queue)
         try:
-            self._queues.send(kept.message, once=kept.once)
+            if placed := places.take(kept.message, kept.once):
+                self._queues.send(placed, once=kept.once)
         except (BotoCoreError, ClientError):
             telemetry.logger().exception(
                 "not queued, the sweep will", connection=kept.connection, event=kept.sk
