@@ -18,8 +18,8 @@ from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
 from ml_connector.infrastructure.sweep_marks import SWEPT_EVERY
+from ml_connector.messages.rooms import queue_waiting_events
 from ml_connector.sweep.dispatch import LATE_AFTER, LOST_AFTER, queue_sweeps
-from ml_connector.sweep.rooms import queue_waiting_events
 from tests.purchase_orders.test_events import incoming_event
 
 OTHER = ConnectionId("zuiderzon")

@@ -127,7 +127,10 @@ class WebhookAws:
         )
 
     def messages(self, queue: str = "purchase_orders") -> list[dict[str, Any]]:
-        """Return and delete the messages waiting in a queue: bodies and groups."""
+        """Return and delete the messages waiting in a queue: bodies and groups.
+
+        Each was sent with a place of the queue.
+        """
         url = self.environment.queue_urls[queue]
         answer = self.clients.sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"]
@@ -135,10 +138,10 @@ class WebhookAws:
         found = answer.get("Messages", [])
         for message in found:
             self.clients.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return [
-            {"body": json.loads(m["Body"]), "group": m["Attributes"]["MessageGroupId"]}
-            for m in found
-        ]
+        bodies = [json.loads(message["Body"]) for message in found]
+        assert all(body.pop("place") for body in bodies)
+        groups = [message["Attributes"]["MessageGroupId"] for message in found]
+        return [{"body": b, "group": g} for b, g in zip(bodies, groups, strict=True)]
 
     def stored_events(self) -> list[StoredEvent]:
         """Return every event in the inbox, open or handled."""

@@ -5,6 +5,7 @@ message) are found through the sparse index `open` and queued again.
 """
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ _OF_INDEX = (f"{_INDEX}_group", f"{_INDEX}_at")
 _PIECE = 256 * 1024
 """Bytes of a body in one item: an item holds 400 KB, and base64 takes a third more."""
 _MAX_ATTEMPTS = 10
+_OWN = "connector"  # beside the senders of webhooks
 _AT_A_TIME = 100  # most look at the oldest only, of many thousand
 
 
@@ -100,6 +102,21 @@ class Inbox:
                 return _read(again), True
         raise RuntimeError(f"inbox: {fresh['sk']} changes faster than it can be stored")
 
+    def keep_message(self, message: Message, name: str) -> None:
+        """Keep a message of the connector's own that has to wait; `name`: the same for copies."""
+        self.keep(
+            IncomingEvent(
+                connection=self._id,
+                source=_OWN,
+                key=hashlib.sha256(name.encode()).hexdigest()[:32],
+                queue=message.queue,
+                group=message.group.removeprefix(f"{self._id}#"),
+                message=message.body,
+                body=b"",
+                headers={},
+            )
+        )
+
     def get(self, sk: str) -> StoredEvent | None:
         """Return the event with its whole body, or None when it is unknown or expired."""
         item = self._table.get(self._id, sk)
@@ -150,6 +167,11 @@ class Inbox:
         """
         events = (_read(item) for item in self._table.query(self._id))
         return (event for event in events if event.received_at >= moment)
+
+
+def is_of_webhook(sk: str | None) -> bool:
+    """Return whether an event is a webhook's, and not a message that the connector has kept."""
+    return bool(sk) and not str(sk).startswith(f"{_OWN}#")
 
 
 def _stamp(moment: datetime) -> str:

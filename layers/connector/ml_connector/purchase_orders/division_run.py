@@ -17,6 +17,7 @@ from ml_connector.infrastructure.aws_faults import is_of_aws
 from ml_connector.infrastructure.circuit_breaker import EXACT
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, OrderRecord, parked_under
+from ml_connector.messages.rooms import Rooms
 from ml_connector.messages.sending import run_message, unique_id
 from ml_connector.purchase_orders.posting import advance_order
 from ml_connector.reference_data.refresh import is_due, is_usable, refresh
@@ -28,7 +29,6 @@ from ml_connector.sweep.due_records import (
     queue_reviews_of_division,
     waiting_for_exact,
 )
-from ml_connector.sweep.rooms import Rooms
 from ml_connector.telemetry import logger
 from ml_connector.tracked_record import HALTED
 
@@ -116,9 +116,7 @@ def _read_due(services: Services, division: Division, *, everything: bool) -> da
             is_cut_short = isinstance(fault, Later) and fault.code == "REFERENCE_DATA_OLD"
             return clock.now() if is_cut_short and not everything else None
     if not was_usable:
-        rooms = Rooms(services)
-        queue_due(services, rooms)
-        rooms.note()
+        queue_due(services, Rooms(services))
     return None
 
 

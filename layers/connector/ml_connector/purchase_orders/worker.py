@@ -7,6 +7,7 @@ from ml_connector import clock
 from ml_connector.domain.faults import Review
 from ml_connector.domain.records import EventState
 from ml_connector.exact.turns import kept
+from ml_connector.infrastructure.inbox import is_of_webhook
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS
 from ml_connector.messages.kinds import (
     CompareOrder,
@@ -103,7 +104,8 @@ def _work(message: ProcessOrder | CompareOrder | SearchListing | Recover, own: S
     match message:
         case ProcessOrder(_, order, by_hand):
             receives = message.receives
-            advance_order(own, order, message.event, by_hand=by_hand, receives=receives)
+            event = message.event if is_of_webhook(message.event) else None
+            advance_order(own, order, event, by_hand=by_hand, receives=receives)
         case CompareOrder(_, order):
             compare_with_exact(own, order, message.receives)
         case SearchListing():

@@ -45,6 +45,7 @@ from ml_connector.exact.reference_data import (
 )
 from ml_connector.exact.rows import ReadRow, RowReader, read_listed, read_rows
 from ml_connector.infrastructure.reference_store import ReferenceStore, StreamCursor
+from ml_connector.messages.rooms import Rooms
 from ml_connector.messages.sending import changed_order_message
 from ml_connector.reference_data.changed_suppliers import (
     note_deleted,
@@ -175,6 +176,7 @@ class _Reader:
         self, services: Services, division: Division, data: ReferenceStore, *, everything: bool
     ) -> None:
         self.services = services
+        self.rooms = Rooms(services)
         self.connection = services.connection
         self.division = division
         self.data = data
@@ -451,7 +453,7 @@ class _Reader:
         """Queue the Airbase order that a purchase order in Exact came from, if from any."""
         if order:
             message = changed_order_message(self.connection.id, order)
-            self.services.queues.send(message, f"{message.group} exact {stamp}")
+            self.rooms.send_or_keep(message, f"{message.group} exact {stamp}")
 
 
 def _key(entity: Entity) -> str:

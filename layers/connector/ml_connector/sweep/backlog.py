@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 from ml_connector.infrastructure.places import FEW, MOST
 from ml_connector.messages.kinds import ForConnection
+from ml_connector.messages.rooms import Rooms, queue_waiting_events
 from ml_connector.messages.sending import LONGEST_CHAIN, led_to_by
 from ml_connector.services import StackServices
 from ml_connector.sweep.due_records import queue_due
-from ml_connector.sweep.rooms import Rooms, queue_waiting_events
 
 
 @contextmanager
@@ -51,4 +51,4 @@ def _top_up(services: StackServices, message: ForConnection) -> None:
     queue_waiting_events(own, rooms, {message.queue})
     if rooms.is_free(message.queue):
         queue_due(own, rooms)
-    rooms.note()
+    rooms.note_rest({message.queue})

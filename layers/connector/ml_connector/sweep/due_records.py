@@ -32,6 +32,7 @@ from ml_connector.infrastructure.queues import (
     MessageTooLargeError,
 )
 from ml_connector.messages.outcome import kept_message
+from ml_connector.messages.rooms import Rooms
 from ml_connector.messages.sending import (
     deed_again,
     order_message,
@@ -47,7 +48,6 @@ from ml_connector.sweep.capacity import CallCapacity, division_of, has_to_be_tol
 from ml_connector.sweep.long_outages import report_outages
 from ml_connector.sweep.missed_approvals import queue_listing
 from ml_connector.sweep.outages import Outages, read_outages
-from ml_connector.sweep.rooms import Rooms
 from ml_connector.telemetry import logger
 from ml_connector.tracked_record import GIVEN_UP, HALTED
 
@@ -97,7 +97,6 @@ def queue_at_once(services: Services, records: Iterable[AnyRecord]) -> None:
         with suppress(Conflict):  # another worker has it
             services.ledger.postpone(record, clock.now())
             services.sweep_soon()
-    rooms.note()
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def sweep_connection(services: Services, rooms: Rooms | None = None) -> Look:
         not outages.of_airbase and queue_listing(services),
         _queue_due(services, halts.keys(), outages, rooms),
     ]
-    rooms.note()
+    rooms.note_rest()
     return Look(connection, outages, not any([halts, outages.every, checks, *queued]))
 
 

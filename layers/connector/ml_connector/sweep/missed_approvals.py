@@ -22,6 +22,7 @@ from ml_connector.infrastructure import coordination
 from ml_connector.infrastructure.connection_store import FIRST_READING, ListedOrder
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import order_key
+from ml_connector.messages.rooms import Rooms
 from ml_connector.messages.sending import listing_message, order_message
 from ml_connector.reference_data.other_connectors import stop_for_other_connector
 from ml_connector.services import Services
@@ -117,6 +118,7 @@ class _ListingReader:
             and interrupted is None  # its later pages may have changes that were never read
         )
         self.seen: set[OrderId] = set()
+        self.rooms = Rooms(services)
 
     def run(self) -> None:
         self._note_open()
@@ -225,7 +227,7 @@ class _ListingReader:
 
     def _queue(self, id: OrderId, why: str) -> None:
         message = order_message(self.connection.id, id)
-        self.services.queues.send(message, f"{message.group} {why} {self.started.isoformat()}")
+        self.rooms.send_or_keep(message, f"{message.group} {why} {self.started.isoformat()}")
 
     def _remember(self, orders: dict[OrderId, ListedOrder]) -> None:
         self.services.notes.save_listed_orders(orders)

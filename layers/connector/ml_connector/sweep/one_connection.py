@@ -9,11 +9,11 @@ from ml_connector.domain.ids import ConnectionId
 from ml_connector.domain.records import WAITING_DEEDS
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.sweep_marks import SWEPT_EVERY, Found, Swept
+from ml_connector.messages.rooms import Rooms, queue_waiting_events
 from ml_connector.services import Services, StackServices
 from ml_connector.sweep.due_records import Look, sweep_connection
 from ml_connector.sweep.group_counts import count_groups
 from ml_connector.sweep.refused_webhooks import check_refused_webhooks
-from ml_connector.sweep.rooms import Rooms, queue_waiting_events
 from ml_connector.telemetry import logger
 
 _EARLY = timedelta(seconds=10)  # sweeps come every minute, though not to the second

@@ -10,6 +10,7 @@ from ml_connector.domain.ids import Division
 from ml_connector.domain.matching.party import Party
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.exact.turns import kept
+from ml_connector.infrastructure.inbox import is_of_webhook
 from ml_connector.infrastructure.ledger import VENDORS
 from ml_connector.infrastructure.queues import VENDORS as VENDOR_QUEUE
 from ml_connector.messages.kinds import (
@@ -89,7 +90,9 @@ def _process(message: VendorMessage, services: Services) -> bool:
 def _reconcile_safely(services: Services, message: ProcessVendor) -> None:
     """Reconcile a vendor; one over which workers crash too often is left as an exception."""
     counted = CountedVendor(services, message.vendor)
-    with counted.taken(message.receives, anew=bool(message.event), lives=WORKER_LIVES) as may_work:
+    with counted.taken(
+        message.receives, anew=is_of_webhook(message.event), lives=WORKER_LIVES
+    ) as may_work:
         if may_work:
             context = open_context(services)
             context.chain = chain_of(message)

@@ -17,7 +17,7 @@ _MOST_SEEN = 1000
 class Rooms:
     """The free places of a connection in both queues; they are read when the first is asked for.
 
-    What was refused is noted at the end, so that whoever gives back a place queues more.
+    That something was refused is noted, so that whoever gives back a place queues more.
     """
 
     def __init__(self, services: Services, most: int = FEW, after: int = 0) -> None:
@@ -37,10 +37,10 @@ class Rooms:
 
     def is_free(self, queue: str) -> bool:
         """Return whether one more may be queued; if not, it is noted that something waits."""
-        if self._taken[queue].number < self._most:
-            return True
-        self._refused.add(queue)
-        return False
+        is_free = self._taken[queue].number < self._most
+        if not is_free:
+            self._refuse(queue)
+        return is_free
 
     def send(self, message: Message, once: str, name: str = "") -> bool:
         """Queue a message in a place; return False when it has to wait.
@@ -52,7 +52,7 @@ class Rooms:
             taken.take(message, name or once, self._most) if self.is_free(message.queue) else None
         )
         if placed is None:
-            self._refused.add(message.queue)
+            self._refuse(message.queue)
             return False
         after = {"after": self._after} if self._after else {}
         self._services.queues.send(
@@ -60,11 +60,20 @@ class Rooms:
         )
         return True
 
-    def note(self) -> None:
-        """Note in which queues something waits for a place."""
-        if self._has_read:
-            for queue, taken in self._taken.items():
-                taken.note(is_more=queue in self._refused)
+    def send_or_keep(self, message: Message, once: str) -> None:
+        """Queue a message; one that has to wait is kept in the inbox, as it is of no record."""
+        if not self.send(message, once):
+            self._services.inbox.keep_message(message, once)
+
+    def note_rest(self, queues: Collection[str] = BOTH) -> None:
+        """Note in which of these queues nothing has to wait any more: everything was offered."""
+        for queue in queues if self._has_read else ():
+            if queue not in self._refused:
+                self._taken[queue].note(is_more=False)
+
+    def _refuse(self, queue: str) -> None:
+        self._refused.add(queue)
+        self._taken[queue].note(is_more=True)
 
     @cached_property
     def _taken(self) -> dict[str, TakenPlaces]:
