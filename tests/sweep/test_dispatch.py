@@ -16,10 +16,16 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import Inbox
-from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
+from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
 from ml_connector.infrastructure.sweep_marks import SWEPT_EVERY
 from ml_connector.messages.rooms import queue_waiting_events
-from ml_connector.sweep.dispatch import LATE_AFTER, LOST_AFTER, queue_sweeps
+from ml_connector.sweep.dispatch import (
+    COMPARED_AT_ONCE,
+    LATE_AFTER,
+    LOST_AFTER,
+    queue_comparisons,
+    queue_sweeps,
+)
 from tests.purchase_orders.test_events import incoming_event
 
 OTHER = ConnectionId("zuiderzon")
@@ -225,6 +231,51 @@ def test_a_connection_that_fails_is_swept_again_each_minute_and_delays_no_other(
         env.wait(minutes=1)
     assert (swept(env), swept(env, OTHER)) == (before[0] + 3, before[1] + 1)
     assert env.memory.figures.count({"SweepFailures": 1}) == 3
+
+
+def test_vendors_are_compared_once_a_night_a_few_connections_each_minute(
+    env: InMemoryEnvironment,
+) -> None:
+    ids = [ConnectionId(f"{FIRM}-{number}") for number in range(1000)]
+    config = env.connect()
+    for id in ids:
+        env.services.connections.save(config.model_copy(update={"id": id}))
+    at: dict[str, list[str]] = {}
+    for _ in range(24 * 60):
+        env.clock.move(60)
+        minute = f"{clock.now():%H:%M}"
+        if minute == "03:30":
+            continue  # a schedule that does not come
+        queue_comparisons(env.services, [*ids, FIRM])
+        for one in env.memory.queues.waiting:
+            if one.message.body["kind"] == "reconcile":
+                at.setdefault(one.message.body["connection"], []).append(minute)
+        env.memory.queues.waiting.clear()
+    assert at.keys() == {*ids, FIRM}
+    minutes = Counter(minute for each in at.values() for minute in each)
+    assert minutes.total() == 1001, "once each"
+    assert min(minutes) >= "01:00"
+    assert max(minutes) <= "05:03"
+    assert max(minutes.values()) <= 20
+
+
+def test_the_daily_schedule_compares_the_vendors_of_few_connections_at_once(
+    env: InMemoryEnvironment,
+) -> None:
+    env.connect()
+    schedule = Message(VENDORS, "reconcile", {"kind": "reconcile", "at": "2026-11-30T03:00:00Z"})
+    config = env.connection()
+
+    def compared() -> int:
+        env.memory.queues.waiting.clear()
+        env.memory.work(schedule, env.services)
+        return len(env.memory.queues.waiting)
+
+    for number in range(COMPARED_AT_ONCE):
+        assert compared() == number + 1
+        id = ConnectionId(f"{FIRM}-{number}")
+        env.services.connections.save(config.model_copy(update={"id": id}))
+    assert compared() == 0, "each in its minute"
 
 
 def test_a_connection_that_was_removed_is_not_swept(env: InMemoryEnvironment) -> None:

@@ -275,7 +275,7 @@ class ReconcileVendors(ForVendors, frozen=True):
 
 @final
 class ReconcileEveryConnection(FromSchedule, frozen=True):
-    """The daily schedule: compare the vendors of every connection."""
+    """The daily schedule: compare the vendors of every connection, if there are few."""
 
     kind: ClassVar[str] = "reconcile"
 

@@ -3,15 +3,19 @@
 Every connection is swept in a message and a group of its own, so that a slow or broken one delays
 no other. One whose sweep is queued or runs is not queued again. Whether it has something to do is
 told by its mark alone (`infrastructure/sweep_marks`): of the others nothing is read.
+
+Where there are many connections, their vendors are compared here as well: each has its minute of
+the night, so that none's vendors wait behind the comparisons of all others.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
+from zlib import crc32
 
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.sweep_marks import Marks, Queued
-from ml_connector.messages.sending import sweep_message
+from ml_connector.messages.sending import reconcile_message, sweep_message
 from ml_connector.services import StackServices
 from ml_connector.telemetry import Measure, logger
 
@@ -19,6 +23,11 @@ LOST_AFTER = timedelta(minutes=40)
 """After this long a sweep is queued again that has not ended: the queue gave up before."""
 LATE_AFTER = timedelta(minutes=15)
 """A sweep that takes longer counts as failed."""
+COMPARED_AT_ONCE = 8
+"""Of so many connections the daily schedule has the vendors compared; more are spread."""
+_COMPARED_FROM, _COMPARED_FOR = 1, 240
+"""The hour (UTC) from which vendors are compared, and the minutes over which they are spread."""
+_CAUGHT_UP = 4  # minutes that may be missed; SQS drops what is sent twice in five
 _MEASURED_EVERY = 5  # minutes
 
 
@@ -35,7 +44,20 @@ def queue_sweeps(services: StackServices) -> None:
     now = clock.now()
     queued = {id: Queued(marks.number(id), now) for id in due}
     services.sweep_marks.note_queued(marks, under_way | queued)
+    queue_comparisons(services, ids)
     _measure(services.measure, ids, marks, under_way)
+
+
+def queue_comparisons(services: StackServices, ids: Sequence[ConnectionId]) -> None:
+    """Queue the nightly comparisons of the connections of which it is the minute, if of many."""
+    if len(ids) <= COMPARED_AT_ONCE:
+        return
+    now = clock.now()
+    minute = (now.hour - _COMPARED_FROM) * 60 + now.minute
+    since = {id: minute - crc32(id.encode()) % _COMPARED_FOR for id in ids}
+    due = [id for id, minutes in since.items() if 0 <= minutes < _CAUGHT_UP]
+    messages = [reconcile_message(id) for id in due]
+    services.queues.send_all([(each, f"{each.group} {now.date()}") for each in messages])
 
 
 def _under_way(marks: Marks, ids: list[ConnectionId]) -> dict[ConnectionId, Queued]:

@@ -32,6 +32,7 @@ from ml_connector.messages.worker import MOST_TIMES, DeliverAgain
 from ml_connector.reference_data.refresh import note_stale
 from ml_connector.services import Services, StackServices
 from ml_connector.sweep.backlog import chain_of, in_its_place
+from ml_connector.sweep.dispatch import COMPARED_AT_ONCE
 from ml_connector.tracked_record import TrackedRecord
 from ml_connector.vendors.context import VendorContext, open_context, open_vendor
 from ml_connector.vendors.counted_vendor import WORKER_LIVES, CountedVendor
@@ -52,8 +53,9 @@ def handle(body: object, services: StackServices) -> None:
     message = parse(body)
     match message:
         case ReconcileEveryConnection():
-            for each in services.connections.all():
-                services.queues.send(reconcile_message(each.id), unique_id())
+            ids = services.connections.ids()
+            for id in ids if len(ids) <= COMPARED_AT_ONCE else ():
+                services.queues.send(reconcile_message(id), unique_id())
         case ForVendors():
             with in_its_place(services, message):
                 own = services.of(message.connection)
