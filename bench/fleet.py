@@ -21,7 +21,8 @@ from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.sweep.dispatch import queue_sweeps
 
-_TABLE_CALL, _REMOTE_CALL = 0.005, 0.8
+TABLE_CALL, REMOTE_CALL = 0.005, 0.8
+"""Seconds."""
 _SIZES = (1, 10, 100, 1000)
 _MOST_SECONDS, _MOST_GROWTH, _MOST_IDLE_CALLS = 20, 1.1, 8
 _CARE_WITHIN = 780
@@ -73,7 +74,7 @@ def measure() -> Iterator[Result]:
     yield Result("those of the stack, for all connections", f"{alone - each:.2f}")
 
 
-class _Calls:
+class Calls:
     """Counts the calls of all tables and queues in memory."""
 
     def __init__(self) -> None:
@@ -81,7 +82,7 @@ class _Calls:
         self._depth = 0
 
     @contextmanager
-    def counted(self) -> Iterator["_Calls"]:
+    def counted(self) -> Iterator["Calls"]:
         """Count within a `with` block."""
         counted = [(InMemoryTable, name) for name in _METHODS]
         owners: list[tuple[type, str]] = [*counted, (InMemoryQueues, "send")]
@@ -126,7 +127,7 @@ def _delay_of_the_others(workers: int) -> Result:
     calm, beside = (_sweep_all(_fleet(100), workers, hanging) for hanging in ((), (slow,)))
     # The connections that one worker of ten does not take are taken by the nine others.
     last = max(at for id, at in beside.items() if id != slow)
-    most = max(calm.values()) * workers / (workers - 1) + _TABLE_CALL * _MOST_SECONDS
+    most = max(calm.values()) * workers / (workers - 1) + TABLE_CALL * _MOST_SECONDS
     name = "seconds until the last of 99 others is swept, one of 100 hangs"
     return Result(name, f"{last:.2f}", f"at most {most:.2f}: one worker less", last <= most)
 
@@ -138,12 +139,12 @@ def _fleet(size: int) -> InMemoryEnvironment:
     for _ in range(4):
         env.wait(minutes=1)
     for number in range(size - 1):
-        _copy(env, ConnectionId(f"{FIRM}-{number}"))
+        copy_connection(env, ConnectionId(f"{FIRM}-{number}"))
     env.clock.move(10 * _MINUTE)
     return env
 
 
-def _copy(env: InMemoryEnvironment, id: ConnectionId) -> None:
+def copy_connection(env: InMemoryEnvironment, id: ConnectionId) -> None:
     """Add a connection like the first one, with what a sweep reads of it."""
     env.services.connections.save(env.connection().model_copy(update={"id": id}))
     env.services.sweep_marks.note_swept(id, env.services.sweep_marks.of(FIRM))
@@ -171,9 +172,9 @@ def _sweep_all(
 ) -> dict[ConnectionId, float]:
     """Queue all sweeps and let workers do them; return when each ended, in seconds."""
     ended: dict[ConnectionId, float] = {}
-    with _Calls().counted() as calls:
+    with Calls().counted() as calls:
         queue_sweeps(env.services)
-        free = [calls.made * _TABLE_CALL] * workers
+        free = [calls.made * TABLE_CALL] * workers
         heapify(free)
         for one in list(env.memory.queues.ready()):
             began, id = free[0], ConnectionId(one.message.body["connection"])
@@ -185,10 +186,10 @@ def _sweep_all(
     return ended
 
 
-def _seconds_of(env: InMemoryEnvironment, one: QueuedMessage, calls: _Calls) -> float:
+def _seconds_of(env: InMemoryEnvironment, one: QueuedMessage, calls: Calls) -> float:
     before = calls.made
     env.memory.queues.deliver(one, lambda message: env.memory.work(message, env.services))
-    return (calls.made - before + _OF_A_MESSAGE) * _TABLE_CALL
+    return (calls.made - before + _OF_A_MESSAGE) * TABLE_CALL
 
 
 def _care() -> float:
@@ -198,15 +199,15 @@ def _care() -> float:
     refresh_all(env.services.all(), lambda _name, _value: None)
     env.clock.move(_DAY + _MINUTE)
     before = len(env.exact.calls)
-    with _Calls().counted() as calls:
+    with Calls().counted() as calls:
         refresh_all(env.services.all(), lambda _name, _value: None)
-    return calls.made * _TABLE_CALL + (len(env.exact.calls) - before) * _REMOTE_CALL
+    return calls.made * TABLE_CALL + (len(env.exact.calls) - before) * REMOTE_CALL
 
 
 def _idle_calls(size: int) -> float:
     """Return the calls in a minute of an hour in which nothing happens."""
     env = _fleet(size)
-    with _Calls().counted() as calls:
+    with Calls().counted() as calls:
         for _ in range(_MINUTE):
             env.clock.move(_MINUTE)
             calls.made += _OF_A_MESSAGE  # the schedule's

@@ -203,10 +203,14 @@ class InMemoryTable:
         table_used("Query", self.name, group, index=index)
         of, at = f"{index}_group", f"{index}_at"
         with _LOCK:
-            every = (item for part in self._parts.values() for item in part.values())
+            every = self.which_may_be_of(group)
             found = (item for item in every if item.get(of) == group and at in item)
             due = [dict(i) for i in found if str(i[at]) <= until and not is_expired(i)]
         return iter(sorted(due, key=lambda item: str(item[at])))
+
+    def which_may_be_of(self, group: str) -> Iterable[Item]:  # noqa: ARG002  all may be
+        """Return the items among which are those of a group of an index."""
+        return (item for part in self._parts.values() for item in part.values())
 
     def partitions(self, sk: str) -> Iterator[str]:
         """See `Table.partitions`."""

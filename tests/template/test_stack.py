@@ -293,7 +293,7 @@ def test_concurrency_is_reserved_only_when_asked_for() -> None:
         assert chosen["Fn::If"][0::2] == ["ReservesWebhooks", {"Ref": "AWS::NoValue"}]
 
 
-@pytest.mark.parametrize(("workers", "default"), [("OrderWorkers", 10), ("VendorWorkers", 2)])
+@pytest.mark.parametrize(("workers", "default"), [("OrderWorkers", 100), ("VendorWorkers", 2)])
 def test_workers_have_a_limit_that_fits_a_small_account(workers: str, default: int) -> None:
     parameter = deployed().cloudformation["Parameters"][workers]
     assert (parameter["Default"], parameter["MinValue"]) == (default, 2), "AWS takes no less than 2"

@@ -16,7 +16,7 @@ from ml_connector.infrastructure.queues import Message
 
 FEW = 2
 """Messages of a connection in a queue while others wait for a worker."""
-MOST = 10
+MOST = 20
 """And at most, while no other has to wait."""
 
 _MORE = "more"  # beside the places: something waits for one

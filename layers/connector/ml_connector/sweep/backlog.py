@@ -1,18 +1,26 @@
 """A message that is handled gives back its place, and what waits for one is queued.
 
-So a connection's orders go on without waiting for its next sweep, while no more than a few of its
-messages are ahead of another's.
+So a connection's orders go on without waiting for its next sweep. While others wait for a worker,
+as the message that was handled did, no more than a few of its messages are ahead of theirs.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
+from ml_connector import clock
 from ml_connector.infrastructure.places import FEW, MOST
 from ml_connector.messages.kinds import ForConnection
 from ml_connector.messages.rooms import Rooms, queue_waiting_events
 from ml_connector.messages.sending import LONGEST_CHAIN, led_to_by
 from ml_connector.services import StackServices
 from ml_connector.sweep.due_records import queue_due
+
+_LONG = timedelta(seconds=10)
+"""Of one message: its remote hangs, and more workers would hang with it."""
+
+_GROWS_BY = 2
+"""For each message that was handled: a burst of many connections is over before all have `MOST`."""
 
 
 @contextmanager
@@ -21,7 +29,7 @@ def in_its_place(services: StackServices, message: ForConnection) -> Iterator[No
 
     After a failure it is noted that the queue will deliver it again, without a place.
     """
-    places = services.places_of(message.connection, message.queue)
+    places, began = services.places_of(message.connection, message.queue), clock.now()
     with led_to_by(chain_of(message)):
         try:
             yield
@@ -30,7 +38,8 @@ def in_its_place(services: StackServices, message: ForConnection) -> Iterator[No
                 places.set_aside(message.place)
             raise
         if message.place and places.give_back(message.place):
-            _top_up(services, message)
+            is_calm = not message.waited and clock.now() - began < _LONG
+            _top_up(services, message, MOST if is_calm else FEW)
 
 
 def chain_of(message: ForConnection) -> int:
@@ -38,8 +47,8 @@ def chain_of(message: ForConnection) -> int:
     return max(getattr(message, "chain", None) or 0, message.after or 0)
 
 
-def _top_up(services: StackServices, message: ForConnection) -> None:
-    """Queue what waits; few while others wait for a worker, as this message did.
+def _top_up(services: StackServices, message: ForConnection, most: int) -> None:
+    """Queue what waits, up to so many at once.
 
     At the end of a long chain that is left to the sweep.
     """
@@ -47,7 +56,7 @@ def _top_up(services: StackServices, message: ForConnection) -> None:
     own = services.of(message.connection) if after <= LONGEST_CHAIN else None
     if own is None:
         return
-    rooms = Rooms(own, FEW if message.waited else MOST, after)
+    rooms = Rooms(own, most, after, _GROWS_BY)
     queue_waiting_events(own, rooms, {message.queue})
     if rooms.is_free(message.queue):
         queue_due(own, rooms)

@@ -17,6 +17,7 @@ from ml_connector.sweep.refused_webhooks import check_refused_webhooks
 from ml_connector.telemetry import logger
 
 _EARLY = timedelta(seconds=10)  # sweeps come every minute, though not to the second
+_LOST_AFTER = timedelta(minutes=2)
 _COUNTED_EVERY = timedelta(minutes=25)  # what is overdue is so by hours
 
 
@@ -50,7 +51,7 @@ def _sweep(services: Services, latest: datetime, found: Found) -> tuple[datetime
     at_rest = True
     try:
         rooms = Rooms(services)
-        at_rest = not queue_waiting_events(services, rooms)
+        at_rest = not queue_waiting_events(services, rooms, waited=_LOST_AFTER)
         check_refused_webhooks(services.webhook_senders, services.ledger)
         look = sweep_connection(services, rooms)
         at_rest = look.is_at_rest and not count_groups(services) and at_rest
