@@ -15,6 +15,7 @@ from rich.table import Table
 
 from bench import (
     blind_retry,
+    burst,
     cold_start,
     command_line,
     cost,
@@ -37,6 +38,7 @@ _MODULES = (
     quiet_day,
     fleet,
     cost,
+    burst,
     drain,
     own_code,
     inbox,
