@@ -41,6 +41,7 @@ def variables(aws: WebhookAws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.setenv("SECRET_PREFIX", environment.secret_prefix)
     monkeypatch.setenv("INBOX_TABLE", environment.inbox_table)
+    monkeypatch.setenv("COORDINATION_TABLE", environment.coordination_table)
     monkeypatch.setenv("PURCHASE_ORDER_QUEUE_URL", environment.queue_urls["purchase_orders"])
     monkeypatch.setenv("VENDOR_QUEUE_URL", environment.queue_urls["vendors"])
 
@@ -76,7 +77,10 @@ def test_the_queue_samples_match_the_queued_messages(
 
 
 @pytest.mark.usefixtures("variables")
-@pytest.mark.parametrize("missing", ["SECRET_PREFIX", "INBOX_TABLE", "PURCHASE_ORDER_QUEUE_URL"])
+@pytest.mark.parametrize(
+    "missing",
+    ["SECRET_PREFIX", "INBOX_TABLE", "COORDINATION_TABLE", "PURCHASE_ORDER_QUEUE_URL"],
+)
 def test_a_webhook_function_without_its_settings_does_not_start(
     monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
