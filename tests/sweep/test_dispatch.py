@@ -179,10 +179,10 @@ def test_one_that_hangs_delays_no_other_and_is_reported(
     env.connect(OTHER)
     rest(env)
 
-    def hang(services: Any, rooms: Any, **more: Any) -> bool:
-        if services.id == FIRM:
+    def hang(inbox: Any, rooms: Any, **more: Any) -> bool:
+        if inbox._id == FIRM:
             raise KeyboardInterrupt
-        return queue_waiting_events(services, rooms, **more)
+        return queue_waiting_events(inbox, rooms, **more)
 
     monkeypatch.setattr("ml_connector.sweep.one_connection.queue_waiting_events", hang)
     env.clock.move(SWEPT_EVERY)

@@ -6,6 +6,7 @@ from functools import cached_property
 from itertools import islice
 
 from ml_connector import clock
+from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.places import FEW, MOST, TakenPlaces
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
 from ml_connector.services import Services
@@ -95,7 +96,7 @@ class Rooms:
 
 
 def queue_waiting_events(
-    services: Services,
+    inbox: Inbox,
     rooms: Rooms,
     queues: Collection[str] = BOTH,
     waited: timedelta = timedelta(),
@@ -105,7 +106,7 @@ def queue_waiting_events(
     `waited`: for how long, at least; their webhook functions may be about to queue others.
     """
     is_any_open, full = False, set[str]()
-    for event in islice(services.inbox.open_events(clock.now()), _MOST_SEEN):
+    for event in islice(inbox.open_events(clock.now()), _MOST_SEEN):
         is_any_open = True
         queue = event.message.queue
         if queue in full or queue not in queues or rooms.has(queue, event.once):

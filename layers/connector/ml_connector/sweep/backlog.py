@@ -57,7 +57,7 @@ def _top_up(services: StackServices, message: ForConnection, most: int) -> None:
     if own is None:
         return
     rooms = Rooms(own, most, after, _GROWS_BY)
-    queue_waiting_events(own, rooms, {message.queue})
+    queue_waiting_events(own.inbox, rooms, {message.queue})
     if rooms.is_free(message.queue):
         queue_due(own, rooms)
     rooms.note_rest({message.queue})

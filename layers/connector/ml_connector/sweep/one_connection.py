@@ -51,7 +51,7 @@ def _sweep(services: Services, latest: datetime, found: Found) -> tuple[datetime
     at_rest = True
     try:
         rooms = Rooms(services)
-        at_rest = not queue_waiting_events(services, rooms, waited=_LOST_AFTER)
+        at_rest = not queue_waiting_events(services.inbox, rooms, waited=_LOST_AFTER)
         check_refused_webhooks(services.webhook_senders, services.ledger)
         look = sweep_connection(services, rooms)
         at_rest = look.is_at_rest and not count_groups(services) and at_rest
