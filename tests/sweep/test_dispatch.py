@@ -246,7 +246,7 @@ def test_vendors_are_compared_once_a_night_a_few_connections_each_minute(
         minute = f"{clock.now():%H:%M}"
         if minute == "03:30":
             continue  # a schedule that does not come
-        queue_comparisons(env.services, [*ids, FIRM])
+        queue_comparisons(env.memory.queues, [*ids, FIRM])
         for one in env.memory.queues.waiting:
             if one.message.body["kind"] == "reconcile":
                 at.setdefault(one.message.body["connection"], []).append(minute)

@@ -13,7 +13,7 @@ from ml_connector.infrastructure.places import FEW, MOST
 from ml_connector.messages.kinds import ForConnection
 from ml_connector.messages.rooms import Rooms, queue_waiting_events
 from ml_connector.messages.sending import LONGEST_CHAIN, led_to_by
-from ml_connector.services import StackServices
+from ml_connector.services import Services, StackServices
 from ml_connector.sweep.due_records import queue_due
 
 _LONG = timedelta(seconds=10)
@@ -37,9 +37,10 @@ def in_its_place(services: StackServices, message: ForConnection) -> Iterator[No
             if message.place:
                 places.set_aside(message.place)
             raise
-        if message.place and places.give_back(message.place):
+        waits = message.place and places.give_back(message.place)
+        if waits and (own := services.of(message.connection)):
             is_calm = not message.waited and clock.now() - began < _LONG
-            _top_up(services, message, MOST if is_calm else FEW)
+            _top_up(own, message, MOST if is_calm else FEW)
 
 
 def chain_of(message: ForConnection) -> int:
@@ -47,17 +48,16 @@ def chain_of(message: ForConnection) -> int:
     return max(getattr(message, "chain", None) or 0, message.after or 0)
 
 
-def _top_up(services: StackServices, message: ForConnection, most: int) -> None:
+def _top_up(services: Services, message: ForConnection, most: int) -> None:
     """Queue what waits, up to so many at once.
 
     At the end of a long chain that is left to the sweep.
     """
     after = chain_of(message) + 1
-    own = services.of(message.connection) if after <= LONGEST_CHAIN else None
-    if own is None:
+    if after > LONGEST_CHAIN:
         return
-    rooms = Rooms(own, most, after, _GROWS_BY)
-    queue_waiting_events(own.inbox, rooms, {message.queue})
+    rooms = Rooms(services, most, after, _GROWS_BY)
+    queue_waiting_events(services.inbox, rooms, {message.queue})
     if rooms.is_free(message.queue):
-        queue_due(own, rooms)
+        queue_due(services, rooms)
     rooms.note_rest({message.queue})

@@ -14,6 +14,7 @@ from zlib import crc32
 
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.queues import Queues
 from ml_connector.infrastructure.sweep_marks import Marks, Queued
 from ml_connector.messages.sending import reconcile_message, sweep_message
 from ml_connector.services import StackServices
@@ -44,11 +45,11 @@ def queue_sweeps(services: StackServices) -> None:
     now = clock.now()
     queued = {id: Queued(marks.number(id), now) for id in due}
     services.sweep_marks.note_queued(marks, under_way | queued)
-    queue_comparisons(services, ids)
+    queue_comparisons(services.queues, ids)
     _measure(services.measure, ids, marks, under_way)
 
 
-def queue_comparisons(services: StackServices, ids: Sequence[ConnectionId]) -> None:
+def queue_comparisons(queues: Queues, ids: Sequence[ConnectionId]) -> None:
     """Queue the nightly comparisons of the connections of which it is the minute, if of many."""
     if len(ids) <= COMPARED_AT_ONCE:
         return
@@ -57,7 +58,7 @@ def queue_comparisons(services: StackServices, ids: Sequence[ConnectionId]) -> N
     since = {id: minute - crc32(id.encode()) % _COMPARED_FOR for id in ids}
     due = [id for id, minutes in since.items() if 0 <= minutes < _CAUGHT_UP]
     messages = [reconcile_message(id) for id in due]
-    services.queues.send_all([(each, f"{each.group} {now.date()}") for each in messages])
+    queues.send_all([(each, f"{each.group} {now.date()}") for each in messages])
 
 
 def _under_way(marks: Marks, ids: list[ConnectionId]) -> dict[ConnectionId, Queued]:

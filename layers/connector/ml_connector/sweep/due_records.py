@@ -17,6 +17,7 @@ from ml_connector.domain.people import person_of
 from ml_connector.domain.records import WAITING_DEEDS, EventFacts, OrderFacts
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
 from ml_connector.infrastructure.halts import Halts
+from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.ledger import (
     AnyRecord,
     Conflict,
@@ -92,7 +93,7 @@ def queue_at_once(services: Services, records: Iterable[AnyRecord]) -> None:
     """Queue records as far as there are places; have the others taken up by the next sweep."""
     rooms = Rooms(services, MOST)
     for record in records:
-        if _queue(services, record, rooms):
+        if _queue(services.inbox, record, rooms):
             continue
         with suppress(Conflict):  # another worker has it
             services.ledger.postpone(record, clock.now())
@@ -207,7 +208,7 @@ def _queue_due(services: Services, halted: Collection[str], outages: Outages, ro
             continue
         seen += 1
         if rooms.is_free(_queue_of(record)) and claim(services.ledger, record):
-            _queue(services, record, rooms)
+            _queue(services.inbox, record, rooms)
     return is_any_due
 
 
@@ -274,9 +275,9 @@ def _queue_of(record: AnyRecord) -> str:
     return VENDORS if kind in {"vendor", "vendors"} or is_kept_vendor else PURCHASE_ORDERS
 
 
-def _queue(services: Services, record: AnyRecord, rooms: Rooms) -> bool:
+def _queue(inbox: Inbox, record: AnyRecord, rooms: Rooms) -> bool:
     """Queue a record's message; return False when there is no place for it."""
-    if message := _message_of(services, record):
+    if message := _message_of(inbox, record):
         once = f"{message.group} {record.key} {record.version}"
         try:
             return rooms.send(message, once)
@@ -285,7 +286,7 @@ def _queue(services: Services, record: AnyRecord, rooms: Rooms) -> bool:
     return True
 
 
-def _message_of(services: Services, record: AnyRecord) -> Message | None:
+def _message_of(inbox: Inbox, record: AnyRecord) -> Message | None:
     """Return the message that asks for a record to be processed; None if nothing can be asked."""
     kind, _, id = record.key.partition("#")
     if kind == "order":
@@ -294,4 +295,4 @@ def _message_of(services: Services, record: AnyRecord) -> Message | None:
         return vendor_message(record.connection, VendorId(id))
     if kind == "vendors":
         return reconcile_message(record.connection)
-    return kept_message(services.inbox, record) if kind == "event" else None
+    return kept_message(inbox, record) if kind == "event" else None
