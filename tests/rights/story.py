@@ -26,6 +26,7 @@ from ml_connector.domain.ids import AppId, ConnectionId, OrderId
 from ml_connector.domain.orders.marker import marker
 from ml_connector.exact.oauth import authorize_url
 from ml_connector.infrastructure.consents import Consents
+from ml_connector.infrastructure.places import FEW
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
 from ml_connector.migrations import division_keys
 from ml_connector.settings.connection import NotificationSettings, VendorPolicy
@@ -106,6 +107,8 @@ class Story:
         self.demo.clock.move(3600)
         demo.exact.faults.append(ExactFault("server_error", "PUT", "crm/Accounts"))
         demo.airbase.change_vendor(vendor, email="new@cloudwerk.example")
+        for _ in range(FEW):  # more than have a place in the queue
+            demo.airbase.announce_vendor(vendor, "vendor.updated")
         demo.airbase.outbox.pump()
         suppliers = demo.exact.world.divisions[NL.division].table("crm/Accounts")
         changed = next(id for id, row in suppliers.items() if "Druckhaus" in row["Name"])
