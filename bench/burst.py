@@ -8,7 +8,7 @@ import hmac
 import json
 import logging
 from collections import ChainMap, Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from heapq import heappop
@@ -246,13 +246,13 @@ def _stack(connections: int) -> InMemoryEnvironment:
         table = getattr(env.memory.tables, name)
         env.memory.tables = replace(env.memory.tables, **{name: _IndexedTable(table)})
     env.services = env.memory.services()
+    _, *others = _ids(connections)
+    copy_connection(env, others)
+    for table in (env.memory.tables.reference, env.memory.tables.mappings):
+        _share(table, others)
     given = env.exact.issue_tokens()
     pair = Secret(given["access_token"]), Secret(given["refresh_token"])
     for id in _ids(connections):
-        if id != FIRM:
-            copy_connection(env, id)
-            _share(env.memory.tables.reference, id)
-            _share(env.memory.tables.mappings, id)
         _give_secrets(env, id, pair)
     return env
 
@@ -267,12 +267,14 @@ def _give_secrets(env: InMemoryEnvironment, id: ConnectionId, pair: tuple[Secret
     pairs.store(Tokens(*pair, clock.now(), number=number))
 
 
-def _share(table: Any, id: ConnectionId) -> None:
-    """Let a connection read the first one's rows of a table; what it writes is its own."""
+def _share(table: Any, ids: Iterable[ConnectionId]) -> None:
+    """Let connections read the first one's rows of a table; what they write is their own."""
     parts = table._parts
-    for pk in [each for each in parts if _connection_of(each) == FIRM]:
-        own = f"{id}{pk[len(FIRM) :]}"
-        parts[own] = ChainMap(parts.get(own, {}), parts[pk])
+    first = [pk for pk in parts if _connection_of(pk) == FIRM]
+    for id in ids:
+        for pk in first:
+            own = f"{id}{pk[len(FIRM) :]}"
+            parts[own] = ChainMap(parts.get(own, {}), parts[pk])
 
 
 def _receive(env: InMemoryEnvironment, id: ConnectionId, order: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ workers run as the template says.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from heapq import heapify, heapreplace
 from math import ceil, log
@@ -138,19 +138,21 @@ def _fleet(size: int) -> InMemoryEnvironment:
     env.connect()
     for _ in range(4):
         env.wait(minutes=1)
-    for number in range(size - 1):
-        copy_connection(env, ConnectionId(f"{FIRM}-{number}"))
+    copy_connection(env, [ConnectionId(f"{FIRM}-{number}") for number in range(size - 1)])
     env.clock.move(10 * _MINUTE)
     return env
 
 
-def copy_connection(env: InMemoryEnvironment, id: ConnectionId) -> None:
-    """Add a connection like the first one, with what a sweep reads of it."""
-    env.services.connections.save(env.connection().model_copy(update={"id": id}))
-    env.services.sweep_marks.note_swept(id, env.services.sweep_marks.of(FIRM))
+def copy_connection(env: InMemoryEnvironment, ids: Iterable[ConnectionId]) -> None:
+    """Add connections like the first one, with what a sweep reads of it."""
+    first, swept = env.connection(), env.services.sweep_marks.of(FIRM)
     tables = env.memory.tables
-    for table in (tables.ledger, tables.inbox, tables.coordination, tables.reference):
-        for item in _of_the_first(table):
+    read = (tables.ledger, tables.inbox, tables.coordination, tables.reference)
+    items = [(table, item) for table in read for item in _of_the_first(table)]
+    for id in ids:
+        env.services.connections.save(first.model_copy(update={"id": id}))
+        env.services.sweep_marks.note_swept(id, swept)
+        for table, item in items:
             copy = {name: _renamed(value, id) for name, value in item.items()}
             table.store(copy)  # type: ignore[attr-defined]
 
