@@ -25,7 +25,7 @@ _SECRET_CACHED = 300.0
 _READS = ("get", "get_many", "get_each", "query", "between", "page", "query_index", "partitions")
 _WRITES = (
     "insert", "put", "put_all", "replace", "change", "transact", "delete", "delete_all", "add",
-    "raise_to",
+    "join", "leave", "raise_to",
 )  # fmt: skip
 _EVENTUAL = {"page", "query_index", "partitions"}
 _CACHED_SECRETS, _OTHER_SECRETS = ("app", "airbase_key"), ("tokens", "slack_url", "seal_tokens")

@@ -18,6 +18,7 @@ from local.in_memory.tables import InMemorySecretStore
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.domain.records import OrderState
 from ml_connector.infrastructure.inbox import Inbox
+from ml_connector.infrastructure.places import Places
 from ml_connector.infrastructure.secret_store import AIRBASE_WEBHOOK, EXACT_WEBHOOK
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
 from ml_connector.infrastructure.webhook_senders import WebhookSenders
@@ -70,8 +71,10 @@ class Receivers:
 
     def renew(self) -> None:
         """Start both functions anew: they remember nothing."""
-        table, queues = self._env.memory.tables.inbox, self._env.memory.queues
-        common = partial(Inbox, table), queues, partial(WebhookSenders, table)
+        tables, queues = self._env.memory.tables, self._env.memory.queues
+        senders_of = partial(WebhookSenders, tables.inbox)
+        places_of = partial(Places, tables.coordination)
+        common = partial(Inbox, tables.inbox), queues, senders_of, places_of
         self._airbase, self._exact = (
             WebhookHandler(sender, WebhookSecrets(self._client, f"stack/{kind}", parse), *common)
             for sender, kind, parse in (
