@@ -20,9 +20,7 @@ from ml_connector.domain.matching.party import Party
 from ml_connector.domain.records import VendorDivision
 from ml_connector.infrastructure.aws_faults import is_of_aws
 from ml_connector.infrastructure.ledger import Conflict
-from ml_connector.infrastructure.places import MOST
 from ml_connector.infrastructure.vendor_links import Link
-from ml_connector.messages.rooms import Rooms
 from ml_connector.messages.sending import LONGEST_CHAIN, unique_id, vendor_message
 from ml_connector.settings.connection import ExactDivision
 from ml_connector.telemetry import logger
@@ -82,7 +80,6 @@ def queue_vendors(context: VendorContext, vendors: Iterable[str]) -> None:
     stops a chain of about 16 messages to its own queue.
     """
     ledger, chain = context.services.ledger, context.chain + 1
-    rooms = Rooms(context.services, MOST)
     for id in sorted(vendors):
         record = ledger.vendor(VendorId(id)) if chain > LONGEST_CHAIN else None
         if record and record.version:
@@ -90,7 +87,7 @@ def queue_vendors(context: VendorContext, vendors: Iterable[str]) -> None:
                 ledger.postpone(record, clock.now())
             continue
         message = vendor_message(context.id, VendorId(id), kept=True, chain=chain)
-        rooms.send_or_keep(message, unique_id())
+        context.services.queues.send(message, unique_id())
 
 
 def affected_vendors(context: VendorContext, division: Division, supplier: Party) -> set[str]:
