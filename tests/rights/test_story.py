@@ -4,8 +4,7 @@
 was asked in the story.
 """
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,7 +20,6 @@ from local.rights.policies import Principal
 from local.rights.stack_policies import StackPolicies
 from local.rights.stack_rights import StackRights
 from local.stack import PEOPLE, LocalStack
-from tests.rights.played import refusal_without
 from tests.rights.story import Story
 from tests.rights.taken_away import Right, every_right, for_each_role, without
 from tests.template.deployed import deployed
@@ -99,26 +97,3 @@ def test_without_this_right_something_is_refused(
 def test_what_aws_alone_uses_is_given_and_has_a_reason() -> None:
     assert USED_BY_AWS_ALONE.keys() == ALONE
     assert all(len(reason) > 40 for reason in USED_BY_AWS_ALONE.values())
-
-
-@pytest.mark.parametrize(
-    ("holder", "text"),
-    [("AirbaseWebhookRole", "dynamodb:PutItem"), ("PoPostingRole", "dynamodb:Query")],
-)
-def test_without_a_right_the_stack_fails(tmp_path: Path, holder: str, text: str) -> None:
-    template = deployed().cloudformation
-    right = next(r for r in every_right(template) if (r.holder, r.text) == (holder, text))
-    action = text.partition(":")[2]
-    assert action in refusal_without(right, tmp_path)
-
-
-def test_a_story_that_ends_for_another_reason_shows_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def ends(_: Story) -> Iterator[Callable[[], None]]:
-        raise RuntimeError("no port is free")
-
-    monkeypatch.setattr(Story, "chapters", ends)
-    right = next(iter(every_right(deployed().cloudformation)))
-    with pytest.raises(RuntimeError, match="no port is free"):
-        refusal_without(right, tmp_path)
