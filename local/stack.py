@@ -55,13 +55,16 @@ class Crash:
 
 
 def made_with(template: SamTemplate, stack: str, parameters: Mapping[str, str]) -> SamTemplate:
-    """Return the template without what these parameters do not make."""
+    """Return the template without what these parameters do not make.
+
+    moto keeps an empty item in a list where CloudFormation leaves out what is not made.
+    """
     whole = template.cloudformation
     resolver = Resolver(whole, stack, Place(ACCOUNT, REGION), str, parameters)
 
     def made(section: str) -> dict[str, Any]:
         return {
-            name: each
+            name: resolver.decided(each)
             for name, each in whole.get(section, {}).items()
             if "Condition" not in each or resolver.holds(each["Condition"])
         }

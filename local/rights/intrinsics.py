@@ -80,6 +80,15 @@ class Resolver:
                 return self._intrinsic(name, argument)
         return {name: self.resolve(each) for name, each in value.items()}
 
+    def decided(self, value: Any) -> Any:
+        """Return the value with each `Fn::If` that is an item of a list decided; all else stays."""
+        if isinstance(value, dict) and "Fn::If" not in value:
+            return {name: self.decided(each) for name, each in value.items()}
+        if not isinstance(value, list):
+            return value
+        kept = [self._branch(each) for each in value]
+        return [self.decided(each) for each in kept if each != {"Ref": _NO_VALUE}]
+
     def arn(self, logical_id: str) -> str:
         """Return a resource's ARN; raises KeyError for a type whose ARN is not known."""
         rest = _ARNS[self._resources[logical_id]["Type"]]
@@ -102,6 +111,12 @@ class Resolver:
             condition, yes, no = argument
             return self.resolve(yes if self.holds(condition) else no)
         raise KeyError(name)
+
+    def _branch(self, item: Any) -> Any:
+        while isinstance(item, dict) and item.keys() == {"Fn::If"}:
+            condition, yes, no = item["Fn::If"]
+            item = yes if self.holds(condition) else no
+        return item
 
     def _ref(self, name: str) -> str:
         if name in self._texts:
