@@ -242,7 +242,7 @@ def test_the_bills_of_an_orders_vendor_stand_there_for_reference(
     demo.stack.drain()
     for who in ("u-clerk", "u-reader"):
         shown = browsers[who].get(address).text
-        assert "<b>R-LAST</b> Nov 2, 2026 USD 1,060.00" in shown, who
+        assert "<b>R-LAST</b> 2 Nov 2026 USD 1,060.00" in shown, who
         assert shown.index("R-LAST") < shown.index("R-101") < shown.index("R-003")
         assert "R-002" not in shown
         assert "3 older bills are not shown." in shown

@@ -13,10 +13,12 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
 from ml_connector.deeds import worker as purchase_order_worker
 from ml_connector.domain.ids import ConnectionId, OrderId, RecordKey
+from ml_connector.domain.records import OrderState
 from ml_connector.exceptions import decisions, retry
 from ml_connector.exceptions.listing import ExceptionFilter, list_open
 from ml_connector.infrastructure.inbox import IncomingEvent, StoredEvent
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
+from ml_connector.infrastructure.places import FEW
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
 from ml_connector.messages.kinds import AnyMessage, ProcessOrder, ProcessVendor
 from ml_connector.messages.outcome import AGAIN_AFTER, UnreadableMessageError
@@ -259,7 +261,9 @@ def test_many_of_them_take_no_calls_from_orders(env: InMemoryEnvironment) -> Non
     env.clock.move(AGAIN_AFTER + timedelta(minutes=1))
     env.sweep()
     queued = [each.message.body["kind"] for each in env.memory.queues.waiting]
-    assert (queued.count("invoice"), queued.count("order")) == (200, 1)
+    assert (queued.count("invoice"), queued.count("order")) == (FEW - 1, 1)
+    env.work()
+    assert env.record(order).state == OrderState.POSTED
 
 
 # ---------------------------------------------------------------- without a connection

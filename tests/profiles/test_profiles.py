@@ -105,7 +105,7 @@ def test_a_person_sees_what_the_connector_would_make_of_a_call(terminal: Termina
     assert "about order 5b0f5c1e-0001" in out
     assert "GET /v1/purchase_orders/5b0f5c1e-0001/" in out
     out = terminal.ok(*words, "--order", str(folder / "order.json"), env=secret).out
-    assert "PO-1001, approved, purchase_order, EUR 1290.00" in out
+    assert "PO-1001, approved, purchase_order, EUR 1,290.00" in out
     assert "Zorendis B.V." in out
     run = terminal.run(*words, env={"CONNECTOR_AIRBASE_WEBHOOK_SECRET": "another-secret-of-mine"})
     assert (run.exit_code, "Signature: wrong" in run.out) == (1, True)

@@ -37,7 +37,7 @@ def memory(env: InMemoryEnvironment) -> Iterator[InMemoryStack]:
             "dynamodb:DeleteItem",
         ),
         (
-            "VendorReconciliationFunction",
+            "TokenRefreshFunction",
             lambda m: list(m.tables.inbox.query_index("open", "firm", "~")),
             "dynamodb:Query",
         ),

@@ -1,5 +1,6 @@
 """Show the exceptions of one record with their evidence."""
 
+from dataclasses import replace
 from typing import Any
 
 from ml_connector import record_lookup as records
@@ -27,7 +28,7 @@ def show(ledger: Ledger, name: str) -> dict[str, Any]:
         "assignee": record.facts.assignee,
         "exceptions": exceptions,
         "dismissed": _dismissed(record),
-        "trail": [entry.as_dict() for entry in trail[-_LAST_STEPS:]],
+        "trail": [replace(entry, salts={}).as_dict() for entry in trail[-_LAST_STEPS:]],
     }
 
 

@@ -54,7 +54,8 @@ from ml_connector.tracked_record import GIVEN_UP, HALTED
 
 _QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout
 _MOST_AT_ONCE = 500
-_WITHOUT_CALLS = ("event#", "deed#")
+_UNREAD = "event#"
+_WITHOUT_CALLS = (_UNREAD, "deed#")
 FOR_CALLS = {
     "EXACT_TURN_TAKEN", "EXACT_MINUTE_LIMIT", "EXACT_DAY_LIMIT", "EXACT_RATE_LIMITED", "EXACT_AWAY",
     "EXACT_CONTRACT_DAY", "HALTED", "REFERENCE_DATA_OLD",
@@ -232,10 +233,19 @@ def waits_for_exact(record: AnyRecord) -> bool:
 
 
 def _due(ledger: Ledger, over: Iterable[str]) -> Iterator[AnyRecord]:
-    """Yield the records that are due, then those parked for a reason that is over."""
-    yield from ledger.due(clock.now())
+    """Yield the records that are due, then those parked for a reason that is over.
+
+    Messages that no release could read so far come last: however many, they take nobody's place.
+    """
+    unread = []
+    for record in ledger.due(clock.now()):
+        if record.key.startswith(_UNREAD) and len(unread) < _MOST_AT_ONCE:
+            unread.append(record)
+        else:
+            yield record
     for reason in over:
         yield from ledger.due(clock.now(), reason)
+    yield from unread
 
 
 def _reasons_over(
