@@ -52,7 +52,7 @@ def renewal_that_goes_home() -> World:
 @pytest.mark.parametrize(
     ("protocol", "least_calls"),
     [
-        (posting, 40), (change, 40), (sweeps, 4), (sweep, 20), (renewal, 20),
+        (posting, 35), (change, 35), (sweeps, 4), (sweep, 20), (renewal, 20),
         (renewal_that_goes_home, 25),
         (WebhookWorld, 5), (VendorWorld, 20), (NotificationWorld, 10),
     ],

@@ -9,6 +9,7 @@ from zlib import crc32
 
 from ml_connector import backoff
 from ml_connector.airbase.client import AirbaseClient
+from ml_connector.domain import personal_values
 from ml_connector.infrastructure import coordination
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from tests.exploration.actors import DONE, call, here
@@ -16,11 +17,12 @@ from tests.exploration.actors import DONE, call, here
 
 @contextmanager
 def without_chance() -> Iterator[None]:
-    """Let every wait be the longest, and name a lease's holder after the actor."""
+    """Let every wait be the longest, and name a lease's holder, and salts, after the actor."""
     longest = SimpleNamespace(uniform=lambda _, most: most)
     with (
         patch.object(backoff, "random", longest),
         patch.object(coordination, "secrets", _Named()),
+        patch.object(personal_values, "secrets", _Named()),
         patch.object(AirbaseClient, "order", _read_once(AirbaseClient.order)),
         patch.object(AirbaseClient, "vendor", _read_once(AirbaseClient.vendor)),
         patch.object(ConnectionStore, "get", _read_once(ConnectionStore.get)),
@@ -32,6 +34,9 @@ class _Named:
     """Stands for `secrets`: what it gives is new to each actor at each call."""
 
     def token_hex(self, _: int) -> str:
+        return here()
+
+    def token_urlsafe(self, _: int) -> str:
         return here()
 
     def randbelow(self, _: int) -> int:

@@ -92,7 +92,7 @@ def _cause_faults(demo: DemoEnvironment, scenario: Scenario) -> None:
         order = scenario._ordinary(NL)
         demo.airbase.approve(order)
         demo.stack.drain()
-    demo.airbase.api_key, key = "another", demo.airbase.api_key
+    demo.airbase.api_key, key = "another-key", demo.airbase.api_key
     demo.airbase.approve(scenario._ordinary(BE))
     demo.stack.drain()
     demo.airbase.api_key = key

@@ -78,7 +78,7 @@ def test_a_division_that_is_gone_halts_alone_and_recovers_by_itself(
 
 def test_a_refused_airbase_key_recovers_with_a_new_one(at_rest: InMemoryEnvironment) -> None:
     key = at_rest.airbase.api_key
-    at_rest.airbase.api_key = "another"
+    at_rest.airbase.api_key = "another-key"
     log = CallLog(at_rest, AIRBASE)
     orders = run_minutes(at_rest, 60, approve_each=5)
     assert halts(at_rest) == {"": "AIRBASE_KEY_REFUSED"}

@@ -182,7 +182,7 @@ def test_where_only_events_carry_orders_a_missed_one_is_an_exception(
 
 def test_a_halted_connection_is_not_read(env: InMemoryEnvironment) -> None:
     env.connect()
-    env.airbase.api_key = "another"
+    env.airbase.api_key = "another-key"
     approved(env)
     assert hour(env) == {"list": 1}
     assert Halts(env.services.ledger_of(FIRM)).is_stopped()
