@@ -237,7 +237,7 @@ def _due(ledger: Ledger, over: Iterable[str]) -> Iterator[AnyRecord]:
 
     Messages that no release could read so far come last: however many, they take nobody's place.
     """
-    unread = []
+    unread: list[AnyRecord] = []
     for record in ledger.due(clock.now()):
         if record.key.startswith(_UNREAD) and len(unread) < _MOST_AT_ONCE:
             unread.append(record)
