@@ -67,6 +67,9 @@ def test_whatever_aws_answers_nothing_is_lost(
     found = []
     for case in cases(calls):
         wrong = world.run(case.at, case.failure)
+        if world.env.plan.failed_at != case.at.call:  # an old world may make fewer calls
+            world = protocol()
+            wrong = world.run(case.at, case.failure)
         assert world.env.plan.failed_at == case.at.call, case.name
         if wrong:
             found.append(f"{case.name}: {wrong}")
