@@ -99,11 +99,6 @@ class OpenGroups:
         expires = int(until.timestamp())
         self._table.put(row | {"at": at.isoformat(), "body": body, "expires_at": expires})
 
-    def wake(self, id: GroupId) -> None:
-        """List a group again that was left out."""
-        row: Item = {"pk": self._pk, "sk": f"{_SNOOZED}{id}", "until": "", "by": ""}
-        self._table.put(row | {"expires_at": int(clock.epoch())})
-
     def snoozed(self) -> dict[GroupId, Snooze]:
         """Return the groups that are left out of the list."""
         return {
