@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ml_connector.output_files import STANDARD_OUTPUT
+from ml_connector.output.files import STANDARD_OUTPUT
 from ml_connector.user_errors import UserError
 
 _WRITTEN = ("csv", "html", "out")

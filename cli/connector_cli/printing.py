@@ -13,7 +13,7 @@ import typer
 
 from connector_cli.tables import LINES, PLAIN, drawn
 from ml_connector.domain.words import counted
-from ml_connector.output_files import STANDARD_OUTPUT
+from ml_connector.output.files import STANDARD_OUTPUT
 
 _WIDTH_IN_A_PIPE = 160
 _COMMAND = "`connector "

@@ -18,7 +18,7 @@ from ml_connector.domain.open_exceptions import are_alike
 from ml_connector.domain.records import Note, OrderState
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Ledger, order_key
-from ml_connector.tracked_record import TrackedOrder
+from ml_connector.records.tracked_record import TrackedOrder
 
 FIRM = ConnectionId("firm")
 KEY = order_key(OrderId("po-1"))

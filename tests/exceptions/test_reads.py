@@ -19,7 +19,7 @@ from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import CONNECTION, new_order, order_key, vendor_key
 from ml_connector.infrastructure.order_names import name_row
 from ml_connector.purchase_orders.listing import list_orders
-from ml_connector.record_lookup import find_order, find_order_or_none, find_record
+from ml_connector.records.lookup import find_order, find_order_or_none, find_record
 from ml_connector.user_errors import UserError
 from tests.person_stack import PersonStack
 

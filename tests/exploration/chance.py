@@ -7,10 +7,9 @@ from typing import Any
 from unittest.mock import patch
 from zlib import crc32
 
-from ml_connector import backoff
 from ml_connector.airbase.client import AirbaseClient
 from ml_connector.domain import personal_values
-from ml_connector.infrastructure import coordination
+from ml_connector.infrastructure import backoff, coordination
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from tests.exploration.actors import DONE, call, here
 

@@ -13,7 +13,7 @@ from ml_connector.infrastructure.dynamodb import Check
 from ml_connector.infrastructure.ledger import order_key
 from ml_connector.migrations.order_names import STEP
 from ml_connector.migrations.run import migrate
-from ml_connector.record_lookup import find_order
+from ml_connector.records.lookup import find_order
 from tests.migrations.old_stack import (
     IN_REVIEW,
     NAMES,

@@ -9,6 +9,7 @@ import pytest
 
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.tables import InMemoryTable
+from ml_connector import __version__
 from ml_connector.connections import manage
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.health.checks import Check
@@ -23,7 +24,6 @@ from ml_connector.migrations import run
 from ml_connector.migrations.run import migrate
 from ml_connector.migrations.step import Change, Step
 from ml_connector.migrations.steps import STEPS
-from ml_connector.release import VERSION
 from tests.migrations.old_stack import (
     NAMES,
     all_pointers,
@@ -65,7 +65,7 @@ def data_form_check(env: InMemoryEnvironment) -> Check:
 
 def test_the_release_is_that_of_the_package() -> None:
     text = (Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8")
-    assert tomllib.loads(text)["project"]["version"] == VERSION
+    assert tomllib.loads(text)["project"]["version"] == __version__
 
 
 def test_the_steps_are_numbered_up_to_the_newest_form() -> None:
@@ -244,7 +244,7 @@ def test_a_new_stack_has_the_newest_form(env: InMemoryEnvironment) -> None:
     stack = PersonStack(env)
     stack.begin(PERSON)
     manage.record_step(stack.ledger_of(PERSON, FIRM), "app_credentials_stored")
-    assert stack.form == StackForm(NEWEST, NEWEST, VERSION)
+    assert stack.form == StackForm(NEWEST, NEWEST, __version__)
     assert [row["state"] for row in migrate(PersonStack(env), PERSON)] == ["done"] * 3
     assert migrated(env) == []
 

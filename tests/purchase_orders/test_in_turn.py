@@ -17,8 +17,8 @@ from ml_connector.domain.ids import VendorId
 from ml_connector.exact.purchase_orders import STREAM_PATH
 from ml_connector.exact.turns import LASTS
 from ml_connector.messages.sending import vendor_message
+from ml_connector.records.tracked_record import LONGEST_WAIT
 from ml_connector.reference_data.refresh import note_stale
-from ml_connector.tracked_record import LONGEST_WAIT
 from tests.purchase_orders.test_events import notify
 
 Order = dict[str, Any]

@@ -7,7 +7,7 @@ import pytest
 
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.exceptions.listing import list_open, read_filter
-from ml_connector.record_lookup import find_order
+from ml_connector.records.lookup import find_order
 from tests.person_stack import PersonStack
 
 Order = dict[str, Any]

@@ -15,7 +15,7 @@ from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
 from ml_connector.infrastructure.queues import VENDORS
 from ml_connector.messages.sending import order_message, reconcile_message, vendor_message
-from ml_connector.tracked_record import TrackedOrder
+from ml_connector.records.tracked_record import TrackedOrder
 from tests.purchase_orders.test_events import incoming_event
 from tests.site import SITE
 

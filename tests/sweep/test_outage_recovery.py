@@ -11,7 +11,7 @@ from local.firm import BRANCHES
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.tables import InMemoryTable
 from local.simulator import SimulatedFault as AirbaseFault
-from ml_connector import backoff
+from ml_connector.infrastructure import backoff
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT, Remote
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message

@@ -23,7 +23,7 @@ from ml_connector.month_end.report_files import (
     write_orders,
 )
 from ml_connector.month_end.report_lines import CATEGORIES, CATEGORY_TITLES, ReportLine, Totals
-from ml_connector.output_files import STANDARD_OUTPUT
+from ml_connector.output.files import STANDARD_OUTPUT
 from ml_connector.user_errors import UserError
 
 

@@ -12,7 +12,7 @@ from ml_connector.domain.exception_codes.readable import coded_text
 from ml_connector.domain.money import readable
 from ml_connector.domain.words import counted
 from ml_connector.lists.writing import check_list_path
-from ml_connector.output_files import STANDARD_OUTPUT
+from ml_connector.output.files import STANDARD_OUTPUT
 from ml_connector.rehearsal.period import AskedDays
 from ml_connector.rehearsal.rehearse import rehearse as rehearse_
 from ml_connector.rehearsal.rehearsed_orders import VERDICT_TITLES, VERDICTS, RehearsedOrder

@@ -12,11 +12,11 @@ from urllib.parse import quote
 
 import httpx
 
-from ml_connector import backoff, clock, telemetry
+from ml_connector import clock, telemetry
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import ConnectionId, OrderId, VendorId
-from ml_connector.infrastructure import answer_texts
+from ml_connector.infrastructure import answer_texts, backoff
 from ml_connector.infrastructure import http as http_clients
 from ml_connector.infrastructure.circuit_breaker import CircuitBreaker
 from ml_connector.infrastructure.json_paths import PathError, search

@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from ml_connector import record_lookup as records
 from ml_connector.audit.explanations import (
     Explanation,
     after,
@@ -22,6 +21,7 @@ from ml_connector.domain.records import Facts, OrderFacts
 from ml_connector.domain.words import instant
 from ml_connector.infrastructure.ledger import CONNECTION, AnyRecord, Ledger, vendor_key
 from ml_connector.infrastructure.record_codec import decode, facts_type
+from ml_connector.records import lookup as records
 from ml_connector.user_errors import UserError
 
 _STORED_SITE = "site"

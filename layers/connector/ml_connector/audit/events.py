@@ -10,7 +10,7 @@ from ml_connector.infrastructure.answer_texts import decode
 from ml_connector.infrastructure.event_bodies import UnreadableBodyError, decompressed
 from ml_connector.infrastructure.inbox import KEPT_FOR, StoredEvent
 from ml_connector.messages.kinds import UnreadableEvent
-from ml_connector.output_files import atomic_file
+from ml_connector.output.files import atomic_file
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 

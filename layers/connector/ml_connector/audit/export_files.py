@@ -10,7 +10,7 @@ from ml_connector.audit.export_rows import rows
 from ml_connector.audit.record_rows import FIELDS, ExportPeriod, ExportRow, end_row, json_line
 from ml_connector.domain.ids import Actor
 from ml_connector.lists.cells import csv_line
-from ml_connector.output_files import atomic_file
+from ml_connector.output.files import atomic_file
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from ml_connector import clock
-from ml_connector import record_lookup as records
 from ml_connector.audit.record_rows import (
     FORMAT,
     ExportPeriod,
@@ -20,6 +19,7 @@ from ml_connector.audit.record_rows import (
 from ml_connector.audit.trails import orphaned_trails
 from ml_connector.domain.ids import Actor, RecordKey
 from ml_connector.infrastructure.ledger import Ledger, UnreadableRecord
+from ml_connector.records import lookup as records
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 

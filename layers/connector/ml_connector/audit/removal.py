@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ml_connector import record_lookup as records
 from ml_connector.domain.audit_chain import REMOVAL, REMOVED, Entry
 from ml_connector.domain.ids import Actor
 from ml_connector.domain.personal_values import KEYS, commitment, copied, get, put, texts_in
@@ -24,6 +23,7 @@ from ml_connector.infrastructure.ledger import (
     despite_conflicts,
 )
 from ml_connector.infrastructure.record_codec import decode, encode, facts_type
+from ml_connector.records import lookup as records
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 

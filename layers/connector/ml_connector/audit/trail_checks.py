@@ -4,9 +4,9 @@ import zlib
 from dataclasses import dataclass
 from typing import Any
 
-from ml_connector import record_lookup as records
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger
+from ml_connector.records import lookup as records
 from ml_connector.user_errors import UserError
 
 _UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, zlib.error)

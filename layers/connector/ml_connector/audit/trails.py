@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from ml_connector import record_lookup as records
 from ml_connector.audit.trail_checks import TrailCheck, check
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.dynamodb import DynamoTable, Table
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger, UnreadableRecord
 from ml_connector.infrastructure.record_codec import NewerDataError
+from ml_connector.records import lookup as records
 from ml_connector.stack import Stack
 
 

@@ -12,9 +12,9 @@ from ml_connector.domain.records import OrderFacts
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger, parked_under
 from ml_connector.messages.sending import order_message
+from ml_connector.records.tracked_record import HALTED
 from ml_connector.settings.connection import Connection
 from ml_connector.stack import Send
-from ml_connector.tracked_record import HALTED
 
 _FAR = datetime(9999, 1, 1, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from ml_connector.domain.ids import Division, SiteId
 from ml_connector.domain.orders.exact_order import CANCELLED, COMPLETE, STATUS_WORDS
 from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.ledger import Ledger, UnreadableRecord
-from ml_connector.record_lookup import order_facts, title
+from ml_connector.records.lookup import order_facts, title
 from ml_connector.services import StackServices
 from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.stack import Stack

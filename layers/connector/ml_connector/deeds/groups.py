@@ -28,8 +28,8 @@ from ml_connector.infrastructure.ledger import Conflict, Ledger, Record
 from ml_connector.infrastructure.record_codec import is_record_key
 from ml_connector.messages.kinds import PersonDeed
 from ml_connector.messages.sending import LONGEST_CHAIN, deed_again
+from ml_connector.records.tracked_record import MOST_RECEIVES
 from ml_connector.telemetry import logger
-from ml_connector.tracked_record import MOST_RECEIVES
 from ml_connector.user_errors import UserError
 
 ACTS_AFTER = timedelta(seconds=10)

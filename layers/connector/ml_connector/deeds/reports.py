@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from ml_connector import clock
-from ml_connector import record_lookup as records
 from ml_connector.domain.ids import Actor, ConnectionId, Division, OrderId, VendorId
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.orders.order import Order, Tag
@@ -37,6 +36,7 @@ from ml_connector.month_end.reconcile import reconcile
 from ml_connector.month_end.report_files import COLUMNS, orders_table
 from ml_connector.purchase_orders.bills import list_bills
 from ml_connector.purchase_orders.fetch import fetch_order
+from ml_connector.records import lookup as records
 from ml_connector.services import Services
 from ml_connector.stack import RecordStack
 from ml_connector.user_errors import UserError

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ml_connector import clock
-from ml_connector import record_lookup as records
 from ml_connector.deeds.deed_ledger import DeedLedger, DeedStack
 from ml_connector.deeds.refusals import FAILED, REFUSALS, why
 from ml_connector.domain.exception_codes import problem
@@ -21,6 +20,7 @@ from ml_connector.infrastructure.aws_faults import is_of_aws
 from ml_connector.infrastructure.ledger import AnyRecord
 from ml_connector.infrastructure.record_codec import NewerDataError
 from ml_connector.purchase_orders.preview import preview
+from ml_connector.records import lookup as records
 from ml_connector.telemetry import logger
 from ml_connector.user_errors import UserError
 

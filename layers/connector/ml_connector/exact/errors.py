@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from ml_connector import backoff, clock, telemetry
+from ml_connector import clock, telemetry
 from ml_connector.domain.exception_codes import CATALOGUE, delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review, UnclearAnswer
 from ml_connector.domain.ids import Division, code_of, site_of
@@ -24,7 +24,7 @@ from ml_connector.exact.error_texts import (
     reason_rule,
     rule_for,
 )
-from ml_connector.infrastructure import answer_texts
+from ml_connector.infrastructure import answer_texts, backoff
 from ml_connector.telemetry import redact_text
 
 ABOUT_ENDPOINTS = frozenset({"EXACT_FORBIDDEN", "EXACT_SCOPE_MISSING", "EXACT_LICENCE"})

@@ -16,7 +16,7 @@ from typing import NoReturn
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ml_connector import backoff, clock, telemetry
+from ml_connector import clock, telemetry
 from ml_connector.domain.exception_codes import delay, problem
 from ml_connector.domain.faults import Halt, Later, Problem
 from ml_connector.domain.ids import AppId, ConnectionId, SiteId
@@ -24,6 +24,7 @@ from ml_connector.exact import oauth
 from ml_connector.exact.oauth import Granted, TokenOutcome, TokenRequest, Tokens
 from ml_connector.exact.rate_limit_headers import next_day
 from ml_connector.exact.token_pairs import TokenPairs
+from ml_connector.infrastructure import backoff
 from ml_connector.infrastructure.circuit_breaker import EXACT, CircuitBreaker
 from ml_connector.infrastructure.coordination import ErrorWindow, Leases, SharedValues
 from ml_connector.infrastructure.dynamodb import Table

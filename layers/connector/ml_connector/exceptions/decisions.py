@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from ml_connector import clock
-from ml_connector import record_lookup as records
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Actor
 from ml_connector.domain.people import name_of
@@ -19,6 +18,7 @@ from ml_connector.domain.records import (
 from ml_connector.exceptions.open_rows import open_rows
 from ml_connector.exceptions.retry import send_by_hand
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict
+from ml_connector.records import lookup as records
 from ml_connector.stack import RecordStack
 from ml_connector.user_errors import UserError
 

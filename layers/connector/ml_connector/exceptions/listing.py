@@ -8,10 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ml_connector.ages import ago
 from ml_connector.exceptions.codes import explain
 from ml_connector.exceptions.open_rows import open_rows, with_exceptions
 from ml_connector.lists.writing import write_list
+from ml_connector.records.ages import ago
 from ml_connector.stack import Stack
 from ml_connector.user_errors import UserError
 

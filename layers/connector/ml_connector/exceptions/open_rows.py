@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ml_connector import record_lookup as records
 from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import named_scope
 from ml_connector.domain.open_exceptions import brief
 from ml_connector.domain.records import ConnectionFacts
 from ml_connector.infrastructure.data_form import OPEN_INDEXED
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger, UnreadableRecord
+from ml_connector.records import lookup as records
 
 
 def with_exceptions(ledger: Ledger) -> Iterator[AnyRecord | UnreadableRecord]:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ml_connector import clock
-from ml_connector import record_lookup as records
 from ml_connector.domain.faults import Problem, Review
 from ml_connector.domain.ids import Actor, Division, Guid, OrderId
 from ml_connector.domain.orders.adoption import adopted
@@ -26,6 +25,7 @@ from ml_connector.purchase_orders.prerequisites import (
     map_with_stored_data,
     supplier_with_stored_data,
 )
+from ml_connector.records import lookup as records
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection, ExactDivision
 from ml_connector.stack import RecordStack

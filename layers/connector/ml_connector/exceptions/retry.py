@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ml_connector import clock
-from ml_connector import record_lookup as records
 from ml_connector.domain.ids import Actor, OrderId, VendorId
 from ml_connector.domain.open_exceptions import taken_up
 from ml_connector.domain.records import OrderState
@@ -21,6 +20,7 @@ from ml_connector.infrastructure.ledger import (
 from ml_connector.infrastructure.queues import Message
 from ml_connector.messages.outcome import kept_messages
 from ml_connector.messages.sending import order_message, vendor_message
+from ml_connector.records import lookup as records
 from ml_connector.stack import RecordStack, Send
 from ml_connector.user_errors import UserError
 

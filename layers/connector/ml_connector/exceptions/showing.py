@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from ml_connector import record_lookup as records
 from ml_connector.exceptions.open_rows import open_rows
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger
+from ml_connector.records import lookup as records
 
 _LAST_STEPS = 5
 

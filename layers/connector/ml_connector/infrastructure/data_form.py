@@ -9,11 +9,10 @@ are in the ledger's table, so a restore brings back data and number together.
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ml_connector import clock
+from ml_connector import __version__, clock
 from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.infrastructure.dynamodb import Item, Put, Table, Write
 from ml_connector.infrastructure.record_codec import NewerDataError
-from ml_connector.release import VERSION
 
 ORDER_NAMES = OPEN_INDEXED = 1
 """Since this form, every order is found by rows of `order_names`, and every open exception in the
@@ -43,7 +42,7 @@ class StackForm(NamedTuple):
         if self.begun > NEWEST:
             raise NewerDataError(
                 f"the stack's data were written by version {self.release} (form {self.begun}); "
-                f"this is version {VERSION}, which knows form {NEWEST}: install version "
+                f"this is version {__version__}, which knows form {NEWEST}: install version "
                 f"{self.release} or a later one"
             )
 
@@ -115,11 +114,11 @@ class DataForm:
             "sk": _STACK,
             "begun": NEWEST,
             "done": done,
-            "release": VERSION,
+            "release": __version__,
             "by": by,
             "at": clock.now().isoformat(),
         }
-        if self.of_stack() != StackForm(NEWEST, done, VERSION):
+        if self.of_stack() != StackForm(NEWEST, done, __version__):
             self._table.put(item)
 
 

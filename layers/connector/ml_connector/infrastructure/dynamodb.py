@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from ml_connector import backoff, clock
+from ml_connector import clock
+from ml_connector.infrastructure import backoff
 
 Scalar = str | int | bool
 Item = dict[str, Scalar]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ml_connector.lists.cells import csv_line
-from ml_connector.output_files import atomic_file
+from ml_connector.output.files import atomic_file
 from ml_connector.user_errors import UserError
 
 _NOT_WRITTEN = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers")

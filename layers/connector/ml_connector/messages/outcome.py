@@ -26,8 +26,8 @@ from ml_connector.messages.kinds import (
 )
 from ml_connector.messages.parsing import misplaced
 from ml_connector.messages.sending import vendor_group
+from ml_connector.records.tracked_record import TrackedRecord
 from ml_connector.services import StackServices
-from ml_connector.tracked_record import TrackedRecord
 
 AGAIN_AFTER = timedelta(hours=1)
 """How long after a message could not be read it is sent again, for as long as events are kept."""

@@ -19,7 +19,7 @@ from ml_connector.month_end.report_lines import (
     ReportLine,
     Totals,
 )
-from ml_connector.printed_pages import columns_of, paragraph, table_row, write_page
+from ml_connector.output.printed_pages import columns_of, paragraph, table_row, write_page
 
 COLUMNS = (
     "category", "division", "order", "title", "day", "vendor", "airbase_currency",

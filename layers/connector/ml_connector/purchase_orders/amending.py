@@ -34,8 +34,8 @@ from ml_connector.infrastructure.ledger import OrderRecord
 from ml_connector.purchase_orders.exact_lookup import read_current
 from ml_connector.purchase_orders.exact_requests import header_write, removal
 from ml_connector.purchase_orders.line_changes import LineChanges
+from ml_connector.records.tracked_record import TrackedOrder
 from ml_connector.services import Services
-from ml_connector.tracked_record import TrackedOrder
 
 _UNWANTED = {OrderState.CANCELLED, OrderState.NOT_AN_ORDER}  # states of orders not wanted in Exact
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ml_connector import record_lookup as records
 from ml_connector.airbase.bills import Bill, bills_of
 from ml_connector.domain.ids import VendorId
 from ml_connector.infrastructure.ledger import Ledger
+from ml_connector.records import lookup as records
 from ml_connector.services import Services
 from ml_connector.user_errors import UserError
 

@@ -20,6 +20,7 @@ from ml_connector.infrastructure.ledger import AnyRecord, Conflict, OrderRecord,
 from ml_connector.messages.rooms import Rooms
 from ml_connector.messages.sending import run_message, unique_id
 from ml_connector.purchase_orders.posting import advance_order
+from ml_connector.records.tracked_record import HALTED
 from ml_connector.reference_data.refresh import is_due, is_usable, refresh
 from ml_connector.services import Services
 from ml_connector.sweep.due_records import (
@@ -30,7 +31,6 @@ from ml_connector.sweep.due_records import (
     waiting_for_exact,
 )
 from ml_connector.telemetry import logger
-from ml_connector.tracked_record import HALTED
 
 RUN_LASTS = timedelta(seconds=35)
 """Of a worker's 60 seconds: the last order of a run may take what is left."""

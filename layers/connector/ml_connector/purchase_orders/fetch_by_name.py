@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from ml_connector import clock
-from ml_connector import record_lookup as records
 from ml_connector.domain.faults import Halt, Later, Review
 from ml_connector.domain.ids import OrderId
 from ml_connector.infrastructure.ledger import new_order
 from ml_connector.purchase_orders.fetch import fetch_order
+from ml_connector.records import lookup as records
 from ml_connector.services import Services
 from ml_connector.user_errors import ServiceError, UserError
 

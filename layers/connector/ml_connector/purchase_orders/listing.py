@@ -6,8 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ml_connector import ages
-from ml_connector import record_lookup as records
 from ml_connector.domain.exception_codes.readable import coded_text
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.open_exceptions import brief
@@ -15,7 +13,9 @@ from ml_connector.domain.records import OrderState
 from ml_connector.domain.words import moment
 from ml_connector.infrastructure.ledger import Ledger, OrderRecord, UnreadableRecord, new_order
 from ml_connector.lists.writing import write_list
-from ml_connector.record_lookup import served_elsewhere, set_aside
+from ml_connector.records import ages
+from ml_connector.records import lookup as records
+from ml_connector.records.lookup import served_elsewhere, set_aside
 from ml_connector.user_errors import UserError
 
 COLUMNS = (

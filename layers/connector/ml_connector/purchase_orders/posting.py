@@ -42,8 +42,8 @@ from ml_connector.messages.sending import vendor_message
 from ml_connector.purchase_orders.amending import OrderAmender, is_as_expected, note_refusal
 from ml_connector.purchase_orders.prerequisites import Prerequisites
 from ml_connector.purchase_orders.reader import OrderReader, standing_of
+from ml_connector.records.tracked_record import TrackedOrder
 from ml_connector.services import Services
-from ml_connector.tracked_record import TrackedOrder
 
 _MOST_STEPS = 100
 

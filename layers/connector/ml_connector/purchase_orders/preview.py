@@ -48,10 +48,10 @@ from ml_connector.purchase_orders.exact_requests import ExactWrite, header_write
 from ml_connector.purchase_orders.line_changes import LineChanges
 from ml_connector.purchase_orders.planned_prerequisites import PlannedPrerequisites
 from ml_connector.purchase_orders.reader import OrderReader
-from ml_connector.record_lookup import served_elsewhere
+from ml_connector.records.lookup import served_elsewhere
+from ml_connector.records.tracked_record import state_in_review
 from ml_connector.services import Services
 from ml_connector.sweep.missed_approvals import LISTING, is_from_before, may_be_posted
-from ml_connector.tracked_record import state_in_review
 
 PreviewAction = Literal[
     "post", "adopt", "amend", "remove", "keep", "end", "none", "review", "wait", "halt"

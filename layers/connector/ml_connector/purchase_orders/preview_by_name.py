@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ml_connector import record_lookup as records
 from ml_connector.domain.ids import OrderId
 from ml_connector.domain.words import command
 from ml_connector.infrastructure.ledger import new_order
 from ml_connector.purchase_orders.preview import preview as preview_order
 from ml_connector.purchase_orders.preview import preview_open
+from ml_connector.records import lookup as records
 from ml_connector.services import Services
 from ml_connector.user_errors import ServiceError, UserError
 

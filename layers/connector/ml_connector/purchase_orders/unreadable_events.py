@@ -21,9 +21,9 @@ from ml_connector.messages.kinds import (
     event_record,
 )
 from ml_connector.messages.sending import order_message, vendor_message
+from ml_connector.records.tracked_record import TrackedRecord
 from ml_connector.services import Services, StackServices
 from ml_connector.settings.airbase_profile import AirbaseProfile
-from ml_connector.tracked_record import TrackedRecord
 from ml_connector.webhooks import airbase
 
 _AIRBASE = "airbase"

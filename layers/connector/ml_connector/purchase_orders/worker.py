@@ -32,6 +32,7 @@ from ml_connector.messages.outcome import finish, keep_unread
 from ml_connector.messages.worker import MOST_TIMES, DeliverAgain
 from ml_connector.purchase_orders.division_run import go_on, run_division
 from ml_connector.purchase_orders.posting import advance_order, compare_with_exact, refuse_order
+from ml_connector.records.tracked_record import TrackedRecord
 from ml_connector.reference_data.notifications import note_stream_change
 from ml_connector.services import Services, StackServices
 from ml_connector.sweep.backlog import in_its_place
@@ -39,7 +40,6 @@ from ml_connector.sweep.dispatch import queue_sweeps
 from ml_connector.sweep.missed_approvals import search_listing
 from ml_connector.sweep.one_connection import sweep_one
 from ml_connector.sweep.outage_recovery import recover
-from ml_connector.tracked_record import TrackedRecord
 
 
 def handle(message: WorkerMessage, services: StackServices) -> None:

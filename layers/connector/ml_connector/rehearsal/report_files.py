@@ -7,7 +7,7 @@ from ml_connector.domain.exception_codes.difference_words import in_words
 from ml_connector.domain.exception_codes.readable import coded_text, readable_text
 from ml_connector.domain.words import moment
 from ml_connector.lists.writing import write_list
-from ml_connector.printed_pages import paragraph, table, write_page
+from ml_connector.output.printed_pages import paragraph, table, write_page
 from ml_connector.rehearsal.readiness import Readiness
 from ml_connector.rehearsal.rehearsed_orders import (
     VERDICT_TITLES,

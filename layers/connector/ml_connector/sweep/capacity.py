@@ -7,9 +7,9 @@ from ml_connector import clock
 from ml_connector.domain.ids import Division
 from ml_connector.domain.records import OrderFacts, OrderState
 from ml_connector.infrastructure.ledger import AnyRecord, OrderRecord
+from ml_connector.records.tracked_record import LONGEST_WAIT
 from ml_connector.reference_data.refresh import is_usable
 from ml_connector.services import Services
-from ml_connector.tracked_record import LONGEST_WAIT
 
 # These need no reference data: the first is looked up in Exact, the second compared.
 _WITHOUT_MAPPING = {OrderState.POSTING, OrderState.POSTED}

@@ -42,6 +42,7 @@ from ml_connector.messages.sending import (
     run_message,
     vendor_message,
 )
+from ml_connector.records.tracked_record import GIVEN_UP, HALTED
 from ml_connector.reference_data.refresh import is_due
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -50,7 +51,6 @@ from ml_connector.sweep.long_outages import report_outages
 from ml_connector.sweep.missed_approvals import queue_listing
 from ml_connector.sweep.outages import Outages, read_outages
 from ml_connector.telemetry import logger
-from ml_connector.tracked_record import GIVEN_UP, HALTED
 
 _QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout
 _MOST_AT_ONCE = 500

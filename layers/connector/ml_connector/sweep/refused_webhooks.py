@@ -9,7 +9,7 @@ from ml_connector.domain.records import EventFacts, EventState
 from ml_connector.domain.words import moment
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.webhook_senders import WebhookSenders, WebhookSenderState
-from ml_connector.tracked_record import TrackedRecord
+from ml_connector.records.tracked_record import TrackedRecord
 
 MOST_REFUSALS = 3
 """Minutes with refused calls, with none accepted since, that are an exception if they span..."""

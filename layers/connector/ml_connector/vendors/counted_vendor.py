@@ -6,8 +6,8 @@ from ml_connector.domain.faults import Fault
 from ml_connector.domain.ids import VendorId
 from ml_connector.domain.matching.party import Party
 from ml_connector.domain.records import VendorFacts
+from ml_connector.records.tracked_record import REVIEW_RETRY, TrackedRecord
 from ml_connector.services import Services
-from ml_connector.tracked_record import REVIEW_RETRY, TrackedRecord
 from ml_connector.vendors.context import open_vendor
 
 WORKER_LIVES = timedelta(seconds=330)

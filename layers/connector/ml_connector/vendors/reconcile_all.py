@@ -25,9 +25,9 @@ from ml_connector.domain.records import ComparisonFacts, ComparisonProgress, Com
 from ml_connector.exact.reference_data import ACCOUNTS_PATH
 from ml_connector.infrastructure.coordination import COMPARISON
 from ml_connector.infrastructure.reconciliation_progress import ReconciliationProgress
+from ml_connector.records.tracked_record import TrackedRecord
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
-from ml_connector.tracked_record import TrackedRecord
 from ml_connector.vendors.bulk_matching import decide_division
 from ml_connector.vendors.context import VendorContext, open_context, open_vendor
 from ml_connector.vendors.parties import supplier_party, vendor_party

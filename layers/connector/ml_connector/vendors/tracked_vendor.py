@@ -21,7 +21,7 @@ from ml_connector.infrastructure.vendor_links import (
     SupplierProposals,
     VendorLinks,
 )
-from ml_connector.tracked_record import TrackedRecord
+from ml_connector.records.tracked_record import TrackedRecord
 
 Agreed = Mapping[str, str]
 """Names and e-mail addresses of both sides when a link was made or last accepted."""

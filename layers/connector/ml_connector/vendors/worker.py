@@ -29,11 +29,11 @@ from ml_connector.messages.outcome import finish, keep_unread
 from ml_connector.messages.parsing import parse
 from ml_connector.messages.sending import reconcile_message, unique_id
 from ml_connector.messages.worker import MOST_TIMES, DeliverAgain
+from ml_connector.records.tracked_record import TrackedRecord
 from ml_connector.reference_data.refresh import note_stale
 from ml_connector.services import Services, StackServices
 from ml_connector.sweep.backlog import chain_of, in_its_place
 from ml_connector.sweep.dispatch import COMPARED_AT_ONCE
-from ml_connector.tracked_record import TrackedRecord
 from ml_connector.vendors.context import VendorContext, open_context, open_vendor
 from ml_connector.vendors.counted_vendor import WORKER_LIVES, CountedVendor
 from ml_connector.vendors.parties import vendor_party

@@ -5,7 +5,7 @@ from ml_connector.audit.record_rows import exported
 from ml_connector.domain.ids import RecordKey
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger
 from ml_connector.infrastructure.record_codec import NewerDataError
-from ml_connector.record_lookup import find_record
+from ml_connector.records.lookup import find_record
 from ml_connector.user_errors import UserError
 from ml_console.console import Console
 from ml_console.formats import record_address

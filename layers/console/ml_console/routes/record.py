@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ml_connector import record_lookup as records
 from ml_connector.audit import trail_checks
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.console_access import Role
@@ -14,6 +13,7 @@ from ml_connector.domain.reports import ApprovedOrder, BillsReport
 from ml_connector.exceptions.open_rows import open_rows
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger
 from ml_connector.messages.kinds import RequestName
+from ml_connector.records import lookup as records
 from ml_connector.user_errors import UserError
 from ml_console.console import Console
 from ml_console.routes import asking

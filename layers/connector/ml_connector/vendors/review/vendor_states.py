@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import cached_property
 from typing import Literal
 
-from ml_connector import record_lookup as records
 from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.matching.party import Party, digest
 from ml_connector.domain.orders.reference_data import Supplier
@@ -19,6 +18,7 @@ from ml_connector.infrastructure.vendor_links import (
     SupplierProposal,
 )
 from ml_connector.lists.known_codes import KnownCodes
+from ml_connector.records import lookup as records
 from ml_connector.services import Services
 from ml_connector.vendors.parties import supplier_party, vendors_of
 from ml_connector.vendors.waiting_orders import waiting_for_link

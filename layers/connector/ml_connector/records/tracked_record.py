@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
-from ml_connector import backoff, clock
+from ml_connector import clock
 from ml_connector.domain.exception_codes import CATALOGUE, delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Problem, ReadPart, Review
 from ml_connector.domain.ids import site_in
@@ -20,6 +20,7 @@ from ml_connector.domain.records import (
     OrderState,
     Waiting,
 )
+from ml_connector.infrastructure import backoff
 from ml_connector.infrastructure.aws_faults import is_of_aws
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT
 from ml_connector.infrastructure.dynamodb import Write

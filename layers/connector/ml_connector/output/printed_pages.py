@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 
-from ml_connector.output_files import atomic_file
+from ml_connector.output.files import atomic_file
 
 _STYLE = """
 body { font: 10pt/1.35 system-ui, sans-serif; margin: 1.5cm; color: #111; }

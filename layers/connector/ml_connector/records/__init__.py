@@ -1,0 +1,1 @@
+"""Records as workers and people meet them: found by name or age, and tracked step by step."""
