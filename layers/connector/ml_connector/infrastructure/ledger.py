@@ -544,8 +544,7 @@ def _refuse_too_large(record: AnyRecord, writes: Sequence[Write]) -> None:
     most = LARGEST_TRANSACTION - (0 if record.problems else _KEPT_FREE)
     if size > most or len(writes) > MOST_WRITES:
         title = record.facts.title or record.key
-        megabytes = f"{size / 1024**2:.1f}"
-        raise Review([problem("RECORD_TOO_LARGE", title, "size", megabytes=megabytes)])
+        raise Review([problem("RECORD_TOO_LARGE", title, "size")])  # the same at any size
 
 
 def _item(record: AnyRecord, facts: Packed) -> Item:

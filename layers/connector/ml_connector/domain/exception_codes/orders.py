@@ -211,7 +211,7 @@ ORDERS: tuple[CatalogueEntry, ...] = (
         "Split the order in Airbase into smaller ones. If exceptions are listed beside this one, "
         "resolve them first: there may be more of them than are shown.",
         {
-            "size": "This step needs {megabytes} MB; DynamoDB stores 4 MB at once.",
+            "size": "This step needs more than the 4 MB that DynamoDB stores at once.",
         },
     ),
     CatalogueEntry(
