@@ -13,8 +13,11 @@ from ml_connector.audit import export_files, removal, trail_checks
 from ml_connector.audit.record_rows import ExportPeriod
 from ml_connector.audit.removal import RecordRemoval
 from ml_connector.domain.audit_chain import REMOVAL, Anchor, Entry, _content, _digest
+from ml_connector.domain.ids import RecordKey
 from ml_connector.domain.people import Person
 from ml_connector.domain.personal_values import removed_paths
+from ml_connector.domain.records import EventFacts, KeptMessage
+from ml_connector.infrastructure.decided_values import DecidedValues, MappedValue
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger, order_key
 from ml_connector.user_errors import UserError
 from tests.audit.test_audit_export import VERIFY
@@ -252,3 +255,73 @@ def test_an_entry_of_many_rows_leaves_none_behind(
     assert removed(stack)[key].entries > 0
     assert broken(env) == []
     assert noise[:2000] not in everything_stored(env)
+
+
+# ---------------------------------------------------------------- every place of a text
+
+
+def facts_with(env: InMemoryEnvironment, **facts: Any) -> AnyRecord:
+    """Give the posted order's record these facts, and return it."""
+    ledger = env.services.ledger_of(FIRM)
+    record = record_of(env)
+    ledger.write(replace(record, facts=replace(record.facts, **facts)), "commented", detail={})
+    return record_of(env)
+
+
+@pytest.mark.parametrize("space", ["  ", "\t", "\n", "\u00a0"])
+def test_a_name_goes_from_every_place_of_a_text_whatever_space_is_in_it(
+    env: InMemoryEnvironment, stack: PersonStack, space: str
+) -> None:
+    spaced = NAME.replace(" ", space)
+    facts_with(env, vendor=f"{NAME} called; {spaced} will call again")
+    removed(stack)
+    assert record_of(env).facts.vendor == "(removed) called; (removed) will call again"
+
+
+def test_it_goes_from_what_a_remote_has_said(env: InMemoryEnvironment, stack: PersonStack) -> None:
+    ledger = env.services.ledger_of(FIRM)
+    record = ledger.read(RecordKey("event#e1"))
+    kept = KeptMessage("purchase_orders", f"{FIRM}#e1", {"message": {"shown": f"from {NAME}"}})
+    ledger.write(replace(record, facts=EventFacts(message=kept)), "handled", detail={})
+    assert removed(stack)[record.key].in_record == 1
+    assert NAME not in everything_stored(env)
+
+
+def test_what_a_worker_writes_meanwhile_is_removed_too(
+    env: InMemoryEnvironment, stack: PersonStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, written = Ledger.rewrite_entry, list[str]()
+
+    def rewrite(self: Ledger, entry: Entry) -> None:
+        real(self, entry)
+        if not written:
+            written.append(NAME)
+            facts_with(env, vendor=f"called {NAME}")
+
+    monkeypatch.setattr(Ledger, "rewrite_entry", rewrite)
+    removed(stack)
+    assert written
+    assert NAME not in everything_stored(env)
+    assert broken(env) == []
+
+
+def test_a_trial_shows_the_longer_names_that_would_lose_it(
+    env: InMemoryEnvironment, stack: PersonStack
+) -> None:
+    facts_with(env, vendor=f"as {NAME} & Zonen")
+    told = removed(stack, dry_run=True)[record_of(env).key]
+    assert f"as {NAME} & Zonen" in told.found_in
+    assert removed(stack)[record_of(env).key].found_in == ()
+
+
+def test_who_has_mapped_a_value_goes_too(env: InMemoryEnvironment, stack: PersonStack) -> None:
+    decided = DecidedValues(env.memory.tables.ledger, FIRM)
+    value = MappedValue(None, "account", "4100", "4100")
+    decided.note([value], ANNA)
+    before = decided.last(value)
+    assert before
+    assert removed(stack, "Anna de Vries")["mappings"].in_record == 1
+    after = decided.last(value)
+    assert after
+    assert "Anna" not in after.by
+    assert after.at == before.at

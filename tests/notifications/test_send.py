@@ -423,6 +423,26 @@ def test_each_halt_is_an_alarm_of_its_own_and_sent_once(
     assert env.services_of().outbox.waiting(10) == []
 
 
+def test_a_halt_is_told_however_many_exceptions_wait(
+    env: InMemoryEnvironment, alarms: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env.connect()
+    monkeypatch.setattr(send, "_MAX_ITEMS", 3)
+    env.memory.topics.clear()
+    for number in range(5):
+        bad(env, number)
+    halt(env, 2101)
+    env.memory.topics.append(Mailbox())
+    env.services = env.memory.services()
+    first = env.services_of().outbox.waiting(1)[0]
+    assert [each.kind for each in first.notifications] == ["halt"]
+    assert first.at > env.services_of().outbox.waiting(2)[1].at
+    env.sweep()
+    assert [subject for subject, _ in alarms.messages] == [
+        f"Connector {FIRM}: division nl.2101 stopped, EXACT_DIVISION_BLOCKED"
+    ]
+
+
 def test_an_alarm_that_fails_is_sent_again_and_the_others_are_not_repeated(
     env: InMemoryEnvironment, box: Mailbox, alarms: Mailbox
 ) -> None:

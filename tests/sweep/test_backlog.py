@@ -15,14 +15,19 @@ import pytest
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import QueuedMessage
 from ml_connector import clock
-from ml_connector.domain.ids import ConnectionId, OrderId
+from ml_connector.domain.ids import ConnectionId, OrderId, VendorId
+from ml_connector.domain.records import VendorState
 from ml_connector.infrastructure.inbox import Inbox
+from ml_connector.infrastructure.ledger import vendor_key
 from ml_connector.infrastructure.places import FEW, MOST, Places, read_places
-from ml_connector.infrastructure.queues import PURCHASE_ORDERS
+from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
 from ml_connector.infrastructure.webhook_senders import WebhookSenders
-from ml_connector.messages.sending import order_message
+from ml_connector.messages import rooms
+from ml_connector.messages.rooms import Rooms, queue_waiting_events
+from ml_connector.messages.sending import order_message, vendor_message
 from ml_connector.messages.worker import A_MOMENT
+from ml_connector.sweep import due_records
 from ml_connector.sweep.due_records import queue_at_once
 from ml_connector.webhooks import airbase
 from ml_connector.webhooks.handler import WebhookHandler, WebhookSender
@@ -277,3 +282,72 @@ def test_orders_that_an_import_wakes_are_queued_few_at_a_time(
     at_rest.work()
     at_rest.wait(minutes=1)
     assert states(at_rest, many) == {"posted": 25}
+
+
+# ---------------------------------------------------------------- nothing waits unseen
+
+
+def vendor_events(env: InMemoryEnvironment, number: int) -> None:
+    """Store events about vendors that nobody has queued, all older than what follows."""
+    inbox = env.services.inbox_of(FIRM)
+    for at in range(number):
+        inbox.keep_message(vendor_message(FIRM, VendorId(f"v{at}")), f"event of vendor {at}")
+
+
+def test_an_order_does_not_wait_behind_events_of_the_other_queue(
+    at_rest: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rooms, "_MOST_SEEN", 5)
+    vendor_events(at_rest, 12)
+    at_rest.clock.move(1)
+    (order,) = orders(at_rest, 1)
+    event_of(at_rest, order)
+    queue_waiting_events(at_rest.services.inbox_of(FIRM), Rooms(at_rest.services_of()))
+    assert len(queued(at_rest)) == 1
+
+
+def test_due_orders_do_not_wait_behind_due_vendors(
+    at_rest: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due_records, "_MOST_AT_ONCE", 3)
+    ledger = at_rest.services.ledger_of(FIRM)
+    long_ago = clock.now() - timedelta(hours=1)
+    for at in range(5):
+        vendor = ledger.read(vendor_key(VendorId(f"v{at}")))
+        ledger.write(vendor.now(VendorState.NEW).due(long_ago), "received")
+    (order,) = orders(at_rest, 1)
+    ledger.write(at_rest.record(order).now("received").due(clock.now()), "received")
+    due_records.queue_due(at_rest.services_of(), Rooms(at_rest.services_of(), MOST))
+    assert len(queued(at_rest)) == 1
+
+
+def test_what_waits_is_queued_after_a_message_that_cannot_be_read(
+    at_rest: InMemoryEnvironment,
+) -> None:
+    own = at_rest.services_of()
+    for at in range(FEW):
+        odd = Message(PURCHASE_ORDERS, f"{FIRM}#odd{at}", {"kind": f"odd {at}", "connection": FIRM})
+        assert Rooms(own).send(odd, f"odd {at}")
+    (order,) = orders(at_rest, 1)
+    receive(at_rest, order)
+    assert queued(at_rest) == []
+    at_rest.work()
+    assert at_rest.record(order).state == "posted", "without a sweep"
+
+
+def test_those_that_failed_long_ago_are_forgotten(at_rest: InMemoryEnvironment) -> None:
+    own = at_rest.services_of()
+    places = own.places(PURCHASE_ORDERS)
+
+    def fail(name: str) -> list[str]:
+        taken_ = places.take(order_message(FIRM, OrderId(name)), name, MOST)
+        assert taken_
+        places.set_aside(str(taken_.body["place"]))
+        (found,) = read_places(at_rest.memory.tables.coordination, FIRM, [PURCHASE_ORDERS])
+        return found.tried
+
+    assert len(fail("first")) == 1
+    at_rest.clock.move(timedelta(minutes=20))
+    assert len(fail("second")) == 2
+    at_rest.clock.move(timedelta(minutes=40))
+    assert len(fail("third")) == 2

@@ -31,19 +31,24 @@ def remove(
 ) -> None:
     """Remove a person from records and audit trails, which stay verifiable.
 
-    It cannot be taken back. Exit code 1 when something was left, because it is open.
+    It cannot be taken back. Exit code 1 when something was left, because it is open, or nothing
+    was found.
     """
     stack = stack_of(context)
     found = removal.remove(stack, stack.actor, connection, text, reason, dry_run=dry_run)
     if as_json:
         print_json([vars(each) for each in found])
     else:
-        rows = ((e.record, e.title, e.values, e.entries, e.in_record, e.left) for e in found)
-        columns = ("Record", "Title", "Values", "Whole entries", "In the record", "Left because")
+        rows = (
+            (e.record, e.title, e.values, e.entries, e.in_record, e.left or "\n".join(e.found_in))
+            for e in found
+        )
+        last = "Found in, or left because" if dry_run else "Left because"
         if found:
+            columns = ("Record", "Title", "Values", "Whole entries", "In the record", last)
             print_table(columns, list(rows))
         done = sum(not each.left for each in found)
         words = "It would be removed" if dry_run else "It was removed"
         print_line(f"{words} from {counted(done, 'record')}.")
-    if any(each.left for each in found):
+    if not found or any(each.left for each in found):
         raise typer.Exit(_LEFT)

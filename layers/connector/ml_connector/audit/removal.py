@@ -8,13 +8,14 @@ tells of is found like any change.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ml_connector.domain.audit_chain import REMOVAL, REMOVED, Entry
-from ml_connector.domain.ids import Actor
+from ml_connector.domain.ids import Actor, RecordKey
 from ml_connector.domain.personal_values import KEYS, commitment, copied, get, put, texts_in
+from ml_connector.infrastructure.decided_values import DecidedValues
 from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.infrastructure.ledger import (
     AnyRecord,
@@ -30,6 +31,11 @@ from ml_connector.user_errors import UserError
 GONE = "(removed)"
 """What stands in a record in place of a name that was removed."""
 _SHORTEST = 4
+_ANY_SPACE = r"\s+"
+_MOST_LOOKS = 3
+_OTHER_KEYS = frozenset({"candidates", "evidence", "message", "shown"})
+"""Beside those of `personal_values`: facts that quote what a remote has said of the record."""
+_LONGEST_FOUND, _MOST_FOUND = 80, 5
 _KEPT_WHOLE = frozenset({"body", "intent", "exact"})
 """Facts that are compared with Exact: what they say is removed there first."""
 
@@ -40,6 +46,8 @@ class RecordRemoval:
 
     `values` were removed from entries that stay, `entries` were removed as a whole; `in_record`:
     how many values of the record itself. `left`: why nothing was removed, empty if it was.
+    `found_in`: before the removal, the first texts in which it stands, cut when they are long; a
+    longer name of somebody else would lose it too.
     """
 
     record: str
@@ -48,6 +56,7 @@ class RecordRemoval:
     entries: int
     in_record: int
     left: str = ""
+    found_in: tuple[str, ...] = ()
 
 
 def remove(
@@ -58,59 +67,84 @@ def remove(
     Reports that were read for pages are removed too; they can be read again. Raises `UserError` for
     a text that is too short, or a reason that repeats it.
     """
-    wanted = " ".join(text.split())
-    if len(wanted) < _SHORTEST:
+    words = text.split()
+    if len(" ".join(words)) < _SHORTEST:
         raise UserError(f"{text!r} is too short: give the whole name, as it is kept")
-    finds = re.compile(rf"(?<!\w){re.escape(wanted)}(?!\w)").search
-    if not reason.strip() or finds(reason):
+    wanted = re.compile(rf"(?<!\w){_ANY_SPACE.join(map(re.escape, words))}(?!\w)")
+    if not reason.strip() or wanted.search(reason):
         raise UserError("give a reason that does not repeat what is to be removed")
     ledger = stack.ledger_of(actor, stack.known_ledger(id).id)
-    found = list(_everywhere(ledger, finds, reason.strip(), dry_run=dry_run))
+    found = list(_everywhere(ledger, wanted, reason.strip(), dry_run=dry_run))
+    decided = DecidedValues(stack.tables.ledger, ledger.id)
+    deciders = [each for each in decided.deciders() if wanted.search(each.by)]
+    if deciders:
+        found.append(RecordRemoval("mappings", "who has mapped values", 0, 0, len(deciders)))
     if not dry_run:
         KeptReports(stack.tables.mappings, ledger.id).remove_all()
+        for each in deciders:
+            decided.rename(each, wanted.sub(GONE, each.by))
     return found
 
 
-_Finds = Callable[[str], Any]
-
-
 def _everywhere(
-    ledger: Ledger, finds: _Finds, reason: str, *, dry_run: bool
+    ledger: Ledger, wanted: re.Pattern[str], reason: str, *, dry_run: bool
 ) -> Iterator[RecordRemoval]:
     for record in ledger.readable_or_not():
         if isinstance(record, UnreadableRecord):
             yield RecordRemoval(record.key, record.key, 0, 0, 0, record.why)
             continue
-        one = _OneRecord(ledger, record, finds)
+        one = _OneRecord(ledger, record, wanted)
         if not one.is_concerned:
             continue
         if record.facts.open_problems:
             yield one.told("it is open, and needs what it says: decide about it first")
-            continue
-        if not dry_run:
-            one.remove(reason)
-        yield one.told()
+        elif dry_run:
+            yield one.told(found_in=one.found_in())
+        else:
+            yield _removed(ledger, one, reason)
+
+
+def _removed(ledger: Ledger, one: "_OneRecord", reason: str) -> RecordRemoval:
+    """Remove it, and look again: a worker may have written to the record meanwhile."""
+    told = one.told()
+    for _ in range(_MOST_LOOKS):
+        one.remove(reason)
+        one = _OneRecord(ledger, ledger.read(one.key), one.wanted)
+        if not one.is_concerned:
+            return told
+    return replace(told, left="workers change it all the time: run this again")
 
 
 class _OneRecord:
     """A record and its trail, and what of them is to be removed."""
 
-    def __init__(self, ledger: Ledger, record: AnyRecord, finds: _Finds) -> None:
-        self._ledger, self._record, self._finds = ledger, record, finds
-        concerned = [each for each in ledger.entries(record.key) if _paths(each, finds)]
-        self._whole = [each for each in concerned if not _is_sealed(each, finds)]
-        self._parts = [each for each in concerned if _is_sealed(each, finds)]
-        self._values = sum(len(_paths(each, finds)) for each in self._parts)
-        self._in_record = len(list(_of_facts(encode(record.facts), finds)))
+    def __init__(self, ledger: Ledger, record: AnyRecord, wanted: re.Pattern[str]) -> None:
+        self._ledger, self._record, self.wanted = ledger, record, wanted
+        concerned = [each for each in ledger.entries(record.key) if self._paths(each)]
+        self._whole = [each for each in concerned if not self._is_sealed(each)]
+        self._parts = [each for each in concerned if self._is_sealed(each)]
+        self._in_record = list(_of_facts(encode(record.facts), wanted))
+
+    @property
+    def key(self) -> RecordKey:
+        return self._record.key
 
     @property
     def is_concerned(self) -> bool:
         return bool(self._whole or self._parts or self._in_record)
 
-    def told(self, left: str = "") -> RecordRemoval:
-        key, title = self._record.key, records.title(self._record)
-        shown = GONE if self._finds(title) else title
-        return RecordRemoval(key, shown, self._values, len(self._whole), self._in_record, left)
+    def told(self, left: str = "", found_in: tuple[str, ...] = ()) -> RecordRemoval:
+        title = self.wanted.sub(GONE, records.title(self._record))
+        values = sum(len(self._paths(each)) for each in self._parts)
+        counts = values, len(self._whole), len(self._in_record)
+        return RecordRemoval(self.key, title, *counts, left, found_in)
+
+    def found_in(self) -> tuple[str, ...]:
+        """Return the texts in which it stands."""
+        texts = [text for _, text in self._in_record]
+        for each in (*self._parts, *self._whole):
+            texts += [text for _, _, text in self._found(each)]
+        return tuple(dict.fromkeys(each[:_LONGEST_FOUND] for each in texts))[:_MOST_FOUND]
 
     def remove(self, reason: str) -> None:
         """Tell of it in the trail, take it out of the record, then out of the entries."""
@@ -119,33 +153,35 @@ class _OneRecord:
             gone = replace(each, actor=GONE, detail={REMOVED: True}, salts={})
             self._ledger.rewrite_entry(gone)
         for each in self._parts:
-            self._ledger.rewrite_entry(_without(each, _paths(each, self._finds)))
+            self._ledger.rewrite_entry(_without(each, self._paths(each)))
 
     def _tell(self, reason: str) -> None:
-        record = self._ledger.read(self._record.key)
+        record = self._ledger.read(self.key)
         whole = copied({"detail": encode(record.facts)})
-        for path, text in list(_of_facts(whole["detail"], self._finds)):
-            put(whole, path, text)
+        for path, text in list(_of_facts(whole["detail"], self.wanted)):
+            put(whole, path, self.wanted.sub(GONE, text))
         facts = decode(whole["detail"], facts_type(record.key))
         detail = {
             "entries": [{"seq": each.seq, "hash": each.hash} for each in self._whole],
             "values": [
                 {"seq": each.seq, "path": path}
                 for each in self._parts
-                for path in _paths(each, self._finds)
+                for path in self._paths(each)
             ],
             "why": reason,
         }
         self._ledger.write(replace(record, facts=facts), REMOVAL, detail=detail)
 
+    def _is_sealed(self, entry: Entry) -> bool:
+        """Return whether each of the texts has a salt, so that it can be removed alone."""
+        return entry.salts.keys() >= {*self._paths(entry)}
 
-def _paths(entry: Entry, finds: _Finds) -> list[str]:
-    return [path for path, _, text in texts_in(entry.actor, entry.detail) if finds(text)]
+    def _paths(self, entry: Entry) -> list[str]:
+        return [path for path, _, _ in self._found(entry)]
 
-
-def _is_sealed(entry: Entry, finds: _Finds) -> bool:
-    """Return whether each of the texts has a salt, so that it can be removed alone."""
-    return entry.salts.keys() >= {*_paths(entry, finds)}
+    def _found(self, entry: Entry) -> list[tuple[str, str, str]]:
+        texts = texts_in(entry.actor, entry.detail)
+        return [each for each in texts if self.wanted.search(each[2])]
 
 
 def _without(entry: Entry, paths: list[str]) -> Entry:
@@ -157,9 +193,9 @@ def _without(entry: Entry, paths: list[str]) -> Entry:
     return replace(entry, actor=values["actor"], detail=values["detail"], salts=salts)
 
 
-def _of_facts(stored: Mapping[str, Any], finds: _Finds) -> Iterator[tuple[str, str]]:
-    """Yield the places in a record's facts, and what stands there afterwards."""
+def _of_facts(stored: Mapping[str, Any], wanted: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    """Yield the places in a record's facts where it may be removed, and what stands there."""
     own = {name: value for name, value in stored.items() if name not in _KEPT_WHOLE}
     for path, key, text in texts_in("x", own):
-        if key in KEYS and (found := finds(text)):
-            yield path, f"{text[: found.start()]}{GONE}{text[found.end() :]}"
+        if key in KEYS | _OTHER_KEYS and wanted.search(text):
+            yield path, text

@@ -22,6 +22,8 @@ from ml_connector.infrastructure.dynamodb import Item, Table
 KEPT_FOR = timedelta(days=7)
 
 Kind = Literal["exception", "halt", "lifted", "assigned"]
+_OF_HALTS = frozenset({"halt", "lifted"})
+_FIRST = "!"  # before any digit: however many exceptions wait, a halt is told first
 _MAX_LENGTH, _LONGEST_CAUSE = 120, 400
 
 
@@ -63,7 +65,7 @@ class NotificationOutbox:
         self._pk = _pk(id)
 
     def waiting(self, limit: int) -> list[OutboxItem]:
-        """Return up to `limit` items, the oldest first."""
+        """Return up to `limit` items: those of halts, then the others, the oldest first."""
         found = self._table.query(self._pk)
         return [_read(item) for item in islice(found, limit)]
 
@@ -80,9 +82,10 @@ def outbox_item(
     if not found:
         return None
     now = clock.now()
+    first = _FIRST if any(each.kind in _OF_HALTS for each in found) else ""
     return {
         "pk": _pk(connection),
-        "sk": f"{now.isoformat(timespec='microseconds')}#{secrets.token_hex(4)}",
+        "sk": f"{first}{now.isoformat(timespec='microseconds')}#{secrets.token_hex(4)}",
         "news": _news(found),
         "expires_at": int((now + KEPT_FOR).timestamp()),
     }
@@ -169,4 +172,4 @@ def _read(item: Item) -> OutboxItem:
     notifications = tuple(
         Notification(**each) for each in json.loads(decompress(str(item["news"])))
     )
-    return OutboxItem(key, key.partition("#")[0], notifications)
+    return OutboxItem(key, key.removeprefix(_FIRST).partition("#")[0], notifications)

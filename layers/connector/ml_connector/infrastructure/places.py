@@ -2,7 +2,8 @@
 
 What finds none waits where it is stored, in the inbox or the ledger, until a place is given back.
 The places of a queue are one set in one item, so that taking and giving back are one write each,
-and doing either twice changes nothing. One that is not given back is free again after 20 minutes.
+and doing either twice changes nothing. One that is not given back is free again after 10 to 20
+minutes.
 """
 
 import hashlib
@@ -54,7 +55,10 @@ class Places:
 
     def set_aside(self, place: str) -> None:
         """Give back the place of a message that failed; the queue itself will deliver it again."""
-        self._join(f"{self._queue}{_TRIED}", place, _ANY_NUMBER)
+        tried = f"{self._queue}{_TRIED}"
+        self._join(tried, place, _ANY_NUMBER)
+        for gone in [each for each in self._read(tried) if _age(each) > _TRIED_LASTS]:
+            self._table.leave(self._pk, tried, gone)
         self.give_back(place)
 
     def note_more(self) -> None:
@@ -64,6 +68,9 @@ class Places:
     def note_no_more(self) -> None:
         """Note that nothing waits."""
         self._table.leave(self._pk, self._queue, _MORE)
+
+    def _read(self, sk: str) -> list[str]:
+        return members(self._table.get(self._pk, sk) or {})
 
     def _join(self, sk: str, member: str, most: int) -> bool:
         return self._table.join(self._pk, sk, member, most, int(clock.epoch()) + _KEPT)

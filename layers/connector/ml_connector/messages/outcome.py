@@ -61,11 +61,11 @@ def finish(services: StackServices, message: ForConnection) -> None:
 
 def keep_unread(
     services: StackServices, message: KnownMessage | UnknownMessage, queue: str
-) -> None:
+) -> UnknownMessage:
     """Keep a message that the worker of `queue` cannot read as an open exception.
 
-    Its event is closed only after that, so a crash in between loses neither. Raises
-    `UnreadableMessageError` when no connection of this stack can show it.
+    Its event is closed only after that, so a crash in between loses neither. Return what could be
+    read of it. Raises `UnreadableMessageError` when no connection of this stack can show it.
     """
     unknown = message if isinstance(message, UnknownMessage) else misplaced(message)
     connection = unknown.connection
@@ -75,9 +75,8 @@ def keep_unread(
     _open_exception(services.ledger_of(connection), unknown, queue)
     if unknown.event:
         services.inbox_of(connection).mark_handled(unknown.event, unknown.event_version)
-    if place := unknown.body.get("place"):
-        services.places_of(connection, queue).give_back(str(place))
     services.sweep_marks.note_work(connection)
+    return unknown
 
 
 def kept_messages(inbox: Inbox, record: EventRecord) -> list[Message]:

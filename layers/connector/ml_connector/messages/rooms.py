@@ -1,9 +1,9 @@
 """What may be queued of one connection now: each of its messages takes a place of its queue."""
 
+from collections import Counter
 from collections.abc import Collection
 from datetime import timedelta
 from functools import cached_property
-from itertools import islice
 
 from ml_connector import clock
 from ml_connector.infrastructure.inbox import Inbox
@@ -13,7 +13,7 @@ from ml_connector.services import Services
 
 BOTH = (PURCHASE_ORDERS, VENDORS)
 _MOST_SEEN = 1000
-"""Of a connection's open events, at a time."""
+"""Of a connection's open events, in each queue at a time."""
 
 
 class Rooms:
@@ -105,16 +105,22 @@ def queue_waiting_events(
 
     `waited`: for how long, at least; their webhook functions may be about to queue others.
     """
-    is_any_open, full = False, set[str]()
-    for event in islice(inbox.open_events(clock.now()), _MOST_SEEN):
+    is_any_open, full, seen = False, set[str](), Counter[str]()
+    for event in inbox.open_events(clock.now()):
         is_any_open = True
         queue = event.message.queue
-        if queue in full or queue not in queues or rooms.has(queue, event.once):
+        if queue in full or queue not in queues:
             continue
-        if clock.now() - event.received_at < waited:
+        seen[queue] += 1
+        if seen[queue] > _MOST_SEEN:
+            rooms.leave(queue)
+            full.add(queue)
+        elif rooms.has(queue, event.once):
+            continue
+        elif clock.now() - event.received_at < waited:
             rooms.leave(queue)
         elif not rooms.send(event.message, event.once):
             full.add(queue)
-            if full.issuperset(queues):
-                break
+        if full.issuperset(queues):
+            break
     return is_any_open

@@ -68,7 +68,7 @@ def _as_text(block: Block) -> Iterator[str]:
     for case in block.cases:
         yield f"  - {clean(case.title)}"
         if case.address:
-            yield f"    {case.address}"
+            yield f"    {clean(case.address)}"
     if block.more:
         yield f"  - and {block.more} more"
     label, address = block.to

@@ -30,7 +30,8 @@ def compose(connection: Connection, items: Sequence[OutboxItem], console: str = 
     found = [each for item in items for each in item.notifications]
     opened = [each for each in found if each.kind == "exception"]
     halts = [each for each in found if each.kind in {"halt", "lifted"}]
-    blocks = [writer.opening(items[0]), *map(writer.halt, halts[-_MAX_HALTS:])]
+    oldest = min(items, key=lambda each: each.at)
+    blocks = [writer.opening(oldest), *map(writer.halt, halts[-_MAX_HALTS:])]
     if opened:
         blocks.append(Block(f"New exceptions: {len(opened)}"))
         blocks += writer.groups(opened)

@@ -28,14 +28,14 @@ from ml_connector.messages.kinds import (
     encode,
     event_record,
 )
-from ml_connector.messages.outcome import finish, keep_unread
+from ml_connector.messages.outcome import finish
 from ml_connector.messages.worker import MOST_TIMES, DeliverAgain
 from ml_connector.purchase_orders.division_run import go_on, run_division
 from ml_connector.purchase_orders.posting import advance_order, compare_with_exact, refuse_order
 from ml_connector.records.tracked_record import TrackedRecord
 from ml_connector.reference_data.notifications import note_stream_change
 from ml_connector.services import Services, StackServices
-from ml_connector.sweep.backlog import in_its_place
+from ml_connector.sweep.backlog import in_its_place, keep_in_its_place
 from ml_connector.sweep.dispatch import queue_sweeps
 from ml_connector.sweep.missed_approvals import search_listing
 from ml_connector.sweep.one_connection import sweep_one
@@ -61,7 +61,7 @@ def handle(message: WorkerMessage, services: StackServices) -> None:
             if again_at and not _is_last(message):
                 raise DeliverAgain(again_at - clock.now())
         case ForVendors() | ReconcileEveryConnection() | UnknownMessage():
-            keep_unread(services, message, PURCHASE_ORDERS)
+            keep_in_its_place(services, message, PURCHASE_ORDERS)
         case _:
             assert_never(message)
 

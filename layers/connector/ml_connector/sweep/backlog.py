@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from ml_connector import clock
 from ml_connector.infrastructure.places import FEW, MOST
-from ml_connector.messages.kinds import ForConnection
+from ml_connector.messages.kinds import ForConnection, KnownMessage, UnknownMessage
+from ml_connector.messages.outcome import keep_unread
 from ml_connector.messages.rooms import Rooms, queue_waiting_events
 from ml_connector.messages.sending import LONGEST_CHAIN, led_to_by
 from ml_connector.services import Services, StackServices
@@ -40,7 +41,22 @@ def in_its_place(services: StackServices, message: ForConnection) -> Iterator[No
         waits = message.place and places.give_back(message.place)
         if waits and (own := services.of(message.connection)):
             is_calm = not message.waited and clock.now() - began < _LONG
-            _top_up(own, message, MOST if is_calm else FEW)
+            _top_up(own, message.queue, MOST if is_calm else FEW, chain_of(message))
+
+
+def keep_in_its_place(
+    services: StackServices, message: KnownMessage | UnknownMessage, queue: str
+) -> None:
+    """Keep a message that the worker of `queue` cannot read, and queue what waits for its place.
+
+    Raises `UnreadableMessageError` as `keep_unread` does.
+    """
+    unknown = keep_unread(services, message, queue)
+    place, connection = unknown.body.get("place"), unknown.connection
+    waits = place and connection and services.places_of(connection, queue).give_back(str(place))
+    if waits and connection and (own := services.of(connection)):
+        after = unknown.body.get("after")
+        _top_up(own, queue, FEW, after if isinstance(after, int) else 0)
 
 
 def chain_of(message: ForConnection) -> int:
@@ -48,16 +64,16 @@ def chain_of(message: ForConnection) -> int:
     return max(getattr(message, "chain", None) or 0, message.after or 0)
 
 
-def _top_up(services: Services, message: ForConnection, most: int) -> None:
-    """Queue what waits, up to so many at once.
+def _top_up(services: Services, queue: str, most: int, chain: int) -> None:
+    """Queue what waits for this queue, up to so many at once.
 
     At the end of a long chain that is left to the sweep.
     """
-    after = chain_of(message) + 1
+    after = chain + 1
     if after > LONGEST_CHAIN:
         return
     rooms = Rooms(services, most, after, _GROWS_BY)
-    queue_waiting_events(services.inbox, rooms, {message.queue})
-    if rooms.is_free(message.queue):
+    queue_waiting_events(services.inbox, rooms, {queue})
+    if rooms.is_free(queue):
         queue_due(services, rooms)
-    rooms.note_rest({message.queue})
+    rooms.note_rest({queue})

@@ -3,6 +3,7 @@
 A message only asks a worker to process a record: lost, repeated or late ones do no harm.
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -53,7 +54,8 @@ from ml_connector.sweep.outages import Outages, read_outages
 from ml_connector.telemetry import logger
 
 _QUEUE_AGAIN = timedelta(minutes=10)  # longer than the queue's visibility timeout
-_MOST_AT_ONCE = 500
+_MOST_AT_ONCE, _MOST_SEEN = 500, 5_000
+"""Due records of one queue that a sweep offers, and of both that it looks at."""
 _UNREAD = "event#"
 _WITHOUT_CALLS = (_UNREAD, "deed#")
 FOR_CALLS = {
@@ -194,12 +196,15 @@ def _queue_due(services: Services, halted: Collection[str], outages: Outages, ro
     """
     # Those of a site that is away as well: processed, they are parked until it is back.
     capacity = CallCapacity(services, _not_halted(services.connection, halted))
-    seen, is_any_due = 0, False
+    seen, is_any_due = Counter[str](), False
     run = cache(partial(_queue_runs, services))  # once
-    for record in _due(services.ledger, _reasons_over(services.connection, halted, outages)):
-        is_any_due = True
-        if seen >= _MOST_AT_ONCE or capacity.is_used_up:
+    due = _due(services.ledger, _reasons_over(services.connection, halted, outages))
+    for number, record in enumerate(due):
+        is_any_due, queue = True, _queue_of(record)
+        if capacity.is_used_up or number >= _MOST_SEEN:
             break
+        if seen[queue] >= _MOST_AT_ONCE:
+            continue
         if not (record.key.startswith(_WITHOUT_CALLS) or capacity.take(record)):
             continue
         division = division_of(record)
@@ -207,8 +212,8 @@ def _queue_due(services: Services, halted: Collection[str], outages: Outages, ro
         if is_served and waits_for_exact(record) and not has_to_be_told(record):
             run(division)
             continue
-        seen += 1
-        if rooms.is_free(_queue_of(record)) and claim(services.ledger, record):
+        seen[queue] += 1
+        if rooms.is_free(queue) and claim(services.ledger, record):
             _queue(services.inbox, record, rooms)
     return is_any_due
 

@@ -25,14 +25,14 @@ from ml_connector.messages.kinds import (
     UnknownMessage,
     VendorMessage,
 )
-from ml_connector.messages.outcome import finish, keep_unread
+from ml_connector.messages.outcome import finish
 from ml_connector.messages.parsing import parse
 from ml_connector.messages.sending import reconcile_message, unique_id
 from ml_connector.messages.worker import MOST_TIMES, DeliverAgain
 from ml_connector.records.tracked_record import TrackedRecord
 from ml_connector.reference_data.refresh import note_stale
 from ml_connector.services import Services, StackServices
-from ml_connector.sweep.backlog import chain_of, in_its_place
+from ml_connector.sweep.backlog import chain_of, in_its_place, keep_in_its_place
 from ml_connector.sweep.dispatch import COMPARED_AT_ONCE
 from ml_connector.vendors.context import VendorContext, open_context, open_vendor
 from ml_connector.vendors.counted_vendor import WORKER_LIVES, CountedVendor
@@ -64,7 +64,7 @@ def handle(body: object, services: StackServices) -> None:
             if found_taken and (message.receives or 1) <= MOST_TIMES:
                 raise DeliverAgain(_ANOTHERS_TURN)
         case ForPurchaseOrders() | Sweep() | UnknownMessage():
-            keep_unread(services, message, VENDOR_QUEUE)
+            keep_in_its_place(services, message, VENDOR_QUEUE)
         case _:
             assert_never(message)
 
