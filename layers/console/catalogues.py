@@ -1,34 +1,44 @@
-"""Bring the catalogues of texts up to date, or compile them for the build.
+"""Bring the catalogues of texts up to date: those of the pages here, the others in the connector.
 
-python catalogues.py           adds new texts to ml_console/locales/*.po, drops those that are gone
-python catalogues.py FOLDER    compiles the catalogues of a built package, and drops their sources
+Adds new texts to locales/*.po, and drops those that are gone. The builds compile them.
 """
 
 import ast
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent / "ml_console"
+from jinja2 import Environment, nodes
+
+import ml_connector.languages
+import ml_console
+from ml_connector.domain.exception_codes import CATALOGUE
+from ml_connector.languages import po_files
+from ml_connector.languages.exception_texts import heading
+
+CONSOLE = Path(ml_console.__file__ or "").parent
+LANGUAGES = Path(ml_connector.languages.__file__ or "").parent
+_NOTIFICATIONS = LANGUAGES.parent / "notifications"
 HEADER = "Content-Type: text/plain; charset=UTF-8\nPlural-Forms: nplurals=2; plural={};\n"
 PLURALS = {"nl": "(n != 1)", "de": "(n != 1)", "fr": "(n > 1)"}
 """The languages that are translated to, and which numbers take their plural."""
+FOLDERS = {"pages": CONSOLE / "locales"} | dict.fromkeys(
+    ("messages", "exceptions"), LANGUAGES / "locales"
+)
+"""Where the catalogues of each kind are."""
 _MARKS = {"say": 1, "marked": 1, "count": 2}
 _IN_TEMPLATES = {"_": 1, "_n": 2}
 
 
 def texts(kind: str) -> set[tuple[str, str]]:
-    """Return every text with its plural, or an empty one: of "pages", or of "exceptions"."""
+    """Return every text with its plural, or an empty one: a key of `FOLDERS`."""
     return set(_SOURCES[kind]())
 
 
 def update() -> None:
     """Write every catalogue with the texts that there are, and the translations that it had."""
-    from ml_console import po_files  # noqa: PLC0415  the build needs it from elsewhere
-
-    for kind in _SOURCES:
+    for kind, folder in FOLDERS.items():
         for language, plural in PLURALS.items():
-            path = PACKAGE / "locales" / f"{kind}.{language}.po"
+            path = folder / f"{kind}.{language}.po"
             before = po_files.read(path.read_text("utf-8")) if path.is_file() else []
             known = {(each.text, each.plural): each for each in before}
             entries = [po_files.Entry("", "", (HEADER.format(plural),))]
@@ -36,32 +46,27 @@ def update() -> None:
             path.write_text(po_files.write(entries), "utf-8")
 
 
-def compile_all(package: Path) -> None:
-    """Compile the catalogues of a built package in its place."""
-    sys.path.insert(0, str(package.parent))
-    from ml_console import po_files  # noqa: PLC0415
-
-    for path in sorted((package / "locales").glob("*.po")):
-        entries = po_files.read(path.read_text("utf-8"))
-        path.with_suffix(".mo").write_bytes(po_files.compiled(entries))
-        path.unlink()
-
-
 def _of_pages() -> Iterator[tuple[str, str]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield from _of_python(ast.parse(path.read_text("utf-8")))
-    for path in sorted((PACKAGE / "templates").glob("*.html")):
+    yield from _of_modules(CONSOLE)
+    for path in sorted((CONSOLE / "templates").glob("*.html")):
         yield from _of_template(path.read_text("utf-8"))
+
+
+def _of_messages() -> Iterator[tuple[str, str]]:
+    yield from _of_modules(LANGUAGES)
+    yield from _of_modules(_NOTIFICATIONS)
 
 
 def _of_exceptions() -> Iterator[tuple[str, str]]:
     """Yield the heading of each code, what happened, what to do, and what is said further."""
-    from ml_connector.domain.exception_codes import CATALOGUE  # noqa: PLC0415
-    from ml_console.formats import heading  # noqa: PLC0415
-
     for entry in CATALOGUE.values():
         for text in (heading(entry.code), entry.cause, entry.remedy, *entry.details.values()):
             yield text, ""
+
+
+def _of_modules(folder: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted(folder.rglob("*.py")):
+        yield from _of_python(ast.parse(path.read_text("utf-8")))
 
 
 def _of_python(tree: ast.AST) -> Iterator[tuple[str, str]]:
@@ -73,8 +78,6 @@ def _of_python(tree: ast.AST) -> Iterator[tuple[str, str]]:
 
 
 def _of_template(source: str) -> Iterator[tuple[str, str]]:
-    from jinja2 import Environment, nodes  # noqa: PLC0415
-
     tree = Environment(autoescape=True).parse(source)
     for call in tree.find_all(nodes.Call):
         name = call.node.name if isinstance(call.node, nodes.Name) else ""
@@ -92,8 +95,8 @@ def _text(node: ast.expr) -> object:
     return node.value if isinstance(node, ast.Constant) else None
 
 
-_SOURCES = {"pages": _of_pages, "exceptions": _of_exceptions}
+_SOURCES = {"pages": _of_pages, "messages": _of_messages, "exceptions": _of_exceptions}
 
 
 if __name__ == "__main__":
-    compile_all(Path(sys.argv[1])) if len(sys.argv) > 1 else update()
+    update()

@@ -101,6 +101,16 @@ def test_single_settings_are_changed_with_their_difference(person: Person, env: 
     assert f"Nothing to change in {FIRM}" in shown
 
 
+def test_the_language_and_zone_of_messages_are_set_and_shown(person: Person, env: TwoSites) -> None:
+    keys = ("notify.language=nl", "notify.time_zone=Europe/Amsterdam")
+    code, shown = person.run("connection", "set", FIRM, *keys, "--yes")
+    assert (code, "notify.language: en -> nl" in shown) == (0, True), shown
+    assert (now(env).notify.language, now(env).notify.time_zone) == ("nl", "Europe/Amsterdam")
+    shown = person.run("connection", "show", FIRM)[1]
+    assert "notify.language=nl" in shown
+    assert "notify.time_zone=Europe/Amsterdam" in shown
+
+
 @pytest.mark.parametrize(
     ("assignment", "refusal"),
     [
@@ -109,6 +119,8 @@ def test_single_settings_are_changed_with_their_difference(person: Person, env: 
         ("nl.2101.default_vat=1", "is not a setting; did you mean default_vat_code?"),
         ("notify.every_minutes=never", "notify.every_minutes: has to be a whole number"),
         ("notify.every_minutes=0", "notify.every_minutes: has to be at least 1"),
+        ("notify.language=es", "notify.language: has to be 'en', 'nl', 'de' or 'fr'"),
+        ("notify.time_zone=Mars", "notify.time_zone: unknown time zone 'Mars'"),
         ("notify.slack=perhaps", "notify.slack: has to be true or false"),
         ("be.2101.currency=euro", "be.2101.currency: has to be a currency in three capital"),
         ("vendors.links=x", "vendors.links: has to be 'automatic' or 'review'"),

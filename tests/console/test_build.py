@@ -11,8 +11,8 @@ from jinja2 import Environment, ModuleLoader, nodes
 
 import ml_console
 from local.sam_template import TEMPLATE
+from ml_connector.languages.locales import LOCALES
 from ml_console import formats, view
-from ml_console.locales import LOCALES
 
 PACKAGE = Path(ml_console.__file__ or "").parent
 NAMES = sorted(path.name for path in view.FOLDER.glob("*.html"))

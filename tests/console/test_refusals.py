@@ -14,7 +14,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Later, Review
 from ml_connector.infrastructure.ledger import Conflict
 from ml_console.refusal_texts import REFUSALS, refusal_in_words
-from ml_console.texts import Texts
+from ml_console.texts import texts_in
 
 _FIELD = re.compile(r"\{\w+\}")
 OF_PARTS = {
@@ -58,7 +58,7 @@ def test_each_is_found_again_with_its_values(template: str, language: str) -> No
     names = _FIELD.findall(template)
     values = {name: f"<Ö {number}>" for number, name in enumerate(names)}
     text = _FIELD.sub(lambda found: values[found[0]], template)
-    texts = Texts(language)
+    texts = texts_in(language)
     shown = refusal_in_words(texts, text)
     assert shown == _FIELD.sub(lambda found: values[found[0]], texts.say(template))
     assert shown != text
@@ -68,7 +68,7 @@ def test_faults_are_told_in_the_readers_language() -> None:
     blocked = problem(
         "GL_ACCOUNT_BLOCKED", "PO-1", account="4600", code="4600", name="Kosten", division="nl.1"
     )
-    dutch = Texts("nl")
+    dutch = texts_in("nl")
     review = refusal_in_words(dutch, why(Review([blocked])))
     assert "is geblokkeerd in administratie" in review
     assert "Deblokkeer" in review
@@ -81,4 +81,4 @@ def test_faults_are_told_in_the_readers_language() -> None:
 
 @pytest.mark.parametrize("text", ["", "Order 7 is <b>odd</b>", "x" * 100_000, "(" * 500])
 def test_what_is_not_known_stays_as_it_is(text: str) -> None:
-    assert refusal_in_words(Texts("de"), text) == text
+    assert refusal_in_words(texts_in("de"), text) == text

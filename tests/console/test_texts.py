@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 
-import ml_console
 from local.demo.environment import DemoEnvironment
 from local.sam_template import TEMPLATE
 from ml_connector.domain.exception_codes import problem
-from ml_console import formats, po_files
-from ml_console.exception_texts import in_words
-from ml_console.locales import LOCALES
-from ml_console.texts import Texts, best_texts
+from ml_connector.languages import figures, po_files
+from ml_connector.languages.exception_texts import in_words
+from ml_connector.languages.locales import LOCALES
+from ml_console.texts import best_texts, texts_in
 from tests.console.browser import browser_of
 
-PACKAGE = Path(ml_console.__file__ or "").parent
+KINDS = ("pages", "messages", "exceptions")
 OTHERS = [language for language in LOCALES if language != "en"]
 _KEPT = re.compile(r"%\(\w+\)s|\{\w+\}|`[^`]*`|\b[a-z]+(?:_[a-z]+)+\b")
 """What is filled in, commands, and names of settings: the same in every language."""
@@ -36,18 +35,19 @@ def catalogues() -> Any:
 
 
 def entries(kind: str, language: str) -> list[po_files.Entry]:
-    return po_files.read((PACKAGE / "locales" / f"{kind}.{language}.po").read_text("utf-8"))
+    folder: Path = catalogues().FOLDERS[kind]
+    return po_files.read((folder / f"{kind}.{language}.po").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("kind", ["pages", "exceptions"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_text_is_translated(kind: str, language: str) -> None:
     found = {(each.text, each.plural) for each in entries(kind, language) if each.is_translated}
-    told = "run `python layers/console/catalogues.py` and translate what it adds"
+    told = "run `make catalogues` and translate what it adds"
     assert found - {("", "")} == catalogues().texts(kind), told
 
 
-@pytest.mark.parametrize("kind", ["pages", "exceptions"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", OTHERS)
 def test_a_translation_keeps_what_is_filled_in_and_commands(kind: str, language: str) -> None:
     for each in entries(kind, language):
@@ -60,10 +60,11 @@ def test_a_translation_keeps_what_is_filled_in_and_commands(kind: str, language:
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_what_is_compiled_says_what_was_written(language: str) -> None:
-    texts = Texts(language)
-    for each in entries("pages", language):
-        if each.text and not each.plural:
-            assert texts.say(each.text) == each.translations[0]
+    texts = texts_in(language)
+    for kind in KINDS:
+        for each in entries(kind, language):
+            if each.text and not each.plural:
+                assert texts.say(each.text) == each.translations[0]
     one, many = texts.count("%(number)s case", "%(number)s cases", 1), "%(number)s cases"
     assert one != texts.count("%(number)s case", many, 1200)
 
@@ -81,10 +82,10 @@ def test_numbers_and_moments_are_written_as_their_readers_do(
     language: str, money: str, moment: str, none: str
 ) -> None:
     locale = LOCALES[language]
-    assert formats.amount("EUR 1234567.80", locale) == money
-    assert formats.amount("as agreed", locale) == "as agreed"
-    assert formats.moment("2026-03-05T09:05:59+00:00", locale) == moment
-    assert Texts(language).count("%(number)s case", "%(number)s cases", 0) == none
+    assert figures.amount("EUR 1234567.80", locale) == money
+    assert figures.amount("as agreed", locale) == "as agreed"
+    assert figures.moment("2026-03-05T09:05:59+00:00", locale) == moment
+    assert texts_in(language).count("%(number)s case", "%(number)s cases", 0) == none
     assert locale.number(-7) == "-7"
 
 
@@ -118,7 +119,7 @@ def test_a_person_chooses_a_language_and_keeps_it(demo: DemoEnvironment) -> None
 
 
 def test_a_name_or_code_that_looks_like_a_figure_stays_as_it_is() -> None:
-    texts = Texts("de")
+    texts = texts_in("de")
     named = problem("UNKNOWN_VENDOR", "PO-1", division="nl.2101", vendor="TOP 1000")
     coded = problem("GL_ACCOUNT_BLOCKED", "PO-1", division="nl.2101", account="4100.10")
     for found, name in ((named, "TOP 1000"), (coded, "4100.10")):

@@ -8,7 +8,9 @@ import pytest
 
 from local.firm import DE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
+from ml_connector.domain.exception_codes import problem
 from ml_connector.infrastructure.notification_outbox import Notification, OutboxItem
+from ml_connector.languages.locales import LOCALES
 from ml_connector.notifications.message import Message
 from ml_connector.notifications.text import compose
 from ml_connector.settings.connection import Connection
@@ -113,7 +115,7 @@ def test_most_money_comes_first_and_set_up_below(env: InMemoryEnvironment) -> No
             "UNKNOWN_VAT_CODE",
             "REFERENCE_DATA_STALE",
         ]
-        assert "4 x GL_ACCOUNT_BLOCKED: EUR 1000.10, USD 7.00 held up" in said
+        assert "4 x GL_ACCOUNT_BLOCKED: EUR 1,000.10, USD 7.00 held up" in said
 
 
 def test_two_causes_of_one_code_are_two_groups(env: InMemoryEnvironment) -> None:
@@ -124,6 +126,7 @@ def test_two_causes_of_one_code_are_two_groups(env: InMemoryEnvironment) -> None
 
 
 HOSTILE = (
+    "%(number)s %s {connection} {0}",
     "<img src=x onerror=alert(1)>",
     '"><script>alert(1)</script>',
     "\u202eevil\u2066\x00\r\nBcc: all@firm.example",
@@ -133,20 +136,29 @@ HOSTILE = (
 )
 
 
+@pytest.mark.parametrize("language", LOCALES)
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_a_remote_sent_is_shown_as_text(env: InMemoryEnvironment, text: str) -> None:
+def test_what_a_remote_sent_is_shown_as_text(
+    env: InMemoryEnvironment, text: str, language: str
+) -> None:
     found = opened(text, vendor=text, total=text, cause=text, remedy=text, key=f"order#{text}")
+    said = problem("GL_ACCOUNT_BLOCKED", text, account=text, division=text)
+    blocked = opened(text, cause=said.cause, remedy=said.remedy)
     assigned = Notification("assigned", "X", text, text, assignee=text, key=f"order#{text}")
     halt = Notification("halt", text, division=text, remedy=text)
-    message = made(env, found, assigned, halt)
+    env.connect(notify={"language": language})
+    items = [OutboxItem("key", AT, (found, assigned, halt, blocked))]
+    message = compose(connection_of(env), items, CONSOLE)
     read = Read(message.html)
     assert not {"img", "script"} & {*read.tags}
     assert all(link.startswith(f"{CONSOLE}/") for link in read.links)
     shown = "".join(read.words)
     assert not [
-        c for c in message.subject + shown + message.text if not (c.isprintable() or c == "\n")
+        c
+        for c in message.subject + shown + message.text
+        if not (c.isprintable() or c in "\n\u202f")
     ]
-    assert len(message.html) < 30_000
+    assert len(message.html) < 45_000
     assert "\n" not in message.subject
 
 
@@ -162,7 +174,7 @@ def test_no_detail_is_sent_where_none_is_wanted(env: InMemoryEnvironment) -> Non
 def test_moments_are_on_the_clocks_of_the_connection(env: InMemoryEnvironment) -> None:
     env.connect(notify={"time_zone": "Europe/Amsterdam"})
     message = compose(connection_of(env), [OutboxItem("key", AT, (opened("PO-1"),))])
-    assert "new since 2026-11-30 09:05 Europe/Amsterdam" in message.text
+    assert "new since 30 Nov 2026, 09:05 Europe/Amsterdam" in message.text
 
 
 def test_divisions_are_named_apart(env: InMemoryEnvironment) -> None:

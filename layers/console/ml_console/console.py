@@ -23,10 +23,11 @@ from ml_connector.infrastructure.record_codec import NewerDataError, is_record_k
 from ml_connector.infrastructure.reference_store import ReferenceStore
 from ml_connector.infrastructure.site_keys import SiteKeys
 from ml_connector.infrastructure.vendor_links import SupplierProposals
+from ml_connector.languages.texts import Texts
 from ml_connector.secret import Secret
 from ml_console.files import FILES
 from ml_console.settings import Settings
-from ml_console.texts import Texts, best_texts
+from ml_console.texts import best_texts
 from ml_console.view import page
 from ml_console.visits import (
     LANGUAGE_COOKIE,

@@ -1,30 +1,20 @@
 """How pages write amounts, moments, ages and codes."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from ml_connector import clock
 from ml_connector.domain.money import round_to_cents
-from ml_console.locales import Locale
+from ml_connector.languages.exception_texts import heading
+from ml_connector.languages.figures import amount, day, moment
+from ml_connector.languages.locales import Locale
 
-_AMOUNT = re.compile(r"([A-Z]{3}) (-?\d+(?:\.\d+)?)")
-_SHORT_WORDS = {"gl": "GL", "vat": "VAT", "po": "PO", "exact": "Exact", "airbase": "Airbase"}
 _LONGEST_JSON = 4_000
-
-
-def amount(text: str | None, locale: Locale) -> str:
-    """Return `EUR 5000.00` as its readers write it (`EUR 5,000.00`); another text as it is."""
-    found = _AMOUNT.fullmatch(text or "")
-    if not found:
-        return text or ""
-    number = locale.number(Decimal(found[2]))
-    return locale.money.format(currency=found[1], number=number)
 
 
 def money(currency: str, number: Decimal) -> str:
@@ -32,40 +22,15 @@ def money(currency: str, number: Decimal) -> str:
     return f"{currency} {round_to_cents(number, currency):f}"
 
 
-def price(value: object, locale: Locale, decimals: int = 2) -> str:
-    """Return a number with these decimals at least, and all others that it has."""
-    try:
-        number = Decimal(str(value))
-        plain = Decimal(f"{number.normalize():f}")
-        exponent = plain.as_tuple().exponent
-        short = isinstance(exponent, int) and -exponent < decimals
-        return locale.number(plain.quantize(Decimal(1).scaleb(-decimals)) if short else plain)
-    except (InvalidOperation, ValueError):
-        return str(value)
-
-
 def amounts(sums: Mapping[str, Decimal]) -> list[str]:
     """Return the sum of each currency, as `money`."""
     return [money(currency, total) for currency, total in sorted(sums.items())]
-
-
-def day(value: date | str, locale: Locale) -> str:
-    """Return a day (of a moment: in UTC): `30 Nov 2026`."""
-    on = datetime.fromisoformat(value) if isinstance(value, str) else value
-    name = locale.months[on.month - 1]
-    return locale.day.format(day=on.day, month=on.month, name=name, year=on.year)
 
 
 def month(value: str, locale: Locale) -> str:
     """Return a month such as `2026-11`: `Nov 2026`."""
     year, _, number = value.partition("-")
     return f"{locale.months[int(number) - 1]} {year}"
-
-
-def moment(value: datetime | str, locale: Locale) -> str:
-    """Return a moment in UTC: `30 Nov 2026, 09:05`."""
-    at = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return locale.moment.format(day=day(at, locale), time=f"{at:%H:%M}")
 
 
 def age(value: datetime | str, locale: Locale) -> str:
@@ -76,13 +41,6 @@ def age(value: datetime | str, locale: Locale) -> str:
     if minutes >= 1440:
         return f"{minutes // 1440} {days}"
     return f"{minutes // 60} {hours}" if minutes >= 60 else f"{minutes} {short}"
-
-
-def heading(code: str) -> str:
-    """Return a code as a heading: `GL_ACCOUNT_BLOCKED` is `GL account blocked`."""
-    words = [_SHORT_WORDS.get(word, word) for word in code.lower().split("_")]
-    text = " ".join(words)
-    return text[:1].upper() + text[1:]
 
 
 def indented(value: Any) -> str:

@@ -12,8 +12,8 @@ from ml_connector.domain.exception_codes.said_texts import (
     taken_apart_by,
     taken_apart_with_remedy,
 )
-from ml_console.exception_texts import in_any_words, said
-from ml_console.texts import Texts, marked
+from ml_connector.languages.exception_texts import in_any_words, said
+from ml_connector.languages.texts import Texts, marked
 
 REFUSALS = (
     marked("It was changed by somebody else at the same moment. Try again."),

@@ -6,10 +6,11 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, ModuleLoader, StrictUndefined
 
-from ml_console import exception_texts, filled_values, formats, refusal_texts, report_words, words
+from ml_connector.languages import exception_texts, field_words, filled_values
+from ml_connector.languages.locales import LOCALES
+from ml_connector.languages.texts import SOURCE, Texts
+from ml_console import formats, refusal_texts, report_words, words
 from ml_console.files import address_of
-from ml_console.locales import LOCALES
-from ml_console.texts import SOURCE, Texts
 from ml_console.web import Answer
 
 FOLDER = Path(__file__).parent / "templates"
@@ -49,7 +50,7 @@ def environment(language: str = SOURCE) -> Environment:
         "evidence_words": report_words.EVIDENCE,
         "check_words": report_words.CHECKS,
         "candidate_words": words.CANDIDATES,
-        "compared_words": report_words.COMPARED,
+        "compared_words": field_words.COMPARED,
         "progress_words": report_words.PROGRESS,
         "entered_words": report_words.ENTERED,
     }

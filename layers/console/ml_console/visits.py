@@ -11,8 +11,8 @@ from ml_connector.domain.ids import ConnectionId, RecordKey
 from ml_connector.domain.open_groups import divisions_of as domain_divisions_of
 from ml_connector.domain.people import Person
 from ml_connector.infrastructure.ledger import AnyRecord, UnreadableRecord
+from ml_connector.languages.texts import Texts
 from ml_connector.secret import Secret
-from ml_console.texts import Texts
 from ml_console.web import Request
 
 SESSION_COOKIE = "__Host-console"

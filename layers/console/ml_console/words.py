@@ -6,11 +6,11 @@ from typing import Any
 
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.open_groups import Matter
+from ml_connector.languages.exception_texts import heading, in_any_words
+from ml_connector.languages.texts import Texts, marked
 from ml_connector.messages.kinds import DeedName
-from ml_console.exception_texts import in_any_words
-from ml_console.formats import heading, month
+from ml_console.formats import month
 from ml_console.refusal_texts import refusal_in_words
-from ml_console.texts import Texts, marked
 
 _FIELD = re.compile(r"%\((\w+)\)s")
 

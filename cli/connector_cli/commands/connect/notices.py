@@ -68,7 +68,8 @@ class NoticeStep:
             )
             if url:
                 id = ConnectionId(settings["id"])
-                notifications.try_slack(self.stack.http, id, Secret(url))
+                language = settings.get("notify", {}).get("language", "en")
+                notifications.try_slack(self.stack.http, id, Secret(url), language)
                 self.session.print_line("Slack: a test message was sent.")
                 notifications.keep_slack(self.stack, self.stack.actor, id, Secret(url))
                 self.session.keep("Slack's address")

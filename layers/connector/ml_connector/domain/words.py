@@ -2,7 +2,6 @@
 
 import shlex
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 
 def counted(number: int, singular: str, plural: str = "") -> str:
@@ -28,13 +27,6 @@ def share(part: int, whole: int) -> str:
 def moment(at: datetime | str) -> str:
     """Return a moment, aware or as ISO 8601 text, as `2026-10-31 09:05 UTC`."""
     return f"{_in_utc(at):%Y-%m-%d %H:%M} UTC"
-
-
-def moment_in(at: datetime | str, zone: str) -> str:
-    """Return a moment on the clocks of a time zone: `2026-10-31 10:05 Europe/Amsterdam`."""
-    if zone == "UTC":
-        return moment(at)
-    return f"{_in_utc(at).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"
 
 
 def instant(at: datetime | str) -> str:

@@ -5,6 +5,7 @@ A channel takes a subject, a plain text and the same as HTML, and raises when it
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
+from unicodedata import combining, normalize
 from urllib.parse import urlsplit
 
 import httpx
@@ -46,8 +47,7 @@ class SnsTopic:
 
     def send(self, subject: str, text: str, html: str = "") -> None:  # noqa: ARG002  plain text
         """See `Channel.send`; what is longer than SNS takes is cut, and says so."""
-        plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in subject)
-        subject = plain[:_MAX_SUBJECT_LENGTH]
+        subject = _in_ascii(subject)[:_MAX_SUBJECT_LENGTH]
         raw = text.encode()
         if len(raw) > _LARGEST_TEXT:
             text = raw[:_LARGEST_TEXT].decode(errors="ignore") + _CUT
@@ -70,6 +70,12 @@ class SnsTopic:
         """
         found = self._client().subscribe(TopicArn=self._arn, Protocol="email", Endpoint=address)
         return str(found["SubscriptionArn"]).startswith("arn:")
+
+
+def _in_ascii(text: str) -> str:
+    """Return a text without the accents of its letters; `?` for what has no such form."""
+    bare = (c for c in normalize("NFKD", text) if not combining(c))
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in bare)
 
 
 class HtmlMail:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from ml_connector import clock
+from ml_connector.domain.exception_codes.said_texts import put_together, taken_apart
 from ml_connector.domain.ids import ConnectionId, RecordKey
 from ml_connector.domain.open_groups import divisions_of, groups_of
 from ml_connector.domain.records import ConnectionFacts, Facts, OrderFacts
@@ -117,13 +118,23 @@ def _opened(key: RecordKey, before: Facts, after: Facts) -> list[Notification]:
             order.total,
             division,
             remedy=problem.remedy,
-            cause=problem.cause[:_LONGEST_CAUSE],
+            cause=_shortened(code, problem.cause),
             key=key,
             group=groups.get(problem.digest, ""),
         )
         for (code, record), problem in fresh.items()
         if (code, record) not in known
     ]
+
+
+def _shortened(code: str, cause: str) -> str:
+    """Return a cause that is not too long; its values are cut, so that it can be translated."""
+    if len(cause) <= _LONGEST_CAUSE:
+        return cause
+    if (found := taken_apart(code, cause)) is None:
+        return cause[:_LONGEST_CAUSE]
+    values = {name: each[:_MAX_LENGTH] for name, each in found.values.items()}
+    return " ".join(put_together(each, values) for each in found.templates)
 
 
 def _assigned(key: RecordKey, before: Facts, after: Facts) -> list[Notification]:

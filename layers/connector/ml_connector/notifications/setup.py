@@ -14,12 +14,15 @@ from ml_connector.domain.words import command, counted
 from ml_connector.infrastructure.channels import ChannelError, SlackWebhook, SnsTopic, slack_url
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.secret_store import NOTIFY_SLACK, WHOLE_STACK
+from ml_connector.languages.texts import Texts
 from ml_connector.notifications.message import Block, Message, written
+from ml_connector.notifications.text import subject_of, texts_of
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import (
     MAIL_ADDRESS,
     MOST_ADDRESSES,
     Connection,
+    MessageLanguage,
     NotificationSettings,
 )
 from ml_connector.stack import Stack
@@ -99,11 +102,13 @@ def mail_state(mail: Mapping[str, Any]) -> str:
     return f"{address} gets a message from AWS: it counts once the link in it was opened."
 
 
-def try_slack(http: Client, id: ConnectionId, url: Secret) -> None:
+def try_slack(
+    http: Client, id: ConnectionId, url: Secret, language: MessageLanguage = "en"
+) -> None:
     """Send a test message to a Slack address that is not stored yet; raises `UserError`."""
     _expect_usable(url)
     try:
-        SlackWebhook(http, lambda: url).send(*_test_of(id))
+        SlackWebhook(http, lambda: url).send(*_test_of(Texts(language), id))
     except ChannelError as error:
         raise UserError(f"{error}: enter it again, or nothing to go on without") from None
 
@@ -175,7 +180,7 @@ def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
     `{"channel", "sent", "failure", "reaches"}`: how many people it reaches where that is known.
     """
     connection = stack.connection(id)
-    message = _test_of(connection.id)
+    message = _test_of(texts_of(connection), connection.id)
     found = []
     for channel in stack.services.bound(connection).channels:
         try:
@@ -188,9 +193,11 @@ def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
     return found
 
 
-def _test_of(id: ConnectionId) -> Message:
-    text = f"This is a test. New exceptions and halts of {id} are sent here."
-    return written(f"Connector {id}: a test", [Block(text)])
+def _test_of(texts: Texts, id: ConnectionId) -> Message:
+    said = texts.say(
+        "This is a test. New exceptions and halts of %(connection)s are sent here.", connection=id
+    )
+    return written(texts, subject_of(texts, id, texts.say("a test")), [Block(said)])
 
 
 def _reached(topic: SnsTopic, channel: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What a message says: grouped by cause, most money first, set-up problems below; always short."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -8,9 +9,12 @@ from urllib.parse import urlencode
 
 from ml_connector.domain.exception_codes import CATALOGUE, CatalogueEntry
 from ml_connector.domain.exception_codes.templates import fields_of, in_general
-from ml_connector.domain.ids import named_scope
-from ml_connector.domain.words import command, counted, moment_in
+from ml_connector.domain.ids import ConnectionId, Division, is_division
+from ml_connector.domain.words import command
 from ml_connector.infrastructure.notification_outbox import Notification, OutboxItem
+from ml_connector.languages.exception_texts import in_words
+from ml_connector.languages.figures import amount, moment_in
+from ml_connector.languages.texts import Texts
 from ml_connector.notifications.message import Block, Case, Message, clean, written
 from ml_connector.settings.connection import Connection
 
@@ -19,6 +23,7 @@ _MAX_GROUPS = _MAX_HALTS = 20
 _LONGEST_NAMES = 60
 _ORDERS = "order#"
 _Sums = dict[str, Decimal]
+_LINE = re.compile(r"(.*), line (\d+)")
 
 
 def compose(connection: Connection, items: Sequence[OutboxItem], console: str = "") -> Message:
@@ -26,18 +31,25 @@ def compose(connection: Connection, items: Sequence[OutboxItem], console: str = 
 
     `console`: where people see the console; empty: links are the commands to type.
     """
-    writer = _Writer(connection, console)
+    texts = texts_of(connection)
+    writer = _Writer(texts, connection, console)
     found = [each for item in items for each in item.notifications]
     opened = [each for each in found if each.kind == "exception"]
     halts = [each for each in found if each.kind in {"halt", "lifted"}]
     oldest = min(items, key=lambda each: each.at)
     blocks = [writer.opening(oldest), *map(writer.halt, halts[-_MAX_HALTS:])]
     if opened:
-        blocks.append(Block(f"New exceptions: {len(opened)}"))
+        number = texts.locale.number(len(opened))
+        blocks.append(Block(texts.say("New exceptions: %(number)s", number=number)))
         blocks += writer.groups(opened)
     blocks += writer.assignments([each for each in found if each.kind == "assigned"])
-    blocks.append(writer.everything("All open exceptions"))
-    return written(_subject(connection, found, opened), blocks)
+    blocks.append(writer.everything(texts.say("All open exceptions")))
+    return written(texts, _subject(texts, connection, found, opened), blocks)
+
+
+def texts_of(connection: Connection) -> Texts:
+    """Return the texts of a connection's messages, in its language and zone."""
+    return Texts(connection.notify.language, connection.notify.time_zone)
 
 
 def compose_halts(connection: Connection, item: OutboxItem, console: str = "") -> Iterator[Message]:
@@ -45,43 +57,59 @@ def compose_halts(connection: Connection, item: OutboxItem, console: str = "") -
 
     The subject names connection, division and code: one halt is not taken for another.
     """
-    writer = _Writer(connection, console)
+    texts = texts_of(connection)
+    writer = _Writer(texts, connection, console)
     for halt in item.notifications:
         if halt.kind == "halt":
-            where = named_scope(halt.division) or "the whole connection"
+            where = _halted(texts, halt.division)
             blocks = [writer.opening(item), writer.halt(halt)]
-            blocks.append(writer.everything("What is stopped"))
-            subject = f"Connector {connection.id}: {where} stopped, {halt.code}"
-            yield written(subject, blocks)
+            blocks.append(writer.everything(texts.say("What is stopped")))
+            stopped = texts.say("%(where)s stopped, %(code)s", where=where, code=halt.code)
+            yield written(texts, subject_of(texts, connection.id, stopped), blocks)
+
+
+def subject_of(texts: Texts, id: ConnectionId, what: str) -> str:
+    """Return the subject of a message that says this of a connection."""
+    return texts.say("Connector %(connection)s: %(what)s", connection=id, what=what)
 
 
 def _subject(
-    connection: Connection, found: Sequence[Notification], opened: Sequence[Notification]
+    texts: Texts,
+    connection: Connection,
+    found: Sequence[Notification],
+    opened: Sequence[Notification],
 ) -> str:
     parts = []
     if any(each.kind == "halt" for each in found):
-        parts.append("stopped")
+        parts.append(texts.say("stopped"))
     if any(each.kind == "lifted" for each in found):
-        parts.append("resumed")
+        parts.append(texts.say("resumed"))
     if opened:
-        parts.append(f"{len(opened)} new exception{'s' if len(opened) > 1 else ''}")
+        count = texts.count("%(number)s new exception", "%(number)s new exceptions", len(opened))
+        parts.append(count)
     if names := dict.fromkeys(each.assignee for each in found if each.kind == "assigned"):
-        parts.append(f"assigned to {clean(', '.join(names))[:_LONGEST_NAMES]}")
-    return f"Connector {connection.id}: {', '.join(parts)}"
+        shown = clean(", ".join(names))[:_LONGEST_NAMES]
+        parts.append(texts.say("assigned to %(names)s", names=shown))
+    return subject_of(texts, connection.id, ", ".join(parts))
 
 
 class _Writer:
     """Writes the blocks of a connection's messages."""
 
-    def __init__(self, connection: Connection, console: str) -> None:
-        self._connection, self._console = connection, console
+    def __init__(self, texts: Texts, connection: Connection, console: str) -> None:
+        self._texts, self._connection, self._console = texts, connection, console
         self._has_details = connection.notify.details
 
     def opening(self, oldest: OutboxItem) -> Block:
         connection = self._connection
         name = f" ({connection.name})" if connection.name else ""
-        since = moment_in(oldest.at, connection.notify.time_zone)
-        return Block(f"Connection {connection.id}{name}, new since {since}.")
+        since = moment_in(self._texts, oldest.at)
+        heading = self._texts.say(
+            "Connection %(connection)s, new since %(moment)s.",
+            connection=f"{connection.id}{name}",
+            moment=since,
+        )
+        return Block(heading)
 
     def everything(self, label: str) -> Block:
         id = self._connection.id
@@ -89,20 +117,21 @@ class _Writer:
         return Block("", to=(label, f"{self._console}/" if self._console else command_))
 
     def halt(self, found: Notification) -> Block:
-        name = named_scope(found.division) or "the whole connection"
-        where = f"{name[0].upper()}{name[1:]}"
+        say, name = self._texts.say, _halted(self._texts, found.division)
+        named = {"where": f"{name[0].upper()}{name[1:]}", "code": found.code}
         if found.kind == "lifted":
-            return Block(f"{where} has resumed: {found.code} is solved.")
-        lines = (*self._explained([found]), "Its orders wait and resume automatically.")
-        return Block(f"{where} is STOPPED: {found.code}", lines)
+            return Block(say("%(where)s has resumed: %(code)s is solved.", **named))
+        lines = (*self._explained([found]), say("Its orders wait and resume automatically."))
+        return Block(say("%(where)s is STOPPED: %(code)s", **named), lines)
 
     def assignments(self, found: Sequence[Notification]) -> Iterator[Block]:
         """Yield who is to take care of what."""
         for name in dict.fromkeys(each.assignee for each in found):
             theirs = [each for each in found if each.assignee == name]
-            heading = f"Assigned to {name}: {len(theirs)}"
+            number = self._texts.locale.number(len(theirs))
+            heading = self._texts.say("Assigned to %(name)s: %(number)s", name=name, number=number)
             shown = theirs[:_MAX_GROUPS] if self._has_details else []
-            cases = (Case(f"{_title(each)}: {each.code}", self._case(each)) for each in shown)
+            cases = (Case(f"{self._title(each)}: {each.code}", self._case(each)) for each in shown)
             yield Block(heading, (), tuple(cases), len(theirs) - len(shown) if shown else 0)
 
     def groups(self, opened: Sequence[Notification]) -> Iterator[Block]:
@@ -115,16 +144,21 @@ class _Writer:
         groups = [*of_orders, *(each for each in first if not _is_of_orders(each))]
         yield from map(self._group, groups[:_MAX_GROUPS])
         if rest := groups[_MAX_GROUPS:]:
-            yield Block(f"{sum(map(len, rest))} x {counted(len(rest), 'other cause')}")
+            count, number = self._texts.count, self._texts.locale.number
+            others = count("%(number)s other cause", "%(number)s other causes", len(rest))
+            yield Block(f"{number(sum(map(len, rest)))} x {others}")
 
     def _group(self, group: Sequence[Notification]) -> Block:
-        heading = f"{len(group)} x {group[0].code}"
+        heading = f"{self._texts.locale.number(len(group))} x {group[0].code}"
         if not self._has_details:
             return Block(heading, tuple(self._explained(group)), to=self._to_group(group))
-        held = ", ".join(f"{name} {total:f}" for name, total in sorted(_sums(group).items()))
-        shown = [Case(_title(each), self._case(each)) for each in group[:_EXAMPLES]]
+        sums = sorted(_sums(group).items())
+        held = ", ".join(self._amount(f"{name} {total:f}") for name, total in sums)
+        shown = [Case(self._title(each), self._case(each)) for each in group[:_EXAMPLES]]
         return Block(
-            f"{heading}: {held} held up" if held else heading,
+            self._texts.say("%(what)s: %(sum)s held up", what=heading, sum=held)
+            if held
+            else heading,
             tuple(self._explained(group)),
             tuple(shown),
             len(group) - len(shown),
@@ -136,7 +170,7 @@ class _Writer:
         if not (self._console and first.group):
             return "", ""
         query = urlencode({"of": self._connection.id, "group": first.group})
-        return "Decide", f"{self._console}/group?{query}"
+        return self._texts.say("Decide"), f"{self._console}/group?{query}"
 
     def _case(self, found: Notification) -> str:
         """Return where a record is found: its page, or the command that shows it."""
@@ -156,17 +190,26 @@ class _Writer:
         known = CATALOGUE.get(group[0].code)
         own, *others = {each.cause for each in group}
         if own and not others and self._has_details:
-            yield own
+            yield in_words(self._texts, group[0].code, own)
         elif known and not fields_of(known.cause):
-            yield known.cause
+            yield self._texts.say(known.cause)
         if remedy := self._remedy(group, known):
-            yield f"To do: {remedy}"
+            yield self._texts.say("To do: %(remedy)s", remedy=remedy)
 
     def _remedy(self, group: Sequence[Notification], known: CatalogueEntry | None) -> str:
         own, *others = {each.remedy for each in group}
         if known is None or (own and not others and self._has_details):
-            return own
-        return in_general(known.remedy, connection=self._connection.id)
+            return in_words(self._texts, group[0].code, own)
+        return in_general(self._texts.say(known.remedy), connection=self._connection.id)
+
+    def _title(self, found: Notification) -> str:
+        where = _scope(self._texts, found.division) if found.kind != "halt" else ""
+        name = _record(self._texts, found.name)
+        parts = (name, found.vendor, self._amount(found.total), where)
+        return ", ".join(part for part in parts if part)
+
+    def _amount(self, text: str) -> str:
+        return amount(text, self._texts.locale)
 
 
 def _is_of_orders(group: Sequence[Notification]) -> bool:
@@ -187,7 +230,21 @@ def _most(sums: _Sums) -> Decimal:
     return max(sums.values(), default=Decimal())
 
 
-def _title(found: Notification) -> str:
-    where = named_scope(found.division) if found.kind != "halt" else ""
-    parts = (found.name, found.vendor, found.total, where)
-    return ", ".join(part for part in parts if part)
+def _halted(texts: Texts, where: str) -> str:
+    return _scope(texts, where) or texts.say("the whole connection")
+
+
+def _scope(texts: Texts, where: str) -> str:
+    """Return what people call a division or a site; empty for the whole connection."""
+    if not where:
+        return ""
+    if is_division(Division(where)):
+        return texts.say("division %(code)s", code=where)
+    return texts.say("site %(name)s", name=where)
+
+
+def _record(texts: Texts, name: str) -> str:
+    """Return the name of a record, or of a line of it."""
+    if found := _LINE.fullmatch(name):
+        return texts.say("%(record)s, line %(number)s", record=found[1], number=found[2])
+    return name

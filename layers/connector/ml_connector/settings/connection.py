@@ -252,6 +252,10 @@ MOST_ADDRESSES = 20
 EmailAddress = Annotated[str, AfterValidator(_is_address)]
 
 
+MessageLanguage = Literal["en", "nl", "de", "fr"]
+"""The languages that there are catalogues for (`languages.locales`)."""
+
+
 class NotificationSettings(StrictModel):
     """How people are notified of new exceptions and halts."""
 
@@ -261,6 +265,8 @@ class NotificationSettings(StrictModel):
     """Name orders, vendors and amounts; false: send only codes and counts."""
     emails: Annotated[tuple[EmailAddress, ...], Field(max_length=MOST_ADDRESSES)] = ()
     """Who gets HTML mail, when the stack has a NotificationSender; else: its NotificationEmail."""
+    language: MessageLanguage = "en"
+    """In which messages are written; codes and a remote's own words stay as they are."""
     time_zone: TimeZone = "UTC"
     """The time zone of the moments in messages."""
     slack: bool = False

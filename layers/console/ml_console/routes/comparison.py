@@ -13,8 +13,9 @@ from ml_connector.domain.orders.diff import LINES
 from ml_connector.domain.orders.exact_order import ExactLine, ExactOrder
 from ml_connector.domain.records import OrderFacts
 from ml_connector.domain.reports import ApprovedLine, ApprovedOrder
-from ml_console.formats import amount, day, money, price
-from ml_console.locales import Locale
+from ml_connector.languages.figures import amount, day, price
+from ml_connector.languages.locales import Locale
+from ml_console.formats import money
 
 _HEADER = ("description", "order_date", "payment_condition", "sum")
 _LINE = ("description", "quantity", "unit_price", "vat_code", "cost_centre")

@@ -1,8 +1,8 @@
 """The language that somebody chooses: their browser keeps it."""
 
+from ml_connector.languages.locales import LOCALES
+from ml_connector.languages.texts import Texts
 from ml_console.console import Console
-from ml_console.locales import LOCALES
-from ml_console.texts import Texts
 from ml_console.visits import LANGUAGE_COOKIE
 from ml_console.web import Answer, BadRequestError, Request, cookie, local_path, redirect
 

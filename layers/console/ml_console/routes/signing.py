@@ -6,9 +6,9 @@ from urllib.parse import quote
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ml_connector import telemetry
+from ml_connector.languages.texts import Texts
 from ml_connector.secret import Secret
 from ml_console.console import Console
-from ml_console.texts import Texts
 from ml_console.view import page
 from ml_console.visits import SESSION_COOKIE, Visit
 from ml_console.web import Answer, Request, cookie, local_path, redirect

@@ -12,10 +12,11 @@ from ml_connector.domain.exception_codes.said_texts import (
     taken_apart,
     taken_apart_of_any,
 )
-from ml_console.filled_values import in_readers_form
-from ml_console.texts import Texts
+from ml_connector.languages.filled_values import in_readers_form
+from ml_connector.languages.texts import Texts
 
 _REASONS = frozenset({"reason", "words", "why"})
+_SHORT_WORDS = {"gl": "GL", "vat": "VAT", "po": "PO", "exact": "Exact", "airbase": "Airbase"}
 
 
 def in_words(texts: Texts, code: str, text: str) -> str:
@@ -45,3 +46,10 @@ def said(
         for name, each in found.values.items()
     }
     return " ".join(put_together(texts.say(each), values) for each in found.templates)
+
+
+def heading(code: str) -> str:
+    """Return a code as a heading: `GL_ACCOUNT_BLOCKED` is `GL account blocked`."""
+    words = [_SHORT_WORDS.get(word, word) for word in code.lower().split("_")]
+    text = " ".join(words)
+    return text[:1].upper() + text[1:]

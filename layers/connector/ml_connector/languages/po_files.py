@@ -2,13 +2,17 @@
 
 The build compiles them; here they are read as they are written. A catalogue is a list of `msgid`
 (and `msgid_plural`) with `msgstr` (or `msgstr[0]` and `msgstr[1]`); the entry with an empty
-`msgid` is gettext's header. The build imports this without the other layer.
+`msgid` is gettext's header. Run by the Makefile of each layer (`layers/console` has a link to it):
+
+python po_files.py FOLDER compiles the catalogues of a folder, and drops their sources.
 """
 
 import ast
 import re
 import struct
+import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 _LINE = re.compile(r'(?:(msgid|msgid_plural|msgstr|msgstr\[[01]\])\s+)?(".*")')
@@ -59,6 +63,13 @@ def compiled(entries: Iterable[Entry]) -> bytes:
     return header + names + values + ids + texts
 
 
+def compile_folder(folder: Path) -> None:
+    """Compile every catalogue of a folder in its place."""
+    for path in sorted(folder.glob("*.po")):
+        path.with_suffix(".mo").write_bytes(compiled(read(path.read_text("utf-8"))))
+        path.unlink()
+
+
 def _entry(block: str) -> Entry:
     parts: dict[str, str] = {}
     name = ""
@@ -84,3 +95,7 @@ def _written(entry: Entry) -> str:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+if __name__ == "__main__":
+    compile_folder(Path(sys.argv[1]))

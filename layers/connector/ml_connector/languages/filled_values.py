@@ -16,15 +16,16 @@ from ml_connector.domain.exception_codes.difference_words import (
     PRICES,
     QUANTITIES,
 )
-from ml_console.formats import amount, day, moment, price
-from ml_console.report_words import COMPARED, READ
-from ml_console.texts import Texts
+from ml_connector.languages.field_words import COMPARED, READ
+from ml_connector.languages.figures import amount, day, moment, moment_in, price
+from ml_connector.languages.texts import Texts
 
 _AMOUNT = re.compile(r"[A-Z]{3} -?\d+(?:\.\d+)?")
 _DECIMAL = re.compile(r"-?\d{1,18}\.\d{1,12}")
 _WHOLE = re.compile(r"\d{4,18}")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2})( UTC)?")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}")
+_MOMENT_IN_UTC = re.compile(r"(\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2})(:\d{2}(\.\d+)?)?( UTC|Z|\+00:00)")
 _COUNTED = frozenset({
     "count", "times", "stored", "found", "minute", "day", "calls", "share", "length", "longest",
     "most", "remaining",
@@ -66,8 +67,10 @@ def plain_value(texts: Texts, value: str) -> str:
     try:
         if _DAY.fullmatch(value):
             return day(value, locale)
-        if found := _MOMENT.fullmatch(value):
-            return moment(found[1], locale) + (found[2] or "")
+        if _MOMENT.fullmatch(value):
+            return moment(value, locale)
+        if found := _MOMENT_IN_UTC.fullmatch(value):
+            return moment_in(texts, found[1])
     except ValueError:  # a remote's text that only looks like a day
         return value
     return value

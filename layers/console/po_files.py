@@ -1,0 +1,1 @@
+../connector/ml_connector/languages/po_files.py
