@@ -87,7 +87,7 @@ def open_services(
     return build_services(actor, tables, queues, secret_store, http, telling, emit)
 
 
-MailFor = Callable[[Connection], Channel | None]
+MailFor = Callable[[Connection], Sequence[Channel]]
 
 
 class Telling(NamedTuple):
@@ -95,19 +95,19 @@ class Telling(NamedTuple):
 
     topics: Sequence[Channel] = ()
     alarms: Sequence[Channel] = ()
-    mail: MailFor = lambda _: None
+    mail: MailFor = lambda _: ()
     console_url: str = ""
 
 
 def open_mail(client: Callable[[], Any], sender: str | None, address: str | None) -> MailFor:
-    """Return how a connection's people get HTML mail: None without a sender, or without anybody.
+    """Return how a connection's people get HTML mail: nobody does without a sender.
 
     `address` is that of the stack, for connections that name none.
     """
 
-    def mail(connection: Connection) -> Channel | None:
+    def mail(connection: Connection) -> list[Channel]:
         addresses = connection.notify.emails or ((address,) if address else ())
-        return HtmlMail(client, sender, addresses) if sender and addresses else None
+        return [HtmlMail(client, sender, each) for each in addresses] if sender else []
 
     return mail
 
@@ -137,8 +137,7 @@ def build_services(
 
     def channels(connection: Connection) -> list[Channel]:
         slack = SlackWebhook(http, partial(secret_store.slack_url, connection.id))
-        mail = telling.mail(connection)
-        plain = [mail] if mail else [*telling.topics]
+        plain = [*(telling.mail(connection) or telling.topics)]
         return [*plain, slack] if connection.notify.slack else plain
 
     return StackServices(

@@ -3,7 +3,7 @@
 A channel takes a subject, a plain text and the same as HTML, and raises when it cannot deliver.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 from unicodedata import combining, normalize
 from urllib.parse import urlsplit
@@ -79,23 +79,26 @@ def _in_ascii(text: str) -> str:
 
 
 class HtmlMail:
-    """Mail with a text and an HTML part, through SES, from one sender to a few addresses."""
+    """Mail with a text and an HTML part, through SES, to one address.
 
-    name = "mail"
+    SES takes a mail to several addresses for all of them or for none: a channel for each, so that
+    one that is refused keeps nothing from the others.
+    """
 
-    def __init__(self, client: Callable[[], Any], sender: str, addresses: Sequence[str]) -> None:
+    def __init__(self, client: Callable[[], Any], sender: str, address: str) -> None:
         """Send over the botocore client of SES (version 2) that `client` makes when needed."""
+        self.name = f"mail {address}"
         self._client = client
         self._sender = sender
-        self._addresses = addresses
+        self._address = address
 
     def send(self, subject: str, text: str, html: str) -> None:
-        """See `Channel.send`: one mail to all; raises `ChannelError` with what SES says."""
+        """See `Channel.send`; raises `ChannelError` with what SES says."""
         parts = {"Text": _content(text), **({"Html": _content(html)} if html else {})}
         try:
             self._client().send_email(
                 FromEmailAddress=self._sender,
-                Destination={"ToAddresses": [*self._addresses]},
+                Destination={"ToAddresses": [self._address]},
                 Content={"Simple": {"Subject": _content(subject), "Body": parts}},
             )
         except ClientError as error:
