@@ -34,7 +34,7 @@ class Decided(NamedTuple):
     at: datetime
 
 
-class Decider(NamedTuple):
+class DecidingRow(NamedTuple):
     """Who has mapped a value, in the row of this name."""
 
     name: str
@@ -54,23 +54,23 @@ class DecidedValues:
         """Keep that these values are mapped now; before they are, as with the audit trail."""
         names = [_name(each) for each in values] if len(values) <= _MOST else [_MANY]
         for name in names:
-            self._put(Decider(name, by, clock.now().isoformat()))
+            self._put(DecidingRow(name, by, clock.now().isoformat()))
 
     def last(self, value: MappedValue) -> Decided | None:
         """Return who has mapped it so; if nobody is known, who has mapped many values last."""
         row = self._table.get(self._pk, _name(value)) or self._table.get(self._pk, _MANY)
         return Decided(str(row["by"]), datetime.fromisoformat(str(row["at"]))) if row else None
 
-    def deciders(self) -> list[Decider]:
+    def deciders(self) -> list[DecidingRow]:
         """Return who has mapped values, whether they are mapped so today or not."""
         rows = self._table.query(self._pk)
-        return [Decider(str(row["sk"]), str(row["by"]), str(row["at"])) for row in rows]
+        return [DecidingRow(str(row["sk"]), str(row["by"]), str(row["at"])) for row in rows]
 
-    def rename(self, decider: Decider, by: str) -> None:
+    def rename(self, decider: DecidingRow, by: str) -> None:
         """Call who has mapped a value otherwise, as of the same moment."""
         self._put(decider._replace(by=by))
 
-    def _put(self, decider: Decider) -> None:
+    def _put(self, decider: DecidingRow) -> None:
         row: Item = {"pk": self._pk, "sk": decider.name, "by": decider.by, "at": decider.at}
         self._table.put(row)
 
