@@ -315,13 +315,11 @@ def _post(known: Known, order: Order, division: ExactDivision) -> Step:
         return Move(known.state, "fetched", facts)
     known.need(
         Standing(is_fetched=True),
-        WaitForExact(code),
         HasUsableData(code),
         MarkedOrders(code),
         StreamPosition(code),
     )
     _wait_while_halted(known, code)
-    _wait_for_exact(known, code)
     mapped = _mapped(known, order, division)
     body = mapped.body
     if unrecorded := find_unrecorded(known, order, code):
