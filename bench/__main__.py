@@ -18,6 +18,7 @@ from bench import (
     burst,
     cold_start,
     command_line,
+    console_start,
     cost,
     drain,
     fleet,
@@ -32,6 +33,7 @@ from bench.result import Result
 
 _MODULES = (
     cold_start,
+    console_start,
     posting,
     in_turn,
     blind_retry,

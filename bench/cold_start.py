@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from bench.emulator import Runtime, emulator_in, init_milliseconds
+from bench.emulator import Runtime, emulator_in, start
 from bench.result import Result
 from local.sam_template import SamTemplate
 
 _ROUNDS = int(os.environ.get("BENCH_ROUNDS", "15"))
-_BUILT = Path("build/sam").resolve()
+BUILT = Path("build/sam").resolve()
 _CLIENT = Path("build/runtime").resolve()
 _MAX_MEGABYTES = 50
 _MAX_RATIO = {
@@ -54,36 +54,42 @@ def measure() -> Iterator[Result]:
 
 
 def _layer_size() -> Result:
-    files = (path for path in (_BUILT / "ConnectorLayer").rglob("*") if path.is_file())
+    files = (path for path in (BUILT / "ConnectorLayer").rglob("*") if path.is_file())
     megabytes = sum(path.stat().st_size for path in files) / 1e6
     holds = 0 < megabytes <= _MAX_MEGABYTES
     return Result("layer, unpacked", f"{megabytes:.1f} MB", f"at most {_MAX_MEGABYTES}", holds)
 
 
 def _medians() -> dict[str, float]:
-    runtime = Runtime(
-        emulator_in(Path(".venv-sam").resolve()),
-        Path(os.environ["LAMBDA_PYTHON"]),
-        _CLIENT,
-        (_BUILT / "ConnectorLayer" / "python",),
-    )
-    folders = {_BARE: _bare_folder()} | {name: _BUILT / name for name in _MAX_RATIO}
+    runtime = built_runtime()
+    folders = {_BARE: bare_folder()} | {name: BUILT / name for name in _MAX_RATIO}
     variables = {name: _variables(name) for name in folders}
     times: dict[str, list[float]] = {name: [] for name in folders}
     for _ in range(_ROUNDS):  # in turn, so that a slow minute of the machine affects all
         for name, folder in folders.items():
-            on = _with_console(runtime) if name == _CONSOLE else runtime
-            times[name].append(init_milliseconds(on, folder, variables[name]))
+            on = with_console(runtime) if name == _CONSOLE else runtime
+            times[name].append(start(on, folder, variables[name]).init)
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def _with_console(runtime: Runtime) -> Runtime:
+def built_runtime() -> Runtime:
+    """Return the emulator with the layer that all functions have, as it was built."""
+    return Runtime(
+        emulator_in(Path(".venv-sam").resolve()),
+        Path(os.environ["LAMBDA_PYTHON"]),
+        _CLIENT,
+        (BUILT / "ConnectorLayer" / "python",),
+    )
+
+
+def with_console(runtime: Runtime) -> Runtime:
     """Return the runtime with the console's layer beside the other, as its function has it."""
-    return replace(runtime, layers=(*runtime.layers, _BUILT / "ConsoleLayer" / "python"))
+    return replace(runtime, layers=(*runtime.layers, BUILT / "ConsoleLayer" / "python"))
 
 
-def _bare_folder() -> Path:
-    folder = _BUILT.parent / _BARE
+def bare_folder() -> Path:
+    """Return the folder of a handler that makes one client and does nothing."""
+    folder = BUILT.parent / _BARE
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "app.py").write_text(_BARE_HANDLER)
     return folder

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 _TIMEOUT = 30.0
 _INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
+_CALL = re.compile(r"INVOKE RTDONE\(status: success, .*duration: ([\d.]+)ms\)")
 _opener = build_opener(ProxyHandler({}))
 
 
@@ -41,23 +42,35 @@ def emulator_in(sam_venv: Path) -> Path:
     return found[0]
 
 
-def init_milliseconds(
+class Start(NamedTuple):
+    """The start of a function: milliseconds of its init and of its first call, and the answer.
+
+    `call` is None when it failed.
+    """
+
+    init: float
+    call: float | None
+    answer: bytes
+
+
+def start(
     runtime: Runtime, folder: Path, variables: Mapping[str, str], event: bytes = b"{}"
-) -> float:
-    """Start the function in `folder`, call it once, return its init time.
+) -> Start:
+    """Start the function in `folder` by calling it once.
 
     Raises RuntimeError with the emulator's log when the function did not start.
     """
     with tempfile.TemporaryFile("w+") as log:
         port, api_port = _free_ports()
         with _running(runtime, folder, variables, (port, api_port), log):
-            _call(port, event)
+            answer = _call(port, event)
         log.seek(0)
         text = log.read()
     reported = _INIT.search(text)
     if reported is None or "INIT RTDONE(status: success)" not in text:
         raise RuntimeError(f"{folder.name} did not start:\n{text[-2000:]}")
-    return float(reported[1])
+    called = _CALL.search(text)
+    return Start(float(reported[1]), float(called[1]) if called else None, answer)
 
 
 @contextmanager
@@ -107,19 +120,20 @@ def _environment(runtime: Runtime, folder: Path) -> dict[str, str]:
     }
 
 
-def _call(port: int, event: bytes) -> None:
-    """Call the function once, which starts it. The answer does not matter."""
+def _call(port: int, event: bytes) -> bytes:
+    """Call the function once, which starts it; return its answer."""
     url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
     deadline = time.monotonic() + _TIMEOUT
     while time.monotonic() < deadline:
         try:
-            _opener.open(url, data=event, timeout=_TIMEOUT).close()
-        except HTTPError:
-            return
+            with _opener.open(url, data=event, timeout=_TIMEOUT) as answer:
+                found: bytes = answer.read()
+                return found
+        except HTTPError as error:
+            return error.read()
         except OSError:
             time.sleep(0.02)  # not listening yet
-        else:
-            return
+    return b""
 
 
 def _free_ports() -> tuple[int, int]:
