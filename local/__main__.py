@@ -1,8 +1,9 @@
 """`make local`: keep the stack and the simulators running on loopback.
 
 Prints the webhook URLs, the simulators and the AWS endpoint, and writes `.connector-local/env`,
-which `connector --local` reads, and `.connector-local/functions.json`, which `sam local invoke
---env-vars` reads. Ctrl-C ends it; nothing is kept.
+which `connector --local` reads, and for `sam local invoke` `.connector-local/functions.json`
+(`--env-vars`) and `.connector-local/credentials`, where each function has a profile. Ctrl-C ends
+it; nothing is kept.
 """
 
 import argparse
@@ -10,7 +11,8 @@ import json
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from configparser import ConfigParser
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -26,6 +28,7 @@ from local.firm import ABROAD, CONNECTION_ID, NL, Branch
 
 ENVIRONMENT = Path(".connector-local/env")
 FUNCTIONS = Path(".connector-local/functions.json")
+CREDENTIALS = Path(".connector-local/credentials")
 _FIRST_PORT = 8801
 
 
@@ -172,6 +175,18 @@ def write_environment(demo: DemoEnvironment, host: str) -> None:
     ENVIRONMENT.write_text("".join(lines))
     functions = {name: demo.stack.environment(name) for name in demo.stack.functions}
     FUNCTIONS.write_text(json.dumps(functions, indent=2).replace("127.0.0.1", host))
+    _write_profiles(functions)
+
+
+def _write_profiles(functions: Mapping[str, Mapping[str, str]]) -> None:
+    """Write the key of each function's role: `sam local` passes those of the caller's profile."""
+    profiles = ConfigParser()
+    for name, its in functions.items():
+        keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+        profiles[name] = {key: its[key] for key in keys}
+    CREDENTIALS.touch(0o600)
+    with CREDENTIALS.open("w", encoding="utf-8") as file:
+        profiles.write(file)
 
 
 def _print_addresses(console: Console, demo: DemoEnvironment, *, is_connected: bool) -> None:
@@ -189,7 +204,11 @@ def _print_addresses(console: Console, demo: DemoEnvironment, *, is_connected: b
         *(row for branch in demo.firm.branches for row in _of_site(demo, branch)),
         *([("Connection", CONNECTION_ID)] if is_connected else []),
         ("For the connector command", f"{ENVIRONMENT} ({_program()} --local ...)"),
-        ("For sam local invoke", f"--env-vars {FUNCTIONS} (started with --containers)"),
+        (
+            "For sam local invoke",
+            f"--env-vars {FUNCTIONS}, AWS_SHARED_CREDENTIALS_FILE={CREDENTIALS}, --profile and the "
+            "function's name (started with --containers)",
+        ),
     )
     for what, value in rows:
         console.print(f"{what:<26} {value}", soft_wrap=True)

@@ -6,9 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from botocore.session import Session
 
 from connector_cli.target import follow_clock, local_target
 from local.__main__ import (
+    CREDENTIALS,
     ENVIRONMENT,
     _program,
     add_orders,
@@ -56,6 +58,24 @@ def test_the_guide_is_told_where_the_simulators_are(demo: DemoEnvironment) -> No
     assert "--local connect my-firm" in shown
     assert f"{demo.stack.url}/webhooks/airbase/my-firm" in shown
     assert f"{demo.airbase_url}/_control/webhooks" in shown
+
+
+def test_sam_local_gets_the_key_of_each_functions_role(
+    demo: DemoEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It passes the caller's key on, and of `--env-vars` only what the template declares."""
+    write_environment(demo, "host.containers.internal")
+    assert CREDENTIALS.stat().st_mode & 0o777 == 0o600
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(CREDENTIALS))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    keys = {}
+    for name in demo.stack.functions:
+        found = Session(profile=name).get_credentials()
+        assert found
+        assert found.access_key == demo.stack.environment(name)["AWS_ACCESS_KEY_ID"]
+        keys[name] = found.access_key
+    assert len({*keys.values()}) == len(keys) == 7
 
 
 def test_the_command_follows_the_clock_of_the_stack(demo: DemoEnvironment) -> None:
