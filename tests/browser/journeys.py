@@ -4,12 +4,14 @@ Run by `make browser-test`; the name keeps it out of `make test`, which needs no
 """
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Response, expect
 
 from local.demo.environment import DemoEnvironment
+from local.firm import NL
 from tests.browser.conftest import Open, order_address
 
 PAGES = ("/", "/vendors", "/mappings", "/month", "/health", "/audit?name=connection&trail=1")
@@ -224,6 +226,41 @@ def test_by_keyboard_alone_a_decision_is_made_and_taken_back(
         page.keyboard.press("Enter")
     assert "Taken back: nothing was done." in asked(page, demo)
     assert findings(page) == []
+
+
+def test_keys_lead_to_pages_and_to_what_they_do(open_page: Open) -> None:
+    page = open_page("/month")
+    keys = page.locator("#keys")
+    expect(keys).to_be_visible()  # the script has run
+    page.keyboard.press("?")
+    expect(keys).to_be_focused()
+    for key, path in (("v", "/vendors"), ("m", "/mappings"), ("i", "/")):
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        page.wait_for_url(lambda url, path=path: urlsplit(url).path == path)
+        expect(keys).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("j")
+    expect(page.locator("article a.title").first).not_to_be_focused()
+    keys.click()
+    page.keyboard.press("g")
+    page.keyboard.press("v")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Inbox")
+
+
+def test_an_order_that_never_came_is_fetched(open_page: Open, demo: DemoEnvironment) -> None:
+    line = demo.airbase.line("4100", "12.00")
+    vendor = demo.firm.vendors["Cloudwerk"]
+    order = demo.airbase.add_order("PO-LOST", NL.subsidiary, vendor, [line])
+    order |= {"status": "approved", "approved_date": demo.airbase.now()}
+    page = open_page("/audit")
+    page.get_by_label("Order number").fill(str(order["id"]))
+    page.get_by_role("button", name="Find").click()
+    assert findings(page) == []
+    page.get_by_role("button", name="Fetch it from Airbase").click()
+    expect(page.get_by_text("In progress")).to_be_visible()
+    demo.stack.drain()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("PO-LOST")
 
 
 def test_a_session_that_ends_in_the_middle_of_a_form(

@@ -198,3 +198,46 @@ def code_of(demo: DemoEnvironment, name: str) -> str:
     """Return the account code of the supplier whose name has this word."""
     suppliers = demo.exact.world.divisions[NL.division].table("crm/Accounts").values()
     return next(str(row["Code"]).strip() for row in suppliers if name in row["Name"])
+
+
+def test_an_order_whose_webhook_never_came_is_fetched_by_its_id(waiting: DemoEnvironment) -> None:
+    firm, airbase = waiting.firm, waiting.airbase
+    lines = [airbase.line("4100", "12.00")]
+    order = airbase.add_order("PO-LOST", NL.subsidiary, firm.vendors["Cloudwerk"], lines)
+    order |= {"status": "approved", "approved_date": airbase.now()}
+    clerk = browser_of(waiting, "u-clerk")
+    page = clerk.get(f"/audit?of={FIRM}&name={order['id']}")
+    assert "Nothing of this name is known here" in page.text
+    shown = asked(waiting, clerk, "/audit/fetch", page.form("/audit/fetch"))
+    assert shown.status == 303
+    story = clerk.get(shown.to)
+    assert "PO-LOST" in story.text
+    assert "Asked to be fetched from Airbase Clerk" in story.text
+    assert record_of(waiting, "PO-LOST").state == "posted"
+
+
+def test_an_id_that_airbase_does_not_know_is_told_and_leaves_nothing(
+    waiting: DemoEnvironment,
+) -> None:
+    clerk, address = browser_of(waiting, "u-clerk"), f"/audit?of={FIRM}&name=<b>PO-9</b>"
+    form = clerk.get(address).form("/audit/fetch")
+    told = asked(waiting, clerk, "/audit/fetch", form)
+    assert "Airbase has no order with the id '<b>PO-9</b>'; nothing was queued" in told.text
+    assert "<b>PO-9" not in told.html
+    again = clerk.post("/audit/fetch", form)
+    waiting.stack.drain()
+    dutch = clerk.get(again.to, **{"accept-language": "nl"})
+    assert "Airbase heeft geen order met de id '<b>PO-9</b>'" in dutch.text
+    assert "Nothing of this name is known here" in clerk.get(address).text
+
+
+@pytest.mark.parametrize("who", ["u-reader", "u-clerk-nl"])
+def test_who_does_not_see_every_division_fetches_nothing(
+    waiting: DemoEnvironment, who: str
+) -> None:
+    browser = browser_of(waiting, who)
+    page = browser.get(f"/audit?of={FIRM}&name=PO-9")
+    assert not page.has_form("/audit/fetch")
+    form = {**page.form("/sign-out"), "of": str(FIRM), "name": "PO-9"}
+    assert browser.post("/audit/fetch", form).status in (403, 404)
+    assert waiting.stack.drain() == 0

@@ -58,6 +58,11 @@ REFUSALS = (
     marked("{vendor} was created, and is not linked: look at the vendor again"),
     marked("no division of {id} has a supplier {supplier}, by GUID or by code"),
     marked("{month} has not begun yet in {zone}"),
+    marked("no event about an order {name} has come, and Airbase has no call for it: send the "
+           "event again in Airbase"),
+    marked("Airbase has no order with the id {name}; nothing was queued. An order number is not "
+           "its id: see the order's address in Airbase"),
+    marked("{why} Nothing was queued: try again."),
 )  # fmt: skip
 """What people can meet on a page, with the fields that are filled in."""
 

@@ -14,11 +14,13 @@ from ml_connector.deeds.worker_stack import WorkerStack
 from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.domain.people import Person
 from ml_connector.domain.reports import Outcome, VendorChoice, vendor_choice
+from ml_connector.exceptions import retry
 from ml_connector.infrastructure.decided_values import MappedValue
 from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.mapping.changes import MappingChange
 from ml_connector.mapping.import_export import import_
 from ml_connector.messages.kinds import PersonRequest
+from ml_connector.purchase_orders import fetch_by_name
 from ml_connector.services import StackServices
 from ml_connector.telemetry import logger
 from ml_connector.user_errors import UserError
@@ -78,6 +80,8 @@ def _do(stack: WorkerStack, actor: Actor, request: PersonRequest) -> Mapping[str
             reports.order(request.values.get("order", ""))
         case "bills":
             reports.bills(request.values.get("order", ""))
+        case "fetched":
+            return _fetch(stack, actor, request)
         case "mappings_imported":
             return _import(stack, actor, request, reports)
         case "vendor_accepted" | "vendor_linked" | "vendor_rejected" | "vendor_created":
@@ -203,6 +207,14 @@ def _import(
         "changes": [each.as_dict() for each in made.changes[:_MOST_CHANGES_SHOWN]],
         "csv": text if is_dry and made.changes else "",
     }
+
+
+def _fetch(stack: WorkerStack, actor: Actor, request: PersonRequest) -> Mapping[str, Any]:
+    """Queue an order of Airbase whose webhook never came; raises `UserError` if there is none."""
+    name = request.values.get("order", "")
+    id = fetch_by_name.id_of(stack.services_of(request.connection), name)
+    retry.fetch(stack, actor, request.connection, id)
+    return {"order": name}
 
 
 def _renew(report: Callable[[], None]) -> None:

@@ -54,6 +54,7 @@ ROUTES = Routes(
         ("POST", "/month/read"): (Role.CLERK, month.read),
         ("POST", "/health/ping"): (Role.CLERK, health.ping),
         ("GET", "/audit"): (Role.READER, audit.audit),
+        ("POST", "/audit/fetch"): (Role.CLERK, audit.fetch),
         ("GET", "/audit.jsonl"): (Role.READER, audit.download),
         ("GET", "/people"): (Role.ADMIN, people.people),
         ("POST", "/people/end"): (Role.ADMIN, people.end),

@@ -2,6 +2,7 @@
 
 from ml_connector.audit import trail_checks
 from ml_connector.audit.record_rows import exported
+from ml_connector.domain.console_access import Role
 from ml_connector.domain.ids import RecordKey
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger
 from ml_connector.infrastructure.record_codec import NewerDataError
@@ -13,7 +14,7 @@ from ml_console.routes import asking
 from ml_console.routes.record import story_of
 from ml_console.view import page
 from ml_console.visits import NotFoundError, Visit
-from ml_console.web import Answer, redirect
+from ml_console.web import Answer, BadRequestError, redirect
 
 _LONGEST = 200
 
@@ -43,7 +44,21 @@ def audit(console: Console, visit: Visit) -> Answer:
         broken=broken,
         entries=len(trail),
         steps=list(story_of(visit, trail)),
+        told=asking.notice(visit, asking.reports_of(console, on.connection)),
+        may_fetch=visit.access.everywhere is not None and visit.access.everywhere >= Role.CLERK,
+        new_id=asking.new_id,
     )
+
+
+def fetch(console: Console, visit: Visit) -> Answer:
+    """Have an order fetched whose webhook never came; of a division that nobody knows yet."""
+    on = asking.chosen(console, visit, visit.request.form)
+    asking.require(visit, Role.CLERK, [])
+    name = visit.request.form.get("name", "").strip()
+    if not 0 < len(name) <= _LONGEST:
+        raise BadRequestError
+    back, values = {"name": name}, {"order": name}
+    return asking.ask(console, visit, on.connection, "fetched", "/audit", values, back)
 
 
 def download(console: Console, visit: Visit) -> Answer:

@@ -22,6 +22,7 @@ function move(by) {
   cases[Math.min(Math.max(next, 0), cases.length - 1)]?.focus();
 }
 
+const places = { i: "/", v: "/vendors", m: "/mappings" };
 const deeds = { d: "decide", t: "try", r: "retry", i: "dismiss", a: "assign", s: "snooze", c: "comment" };
 
 function focusOn(event, field) {
@@ -54,9 +55,17 @@ if (keys) {
     localStorage.setItem("keys", areOn() ? "off" : "on");
     showKeys();
   });
+  let goes = false;
   document.addEventListener("keydown", (event) => {
     const isTyping = event.target.matches("input:not([type=radio], [type=checkbox]), textarea, select");
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !areOn()) return;
+    if (goes) {
+      goes = false;
+      if (places[event.key]) location.assign(places[event.key]);
+      return;
+    }
+    if (event.key === "g") goes = true;
+    if (event.key === "?") focusOn(event, keys);
     if (event.key === "j") move(1);
     if (event.key === "k") move(-1);
     if (event.key === "/") focusOn(event, document.getElementById("q"));

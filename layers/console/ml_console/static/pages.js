@@ -6,6 +6,7 @@ let looks = 0;
 
 async function look() {
   const answer = await fetch(location.href, { credentials: "same-origin" });
+  if (answer.redirected) return location.assign(answer.url); // what was fetched has a page of its own
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (!page.getElementById("told") || page.querySelector("[data-in-progress]")) return later();
   // The live region stays, so that what came of it is read out.
