@@ -389,7 +389,7 @@ def test_declining_consent_is_reported(
     before = kept(connected)
     run = terminal.run("connect", FIRM, "--reconnect", "--browser", typed="\n")
     assert run.exit_code == 2
-    assert "consent was not given: Exact says that the request was declined" in run.err
+    assert "Consent was not given: Exact says that the request was declined" in run.err
     assert browser[0].status_code == 403
     assert "consent_denied" in kept(connected)
     assert len(before) < len(kept(connected))

@@ -12,8 +12,8 @@ from local.firm import BE, DE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import Hosts, InMemoryStack
 from ml_connector import clock
-from ml_connector.connections.drafts import Drafts
 from ml_connector.domain.ids import ConnectionId
+from ml_connector.infrastructure.drafts import Drafts
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP, EXACT_WEBHOOK
 from tests.cli.person import CTRL_C, Answers, Person
@@ -281,11 +281,27 @@ def test_ctrl_c_says_what_was_kept_and_the_next_run_goes_on_there(
     assert "Exact's consent at nl" in kept
     assert f"Go on with: `connector connect {FIRM}`" in kept
     assert env.services.connections.get(FIRM) is None
-    for words in (("exceptions",), ("exceptions", FIRM), ("connection", "list")):
+    for words in (
+        ("exceptions",),
+        ("exceptions", FIRM),
+        ("connection", "list"),
+        ("orders", FIRM),
+        ("connection", "show", FIRM),
+        ("connect", FIRM, "--reconnect"),
+        ("ping", FIRM),
+        ("map", "show", FIRM),
+    ):
         code, listed = person.run(*words)
         assert f"{FIRM} is half made: what was answered is kept" in listed
         assert f"`connector connect {FIRM}`" in listed
         assert "No open exceptions" not in listed
+        assert "No orders found" not in listed
+    # What an earlier run has kept is still kept when this one ends at once.
+    code, shown = person.run("connect", FIRM, "--browser", answers=[("Divisions", CTRL_C)])
+    kept = shown.partition("Kept: ")[2]
+    for site in ("nl", "be"):
+        assert f"the Exact app of {site} (tested)" in kept
+        assert f"Exact's webhook secret at {site}" in kept
     assert env.memory.secret_store.read_plain(EXACT_WEBHOOK, ConnectionId(f"{FIRM}.be"))
 
     person.patch.setattr(person, "pages", [])
@@ -308,6 +324,26 @@ def test_ctrl_c_says_what_was_kept_and_the_next_run_goes_on_there(
     trail = [e.step for e in env.services.ledger_of(FIRM).trail(CONNECTION)]
     assert trail.count("app_credentials_stored") == 2
     assert trail[-1] == "connection_added" or "connection_added" in trail
+
+
+def test_a_code_that_exact_refuses_is_asked_for_again(person: Person, env: TwoCountries) -> None:
+    begun = [("country sites", "nl"), (KEY, env.airbase.api_key), *app_of(env.exact, "nl")]
+    answers = [*begun, (f"{WEBHOOK} nl", ""), (ENTER, "no-code-of-exact"), (ENTER, CTRL_C)]
+    code, shown = person.run("connect", FIRM, answers=answers)
+    assert code == 130, shown
+    assert "Exact did not accept the code: A code is valid for three minutes" in shown
+    assert shown.count("Open this address") == 2
+    assert "refresh token" not in shown, "there was never one"
+
+
+@pytest.mark.parametrize("name", ["my firm", "My-Firm", "firm.be", "firm_nl"])
+def test_a_name_that_no_connection_can_have_is_refused_before_anything_is_asked(
+    person: Person, name: str
+) -> None:
+    code, shown = person.run("connect", name)
+    assert (code, person.asked) == (2, [])
+    assert f"{name!r} cannot be a connection's name: use 1 to 63 lower-case letters" in shown
+    assert "Go on with" not in shown
 
 
 def test_a_site_is_added_to_a_connected_firm_without_touching_the_first_app(

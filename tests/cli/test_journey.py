@@ -202,7 +202,7 @@ def test_a_pasted_address_is_checked_and_used(demo: DemoEnvironment) -> None:
         (f"{BACK}?code=abcdef", "belongs to another attempt"),
         (f"{BACK}?error=access_denied", "did not give consent"),
         ("", "nothing was pasted"),
-        ("not-a-code-of-exact", "RECONNECT_NEEDED"),
+        ("not-a-code-of-exact", "Exact did not accept the code"),
     ],
 )
 def test_an_invalid_consent_is_refused(terminal: Terminal, pasted: str, said: str) -> None:

@@ -53,6 +53,18 @@ def test_no_open_exceptions_is_said_only_where_there_are_none(
     assert (code, json.loads(shown)) == (0, [])
 
 
+def test_no_orders_is_said_only_where_there_are_none(
+    person: Person, env: InMemoryEnvironment
+) -> None:
+    assert person.run("orders", FIRM) == (0, "No orders found.\n")
+    env.post(env.order("PO-1"))
+    said = person.run("orders", FIRM, "--state", "review")
+    assert said == (0, "The one order does not match.\n")
+    env.post(env.order("PO-2"))
+    said = person.run("orders", FIRM, "--search", "PO-3")
+    assert said == (0, "None of the 2 orders matches.\n")
+
+
 def test_a_half_made_connection_is_no_good_news(person: Person, env: InMemoryEnvironment) -> None:
     bare = Connection.model_validate(env.config() | {"id": "bare"})
     env.services.connections.save(bare)

@@ -7,9 +7,9 @@ import pytest
 from local.in_memory.environment import FIRM
 from ml_connector import clock
 from ml_connector.connections import manage
-from ml_connector.connections.drafts import Drafts
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.domain.reports import Outcome
+from ml_connector.infrastructure.drafts import Drafts
 from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.infrastructure.ledger import CONNECTION
 from ml_connector.rehearsal.period import AskedDays

@@ -8,7 +8,6 @@ from local.exact_simulator import ExactFault
 from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.connections import manage, setup
-from ml_connector.connections.drafts import Drafts
 from ml_connector.connections.secrets import (
     API_KEY,
     CLIENT_ID,
@@ -22,6 +21,7 @@ from ml_connector.connections.secrets import (
 )
 from ml_connector.domain.ids import AppId, RecordKey
 from ml_connector.domain.records import ConnectionFacts
+from ml_connector.infrastructure.drafts import Drafts
 from ml_connector.infrastructure.record_codec import decode, encode
 from ml_connector.infrastructure.secret_store import AIRBASE_KEY, EXACT_APP
 from ml_connector.secret import Secret

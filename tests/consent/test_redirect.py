@@ -33,6 +33,7 @@ def test_success_then_reload(consent: ConsentEnvironment) -> None:
     assert "Connected to Exact Online" in first["body"]
     assert "Already done" in again["body"]
     assert "Connection: firm" in first["body"]
+    assert "start again" not in first["body"] + again["body"]
 
 
 def test_each_refusal_has_a_page_of_its_own(
@@ -56,6 +57,9 @@ def test_each_refusal_has_a_page_of_its_own(
         page = PAGES[word]
         assert given_answer["statusCode"] == page.status
         assert page.heading in given_answer["body"]
+    for word in ("denied", "code", "expired"):
+        assert "connector connect firm --reconnect" in found[word]["body"], word
+    assert "CONNECTION" in found["unknown"]["body"], "of which nothing is known"
     assert consent.tokens() is None
 
 

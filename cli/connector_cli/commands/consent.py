@@ -9,7 +9,7 @@ from connector_cli.commands.common import ask_secret
 from connector_cli.loopback import LoopbackListener
 from connector_cli.stack import OpenedStack
 from ml_connector.connections import consent_request
-from ml_connector.connections.consent_request import ConsentRequest
+from ml_connector.connections.consent_request import ConsentRefusedError, ConsentRequest
 from ml_connector.consent import redirect
 from ml_connector.settings.connection import ExactSite
 from ml_connector.settings.redirect_uris import is_public
@@ -63,8 +63,8 @@ def get_consent(stack: OpenedStack, site: ExactSite, options: ConsentOptions) ->
         _show(request, options)
         outcome = listener.wait(options.wait)
     if not outcome.is_stored:
-        page = outcome.page
-        raise UserError(f"{page.heading}: {outcome.detail or page.text}")
+        said = "" if outcome.word == "code" else outcome.detail
+        raise ConsentRefusedError(outcome.word, said)
 
 
 def _show(request: ConsentRequest, options: ConsentOptions) -> None:

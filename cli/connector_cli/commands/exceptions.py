@@ -13,7 +13,6 @@ from connector_cli.stack import OpenedStack
 from ml_connector.connections.unsaved import unsaved
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.exceptions import listing as lists
-from ml_connector.user_errors import UserError
 
 Codes = Annotated[
     list[str] | None, typer.Option("--code", help="Only exceptions with this code; repeatable.")
@@ -51,10 +50,7 @@ def exceptions(  # noqa: PLR0913, PLR0917  one for each option
         code or (), older_than, newer_than, min_amount, assigned_to, unassigned=unassigned
     )
     stack = stack_of(context)
-    try:
-        found = lists.list_open(stack, connection, wanted)
-    except UserError as error:  # there is no such connection: it may be half made
-        raise UserError(*error.lines, *unsaved(stack.tables, connection)) from None
+    found = lists.list_open(stack, connection, wanted)
     if csv:
         lists.write_open(csv, found)
     if as_json:

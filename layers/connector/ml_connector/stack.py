@@ -7,8 +7,10 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ml_connector.domain.ids import Actor, AppId, ConnectionId, connection_of
+from ml_connector.domain.words import command
 from ml_connector.infrastructure.connection_views import ConnectionViews
 from ml_connector.infrastructure.data_form import DataForm, StackForm
+from ml_connector.infrastructure.drafts import Drafts
 from ml_connector.infrastructure.dynamodb import DynamoTable, Table
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message, Queues
@@ -111,7 +113,7 @@ class RecordStack(ABC):
         """
         found = self.services.connections.get(connection_of(AppId(ConnectionId(id))))
         if found is None:
-            raise UserError(f"there is no connection {id!r}; see `connector connection list`")
+            raise unknown_connection(self.services.tables.coordination, id)
         return found
 
     def services_of(self, id: str) -> "Services":
@@ -128,6 +130,21 @@ class RecordStack(ABC):
         if is_current or self.services.ledger_of(known).connection().version:
             return known
         return self.connection(id).id
+
+
+def unknown_connection(coordination: Table, id: str) -> UserError:
+    """Return the error for a connection without settings; one that was begun is named so."""
+    if Drafts(coordination).get(ConnectionId(id)) is None:
+        return UserError(f"there is no connection {id!r}; see `connector connection list`")
+    return UserError(half_made(id))
+
+
+def half_made(id: str) -> str:
+    """Return in words what is to be done about a connection that was begun and never saved."""
+    return (
+        f"{id} is half made: what was answered is kept, and nothing is posted. Go on: "
+        f"{command('connect', id)}, or drop it: {command('connection', 'remove', id)}."
+    )
 
 
 class Stack(RecordStack):

@@ -26,6 +26,7 @@ from connector_cli.commands.consent import (
 from connector_cli.printing import print_json
 from ml_connector.connections.files import read_settings
 from ml_connector.domain.faults import Fault
+from ml_connector.settings.connection import usable_id
 from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES
 from ml_connector.user_errors import UserError
 
@@ -99,6 +100,8 @@ def connect(  # noqa: PLR0913, PLR0917  each is an option
     id = connection or str((file or {}).get("id") or "")
     if not id:
         raise UserError("name the connection: `connector connect my-firm`")
+    if not reconnect:  # a site's app, as firm.be, has a consent of its own
+        _refuse_unusable(id)
     stack = stack_of(context)
     consent = ConsentOptions(redirect_uri, listen, wait, browser)
     divisions = read_divisions(division or ())
@@ -129,6 +132,13 @@ def connect(  # noqa: PLR0913, PLR0917  each is an option
         print_json(vars(report))
         if report.missing:
             raise typer.Exit(1)
+
+
+def _refuse_unusable(id: str) -> None:
+    try:
+        usable_id(id)
+    except ValueError as error:
+        raise UserError(f"{id!r} cannot be a connection's name: {error}") from None
 
 
 def _read_sites(names: Sequence[str], urls: Sequence[str]) -> dict[str, str]:

@@ -87,6 +87,7 @@ class CredentialSteps:
             parts = self._app(site, ask_again=number > 0)
             is_over = self.session.may_try_again and number == 0
             if is_over and self._were_refused(site, parts):
+                self._note(Credentials.of_site(site), verdict=False)
                 raise _refused(site)
             return self._try_app(connection, site, parts)
 
@@ -130,6 +131,7 @@ class CredentialSteps:
         credentials = Credentials.of_site(site)
         store = self.stack.secret_store
         if parts == credentials.kept(store) and not credentials.are_untested(store):
+            self._note(credentials, verdict=True)
             return site
         was_refused = self._were_refused(site, parts)
         answer, why = self._tested(connection, site, parts)
@@ -189,8 +191,11 @@ class CredentialSteps:
         """Ask for the webhook secret that Exact shows for the app, unless there is one."""
         sender = connection_secrets.sender_of(site)
         name = connection_secrets.signing_name(connection, sender)
-        is_known = connection_secrets.signing_texts(self.stack.secret_store, connection, sender)
-        if is_known or self.given.get(name) or not self.session.options.may_ask:
+        kept = f"Exact's webhook secret at {site.site}"
+        if connection_secrets.signing_texts(self.stack.secret_store, connection, sender):
+            self.session.keep(kept)
+            return
+        if self.given.get(name) or not self.session.options.may_ask:
             return
         question = (
             f"Exact webhook secret at {site.site} (not shown; empty: one is generated when the "
@@ -199,7 +204,7 @@ class CredentialSteps:
         if text := self.session.ask_secret(question, variable(EXACT_SIGNING, site.id)):
             _usable(name, text)
             connection_secrets.store_signing(self.stack.secret_store, connection, sender, [text])
-            self.session.keep(f"Exact's webhook secret at {site.site}")
+            self.session.keep(kept)
 
     # ------------------------------------------------------------ both
 
@@ -213,6 +218,10 @@ class CredentialSteps:
             self.stack, self.stack.actor, credentials, parts, verdict
         )
         self.session.report.changed |= has_changed
+        self._note(credentials, verdict=verdict)
+
+    def _note(self, credentials: Credentials, *, verdict: bool | None) -> None:
+        """Note in which state the next run finds the credentials."""
         what = f"the Exact app of {credentials.site.site}" if credentials.site else "Airbase's key"
         self.session.keep(what, {True: "tested", None: "untested", False: "refused"}[verdict])
 

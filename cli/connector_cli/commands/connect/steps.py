@@ -23,7 +23,6 @@ from connector_cli.stack import OpenedStack
 from ml_connector.connections import changes, consent_request, manage, setup, versions
 from ml_connector.connections import secrets as connection_secrets
 from ml_connector.connections.consent_request import ConsentRefusedError
-from ml_connector.connections.drafts import Drafts
 from ml_connector.connections.files import checked
 from ml_connector.connections.secrets import GivenSecrets
 from ml_connector.connections.subsidiaries import Settings, Subsidiary
@@ -145,11 +144,7 @@ class ConnectSteps:
 
         Raises `UserError` for answers that contradict each other: the next run could not go on.
         """
-        setup.provisional(settings)
-        drafts, id = Drafts(self.stack.tables.coordination), ConnectionId(settings["id"])
-        saved = {site.site for site in before.sites} if before else set()
-        if {setup.site_named(site) for site in settings["sites"]} - saved:
-            drafts.save(id, settings)
+        if setup.keep_answers(self.stack.tables.coordination, settings, before):
             self.session.keep("your answers")
 
     def _expect_secrets(self, connection: Connection) -> None:
@@ -254,7 +249,6 @@ class ConnectSteps:
         given = self.given.webhook_secrets
         self._confirm(connection, given, seen)
         added = setup.save(self.stack, self.stack.actor, connection, given, seen)
-        Drafts(self.stack.tables.coordination).forget(connection.id)
         report = self.session.report
         report.changed |= added.is_changed
         report.webhooks = manage.webhook_urls(self.stack.addresses, connection)

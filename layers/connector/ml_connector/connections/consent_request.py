@@ -6,8 +6,9 @@ from urllib.parse import unquote, urlsplit
 
 from ml_connector import telemetry
 from ml_connector.consent import redirect
-from ml_connector.consent.exchange import CodeExchange, CodeRejected
+from ml_connector.consent.exchange import APP_CREDENTIAL_HALTS, CodeExchange, CodeRejected
 from ml_connector.consent.pages import PAGES
+from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import Actor, AppId
 from ml_connector.domain.words import command
 from ml_connector.exact.oauth import authorize_url
@@ -22,10 +23,10 @@ from ml_connector.user_errors import UserError
 class ConsentRefusedError(UserError):
     """The consent was not given, or cannot be used; `reason` is a key of `PAGES`."""
 
-    def __init__(self, reason: str) -> None:
-        """Say what the page says."""
+    def __init__(self, reason: str, detail: str = "") -> None:
+        """Say what the page says, with the detail in place of its text."""
         page = PAGES[reason]
-        super().__init__(f"{page.heading[0].lower()}{page.heading[1:]}: {page.text}")
+        super().__init__(f"{page.heading}: {detail or page.text}")
         self.reason = reason
 
 
@@ -99,8 +100,9 @@ def enter_code(stack: Stack, actor: Actor, request: ConsentRequest, pasted: str)
     """Exchange what the person pasted for tokens and seal them; nothing if the route has done so.
 
     Raises:
-        UserError: it contains no code, belongs to another request, or the request has ended.
-        Halt: Exact refuses the code or the app's credentials.
+        UserError: it contains no code, belongs to another request, Exact refuses the code, or the
+            request has ended.
+        Halt: Exact refuses the app's credentials.
         Later: Exact gives no usable answer.
     """
     if not pasted.strip():
@@ -111,6 +113,11 @@ def enter_code(stack: Stack, actor: Actor, request: ConsentRequest, pasted: str)
     except CodeRejected as error:
         if error.reason != "given":
             raise ConsentRefusedError(error.reason) from None
+    except Halt as halt:
+        if halt.problem.code in APP_CREDENTIAL_HALTS:
+            raise
+        # Exact speaks of a token here, but it was this code that it refused.
+        raise ConsentRefusedError("code") from halt
     return None
 
 

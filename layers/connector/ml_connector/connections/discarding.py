@@ -1,9 +1,9 @@
 """What `connect` has kept of a connection that was never saved, when nobody wants it any more."""
 
 from ml_connector.connections import secrets, setup
-from ml_connector.connections.drafts import Drafts
 from ml_connector.connections.manage import record_step
 from ml_connector.domain.ids import Actor, ConnectionId
+from ml_connector.infrastructure.drafts import Drafts
 from ml_connector.stack import Stack
 
 

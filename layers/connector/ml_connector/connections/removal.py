@@ -4,7 +4,7 @@ Its records, exceptions and audit trail stay. Received webhook events, counters 
 requested consents expire by themselves.
 """
 
-from ml_connector.connections.drafts import Drafts
+from ml_connector.infrastructure.drafts import Drafts
 from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.infrastructure.rehearsals import Rehearsals
 from ml_connector.settings.connection import Connection

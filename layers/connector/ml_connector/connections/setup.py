@@ -14,7 +14,6 @@ from typing import Any
 
 from ml_connector.connections import manage as connections
 from ml_connector.connections import secrets as connection_secrets
-from ml_connector.connections.drafts import Drafts
 from ml_connector.connections.files import checked
 from ml_connector.connections.manage import Added
 from ml_connector.connections.secrets import GivenSecrets
@@ -38,6 +37,8 @@ from ml_connector.exact.divisions import may_be_virtual
 from ml_connector.exact.reference_data import DIVISIONS_PATH, HRM_DIVISIONS_PATH, LISTINGS
 from ml_connector.exact.rows import RowReader, read_listed
 from ml_connector.infrastructure.connection_store import ConnectionStore
+from ml_connector.infrastructure.drafts import Drafts
+from ml_connector.infrastructure.dynamodb import Table
 from ml_connector.settings.airbase_profile import AirbaseProfile
 from ml_connector.settings.connection import Connection, ExactSite, zone_named
 from ml_connector.settings.exact_sites import ANOTHER_SITE, EXACT_SITES, ZONES, site_at
@@ -96,6 +97,19 @@ def begin(
     _name_apps(settings, known, stack.addresses)
     provisional(settings)
     return settings
+
+
+def keep_answers(coordination: Table, settings: Settings, before: Connection | None) -> bool:
+    """Keep the answers for the next run; return whether there was one that is not stored.
+
+    Raises `UserError` for answers that contradict each other: the next run could not go on.
+    """
+    provisional(settings)
+    saved = {site.site for site in before.sites} if before else set()
+    if not {site_named(site) for site in settings["sites"]} - saved:
+        return False
+    Drafts(coordination).save(ConnectionId(settings["id"]), settings)
+    return True
 
 
 def site_named(site: Settings) -> SiteId:
@@ -397,8 +411,17 @@ def save(
 ) -> Added:
     """Save the connection; what is stored already is not written again.
 
-    Raises `UserError` when a secret is missing, or it is not as it was `seen` any more.
+    What was kept for the next run is forgotten. Raises `UserError` when a secret is missing, or it
+    is not as it was `seen` any more.
     """
+    added = _save(stack, actor, connection, given, seen)
+    Drafts(stack.tables.coordination).forget(connection.id)
+    return added
+
+
+def _save(
+    stack: Stack, actor: Actor, connection: Connection, given: GivenSecrets, seen: Seen
+) -> Added:
     if is_saved(stack, connection, given):
         urls = connections.webhook_urls(stack.addresses, connection)
         return Added(

@@ -1,10 +1,11 @@
 """Connections with answers that were not saved yet."""
 
-from ml_connector.connections.drafts import Drafts
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.domain.words import command
 from ml_connector.infrastructure.connection_views import ConnectionViews
+from ml_connector.infrastructure.drafts import Drafts
 from ml_connector.infrastructure.tables import Tables
+from ml_connector.stack import half_made
 
 
 def unsaved(tables: Tables, id: str | None = None) -> list[str]:
@@ -15,10 +16,6 @@ def unsaved(tables: Tables, id: str | None = None) -> list[str]:
 
 
 def _draft(saved: ConnectionViews, id: ConnectionId) -> str:
-    go_on = command("connect", id)
     if saved.get(id):
-        return f"{id} has a change that was not saved. Go on: {go_on}."
-    return (
-        f"{id} is half made: what was answered is kept, and nothing is posted. Go on: {go_on}, or "
-        f"drop it: {command('connection', 'remove', id)}."
-    )
+        return f"{id} has a change that was not saved. Go on: {command('connect', id)}."
+    return half_made(id)

@@ -100,6 +100,11 @@ class CodeExchange:
         self._consents.move(claimed, "refused", "denied")
         return claimed.connection
 
+    def connection_of(self, state: Secret) -> ConnectionId | None:
+        """Return the connection that a consent was asked for; None for an unknown state."""
+        consent = self._consents.find(state)
+        return consent.connection if consent else None
+
     def _claimed(self, state: Secret) -> Consent:
         consent = self._consents.find(state)
         if consent is None:

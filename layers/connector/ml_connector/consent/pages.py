@@ -20,11 +20,12 @@ HEADERS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its HTTP status, its heading and what to do next."""
+    """A page: its HTTP status, its heading, what happened, and whether to start again."""
 
     status: int
     heading: str
     text: str
+    is_over: bool = True
 
     def html(self, connection: str = "") -> str:
         """Return the page as HTML, with the connection where it is known."""
@@ -34,58 +35,64 @@ class Page:
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width">\n'
             f"<title>{heading}</title>\n</head>\n<body>\n<h1>{heading}</h1>\n"
-            f"{about}<p>{html.escape(self.text)}</p>\n</body>\n</html>\n"
+            f"{about}<p>{html.escape(self.text)}</p>\n{self._next(connection)}</body>\n</html>\n"
         )
 
+    def _next(self, connection: str) -> str:
+        if not self.is_over:
+            return ""
+        again = f"connector connect {connection or 'CONNECTION'} --reconnect"
+        return (
+            "<p>Go on in the terminal if it asks again. Otherwise start again with: "
+            f"{html.escape(again)}</p>\n"
+        )
 
-_AGAIN = "Start again with: connector connect CONNECTION --reconnect"
 
 PAGES: Mapping[str, Page] = {
     "taken": Page(
         200,
         "Connected to Exact Online",
         "The consent is stored and waiting orders resume. You can close this window.",
+        is_over=False,
     ),
     "given": Page(
         200,
         "Already done",
         "This consent was stored before; nothing was changed. You can close this window.",
+        is_over=False,
     ),
     "taking": Page(
         409,
         "One moment",
         "This consent is being stored. Reload this page in a few seconds; if it still says so "
-        f"after a minute, the attempt was interrupted. {_AGAIN}",
+        "after a minute, the attempt was interrupted.",
     ),
     "waiting": Page(
-        409, "One moment", "The tokens are in use right now. Reload this page in a few seconds."
+        409,
+        "One moment",
+        "The tokens are in use right now. Reload this page in a few seconds.",
+        is_over=False,
     ),
-    "unknown": Page(
-        404, "Unknown request", f"This address belongs to no consent request. {_AGAIN}"
-    ),
-    "expired": Page(410, "Too late", f"Consent must be given within fifteen minutes. {_AGAIN}"),
-    "denied": Page(
-        403, "Consent was not given", f"Exact says that the request was declined. {_AGAIN}"
-    ),
+    "unknown": Page(404, "Unknown request", "This address belongs to no consent request."),
+    "expired": Page(410, "Too late", "Consent must be given within fifteen minutes."),
+    "denied": Page(403, "Consent was not given", "Exact says that the request was declined."),
     "code": Page(
         400,
         "Exact did not accept the code",
-        f"A code is valid for three minutes and can be used once. Nothing was changed. {_AGAIN}",
+        "A code is valid for three minutes and can be used once. Nothing was changed.",
     ),
     "app": Page(
         400,
         "Exact does not accept the app",
         "The stored client id and secret do not belong to this app and country site, or cannot "
-        f"be read. Store them again. {_AGAIN}",
+        "be read. Store them again.",
     ),
-    "no_answer": Page(
-        424, "Exact did not answer", f"It is not known whether the code was used. {_AGAIN}"
-    ),
-    "unreadable": Page(400, "Unreadable request", f"A part of the address is missing. {_AGAIN}"),
+    "no_answer": Page(424, "Exact did not answer", "It is not known whether the code was used."),
+    "unreadable": Page(400, "Unreadable request", "A part of the address is missing."),
     "failed": Page(
         500,
         "It was not stored",
-        f"Something went wrong on our side; it was logged. {_AGAIN}",
+        "Something went wrong on our side; it was logged.",
     ),
 }
 """By outcome. `taken`: this request stored the consent; `given`: an earlier one did."""

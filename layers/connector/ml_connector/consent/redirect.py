@@ -85,15 +85,16 @@ def receive(query: str, exchange: CodeExchange) -> ConsentOutcome:
     """Handle a raw query string and return how it ended."""
     try:
         found = read(query)
+    except UnreadableRedirectError:
+        return ConsentOutcome("unreadable")
+    try:
         if found.code is None:
             return ConsentOutcome("denied", exchange.deny(found.state))
         return ConsentOutcome("taken", exchange.redeem(found.state, found.code))
-    except UnreadableRedirectError:
-        return ConsentOutcome("unreadable")
     except CodeRejected as error:
         return ConsentOutcome(error.reason, error.connection)
     except (Halt, Later) as fault:
-        return ConsentOutcome(_word(fault), detail=str(fault))
+        return ConsentOutcome(_word(fault), exchange.connection_of(found.state), str(fault))
 
 
 def answer(event: Mapping[str, Any], exchange: CodeExchange) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from ml_connector.mapping.usage import find_usage
 from ml_connector.services import Services, StackServices
 from ml_connector.settings.connection import Connection
 from ml_connector.settings.division_names import find_division
-from ml_connector.stack import RecordStack
+from ml_connector.stack import RecordStack, unknown_connection
 from ml_connector.sweep.due_records import queue_reviews_of_division, queue_reviews_without_division
 from ml_connector.user_errors import UserError, safe_lines
 
@@ -192,7 +192,7 @@ def _to_change(stack_services: StackServices, id: ConnectionId) -> tuple[Service
     """Return a connection with all its mappings, and the version that a change is based on."""
     read = stack_services.connections.versioned(id)
     if read is None:
-        raise UserError(f"there is no connection {id!r}; see `connector connection list`")
+        raise unknown_connection(stack_services.tables.coordination, id)
     stored, version = read
     services = stack_services.bound(stored)
     return services, services.mapping_rows.whole(stored), version

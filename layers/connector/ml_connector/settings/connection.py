@@ -76,7 +76,8 @@ def _normal_guid(key: str) -> str:
     return key.strip().strip("{}").lower()
 
 
-def _connection_id(value: str) -> str:
+def usable_id(value: str) -> str:
+    """Return a connection's id; raises `ValueError` for one that it cannot have."""
     if not _ID.fullmatch(value):
         raise ValueError("use 1 to 63 lower-case letters, digits and dashes")
     return value
@@ -86,7 +87,7 @@ def _app_id(value: str) -> str:
     connection, dot, site = value.partition(".")  # checked before it is an app's name
     if dot and site not in {*EXACT_SITES, ANOTHER_SITE}:
         raise ValueError(f"name the connection, or one of its Exact sites, as in {connection}.nl")
-    _connection_id(connection)
+    usable_id(connection)
     return value
 
 
@@ -361,7 +362,7 @@ _OF_SITE = tuple(name for name in ExactSite.model_fields if name != "id")
 class Connection(StrictModel):
     """All settings of one customer. Secrets are not here but in Secrets Manager."""
 
-    id: Annotated[ConnectionId, AfterValidator(_connection_id)]
+    id: Annotated[ConnectionId, AfterValidator(usable_id)]
     name: str = ""
     airbase_base_url: BaseUrl = "https://api.airbase.io"
     sites: Annotated[tuple[ExactSite, ...], Field(min_length=1)]

@@ -3,14 +3,11 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.dynamodb import Table
-
-if TYPE_CHECKING:
-    from ml_connector.connections.subsidiaries import Settings
 
 _DRAFTS = "#drafts"  # no connection's own id can be this
 _KEPT_FOR = timedelta(days=30)
@@ -23,12 +20,12 @@ class Drafts:
         """Keep them in the coordination table."""
         self._table = coordination
 
-    def get(self, id: ConnectionId) -> "Settings | None":
+    def get(self, id: ConnectionId) -> dict[str, Any] | None:
         """Return the settings as far as they were given; None without a draft."""
         item = self._table.get(_DRAFTS, id)
         return dict(json.loads(str(item["body"]))) if item else None
 
-    def save(self, id: ConnectionId, settings: "Settings") -> None:
+    def save(self, id: ConnectionId, settings: dict[str, Any]) -> None:
         """Keep the settings, for a month."""
         expires = int((clock.now() + _KEPT_FOR).timestamp())
         body = json.dumps(settings, default=str)
