@@ -381,6 +381,34 @@ def test_what_is_alike_is_named_though_it_is_not_proposed() -> None:
     assert named("Kanimo Advies", "Quovadra Lindex SRL").is_unlike_all
 
 
+def test_the_last_that_is_proposed_is_of_no_other_vendor() -> None:
+    names = ["Zorendisse", "Zorendiss", "Zorendis", "Zorendi"]
+    suppliers = [Party(f"s{at}", f"{name} B.V.") for at, name in enumerate(names)]
+    vendors = [Party("a", "Zorendisse BV"), Party("b", "Zorendis BV"), Party("v", "Zorendissen")]
+    found = match(vendors, suppliers)
+    assert [each.supplier_id for each in found] == ["s0", "s2", ""]
+    assert [each.id for each in found[2].candidates] == ["s0", "s1", "s3"]
+
+
+def test_namesakes_that_are_of_other_vendors_do_not_keep_a_supplier_from_being_compared() -> None:
+    trades = "Bouw Zorg Media Garage Taxi Hotel Verhuur Advies Events Software Design".split()
+    names = [f"Kanimo Lindex {trade} B.V." for trade in trades]
+    vendors = [Party(f"v{at}", name) for at, name in enumerate(names)]
+    suppliers = [Party(f"s{at}", name) for at, name in enumerate(names)]
+    vendor = Party("v", "Kanimo Lindex Logistiek")
+    found = match([*vendors, vendor], [*suppliers, Party("right", "Canimo Lindex")])
+    assert "right" in [each.id for each in found[-1].candidates]
+
+
+def test_a_person_who_looks_at_a_vendor_sees_what_would_not_be_proposed_alone() -> None:
+    found = named("Vander Kim", "VanderSol B.V.", "Van der Kim Engineering B.V.")
+    assert [(each.id, each.score > 0.65) for each in found.candidates] == [
+        ("s0", True),
+        ("s1", False),
+    ]
+    assert named("Vander Kim", "Van der Kim Engineering B.V.").outcome == "none"
+
+
 FIRST = ["Kanimo", "Zorendis", "Bouw", "Smit", "Müller", "Mueller"]
 WORDS = st.sampled_from([*FIRST, "Nederland", "Holding", "II", "2019", "&", "en"])
 FORMS = st.sampled_from(["", "", "B.V.", "BV", "N.V.", "GmbH"])

@@ -6,16 +6,17 @@ common word still counts as part of a pair.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import combinations
+from collections.abc import Container, Iterable, Sequence
+from itertools import combinations, islice
 from math import log2
 
 from ml_connector.domain.matching.names import Name
 from ml_connector.domain.matching.shortened import initials
 
 _MOST_SHARING = 120
-# The rarest features say most; of the others as many are read as come to this many names.
-_MOST_READ = 300
+# The rarest features say most; of the others as many are read as come to this many names. Short
+# lists reach it as well as long ones, so that a look-up in a long list takes no longer.
+_MOST_READ = 150
 _GRAM = 4
 _LONGEST_KEY = 28
 _MOST_WORDS = 7
@@ -35,13 +36,20 @@ class CandidateIndex:
         self._corrections = _by_deletion(self._vocabulary)
         self._rarity = [0, *(_rarity(self._size, count) for count in range(1, _MOST_SHARING + 1))]
 
-    def candidates(self, name: Name, most: int) -> list[int]:
-        """Return up to `most` positions, the likeliest first."""
+    def candidates(
+        self, name: Name, most: int, most_free: int = 0, taken: Container[int] = ()
+    ) -> list[int]:
+        """Return up to `most` positions, the likeliest first, then `most_free` that are not taken.
+
+        A list with many namesakes would otherwise fill the first places with those of others.
+        """
         # One number sorts by weight, then position.
         size = self._size
         weights = self._weights(name)
-        ranked = sorted([at - weight * size for at, weight in weights.items()])[:most]
-        return [each % size for each in ranked]
+        ranked = sorted([at - weight * size for at, weight in weights.items()])
+        likeliest = [each % size for each in ranked[:most]]
+        free = (at for each in ranked[most:] if (at := each % size) not in taken)
+        return [*likeliest, *islice(free, most_free)]
 
     def _weights(self, name: Name) -> dict[int, int]:
         """Return positions with the weight of the features they share with the name."""

@@ -5,7 +5,7 @@ The decisions do not depend on the order of either list.
 
 import gc
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -17,9 +17,11 @@ from ml_connector.domain.matching.rules import MatchRules, RuleResult
 from ml_connector.domain.matching.similarity import score
 
 MOST_CANDIDATES = 3
-_MOST_COMPARED = 12
+_LIKELIEST, _LIKELIEST_FREE = 8, 10
+_MOST_FOUND = 12
 _LEAST_TO_PROPOSE = 0.65
-# Below it nothing in the list is alike, so a supplier may be created.
+# Below it nothing in the list is alike, so a supplier may be created. A person who looks at a
+# vendor anyway sees what is above it.
 _LEAST_ALIKE = 0.55
 _LINK_SCORES: dict[MatchRule, float] = {
     "external_id": 1.0, "account_code": 1.0, "vat_number": 1.0, "chamber_of_commerce": 1.0,
@@ -104,37 +106,40 @@ class Matcher:
     def _proposal(self, vendor: PartyFeatures, result: RuleResult) -> MatchDecision:
         ranked = self._ranked(vendor, result)
         best = -ranked[0][0] if ranked else 0.0
-        proposed = _at_least(_LEAST_TO_PROPOSE, ranked)
-        if not proposed and not result.suppliers:
-            alike = _at_least(_LEAST_ALIKE, ranked)
+        alike = [each for each in ranked if -each[0] >= _LEAST_ALIKE]
+        if best < _LEAST_TO_PROPOSE and not result.suppliers:
             return MatchDecision(vendor.id, "none", best, "", candidates=self._offered(alike))
         return MatchDecision(
             vendor.id,
             "review",
             best,
             result.rule or "similar_name",
-            candidates=self._offered(proposed or ranked),
+            candidates=self._offered(alike or ranked),
             evidence=result.evidence,
             doubts=result.doubts,
         )
 
     def _offered(self, ranked: _Ranked) -> tuple[Candidate, ...]:
-        """Return the best three; the last of them one that no other vendor has, if there is one."""
+        """Return the best three; the last of them one that no other vendor has, if there is one.
+
+        The others may be another vendor's too: the same company often has several spellings.
+        """
         first, others = ranked[: MOST_CANDIDATES - 1], ranked[MOST_CANDIDATES - 1 :]
-        if all(at in self._claimed for _, at in first):
-            others = [each for each in others if each[1] not in self._claimed] or others
-        offered = (*first, *others[:1])
+        free = next((each for each in others if each[1] not in self._claimed), None)
+        offered = (*first, free) if free else (*first, *others[:1])
         return tuple(Candidate(self._suppliers[at].id, -negative) for negative, at in offered)
 
     def _ranked(self, vendor: PartyFeatures, result: RuleResult) -> _Ranked:
-        positions: Sequence[int] = self._names_index().candidates(vendor.name, _MOST_COMPARED)
+        positions = self._names_index().candidates(
+            vendor.name, _LIKELIEST, _LIKELIEST_FREE, self._claimed
+        )
         least = 0.0 if result.rule in {"", "name"} else _LEAST_BY_NUMBER
         group = self._group(vendor)
         scores = {
             at: score(vendor, self._suppliers[at], _LEAST_BY_FIRST_WORD if at in group else 0.0)
             for at in positions
         }
-        for at in result.suppliers[:_MOST_COMPARED]:
+        for at in result.suppliers[:_MOST_FOUND]:
             scores[at] = max(score(vendor, self._suppliers[at]), least)
         return sorted([(-value, at) for at, value in scores.items()])
 
@@ -166,10 +171,6 @@ def _without_collection() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _at_least(least: float, ranked: _Ranked) -> _Ranked:
-    return [each for each in ranked if -each[0] >= least]
 
 
 def _first_word(party: PartyFeatures) -> str:
