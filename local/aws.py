@@ -177,9 +177,11 @@ class LocalAws:
     def stop(self) -> None:
         """Delete all state and free the port."""
         reset = Request(f"{self.endpoint_url}/moto-api/reset", method="POST")  # noqa: S310  http
-        build_opener(ProxyHandler({})).open(reset, timeout=30).close()
-        self._server.stop()
-        self._thread.join()
+        try:
+            build_opener(ProxyHandler({})).open(reset, timeout=30).close()
+        finally:  # its threads would keep the process from ending
+            self._server.stop()
+            self._thread.join()
 
     def environment(self, key_id: str = OWNER_KEY) -> dict[str, str]:
         """Return the variables that point AWS SDKs and tools to this server, under a key."""

@@ -120,7 +120,14 @@ class DemoEnvironment:
         self._ports = ports
 
     def __enter__(self) -> Self:
-        """Start the stack and serve the simulators."""
+        """Start the stack and serve the simulators; stop what was started if something fails."""
+        try:
+            return self._start()
+        except BaseException as error:
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
+
+    def _start(self) -> Self:
         clock.read_from(self.clock)
         self._running.enter_context(self.stack)
         ports = (self._ports.exact, self._ports.exact_be, self._ports.exact_de)

@@ -1,12 +1,16 @@
 """A local stack starts and stops, and its schedules follow its clock."""
 
 import os
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.error import HTTPError
 
 import httpx
 import pytest
 
+from local.aws import LocalAws
+from local.demo.environment import DemoEnvironment
 from local.sam_template import Schedule
 from local.schedules import Timetable, next_time
 from local.stack import LocalStack
@@ -22,6 +26,34 @@ def test_a_stopped_stack_restores_the_environment() -> None:
         assert httpx.post(f"{brief.url}/echo/me").json()["greeting"] == "hi"
         assert os.environ["AWS_ENDPOINT_URL"] == brief.endpoint_url
     assert dict(os.environ) == before
+
+
+def servers() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name.startswith("CP Server")]
+
+
+def test_what_fails_while_it_starts_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise OSError("the port is taken")
+
+    monkeypatch.setattr(DemoEnvironment, "_give_access", fail)
+    before = servers()
+    with pytest.raises(OSError, match="taken"), DemoEnvironment():
+        pass
+    assert servers() == before
+
+
+def test_a_stack_whose_state_cannot_be_deleted_stops_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = servers()
+    aws = LocalAws()
+    aws.start()
+    url = aws.endpoint_url
+    monkeypatch.setattr(aws, "endpoint_url", f"{url}/nothing-here")
+    with pytest.raises(HTTPError):
+        aws.stop()
+    assert servers() == before
 
 
 def test_background_pollers_process_the_queues() -> None:
