@@ -125,6 +125,7 @@ def test_an_order_in_exact_holds_nothing_up(ledger: Ledger) -> None:
     ledger.write(moved(record, OrderState.POSTED, problems=()), "fixed")
     assert list(ledger.groups.all()) == []
     assert ledger.groups.went_through(clock_now()) == {NL: 1}
+    assert ledger.groups.last_through() == {NL: f"{clock_now():%Y-%m-%d}"}
 
 
 def clock_now() -> Any:

@@ -35,6 +35,8 @@ _MOST_COUNTED = 1_000
 _MARK, _GROUP, _SNOOZED = "!", "g#", "s#"
 _KEPT_FOR = timedelta(days=3)
 _MOST_THROUGH = 10**9
+THROUGH_KEPT_FOR = timedelta(days=31)
+"""So long it is known when an order of a division went through last."""
 
 Memberships = dict[GroupId, tuple[Matter, Member]]
 
@@ -146,7 +148,7 @@ class OpenGroups:
     def count_through(self, division: Division | None) -> None:
         """Count an order that has just gone through. Raises nothing."""
         now = clock.now()
-        expires = int((now + _KEPT_FOR).timestamp())
+        expires = int((now + THROUGH_KEPT_FOR).timestamp())
         try:
             self._table.add(
                 self._through, f"{now:%Y-%m-%d}#{division or ''}", 1, _MOST_THROUGH, expires
@@ -165,6 +167,11 @@ class OpenGroups:
             counted = int(row.get("used", 0)) + int(row.get("version", 0))
             found[division] = found.get(division, 0) + counted
         return found
+
+    def last_through(self) -> dict[str, str]:
+        """Return the last day (UTC, `2026-11-30`) on which an order went through, by division."""
+        keys = (str(row["sk"]).split("#") for row in self._table.query(self._through))
+        return {division: day for day, division, *_ in keys}
 
     # ------------------------------------------------------------ counting anew
 

@@ -13,6 +13,7 @@ from ml_connector.domain.records import DivisionFacts
 from ml_connector.domain.reports import PingReport
 from ml_connector.infrastructure.connection_views import ConnectionView
 from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger, parked_under
+from ml_connector.infrastructure.open_groups import THROUGH_KEPT_FOR
 from ml_console.console import Console
 from ml_console.routes import asking
 from ml_console.routes.asking import Notice
@@ -33,10 +34,14 @@ class Stop:
 
 @dataclass(frozen=True)
 class DivisionHealth:
-    """What could not be read of one division."""
+    """When an order of one division went through last, and what could not be read of it.
+
+    `last` is a day; empty: none within `THROUGH_KEPT_FOR`.
+    """
 
     name: str
     key: str
+    last: str
     failed: int
     kept: int
     odd_rows: int
@@ -93,7 +98,14 @@ def health(console: Console, visit: Visit) -> Answer:
     found = [
         _health(console, each, visit) for each in console.connections() if list(_seen(each, visit))
     ]
-    return page("health.html", visit.texts, visit=visit, connections=found, new_id=asking.new_id)
+    return page(
+        "health.html",
+        visit.texts,
+        visit=visit,
+        connections=found,
+        kept=THROUGH_KEPT_FOR,
+        new_id=asking.new_id,
+    )
 
 
 def ping(console: Console, visit: Visit) -> Answer:
@@ -109,7 +121,7 @@ def _health(console: Console, connection: ConnectionView, visit: Visit) -> Conne
     sees_all = visit.access.everywhere is not None
     unfinished = list(ledger.unfinished()) if sees_all else []
     waiting = [str(row["open_at"]) for row in unfinished if row["waits"]]
-    seen = _seen(connection, visit)
+    seen, last = _seen(connection, visit), ledger.groups.last_through()
     away = [name for parked, name in _outages(seen) if any(ledger.due(clock.now(), parked))]
     return ConnectionHealth(
         connection=connection,
@@ -118,7 +130,10 @@ def _health(console: Console, connection: ConnectionView, visit: Visit) -> Conne
         waiting=len(waiting),
         oldest=min(waiting, default=""),
         open=sum(bool(row["codes"]) for row in unfinished) if sees_all else None,
-        divisions=[_division(ledger, key, name) for key, name in _seen(connection, visit)],
+        divisions=[
+            _division(ledger, key, name, last.get(key, ""))
+            for key, name in _seen(connection, visit)
+        ],
         ping=ping,
         checked=list(_checked(ping, visit, dict(_seen(connection, visit)))) if ping else [],
         told=asking.notice(visit, reports)
@@ -179,7 +194,7 @@ def _stops(record: ConnectionRecord, connection: ConnectionView, visit: Visit) -
             yield Stop(names.get(where, ""), halt.code, halt.cause, halt.remedy)
 
 
-def _division(ledger: Ledger, key: str, name: str) -> DivisionHealth:
+def _division(ledger: Ledger, key: str, name: str, last: str) -> DivisionHealth:
     facts: DivisionFacts = ledger.division(Division(key)).facts
     odd = len(facts.odd_rows) + sum(facts.odd_rows_left.values())
-    return DivisionHealth(name, key, len(facts.failed), len(facts.kept), odd)
+    return DivisionHealth(name, key, last, len(facts.failed), len(facts.kept), odd)
