@@ -99,6 +99,10 @@ def test_single_settings_are_changed_with_their_difference(person: Person, env: 
     assert changed[-1]["changed"] == ["be.2101.default_vat_code: 007 -> nothing"]
     code, shown = person.run("connection", "set", FIRM, "name=Other name")
     assert f"Nothing to change in {FIRM}" in shown
+    shown = person.run("connection", "set", FIRM, "name=", "--yes")[1]
+    assert "name: Other name -> nothing" in shown
+    shown = person.run("connection", "set", FIRM, "name=Firm", "--yes")[1]
+    assert "name: nothing -> Firm" in shown
 
 
 def test_the_language_and_zone_of_messages_are_set_and_shown(person: Person, env: TwoSites) -> None:
@@ -130,7 +134,9 @@ def test_the_language_and_zone_of_messages_are_set_and_shown(person: Person, env
         ("limits.calls_per_day=1", "belongs to a site"),
         ("nl.2101.mappings.gl_accounts=1", f"`connector map import {FIRM} FILE` changes mappings"),
         ("id=other", "is not set here"),
-        ("name.first=x", "there is no table name here"),
+        ("name.first=x", "name is no group of settings; the divisions are "),
+        ("nl.2102.default_vat_code=1", "2102 is no group of settings; the divisions are nl.2101"),
+        ("default_vat_code=1", "belongs to a division: write nl.2101 or be.2101 and a dot"),
         ("2101.default_vat_code=1", "division of several sites"),
     ],
 )

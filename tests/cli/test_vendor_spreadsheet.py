@@ -274,7 +274,7 @@ def test_unreadable_cells_are_reported_by_line(firm: VendorEnvironment, sheet: S
     assert wrong(cell(1, '"two\nlines"'), first[:4])[0].startswith("line 4: ")
     for text, said in {
         "": "is empty; the first line names the columns",
-        "airbase_id,division": "lacks the column exact_id and exact_code and decision",
+        "airbase_id,division": "lacks the columns exact_id, exact_code, decision",
         f"{HEADER},decision": "has the column decision twice",
         f'{HEADER}\n"': "unexpected end of data",
     }.items():

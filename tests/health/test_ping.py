@@ -568,6 +568,19 @@ def test_a_division_without_any_vat_code_is_named_and_nothing_is_red(
     assert f"connection set {FIRM} {NL.key}.default_vat_code=CODE" in at_home.remedy
 
 
+@pytest.mark.parametrize("kind", ["vat_code", "payment_condition"])
+def test_a_default_that_exact_does_not_know_is_red(firm: InMemoryEnvironment, kind: str) -> None:
+    wrong = firm.connection().with_divisions(
+        lambda each: each.model_copy(update={f"default_{kind}": "77"})
+    )
+    checks = [each for each in ping(firm, wrong) if each.check == kind]
+    assert {each.scope for each in checks} == {branch.key for branch in BRANCHES}
+    assert {(each.ok, each.code) for each in checks} == {(False, f"UNKNOWN_{kind.upper()}")}
+    at_home = next(each for each in checks if each.scope == NL.key)
+    assert "77 is none of division nl.2101" in at_home.cause
+    assert f"connection set {FIRM} {NL.key}.default_{kind}=CODE" in at_home.remedy
+
+
 def test_the_last_accepted_and_the_last_refused_call_are_shown_with_the_reason(
     firm: InMemoryEnvironment,
 ) -> None:

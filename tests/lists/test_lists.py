@@ -293,7 +293,9 @@ def test_a_list_is_for_its_owner_alone(tmp_path: Path, name: str) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("name", ["list.xls", "list.ods", "LIST.XLSM", "nowhere/list.csv"])
+@pytest.mark.parametrize(
+    "name", ["list.xls", "list.ods", "LIST.XLSM", "list.pdf", "nowhere/list.csv"]
+)
 def test_other_files_are_not_written(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError):
         write_list(tmp_path / name, ("one",), [])

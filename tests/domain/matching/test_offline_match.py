@@ -76,7 +76,7 @@ def test_a_list_may_be_empty(folder: Path) -> None:
 BAD = {
     "empty": (b"", "line 1: is empty"),
     "no name": (b"id,email\n1,a@b.example\n", "line 1: lacks the column name"),
-    "neither": (b"number;title\n1;x\n", "line 1: lacks the column id and name"),
+    "neither": (b"number;title\n1;x\n", "line 1: lacks the columns id, name"),
     "doubled column": (b"id,name,ID\n", "line 1: has the column id twice"),
     "doubled id": (b"id,name\n1,a\n2,b\n1,c\n", "line 4: id 1 is on line 2 already"),
     "no id": (b"id,name\n1,a\n ,b\n", "line 3: has no id"),

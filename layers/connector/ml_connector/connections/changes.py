@@ -9,7 +9,7 @@ from ml_connector.connections.files import Location, checked, checked_by, writte
 from ml_connector.connections.subsidiaries import Settings
 from ml_connector.domain.ids import code_of
 from ml_connector.domain.words import command, counted
-from ml_connector.settings.connection import MAPPING_KINDS, Connection, ExactSite
+from ml_connector.settings.connection import MAPPING_KINDS, Connection, ExactDivision, ExactSite
 from ml_connector.user_errors import UserError
 
 _NOT_SET = ("id", "sites", "divisions", "division", "mappings")
@@ -97,11 +97,16 @@ def _place(settings: Settings, connection: Connection, key: str) -> tuple[Settin
     for each in tables:
         place = place.get(each)  # type: ignore[assignment]
         if not isinstance(place, dict):
-            raise UserError(f"{key}: there is no table {each} here")
+            raise UserError(_no_group(key, each, connection))
     known = {*place, *(Connection.model_fields if place is settings else ())}
     if name not in known and (not tables or tables[-1] not in _NAMED_BY_PEOPLE):
         raise UserError(_no_setting(key, name, sorted(known - {*_NOT_SET})))
     return place, name
+
+
+def _no_group(key: str, name: str, connection: Connection) -> str:
+    divisions = ", ".join(str(each.division) for each in connection.divisions)
+    return f"{key}: {name} is no group of settings; the divisions are {divisions}"
 
 
 def _no_setting(key: str, name: str, known: Sequence[str]) -> str:
@@ -122,6 +127,9 @@ def _root(settings: Settings, connection: Connection, key: str) -> tuple[Setting
         if key.startswith(f"{site.site}."):
             return found, key.removeprefix(f"{site.site}.")
     first = key.partition(".")[0]
+    if first in ExactDivision.model_fields.keys() - Connection.model_fields.keys() - {*_NOT_SET}:
+        divisions = " or ".join(str(each.division) for each in connection.divisions)
+        raise UserError(f"{key} belongs to a division: write {divisions} and a dot before it")
     is_of_site = first in ExactSite.model_fields and first not in _NOT_SET
     if is_of_site and len(connection.sites) > 1:
         sites = " or ".join(site.site for site in connection.sites)
@@ -209,7 +217,7 @@ def _typed(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
+    if value is None or value == "":
         return "nothing"
     if isinstance(value, dict):
         return counted(len(value), "entry", "entries")

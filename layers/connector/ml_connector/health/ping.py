@@ -13,7 +13,9 @@ from ml_connector.connections.secrets import sender_of
 from ml_connector.connections.token_refresh import WARN_AFTER
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault, Halt, Problem, Review
-from ml_connector.domain.ids import Scope, named_scope
+from ml_connector.domain.ids import ConnectionId, Division, Scope, named_scope
+from ml_connector.domain.orders.reference_data import CodeKind
+from ml_connector.domain.words import command
 from ml_connector.domain.words import moment as shown
 from ml_connector.exact.client import ExactClient
 from ml_connector.exact.contract_day import ContractDay
@@ -26,6 +28,7 @@ from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.infrastructure.sweep_marks import SWEPT_EVERY, Swept
 from ml_connector.infrastructure.webhook_senders import WebhookSenderState
+from ml_connector.reference_data.refresh import fresh_since
 from ml_connector.services import Services
 from ml_connector.settings.connection import Dimension, ExactDivision, ExactSite
 from ml_connector.settings.served_elsewhere import ServedElsewhere
@@ -66,7 +69,13 @@ def ping_connection(services: Services) -> list[Check]:
     _check_calls(checklist, services)
     for division in services.mapping_rows.whole(services.connection).divisions:
         with checklist.guarding("vat_code", division.division):
-            _check_vat_code(checklist, division)
+            unusable = _unusable_defaults(services, division)
+            if "vat_code" not in unusable:
+                _check_vat_code(checklist, division)
+            for kind, code in unusable.items():
+                checklist.red(
+                    kind, _unusable(services.id, division.division, kind, code), division.division
+                )
     with ExitStack() as ignored:  # find out whether a system is up, whatever the breakers say
         ignored.enter_context(services.airbase_breaker.bypassed())
         with checklist.guarding("airbase_key"):
@@ -154,6 +163,27 @@ def _check_vat_code(checklist: Checklist, division: ExactDivision) -> None:
             connection=checklist.connection, division=scope,
         )  # fmt: skip
         checklist.warn("vat_code", found, scope)
+
+
+def _unusable_defaults(services: Services, division: ExactDivision) -> dict[CodeKind, str]:
+    """Return the default codes that no order can use; none before Exact's codes were read."""
+    defaults: dict[CodeKind, str | None] = {
+        "vat_code": division.default_vat_code,
+        "payment_condition": division.default_payment_condition,
+    }
+    if fresh_since(services.reference_store(division.division)) is None:
+        return {}
+    data = services.division_data(division.division)
+    found = {kind: (code, data.code(kind, code)) for kind, code in defaults.items() if code}
+    return {kind: code for kind, (code, row) in found.items() if row is None or row.is_blocked}
+
+
+def _unusable(connection: ConnectionId, division: Division, kind: CodeKind, code: str) -> Review:
+    words = {"vat_code": "VAT code", "payment_condition": "payment condition"}[kind]
+    change = command("connection", "set", connection, f"{division}.default_{kind}=CODE")
+    cause = f"The default {words} {code} is none of division {division}, or blocked there."
+    remedy = f"Set one that is in Exact: {change}."
+    return Review([Problem(f"UNKNOWN_{kind.upper()}", f"Division {division}", cause, remedy)])
 
 
 def _served_elsewhere(entries: Sequence[ServedElsewhere]) -> str:

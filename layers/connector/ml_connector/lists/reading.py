@@ -119,7 +119,8 @@ def _columns(
         columns.pop()
     if missing := [name for name in needed if name not in columns]:
         has = ", ".join(filter(None, columns))
-        raise line_error(path, line, f"lacks the column {' and '.join(missing)}; it has {has}")
+        lacks = f"lacks the {'columns' if missing[1:] else 'column'} {', '.join(missing)}"
+        raise line_error(path, line, f"{lacks}; it has {has}")
     if doubled := [name for name in (*needed, *known) if columns.count(name) > 1]:
         raise line_error(path, line, f"has the column {doubled[0]} twice")
     return [

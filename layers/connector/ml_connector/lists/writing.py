@@ -7,7 +7,8 @@ from ml_connector.lists.cells import csv_line
 from ml_connector.output.files import atomic_file
 from ml_connector.user_errors import UserError
 
-_NOT_WRITTEN = (".xls", ".xlsm", ".xlsb", ".ods", ".numbers")
+_WRITTEN = (".csv", ".xlsx", "")
+"""How files may end that are written: another ending would promise another kind of file."""
 
 
 def write_list(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -30,7 +31,7 @@ def write_list(path: Path, columns: Sequence[str], rows: Iterable[Sequence[objec
 
 def check_list_path(path: Path) -> None:
     """Raise `UserError` for a file that `write_list` would not write."""
-    if path.suffix.lower() in _NOT_WRITTEN:
+    if path.suffix.lower() not in _WRITTEN:
         raise UserError(f"{path}: is not written: name a file that ends in .csv or .xlsx")
     if not path.parent.is_dir():
         raise UserError(f"{path}: there is no folder {path.parent}")
