@@ -78,6 +78,9 @@ def _key_of(location: Location, connection: Connection) -> str:
 def _meanings(text: str) -> Iterator[Any]:
     """Yield what the text may mean: itself, or a value as a TOML file has it."""
     yield text or None
+    if not text:
+        yield ""  # of a setting that is a text, whether anything is in it or not
+        return
     try:
         yield tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
