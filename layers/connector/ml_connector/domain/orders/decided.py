@@ -1,9 +1,13 @@
 """What people have decided about single orders: which Exact code an Airbase value stands for."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from ml_connector.domain.orders.order import Order
 from ml_connector.domain.records import OrderFacts
+
+# A list groups exceptions by this module's kinds, and reads no order.
+if TYPE_CHECKING:
+    from ml_connector.domain.orders.order import Order
 
 Decided = Mapping[tuple[str, str], str]
 """The Exact code by kind of mapping and Airbase value."""
@@ -38,7 +42,7 @@ ONLY_ORDERS = frozenset({"COST_CENTRE_MISSING", "COST_UNIT_MISSING"})
 """Airbase names nothing there that could be mapped: decided for orders, never for all such."""
 
 
-def decided(facts: OrderFacts, order: Order) -> Decided:
+def decided(facts: OrderFacts, order: "Order") -> Decided:
     """Return what was decided about the order as Airbase has it now."""
     return {
         (each.kind, each.airbase): each.exact
