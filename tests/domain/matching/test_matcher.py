@@ -391,7 +391,7 @@ def test_the_last_that_is_proposed_is_of_no_other_vendor() -> None:
 
 
 def test_namesakes_that_are_of_other_vendors_do_not_keep_a_supplier_from_being_compared() -> None:
-    trades = "Bouw Zorg Media Garage Taxi Hotel Verhuur Advies Events Software Design".split()
+    trades = ["Bouw", "Zorg", "Media", "Garage", "Taxi", "Hotel", "Verhuur", "Advies", "Events"]
     names = [f"Kanimo Lindex {trade} B.V." for trade in trades]
     vendors = [Party(f"v{at}", name) for at, name in enumerate(names)]
     suppliers = [Party(f"s{at}", name) for at, name in enumerate(names)]
