@@ -245,5 +245,5 @@ $(BENCH_READY): requirements/bench.txt
 
 .PHONY: clean
 clean: ## remove everything that was built or set up
-	rm -rf .venv .venv-sam .venv-bench .aws-sam .connector-local build dist *.egg-info .mypy_cache .ruff_cache \
+	rm -rf .venv .venv-browser .venv-sam .venv-bench .aws-sam .connector-local build dist *.egg-info .mypy_cache .ruff_cache \
 		.pytest_cache .hypothesis .import_linter_cache

@@ -92,6 +92,10 @@ def _options(
 ) -> None:
     """Create approved Airbase purchase orders in Exact Online, exactly once."""
     context.obj = options = Options(stack, region, local)
+    if local:
+        from connector_cli.target import follow_local_clock  # noqa: PLC0415  no help needs it
+
+        follow_local_clock()
     sources = ((name, context.get_parameter_source(name)) for name in ("stack", "region"))
     given = {name for name, source in sources if source and source.name == "COMMANDLINE"}
     propose_commands_as(typed_before_verb(options, given))

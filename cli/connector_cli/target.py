@@ -94,16 +94,25 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
         yield name, url
 
 
-def follow_clock(target: Target) -> None:
-    """Take the time from the target's own clock, if it has one that answers."""
-    if target.clock_url is None:
-        return
-    opener = build_opener(ProxyHandler({}))
+def follow_local_clock() -> None:
+    """Take the time from the local stack's own clock, which is asked when it is first read."""
+    clock.read_from(_first_reading)
+
+
+def _first_reading() -> float:
+    ours = clock.MovableClock()
+    ours.move(_ahead_of(ours()))
+    clock.read_from(ours)
+    return ours()
+
+
+def _ahead_of(now: float) -> float:
+    """Return by how many seconds the local stack's clock was moved, 0 where none answers."""
     try:
-        with opener.open(target.clock_url, timeout=_CLOCK_TIMEOUT) as answer:
-            theirs = float(json.load(answer)["now"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return  # a stack that does not run is reported by its first call
-    moved = clock.MovableClock()
-    moved.move(max(theirs - moved(), 0.0))
-    clock.read_from(moved)
+        url = local_target().clock_url
+        if url is None:
+            return 0.0
+        with build_opener(ProxyHandler({})).open(url, timeout=_CLOCK_TIMEOUT) as answer:
+            return max(float(json.load(answer)["now"]) - now, 0.0)
+    except (UserError, OSError, ValueError, KeyError, TypeError):
+        return 0.0  # a stack that does not run is reported by its first call

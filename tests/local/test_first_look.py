@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.session import Session
 
-from connector_cli.target import follow_clock, local_target
+from connector_cli.target import local_target
 from local.__main__ import (
     CREDENTIALS,
     ENVIRONMENT,
@@ -80,10 +80,14 @@ def test_sam_local_gets_the_key_of_each_functions_role(
 
 def test_the_command_follows_the_clock_of_the_stack(demo: DemoEnvironment) -> None:
     write_environment(demo, "127.0.0.1")
+    add_orders(demo)
     demo.clock.move(timedelta(days=40))
-    clock.read_from(clock.MovableClock())
-    follow_clock(local_target())
-    assert abs(clock.epoch() - demo.clock()) < 60
+    # What is typed is read before the stack is opened, and by the same clock.
+    for since, is_found in (("39d", False), ("41d", True)):
+        clock.read_from(clock.MovableClock())  # as in a process of its own
+        listed = Terminal().ok("--local", "orders", CONNECTION_ID, "--since", since, "--json").data
+        assert bool(listed) is is_found, since
+        assert abs(clock.epoch() - demo.clock()) < 60
 
 
 def test_the_command_is_named_as_it_is_typed_here(

@@ -12,7 +12,7 @@ import typer
 
 from connector_cli.options import Options
 from connector_cli.stack import OpenedStack, open_stack
-from connector_cli.target import follow_clock, local_target, remote_target
+from connector_cli.target import local_target, remote_target
 from ml_connector.user_errors import UserError
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -39,9 +39,7 @@ def stack_of(context: typer.Context) -> OpenedStack:
     """Open the stack that the options before the verb name."""
     options: Options = context.obj
     if options.local:
-        target = local_target()
-        follow_clock(target)
-        return open_stack(target)
+        return open_stack(local_target())
     return open_stack(remote_target(options.stack, options.region))
 
 
