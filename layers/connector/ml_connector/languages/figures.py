@@ -3,7 +3,6 @@
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from zoneinfo import ZoneInfo
 
 from ml_connector.languages.locales import Locale
 from ml_connector.languages.texts import Texts
@@ -50,6 +49,8 @@ def moment_in(texts: Texts, value: datetime | str) -> str:
 
     A text without a zone is in UTC.
     """
+    from zoneinfo import ZoneInfo  # noqa: PLC0415  the inbox has moments in UTC alone
+
     at = datetime.fromisoformat(value) if isinstance(value, str) else value
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return f"{moment(at.astimezone(ZoneInfo(texts.zone)), texts.locale)} {texts.zone}"
