@@ -49,7 +49,7 @@ class _ErrorReportingGroup(VerbGroup):
 
 
 # Nearly all that is made in the first second stays: collecting it again and again finds nothing.
-gc.set_threshold(50_000)
+gc.set_threshold(250_000)
 
 # A traceback with local variables would show secrets.
 app = typer.Typer(
