@@ -8,7 +8,7 @@ from local.in_memory.tables import InMemoryTable
 from ml_connector import clock
 from ml_connector.clock import MovableClock
 from ml_connector.domain.faults import Later
-from ml_connector.domain.ids import ConnectionId, Division
+from ml_connector.domain.ids import ConnectionId, Division, code_of
 from ml_connector.infrastructure.coordination import ErrorWindow, Leases, SharedValues
 
 FIRM, OTHER = ConnectionId("firm"), ConnectionId("other")
@@ -102,7 +102,7 @@ def test_errors_of_an_older_version_count_for_their_hour(
 ) -> None:
     for minute in range(5):
         at = (clock.now() - timedelta(minutes=59 - minute)).isoformat(timespec="microseconds")
-        key = {"pk": f"{FIRM}#errors#{NL}#crm/Accounts", "sk": f"{at}#ab"}
+        key = {"pk": f"{FIRM}#errors#{code_of(NL)}#crm/Accounts", "sk": f"{at}#ab"}
         table.put({**key, "at": at, "expires_at": int(clock.epoch()) + 3600})
     window = ErrorWindow(table, FIRM)
     window.check(NL, "crm/Accounts")

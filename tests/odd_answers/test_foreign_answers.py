@@ -82,7 +82,7 @@ def test_the_answer_to_a_look_up(env: InMemoryEnvironment, name: str) -> None:
     alter_once(
         env,
         lambda request: request.method == "GET" and asks_for(request, ORDERS),
-        ODD_ANSWERS["another order"],
+        ODD_ANSWERS[name],
     )
     for _ in range(6):
         env.wait(minutes=2)

@@ -6,17 +6,21 @@ It waits in the inbox or the ledger, and nothing that is lost makes it wait for 
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
+from local.firm import BE, NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.stack import QueuedMessage
 from ml_connector import clock
+from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import ConnectionId, OrderId, VendorId
 from ml_connector.domain.records import VendorState
+from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import Inbox
 from ml_connector.infrastructure.ledger import vendor_key
 from ml_connector.infrastructure.places import FEW, MOST, Places, read_places
@@ -351,3 +355,35 @@ def test_those_that_failed_long_ago_are_forgotten(at_rest: InMemoryEnvironment) 
     assert len(fail("second")) == 2
     at_rest.clock.move(timedelta(minutes=40))
     assert len(fail("third")) == 2
+
+
+def due_since(env: InMemoryEnvironment, order: dict[str, Any], minutes: int) -> None:
+    """Let an order be due since some minutes ago."""
+    at = clock.now() - timedelta(minutes=minutes)
+    env.services.ledger_of(FIRM).write(env.record(order).now("received").due(at), "received")
+
+
+def test_those_that_wait_longest_are_queued_first(at_rest: InMemoryEnvironment) -> None:
+    many = orders(at_rest, 4)
+    for order, minutes in zip(many, (1, 4, 2, 3), strict=True):
+        due_since(at_rest, order, minutes)
+    due_records.queue_due(at_rest.services_of(), Rooms(at_rest.services_of()))
+    asked_for = [one.message.body["order"] for one in queued(at_rest)]
+    assert asked_for == [many[1]["id"], many[3]["id"]]
+
+
+def test_a_halted_division_gets_neither_orders_nor_runs(at_rest: InMemoryEnvironment) -> None:
+    here, there = at_rest.order("PO-NL", NL), at_rest.order("PO-BE", BE)
+    for order, branch in ((here, NL), (there, BE)):
+        ledger, record = at_rest.services.ledger_of(FIRM), at_rest.record(order)
+        facts = replace(record.facts, division=branch.key)
+        ledger.write(replace(record, facts=facts), "fetched")
+        due_since(at_rest, order, 1)
+    at_rest.clock.move(timedelta(days=2))  # both divisions' reference data are to be read again
+    Halts(ledger).stop(problem("EXACT_DIVISION_BLOCKED", "x"), NL.key)
+    due_records.sweep_connection(at_rest.services_of())
+    bodies = [one.message.body for one in at_rest.memory.queues.waiting]
+    assert here["id"] not in [body.get("order") for body in bodies]
+    runs = {body["division"] for body in bodies if body["kind"] == "refresh"}
+    assert BE.division in runs
+    assert NL.division not in runs
