@@ -155,6 +155,19 @@ def test_a_similar_supplier_is_proposed_and_none_is_created(firm: VendorEnvironm
     assert firm.accounts(vendor["name"]) == []
 
 
+def test_one_that_is_only_alike_is_looked_at_before_another_is_created(
+    firm: VendorEnvironment,
+) -> None:
+    vendor = firm.vendor("Kanimo Advies")
+    alike = firm.supplier("Kanimolen Groothandel B.V.", "905")
+    firm.open(create_suppliers=True)
+    firm.receive_webhook(vendor)
+    assert firm.offered(vendor) == []
+    assert firm.post(firm.order("PO-7", NL, vendor=vendor["name"])).state == "review"
+    assert firm.offered(vendor) == [alike]
+    assert firm.accounts(vendor["name"]) == []
+
+
 @pytest.mark.parametrize(
     "kind",
     ["timeout_before_commit", "timeout_after_commit", "server_error_after_commit", "garbage"],
