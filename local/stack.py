@@ -348,7 +348,9 @@ class LocalStack:
             name = self._ids[logical_id]
             configuration = deployed.get_function_configuration(FunctionName=name)
             variables = configuration.get("Environment", {}).get("Variables", {})
-            self._functions[logical_id] = LocalFunction(name, code, variables | self._variables)
+            # Lambda knows texts alone; moto keeps what a parameter of type Number says as a number.
+            texts = {key: str(value) for key, value in variables.items()}
+            self._functions[logical_id] = LocalFunction(name, code, texts | self._variables)
         union = {k: v for f in self._functions.values() for k, v in f.environment.items()}
         for logical_id, function in self._functions.items():
             role = self._sessions[logical_id].name

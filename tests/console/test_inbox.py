@@ -14,6 +14,7 @@ from ml_connector.domain.people import Person
 from ml_connector.domain.records import ExactReference, Note, OrderState
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.console_rules import ConsoleRules
+from ml_connector.infrastructure.console_sessions import LONGEST
 from ml_connector.infrastructure.dynamodb import Item
 from ml_connector.infrastructure.ledger import Ledger
 from ml_connector.secret import Secret
@@ -60,7 +61,9 @@ class Office:
         self.tables = ConsoleTables(
             *(CountedTable(name) for name in ConsoleTables.__dataclass_fields__)
         )
-        settings = Settings(ISSUER, "app", "groups", "https://console.example", "connector")
+        settings = Settings(
+            ISSUER, "app", "groups", "https://console.example", "connector", LONGEST
+        )
         self.console = Console(settings, self.tables, _no_queue, lambda: Secret(""))
         store = ConnectionStore(self.tables.mappings)
         for id in connections or (FIRM,):

@@ -1,13 +1,16 @@
 """Sessions, forms, and what is asked for in somebody's name."""
 
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
+import msgspec
 import pytest
 
 from local.demo.environment import FIRM, DemoEnvironment
 from ml_connector.domain.people import Person, name_of, person_of
-from ml_connector.infrastructure.console_sessions import ConsoleSessions
+from ml_connector.infrastructure.console_sessions import ConsoleSessions, Session
 from ml_connector.infrastructure.dynamodb import DynamoTable
+from ml_console.settings import Settings
 from tests.cli.terminal import Terminal
 from tests.console.browser import Browser, Page, browser_of
 from tests.console.orders import address_of, approve, record_of
@@ -61,6 +64,37 @@ def test_a_session_ends_after_eight_hours_however_it_is_used(demo: DemoEnvironme
         assert browser.get("/").status == 200
     demo.clock.move(20 * 60)
     assert browser.get("/").status == 303
+
+
+def test_a_session_lasts_as_long_as_the_stack_said_when_it_began(
+    demo: DemoEnvironment,
+) -> None:
+    browser_of(demo, "u-admin")
+    admin = next(each for each in sessions(demo).all() if each.person.subject == "u-admin")
+    token = sessions(demo).begin(admin.person, admin.values, timedelta(hours=2))
+    browser = Browser(demo.stack.console_url, {SESSION: token.reveal()})
+    for _ in range(5):
+        demo.clock.move(20 * 60)
+        assert browser.get("/").status == 200
+    demo.clock.move(20 * 60)
+    assert browser.get("/").status == 303
+
+
+def test_a_session_of_an_earlier_version_lasts_eight_hours() -> None:
+    now = datetime(2026, 11, 30, 9, tzinfo=UTC)
+    new = Session("d", Person("https://idp.example", "u", "Ada"), (), now, now, timedelta(hours=1))
+    stored = msgspec.json.decode(msgspec.json.encode(new))
+    assert msgspec.convert(stored, Session) == new
+    del stored["lasts"]
+    assert msgspec.convert(stored, Session).lasts == timedelta(hours=8)
+
+
+def test_the_stack_says_how_long_sessions_last(demo: DemoEnvironment) -> None:
+    environment = demo.stack.environment("ConsoleFunction")
+    assert Settings.read(environment).lasts == timedelta(hours=8)
+    signed_in = Browser(demo.stack.console_url).sign_in("u-reader")
+    assert "Max-Age=28800" in signed_in.answer.headers["set-cookie"]
+    assert Settings.read({**environment, "CONSOLE_SESSION_HOURS": "2"}).lasts == timedelta(hours=2)
 
 
 def test_a_cookie_that_was_stolen_is_worth_nothing_after_sign_out(demo: DemoEnvironment) -> None:

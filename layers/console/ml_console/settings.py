@@ -3,13 +3,15 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 
 @dataclass(frozen=True)
 class Settings:
     """The settings of a console; `url` is empty when API Gateway's own address is used.
 
-    `claim` holds the values (groups, app roles) by which people get their roles.
+    `claim` holds the values (groups, app roles) by which people get their roles. A session `lasts`
+    so long at most.
     """
 
     issuer: str
@@ -17,6 +19,7 @@ class Settings:
     claim: str
     url: str
     secret_prefix: str
+    lasts: timedelta
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -27,4 +30,5 @@ class Settings:
             environment["CONSOLE_CLAIM"],
             environment["CONSOLE_URL"].rstrip("/"),
             environment["SECRET_PREFIX"],
+            timedelta(hours=int(environment["CONSOLE_SESSION_HOURS"])),
         )

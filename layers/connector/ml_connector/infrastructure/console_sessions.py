@@ -19,7 +19,7 @@ from ml_connector.infrastructure.dynamodb import Item, Table
 from ml_connector.secret import Secret
 
 LONGEST, IDLE = timedelta(hours=8), timedelta(minutes=30)
-"""How long a session lasts at most, and how long without a call."""
+"""How long a session lasts: at most, unless the stack says otherwise, and without a call."""
 
 _PK = "sessions"
 _BYTES = 32
@@ -27,19 +27,23 @@ _NOTED_EVERY = timedelta(minutes=1)
 
 
 class Session(Struct, frozen=True):
-    """A session: of whom, with which values of the claim, since when, and last used when."""
+    """A session: of whom, with which values of the claim, since when, and last used when.
+
+    It `lasts` as long as the stack said when it began.
+    """
 
     digest: str
     person: Person
     values: tuple[str, ...]
     since: datetime
     seen: datetime
+    lasts: timedelta = LONGEST
 
     @property
     def is_over(self) -> bool:
         """Return whether it has lasted too long, or was not used for too long."""
         now = clock.now()
-        return now >= self.since + LONGEST or now >= self.seen + IDLE
+        return now >= self.since + self.lasts or now >= self.seen + IDLE
 
 
 class ConsoleSessions:
@@ -49,10 +53,10 @@ class ConsoleSessions:
         """Keep them in the console's own table."""
         self._table = table
 
-    def begin(self, person: Person, values: Sequence[str]) -> Secret:
-        """Begin a session; return the text that the browser has to keep."""
+    def begin(self, person: Person, values: Sequence[str], lasts: timedelta = LONGEST) -> Secret:
+        """Begin a session, over after `lasts`; return the text that the browser has to keep."""
         token, now = secrets.token_urlsafe(_BYTES), clock.now()
-        self._put(Session(_digest(token), person, tuple(values), now, now))
+        self._put(Session(_digest(token), person, tuple(values), now, now, lasts))
         return Secret(token)
 
     def find(self, token: Secret) -> Session | None:
@@ -99,7 +103,7 @@ def _item(session: Session) -> Item:
         "sk": session.digest,
         "session": msgspec.json.encode(session).decode(),
         "version": 1,  # it never grows: `replace` only asks whether the session is still there
-        "expires_at": int((session.since + LONGEST).timestamp()),
+        "expires_at": int((session.since + session.lasts).timestamp()),
     }
 
 

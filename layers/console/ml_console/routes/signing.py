@@ -16,7 +16,6 @@ from ml_console.web import Answer, Request, cookie, local_path, redirect
 if TYPE_CHECKING:
     from ml_console.sign_in.flow import SignIn
 
-_HOURS = 8 * 3600
 _STATUS = {"too_many": 429, "provider": 502}
 
 
@@ -53,9 +52,10 @@ def arrive(console: Console, request: Request, texts: Texts) -> Answer:
         return page("message.html", texts, 403, message="no_access", subject=person.subject)
     if before := request.cookies.get(SESSION_COOKIE):
         console.sessions.end(Secret(before))
-    token = console.sessions.begin(person, values)
+    lasts = console.settings.lasts
+    token = console.sessions.begin(person, values, lasts)
     telemetry.logger().info("signed in", subject=person.subject)
-    kept = cookie(SESSION_COOKIE, token.reveal(), _HOURS)
+    kept = cookie(SESSION_COOKIE, token.reveal(), int(lasts.total_seconds()))
     return redirect(local_path(arrived.to), (kept, arrived.used_cookie))
 
 
