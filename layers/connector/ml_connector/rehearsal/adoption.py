@@ -194,4 +194,4 @@ def _refuse_other_state(record: OrderRecord) -> None:
     if record.facts.exact:
         raise UserError(f"it is in Exact already, as order {record.facts.exact.number}")
     if record.state not in _ADOPTABLE:
-        raise UserError(f"it is {record.state.replace('_', ' ')}")
+        raise UserError(f"its state is {record.state.replace('_', ' ')}")
