@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,12 @@ def type_in(demo: DemoEnvironment, amount: float, remarks: str = "") -> str:
 
 @pytest.fixture(scope="module")
 def firm(demo: DemoEnvironment) -> Iterator[None]:
-    """The firm with two orders; messages of the command are processed at once."""
+    """The firm with two orders; messages of the command are processed at once.
+
+    Not at the end of a month, when an order of this hour may be of the next one in the firm's zone.
+    """
+    while clock.now().month != (clock.now() + timedelta(days=2)).month:
+        demo.clock.move(timedelta(days=1))
     demo.connect()
     with pytest.MonkeyPatch.context() as patch:
         send = Stack.send

@@ -3,7 +3,7 @@
 The calls count towards Exact's limits, and an expired access token is renewed as before any call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -165,6 +165,12 @@ def _check_vat_code(checklist: Checklist, division: ExactDivision) -> None:
         checklist.warn("vat_code", found, scope)
 
 
+_OF_DEFAULTS: Mapping[CodeKind, tuple[str, str]] = {
+    "vat_code": ("UNKNOWN_VAT_CODE", "VAT code"),
+    "payment_condition": ("UNKNOWN_PAYMENT_CONDITION", "payment condition"),
+}
+
+
 def _unusable_defaults(services: Services, division: ExactDivision) -> dict[CodeKind, str]:
     """Return the default codes that no order can use; none before Exact's codes were read."""
     defaults: dict[CodeKind, str | None] = {
@@ -179,11 +185,11 @@ def _unusable_defaults(services: Services, division: ExactDivision) -> dict[Code
 
 
 def _unusable(connection: ConnectionId, division: Division, kind: CodeKind, code: str) -> Review:
-    words = {"vat_code": "VAT code", "payment_condition": "payment condition"}[kind]
+    code_of_problem, words = _OF_DEFAULTS[kind]
     change = command("connection", "set", connection, f"{division}.default_{kind}=CODE")
     cause = f"The default {words} {code} is none of division {division}, or blocked there."
     remedy = f"Set one that is in Exact: {change}."
-    return Review([Problem(f"UNKNOWN_{kind.upper()}", f"Division {division}", cause, remedy)])
+    return Review([Problem(code_of_problem, f"Division {division}", cause, remedy)])
 
 
 def _served_elsewhere(entries: Sequence[ServedElsewhere]) -> str:
