@@ -198,7 +198,7 @@ def test_a_pasted_address_is_checked_and_used(demo: DemoEnvironment) -> None:
 @pytest.mark.parametrize(
     ("pasted", "said"),
     [
-        (f"{BACK}?code=abcdef&state=another", "belongs to another attempt"),
+        (f"{BACK}?code=abcdef&state=of-another-attempt", "belongs to another attempt"),
         (f"{BACK}?code=abcdef", "belongs to another attempt"),
         (f"{BACK}?error=access_denied", "did not give consent"),
         ("", "nothing was pasted"),
