@@ -136,7 +136,7 @@ TWISTS: dict[str, Callable[[Claims], Claims]] = {
     "for another party": lambda claims: (
         claims | {"aud": [claims["aud"], "another-app"], "azp": "another-app"}
     ),
-    "another nonce": lambda claims: claims | {"nonce": "another-client-secret"},
+    "another nonce": lambda claims: claims | {"nonce": "another"},
     "nonce missing": lambda claims: {k: v for k, v in claims.items() if k != "nonce"},
     "expired": lambda claims: claims | {"exp": claims["iat"] - 61},
     "expiry missing": lambda claims: {k: v for k, v in claims.items() if k != "exp"},
@@ -311,7 +311,7 @@ def test_a_lost_secret_is_said(demo: DemoEnvironment) -> None:
     secrets.put_secret_value(SecretId=name, SecretString="{}")
     browser = browser_of(demo)
     assert is_refused(browser, browser.sign_in("u-admin"), "connector console configure --secret")
-    secrets.put_secret_value(SecretId=name, SecretString='{"client_secret": "another-client-secret"}')
+    secrets.put_secret_value(SecretId=name, SecretString='{"client_secret": "changed-secret"}')
     assert is_refused(browser, browser.sign_in("u-admin"), "refused to confirm")
     secrets.put_secret_value(SecretId=name, SecretString=kept)
     assert browser.sign_in("u-admin").status == 303
