@@ -5,9 +5,10 @@ Layer and functions come from `sam build` (`make bench` builds them for this mac
 
 import os
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bench.emulator import Runtime, emulator_in, start
 from bench.result import Result
@@ -97,6 +98,16 @@ def bare_folder() -> Path:
 
 def _variables(function: str) -> dict[str, str]:
     """Return a value for every variable that template.yaml gives to the function."""
-    properties = SamTemplate().of_type("AWS::Lambda::Function").get(function, {})
-    names = properties.get("Environment", {}).get("Variables", {})
-    return dict.fromkeys(names, "https://bench.invalid/queue.fifo") | {"LOG_LEVEL": "INFO"}
+    template = SamTemplate()
+    parameters = template.cloudformation["Parameters"]
+    properties = template.of_type("AWS::Lambda::Function").get(function, {})
+    given: dict[str, Any] = properties.get("Environment", {}).get("Variables", {})
+    return {name: _value(value, parameters) for name, value in given.items()}
+
+
+def _value(given: Any, parameters: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what a variable is set to: a text, a parameter's default, or an address."""
+    if isinstance(given, str):
+        return given
+    parameter = parameters.get(given.get("Ref", ""), {})
+    return str(parameter.get("Default", "")) or "https://bench.invalid/queue.fifo"

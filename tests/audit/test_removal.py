@@ -13,6 +13,7 @@ from ml_connector.audit import export_files, removal, trail_checks
 from ml_connector.audit.record_rows import ExportPeriod
 from ml_connector.audit.removal import RecordRemoval
 from ml_connector.domain.audit_chain import REMOVAL, Anchor, Entry, _content, _digest
+from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import RecordKey
 from ml_connector.domain.people import Person
 from ml_connector.domain.personal_values import removed_paths
@@ -303,6 +304,23 @@ def test_what_a_worker_writes_meanwhile_is_removed_too(
     assert written
     assert NAME not in everything_stored(env)
     assert broken(env) == []
+
+
+def test_what_is_opened_meanwhile_is_left_and_named(
+    env: InMemoryEnvironment, stack: PersonStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Ledger.rewrite_entry
+
+    def rewrite(self: Ledger, entry: Entry) -> None:
+        real(self, entry)
+        if not record_of(env).facts.open_problems:
+            found = problem("GL_ACCOUNT_BLOCKED", "PO-1", account="4100", division="nl.2101")
+            facts = replace(record_of(env).facts, vendor=f"called {NAME}", problems=(found,))
+            self.write(replace(record_of(env), facts=facts), "review", detail={})
+
+    monkeypatch.setattr(Ledger, "rewrite_entry", rewrite)
+    assert "it is open" in removed(stack)[record_of(env).key].left
+    assert record_of(env).facts.vendor == f"called {NAME}"
 
 
 def test_a_trial_shows_the_longer_names_that_would_lose_it(

@@ -295,13 +295,18 @@ def test_afterwards_nobody_is_sent_elsewhere(demo: DemoEnvironment, to: str) -> 
 
 
 def test_sign_ins_are_limited_for_each_address(demo: DemoEnvironment) -> None:
-    demo.clock.move(601)
+    _begin_a_window(demo)
     browser = browser_of(demo)
     answers = [browser.get("/sign-in/start").status for _ in range(61)]
     assert answers == [303] * 60 + [429]
     assert is_refused(browser, browser.get("/sign-in/start"), "Wait five minutes")
     demo.clock.move(301)
     assert browser.get("/sign-in/start").status == 303
+
+
+def _begin_a_window(demo: DemoEnvironment) -> None:
+    """Move to the start of five minutes that are counted together: a busy machine is slow."""
+    demo.clock.move(300 - demo.clock() % 300)
 
 
 def test_a_lost_secret_is_said(demo: DemoEnvironment) -> None:

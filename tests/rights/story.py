@@ -256,6 +256,7 @@ class Story:
         yield "bills", firm, "--vendor", "Cloudwerk"
         yield "webhooks", firm, "--move"
         yield "audit", "events", firm
+        yield "audit", "verify", firm  # as a reader may, with rights of the operator's own
         yield "refresh", firm
         yield "fetch", firm, next(iter(self.demo.airbase.orders))
         yield from self._decisions(firm, nl)

@@ -36,6 +36,7 @@ _MOST_LOOKS = 3
 _OTHER_KEYS = frozenset({"candidates", "evidence", "message", "shown"})
 """Beside those of `personal_values`: facts that quote what a remote has said of the record."""
 _LONGEST_FOUND, _MOST_FOUND = 80, 5
+_OPEN = "it is open, and needs what it says: decide about it first"
 _KEPT_WHOLE = frozenset({"body", "intent", "exact"})
 """Facts that are compared with Exact: what they say is removed there first."""
 
@@ -96,8 +97,8 @@ def _everywhere(
         one = _OneRecord(ledger, record, wanted)
         if not one.is_concerned:
             continue
-        if record.facts.open_problems:
-            yield one.told("it is open, and needs what it says: decide about it first")
+        if one.is_open:
+            yield one.told(_OPEN)
         elif dry_run:
             yield one.told(found_in=one.found_in())
         else:
@@ -112,6 +113,8 @@ def _removed(ledger: Ledger, one: "_OneRecord", reason: str) -> RecordRemoval:
         one = _OneRecord(ledger, ledger.read(one.key), one.wanted)
         if not one.is_concerned:
             return told
+        if one.is_open:
+            return replace(told, left=_OPEN)
     return replace(told, left="workers change it all the time: run this again")
 
 
@@ -128,6 +131,10 @@ class _OneRecord:
     @property
     def key(self) -> RecordKey:
         return self._record.key
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._record.facts.open_problems)
 
     @property
     def is_concerned(self) -> bool:
