@@ -3,8 +3,10 @@
 import json
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from unicodedata import normalize
 
 import pytest
 
@@ -17,7 +19,8 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import RecordKey
 from ml_connector.domain.people import Person
 from ml_connector.domain.personal_values import removed_paths
-from ml_connector.domain.records import EventFacts, KeptMessage
+from ml_connector.domain.records import Elsewhere, EventFacts, KeptMessage, UnclearRefusal
+from ml_connector.exceptions import decisions as exceptions
 from ml_connector.infrastructure.decided_values import DecidedValues, MappedValue
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger, order_key
 from ml_connector.user_errors import UserError
@@ -25,6 +28,8 @@ from tests.audit.test_audit_export import VERIFY
 from tests.person_stack import PERSON, PersonStack
 
 NAME, WHY = "Jansen Schilderwerken", "asked by the person on 30 November"
+Form = Literal["NFC", "NFD"]
+NOW = datetime(2026, 11, 30, tzinfo=UTC)
 ANNA = Person("https://idp.example", "u-7", "Anna de Vries").actor
 
 
@@ -277,6 +282,67 @@ def test_a_name_goes_from_every_place_of_a_text_whatever_space_is_in_it(
     facts_with(env, vendor=f"{NAME} called; {spaced} will call again")
     removed(stack)
     assert record_of(env).facts.vendor == "(removed) called; (removed) will call again"
+
+
+@pytest.mark.parametrize("kept", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+def test_an_accent_is_the_same_in_one_character_and_behind_its_letter(
+    env: InMemoryEnvironment, stack: PersonStack, kept: Form, typed: Form
+) -> None:
+    facts_with(env, vendor=normalize(kept, "from José Müller"))
+    removed(stack, normalize(typed, "José Müller"))
+    assert record_of(env).facts.vendor == "from (removed)"
+
+
+def test_a_name_with_an_accent_more_is_another(
+    env: InMemoryEnvironment, stack: PersonStack
+) -> None:
+    facts_with(env, vendor=normalize("NFD", "from José"))
+    assert removed(stack, "Jose") == {}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"refusals": (UnclearRefusal(NOW, "d" * 16, 400, f"{NAME} is not known"),)},
+        {"elsewhere": Elsewhere("B.V.", f"by hand, by {NAME}")},
+        {"order": f"a gift to {NAME}"},
+    ],
+)
+def test_a_name_goes_from_whatever_was_said_of_an_order(
+    env: InMemoryEnvironment, stack: PersonStack, said: dict[str, Any]
+) -> None:
+    facts_with(env, **said)
+    removed(stack)
+    assert NAME not in everything_stored(env)
+
+
+def test_what_was_dismissed_stays_closed_in_other_words(
+    env: InMemoryEnvironment, stack: PersonStack
+) -> None:
+    name = "Pieter Willems"
+    env.firm.vendors[name] = env.airbase.add_vendor(name)
+    vars(env)["posted"] = env.order("PO-9", vendor=name)
+    env.post(vars(env)["posted"])
+    exceptions.dismiss(stack, PERSON, FIRM, "PO-9", "by hand", every=True)
+    found = problem("EXACT_ODD_ANSWER", "PO-9", evidence={"answer": f"to {name}"}, endpoint="x")
+    before = record_of(env)
+    ((_, note),) = before.facts.dismissed.items()
+    facts_with(
+        env,
+        problems=(*before.facts.problems, found),
+        dismissed={**before.facts.dismissed, found.digest: note},
+    )
+    assert removed(stack, name)[record_of(env).key].in_record
+    assert name not in everything_stored(env)
+    assert record_of(env).problems == ()
+    assert [*record_of(env).facts.dismissed.values()] == [note, note]
+
+
+def test_nobody_removes_themselves(env: InMemoryEnvironment, stack: PersonStack) -> None:
+    facts_with(env, vendor="the bookkeeper")
+    with pytest.raises(UserError, match="somebody else"):
+        removed(stack, "bookkeeper")
 
 
 def test_it_goes_from_what_a_remote_has_said(env: InMemoryEnvironment, stack: PersonStack) -> None:

@@ -11,10 +11,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from unicodedata import normalize
 
 from ml_connector.domain.audit_chain import REMOVAL, REMOVED, Entry
 from ml_connector.domain.ids import Actor, RecordKey
 from ml_connector.domain.personal_values import KEYS, commitment, copied, get, put, texts_in
+from ml_connector.domain.records import Facts
 from ml_connector.infrastructure.decided_values import DecidedValues
 from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.infrastructure.ledger import (
@@ -33,8 +35,11 @@ GONE = "(removed)"
 _SHORTEST = 4
 _ANY_SPACE = r"\s+"
 _MOST_LOOKS = 3
-_OTHER_KEYS = frozenset({"candidates", "evidence", "message", "shown"})
-"""Beside those of `personal_values`: facts that quote what a remote has said of the record."""
+_SAID = KEYS | {"message", "order", "refused", "shown", "text", "where", "words", "wrong"}
+"""Beside those of `personal_values`: facts that quote what a remote or a person has said."""
+_QUOTED = frozenset({"candidates", "evidence"})
+"""Below these, every text is quoted, whatever its key."""
+_MARK = r"[\u0300-\u036f]"  # an accent that stands behind its letter
 _LONGEST_FOUND, _MOST_FOUND = 80, 5
 _OPEN = "it is open, and needs what it says: decide about it first"
 _KEPT_WHOLE = frozenset({"body", "intent", "exact"})
@@ -66,14 +71,16 @@ def remove(
     """Remove a name, an address or a subject from all records and trails of a connection.
 
     Reports that were read for pages are removed too; they can be read again. Raises `UserError` for
-    a text that is too short, or a reason that repeats it.
+    a text that is too short, a reason that repeats it, or a person who would remove themselves.
     """
     words = text.split()
     if len(" ".join(words)) < _SHORTEST:
         raise UserError(f"{text!r} is too short: give the whole name, as it is kept")
-    wanted = re.compile(rf"(?<!\w){_ANY_SPACE.join(map(re.escape, words))}(?!\w)")
+    wanted = re.compile(rf"(?<!\w){_ANY_SPACE.join(map(_in_each_form, words))}(?!\w|{_MARK})")
     if not reason.strip() or wanted.search(reason):
         raise UserError("give a reason that does not repeat what is to be removed")
+    if wanted.search(actor):
+        raise UserError("each trail says who has removed it: somebody else has to do this")
     ledger = stack.ledger_of(actor, stack.known_ledger(id).id)
     found = list(_everywhere(ledger, wanted, reason.strip(), dry_run=dry_run))
     decided = DecidedValues(stack.tables.ledger, ledger.id)
@@ -85,6 +92,12 @@ def remove(
         for each in deciders:
             decided.rename(each, wanted.sub(GONE, each.by))
     return found
+
+
+def _in_each_form(word: str) -> str:
+    """Return a pattern of a word, its accents in one character with their letter or behind it."""
+    forms = dict.fromkeys(normalize(form, word) for form in ("NFC", "NFD"))
+    return f"(?:{'|'.join(map(re.escape, forms))})"
 
 
 def _everywhere(
@@ -167,7 +180,7 @@ class _OneRecord:
         whole = copied({"detail": encode(record.facts)})
         for path, text in list(_of_facts(whole["detail"], self.wanted)):
             put(whole, path, self.wanted.sub(GONE, text))
-        facts = decode(whole["detail"], facts_type(record.key))
+        facts = _with_known(record.facts, decode(whole["detail"], facts_type(record.key)))
         detail = {
             "entries": [{"seq": each.seq, "hash": each.hash} for each in self._whole],
             "values": [
@@ -204,5 +217,16 @@ def _of_facts(stored: Mapping[str, Any], wanted: re.Pattern[str]) -> Iterator[tu
     """Yield the places in a record's facts where it may be removed, and what stands there."""
     own = {name: value for name, value in stored.items() if name not in _KEPT_WHOLE}
     for path, key, text in texts_in("x", own):
-        if key in KEYS | _OTHER_KEYS and wanted.search(text):
+        if (key in _SAID or _QUOTED & {*path.split("/")}) and wanted.search(text):
             yield path, text
+
+
+def _with_known(before: Facts, after: Facts) -> Facts:
+    """Return the facts with each exception as old, and as dismissed, as it was in other words."""
+    pairs = zip(before.problems, after.problems, strict=True)
+    now = {old.digest: new.digest for old, new in pairs}
+    return replace(
+        after,
+        opened_at={now.get(each, each): at for each, at in after.opened_at.items()},
+        dismissed={now.get(each, each): note for each, note in after.dismissed.items()},
+    )
