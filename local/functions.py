@@ -56,7 +56,6 @@ class LocalFunction:
         """Take the function's deployed name, its code and its resolved variables."""
         self.name = name
         self.environment = dict(environment)
-        self.logs_written = False
         self._code = code
         self._handler: Callable[[Any, LambdaContext], Any] | None = None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import botocore.session
 from botocore.config import Config
@@ -12,9 +12,6 @@ from connector_cli.target import Target
 from ml_connector.domain.ids import Actor
 from ml_connector.stack import AIRBASE_URL, EXACT_URL, NEEDED_OUTPUTS, REDIRECT_URI, Stack
 from ml_connector.user_errors import UserError
-
-if TYPE_CHECKING:
-    import httpx
 
 _TIMEOUTS: dict[str, Any] = {
     "connect_timeout": 5,
@@ -53,13 +50,12 @@ class OpenedStack(Stack):
         clients: AwsClients,
         name: str,
         outputs: Mapping[str, str],
-        http: "httpx.Client | None" = None,
-        stand_ins: Mapping[str, str] | None = None,
+        stand_ins: Mapping[str, str],
     ) -> None:
         """See `Stack`; `stand_ins` are the addresses of a local stack's simulators."""
-        super().__init__(clients, name, outputs, http)
+        super().__init__(clients, name, outputs)
         self._identity = clients
-        self.stand_ins = stand_ins or {}
+        self.stand_ins = stand_ins
 
     @cached_property
     def actor(self) -> Actor:
@@ -73,7 +69,7 @@ class OpenedStack(Stack):
             return ""
 
 
-def open_stack(target: Target, http: "httpx.Client | None" = None) -> OpenedStack:
+def open_stack(target: Target) -> OpenedStack:
     """Open the stack; raise `UserError` when it does not exist or is not a connector.
 
     Raises `NewerDataError` when its data were written by a newer version.
@@ -84,7 +80,7 @@ def open_stack(target: Target, http: "httpx.Client | None" = None) -> OpenedStac
         raise UserError(
             f"stack {target.stack!r} is not a connector: it has no output {', '.join(missing)}"
         )
-    stack = OpenedStack(clients, target.stack, outputs, http, target.stand_ins)
+    stack = OpenedStack(clients, target.stack, outputs, target.stand_ins)
     stack.form.refuse_newer()
     return stack
 

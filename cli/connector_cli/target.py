@@ -43,23 +43,21 @@ class Target:
         return f"Target({self.stack})"
 
 
-def remote_target(
-    stack: str | None, region: str | None, environment: Mapping[str, str] = os.environ
-) -> Target:
+def remote_target(stack: str | None, region: str | None) -> Target:
     """Return the stack in AWS, or at AWS_ENDPOINT_URL."""
     return Target(
         stack=stack or DEFAULT_STACK,
         region=region,
-        webhook_base_url=environment.get("CONNECTOR_WEBHOOK_BASE_URL") or None,
+        webhook_base_url=os.environ.get("CONNECTOR_WEBHOOK_BASE_URL") or None,
     )
 
 
-def local_target(folder: Path | None = None) -> Target:
-    """Return the stack of `make local`, from its file in `folder` or above.
+def local_target() -> Target:
+    """Return the stack of `make local`, from its file here or above.
 
     Raises `UserError` when there is no such file, or when it is incomplete.
     """
-    start = (folder or Path.cwd()).resolve()
+    start = Path.cwd()
     for each in (start, *start.parents):
         if (each / LOCAL_FILE).is_file():
             return _target(_read(each / LOCAL_FILE))

@@ -69,12 +69,12 @@ def table_used(action: str, table: str, *leading: str, index: str = "") -> None:
         _settled.add((principal, action, table, index))
 
 
-def queue_used(action: str, queue: str) -> None:
-    """Judge an action on a queue by the connector's name of it ("purchase_orders")."""
+def queue_used(queue: str) -> None:
+    """Judge the sending to a queue, by the connector's name of it ("purchase_orders")."""
     principal = _acting.get()
     if principal is not None:
         name = f"{STACK}-{queue.replace('_', '-')}.fifo"
-        _judge(principal, list(rights().calls.queue(action, name)))
+        _judge(principal, list(rights().calls.queue("SendMessage", name)))
 
 
 def secret_used(action: str, kind: str, connection: str) -> None:

@@ -55,7 +55,7 @@ class InMemoryQueues(Queues):
 
     def send(self, message: Message, once: str | None = None) -> None:
         """See `Queues.send`."""
-        queue_used("SendMessage", message.queue)
+        queue_used(message.queue)
         text_of(message)  # refuses one that is too large
         deduplication_id = once or f"{message.queue} {message.group} {message.body}"
         if clock.epoch() - self.seen.get(deduplication_id, -_REMEMBERED) < _REMEMBERED:

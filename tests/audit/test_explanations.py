@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -11,7 +11,7 @@ from local.firm import NL
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
 from ml_connector.audit.as_of import Explained, explain_record, was
-from ml_connector.audit.explanations import DECISION_KINDS, STEPS, explain
+from ml_connector.audit.explanations import STEPS, DecisionKind, explain
 from ml_connector.connections import manage
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.ids import Actor, VendorId
@@ -256,5 +256,5 @@ class TestAsOf:
 def test_every_kind_of_decision_has_a_step() -> None:
     entry = Entry("a#order#1", 1, AT, "po-posting", "", {}, "", "")
     found = [next(explain([replace(entry, step=step)])) for step in STEPS]
-    assert {each.kind for each in found} == set(DECISION_KINDS)
+    assert {each.kind for each in found} == set(get_args(DecisionKind))
     assert all(each.sentence.endswith(".") for each in found)

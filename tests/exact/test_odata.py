@@ -58,12 +58,6 @@ def test_odd_dates_are_refused(text: str) -> None:
         odata.parse_moment(text)
 
 
-def test_padding_is_removed() -> None:
-    assert odata.trimmed("           0000011") == "0000011"
-    assert odata.trimmed("VN ") == "VN"
-    assert odata.trimmed(None) == ""
-
-
 @pytest.mark.parametrize(
     ("body", "rows", "following"),
     [

@@ -101,7 +101,14 @@ def test_flags(value: Any, *, flag: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(4400, "4400"), (4400.0, "4400"), (" VN ", "VN"), (None, "")]
+    ("value", "text"),
+    [
+        (4400, "4400"),
+        (4400.0, "4400"),
+        (" VN ", "VN"),
+        ("           0000011", "0000011"),
+        (None, ""),
+    ],
 )
 def test_texts(value: Any, text: str) -> None:
     assert read(value, lambda row: row.text("F")) == (text, [])

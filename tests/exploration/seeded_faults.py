@@ -59,9 +59,9 @@ def _two_refreshers() -> Any:
     """A lease is granted to everybody."""
     acquire = Leases.acquire
 
-    def grant(leases: Leases, name: str, lasts: timedelta, holder: str = "") -> HeldLease:
-        held = acquire(leases, name, lasts, holder)
-        return held or HeldLease("", "", holder, clock.now() + lasts, -1)
+    def grant(leases: Leases, name: str, lasts: timedelta) -> HeldLease:
+        held = acquire(leases, name, lasts)
+        return held or HeldLease("", "", "", clock.now() + lasts, -1)
 
     return patch.object(Leases, "acquire", grant)
 

@@ -28,15 +28,6 @@ class Statement:
         """Return whether a resource of the statement names this one."""
         return any(logical_id in named(resource) for resource in self.resources)
 
-    def covers(self, logical_id: str, index: str) -> bool:
-        """Return whether a resource is this table or, with `index`, this index of it."""
-        ends = f"/index/{index}" if index else ""
-        return any(
-            logical_id in named(resource)
-            and (str(resource.get("Fn::Sub", "")).partition("}")[2] == ends)
-            for resource in self.resources
-        )
-
     def secrets(self) -> set[str]:
         """Return the kinds of secrets that the statement's resources name."""
         texts = [str(resource) for resource in self.resources]
@@ -114,11 +105,6 @@ def rights(function: str) -> list[Statement]:
 def actions_on(function: str, logical_id: str) -> set[str]:
     """Return what a function may do with one resource of the stack."""
     return {a for s in rights(function) if s.reaches(logical_id) for a in s.actions}
-
-
-def actions_on_table(function: str, logical_id: str, index: str = "") -> set[str]:
-    """Return what a function may do with a table itself, or with one index of it."""
-    return {a for s in rights(function) if s.covers(logical_id, index) for a in s.actions}
 
 
 def secrets_of(function: str, action: str = "secretsmanager:GetSecretValue") -> set[str]:

@@ -45,11 +45,7 @@ class LazyClient:
         return getattr(self._make(), name)
 
 
-def open_services(
-    actor: str,
-    environment: Mapping[str, str] = os.environ,
-    http: httpx.Client | None = None,
-) -> StackServices:
+def open_services(actor: str, environment: Mapping[str, str] = os.environ) -> StackServices:
     """Return the services of the function `actor`; raises `KeyError` for a missing setting."""
     logger()  # imported now: what a function does at its start is faster than in its first call
     session = botocore.session.get_session()
@@ -77,7 +73,7 @@ def open_services(
         [SnsTopic(sns, arn, name)] if (arn := environment.get(variable)) else []
         for name, variable in (("topic", "NOTIFICATION_TOPIC_ARN"), ("alarms", "ALARM_TOPIC_ARN"))
     )
-    http = http or http_clients.client()
+    http = http_clients.client()
     queues = Queues(sqs, urls)
     ses = cache(partial(session.create_client, "sesv2", config=_SNS_CONFIG))
     mail = open_mail(

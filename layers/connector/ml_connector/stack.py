@@ -150,14 +150,8 @@ def half_made(id: str) -> str:
 class Stack(RecordStack):
     """Everything that a person's request needs of a stack."""
 
-    def __init__(
-        self,
-        clients: AwsClientFactory,
-        name: str,
-        outputs: Mapping[str, str],
-        http: "httpx.Client | None" = None,
-    ) -> None:
-        """Open the stack `name` with these outputs; `http` replaces the client for Exact."""
+    def __init__(self, clients: AwsClientFactory, name: str, outputs: Mapping[str, str]) -> None:
+        """Open the stack `name` with these outputs."""
         self._clients = clients
         self.name = name
         self.addresses = Addresses(outputs[AIRBASE_URL], outputs[EXACT_URL], outputs[REDIRECT_URI])
@@ -170,7 +164,6 @@ class Stack(RecordStack):
         """Whether new exceptions and halts go to the topic's subscribers."""
         self._sender, self._address = outputs.get(_SENDER), outputs.get(_ADDRESS)
         self._key = outputs[_KEY]
-        self._http = http
         self._console = outputs.get(CONSOLE_TABLE)
 
     @cached_property
@@ -217,7 +210,7 @@ class Stack(RecordStack):
         """Return the client for Airbase and Exact."""
         from ml_connector.infrastructure import http as http_clients  # noqa: PLC0415
 
-        return self._http or http_clients.client()
+        return http_clients.client()
 
     @cached_property
     def services(self) -> "StackServices":

@@ -6,7 +6,7 @@ Nothing is decided again: what an entry does not say is not known, and is said t
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.exception_codes.difference_words import side
@@ -19,7 +19,6 @@ DecisionKind = Literal[
     "posted", "linked", "adopted", "refused", "waiting", "amended", "removed", "set_aside",
     "changed", "asked",
 ]  # fmt: skip
-DECISION_KINDS: tuple[DecisionKind, ...] = get_args(DecisionKind)
 
 _OLDER = "The version of the connector that recorded this did not record {}."
 

@@ -115,14 +115,13 @@ def try_profile(
     headers: Mapping[str, str],
     secret: Secret | None = None,
     order: Any = None,
-    query: Mapping[str, str] | None = None,
 ) -> ProfileTrial:
     """Return what the connector would make of a call with this body.
 
     `order` is what Airbase answers to a call for the order, where the event does not carry it.
     Raise `UserError` when the body is no JSON object.
     """
-    call = WebhookCall(AppId(_TRIED), dict(headers), dict(query or {}), body)
+    call = WebhookCall(AppId(_TRIED), dict(headers), {}, body)
     signature, why = _verified(profile, call, secret)
     try:
         event = json_object(body)

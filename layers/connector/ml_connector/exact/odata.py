@@ -1,4 +1,4 @@
-"""Exact's dialect of OData 2: literals for queries, the shapes of answers, dates, padded codes."""
+"""Exact's dialect of OData 2: literals for queries, the shapes of answers, dates."""
 
 import re
 from collections.abc import Mapping
@@ -65,11 +65,6 @@ def parse_moment(value: str | None) -> datetime | None:
     if not found:
         raise UnreadableAnswerError(f"not a date: {value!r}")
     return _moment(int(found[1]))
-
-
-def trimmed(code: Any) -> str:
-    """Return a code without its padding: accounts are padded left to 18, VAT codes right to 3."""
-    return str("" if code is None else code).strip()
 
 
 def read_page(body: bytes) -> tuple[list[dict[str, Any]], str | None]:

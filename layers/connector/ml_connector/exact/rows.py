@@ -98,7 +98,10 @@ class RowReader:
         return None if found == _NO_KEY else found
 
     def text(self, name: str) -> str:
-        """Return the trimmed text of a short field, empty when there is none."""
+        """Return the trimmed text of a short field, empty when there is none.
+
+        Exact pads codes: those of accounts left to 18, those of VAT right to 3.
+        """
         found = self.long_text(name).strip()
         if len(found) > _LONGEST_TEXT:
             self._odd(name, f"a text of at most {_LONGEST_TEXT} characters")

@@ -14,6 +14,6 @@ def delay(failures: int, base: float = 2.0, cap: float = 900.0) -> timedelta:
     return timedelta(seconds=random.uniform(0, longest))  # noqa: S311  spreads load, hides nothing
 
 
-def retry_at(failures: int, base: float = 2.0, minimum: float = 1.0) -> datetime:
+def retry_at(failures: int, *, minimum: float = 1.0) -> datetime:
     """Return when to retry: `minimum` seconds from now, plus full jitter."""
-    return clock.now() + timedelta(seconds=minimum) + delay(failures, base)
+    return clock.now() + timedelta(seconds=minimum) + delay(failures)

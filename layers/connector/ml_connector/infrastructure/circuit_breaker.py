@@ -66,7 +66,6 @@ AIRBASE = Remote(
     "AIRBASE_AWAY",
     frozenset({"AIRBASE_UNREACHABLE", "AIRBASE_UNAVAILABLE", "AIRBASE_UNREADABLE"}),
 )
-REMOTES = (EXACT, AIRBASE)
 
 
 @dataclass(frozen=True)

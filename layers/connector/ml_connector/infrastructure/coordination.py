@@ -56,10 +56,10 @@ class Leases:
         self._table = table
         self._pk = f"{connection}#leases"
 
-    def acquire(self, name: str, lasts: timedelta, holder: str = "") -> HeldLease | None:
+    def acquire(self, name: str, lasts: timedelta) -> HeldLease | None:
         """Return the lease, or None while another holds it. One write."""
         until = clock.now() + lasts
-        held = HeldLease(self._pk, name, holder or secrets.token_hex(8), until, _new_version())
+        held = HeldLease(self._pk, name, secrets.token_hex(8), until, _new_version())
         return held if self._table.insert(_lease_item(held, until)) else None
 
     def renew(self, held: HeldLease, lasts: timedelta) -> HeldLease | None:
@@ -78,9 +78,9 @@ class Leases:
         self._table.replace(_lease_item(held, past), expected=held.version)
 
     @contextmanager
-    def holding(self, name: str, lasts: timedelta, holder: str = "") -> Iterator[HeldLease | None]:
+    def holding(self, name: str, lasts: timedelta) -> Iterator[HeldLease | None]:
         """Hold the lease within a `with` block; yields None while another holds it."""
-        held = self.acquire(name, lasts, holder)
+        held = self.acquire(name, lasts)
         try:
             yield held
         finally:

@@ -162,12 +162,10 @@ class TrackedRecord(Generic[AnyFacts]):
             moved = replace(moved, receives=self.record.receives)
         self.record = self._ledger.write(moved, step, also=also, detail=detail)
 
-    def close_exceptions(self, state: str, step: str, *, but: str = "") -> None:
-        """Close the exceptions that a later event has resolved, except those of the code `but`."""
-        kept = tuple(each for each in self.facts.problems if each.code == but)
-        if len(kept) < len(self.facts.problems):
-            facts = replace(self.facts, problems=kept)
-            self.step(self.record.state if kept else state, step, facts)
+    def close_exceptions(self, state: str, step: str) -> None:
+        """Close the exceptions that a later event has resolved."""
+        if self.facts.problems:
+            self.step(state, step, replace(self.facts, problems=()))
 
     def apply_fault(self, fault: Fault, retry_in: timedelta | None = REVIEW_RETRY) -> None:
         """Halt, delay or review the record; `retry_in`: when to retry a review."""

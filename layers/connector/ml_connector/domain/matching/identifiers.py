@@ -62,13 +62,13 @@ def read(kind: Kind, text: str, country: str) -> Identifier | None:
 
 def _vat(bare: str, country: str) -> Identifier:
     prefix = _PREFIXES.get(bare[:2], bare[:2])
-    module = _module(prefix.lower(), "vat") if prefix.isalpha() else None
+    module = _vat_module(prefix.lower()) if prefix.isalpha() else None
     if module and (number := _checked(module, bare)):
         return Identifier(_without_prefix(number, prefix), prefix, passed=True)
-    module = _module(country.lower(), "vat") if country else None
+    module = _vat_module(country.lower()) if country else None
     if module and (number := _checked(module, bare)):
         return Identifier(_without_prefix(number, country), country, passed=True)
-    known = prefix if prefix.isalpha() and _module(prefix.lower(), "vat") else country
+    known = prefix if prefix.isalpha() and _vat_module(prefix.lower()) else country
     return Identifier(_without_prefix(bare, known), known, passed=False)
 
 
@@ -100,9 +100,9 @@ def _is_chamber_number(bare: str, country: str) -> bool:
     if country in _CHAMBER_SHAPES:
         return bool(_CHAMBER_SHAPES[country].fullmatch(bare))
     checks: dict[str, Any] = {
-        "BE": _module("be", "vat"),
+        "BE": _vat_module("be"),
         "FR": siren,
-        "ES": _module("es", "vat"),
+        "ES": _vat_module("es"),
         "DE": handelsregisternummer,
     }
     if country in checks:
@@ -127,5 +127,5 @@ def _checked(module: Any, text: str) -> str:
 
 
 @cache
-def _module(country: str, kind: str) -> Any:
-    return get_cc_module(country, kind)
+def _vat_module(country: str) -> Any:
+    return get_cc_module(country, "vat")
