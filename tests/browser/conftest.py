@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from local.demo.environment import FIRM, DemoEnvironment
 from local.demo.scenario import Scenario
+from ml_connector.connections import changes
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _CLERK = "u-clerk"
@@ -42,12 +43,27 @@ def demo() -> Iterator[DemoEnvironment]:
     logging.disable(logging.CRITICAL)
     with DemoEnvironment() as demo:
         demo.connect()
+        link(demo)
         scenario = Scenario(demo, lambda _: None)
         scenario.one_order_per_division()
         scenario.orders_with_exceptions()
         scenario.changes_after_posting()
         demo.stack.rights.refusals.clear()
         yield demo
+
+
+def link(demo: DemoEnvironment) -> None:
+    """Say where both systems show records: every page is looked at with its links."""
+    connections = demo.services.connections
+    found = connections.get(FIRM)
+    assert found is not None
+    pages = [
+        "airbase_order_page=https://books.airbase.test/orders/{id}",
+        "airbase_vendor_page=https://books.airbase.test/vendors/{id}",
+        "exact_order_page=https://exact.test/order?division={division}&id={id}",
+        "exact_supplier_page=https://exact.test/account?division={division}&id={id}",
+    ]
+    connections.save(changes.changed(connections.whole(found), pages))
 
 
 @pytest.fixture

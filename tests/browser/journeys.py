@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Page, Request, Response, Route, expect
 
 from local.demo.environment import DemoEnvironment
 from local.firm import NL
@@ -109,6 +109,34 @@ def test_an_order_shows_all_sides_and_marks_what_exact_changed(
     with page.expect_download() as saved:
         page.get_by_role("link", name="Save it for an auditor").click()
     assert saved.value.suggested_filename.endswith(".jsonl")
+
+
+@pytest.mark.parametrize(
+    ("system", "there"),
+    [
+        ("Airbase", "https://books.airbase.test/orders/"),
+        ("Exact", "https://exact.test/order?division="),
+    ],
+)
+def test_an_order_opens_in_the_other_system_which_is_not_told_from_where(
+    open_page: Open, changed_order: str, system: str, there: str
+) -> None:
+    page = open_page(changed_order)
+    calls: list[Request] = []
+
+    def answer(route: Route) -> None:
+        calls.append(route.request)
+        route.fulfill(body="<title>The order</title>", content_type="text/html")
+
+    page.context.route(f"{there.partition('?')[0]}**", answer)
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name=f"{system} (opens in a new tab)", exact=True).click()
+    opened.value.wait_for_load_state()
+    assert opened.value.url.startswith(there)
+    assert opened.value.title() == "The order"
+    assert opened.value.evaluate("window.opener") is None
+    assert "referer" not in calls[0].all_headers()
+    assert urlsplit(page.url).path == "/record", "the console stays open"
 
 
 def test_axe_finds_nothing(open_page: Open, demo: DemoEnvironment, changed_order: str) -> None:

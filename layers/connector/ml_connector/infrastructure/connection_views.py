@@ -10,9 +10,23 @@ from typing import Any
 
 from msgspec import Struct
 
-from ml_connector.domain.ids import ConnectionId, Division, SiteId, division_at
+from ml_connector.domain.ids import (
+    ConnectionId,
+    Division,
+    SiteId,
+    code_of,
+    division_at,
+    site_of,
+)
 from ml_connector.infrastructure.dynamodb import Item, Table
 from ml_connector.settings.exact_sites import site_at
+from ml_connector.settings.record_pages import (
+    AIRBASE_ORDER,
+    AIRBASE_VENDOR,
+    EXACT_ORDER,
+    EXACT_SUPPLIER,
+    address_of,
+)
 
 _CONNECTIONS = "#connections"  # as in `connection_store`
 
@@ -24,6 +38,35 @@ class DivisionView(Struct, frozen=True):
     name: str
 
 
+class RecordPages(Struct, frozen=True):
+    """Where both systems show records, by the connection's settings; None: that is not known."""
+
+    airbase: Mapping[str, str]
+    exact: Mapping[SiteId, Mapping[str, str]]
+
+    def order_in_airbase(self, id: str, number: str) -> str | None:
+        """Return the address of an order's page in Airbase."""
+        template = self.airbase.get("airbase_order_page", "")
+        return address_of(template, AIRBASE_ORDER, {"id": id, "number": number})
+
+    def vendor_in_airbase(self, id: str) -> str | None:
+        """Return the address of a vendor's page in Airbase."""
+        return address_of(self.airbase.get("airbase_vendor_page", ""), AIRBASE_VENDOR, {"id": id})
+
+    def order_in_exact(self, division: Division, id: str, number: str) -> str | None:
+        """Return the address of an order's page in Exact."""
+        values = {"id": id, "number": number, "division": str(code_of(division))}
+        return address_of(self._at(division, "exact_order_page"), EXACT_ORDER, values)
+
+    def supplier_in_exact(self, division: Division, id: str, code: str) -> str | None:
+        """Return the address of a supplier's page in Exact."""
+        values = {"id": id, "code": code, "division": str(code_of(division))}
+        return address_of(self._at(division, "exact_supplier_page"), EXACT_SUPPLIER, values)
+
+    def _at(self, division: Division, name: str) -> str:
+        return self.exact.get(site_of(division), {}).get(name, "")
+
+
 class ConnectionView(Struct, frozen=True):
     """A connection: how people call it, the site that it had first, and its divisions."""
 
@@ -31,6 +74,7 @@ class ConnectionView(Struct, frozen=True):
     name: str
     first_site: SiteId
     divisions: tuple[DivisionView, ...]
+    pages: RecordPages
 
     @property
     def names(self) -> dict[str, str]:
@@ -61,7 +105,18 @@ def _view(item: Item) -> ConnectionView:
     sites: list[Mapping[str, Any]] = body.get("sites") or [{**body, "id": id}]
     first = next((each for each in sites if each.get("id") == id), sites[0])
     divisions = tuple(_division(of, each) for of in sites for each in of.get("divisions", ()))
-    return ConnectionView(id, str(body.get("name") or id), _site(first), divisions)
+    name, pages = str(body.get("name") or id), _pages(body, sites)
+    return ConnectionView(id, name, _site(first), divisions, pages)
+
+
+def _pages(body: Mapping[str, Any], sites: list[Mapping[str, Any]]) -> RecordPages:
+    def named(stored: Mapping[str, Any], system: str) -> dict[str, str]:
+        names = (f"{system}_{what}_page" for what in ("order", "vendor", "supplier"))
+        return {name: str(stored[name]) for name in names if stored.get(name)}
+
+    return RecordPages(
+        named(body, "airbase"), {_site(each): named(each, "exact") for each in sites}
+    )
 
 
 def _site(stored: Mapping[str, Any]) -> SiteId:

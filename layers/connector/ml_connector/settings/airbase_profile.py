@@ -32,17 +32,18 @@ def _compiles(expression: str, info: ValidationInfo) -> str:
         path = jmespath.compile(expression)
     except JMESPathError as error:
         raise ValueError(f"not a JMESPath expression: {error}") from None
-    if not _is_stored(info):
+    if not is_stored(info):
         _refuse_unusable(path.parsed)
     return expression
 
 
-def _is_stored(info: ValidationInfo) -> bool:
+def is_stored(info: ValidationInfo) -> bool:
+    """Return whether settings are validated that were checked before they were stored."""
     return bool((info.context or {}).get("is_stored"))
 
 
 def _never_fails(expression: str, info: ValidationInfo) -> str:
-    if not _is_stored(info):
+    if not is_stored(info):
         _try_on_samples(jmespath.compile(expression))
     return expression
 

@@ -8,9 +8,11 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     Field,
     PlainSerializer,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
     field_validator,
     model_serializer,
     model_validator,
@@ -31,6 +33,7 @@ from ml_connector.settings.airbase_profile import (
     NoVerification,
     StrictModel,
     TimeZone,
+    is_stored,
 )
 from ml_connector.settings.exact_sites import (
     ANOTHER_SITE,
@@ -39,6 +42,14 @@ from ml_connector.settings.exact_sites import (
     ZONES,
     Language,
     site_at,
+)
+from ml_connector.settings.record_pages import (
+    AIRBASE_ORDER,
+    AIRBASE_VENDOR,
+    EXACT_ORDER,
+    EXACT_SUPPLIER,
+    PageOf,
+    require_page,
 )
 from ml_connector.settings.served_elsewhere import ServedElsewhere, refuse_contradictions
 
@@ -97,6 +108,15 @@ def _division(value: str) -> str:
     return value
 
 
+def _page_of(what: PageOf) -> AfterValidator:
+    """Return what checks the address of a record's page; a stored one was checked."""
+
+    def check(template: str | None, info: ValidationInfo) -> str | None:
+        return template if template is None or is_stored(info) else require_page(template, what)
+
+    return AfterValidator(check)
+
+
 GuidText = Annotated[Guid, AfterValidator(_normal_guid)]
 BaseUrl = Annotated[str, AfterValidator(safe_base_url)]
 AppName = Annotated[AppId, AfterValidator(_app_id)]
@@ -105,11 +125,23 @@ DivisionOfSite = Annotated[
 ]
 """In a file its code alone; the site is the one under which it stands."""
 Dimension = Literal["cost_centre", "cost_unit", "project"]
+Page = Annotated[str | None, BeforeValidator(lambda template: template or None)]
+"""Where a system shows a record, with placeholders (`record_pages`). None: pages have no link."""
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
 _OF_ALL_SITES = ("time_zone", "language")
 """Settings of a site that may stand beside `sites`, for all of them."""
+_LEFT_OUT_WITHOUT_VALUE = frozenset(
+    {
+        *_OF_ALL_SITES,
+        "airbase_order_page",
+        "airbase_vendor_page",
+        "exact_order_page",
+        "exact_supplier_page",
+    }
+)
+"""Settings that older versions do not know."""
 
 MAPPING_KINDS = (
     "gl_accounts", "items", "cost_centres", "cost_units", "projects", "vat_codes",
@@ -297,6 +329,8 @@ class ExactSite(StrictModel):
         "GLAccounts",
         "Items",
     )
+    exact_order_page: Annotated[Page, _page_of(EXACT_ORDER)] = None
+    exact_supplier_page: Annotated[Page, _page_of(EXACT_SUPPLIER)] = None
     time_zone: TimeZone | None = None
     """In which zone the moment of an approval is a day. None: that of the profile, as in files with
     one site that were written before; under `sites`, that of the connection, of the profile if it
@@ -365,6 +399,8 @@ class Connection(StrictModel):
     id: Annotated[ConnectionId, AfterValidator(usable_id)]
     name: str = ""
     airbase_base_url: BaseUrl = "https://api.airbase.io"
+    airbase_order_page: Annotated[Page, _page_of(AIRBASE_ORDER)] = None
+    airbase_vendor_page: Annotated[Page, _page_of(AIRBASE_VENDOR)] = None
     sites: Annotated[tuple[ExactSite, ...], Field(min_length=1)]
     """A file with one site may have the site's settings beside the others, without `sites`."""
     served_elsewhere: tuple[ServedElsewhere, ...] = ()
@@ -436,8 +472,8 @@ class Connection(StrictModel):
     def _flat_with_one_site(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what a file may leave out: older versions can read it."""
         data: dict[str, Any] = handler(self)
-        for each in data["sites"]:
-            for name in _OF_ALL_SITES:
+        for each in (data, *data["sites"]):
+            for name in _LEFT_OUT_WITHOUT_VALUE & each.keys():
                 if each[name] is None:
                     del each[name]
         if not self.served_elsewhere:

@@ -9,8 +9,10 @@ from ml_connector.domain.audit_chain import Entry
 from ml_connector.domain.console_access import Role
 from ml_connector.domain.open_groups import MOST_GROUPS, groups_of
 from ml_connector.domain.people import name_of, person_of
+from ml_connector.domain.records import OrderFacts
 from ml_connector.domain.reports import ApprovedOrder, BillsReport
 from ml_connector.exceptions.open_rows import open_rows
+from ml_connector.infrastructure.connection_views import RecordPages
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger
 from ml_connector.messages.kinds import RequestName
 from ml_connector.records import lookup as records
@@ -70,6 +72,7 @@ def show(console: Console, visit: Visit, found: AnyRecord, missing: str | None =
         title=records.title(found),
         state=state_in_words(visit.texts, found.state),
         number=records.exact_number(found),
+        elsewhere=list(_elsewhere(connection.pages, found, order)),
         places=[names.get(each, each) for each in divisions_of(found)],
         rows=list(_rows(ledger, found)),
         missing=missing,
@@ -91,6 +94,26 @@ def show(console: Console, visit: Visit, found: AnyRecord, missing: str | None =
         may_read=is_order and visit.may(Role.CLERK, found),
         new_id=asking.new_id,
     )
+
+
+def _elsewhere(
+    pages: RecordPages, found: AnyRecord, order: OrderFacts
+) -> Iterator[tuple[str, str]]:
+    """Yield each system that shows the record, and where, as far as settings tell."""
+    kind, _, id = found.key.partition("#")
+    airbase = exact = None
+    if kind == "order":
+        number = order.title or order.order  # the id of an order that has no number
+        airbase = pages.order_in_airbase(id, "" if number == id else number)
+    elif kind == "vendor":
+        airbase = pages.vendor_in_airbase(id)
+    if order.exact and order.division:
+        number = records.exact_number(found)
+        exact = pages.order_in_exact(order.division, order.exact.id, number)
+    if airbase:
+        yield "Airbase", airbase
+    if exact:
+        yield "Exact", exact
 
 
 def _rows(ledger: Ledger, found: AnyRecord) -> Iterator[dict[str, Any]]:

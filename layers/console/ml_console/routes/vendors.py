@@ -9,6 +9,7 @@ from itertools import zip_longest
 from msgspec import Struct
 
 from ml_connector.domain.console_access import Role
+from ml_connector.domain.ids import Division
 from ml_connector.domain.reports import (
     Candidate,
     Side,
@@ -52,9 +53,11 @@ class Offer(Struct, frozen=True):
     """A candidate beside the vendors that it is proposed for, value by value.
 
     `columns` are the numbers of the vendors in each column, `by`: how forms name the supplier.
+    `division` is one that has the supplier under this id.
     """
 
     supplier: Side
+    division: Division
     by: str
     percent: int
     columns: list[str]
@@ -255,7 +258,7 @@ def _offers(found: list[list[VendorCase]], members: list[Choice]) -> Iterator[Of
         for candidate in cases[0].candidates:
             proposed[_name(candidate)].append((member, cases, candidate))
     for name, several in proposed.items():
-        best = max((each for _, _, each in several), key=lambda each: each.score)
+        _, where, best = max(several, key=lambda each: each[2].score)
         divisions = {case.division for _, cases, _ in several for case in cases}
         columns: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
         for member, _, _ in several:
@@ -263,6 +266,7 @@ def _offers(found: list[list[VendorCase]], members: list[Choice]) -> Iterator[Of
             columns[values].append(str(member.number))
         yield Offer(
             supplier=best.supplier,
+            division=Division(where[0].division),
             by=name if len(divisions) > 1 else best.supplier.id,
             percent=round(100 * best.score),
             columns=[", ".join(each) for each in columns.values()],
