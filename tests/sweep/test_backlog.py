@@ -310,13 +310,15 @@ def test_an_order_does_not_wait_behind_events_of_the_other_queue(
     assert len(queued(at_rest)) == 1
 
 
+@pytest.mark.parametrize(("most", "vendors"), [(3, 5), (500, 200)])
 def test_due_orders_do_not_wait_behind_due_vendors(
-    at_rest: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+    at_rest: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch, most: int, vendors: int
 ) -> None:
-    monkeypatch.setattr(due_records, "_MOST_AT_ONCE", 3)
+    """Neither behind those that a sweep offers nor behind more than there are calls left."""
+    monkeypatch.setattr(due_records, "_MOST_AT_ONCE", most)
     ledger = at_rest.services.ledger_of(FIRM)
     long_ago = clock.now() - timedelta(hours=1)
-    for at in range(5):
+    for at in range(vendors):
         vendor = ledger.read(vendor_key(VendorId(f"v{at}")))
         ledger.write(vendor.now(VendorState.NEW).due(long_ago), "received")
     (order,) = orders(at_rest, 1)

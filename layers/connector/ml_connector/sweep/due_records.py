@@ -205,6 +205,8 @@ def _queue_due(services: Services, halted: Collection[str], outages: Outages, ro
             break
         if seen[queue] >= _MOST_AT_ONCE:
             continue
+        if queue == VENDORS and not rooms.is_free(queue):  # those that stay take no order's call
+            continue
         if not (record.key.startswith(_WITHOUT_CALLS) or capacity.take(record)):
             continue
         division = division_of(record)
