@@ -24,7 +24,7 @@ from ml_connector.infrastructure.notification_outbox import KEPT_FOR, Notificati
 from ml_connector.infrastructure.tables import Tables
 from ml_connector.notifications import send
 from ml_connector.notifications.message import Message
-from ml_connector.settings.connection import Connection
+from ml_connector.settings.connection import Connection, NotificationSettings
 
 
 @dataclass
@@ -203,6 +203,29 @@ def test_a_failing_channel_is_not_retried_forever(env: InMemoryEnvironment, box:
         env.wait(minutes=1)
     assert len(env.services_of().outbox.waiting(10)) == 1
     assert len(box.messages) == 2
+
+
+def test_channels_that_hang_do_not_outlive_their_worker(env: InMemoryEnvironment) -> None:
+    """SES away: each of twenty addresses takes as long as a call may."""
+
+    class Hanging(Mailbox):
+        def send(self, subject: str, text: str, html: str) -> None:
+            self.messages.append((subject, text))
+            env.clock.move(8)
+            raise OSError("no answer")
+
+    hanging = [Hanging(f"mail {number}@example.com") for number in range(20)]
+    env.memory.topics.extend(hanging)
+    env.services = env.memory.services()
+    env.connect()
+    bad(env, 1)
+    before = env.clock()
+    env.wait(minutes=1)
+    assert env.clock() - before < 60 + 30
+    assert sum(len(each.messages) for each in hanging) == 3
+    own = env.services_of()
+    slack = own.connection.model_copy(update={"notify": NotificationSettings(slack=True)})
+    assert env.services.bound(slack).channels[0].name == "slack", "they keep nothing from it"
 
 
 def test_two_simultaneous_sweeps_send_once(env: InMemoryEnvironment, box: Mailbox) -> None:

@@ -134,7 +134,8 @@ def build_services(
     def channels(connection: Connection) -> list[Channel]:
         slack = SlackWebhook(http, partial(secret_store.slack_url, connection.id))
         plain = [*(telling.mail(connection) or telling.topics)]
-        return [*plain, slack] if connection.notify.slack else plain
+        # Slack first: while all addresses hang, those after the first few have to wait.
+        return [slack, *plain] if connection.notify.slack else plain
 
     return StackServices(
         actor=actor,

@@ -30,5 +30,5 @@ class Settings:
             environment["CONSOLE_CLAIM"],
             environment["CONSOLE_URL"].rstrip("/"),
             environment["SECRET_PREFIX"],
-            timedelta(hours=int(environment["CONSOLE_SESSION_HOURS"])),
+            timedelta(hours=float(environment["CONSOLE_SESSION_HOURS"])),
         )

@@ -17,6 +17,8 @@ from ml_connector.notifications.text import compose, compose_halts
 from ml_connector.services import Services
 
 _LEASE = timedelta(seconds=60)
+_LONG = timedelta(seconds=20)
+"""Of one sweep: whatever hangs must outlive neither the lease nor the worker."""
 _MAX_ITEMS = 5000
 _MOST_ALARMS = 20  # of a connection in one sweep
 _REMEMBERED = timedelta(days=8)  # longer than the items themselves
@@ -41,8 +43,10 @@ def send_due(services: Services) -> bool:
             return True
         # Read again: another sweep may have sent them before the lease was acquired.
         items = services.outbox.waiting(_MAX_ITEMS)
+        began = clock.now()
         for delivery in deliveries:
-            delivery.send(delivery.due(items))
+            if clock.now() - began < _LONG:
+                delivery.send(delivery.due(items))
         services.outbox.remove(_finished(items, deliveries))
     return True
 
