@@ -11,7 +11,7 @@ from hypothesis.strategies import _internal as strategies
 
 from local.in_memory.environment import InMemoryEnvironment
 from local.in_memory.rights import refusals
-from ml_connector import clock
+from ml_connector import clock, telemetry
 from ml_connector.clock import MovableClock
 
 # How long an example takes depends on the machine: `make bench` measures speed.
@@ -19,6 +19,7 @@ settings.register_profile("tests", deadline=None)
 settings.load_profile("tests")
 
 NOON = 1_793_016_000.0  # 2026-10-26 12:00 UTC
+_MACHINE_TIME = clock._read
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -30,6 +31,13 @@ def _all_strategies_are_loaded() -> None:
     """
     for module in pkgutil.iter_modules(strategies.__path__, f"{strategies.__name__}."):
         importlib.import_module(module.name)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _each_file_begins_as_a_process_does() -> None:
+    """Which files ran before on the same worker is chance; some leave a clock, and many secrets."""
+    clock.read_from(_MACHINE_TIME)
+    telemetry._concealed.clear()
 
 
 @pytest.fixture(autouse=True)
