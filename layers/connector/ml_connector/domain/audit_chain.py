@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from msgspec import Struct
+
 from ml_connector.domain.personal_values import new_salts, removed_paths, sealed
 
 START = "0" * 64
@@ -29,8 +31,7 @@ SALTS = "$salts"
 """Under this key of their detail, exported entries have their salts."""
 
 
-@dataclass(frozen=True)
-class Anchor:
+class Anchor(Struct, frozen=True):
     """The newest entry of a record according to the ledger; `seq` 0: none yet."""
 
     seq: int = 0

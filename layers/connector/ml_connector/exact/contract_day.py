@@ -5,8 +5,9 @@ counted. Each process takes calls in blocks, so that most calls cost no write. R
 the last fifth of our share is for orders.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
@@ -22,8 +23,7 @@ BLOCK = 10
 _FOR_ORDERS = 5  # one part in so many of the share
 
 
-@dataclass
-class _Taken:
+class _Taken(Struct):
     """What this process has taken today: unused calls, by what they were taken for."""
 
     day: str = ""

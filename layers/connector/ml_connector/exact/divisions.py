@@ -5,9 +5,10 @@ Premium licence; one of these is its HQ, a view of several divisions, which is i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+from msgspec import Struct
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Fault, Halt, Review
@@ -27,8 +28,7 @@ _PREMIUM_FROM = 10_000_000
 _MARGIN = timedelta(days=7)
 
 
-@dataclass(frozen=True)
-class ListedDivisions:
+class ListedDivisions(Struct, frozen=True):
     """The rows of a list of divisions, and the path of the list; empty if none shows any."""
 
     path: str

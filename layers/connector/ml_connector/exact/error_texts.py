@@ -6,8 +6,9 @@ rule wins, so the narrow ones come first.
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 
 class Kind(Enum):
@@ -18,8 +19,7 @@ class Kind(Enum):
     HALT = "halt"
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One meaning: its code, what to do, and the texts (regular expressions) that carry it."""
 
     code: str

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from ml_connector import clock, telemetry
 from ml_connector.domain.exception_codes import CATALOGUE, delay, problem
 from ml_connector.domain.faults import Fault, Halt, Later, Review, UnclearAnswer
@@ -45,8 +47,7 @@ _DEEPEST = 6
 _MARKUP = ("<", "{", "[")
 
 
-@dataclass(frozen=True)
-class ExactAnswer:
+class ExactAnswer(Struct, frozen=True):
     """Exact's answer: status, headers (any case) and the raw body."""
 
     status: int

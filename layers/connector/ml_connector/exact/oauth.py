@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+from msgspec import Struct
+
 from ml_connector import clock, telemetry
 from ml_connector.infrastructure.answer_texts import read_json
 from ml_connector.secret import Secret
@@ -82,8 +84,7 @@ class Tokens:
         )
 
 
-@dataclass(frozen=True)
-class TokenRequest:
+class TokenRequest(Struct, frozen=True):
     """A form to POST to the token endpoint; its content is a secret."""
 
     url: str

@@ -6,9 +6,11 @@ change updates the `Timestamp` of header and lines, so an increment holds comple
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+
+from msgspec import Struct
 
 from ml_connector.domain.ids import Guid
 from ml_connector.domain.money import round_to_cents, round_to_step
@@ -92,8 +94,7 @@ def read_line(row: RowReader) -> ExactLine:
     )
 
 
-@dataclass(frozen=True)
-class StreamRow:
+class StreamRow(Struct, frozen=True):
     """A row of the stream: an order's header, or one of its lines."""
 
     order: Guid

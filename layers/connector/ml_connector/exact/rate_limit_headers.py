@@ -1,8 +1,9 @@
 """Exact's two sets of rate-limit headers; either may be missing, stale or damaged."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 _DAY = "x-ratelimit-"
 _MINUTE = "x-ratelimit-minutely-"
@@ -11,8 +12,7 @@ _SMALLEST_MILLISECONDS = 10**11
 _FURTHEST = {_MINUTE: timedelta(minutes=10), _DAY: timedelta(hours=25)}
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(Struct, frozen=True):
     """One window as Exact reports it: calls allowed, calls left, its end (aware UTC)."""
 
     limit: int | None = None
@@ -27,8 +27,7 @@ class Window:
         return max(self.limit - self.remaining, 0)
 
 
-@dataclass(frozen=True)
-class RateLimitHeaders:
+class RateLimitHeaders(Struct, frozen=True):
     """Both windows; None for a set that was not sent."""
 
     minute: Window | None = None

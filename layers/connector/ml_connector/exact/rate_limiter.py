@@ -10,8 +10,9 @@ Exact counts it for, no minute has more than its limit, and none has to be kept 
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct, field
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
@@ -30,8 +31,7 @@ _MINUTE_TAIL = 3
 _DAY_TAIL = 20
 
 
-@dataclass
-class _Known:
+class _Known(Struct):
     """What this process knows of one division: limits, a pause, and when it last read them."""
 
     minute_limit: int

@@ -5,8 +5,9 @@ stream is read in full once a day. Sources: the sync and entity pages of Exact's
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from ml_connector.domain.ids import Guid
 from ml_connector.domain.orders.reference_data import Code, CodeKind, GLAccount, Item, Supplier
@@ -17,8 +18,7 @@ from ml_connector.exact.rows import RowReader
 Entity = Supplier | GLAccount | Item | Code
 
 
-@dataclass(frozen=True)
-class Stream:
+class Stream(Struct, frozen=True):
     """A `sync/*` endpoint: its path, fields, the kind of entity and how to read a row."""
 
     path: str
@@ -27,8 +27,7 @@ class Stream:
     read: Callable[[RowReader], Entity]
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """An endpoint without a stream, read in full."""
 
     path: str

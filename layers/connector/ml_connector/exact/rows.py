@@ -8,11 +8,12 @@ refused as a whole, never guessed.
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct, field
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Review
@@ -40,8 +41,7 @@ _WHOLE = re.compile(r"[+-]?\d{1,19}(\.0+)?", re.ASCII)
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
-@dataclass(frozen=True)
-class OddRow:
+class OddRow(Struct, frozen=True):
     """A row of which something cannot be read.
 
     `wrong` says what, in words. `identity` is the row's key, else its row version, else a digest;
@@ -55,8 +55,7 @@ class OddRow:
     wrong: str
 
 
-@dataclass
-class RowReader:
+class RowReader(Struct):
     """Reads the fields of one row; what cannot be read is added to `wrong`, in words."""
 
     row: object
@@ -212,8 +211,7 @@ class RowReader:
         self.wrong.append(f"{name} is {what}")
 
 
-@dataclass(frozen=True)
-class ReadRow(Generic[T]):
+class ReadRow(Struct, Generic[T], frozen=True):
     """What was read of one row. `odd`: something could not be read; `wrong`: of `value` itself."""
 
     value: T

@@ -8,8 +8,9 @@ for a run of calls; nobody waits for it, and a killed worker's expires.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from datetime import timedelta
+
+from msgspec import Struct, field
 
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
@@ -24,8 +25,7 @@ _ONE_CALL = timedelta(seconds=30)  # at most 25, with its time-outs
 _REMEMBERED = timedelta(minutes=3)
 
 
-@dataclass
-class Run:
+class Run(Struct):
     """A run of calls: the turns that are kept in it, by connection and division.
 
     `was_refused`: whether a turn was taken by another.

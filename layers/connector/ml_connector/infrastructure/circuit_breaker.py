@@ -14,6 +14,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
 
+from msgspec import Struct
+
 from ml_connector import clock
 from ml_connector.domain.exception_codes import delay
 from ml_connector.domain.faults import Fault, Later
@@ -36,8 +38,7 @@ _MOST_DISCOUNTED = 60  # paths
 _SAY_NOTHING = ("TOKEN_", "EXACT_TURN_TAKEN", "EXACT_CONTRACT_")
 
 
-@dataclass(frozen=True)
-class Remote:
+class Remote(Struct, frozen=True):
     """One of the two systems. `away` is the delay code while its circuit breaker is open.
 
     `silent`: the delay codes that mean no useful answer. With any other the remote did answer, or

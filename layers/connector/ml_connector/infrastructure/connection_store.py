@@ -1,11 +1,11 @@
 """Connections, and which Airbase order became which Exact order, in the mappings table."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from hashlib import sha256
 
+from msgspec import Struct
 from pydantic import ValidationError
 
 from ml_connector import clock
@@ -21,8 +21,7 @@ _UNVERSIONED = -1
 _ATTEMPTS = 5
 
 
-@dataclass(frozen=True)
-class ListedOrder:
+class ListedOrder(Struct, frozen=True):
     """The digest of an order as last seen in Airbase's listing.
 
     `is_skipped`: approved before the connection's first day, so the sweep does not post it.

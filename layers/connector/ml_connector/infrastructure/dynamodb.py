@@ -9,11 +9,11 @@ only within days.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
+from msgspec import Struct
 
 from ml_connector import clock
 from ml_connector.infrastructure import backoff
@@ -37,16 +37,14 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.05, 10.0  # seconds
 _sleep = time.sleep
 
 
-@dataclass(frozen=True)
-class Insert:
+class Insert(Struct, frozen=True):
     """Write a new item; refused when one with its key exists (expired ones do not count)."""
 
     table: "Table"
     item: Item
 
 
-@dataclass(frozen=True)
-class Replace:
+class Replace(Struct, frozen=True):
     """Write `item` over the one whose `version` is `expected`; refused when it has changed."""
 
     table: "Table"
@@ -54,16 +52,14 @@ class Replace:
     expected: int
 
 
-@dataclass(frozen=True)
-class Put:
+class Put(Struct, frozen=True):
     """Write `item`, overwriting any other."""
 
     table: "Table"
     item: Item
 
 
-@dataclass(frozen=True)
-class Delete:
+class Delete(Struct, frozen=True):
     """Remove an item; absent is fine."""
 
     table: "Table"
@@ -71,16 +67,14 @@ class Delete:
     sk: str
 
 
-@dataclass(frozen=True)
-class DeleteUnchanged:
+class DeleteUnchanged(Struct, frozen=True):
     """Remove `item`; refused unless it is stored exactly as given."""
 
     table: "Table"
     item: Item
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(Struct, frozen=True):
     """Write nothing; refuse the transaction when the item's `version` is not `expected`."""
 
     table: "Table"

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import Struct
+
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure.dynamodb import Item, Table
@@ -48,8 +50,7 @@ class IncomingEvent:
     every_copy_is_new: bool = False
 
 
-@dataclass(frozen=True)
-class StoredEvent:
+class StoredEvent(Struct, frozen=True):
     """An event as stored; `version` grows with every copy that is new."""
 
     connection: ConnectionId

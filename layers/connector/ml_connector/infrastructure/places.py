@@ -8,7 +8,9 @@ minutes.
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+
+from msgspec import Struct, field
 
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId
@@ -76,8 +78,7 @@ class Places:
         return self._table.join(self._pk, sk, member, most, int(clock.epoch()) + _KEPT)
 
 
-@dataclass
-class TakenPlaces:
+class TakenPlaces(Struct):
     """What was read of the places of a queue: who has one, or had one and failed."""
 
     places: Places

@@ -14,6 +14,8 @@ from difflib import SequenceMatcher
 from itertools import islice
 from typing import Any, TypeVar
 
+from msgspec import Struct
+
 from ml_connector import clock
 from ml_connector.domain.ids import Division, Guid, VendorId
 from ml_connector.domain.orders.order import Reference
@@ -87,8 +89,7 @@ class StreamCursor:
         return replace(self, failures=more, failing_since=since, rests_until=until)
 
 
-@dataclass(frozen=True)
-class SupplierChange:
+class SupplierChange(Struct, frozen=True):
     """A supplier was changed or deleted in Exact; `key` identifies the change."""
 
     supplier: Guid

@@ -6,10 +6,9 @@ lost or late delays what is due by `SWEPT_EVERY` at most.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from msgspec import Struct, json
+from msgspec import Struct, field, json
 
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId
@@ -59,8 +58,7 @@ class Queued(Struct, frozen=True):
     at: datetime
 
 
-@dataclass(frozen=True)
-class Marks:
+class Marks(Struct, frozen=True):
     """The marks of all connections, as read at one moment."""
 
     swept: Mapping[ConnectionId, Swept] = field(default_factory=dict)

@@ -1,8 +1,9 @@
 """A write to Exact before it is made, to be sent by the worker or shown in a preview."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
+
+from msgspec import Struct
 
 from ml_connector.domain.ids import Division, Guid
 from ml_connector.domain.orders.diff import Body
@@ -12,8 +13,7 @@ from ml_connector.exact.odata import address
 from ml_connector.exact.purchase_orders import ORDERS_PATH
 
 
-@dataclass(frozen=True)
-class ExactWrite:
+class ExactWrite(Struct, frozen=True):
     """One call that writes: `key` for a change or a removal; `record` names what it is about."""
 
     method: Literal["POST", "PUT", "DELETE"]

@@ -6,10 +6,12 @@ A message only asks a worker to process a record: lost, repeated or late ones do
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from itertools import islice
+
+from msgspec import Struct
 
 from ml_connector import clock
 from ml_connector.connections.token_stores import token_stores_need_care
@@ -103,8 +105,7 @@ def queue_at_once(services: Services, records: Iterable[AnyRecord]) -> None:
             services.sweep_soon()
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(Struct, frozen=True):
     """What was seen of a connection: its record, its outages, and whether it is at rest.
 
     It is at rest when nothing stops it and nothing was queued.

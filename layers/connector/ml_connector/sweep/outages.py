@@ -1,15 +1,15 @@
 """Which remote systems a connection cannot reach now: Airbase, and Exact site by site."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from ml_connector.domain.ids import SiteId
 from ml_connector.infrastructure.circuit_breaker import AIRBASE, EXACT, Outage, Remote
 from ml_connector.services import Services
 
 
-@dataclass(frozen=True)
-class Away:
+class Away(Struct, frozen=True):
     """A remote that is away; `site` names the Exact site, None stands for Airbase."""
 
     remote: Remote
@@ -22,8 +22,7 @@ class Away:
         return f"Exact ({self.site})" if self.site else self.remote.name.capitalize()
 
 
-@dataclass(frozen=True)
-class Outages:
+class Outages(Struct, frozen=True):
     """The outages of a connection, as read at one moment."""
 
     every: tuple[Away, ...]

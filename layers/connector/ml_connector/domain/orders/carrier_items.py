@@ -4,7 +4,7 @@ Exact's order lines have no GL account. Each line needs an item, and its cost is
 item's `GLCosts`: a *carrier item* of that account.
 """
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from ml_connector.domain.ids import Guid
 from ml_connector.domain.money import to_wire
@@ -13,8 +13,7 @@ from ml_connector.domain.orders.reference_data import GLAccount, Item, Supplier
 from ml_connector.domain.orders.validation import MappingContext
 
 
-@dataclass(frozen=True)
-class MissingCarrierItem:
+class MissingCarrierItem(Struct, frozen=True):
     """A GL account without a carrier item, in a division where one may be created."""
 
     gl_account: GLAccount
@@ -25,8 +24,7 @@ class MissingCarrierItem:
         return f"item for GL account {self.gl_account.code}"
 
 
-@dataclass(frozen=True)
-class MissingSupplierItem:
+class MissingSupplierItem(Struct, frozen=True):
     """A supplier item that the division demands: this supplier delivers this item."""
 
     item: Item

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
+from msgspec import Struct
+
 from ml_connector.domain.orders.diff import Body
 from ml_connector.domain.orders.edits import Difference, Edits, differences, drift, edits, is_same
 from ml_connector.domain.orders.exact_order import COMPLETE, ExactOrder
@@ -42,8 +44,7 @@ class WantedOrder:
     when_closed: WhenClosed = "report"
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What to do: `edits` goes with `amend`; `code`, `detail` and `values` with `report`."""
 
     action: Action

@@ -5,10 +5,11 @@ sent is filled by Exact and not compared; one that is None has to be empty.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from ml_connector.domain.orders.exact_order import ExactLine, ExactOrder
 
@@ -57,8 +58,7 @@ _LESS_AND_LESS_ALIKE: tuple[tuple[str, ...], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class LinePair:
+class LinePair(Struct, frozen=True):
     """An expected line and its line in Exact; None where there is none."""
 
     expected: Body | None

@@ -1,9 +1,10 @@
 """Map and validate an approved order: return what to send to Exact, or everything wrong with it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
+
+from msgspec import Struct, field
 
 from ml_connector.domain.ids import site_of
 from ml_connector.domain.money import to_wire
@@ -36,8 +37,7 @@ _GL_ACCOUNT: Mapping[Language, str] = {
 }
 
 
-@dataclass(frozen=True)
-class MappedOrder:
+class MappedOrder(Struct, frozen=True):
     """What to send to Exact: first what is `missing`, then one POST of `body`."""
 
     body: Mapping[str, Any]
@@ -169,8 +169,7 @@ def _header(context: MappingContext, supplier: Supplier | None) -> dict[str, Any
     )
 
 
-@dataclass
-class _Lines:
+class _Lines(Struct):
     """Maps the lines of one order and collects the missing prerequisites, each once."""
 
     context: MappingContext

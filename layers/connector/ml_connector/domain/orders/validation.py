@@ -1,8 +1,9 @@
 """Collect everything that prevents an order from being posted, in words for a person."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.faults import Problem, ReadPart, Review
@@ -46,8 +47,7 @@ class Problems:
         return Review(list(self._found.values()), read)
 
 
-@dataclass(frozen=True)
-class MappingContext:
+class MappingContext(Struct, frozen=True):
     """What mapping one order for one division needs, and where problems are reported."""
 
     order: Order
