@@ -17,7 +17,7 @@ from ml_connector.domain.faults import Halt
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.infrastructure import secret_store
 from ml_connector.infrastructure.dynamodb import (
-    Check,
+    CheckVersion,
     Delete,
     DeleteUnchanged,
     Insert,
@@ -37,7 +37,7 @@ _LOCK = threading.RLock()
 
 
 _ACTIONS: Mapping[type[Write], str] = {
-    Check: "ConditionCheckItem",
+    CheckVersion: "ConditionCheckItem",
     Delete: "DeleteItem",
     DeleteUnchanged: "DeleteItem",
 }
@@ -120,7 +120,7 @@ class InMemoryTable:
             for write in writes:
                 if isinstance(write, Delete | DeleteUnchanged):
                     _in_memory(write).remove(*_key(write))
-                elif not isinstance(write, Check):
+                elif not isinstance(write, CheckVersion):
                     _in_memory(write).store(write.item)
             return True
 
@@ -245,7 +245,7 @@ def _in_memory(write: Write) -> InMemoryTable:
 
 
 def _key(write: Write) -> tuple[str, str]:
-    if isinstance(write, Delete | Check):
+    if isinstance(write, Delete | CheckVersion):
         return write.pk, write.sk
     return str(write.item["pk"]), str(write.item["sk"])
 
@@ -254,7 +254,7 @@ def _is_allowed(write: Write) -> bool:
     stored = _in_memory(write)._raw(*_key(write))  # noqa: SLF001  same module
     if isinstance(write, Put | Delete):
         return True
-    if isinstance(write, Replace | Check):
+    if isinstance(write, Replace | CheckVersion):
         return stored is not None and stored.get("version") == write.expected
     if isinstance(write, DeleteUnchanged):
         return stored == write.item

@@ -8,7 +8,7 @@ from local.in_memory.environment import FIRM
 from ml_connector import clock
 from ml_connector.connections import manage
 from ml_connector.domain.ids import ConnectionId
-from ml_connector.domain.reports import Outcome
+from ml_connector.domain.reports import DeedOutcome
 from ml_connector.infrastructure.drafts import Drafts
 from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.infrastructure.ledger import CONNECTION
@@ -17,7 +17,7 @@ from ml_connector.rehearsal.rehearse import rehearse
 from tests.person_stack import PERSON, PersonStack
 from tests.two_sites import TwoSites
 
-REPORT = Outcome(is_done=True, request="month", values={})
+REPORT = DeedOutcome(is_done=True, request="month", values={})
 OTHER = ConnectionId("other-firm")
 
 
@@ -57,7 +57,7 @@ def test_nothing_stays_but_records_and_the_audit_trail(env: TwoSites) -> None:
     after = left(env)
     assert after["mappings"] == {f"{OTHER}#reports"}, "another connection's stay"
     assert after["reference"] == after["coordination"] == set()
-    assert (kept[0].read("month", Outcome), kept[0].outcome("a" * 24)) == (None, None)
+    assert (kept[0].read("month", DeedOutcome), kept[0].outcome("a" * 24)) == (None, None)
     assert Drafts(tables.coordination).get(FIRM) is None
     rehearsed = [i for i in tables.coordination.items() if "#rehearsal" in str(i["pk"])]  # type: ignore[attr-defined]
     assert rehearsed == [], "they hold orders"

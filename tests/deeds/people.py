@@ -11,7 +11,7 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.ids import RecordKey
 from ml_connector.domain.open_groups import Group
 from ml_connector.domain.records import DeedFacts, DeedResult, DeedState
-from ml_connector.domain.reports import Outcome
+from ml_connector.domain.reports import DeedOutcome
 from ml_connector.infrastructure.kept_reports import KeptReports
 from ml_connector.infrastructure.ledger import AnyRecord, Record
 from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
@@ -60,7 +60,7 @@ class People:
         once = f"{key} {deed} {self.env.clock()}"
         self.env.memory.queues.send(replace(message, body=stored), once)
 
-    def request(self, who: str, name: RequestName, **values: str) -> Outcome | None:
+    def request(self, who: str, name: RequestName, **values: str) -> DeedOutcome | None:
         """Ask for something on a page that is about no one record; return what came of it."""
         self.env.clock.move(1)
         person: Any = {"issuer": "https://idp", "subject": who, "person": who.title()}

@@ -9,7 +9,7 @@ import pytest
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector import clock
 from ml_connector.deeds.reports import ReportMaker
-from ml_connector.domain.reports import Outcome
+from ml_connector.domain.reports import DeedOutcome
 from ml_connector.infrastructure.kept_reports import KeptReports, ReportTooLargeError
 from ml_connector.messages.kinds import PersonRequest, RequestName
 from ml_connector.messages.sending import request_message
@@ -57,7 +57,7 @@ def deliver(env: InMemoryEnvironment, minutes: int) -> None:
         env.clock.move(60)
 
 
-def outcome(env: InMemoryEnvironment, id: str) -> Outcome:
+def outcome(env: InMemoryEnvironment, id: str) -> DeedOutcome:
     found = KeptReports(env.services.tables.mappings, FIRM).outcome(id)
     assert found, "the page still says: in progress"
     return found

@@ -15,7 +15,7 @@ from ml_connector.domain.faults import Problem
 from ml_connector.domain.ids import Actor, Division, Guid
 from ml_connector.domain.records import (
     ORDER_TRANSITIONS,
-    Change,
+    BegunChange,
     ConnectionFacts,
     ExactReference,
     Facts,
@@ -54,7 +54,7 @@ _orders = st.builds(
     intent=st.none() | _intents,
     body=st.none() | st.just(BODY),
     exact=st.none() | st.builds(ExactReference, st.just(Guid("g")), st.integers(), _amounts),
-    change=st.none() | st.just(Change("amendment", AT, BODY)),
+    change=st.none() | st.just(BegunChange("amendment", AT, BODY)),
     is_changed_in_exact=st.booleans(),
     aside_from=st.none() | st.sampled_from(OrderState),
 )

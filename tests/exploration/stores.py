@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from local.in_memory.tables import InMemoryTable
-from ml_connector.infrastructure.dynamodb import Check, Delete, Item, Write
+from ml_connector.infrastructure.dynamodb import CheckVersion, Delete, Item, Write
 from tests.exploration.actors import DONE, Ways, call
 
 IsShared = Callable[[str, str], bool]
@@ -163,7 +163,7 @@ class ExploredTable(InMemoryTable):
 
 
 def _key(write: Write) -> tuple[str, str]:
-    if isinstance(write, Delete | Check):
+    if isinstance(write, Delete | CheckVersion):
         return write.pk, write.sk
     return str(write.item["pk"]), str(write.item["sk"])
 
@@ -175,6 +175,6 @@ def _named(pk: str, sk: str) -> str:
 
 def _what(writes: Sequence[Write]) -> str:
     """Name a transaction by the step that it records in the audit trail, else by its first item."""
-    items = [write.item for write in writes if not isinstance(write, Delete | Check)]
+    items = [write.item for write in writes if not isinstance(write, Delete | CheckVersion)]
     steps = [str(item["step"]) for item in items if "step" in item]
     return f"record {steps[0]!r}" if steps else f"write {_named(*_key(writes[0]))}"

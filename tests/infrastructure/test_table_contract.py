@@ -10,7 +10,7 @@ from moto import mock_aws
 from local.in_memory.tables import InMemoryTable
 from ml_connector import clock
 from ml_connector.infrastructure.dynamodb import (
-    Check,
+    CheckVersion,
     Delete,
     DeleteUnchanged,
     DynamoTable,
@@ -138,10 +138,10 @@ def test_many_items_are_read_at_once(table: Table) -> None:
 def test_a_check_refuses_all_writes(table: Table) -> None:
     table.insert(any_item("a", version=2))
     for key, version in (("a", 1), ("absent", 1)):
-        writes: list[Write] = [Put(table, any_item("b")), Check(table, "firm", key, version)]
+        writes: list[Write] = [Put(table, any_item("b")), CheckVersion(table, "firm", key, version)]
         assert not table.transact(writes)
         assert table.get("firm", "b") is None
-    assert table.transact([Put(table, any_item("b")), Check(table, "firm", "a", 2)])
+    assert table.transact([Put(table, any_item("b")), CheckVersion(table, "firm", "a", 2)])
     assert table.get("firm", "a") == any_item("a", version=2)
     assert table.get("firm", "b") == any_item("b")
 

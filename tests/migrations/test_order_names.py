@@ -9,7 +9,7 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from local.in_memory.tables import InMemoryTable
 from ml_connector.domain.ids import Actor, OrderId
 from ml_connector.exceptions.listing import list_open, read_filter
-from ml_connector.infrastructure.dynamodb import Check
+from ml_connector.infrastructure.dynamodb import CheckVersion
 from ml_connector.infrastructure.ledger import order_key
 from ml_connector.migrations.order_names import STEP
 from ml_connector.migrations.run import migrate
@@ -88,7 +88,7 @@ def test_an_order_that_is_renamed_meanwhile(
     renamed: list[str] = []
 
     def transact(table: InMemoryTable, writes: Any) -> bool:
-        is_step = any(isinstance(each, Check) and each.sk == key for each in writes)
+        is_step = any(isinstance(each, CheckVersion) and each.sk == key for each in writes)
         if is_step and not renamed:
             renamed.append(key)
             record = ledger.read(key)
@@ -108,7 +108,7 @@ def test_a_record_that_never_stops_changing_is_reported(
     real = InMemoryTable.transact
 
     def transact(table: InMemoryTable, writes: Any) -> bool:
-        return not any(isinstance(each, Check) for each in writes) and real(table, writes)
+        return not any(isinstance(each, CheckVersion) for each in writes) and real(table, writes)
 
     with monkeypatch.context() as patched:
         patched.setattr(InMemoryTable, "transact", transact)

@@ -4,7 +4,7 @@ from typing import Any
 
 from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.infrastructure.queues import Message
-from ml_connector.month_end.reconcile import MonthReport
+from ml_connector.month_end.reconcile import ReconciledMonth
 from ml_connector.month_end.reconcile import reconcile as reconcile_
 from tests.person_stack import PERSON, PersonStack
 
@@ -24,14 +24,14 @@ class MonthStack(PersonStack):
             self.env.work()
 
 
-def reconcile(env: InMemoryEnvironment, month: str, **more: Any) -> MonthReport:
+def reconcile(env: InMemoryEnvironment, month: str, **more: Any) -> ReconciledMonth:
     """Reconcile the firm's month, and check that it is serialisable."""
     report = reconcile_(MonthStack(env), PERSON, FIRM, month, **more)
     report.as_dict()
     return report
 
 
-def by_category(report: MonthReport) -> dict[str, list[str]]:
+def by_category(report: ReconciledMonth) -> dict[str, list[str]]:
     """Return the titles of the orders by category."""
     found: dict[str, list[str]] = {}
     for line in report.lines:

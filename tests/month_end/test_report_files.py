@@ -14,7 +14,7 @@ from ml_connector.clock import MovableClock
 from ml_connector.domain.ids import Division
 from ml_connector.domain.money import Money
 from ml_connector.month_end.months import Month
-from ml_connector.month_end.reconcile import MonthReport
+from ml_connector.month_end.reconcile import ReconciledMonth
 from ml_connector.month_end.report_files import COLUMNS, write_html, write_orders
 from ml_connector.month_end.report_lines import ReportLine, totals_of
 from ml_connector.user_errors import UserError
@@ -24,7 +24,7 @@ EVIL = "=cmd|'/c calc'!A1<script>alert(1)</script>\"&"
 
 
 @pytest.fixture
-def report(time: MovableClock) -> MonthReport:
+def report(time: MovableClock) -> ReconciledMonth:
     euros = Money(Decimal("100.00"), "EUR")
     lines = [
         ReportLine(
@@ -37,7 +37,7 @@ def report(time: MovableClock) -> MonthReport:
         ),
         ReportLine("missing", "-PO-3", "o3", None, None, airbase=Money(Decimal("1.10"), "USD")),
     ]  # fmt: skip
-    return MonthReport(
+    return ReconciledMonth(
         connection=CONNECTION,
         month=Month(2026, 10, ("Europe/Amsterdam",)),
         made_at=datetime(2026, 10, 20, tzinfo=UTC),
@@ -50,7 +50,9 @@ def report(time: MovableClock) -> MonthReport:
     )
 
 
-def test_a_csv_has_one_row_per_order_and_no_formula(report: MonthReport, tmp_path: Path) -> None:
+def test_a_csv_has_one_row_per_order_and_no_formula(
+    report: ReconciledMonth, tmp_path: Path
+) -> None:
     path = tmp_path / "month.csv"
     write_orders(report, path)
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -84,7 +86,7 @@ class _Page(HTMLParser):
 
 
 def test_a_page_is_complete_escaped_and_without_scripts(
-    report: MonthReport, tmp_path: Path
+    report: ReconciledMonth, tmp_path: Path
 ) -> None:
     path = tmp_path / "month.html"
     write_html(report, path)
@@ -103,18 +105,18 @@ def test_a_page_is_complete_escaped_and_without_scripts(
     assert shown.count("EUR 100.00") == 4
 
 
-def test_a_file_that_cannot_be_written_is_an_error(report: MonthReport, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_an_error(report: ReconciledMonth, tmp_path: Path) -> None:
     for write in (write_orders, write_html):
         with pytest.raises(UserError, match=r"No such file|no folder"):
             write(report, tmp_path / "nowhere" / "month")
 
 
-def page_of(report: MonthReport, path: Path) -> str:
+def page_of(report: ReconciledMonth, path: Path) -> str:
     write_html(report, path)
     return path.read_text("utf-8")
 
 
-def test_a_page_begins_with_the_month_in_sentences(report: MonthReport, tmp_path: Path) -> None:
+def test_a_page_begins_with_the_month_in_sentences(report: ReconciledMonth, tmp_path: Path) -> None:
     euros = Money(Decimal("1234567.5"), "EUR")
     twin = ReportLine(
         "possible_duplicate", "PO-1", "", Division("nl.1"), date(2026, 10, 3), "V", None, euros,
@@ -140,7 +142,7 @@ def test_a_page_begins_with_the_month_in_sentences(report: MonthReport, tmp_path
     assert "If both are one purchase, delete one of them in Exact." in text
 
 
-def test_a_month_without_findings_says_so(report: MonthReport, tmp_path: Path) -> None:
+def test_a_month_without_findings_says_so(report: ReconciledMonth, tmp_path: Path) -> None:
     lines = report.lines[:1]
     month = replace(report, lines=lines, totals=totals_of(lines))
     text = page_of(month, tmp_path / "month.html")
@@ -150,7 +152,7 @@ def test_a_month_without_findings_says_so(report: MonthReport, tmp_path: Path) -
 
 
 def test_columns_are_aligned_across_groups_and_people_have_names(
-    report: MonthReport, tmp_path: Path
+    report: ReconciledMonth, tmp_path: Path
 ) -> None:
     who = "connector arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_x/jo@example.com"
     text = page_of(replace(report, made_by=who), tmp_path / "month.html")

@@ -14,7 +14,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import Division
 from ml_connector.exceptions import possible_duplicates as duplicates
 from ml_connector.infrastructure.halts import Halts
-from ml_connector.month_end.reconcile import MonthReport
+from ml_connector.month_end.reconcile import ReconciledMonth
 from ml_connector.settings.connection import Connection
 from tests.exceptions.test_duplicates import enter_by_hand, waiting
 from tests.month_end.month_stack import reconcile
@@ -51,7 +51,7 @@ class Firm:
     def places(self) -> tuple[int, int]:
         return len(self.old()), len(self.new())
 
-    def reconcile(self) -> MonthReport:
+    def reconcile(self) -> ReconciledMonth:
         return reconcile(self.env, "2026-09", is_fresh=False)
 
 

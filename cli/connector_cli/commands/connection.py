@@ -128,7 +128,7 @@ def set_(
 
 def accept_differences(
     id: str,
-    found: Sequence[changes.Difference],
+    found: Sequence[changes.SettingChange],
     option: str,
     *,
     is_accepted: bool,
@@ -153,7 +153,7 @@ def accept_differences(
         raise refused
 
 
-def _print_differences(found: Sequence[changes.Difference]) -> None:
+def _print_differences(found: Sequence[changes.SettingChange]) -> None:
     for each in found:
         typer.echo(f"  {each.text}", err=True)  # beside the question about it
 

@@ -11,7 +11,7 @@ from connector_cli.commands.common import ConnectionArgument, Json, stack_of
 from connector_cli.printing import print_json, print_line, print_table
 from ml_connector.domain.money import readable
 from ml_connector.domain.words import moment
-from ml_connector.month_end.reconcile import MonthReport
+from ml_connector.month_end.reconcile import ReconciledMonth
 from ml_connector.month_end.reconcile import reconcile as reconcile_
 from ml_connector.month_end.report_files import (
     differences_text,
@@ -66,7 +66,7 @@ def reconcile(
         raise typer.Exit(1)
 
 
-def _print(report: MonthReport) -> None:
+def _print(report: ReconciledMonth) -> None:
     shown = [line for line in report.lines if line.category != "equal"]
     columns = ("Division", "Category", "Order", "Airbase", "Exact", "Why")
     if shown:
@@ -100,7 +100,7 @@ def _row(line: ReportLine) -> tuple[object, ...]:
     )
 
 
-def _totals(report: MonthReport) -> Iterator[tuple[object, ...]]:
+def _totals(report: ReconciledMonth) -> Iterator[tuple[object, ...]]:
     for totals in report.totals:
         yield from _total_rows(totals)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ml_connector.domain.reports import Outcome
+from ml_connector.domain.reports import DeedOutcome
 from ml_connector.languages.texts import Texts, marked
 
 OUTCOMES: Mapping[str, str] = {
@@ -121,7 +121,7 @@ CHECKS: Mapping[str, str] = {
 }
 
 
-def outcome_in_words(texts: Texts, outcome: Outcome) -> str:
+def outcome_in_words(texts: Texts, outcome: DeedOutcome) -> str:
     """Return what came of a request; why it was not done as it was kept."""
     values = outcome.values
     if not outcome.is_done:
@@ -141,7 +141,7 @@ def evidence_in_words(texts: Texts, evidence: str) -> str:
     return texts.say(EVIDENCE[evidence]) if evidence in EVIDENCE else evidence
 
 
-def _import_in_words(texts: Texts, outcome: Outcome) -> str:
+def _import_in_words(texts: Texts, outcome: DeedOutcome) -> str:
     number, queued = int(outcome.values["number"]), int(outcome.values["queued"])
     if not number:
         return texts.say("The lines change nothing: everything is mapped like this already.")

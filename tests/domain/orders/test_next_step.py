@@ -51,7 +51,7 @@ from ml_connector.domain.orders.steps import (
 )
 from ml_connector.domain.records import (
     SETTLE,
-    Change,
+    BegunChange,
     ExactReference,
     Intent,
     OrderFacts,
@@ -401,7 +401,7 @@ class TestAnOrderThatIsInExact:
         assert (step.step, step.facts.vendor_id) == ("vendor_changed", "ven-2")
 
     def test_a_change_under_way_settles_first(self) -> None:
-        change = Change("amendment", NOW - timedelta(seconds=1), body_of(DEARER))
+        change = BegunChange("amendment", NOW - timedelta(seconds=1), body_of(DEARER))
         step = step_of(
             self.start(posted(change=change), state=OrderState.AMENDING), World(order=DEARER)
         )
@@ -409,7 +409,7 @@ class TestAnOrderThatIsInExact:
         assert step.later.until == change.at + SETTLE
 
     def test_a_change_that_was_done_is_settled(self) -> None:
-        change = Change("amendment", NOW - SETTLE, body_of(DEARER))
+        change = BegunChange("amendment", NOW - SETTLE, body_of(DEARER))
         facts = posted(change=change)
         found = in_exact(DEARER, amount=Decimal("133.10"))
         step = step_of(
@@ -547,7 +547,10 @@ def a_start(draw: st.DrawFn) -> Known:
                 (OrderState.POSTING, replace(fetched(), intent=intent, body={})),
                 (OrderState.POSTED, posted()),
                 (OrderState.POSTED, posted(problems=(problem,))),
-                (OrderState.AMENDING, posted(change=Change("amendment", NOW - SETTLE, body_of()))),
+                (
+                    OrderState.AMENDING,
+                    posted(change=BegunChange("amendment", NOW - SETTLE, body_of())),
+                ),
                 (OrderState.CANCELLED, posted()),
             ]
         )

@@ -18,7 +18,7 @@ _NAMED_BY_PEOPLE = ("tag_dimensions", "state_words", "outcome_words", "orders_qu
 _LONGEST = 60
 
 
-class Difference(NamedTuple):
+class SettingChange(NamedTuple):
     """A setting that changes: its dotted key, and its value before and after, None without one.
 
     The mappings of a kind are one setting: what changes is how many entries there are.
@@ -147,12 +147,12 @@ def _by_site(connection: Connection) -> Settings:
     return {**rest, "id": connection.id, "sites": sites}
 
 
-def from_before(before: Connection | None, after: Connection) -> list[Difference]:
+def from_before(before: Connection | None, after: Connection) -> list[SettingChange]:
     """Return what changes of a connection, nothing if it is new; see `differences`."""
     return differences(before, after) if before else []
 
 
-def differences(before: Connection, after: Connection) -> list[Difference]:
+def differences(before: Connection, after: Connection) -> list[SettingChange]:
     """Return what changes, in the order of the settings; both with all their mappings."""
     old, new = _flat(before), _flat(after)
     return [
@@ -162,12 +162,12 @@ def differences(before: Connection, after: Connection) -> list[Difference]:
     ]
 
 
-def _difference(key: str, before: Any, after: Any) -> Difference:
+def _difference(key: str, before: Any, after: Any) -> SettingChange:
     if isinstance(before, dict) or isinstance(after, dict):
         is_dropped = bool((before or {}).keys() - (after or {}).keys())
-        return Difference(key, before or {}, after or {}, is_dropped)
+        return SettingChange(key, before or {}, after or {}, is_dropped)
     is_dropped = before is not None and after is None and not key.startswith("profile.")
-    return Difference(key, before, after, is_dropped)  # another scheme has other settings
+    return SettingChange(key, before, after, is_dropped)  # another scheme has other settings
 
 
 def own_settings(connection: Connection) -> dict[str, str]:

@@ -12,15 +12,15 @@ from ml_connector.domain.orders.order import Order, Tag
 from ml_connector.domain.orders.reference_data import Supplier
 from ml_connector.domain.reports import (
     ApprovedLine,
-    ApprovedOrder,
     BillsReport,
-    Candidate,
-    DivisionCalls,
+    CallsLeft,
     KnownBill,
     MappingsReport,
     MonthReport,
     Obligation,
+    OrderReport,
     PingReport,
+    RankedSupplier,
     Side,
     SiteFigures,
     VendorCase,
@@ -132,11 +132,11 @@ def _obligations(services: Services) -> Iterator[Obligation]:
         yield from obligations_of(each.division, services.exact_orders(each.division).all())
 
 
-def _calls(services: Services) -> Iterator[DivisionCalls]:
+def _calls(services: Services) -> Iterator[CallsLeft]:
     for site in services.connection.sites:
         limiter = services.exact_at(site.site).rate_limiter
         for each in site.divisions:
-            yield DivisionCalls(each.division, *limiter.minute_and_day_left(each.division))
+            yield CallsLeft(each.division, *limiter.minute_and_day_left(each.division))
 
 
 def _sites(services: Services) -> Iterator[SiteFigures]:
@@ -147,8 +147,8 @@ def _sites(services: Services) -> Iterator[SiteFigures]:
         yield SiteFigures(site.site, left, day.title, day.used(), day.share)
 
 
-def _approved(order: Order) -> ApprovedOrder:
-    return ApprovedOrder(
+def _approved(order: Order) -> OrderReport:
+    return OrderReport(
         at=clock.now(),
         title=order.title,
         vendor=str(order.vendor),
@@ -230,11 +230,11 @@ def _vendor_case(
 
 def _candidates(
     proposed: Iterable[ProposedSupplier], suppliers: SupplierLookup
-) -> Iterator[Candidate]:
+) -> Iterator[RankedSupplier]:
     for each in proposed:
         known = suppliers.get(each.id)
         side = _supplier(known, each.id) if known else Side(each.id, each.code, each.name)
-        yield Candidate(side, each.score)
+        yield RankedSupplier(side, each.score)
 
 
 def _supplier(found: Supplier | None, id: str) -> Side:

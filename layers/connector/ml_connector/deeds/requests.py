@@ -13,7 +13,7 @@ from ml_connector.deeds.rules import link_check, require_seen
 from ml_connector.deeds.worker_stack import WorkerStack
 from ml_connector.domain.ids import Actor, ConnectionId
 from ml_connector.domain.people import Person
-from ml_connector.domain.reports import Outcome, VendorChoice, vendor_choice
+from ml_connector.domain.reports import DeedOutcome, VendorChoice, vendor_choice
 from ml_connector.exceptions import retry
 from ml_connector.infrastructure.decided_values import MappedValue
 from ml_connector.infrastructure.kept_reports import KeptReports
@@ -46,7 +46,7 @@ def answer(request: PersonRequest, services: StackServices) -> None:
         kept.note(request.id, _outcome(request, services))
 
 
-def _outcome(request: PersonRequest, services: StackServices) -> Outcome:
+def _outcome(request: PersonRequest, services: StackServices) -> DeedOutcome:
     if request.receives:  # its worker was ended, at its time limit perhaps
         return _not_done(request, _UNFINISHED)
     actor = Person(request.issuer, request.subject, request.person).actor
@@ -58,11 +58,11 @@ def _outcome(request: PersonRequest, services: StackServices) -> Outcome:
     except Exception:  # noqa: BLE001  the page would wait for ever
         logger().exception("a request failed", request=request.request)
         return _not_done(request, FAILED)
-    return Outcome(is_done=True, request=request.request, values=values)
+    return DeedOutcome(is_done=True, request=request.request, values=values)
 
 
-def _not_done(request: PersonRequest, why: str) -> Outcome:
-    return Outcome(is_done=False, request=request.request, values={"why": why})
+def _not_done(request: PersonRequest, why: str) -> DeedOutcome:
+    return DeedOutcome(is_done=False, request=request.request, values={"why": why})
 
 
 def _do(stack: WorkerStack, actor: Actor, request: PersonRequest) -> Mapping[str, Any]:

@@ -243,7 +243,7 @@ class ExactReference(Struct, frozen=True):
     amount: Decimal | None = None
 
 
-class Change(Struct, frozen=True):
+class BegunChange(Struct, frozen=True):
     """A change of a posted order that was begun and whose outcome was not seen yet."""
 
     what: Literal["amendment", "removal", "adoption"]
@@ -314,7 +314,7 @@ class OrderFacts(Facts):
     posted_at: datetime | None = None
     status: Mapping[str, str] = field(default_factory=dict)
     """How far it has come in Exact: received, invoiced."""
-    change: Change | None = None
+    change: BegunChange | None = None
     is_changed_in_exact: bool = False
     is_pending: bool = False
     """A change waits for approval in Airbase; what was approved before stays."""

@@ -23,7 +23,7 @@ class Side(Struct, frozen=True):
     is_usable: bool = True
 
 
-class Candidate(Struct, frozen=True):
+class RankedSupplier(Struct, frozen=True):
     """A proposed supplier, and how similar it is, 0 to 1."""
 
     supplier: Side
@@ -41,7 +41,7 @@ class VendorCase(Struct, frozen=True):
     vendor: Side
     rule: str
     evidence: tuple[str, ...]
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[RankedSupplier, ...]
     linked_to: Side | None
     doubt: str
     orders: tuple[str, ...]
@@ -98,7 +98,7 @@ class Obligation(Struct, frozen=True):
 
 
 class MonthReport(Struct, frozen=True):
-    """A reconciled month, as `reconcile.MonthReport.as_dict`; and as a table for spreadsheets.
+    """A reconciled month, as `reconcile.ReconciledMonth.as_dict`; and as a table for spreadsheets.
 
     `obligations` are those of the moment when it was made.
     """
@@ -110,7 +110,7 @@ class MonthReport(Struct, frozen=True):
     obligations: tuple[Obligation, ...] = ()
 
 
-class DivisionCalls(Struct, frozen=True):
+class CallsLeft(Struct, frozen=True):
     """How many calls a division has left, this minute and today."""
 
     division: str
@@ -136,7 +136,7 @@ class PingReport(Struct, frozen=True):
 
     at: datetime
     checks: tuple[Mapping[str, Any], ...]
-    calls: tuple[DivisionCalls, ...] = ()
+    calls: tuple[CallsLeft, ...] = ()
     sites: tuple[SiteFigures, ...] = ()
 
 
@@ -152,7 +152,7 @@ class ApprovedLine(Struct, frozen=True):
     cost_centre: str
 
 
-class ApprovedOrder(Struct, frozen=True):
+class OrderReport(Struct, frozen=True):
     """An order as Airbase has it: the total with its currency, days as ISO."""
 
     at: datetime
@@ -190,7 +190,7 @@ class BillsReport(Struct, frozen=True):
     unreadable: int = 0
 
 
-class Outcome(Struct, frozen=True):
+class DeedOutcome(Struct, frozen=True):
     """What came of a request: done, or why not; `values` are filled into the page's words."""
 
     is_done: bool

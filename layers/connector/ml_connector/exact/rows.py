@@ -41,7 +41,7 @@ _WHOLE = re.compile(r"[+-]?\d{1,19}(\.0+)?", re.ASCII)
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
-class OddRow(Struct, frozen=True):
+class Oddity(Struct, frozen=True):
     """A row of which something cannot be read.
 
     `wrong` says what, in words. `identity` is the row's key, else its row version, else a digest;
@@ -186,7 +186,7 @@ class RowReader(Struct):
             return None
         return found
 
-    def odd(self) -> OddRow:
+    def odd(self) -> Oddity:
         """Return the row as one that cannot be read."""
         quiet = RowReader(self.row)
         key = next((str(found) for n in _KEYS if (found := quiet.optional_key(n))), "")
@@ -200,7 +200,7 @@ class RowReader(Struct):
         content = sha256(repr(self.row).encode(errors="replace")).hexdigest()[:16]
         identity = key or (f"version {version}" if version else f"content {content}")
         wrong = redact_text("; ".join(dict.fromkeys(self.wrong)))[:_LONGEST_WRONG]
-        return OddRow(identity, redact_text(name) or "row without a name", key, version, wrong)
+        return Oddity(identity, redact_text(name) or "row without a name", key, version, wrong)
 
     def _is_odd(self, name: str) -> bool:
         return any(each.startswith(f"{name} ") for each in self.wrong)
@@ -218,11 +218,11 @@ class ReadRow(Struct, Generic[T], frozen=True):
     version: int | None
     row: object
     wrong: str = ""
-    odd: OddRow | None = None
+    odd: Oddity | None = None
 
     @property
     def identities(self) -> set[str]:
-        """Return every identity that an `OddRow` of this row may have."""
+        """Return every identity that an `Oddity` of this row may have."""
         found = RowReader(self.row).odd()
         return {found.identity, f"version {found.version}", found.key} - {""}
 

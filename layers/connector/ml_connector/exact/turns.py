@@ -25,8 +25,8 @@ _ONE_CALL = timedelta(seconds=30)  # at most 25, with its time-outs
 _REMEMBERED = timedelta(minutes=3)
 
 
-class Run(Struct):
-    """A run of calls: the turns that are kept in it, by connection and division.
+class KeptTurns(Struct):
+    """The turns that are kept during a run of calls, by connection and division.
 
     `was_refused`: whether a turn was taken by another.
     """
@@ -35,11 +35,11 @@ class Run(Struct):
     was_refused: bool = False
 
 
-_run: ContextVar[Run | None] = ContextVar("run of calls", default=None)
+_run: ContextVar[KeptTurns | None] = ContextVar("run of calls", default=None)
 
 
 @contextmanager
-def kept() -> Iterator[Run]:
+def kept() -> Iterator[KeptTurns]:
     """Keep within a `with` block the turns that its calls take; they are released at its end.
 
     A block within another is part of the same run.
@@ -47,7 +47,7 @@ def kept() -> Iterator[Run]:
     if known := _run.get():
         yield known
         return
-    run = Run()
+    run = KeptTurns()
     before = _run.set(run)
     try:
         yield run
@@ -83,7 +83,7 @@ class Turns:
         Raises:
             Later: every turn is taken. Unless it is for orders, the next run leaves a pause.
         """
-        run = _run.get() or Run()
+        run = _run.get() or KeptTurns()
         known = run.held.pop((self._leases, division), None)
         lease = (known and self._renewed(known)) or self._acquired(division)
         if lease is None:

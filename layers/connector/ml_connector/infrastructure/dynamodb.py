@@ -74,7 +74,7 @@ class DeleteUnchanged(Struct, frozen=True):
     item: Item
 
 
-class Check(Struct, frozen=True):
+class CheckVersion(Struct, frozen=True):
     """Write nothing; refuse the transaction when the item's `version` is not `expected`."""
 
     table: "Table"
@@ -83,7 +83,7 @@ class Check(Struct, frozen=True):
     expected: int
 
 
-Write = Insert | Replace | Put | Delete | DeleteUnchanged | Check
+Write = Insert | Replace | Put | Delete | DeleteUnchanged | CheckVersion
 
 
 class Table(Protocol):
@@ -215,7 +215,7 @@ def item_size(item: Mapping[str, Scalar]) -> int:
 
 def transaction_size(writes: Sequence[Write]) -> int:
     """Return the bytes of the items in a transaction."""
-    return sum(0 if isinstance(each, Delete | Check) else item_size(each.item) for each in writes)
+    return sum(0 if isinstance(each, Delete | CheckVersion) else item_size(each.item) for each in writes)
 
 
 def _value(value: Scalar) -> dict[str, Any]:
@@ -228,14 +228,14 @@ def _act(write: Write) -> dict[str, Any]:
     """Return the write as one action of a transaction."""
     if isinstance(write, Delete):
         return {"Delete": _keyed(write)}
-    if isinstance(write, Check):
+    if isinstance(write, CheckVersion):
         return {"ConditionCheck": _keyed(write) | _version_is(write.expected)}
     if isinstance(write, DeleteUnchanged):
         return {"Delete": _removal(write)}
     return {"Put": _put(write)}
 
 
-def _keyed(write: Delete | Check) -> dict[str, Any]:
+def _keyed(write: Delete | CheckVersion) -> dict[str, Any]:
     return {"TableName": write.table.name, "Key": to_wire({"pk": write.pk, "sk": write.sk})}
 
 

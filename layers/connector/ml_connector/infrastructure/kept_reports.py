@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ml_connector import clock
 from ml_connector.domain.ids import ConnectionId
-from ml_connector.domain.reports import Outcome
+from ml_connector.domain.reports import DeedOutcome
 from ml_connector.infrastructure.compression import compress, decompress
 from ml_connector.infrastructure.dynamodb import Table
 
@@ -46,13 +46,13 @@ class KeptReports:
         except msgspec.ValidationError:
             return None
 
-    def note(self, id: str, outcome: Outcome) -> None:
+    def note(self, id: str, outcome: DeedOutcome) -> None:
         """Keep for a day what came of the request with this id."""
         self._put(f"request#{id}", outcome, _A_DAY)
 
-    def outcome(self, id: str) -> Outcome | None:
+    def outcome(self, id: str) -> DeedOutcome | None:
         """Return what came of a request, None while it is on its way."""
-        return self.read(f"request#{id}", Outcome)
+        return self.read(f"request#{id}", DeedOutcome)
 
     def remove_all(self) -> None:
         """Remove every report, and what came of requests."""

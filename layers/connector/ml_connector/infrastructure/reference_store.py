@@ -104,14 +104,10 @@ class ReferenceStore:
         self._table = table
         self._keys = keys
         self._division = division
-        self._newest = keys.new_partition(division)
-        self._found = ""
 
     @property
     def _pk(self) -> str:
-        if self._found != self._newest:  # data are moved there once, and stay
-            self._found = self._keys.partition(self._table, self._division)
-        return self._found
+        return self._keys.partition(self._table, self._division)
 
     def remove_all(self) -> None:
         """Remove everything that was read of the division: the next reading starts anew."""

@@ -11,7 +11,7 @@ from functools import partial
 from ml_connector.domain.ids import ConnectionId
 from ml_connector.domain.records import OrderFacts
 from ml_connector.infrastructure.data_form import ORDER_NAMES
-from ml_connector.infrastructure.dynamodb import Check, Table
+from ml_connector.infrastructure.dynamodb import CheckVersion, Table
 from ml_connector.infrastructure.ledger import AnyRecord, Conflict, Ledger
 from ml_connector.infrastructure.order_names import all_rows, name_row, names_of
 from ml_connector.migrations.step import Change, Step
@@ -47,7 +47,7 @@ def _store(ledger: Ledger, table: Table, record: AnyRecord, *, is_indexed: bool)
         record = ledger.save_unaudited(record)
     connection, key = record.connection, record.key
     rows = [name_row(table, connection, key, name) for name in sorted(_names(record))]
-    if rows and not table.transact([Check(table, connection, key, record.version), *rows]):
+    if rows and not table.transact([CheckVersion(table, connection, key, record.version), *rows]):
         raise Conflict(key)
 
 

@@ -26,7 +26,7 @@ WAIT = timedelta(seconds=180)
 
 
 @dataclass(frozen=True)
-class MonthReport:
+class ReconciledMonth:
     """A reconciled month of a connection; `read_at` is when Exact's orders were last read."""
 
     connection: Connection
@@ -83,7 +83,7 @@ def reconcile(
     *,
     is_fresh: bool = True,
     wait: timedelta = WAIT,
-) -> MonthReport:
+) -> ReconciledMonth:
     """Compare the month's approved orders with Exact, and audit the result.
 
     `is_fresh`: the workers read Exact's orders first, within `wait`; else those read before are
@@ -100,7 +100,7 @@ def reconcile(
     read_at = exact_refresh.read_at(services)
     matching = MonthMatching(connection, asked, read_at, _supplier_names(services.reference_store))
     lines = sorted(_lines(services, matching, orders), key=_sort_key)
-    report = MonthReport(
+    report = ReconciledMonth(
         connection=connection,
         month=asked,
         made_at=clock.now(),
@@ -144,7 +144,7 @@ def _supplier_names(
     return name
 
 
-def _audit(ledger: Ledger, report: MonthReport) -> None:
+def _audit(ledger: Ledger, report: ReconciledMonth) -> None:
     connections.record_step(
         ledger,
         "reconciled",

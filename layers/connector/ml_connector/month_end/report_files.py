@@ -11,7 +11,7 @@ from ml_connector.domain.money import figure, readable
 from ml_connector.domain.people import name_of
 from ml_connector.domain.words import counted, moment, verb
 from ml_connector.lists.writing import write_list
-from ml_connector.month_end.reconcile import MonthReport
+from ml_connector.month_end.reconcile import ReconciledMonth
 from ml_connector.month_end.report_lines import (
     CATEGORIES,
     CATEGORY_TITLES,
@@ -50,23 +50,23 @@ _WIDTHS = (11, 8, 13, 8, 24, 18, 9, 9)
 _WIDTHS_OF_TOTALS = (64, 12, 12, 12)
 
 
-def write_orders(report: MonthReport, path: Path) -> None:
+def write_orders(report: ReconciledMonth, path: Path) -> None:
     """Write one row for each order; raise `UserError` if the file cannot be written."""
     write_list(path, COLUMNS, orders_table(report))
 
 
-def orders_table(report: MonthReport) -> list[tuple[str, ...]]:
+def orders_table(report: ReconciledMonth) -> list[tuple[str, ...]]:
     """Return the cells of each order, in the order of `COLUMNS`."""
     return [tuple(_cells(line)) for line in report.lines]
 
 
-def write_html(report: MonthReport, path: Path) -> None:
+def write_html(report: ReconciledMonth, path: Path) -> None:
     """Write a self-contained page; raise `UserError` if the file cannot be written."""
     name = report.connection.name or report.connection.id
     write_page(path, f"Purchase orders {report.month}: {name}", _page(report))
 
 
-def summary(report: MonthReport) -> Iterator[str]:
+def summary(report: ReconciledMonth) -> Iterator[str]:
     """Yield what a reader has to know first, in sentences."""
     counts = report.counts
     approved = sum(counts.values()) - counts["only_in_exact"] - counts["possible_duplicate"]
@@ -125,7 +125,7 @@ def _cells(line: ReportLine) -> Iterator[str]:
     return ("" if values[name] is None else str(values[name]) for name in COLUMNS)
 
 
-def _page(report: MonthReport) -> Iterator[str]:
+def _page(report: ReconciledMonth) -> Iterator[str]:
     made = f"{moment(report.made_at)} by {name_of(report.made_by)}"
     days = f"{report.month.first} to {report.month.last}, days in {report.month.zone}"
     yield paragraph(f"{days}. Made {made}.")
@@ -147,7 +147,7 @@ def _page(report: MonthReport) -> Iterator[str]:
         yield from _division(report, division)
 
 
-def warnings(report: MonthReport) -> Iterator[str]:
+def warnings(report: ReconciledMonth) -> Iterator[str]:
     """Yield the reservations about the figures."""
     for division, at in report.read_at.items():
         if at is None:
@@ -165,7 +165,7 @@ def warnings(report: MonthReport) -> Iterator[str]:
         yield f"Without a readable amount: {', '.join(unknown)}."
 
 
-def _division(report: MonthReport, division: Any) -> Iterator[str]:
+def _division(report: ReconciledMonth, division: Any) -> Iterator[str]:
     settings = report.connection.division(division) if division else None
     name = f"{division} {settings.name if settings else ''}".strip()
     yield f"<h2>{escape(f'Division {name}' if division else 'No division')}</h2>"

@@ -24,8 +24,8 @@ from ml_connector.domain.orders.outcome import (
 from ml_connector.domain.orders.steps import Amend, Remove
 from ml_connector.domain.records import (
     SETTLE,
+    BegunChange,
     Body,
-    Change,
     OrderState,
     posted_facts,
 )
@@ -121,7 +121,7 @@ class OrderAmender:
         """Record what will be written before it is: a worker that finds this reads Exact first."""
         record = self.tracked.record
         self._before_intent = record
-        change = Change(what, clock.now(), body)
+        change = BegunChange(what, clock.now(), body)
         # An order that people entered stays as it is until we write to it.
         facts = replace(record.facts, change=change, adopted_as=None, adopted_fingerprint="")
         self.tracked.step(

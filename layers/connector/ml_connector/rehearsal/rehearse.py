@@ -25,7 +25,7 @@ from ml_connector.month_end.months import today
 from ml_connector.rehearsal.decisions import OrderDecisions, listed_digest
 from ml_connector.rehearsal.period import AskedDays, Period, read_period
 from ml_connector.rehearsal.rehearsed_orders import VERDICTS, OnlyInExact, RehearsedOrder
-from ml_connector.rehearsal.report import Rehearsal, Run
+from ml_connector.rehearsal.report import Rehearsal, RehearsalRun
 from ml_connector.rehearsal.twins import NEAR, Names, TwinSearch, TypedOrder
 from ml_connector.services import Services
 from ml_connector.settings.connection import Connection
@@ -133,7 +133,7 @@ class _Rehearsing:
             self.state = known
         else:
             self.number += 1
-            self.state = Run(begun_at=clock.now(), of=version, by=actor)
+            self.state = RehearsalRun(begun_at=clock.now(), of=version, by=actor)
             self._save(self.state)
 
     def run(self, progress: Progress, readings: int) -> Rehearsal:
@@ -263,14 +263,14 @@ class _Rehearsing:
         self._save(run)
         return Rehearsal(found.connection, found.period, run, found.orders)
 
-    def _save(self, state: Run) -> None:
+    def _save(self, state: RehearsalRun) -> None:
         self.kept.save_run(self.name, StoredRun(self.number, _text(state)))
 
     def _keep(self, order: RehearsedOrder) -> None:
         self.kept.save_order(self.name, self.number, order.id, _text(order))
 
 
-def _may_go_on(known: Run, version: int) -> bool:
+def _may_go_on(known: RehearsalRun, version: int) -> bool:
     """Return whether what was decided still counts, and something is left to be decided."""
     is_open = known.ended_at is None or known.undecided > 0
     is_recent = clock.now() - known.begun_at < _CONTINUED_WITHIN
@@ -287,8 +287,8 @@ def _still_holds(before: RehearsedOrder, listed: ApprovedOrder) -> bool:
     return not before.needs or clock.now() - before.decided_at < _NEEDS_HOLD
 
 
-def _read_run(stored: StoredRun) -> Run:
-    return msgspec.json.decode(stored.text, type=Run)
+def _read_run(stored: StoredRun) -> RehearsalRun:
+    return msgspec.json.decode(stored.text, type=RehearsalRun)
 
 
 def _read_orders(kept: Rehearsals, name: str, number: int) -> dict[OrderId, RehearsedOrder]:

@@ -32,7 +32,7 @@ Sums = Mapping[str, Decimal]
 """Amounts by currency: they are never added up across currencies."""
 
 
-class Run(Struct, frozen=True):
+class RehearsalRun(Struct, frozen=True):
     """When a rehearsal was begun and ended, and what it rests on.
 
     `of`: the version of the connection's own record; decisions before a change of settings,
@@ -169,7 +169,7 @@ class Rehearsal:
 
     connection: Connection
     period: Period
-    run: Run
+    run: RehearsalRun
     orders: Sequence[RehearsedOrder]
 
     @property

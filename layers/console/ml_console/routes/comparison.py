@@ -12,7 +12,7 @@ from ml_connector.domain.money import minor_digits
 from ml_connector.domain.orders.diff import LINES
 from ml_connector.domain.orders.exact_order import ExactLine, ExactOrder
 from ml_connector.domain.records import OrderFacts
-from ml_connector.domain.reports import ApprovedLine, ApprovedOrder
+from ml_connector.domain.reports import ApprovedLine, OrderReport
 from ml_connector.languages.figures import amount, day, price
 from ml_connector.languages.locales import Locale
 from ml_console.formats import money
@@ -49,7 +49,7 @@ class Part(Struct, frozen=True):
 
 
 def compared(
-    facts: OrderFacts, approved: ApprovedOrder | None, held: ExactOrder | None, locale: Locale
+    facts: OrderFacts, approved: OrderReport | None, held: ExactOrder | None, locale: Locale
 ) -> list[Part]:
     """Return header and lines of an order; empty when nothing was written or read."""
     if not (facts.body or approved or held):
@@ -59,14 +59,14 @@ def compared(
 
 
 def _currency(
-    body: Mapping[str, Any] | None, approved: ApprovedOrder | None, held: ExactOrder | None
+    body: Mapping[str, Any] | None, approved: OrderReport | None, held: ExactOrder | None
 ) -> str:
     written = str((body or {}).get("Currency") or "")
     return written or (held.currency if held else approved.total[:3] if approved else "")
 
 
 def _header(
-    facts: OrderFacts, approved: ApprovedOrder | None, held: ExactOrder | None, show: _Show
+    facts: OrderFacts, approved: OrderReport | None, held: ExactOrder | None, show: _Show
 ) -> Part:
     body = facts.body or {}
     left: Mapping[str, Any] | None = None
@@ -91,7 +91,7 @@ def _header(
 
 def _lines(
     body: Mapping[str, Any] | None,
-    approved: ApprovedOrder | None,
+    approved: OrderReport | None,
     held: ExactOrder | None,
     show: _Show,
 ) -> Iterator[Part]:

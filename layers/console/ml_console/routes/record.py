@@ -10,7 +10,7 @@ from ml_connector.domain.console_access import Role
 from ml_connector.domain.open_groups import MOST_GROUPS, groups_of
 from ml_connector.domain.people import name_of, person_of
 from ml_connector.domain.records import OrderFacts
-from ml_connector.domain.reports import ApprovedOrder, BillsReport
+from ml_connector.domain.reports import BillsReport, OrderReport
 from ml_connector.exceptions.open_rows import open_rows
 from ml_connector.infrastructure.connection_views import RecordPages
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger
@@ -59,7 +59,7 @@ def show(console: Console, visit: Visit, found: AnyRecord, missing: str | None =
     order = records.order_facts(found)
     reports = asking.reports_of(console, connection)
     is_order = found.key.startswith(ORDER)
-    approved = reports.read(found.key, ApprovedOrder) if is_order else None
+    approved = reports.read(found.key, OrderReport) if is_order else None
     held = console.held_in_exact(connection, order)
     return page(
         "record.html",

@@ -11,7 +11,7 @@ from msgspec import Struct
 from ml_connector.domain.console_access import Role
 from ml_connector.domain.ids import Division
 from ml_connector.domain.reports import (
-    Candidate,
+    RankedSupplier,
     Side,
     VendorCase,
     VendorChoice,
@@ -210,7 +210,7 @@ def _matter(case: VendorCase) -> tuple[str, ...]:
     return (linked, case.doubt, "supplier" if first else "vendor", about)
 
 
-def _name(candidate: Candidate) -> str:
+def _name(candidate: RankedSupplier) -> str:
     return candidate.supplier.code or candidate.supplier.id
 
 
@@ -252,7 +252,7 @@ def _choice(number: int, cases: list[VendorCase], is_ticked: bool, seen: dict[st
 
 def _offers(found: list[list[VendorCase]], members: list[Choice]) -> Iterator[Offer]:
     """Yield each candidate, with the vendors that it is proposed for."""
-    proposed: defaultdict[str, list[tuple[Choice, list[VendorCase], Candidate]]]
+    proposed: defaultdict[str, list[tuple[Choice, list[VendorCase], RankedSupplier]]]
     proposed = defaultdict(list)
     for member, cases in zip(members, found, strict=True):
         for candidate in cases[0].candidates:

@@ -84,8 +84,8 @@ from ml_connector.domain.orders.steps import (
 from ml_connector.domain.records import (
     HALT_RETRY,
     SETTLE,
+    BegunChange,
     Body,
-    Change,
     Elsewhere,
     Intent,
     OrderFacts,
@@ -199,7 +199,7 @@ def created_digest(missing: Sequence[Prerequisite]) -> str:
     return digest([each.name for each in missing])
 
 
-def _wait_until_settled(known: Known, intent_or_change: Intent | Change, what: str) -> None:
+def _wait_until_settled(known: Known, intent_or_change: Intent | BegunChange, what: str) -> None:
     """Nothing is read or written while an earlier worker may still be writing."""
     settled_at = intent_or_change.at + SETTLE
     if known.now < settled_at:

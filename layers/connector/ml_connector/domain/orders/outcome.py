@@ -16,8 +16,8 @@ from ml_connector.domain.orders.exact_order import ExactHeader, ExactOrder
 from ml_connector.domain.orders.order import Order
 from ml_connector.domain.records import (
     SETTLE,
+    BegunChange,
     Body,
-    Change,
     ExactReference,
     Intent,
     OrderFacts,
@@ -106,7 +106,7 @@ def recovered(
         exact=ExactReference(found.id, found.number),
         division=division,
         body=body,
-        change=Change("adoption", at - SETTLE, body),
+        change=BegunChange("adoption", at - SETTLE, body),
         problems=(),
     )
 
