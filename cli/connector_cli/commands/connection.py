@@ -246,7 +246,7 @@ def known(
 ) -> None:
     """Say that another connector's orders are known: the divisions that they stop go on.
 
-    The next order with an unknown mark stops its division again.
+    The next order with an unknown marker stops its division again.
     """
     stack = stack_of(context)
     going_on = manage.accept_other_connector(stack, stack.actor, connection, division)
