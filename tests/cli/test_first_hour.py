@@ -200,7 +200,7 @@ def test_a_wrong_answer_is_asked_again_before_anything_is_built_on_it(
     code, shown = person.run("connect", FIRM, "--browser", answers=answers)
     assert code == 0, shown
     for part in (
-        "holland is none of Exact's sites",
+        "holland is not one of Exact's sites",
         "AIRBASE_KEY_REFUSED",
         "does not accept this client id and secret",
         "division 9 is not among those this consent reaches",

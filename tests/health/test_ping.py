@@ -577,7 +577,7 @@ def test_a_default_that_exact_does_not_know_is_red(firm: InMemoryEnvironment, ki
     assert {each.scope for each in checks} == {branch.key for branch in BRANCHES}
     assert {(each.ok, each.code) for each in checks} == {(False, f"UNKNOWN_{kind.upper()}")}
     at_home = next(each for each in checks if each.scope == NL.key)
-    assert "77 is none of division nl.2101" in at_home.cause
+    assert "77 is not in division nl.2101" in at_home.cause
     assert f"connection set {FIRM} {NL.key}.default_{kind}=CODE" in at_home.remedy
 
 

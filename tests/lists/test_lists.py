@@ -105,12 +105,12 @@ WRONG = {
     "macros": (other_zip("xl/workbook.xml", "xl/vbaProject.bin"), "a workbook with macros"),
     "OpenDocument": (other_zip("mimetype", "content.xml"), "an OpenDocument file"),
     "a document": (other_zip("word/document.xml"), "a Word document"),
-    "an archive": (other_zip("a.csv"), "is an archive, but no workbook"),
+    "an archive": (other_zip("a.csv"), "is an archive, but not a workbook"),
     "a broken archive": (b"PK\x03\x04" + bytes(100), "is a broken archive"),
     "a PDF": (b"%PDF-1.7\n", "is a PDF"),
     "a web page named xls": (b"\n<html><table>", "is a web page"),
     "XML": (b"<?xml version='1.0'?><Workbook/>", "is an XML file"),
-    "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)), "is no text"),
+    "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)), "is not text"),
     "MS-DOS text": ("code,naam\n1,Café\n2,Köln\n".encode("cp850"), "line 2: is neither UTF-8"),
     "UTF-8 and ANSI in one": (
         "code,naam\n1,é\n".encode() + b"2,\xe9\n", "line 3: is neither UTF-8"

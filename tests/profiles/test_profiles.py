@@ -131,7 +131,7 @@ def test_what_is_missing_in_an_order_is_said(tmp_path: Path, terminal: Terminal)
     ("file", "text", "said"),
     [
         ("body.json", "[]", "not a JSON object"),
-        ("headers.txt", "no header here", "line 1: is no header"),
+        ("headers.txt", "no header here", "line 1: is not a header"),
         ("profile.toml", "[profile]\nevent_idd = 'x'", "event_idd"),
         ("profile.toml", "[profile", "profile.toml: "),
     ],

@@ -38,7 +38,7 @@ def adopt(
         ),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="All orders that the rehearsal has paired for sure.")
+        bool, typer.Option("--all", help="All orders that the rehearsal has paired with certainty.")
     ] = False,
     as_json: Json = False,
 ) -> None:

@@ -210,8 +210,8 @@ def remove(
 ) -> None:
     """Delete a connection: its mappings, links, secrets, reports and what was read for it.
 
-    Its orders, exceptions and audit trail are kept. Of one that was never saved, the answers and
-    secrets are removed that `connector connect` has kept.
+    Its orders, exceptions and audit trail are kept. If it was never saved, the
+    answers and secrets that `connector connect` has kept are removed.
     """
     stack = stack_of(context)
     is_saved = not discarding.is_unsaved(stack, connection)

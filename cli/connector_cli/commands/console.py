@@ -27,7 +27,9 @@ def configure(
     ] = None,
     no_admin: Annotated[
         _Several,
-        typer.Option(metavar="SUBJECT", help="Make them no administrator; repeatable."),
+        typer.Option(
+            metavar="SUBJECT", help="Make this subject an administrator no longer; repeatable."
+        ),
     ] = None,
     grant: Annotated[
         _Several,
@@ -43,11 +45,11 @@ def configure(
     ] = None,
     secret: Annotated[
         bool,
-        typer.Option("--secret", help="Store the console's secret at your identity provider."),
+        typer.Option("--secret", help="Store the client secret from your identity provider."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Give and take away access to the console; it counts from the next click on.
+    """Grant or withdraw access to the console; it takes effect with the next click.
 
     The secret comes from CONNECTOR_CONSOLE_CLIENT_SECRET or is asked for without being shown.
     """

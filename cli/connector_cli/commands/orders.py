@@ -28,9 +28,11 @@ def orders(
     ] = None,
     search: Annotated[
         str,
-        typer.Option(help="Only orders with this in number, id, vendor, total or Exact's number."),
+        typer.Option(
+            help="Only orders with this text in number, id, vendor, total or number in Exact."
+        ),
     ] = "",
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many, the newest.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most this many, the newest.")] = None,
     csv: Csv = None,
     as_json: Json = False,
 ) -> None:

@@ -31,7 +31,7 @@ def remove(
 ) -> None:
     """Remove a person from records and audit trails, which stay verifiable.
 
-    It cannot be taken back. Exit code 1 when something was left, because it is open, or nothing
+    This cannot be undone. Exit code 1 when something was left, because it is open, or nothing
     was found.
     """
     stack = stack_of(context)

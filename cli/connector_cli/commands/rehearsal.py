@@ -39,7 +39,7 @@ def rehearse(
     ] = None,
     last: Annotated[str | None, typer.Option("--to", help="The last day; default: today.")] = None,
     refresh: Annotated[
-        bool, typer.Option("--refresh", help="Have Exact's orders read anew first.")
+        bool, typer.Option("--refresh", help="Read Exact's orders again first.")
     ] = False,
     csv: Annotated[
         Path | None, typer.Option(help="Write all orders to this file, .csv or .xlsx.")

@@ -82,7 +82,9 @@ def connect(  # noqa: PLR0913, PLR0917  each is an option
     ] = False,
     drop: Annotated[
         bool,
-        typer.Option("--drop", help="Also drop what is stored and not in the file, as mappings."),
+        typer.Option(
+            "--drop", help="Also drop what is stored and not in the file, such as mappings."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -150,6 +152,6 @@ def _read_sites(names: Sequence[str], urls: Sequence[str]) -> dict[str, str]:
         sites[name.strip().lower() if is_named else ""] = url if is_named else text
     if unknown := sites.keys() - {"", ANOTHER_SITE, *EXACT_SITES}:
         raise UserError(
-            f"{', '.join(sorted(unknown))} is none of Exact's sites: {', '.join(EXACT_SITES)}"
+            f"{', '.join(sorted(unknown))} is not one of Exact's sites: {', '.join(EXACT_SITES)}"
         )
     return sites

@@ -343,7 +343,9 @@ def _site_names(text: str) -> dict[str, str]:
     """Return the sites that a person names, separated by commas; raises `UserError`."""
     names = [name for word in text.split(",") if (name := word.strip().lower())]
     if unknown := [name for name in names if name not in EXACT_SITES]:
-        raise UserError(f"{', '.join(unknown)} is none of Exact's sites: {', '.join(EXACT_SITES)}")
+        raise UserError(
+            f"{', '.join(unknown)} is not one of Exact's sites: {', '.join(EXACT_SITES)}"
+        )
     if not names:
         raise UserError("name at least one site")
     return dict.fromkeys(names, "")

@@ -92,12 +92,12 @@ def read_headers(path: Path) -> dict[str, str]:
 
     Raise `UserError` for anything else.
     """
-    text = _read(path).decode("utf-8-sig", "replace").strip()
+    text = read_body(path).decode("utf-8-sig", "replace").strip()
     if text.startswith("{"):
         try:
             found = strict_json(text)
         except ValueError:
-            raise UserError(f"{path.name}: is no JSON object of headers") from None
+            raise UserError(f"{path.name}: is not a JSON object of headers") from None
         return {str(name).lower(): str(value) for name, value in found.items()}
     headers = {}
     for number, line in enumerate(text.splitlines(), 1):
@@ -105,7 +105,7 @@ def read_headers(path: Path) -> dict[str, str]:
         if colon and " " not in name.strip():
             headers[name.strip().lower()] = value.strip()
         elif line.strip() and not line.startswith(("POST ", "HTTP/")):
-            raise UserError(f"{path.name}, line {number}: is no header: write `Name: value`")
+            raise UserError(f"{path.name}, line {number}: is not a header: write `Name: value`")
     return headers
 
 
@@ -119,7 +119,7 @@ def try_profile(
     """Return what the connector would make of a call with this body.
 
     `order` is what Airbase answers to a call for the order, where the event does not carry it.
-    Raise `UserError` when the body is no JSON object.
+    Raise `UserError` when the body is not a JSON object.
     """
     call = WebhookCall(AppId(_TRIED), dict(headers), {}, body)
     signature, why = _verified(profile, call, secret)
@@ -151,17 +151,13 @@ def try_profile(
 def read_json(path: Path) -> Any:
     """Return the JSON in a file, numbers exact; raise `UserError` when there is none."""
     try:
-        return strict_json(_read(path).decode("utf-8-sig"))
+        return strict_json(read_body(path).decode("utf-8-sig"))
     except ValueError as error:
-        raise UserError(*safe_lines(f"{path.name}: is no JSON: {error}")) from None
+        raise UserError(*safe_lines(f"{path.name}: is not JSON: {error}")) from None
 
 
 def read_body(path: Path) -> bytes:
-    """Return the bytes of a recorded body; raise `UserError` when they cannot be read."""
-    return _read(path)
-
-
-def _read(path: Path) -> bytes:
+    """Return the bytes of a recorded call; raise `UserError` when they cannot be read."""
     try:
         if path.stat().st_size > _LARGEST:
             raise UserError(f"{path.name}: is larger than any webhook call")

@@ -187,7 +187,7 @@ def _unusable_defaults(services: Services, division: ExactDivision) -> dict[Code
 def _unusable(connection: ConnectionId, division: Division, kind: CodeKind, code: str) -> Review:
     code_of_problem, words = _OF_DEFAULTS[kind]
     change = command("connection", "set", connection, f"{division}.default_{kind}=CODE")
-    cause = f"The default {words} {code} is none of division {division}, or blocked there."
+    cause = f"The default {words} {code} is not in division {division}, or is blocked there."
     remedy = f"Set one that is in Exact: {change}."
     return Review([Problem(code_of_problem, f"Division {division}", cause, remedy)])
 

@@ -220,7 +220,7 @@ def _wide_encoding(path: Path, data: bytes) -> str:
     """Return which UTF-16 a text is that has no mark; most of its characters have a zero byte."""
     even, odd = data[0::2].count(0), data[1::2].count(0)
     if len(data) % 2 or max(even, odd) < len(data) // 4 or min(even, odd):
-        raise UserError(f"{path.name}: is no text: {_SAVE_AS}")
+        raise UserError(f"{path.name}: is not text: {_SAVE_AS}")
     return "utf-16-be" if even else "utf-16-le"
 
 

@@ -91,14 +91,14 @@ def _check(name: str, data: bytes) -> None:
         if sign in names:
             raise UserError(f"{name}: is {what}: {_SAVE_AS}")
     if "xl/workbook.xml" not in names:
-        raise UserError(f"{name}: is an archive, but no workbook: {_SAVE_AS}")
+        raise UserError(f"{name}: is an archive, but not a workbook: {_SAVE_AS}")
     size = sum(part.file_size for part in parts)
     dense = any(
         part.file_size > _SMALL and part.file_size > _PACKED_AT_MOST * max(part.compress_size, 1)
         for part in parts
     )
     if size > _LARGEST or len(parts) > _MOST_PARTS or dense or len(names) < len(parts):
-        raise UserError(f"{name}: unpacks to {size:,} bytes, which is no list: {_SAVE_AS}")
+        raise UserError(f"{name}: unpacks to {size:,} bytes, which is not a list: {_SAVE_AS}")
     if any(part.flag_bits & 1 for part in parts):
         raise UserError(f"{name}: has a password: save it without one")
 

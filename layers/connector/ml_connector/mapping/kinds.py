@@ -15,8 +15,4 @@ KINDS = (SUBSIDIARIES, GL_ACCOUNTS, ITEMS, *DIMENSIONS, VAT_CODES, PAYMENT_CONDI
 CODE_KINDS: Mapping[str, CodeKind] = {
     **DIMENSIONS, VAT_CODES: "vat_code", PAYMENT_CONDITIONS: "payment_condition",
 }  # fmt: skip
-
-
-def code_kind(kind: str) -> CodeKind | None:
-    """Return the kind of code in the reference data, None for other kinds of mapping."""
-    return CODE_KINDS.get(kind)
+"""The kind of code in the reference data, of the kinds of mapping that have one."""

@@ -11,7 +11,7 @@ from ml_connector.domain.mapped_values import MappingProposal
 from ml_connector.domain.orders.order import Reference
 from ml_connector.domain.orders.reference_data import is_active
 from ml_connector.infrastructure.reference_store import plain_name
-from ml_connector.mapping.kinds import GL_ACCOUNTS, ITEMS, SUPPLIERS, code_kind
+from ml_connector.mapping.kinds import CODE_KINDS, GL_ACCOUNTS, ITEMS, SUPPLIERS
 from ml_connector.mapping.loaded_data import LoadedDivisionData
 from ml_connector.settings.connection import Connection
 
@@ -65,7 +65,7 @@ def _candidates(kind: str, division_data: LoadedDivisionData) -> Iterator[_Candi
         for account in division_data.accounts:
             if not account.is_blocked:
                 yield _Candidate(account.code, account.code, account.description)
-    elif named := code_kind(kind):
+    elif named := CODE_KINDS.get(kind):
         for code in division_data.codes[named].values():
             if not code.is_blocked and is_active(None, code.end, today) and code.is_for_purchase:
                 yield _Candidate(code.code, code.code, code.description)
