@@ -215,7 +215,9 @@ def item_size(item: Mapping[str, Scalar]) -> int:
 
 def transaction_size(writes: Sequence[Write]) -> int:
     """Return the bytes of the items in a transaction."""
-    return sum(0 if isinstance(each, Delete | CheckVersion) else item_size(each.item) for each in writes)
+    return sum(
+        0 if isinstance(each, Delete | CheckVersion) else item_size(each.item) for each in writes
+    )
 
 
 def _value(value: Scalar) -> dict[str, Any]:
