@@ -5,7 +5,7 @@ It waits in the inbox or the ledger, and nothing that is lost makes it wait for 
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -22,9 +22,9 @@ from ml_connector.domain.ids import ConnectionId, OrderId, VendorId
 from ml_connector.domain.records import VendorState
 from ml_connector.infrastructure.halts import Halts
 from ml_connector.infrastructure.inbox import Inbox
-from ml_connector.infrastructure.ledger import vendor_key
+from ml_connector.infrastructure.ledger import AnyRecord, Ledger, vendor_key
 from ml_connector.infrastructure.places import FEW, MOST, Places, read_places
-from ml_connector.infrastructure.queues import PURCHASE_ORDERS, Message
+from ml_connector.infrastructure.queues import PURCHASE_ORDERS, VENDORS, Message
 from ml_connector.infrastructure.webhook_secrets import WebhookSecrets
 from ml_connector.infrastructure.webhook_senders import WebhookSenders
 from ml_connector.messages import rooms
@@ -148,7 +148,7 @@ def test_a_long_backlog_goes_on_from_sweep_to_sweep(at_rest: InMemoryEnvironment
     assert at_rest.memory.queues.dead == []
 
 
-def test_few_are_queued_while_others_wait_for_a_worker(
+def test_few_are_givenwhile_others_wait_for_a_worker(
     at_rest: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = orders(at_rest, 12)
@@ -181,7 +181,7 @@ def event_of(env: InMemoryEnvironment, order: dict[str, Any], id: ConnectionId =
     env.services.inbox_of(id).keep_message(message, f"event of {order['id']}")
 
 
-def test_a_webhook_that_ended_before_it_queued_anything_is_taken_up(
+def test_a_webhook_that_ended_before_it_givenanything_is_taken_up(
     at_rest: InMemoryEnvironment,
 ) -> None:
     (order,) = orders(at_rest, 1)
@@ -224,7 +224,7 @@ def test_a_killed_worker_keeps_its_place_and_the_others_go_on(
     assert (states(at_rest, many), taken(at_rest)) == ({"posted": 6}, 0)
 
 
-def test_what_fails_gives_its_place_to_others_and_is_not_queued_twice(
+def test_what_fails_gives_its_place_to_others_and_is_not_giventwice(
     at_rest: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = orders(at_rest, 8)
@@ -273,7 +273,7 @@ def test_missed_approvals_wait_in_the_inbox(at_rest: InMemoryEnvironment) -> Non
     assert states(at_rest, many) == {"posted": 30}
 
 
-def test_orders_that_an_import_wakes_are_queued_few_at_a_time(
+def test_orders_that_an_import_wakes_are_givenfew_at_a_time(
     at_rest: InMemoryEnvironment,
 ) -> None:
     many = orders(at_rest, 25)
@@ -327,7 +327,29 @@ def test_due_orders_do_not_wait_behind_due_vendors(
     assert len(queued(at_rest)) == 1
 
 
-def test_what_waits_is_queued_after_a_message_that_cannot_be_read(
+def test_who_gives_back_a_place_reads_no_more_than_it_can_queue(
+    at_rest: InMemoryEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of thousands of vendors that are due at once, each that is done would read all others."""
+    ledger = at_rest.services.ledger_of(FIRM)
+    for at in range(100):
+        vendor = ledger.read(vendor_key(VendorId(f"v{at}")))
+        ledger.write(vendor.now(VendorState.NEW).due(clock.now()), "received")
+    real, looked_at = Ledger.due, list[str]()
+
+    def due(ledger: Ledger, *until: Any) -> Iterator[AnyRecord]:
+        for record in real(ledger, *until):
+            looked_at.append(record.key)
+            yield record
+
+    monkeypatch.setattr(Ledger, "due", due)
+    rooms = Rooms(at_rest.services_of(), MOST, more=2)
+    due_records.queue_due(at_rest.services_of(), rooms, {VENDORS})
+    given = [each for each in at_rest.memory.queues.waiting if each.message.queue == VENDORS]
+    assert (len(given), len(looked_at)) == (2, 4)
+
+
+def test_what_waits_is_givenafter_a_message_that_cannot_be_read(
     at_rest: InMemoryEnvironment,
 ) -> None:
     own = at_rest.services_of()
@@ -365,7 +387,7 @@ def due_since(env: InMemoryEnvironment, order: dict[str, Any], minutes: int) -> 
     env.services.ledger_of(FIRM).write(env.record(order).now("received").due(at), "received")
 
 
-def test_those_that_wait_longest_are_queued_first(at_rest: InMemoryEnvironment) -> None:
+def test_those_that_wait_longest_are_givenfirst(at_rest: InMemoryEnvironment) -> None:
     many = orders(at_rest, 4)
     for order, minutes in zip(many, (1, 4, 2, 3), strict=True):
         due_since(at_rest, order, minutes)

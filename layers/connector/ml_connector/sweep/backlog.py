@@ -75,5 +75,5 @@ def _top_up(services: Services, queue: str, most: int, chain: int) -> None:
     rooms = Rooms(services, most, after, _GROWS_BY)
     queue_waiting_events(services.inbox, rooms, {queue})
     if rooms.is_free(queue):
-        queue_due(services, rooms)
+        queue_due(services, rooms, {queue})
     rooms.note_rest({queue})

@@ -36,7 +36,7 @@ from ml_connector.infrastructure.queues import (
     MessageTooLargeError,
 )
 from ml_connector.messages.outcome import kept_message
-from ml_connector.messages.rooms import Rooms
+from ml_connector.messages.rooms import BOTH, Rooms
 from ml_connector.messages.sending import (
     deed_again,
     order_message,
@@ -183,30 +183,38 @@ def queue_deeds(services: Services) -> None:
             services.queues.send(message, f"{message.group} {record.version}")
 
 
-def queue_due(services: Services, rooms: Rooms) -> None:
-    """Queue due orders, oldest first, as far as there are places and calls left."""
+def queue_due(services: Services, rooms: Rooms, queues: Collection[str] = BOTH) -> None:
+    """Queue what is due in these queues, oldest first, as far as there are places and calls."""
     halted = Halts(services.ledger).all().keys()
     if "" not in halted:
-        _queue_due(services, halted, read_outages(services), rooms)
+        _queue_due(services, halted, read_outages(services), rooms, queues)
 
 
-def _queue_due(services: Services, halted: Collection[str], outages: Outages, rooms: Rooms) -> bool:
-    """Queue due orders; those that wait only for calls are left to a run of their division.
+def _queue_due(
+    services: Services,
+    halted: Collection[str],
+    outages: Outages,
+    rooms: Rooms,
+    queues: Collection[str] = BOTH,
+) -> bool:
+    """Queue due records; those that wait only for calls are left to a run of their division.
 
     Return whether any record is due.
     """
     # Those of a site that is away as well: processed, they are parked until it is back.
     capacity = CallCapacity(services, _not_halted(services.connection, halted))
-    seen, is_any_due = Counter[str](), False
+    seen, is_any_due, wanted = Counter[str](), False, {*queues}
     run = cache(partial(_queue_runs, services))  # once
     due = _due(services.ledger, _reasons_over(services.connection, halted, outages))
     for number, record in enumerate(due):
         is_any_due, queue = True, _queue_of(record)
-        if capacity.is_used_up or number >= _MOST_SEEN:
+        if capacity.is_used_up or number >= _MOST_SEEN or not wanted:
             break
-        if seen[queue] >= _MOST_AT_ONCE:
+        if queue not in wanted:
             continue
-        if queue == VENDORS and not rooms.is_free(queue):  # those that stay take no order's call
+        is_full = queue == VENDORS and not rooms.is_free(queue)  # what stays takes no order's call
+        if is_full or seen[queue] >= _MOST_AT_ONCE:
+            wanted.discard(queue)
             continue
         if not (record.key.startswith(_WITHOUT_CALLS) or capacity.take(record)):
             continue
