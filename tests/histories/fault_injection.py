@@ -1,12 +1,12 @@
 """Inject faults into any call to AWS or a remote, decided by one seeded generator."""
 
-import dataclasses
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import httpx
 from botocore.exceptions import ClientError
+from msgspec.structs import replace
 
 from local.in_memory.stack import InMemoryQueues
 from local.in_memory.tables import InMemorySecretStore, InMemoryTable
@@ -277,4 +277,4 @@ class FaultyTransport(httpx.BaseTransport):
 def _made_reliable(write: Write) -> Write:
     table = write.table
     reliable = table._reliable if isinstance(table, FaultyTable) else table
-    return dataclasses.replace(write, table=reliable)
+    return replace(write, table=reliable)
