@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 from msgspec import Struct
@@ -98,20 +99,17 @@ def _lines(
     written: Sequence[Mapping[str, Any]] = (body or {}).get(LINES, ())
     airbase = approved.lines if approved else ()
     exact = held.lines if held else ()
-    for at in range(max(len(written), len(airbase), len(exact))):
-        left = airbase[at] if at < len(airbase) else None
-        middle = written[at] if at < len(written) else None
-        right = exact[at] if at < len(exact) else None
+    for at, (left, middle, right) in enumerate(zip_longest(airbase, written, exact), 1):
         is_added, is_removed = right and body and not middle, held and middle and not right
         sign = "+" if is_added else "-" if is_removed else ""
-        values = _airbase_line(left), _written_line(middle), _exact_line(right)
+        values = _read_line(left), _written_line(middle), _read_line(right)
         cells = _cells(_LINE, *values, show)
         received = show("quantity", right.received) if right and right.received else ""
         invoiced = show("quantity", right.invoiced) if right and right.invoiced else ""
-        yield Part(at + 1, cells, sign, received, invoiced)
+        yield Part(at, cells, sign, received, invoiced)
 
 
-def _airbase_line(line: ApprovedLine | None) -> Mapping[str, Any] | None:
+def _read_line(line: ApprovedLine | ExactLine | None) -> Mapping[str, Any] | None:
     return None if line is None else {name: getattr(line, name) for name in _LINE}
 
 
@@ -123,10 +121,6 @@ def _written_line(line: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
         "vat_code": line.get("VATCode"),
         "cost_centre": line.get("CostCenter"),
     }
-
-
-def _exact_line(line: ExactLine | None) -> Mapping[str, Any] | None:
-    return None if line is None else {name: getattr(line, name) for name in _LINE}
 
 
 def _cells(
