@@ -1,6 +1,7 @@
 """What is kept of a person can be removed; both verifiers accept the chain as before."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from ml_connector.domain.exception_codes import problem
 from ml_connector.domain.ids import RecordKey
 from ml_connector.domain.people import Person
 from ml_connector.domain.personal_values import removed_paths
-from ml_connector.domain.records import Elsewhere, EventFacts, KeptMessage, UnclearRefusal
+from ml_connector.domain.records import Elsewhere, EventFacts, KeptMessage, Note, UnclearRefusal
 from ml_connector.exceptions import decisions as exceptions
 from ml_connector.infrastructure.decided_values import DecidedValues, MappedValue
 from ml_connector.infrastructure.ledger import AnyRecord, Ledger, order_key
@@ -294,10 +295,28 @@ def test_an_accent_is_the_same_in_one_character_and_behind_its_letter(
     assert record_of(env).facts.vendor == "from (removed)"
 
 
-def test_a_name_with_an_accent_more_is_another(
-    env: InMemoryEnvironment, stack: PersonStack
+@pytest.mark.parametrize(
+    "answer",
+    [
+        json.dumps({"error": "Sjöerd & Zonen is blocked"}),
+        r'{"error": "Sj\u00F6erd & Zonen is blocked"}',
+        "<p>Sjöerd &amp; Zonen is blocked</p>",
+    ],
+)
+def test_a_name_goes_from_an_answer_that_writes_it_otherwise(
+    env: InMemoryEnvironment, stack: PersonStack, answer: str
 ) -> None:
-    facts_with(env, vendor=normalize("NFD", "from José"))
+    found = problem("EXACT_ODD_ANSWER", "PO-1", evidence={"answer": answer}, endpoint="x")
+    note = Note("known", PERSON, NOW)
+    facts_with(env, problems=(found,), dismissed={found.digest: note})
+    removed(stack, "Sjöerd & Zonen")
+    ((kept,),) = (record_of(env).facts.problems,)
+    assert kept.evidence["answer"] == re.sub("Sj.*Zonen", "(removed)", answer)
+
+
+@pytest.mark.parametrize("other", [normalize("NFD", "José"), "JOSE", "Josefine", "Maria_Jose"])
+def test_another_name_stays(env: InMemoryEnvironment, stack: PersonStack, other: str) -> None:
+    facts_with(env, vendor=f"from {other}")
     assert removed(stack, "Jose") == {}
 
 

@@ -7,9 +7,11 @@ is appended to the trail first, which says what was removed, by whom and why: a 
 tells of is found like any change.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any
 from unicodedata import normalize
 
@@ -95,9 +97,15 @@ def remove(
 
 
 def _in_each_form(word: str) -> str:
-    """Return a pattern of a word, its accents in one character with their letter or behind it."""
-    forms = dict.fromkeys(normalize(form, word) for form in ("NFC", "NFD"))
-    return f"(?:{'|'.join(map(re.escape, forms))})"
+    """Return a pattern of a word, as it is and as JSON or HTML in a quoted answer writes it.
+
+    Its accents may be in one character with their letter, or behind it.
+    """
+    forms = {re.escape(normalize(form, word)) for form in ("NFC", "NFD")}
+    forms.add(re.escape(escape(word)))
+    if (coded := json.dumps(word)[1:-1]) != word:
+        forms.add(f"(?i:{re.escape(coded)})")  # the digits of a code may be capital letters
+    return f"(?:{'|'.join(sorted(forms))})"
 
 
 def _everywhere(
