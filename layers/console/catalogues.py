@@ -41,8 +41,8 @@ def update() -> None:
             path = folder / f"{kind}.{language}.po"
             before = po_files.read(path.read_text("utf-8")) if path.is_file() else []
             known = {(each.text, each.plural): each for each in before}
-            entries = [po_files.Entry("", "", (HEADER.format(plural),))]
-            entries += [known.get(each) or po_files.Entry(*each) for each in texts(kind)]
+            entries = [po_files.PoEntry("", "", (HEADER.format(plural),))]
+            entries += [known.get(each) or po_files.PoEntry(*each) for each in texts(kind)]
             path.write_text(po_files.write(entries), "utf-8")
 
 

@@ -34,7 +34,7 @@ def catalogues() -> Any:
     return module
 
 
-def entries(kind: str, language: str) -> list[po_files.Entry]:
+def entries(kind: str, language: str) -> list[po_files.PoEntry]:
     folder: Path = catalogues().FOLDERS[kind]
     return po_files.read((folder / f"{kind}.{language}.po").read_text("utf-8"))
 

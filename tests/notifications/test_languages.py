@@ -23,7 +23,7 @@ from ml_connector.infrastructure.notification_outbox import (
 from ml_connector.languages import texts
 from ml_connector.languages.filled_values import plain_value
 from ml_connector.languages.locales import LOCALES
-from ml_connector.notifications.message import Message
+from ml_connector.notifications.message import WrittenMessage
 from ml_connector.notifications.setup import try_slack
 from ml_connector.notifications.text import compose, compose_halts, texts_of
 from ml_connector.secret import Secret
@@ -93,7 +93,7 @@ def about(code: str) -> tuple[Notification, ...]:
     )
 
 
-def messages(connection: Connection, code: str) -> Iterator[Message]:
+def messages(connection: Connection, code: str) -> Iterator[WrittenMessage]:
     """Yield every kind of message about a code: together, with many more, and as alarms."""
     item = OutboxItem("key", AT, about(code))
     first = item.notifications[0]
@@ -159,7 +159,7 @@ def words(text: str) -> list[str]:
     return [each for each in text.split() if each != ":"]
 
 
-def whole(language: str) -> Message:
+def whole(language: str) -> WrittenMessage:
     """Return a message about a stopped site and 1,200 orders whose lines do not add up."""
     halt = problem("RECONNECT_NEEDED", "x", connection="firm")
     wrong = problem("TOTAL_MISMATCH", "x", lines="1234.50", total="1300.00")

@@ -11,7 +11,7 @@ from local.in_memory.environment import FIRM, InMemoryEnvironment
 from ml_connector.domain.exception_codes import problem
 from ml_connector.infrastructure.notification_outbox import Notification, OutboxItem
 from ml_connector.languages.locales import LOCALES
-from ml_connector.notifications.message import Message
+from ml_connector.notifications.message import WrittenMessage
 from ml_connector.notifications.text import compose
 from ml_connector.settings.connection import Connection
 from tests.notifications.test_send import Mailbox
@@ -32,7 +32,7 @@ def opened(name: str, code: str = "GL_ACCOUNT_BLOCKED", **more: Any) -> Notifica
     return Notification("exception", code, name, group=f"g-{code}", **values)
 
 
-def made(env: InMemoryEnvironment, *found: Notification, console: str = CONSOLE) -> Message:
+def made(env: InMemoryEnvironment, *found: Notification, console: str = CONSOLE) -> WrittenMessage:
     env.connect()
     return compose(connection_of(env), [OutboxItem("key", AT, found)], console)
 

@@ -23,7 +23,7 @@ from ml_connector.infrastructure.ledger import Conflict, Ledger, new_order, orde
 from ml_connector.infrastructure.notification_outbox import KEPT_FOR, NotificationOutbox, OutboxItem
 from ml_connector.infrastructure.tables import Tables
 from ml_connector.notifications import send
-from ml_connector.notifications.message import Message
+from ml_connector.notifications.message import WrittenMessage
 from ml_connector.settings.connection import Connection, NotificationSettings
 
 
@@ -341,8 +341,8 @@ class OutboxScenario:
         self.table.crashes_at = ""
 
 
-def all_names(_: Connection, rows: Sequence[OutboxItem], _console: str) -> Message:
-    return Message("", " ".join(each.name for row in rows for each in row.notifications), "")
+def all_names(_: Connection, rows: Sequence[OutboxItem], _console: str) -> WrittenMessage:
+    return WrittenMessage("", " ".join(each.name for row in rows for each in row.notifications), "")
 
 
 actions = st.lists(

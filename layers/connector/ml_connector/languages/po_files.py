@@ -19,7 +19,7 @@ _LINE = re.compile(r'(?:(msgid|msgid_plural|msgstr|msgstr\[[01]\])\s+)?(".*")')
 _MAGIC = 0x950412DE
 
 
-class Entry(NamedTuple):
+class PoEntry(NamedTuple):
     """A text, its plural if it counts something, and the translation of each."""
 
     text: str
@@ -32,17 +32,17 @@ class Entry(NamedTuple):
         return len(self.translations) == (2 if self.plural else 1) and all(self.translations)
 
 
-def read(text: str) -> list[Entry]:
+def read(text: str) -> list[PoEntry]:
     """Return the entries of a `.po` file, with its header."""
     return [_entry(block) for block in re.split(r"\n\s*\n", text) if "msgid" in block]
 
 
-def write(entries: Iterable[Entry]) -> str:
+def write(entries: Iterable[PoEntry]) -> str:
     """Return the text of a `.po` file, sorted: two people who add texts touch different places."""
     return "\n".join(_written(each) for each in sorted(entries, key=lambda each: each.text))
 
 
-def compiled(entries: Iterable[Entry]) -> bytes:
+def compiled(entries: Iterable[PoEntry]) -> bytes:
     """Return the translated entries as a `.mo` file."""
     pairs = sorted(
         ("\0".join(filter(None, (each.text, each.plural))).encode(),
@@ -70,7 +70,7 @@ def compile_folder(folder: Path) -> None:
         path.unlink()
 
 
-def _entry(block: str) -> Entry:
+def _entry(block: str) -> PoEntry:
     parts: dict[str, str] = {}
     name = ""
     for line in block.splitlines():
@@ -78,10 +78,10 @@ def _entry(block: str) -> Entry:
             name = found[1] or name
             parts[name] = parts.get(name, "") + str(ast.literal_eval(found[2]))
     translations = [parts[each] for each in ("msgstr", "msgstr[0]", "msgstr[1]") if each in parts]
-    return Entry(parts["msgid"], parts.get("msgid_plural", ""), tuple(translations))
+    return PoEntry(parts["msgid"], parts.get("msgid_plural", ""), tuple(translations))
 
 
-def _written(entry: Entry) -> str:
+def _written(entry: PoEntry) -> str:
     lines = [("msgid", entry.text)]
     if entry.plural:
         lines.append(("msgid_plural", entry.plural))

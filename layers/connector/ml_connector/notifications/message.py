@@ -17,7 +17,7 @@ _SOFT, _LINK = "color:#5a6275", "color:#1a4fc4"
 _BUTTON = "display:inline-block;padding:8px 14px;border-radius:8px;background:#1a4fc4;color:#ffffff"
 
 
-class Message(NamedTuple):
+class WrittenMessage(NamedTuple):
     """A message as channels send it: a subject, and the same content as text and as HTML."""
 
     subject: str
@@ -45,7 +45,7 @@ class Block(NamedTuple):
     to: tuple[str, str] = ("", "")
 
 
-def written(texts: Texts, subject: str, blocks: Sequence[Block]) -> Message:
+def written(texts: Texts, subject: str, blocks: Sequence[Block]) -> WrittenMessage:
     """Return the message; what a remote has sent is shown as text, on one line, without secrets."""
     text = "\n\n".join("\n".join(_as_text(texts, each)) for each in blocks)
     body = "\n".join(part for each in blocks for part in _as_html(texts, each))
@@ -54,7 +54,7 @@ def written(texts: Texts, subject: str, blocks: Sequence[Block]) -> Message:
         f"<title>{_html(subject)}</title></head>\n"
         f'<body style="{_STYLE}">\n{body}\n</body></html>\n'
     )
-    return Message(clean(subject), text, html)
+    return WrittenMessage(clean(subject), text, html)
 
 
 def clean(line: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from ml_connector import clock, telemetry
 from ml_connector.infrastructure.channels import Channel
 from ml_connector.infrastructure.notification_outbox import OutboxItem
-from ml_connector.notifications.message import Message
+from ml_connector.notifications.message import WrittenMessage
 from ml_connector.notifications.text import compose, compose_halts
 from ml_connector.services import Services
 
@@ -123,7 +123,7 @@ class _Delivery:
         delivered = self.delivered() if wanted else set()
         return [item for item in wanted if item.key not in delivered]
 
-    def _messages(self, items: Sequence[OutboxItem]) -> Iterator[Message]:
+    def _messages(self, items: Sequence[OutboxItem]) -> Iterator[WrittenMessage]:
         yield compose(self._connection, items, self._services.console_url)
 
     def _is_quiet(self) -> bool:
@@ -147,7 +147,7 @@ class _HaltAlarms(_Delivery):
         """Send item after item, up to one that fails: what was sent is not repeated."""
         return all(super(_HaltAlarms, self).send([item]) for item in items)
 
-    def _messages(self, items: Sequence[OutboxItem]) -> Iterator[Message]:
+    def _messages(self, items: Sequence[OutboxItem]) -> Iterator[WrittenMessage]:
         for item in items:
             yield from compose_halts(self._connection, item, self._services.console_url)
 

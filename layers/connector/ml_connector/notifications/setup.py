@@ -15,7 +15,7 @@ from ml_connector.infrastructure.channels import ChannelError, SlackWebhook, Sns
 from ml_connector.infrastructure.connection_store import ConnectionStore
 from ml_connector.infrastructure.secret_store import NOTIFY_SLACK, WHOLE_STACK
 from ml_connector.languages.texts import Texts
-from ml_connector.notifications.message import Block, Message, written
+from ml_connector.notifications.message import Block, WrittenMessage, written
 from ml_connector.notifications.text import subject_of, texts_of
 from ml_connector.secret import Secret
 from ml_connector.settings.connection import (
@@ -193,7 +193,7 @@ def try_channels(stack: Stack, id: str) -> list[dict[str, Any]]:
     return found
 
 
-def _test_of(texts: Texts, id: ConnectionId) -> Message:
+def _test_of(texts: Texts, id: ConnectionId) -> WrittenMessage:
     said = texts.say(
         "This is a test. New exceptions and halts of %(connection)s are sent here.", connection=id
     )

@@ -15,7 +15,7 @@ from ml_connector.infrastructure.notification_outbox import Notification, Outbox
 from ml_connector.languages.exception_texts import in_words
 from ml_connector.languages.figures import amount, moment_in
 from ml_connector.languages.texts import Texts
-from ml_connector.notifications.message import Block, Case, Message, clean, written
+from ml_connector.notifications.message import Block, Case, WrittenMessage, clean, written
 from ml_connector.settings.connection import Connection
 
 _EXAMPLES = 3
@@ -26,7 +26,9 @@ _Sums = dict[str, Decimal]
 _LINE = re.compile(r"(.*), line (\d+)")
 
 
-def compose(connection: Connection, items: Sequence[OutboxItem], console: str = "") -> Message:
+def compose(
+    connection: Connection, items: Sequence[OutboxItem], console: str = ""
+) -> WrittenMessage:
     """Return one message about all these items (at least one).
 
     `console`: where people see the console; empty: links are the commands to type.
@@ -52,7 +54,9 @@ def texts_of(connection: Connection) -> Texts:
     return Texts(connection.notify.language, connection.notify.time_zone)
 
 
-def compose_halts(connection: Connection, item: OutboxItem, console: str = "") -> Iterator[Message]:
+def compose_halts(
+    connection: Connection, item: OutboxItem, console: str = ""
+) -> Iterator[WrittenMessage]:
     """Yield a message for each halt in the item, for the alarm topic.
 
     The subject names connection, division and code: one halt is not taken for another.
