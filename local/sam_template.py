@@ -164,10 +164,10 @@ class SamTemplate:
         }
         for resource in reduced["Resources"].values():
             _disable(resource)
-        outputs = reduced.get("Outputs", {})
         for api, url in api_urls.items():
-            outputs = _replace(outputs, re.compile(rf"\$\{{{api}\.ApiEndpoint\}}"), url)
-        reduced["Outputs"] = outputs
+            endpoint = re.compile(rf"\$\{{{api}\.ApiEndpoint\}}")
+            for part in ("Resources", "Outputs"):
+                reduced[part] = _replace(reduced.get(part, {}), endpoint, url)
         return reduced
 
 

@@ -291,6 +291,30 @@ def test_an_order_that_never_came_is_fetched(open_page: Open, demo: DemoEnvironm
     expect(page.get_by_role("heading", level=1)).to_contain_text("PO-LOST")
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_consent_is_given_again_from_the_health_page(
+    open_page: Open, demo: DemoEnvironment, scripts: bool
+) -> None:
+    page = open_page("/health", "u-admin", java_script_enabled=scripts, viewport=_NARROW[1])
+    page.get_by_text("Reconnect, before the consent ends").click()
+    page.get_by_role("button", name="Reconnect Exact (nl)").click()
+    expect(page.get_by_text("It is due by")).to_be_visible()
+    demo.stack.drain()
+    if not scripts:
+        page.get_by_role("link", name="Look again").click()
+    link = page.get_by_role("link", name="Give the consent in Exact (nl)")
+    expect(link).to_be_visible()
+    if scripts:
+        assert findings(page) == []
+        assert page.evaluate(_CUT) == []
+    with page.context.expect_page() as opened:
+        link.click()
+    opened.value.wait_for_load_state()
+    page.get_by_role("link", name="Look whether it was given").click()
+    expect(page.get_by_text("Exact (nl) is connected again since")).to_be_visible()
+    expect(link).to_have_count(0)
+
+
 def test_a_session_that_ends_in_the_middle_of_a_form(
     open_page: Open, demo: DemoEnvironment
 ) -> None:

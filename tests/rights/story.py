@@ -3,6 +3,7 @@
 What AWS would have refused on the way is in `demo.stack.rights.refusals`.
 """
 
+import html
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -173,7 +174,18 @@ class Story:
         admin = browser_of(self.demo, "u-admin")
         ended = admin.post("/people/end", admin.get("/people").form("/people/end"))
         assert ended.status == 303
+        self._reconnect()
         self.link_in_the_console()
+
+    def _reconnect(self) -> None:
+        """An administrator has a consent asked for, and gives it with the link."""
+        admin = browser_of(self.demo, "u-admin")
+        sent = admin.post("/health/reconnect", admin.get("/health").form("/health/reconnect"))
+        self.demo.stack.drain()
+        page = admin.get(sent.to).html
+        link = html.unescape(page.partition('class="button" href="')[2].partition('"')[0])
+        assert httpx.get(link, follow_redirects=True).status_code == 200
+        assert "is connected again since" in admin.get(sent.to).text
 
     def link_in_the_console(self) -> None:
         """An administrator has a vendor linked for all its orders, from the inbox."""

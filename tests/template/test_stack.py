@@ -178,6 +178,13 @@ def test_two_routes_for_webhooks_and_one_for_consent() -> None:
     }
 
 
+def test_the_worker_of_the_console_knows_the_redirect_uri_that_people_enter_at_exact() -> None:
+    variables = properties("PoPostingFunction")["Environment"]["Variables"]
+    condition, redirect_uri, otherwise = variables["EXACT_REDIRECT_URI"]["Fn::If"]
+    assert (condition, otherwise) == ("HasConsole", "")
+    assert redirect_uri == deployed().cloudformation["Outputs"]["ExactRedirectUri"]["Value"]
+
+
 def test_the_console_has_an_api_of_its_own() -> None:
     own = {r.function for r in deployed().routes() if r.api == CONSOLE_API}
     assert own == {CONSOLE}

@@ -80,7 +80,8 @@ def open_services(actor: str, environment: Mapping[str, str] = os.environ) -> St
         ses, environment.get("NOTIFICATION_SENDER"), environment.get("NOTIFICATION_EMAIL")
     )
     telling = Telling(topics, alarms, mail, environment.get("CONSOLE_URL", ""))
-    return build_services(actor, tables, queues, secret_store, http, telling, emit)
+    redirect_uri = environment.get("EXACT_REDIRECT_URI", "")
+    return build_services(actor, tables, queues, secret_store, http, telling, emit, redirect_uri)
 
 
 MailFor = Callable[[Connection], Sequence[Channel]]
@@ -116,10 +117,11 @@ def build_services(
     http: httpx.Client,
     telling: Telling = Telling(),  # noqa: B008  it is frozen
     measure: Measure = lambda _: None,
+    redirect_uri: str = "",
 ) -> StackServices:
     """Return the services over these tables, queues, secret store and HTTP client.
 
-    `measure` takes the metrics; by default they are dropped.
+    `measure` takes the metrics; by default they are dropped. `redirect_uri`: as in `Openers`.
     """
 
     def airbase(connection: Connection, pace: SharedAirbasePace) -> AirbaseClient:
@@ -142,6 +144,8 @@ def build_services(
         tables=tables,
         connections=ConnectionStore(tables.mappings),
         queues=queues,
-        openers=Openers(airbase, exact, channels, telling.alarms, telling.console_url),
+        openers=Openers(
+            airbase, exact, channels, telling.alarms, telling.console_url, redirect_uri
+        ),
         measure=measure,
     )

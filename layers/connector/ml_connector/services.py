@@ -43,6 +43,7 @@ from ml_connector.settings.connection import Connection, ExactSite
 from ml_connector.telemetry import Measure
 
 if TYPE_CHECKING:
+    from ml_connector.infrastructure.consents import Consents
     from ml_connector.infrastructure.match_index import MatchIndexes
     from ml_connector.infrastructure.reconciliation_progress import ReconciliationProgress
     from ml_connector.infrastructure.rehearsals import Rehearsals
@@ -60,6 +61,8 @@ class Openers:
     """How those who operate the stack are told of each halt; may be empty."""
     console_url: str = ""
     """Where people see the finance console, for links in messages; empty without one."""
+    redirect_uri: str = ""
+    """Where Exact redirects to after a consent that the console asks for; empty without one."""
 
 
 class Services:
@@ -187,6 +190,18 @@ class Services:
     def console_url(self) -> str:
         """Return where people see the finance console; empty without one."""
         return self._openers.console_url
+
+    @property
+    def redirect_uri(self) -> str:
+        """Return where Exact redirects to after a consent; empty in a stack without a console."""
+        return self._openers.redirect_uri
+
+    @property
+    def consents(self) -> "Consents":
+        """Return the requested consents."""
+        from ml_connector.infrastructure.consents import Consents  # noqa: PLC0415
+
+        return Consents(self._tables.coordination)
 
     @cached_property
     def leases(self) -> Leases:

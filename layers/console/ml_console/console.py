@@ -208,7 +208,7 @@ def _visit_of(
     if access is None or session.person.issuer != console.settings.issuer:
         console.sessions.end(token)
         return page("message.html", texts, 403, message="no_access", subject=session.person.subject)
-    return Visit(request, session.person, access, form_token(token), texts)
+    return Visit(request, session.person, access, form_token(token), texts, token)
 
 
 def _is_ours(request: Request, token: Secret) -> bool:

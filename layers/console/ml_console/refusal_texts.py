@@ -63,6 +63,10 @@ REFUSALS = (
     marked("Airbase has no order with the id {name}; nothing was queued. An order number is not "
            "its id: see the order's address in Airbase"),
     marked("{why} Nothing was queued: try again."),
+    marked("choose one of the connection's Exact sites"),
+    marked("this link was asked for already: ask for another one"),
+    marked("{app} has had no consent yet: give the first one with {command}"),
+    marked("{app} uses the Exact app of {owner}: run {command}"),
 )  # fmt: skip
 """What people can meet on a page, with the fields that are filled in."""
 

@@ -12,6 +12,7 @@ OUTCOMES: Mapping[str, str] = {
     "ping": marked("Both systems were asked."),
     "order": marked("The order was read in Airbase."),
     "bills": marked("The vendor's bills were read in Airbase."),
+    "consent": marked("The link for the consent was made."),
     "fetched": marked("The order %(order)s is on its way."),
     "vendor_accepted": marked("%(vendor)s is linked to %(supplier)s now."),
     "vendor_linked": marked("%(vendor)s is linked to %(supplier)s now."),

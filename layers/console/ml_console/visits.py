@@ -1,11 +1,14 @@
 """One call by a person who is signed in, and what they may see."""
 
+import base64
 import hashlib
+import hmac
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ml_connector import telemetry
 from ml_connector.domain.console_access import Access, Role
 from ml_connector.domain.ids import ConnectionId, RecordKey
 from ml_connector.domain.open_groups import divisions_of as domain_divisions_of
@@ -42,6 +45,16 @@ class Visit:
     token: str
     """What a form has to bring back, besides the cookie."""
     texts: Texts
+    session: Secret
+    """What the browser's cookie says: whoever has it is the person."""
+
+    def secret_of(self, purpose: str) -> Secret:
+        """Return a text of 43 characters that this session alone can make, again and again."""
+        key = self.session.reveal().encode()
+        made = hmac.digest(key, f"secret of {purpose}".encode(), "sha256")
+        text = base64.urlsafe_b64encode(made).decode().rstrip("=")
+        telemetry.conceal(text)
+        return Secret(text)
 
     def sees(self, record: AnyRecord | UnreadableRecord) -> bool:
         """Return whether the record exists for this person."""

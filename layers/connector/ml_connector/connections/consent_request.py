@@ -59,10 +59,20 @@ def start_consent(stack: Stack, site: ExactSite, redirect_uri: str | None = None
     which does the rest. Nothing has to answer at another address: the person pastes the code from
     the browser's address bar, see `enter_code`. Raises `UserError` for one that Exact refuses.
     """
+    redirect_to = redirect_uri or stack.addresses.redirect_uri
+    require_redirect(site, redirect_to)
+    app = stack.secret_store.app(site.id)
+    stack.secret_store.create_token_secret(site.id)
+    state = stack.consents.create(site.id, site.site, site.exact_base_url, redirect_to)
+    url = authorize_url(site.exact_base_url, app.client_id, redirect_to, state.reveal())
+    return ConsentRequest(site.id, url, redirect_to, state)
+
+
+def require_redirect(site: ExactSite, redirect_to: str) -> None:
+    """Raise `UserError` unless a consent can be asked for at the site that leads there."""
     if owner := site.shares_app_with:
         there = command("connection", "consent", owner)
         raise UserError(f"{site.id} uses the Exact app of {owner}: run {there}")
-    redirect_to = redirect_uri or stack.addresses.redirect_uri
     try:
         safe_base_url(redirect_to)
     except ValueError as error:
@@ -74,11 +84,6 @@ def start_consent(stack: Stack, site: ExactSite, redirect_uri: str | None = None
             "register any public https address, pass it with --redirect-uri and paste where the "
             "browser ends"
         )
-    app = stack.secret_store.app(site.id)
-    stack.secret_store.create_token_secret(site.id)
-    state = stack.consents.create(site.id, site.site, site.exact_base_url, redirect_to)
-    url = authorize_url(site.exact_base_url, app.client_id, redirect_to, state.reveal())
-    return ConsentRequest(site.id, url, redirect_to, state)
 
 
 def consent_status(consents: Consents, state: Secret) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ml_connector import telemetry
+from ml_connector.domain.consent_halts import LIFTED_BY_CONSENT
 from ml_connector.domain.faults import Halt, Later
 from ml_connector.domain.ids import ConnectionId, Division, SiteId, site_in
 from ml_connector.domain.records import ConnectionState
@@ -15,22 +16,6 @@ from ml_connector.exact.tokens import NOT_SENT, TokenProvider
 from ml_connector.infrastructure.consents import Consent, Consents
 from ml_connector.infrastructure.ledger import Ledger, despite_conflicts
 from ml_connector.secret import Secret
-
-HALTS_LIFTED_BY_CONSENT = frozenset(
-    {
-        "RECONNECT_NEEDED",
-        "NOT_CONNECTED",
-        "SECRET_UNREADABLE",
-        "APP_CREDENTIALS_MISSING",
-        "APP_CREDENTIALS_REFUSED",
-        "EXACT_TOKEN_REFUSED",
-        "EXACT_DIVISION_NOT_ALLOWED",
-        "EXACT_FORBIDDEN",
-        "EXACT_SCOPE_MISSING",
-        "EXACT_USER_BLOCKED",
-    }
-)
-"""Halts that a new consent may end; if the cause remains, the connection is stopped again."""
 
 APP_CREDENTIAL_HALTS = frozenset(
     {"APP_CREDENTIALS_MISSING", "APP_CREDENTIALS_REFUSED", "SECRET_UNREADABLE"}
@@ -96,7 +81,7 @@ class CodeExchange:
     def deny(self, state: Secret) -> ConnectionId:
         """Record that the person declined; raises `CodeRejected` as `redeem` does."""
         claimed = self._claimed(state)
-        self._record_step(claimed.connection, "consent_denied")
+        self._record_step(claimed, "consent_denied")
         self._consents.move(claimed, "refused", "denied")
         return claimed.connection
 
@@ -122,17 +107,17 @@ class CodeExchange:
         return (consent.reason or consent.stage) if consent else "unknown"
 
     def _exchange(self, consent: Consent, code: Secret) -> None:
-        self._record_step(consent.connection, "consent_brought")
+        self._record_step(consent, "consent_brought")
         provider = self._provider_for(consent)
         provider.exchange_code(code, consent.redirect_uri)
 
-    def _record_step(self, id: ConnectionId, step: str) -> None:
-        ledger = self._ledger_of(id)
+    def _record_step(self, consent: Consent, step: str) -> None:
+        ledger = self._ledger_of(consent.connection)
 
         def write() -> None:
             record = ledger.connection()
             state = ConnectionState.HALTED if record.facts.halts else ConnectionState.ACTIVE
-            ledger.write(record.now(state), step)
+            ledger.write(record.now(state), step, detail={"site": consent.site})
 
         despite_conflicts(write)
 
@@ -149,7 +134,7 @@ class CodeExchange:
             over = {
                 where: halt.code
                 for where, halt in halts.items()
-                if halt.code in HALTS_LIFTED_BY_CONSENT
+                if halt.code in LIFTED_BY_CONSENT
                 and (not where or site_in(Division(where)) == site)
             }
             kept = {where: halt for where, halt in halts.items() if where not in over}

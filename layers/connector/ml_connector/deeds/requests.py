@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
+from ml_connector.deeds.consent import ask_for_consent
 from ml_connector.deeds.refusals import FAILED, REFUSALS, why
 from ml_connector.deeds.reports import ReportMaker
 from ml_connector.deeds.rules import link_check, require_seen
@@ -28,6 +29,7 @@ from ml_connector.vendors.review import decide_by_name as vendors
 from ml_connector.vendors.review.create_by_name import create
 from ml_connector.vendors.review.decisions import LinkCheck
 
+_Report = Literal["vendors", "mappings", "month", "ping", "order", "bills"]
 _MOST_CHANGES_SHOWN = 100
 _SAME_VENDOR = "the same vendor as the one for which the supplier was created"
 _UNFINISHED = (
@@ -68,27 +70,36 @@ def _not_done(request: PersonRequest, why: str) -> DeedOutcome:
 def _do(stack: WorkerStack, actor: Actor, request: PersonRequest) -> Mapping[str, Any]:
     reports = ReportMaker(stack, actor, request.connection)
     match request.request:
-        case "vendors":
-            reports.vendors()
-        case "mappings":
-            reports.mappings()
-        case "month":
-            reports.month(request.values.get("month", ""))
-        case "ping":
-            reports.ping()
-        case "order":
-            reports.order(request.values.get("order", ""))
-        case "bills":
-            reports.bills(request.values.get("order", ""))
         case "fetched":
             return _fetch(stack, actor, request)
+        case "consent":
+            return ask_for_consent(stack, actor, request.connection, request.values)
         case "mappings_imported":
             return _import(stack, actor, request, reports)
         case "vendor_accepted" | "vendor_linked" | "vendor_rejected" | "vendor_created":
             return _decide(stack, actor, request, reports)
         case _:
-            assert_never(request.request)
+            _read(reports, request.request, request.values)
     return {}
+
+
+def _read(reports: ReportMaker, name: _Report, values: Mapping[str, str]) -> None:
+    """Have a page show what is read now."""
+    match name:
+        case "vendors":
+            reports.vendors()
+        case "mappings":
+            reports.mappings()
+        case "month":
+            reports.month(values.get("month", ""))
+        case "ping":
+            reports.ping()
+        case "order":
+            reports.order(values.get("order", ""))
+        case "bills":
+            reports.bills(values.get("order", ""))
+        case _:
+            assert_never(name)
 
 
 def _decide(

@@ -167,11 +167,15 @@ _TEXTS: tuple[tuple[str, type[TokenOutcome]], ...] = (
 
 def authorize_url(base_url: str, client_id: str, redirect_uri: str, state: str) -> str:
     """Return the address where a person gives consent."""
+    return f"{stateless_url(base_url, client_id, redirect_uri)}&{urlencode({'state': state})}"
+
+
+def stateless_url(base_url: str, client_id: str, redirect_uri: str) -> str:
+    """Return that address without the state, which whoever has it adds as `&state=`."""
     query = {
         "client_id": client_id,
         "redirect_uri": redirect_uri,
         "response_type": "code",
-        "state": state,
         "force_login": "1",
     }
     return f"{base_url}{AUTHORIZE_PATH}?{urlencode(query)}"

@@ -124,6 +124,10 @@ class TokenProvider:
         """Return the fault of tokens that Exact refuses although they were just renewed."""
         return Halt(self._problem("RECONNECT_NEEDED", "refused_again"), self._site)
 
+    def client_id(self) -> str:
+        """Return the client id of the app, as it is stored now; raises `Halt` without one."""
+        return self._secret_store.app(self.app, is_fresh=True).client_id
+
     def age(self) -> timedelta | None:
         """Return the refresh token's age (it expires after 30 days); None without consent."""
         stored = self.pairs.read()

@@ -44,6 +44,13 @@ def read_entries(audit: Table, trail: str) -> Iterator[Entry]:
         yield _entry(item, unpack(str(item["detail"]), parts.__getitem__))
 
 
+def read_latest(audit: Table, trail: str) -> Iterator[Entry]:
+    """Yield the entries of a trail, newest first, without those with a detail in several rows."""
+    for item in audit.query(trail, backwards=True):
+        if "detail" in item and not number_of_parts(str(item["detail"])):
+            yield _entry(item, unpack(str(item["detail"]), lambda _: None))
+
+
 def _rows(entry: Entry, packed: Packed) -> Sequence[Item]:
     texts = enumerate(packed.parts)
     rows = [part_row(entry.record, _key(entry), index, text) for index, text in texts]

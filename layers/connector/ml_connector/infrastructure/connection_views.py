@@ -11,9 +11,11 @@ from typing import Any
 from msgspec import Struct
 
 from ml_connector.domain.ids import (
+    AppId,
     ConnectionId,
     Division,
     SiteId,
+    app_at,
     code_of,
     division_at,
     site_of,
@@ -36,6 +38,20 @@ class DivisionView(Struct, frozen=True):
 
     division: Division
     name: str
+
+
+class SiteView(Struct, frozen=True):
+    """An Exact site: its app, or whose app it uses (`owner`), and its divisions by key."""
+
+    site: SiteId
+    app: AppId
+    owner: AppId | None
+    divisions: tuple[Division, ...]
+
+    @property
+    def app_of(self) -> AppId:
+        """Return under which name the consent is kept that is used here."""
+        return self.owner or self.app
 
 
 class RecordPages(Struct, frozen=True):
@@ -75,6 +91,7 @@ class ConnectionView(Struct, frozen=True):
     first_site: SiteId
     divisions: tuple[DivisionView, ...]
     pages: RecordPages
+    sites: tuple[SiteView, ...]
 
     @property
     def names(self) -> dict[str, str]:
@@ -106,7 +123,15 @@ def _view(item: Item) -> ConnectionView:
     first = next((each for each in sites if each.get("id") == id), sites[0])
     divisions = tuple(_division(of, each) for of in sites for each in of.get("divisions", ()))
     name, pages = str(body.get("name") or id), _pages(body, sites)
-    return ConnectionView(id, name, _site(first), divisions, pages)
+    views = tuple(_site_view(id, each) for each in sites)
+    return ConnectionView(id, name, _site(first), divisions, pages, views)
+
+
+def _site_view(id: ConnectionId, stored: Mapping[str, Any]) -> SiteView:
+    site, owner = _site(stored), stored.get("shares_app_with")
+    app = AppId(ConnectionId(str(stored.get("id") or app_at(id, site))))
+    divisions = tuple(_division(stored, each).division for each in stored.get("divisions", ()))
+    return SiteView(site, app, AppId(ConnectionId(str(owner))) if owner else None, divisions)
 
 
 def _pages(body: Mapping[str, Any], sites: list[Mapping[str, Any]]) -> RecordPages:

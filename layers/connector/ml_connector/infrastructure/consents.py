@@ -1,8 +1,9 @@
 """Requested consents: what a redirect from Exact may refer to, each of them once.
 
 Only the `state` in the address leads from Exact's redirect to a connection, so it is a secret of
-256 bits of which only the digest is stored. The request fixes the app, the address of its Exact
-site, to which the code is sent, and the redirect URI.
+256 bits of which only the digest is stored; of what a page of the console asks for, only the digest
+is even sent here. The request fixes the app, the address of its Exact site, to which the code is
+sent, and the redirect URI.
 """
 
 import hashlib
@@ -63,16 +64,22 @@ class Consents:
         """Store a request for an app at a site; return the state that the redirect has to carry."""
         state = secrets.token_urlsafe(_STATE_BYTES)
         telemetry.conceal(state)
-        until = clock.now() + VALID_FOR
-        self._table.put(_item(Consent(_digest(state), app, site, base_url, redirect_uri, until)))
+        self.expect(digest_of(state), app, site, base_url, redirect_uri)
         return Secret(state)
+
+    def expect(
+        self, digest: str, app: AppId, site: SiteId, base_url: str, redirect_uri: str
+    ) -> Consent | None:
+        """Store a request by the digest of a state that others keep; None when it was stored."""
+        consent = Consent(digest, app, site, base_url, redirect_uri, clock.now() + VALID_FOR)
+        return consent if self._table.insert(_item(consent)) else None
 
     def find(self, state: Secret) -> Consent | None:
         """Return the request with this state, or None."""
         text = state.reveal()
         if not _STATE.fullmatch(text):
             return None
-        item = self._table.get(_pk(_digest(text)), _SK)
+        item = self._table.get(_pk(digest_of(text)), _SK)
         if item is None:
             return None
         telemetry.conceal(text)
@@ -95,7 +102,8 @@ def _pk(digest: str) -> str:
     return f"#consent#{digest}"  # no connection id begins with "#"
 
 
-def _digest(state: str) -> str:
+def digest_of(state: str) -> str:
+    """Return by what a request with this state is found."""
     return hashlib.sha256(state.encode()).hexdigest()
 
 

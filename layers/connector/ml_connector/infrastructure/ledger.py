@@ -39,7 +39,12 @@ from ml_connector.domain.records import (
     VendorFacts,
     check_transition,
 )
-from ml_connector.infrastructure.audit_entries import entry_writes, read_entries, rewrite
+from ml_connector.infrastructure.audit_entries import (
+    entry_writes,
+    read_entries,
+    read_latest,
+    rewrite,
+)
 from ml_connector.infrastructure.compression import (
     Packed,
     PartsGoneError,
@@ -408,6 +413,10 @@ class Ledger:
     def entries(self, key: RecordKey) -> Iterator[Entry]:
         """Yield the audit entries of a record, oldest first, as they are read."""
         return read_entries(self._audit, f"{self.id}#{key}")
+
+    def latest(self, key: RecordKey) -> Iterator[Entry]:
+        """Yield the audit entries of a record, newest first; none whose detail is very long."""
+        return read_latest(self._audit, f"{self.id}#{key}")
 
     def rewrite_entry(self, entry: Entry) -> None:
         """Store an audit entry without what it said of a person (`audit_entries.rewrite`)."""

@@ -48,7 +48,7 @@ DeedName = Literal[
 RequestName = Literal[
     "vendors", "mappings", "month", "ping", "order", "bills",
     "vendor_accepted", "vendor_linked", "vendor_rejected", "vendor_created",
-    "mappings_imported", "fetched",
+    "mappings_imported", "fetched", "consent",
 ]  # fmt: skip
 """What a person asks for that is about no one record: something to be read, or a deed."""
 

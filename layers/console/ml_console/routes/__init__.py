@@ -4,6 +4,7 @@ from ml_connector.domain.console_access import Role
 from ml_console.console import Routes
 from ml_console.routes import (
     audit,
+    consent,
     deeds,
     group,
     group_deeds,
@@ -53,6 +54,7 @@ ROUTES = Routes(
         ("GET", "/month.csv"): (Role.READER, month.download),
         ("POST", "/month/read"): (Role.CLERK, month.read),
         ("POST", "/health/ping"): (Role.CLERK, health.ping),
+        ("POST", "/health/reconnect"): (Role.ADMIN, consent.reconnect),
         ("GET", "/audit"): (Role.READER, audit.audit),
         ("POST", "/audit/fetch"): (Role.CLERK, audit.fetch),
         ("GET", "/audit.jsonl"): (Role.READER, audit.download),

@@ -74,14 +74,14 @@ def ask(
     back: str,
     values: Mapping[str, str] | None = None,
     keep: Mapping[str, str] | None = None,
+    id: str | None = None,
 ) -> Answer:
     """Queue a request once, however often the button is pressed, and show the page again.
 
-    `back` is the path of the page, `keep` what else its address says.
+    `back` is the path of the page, `keep` what else its address says, `id` that of the request, if
+    it was needed before.
     """
-    id = visit.request.form.get("id", "")
-    if not _ID.fullmatch(id):
-        id = new_id()
+    id = id or id_in(visit.request.form)
     person = visit.person
     message = request_message(
         PersonRequest(
@@ -130,6 +130,12 @@ def notice(visit: Visit, reports: KeptReports) -> Notice | None:
         why = refusal_in_words(visit.texts, refused)
         said = f"{said} {visit.texts.say('Not done for all: %(why)s', why=why)}"
     return Notice(kind, said, outcome.values)
+
+
+def id_in(form: Mapping[str, str]) -> str:
+    """Return the id that a form gives its request, or a new one."""
+    id = form.get("id", "")
+    return id if _ID.fullmatch(id) else new_id()
 
 
 def new_id() -> str:

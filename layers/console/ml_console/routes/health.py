@@ -15,8 +15,9 @@ from ml_connector.infrastructure.connection_views import ConnectionView
 from ml_connector.infrastructure.ledger import ConnectionRecord, Ledger, parked_under
 from ml_connector.infrastructure.open_groups import THROUGH_KEPT_FOR
 from ml_console.console import Console
-from ml_console.routes import asking
+from ml_console.routes import asking, consent
 from ml_console.routes.asking import Notice
+from ml_console.routes.consent import Link, Reconnectable
 from ml_console.view import page
 from ml_console.visits import Visit
 from ml_console.web import Answer
@@ -86,6 +87,8 @@ class ConnectionHealth:
     checked: list[Checked]
     told: Notice | None
     may_ask: bool
+    link: Link | None
+    reconnect: list[Reconnectable]
 
     @property
     def is_well(self) -> bool:
@@ -105,6 +108,8 @@ def health(console: Console, visit: Visit) -> Answer:
         connections=found,
         kept=THROUGH_KEPT_FOR,
         new_id=asking.new_id,
+        due=consent.due(visit),
+        is_late=consent.is_late(visit),
     )
 
 
@@ -118,6 +123,8 @@ def ping(console: Console, visit: Visit) -> Answer:
 def _health(console: Console, connection: ConnectionView, visit: Visit) -> ConnectionHealth:
     ledger, reports = console.ledger_of(connection), asking.reports_of(console, connection)
     ping = _seen_of(reports.read("ping", PingReport), dict(_seen(connection, visit)))
+    is_named = visit.request.query.get("of") == connection.id
+    told = asking.notice(visit, reports) if is_named else None
     sees_all = visit.access.everywhere is not None
     unfinished = list(ledger.unfinished()) if sees_all else []
     waiting = [str(row["open_at"]) for row in unfinished if row["waits"]]
@@ -136,9 +143,9 @@ def _health(console: Console, connection: ConnectionView, visit: Visit) -> Conne
         ],
         ping=ping,
         checked=list(_checked(ping, visit, dict(_seen(connection, visit)))) if ping else [],
-        told=asking.notice(visit, reports)
-        if visit.request.query.get("of") == connection.id
-        else None,
+        told=told,
+        link=consent.link_of(console, visit, connection, told),
+        reconnect=list(consent.reconnectable(console, visit, connection, ping)),
         may_ask=any(
             (visit.access.role_for([key]) or 0) >= Role.CLERK for key, _ in _seen(connection, visit)
         ),
