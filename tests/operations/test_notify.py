@@ -135,7 +135,7 @@ def test_the_channels_can_be_tested(
     demo: DemoEnvironment, mailbox: str, slack: Slack, terminal: Terminal
 ) -> None:
     found = terminal.ok("notify", "test", CONNECTION_ID, "--json").data
-    assert [(each["channel"], each["sent"]) for each in found] == [("topic", True), ("slack", True)]
+    assert [(each["channel"], each["sent"]) for each in found] == [("slack", True), ("topic", True)]
     assert len(received(demo, mailbox)) == len(slack.texts) == 1
 
 
