@@ -139,8 +139,9 @@ build/runtime/.ready: requirements/runtime.txt
 	@touch $@
 
 .PHONY: fuzz
-fuzz: $(TESTS) ## run seeded histories, RUNS=20000; HISTORY_SEED=42 replays one
-	HISTORY_RUNS=$(RUNS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist load tests/histories tests/hostile_remote
+fuzz: $(TESTS) ## run seeded histories, RUNS=20000, and properties; HISTORY_SEED=42 replays one
+	HISTORY_RUNS=$(RUNS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist load \
+		--hypothesis-profile=fuzz tests/histories tests/hostile_remote tests/domain
 
 .PHONY: explore
 explore: $(TESTS) ## play every schedule of a protocol, without end; WORLD=posting or tokens

@@ -14,8 +14,10 @@ from local.in_memory.rights import refusals
 from ml_connector import clock, telemetry
 from ml_connector.clock import MovableClock
 
-# How long an example takes depends on the machine: `make bench` measures speed.
-settings.register_profile("tests", deadline=None)
+# How long an example takes depends on the machine: `make bench` measures speed. `make test` has the
+# same examples each time, so that it fails for what was changed; `make fuzz` draws others.
+settings.register_profile("tests", deadline=None, derandomize=True)
+settings.register_profile("fuzz", deadline=None, max_examples=1000)
 settings.load_profile("tests")
 
 NOON = 1_793_016_000.0  # 2026-10-26 12:00 UTC
