@@ -2,7 +2,7 @@
 
 from ml_connector.domain.exception_codes.catalogue_entry import CatalogueEntry, Severity
 
-_MAP_IT = "Map it in the connection file, or correct the order in Airbase."
+_MAP_IT = "Map it, or correct the order in Airbase."
 _CHOOSE_ANOTHER = (
     "Choose another one in Airbase, or unblock it in Exact. The order is tried again when "
     "Exact's data change."
