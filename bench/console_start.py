@@ -13,7 +13,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
 
-from bench.cold_start import BUILT, bare_folder, built_runtime, with_console
+from bench.cold_start import BUILT, bare_folder, built_runtime, with_console, without_layers
 from bench.emulator import Start, start
 from bench.own_code import Stopwatch
 from bench.result import Result
@@ -55,7 +55,7 @@ def _rounds() -> Iterator[tuple[float, float, float]]:
         variables = demo.stack.environment(_FUNCTION)
         tables = _timed_tables(demo)
         for _ in range(_ROUNDS):  # in turn, so that a slow minute of the machine affects both
-            bare = start(runtime, bare_folder(), {})
+            bare = start(without_layers(runtime), bare_folder(), {})
             tables.seconds = 0.0
             console = start(with_console(runtime), BUILT / _FUNCTION, variables, event)
             page = _own(console) - tables.seconds * 1000
